@@ -1,0 +1,280 @@
+"""The values that flow through tapeline: Tick, Bar, Row and their columnar batches.
+
+Everything above this module speaks in these. Scalars (`Tick`, `Bar`, `Row`) are for the edges, where values arrive or
+leave one at a time; `Bars` and `Rows` hold the same facts as columns, because one batch of a few thousand is what the
+engine, the model and the store are fast at. Arrays in a batch are never written to after it was made.
+
+Times are UTC epoch milliseconds; prices are in the instrument's currency; volume is shares in this bar.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+
+#: Longest symbol accepted anywhere. Yahoo's longest (option contracts) have 21 characters.
+MAX_SYMBOL_LENGTH = 32
+
+#: No market data is older than the ticker tape itself, nor from beyond the year 2200. Outside: a unit mistake.
+EARLIEST_TIMESTAMP = -3_250_368_000_000  # 1867-01-01
+LATEST_TIMESTAMP = 7_258_118_400_000  # 2200-01-01
+
+
+class Direction(enum.IntEnum):
+    """A prediction: where the close will be `horizon` bars ahead. `NONE` means that no model answered."""
+
+    NONE = 0
+    UP = 1
+    DOWN = 2
+    HOLD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One trade or quote update: `price` at `timestamp`, `size` shares (0 for a quote)."""
+
+    symbol: str
+    timestamp: int
+    price: float
+    size: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of one symbol. `timestamp` is the bar's open time; `final` is False while the bar is still forming."""
+
+    symbol: str
+    timestamp: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that was not accepted: where it came from, where in there, why, and what it was, byte for byte."""
+
+    source: str
+    place: str
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bars:
+    """Bars in arrival order, as columns of one length.
+
+    `symbols` is this batch's own symbol table and `code[i]` the place of bar i's symbol in it (int32).
+    `timestamp` is int64; `open high low close volume` are float64; `final` is bool.
+    """
+
+    symbols: tuple[str, ...]
+    code: Codes
+    timestamp: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    final: Flags
+
+    @classmethod
+    def of(cls, bars: Iterable[Bar]) -> Bars:
+        """The batch of these bars, in their order."""
+        bars = list(bars)
+        table: dict[str, int] = {}
+        code = np.fromiter((table.setdefault(b.symbol, len(table)) for b in bars), np.int32, len(bars))
+        return cls(
+            tuple(table),
+            code,
+            np.fromiter((b.timestamp for b in bars), np.int64, len(bars)),
+            np.fromiter((b.open for b in bars), np.float64, len(bars)),
+            np.fromiter((b.high for b in bars), np.float64, len(bars)),
+            np.fromiter((b.low for b in bars), np.float64, len(bars)),
+            np.fromiter((b.close for b in bars), np.float64, len(bars)),
+            np.fromiter((b.volume for b in bars), np.float64, len(bars)),
+            np.fromiter((b.final for b in bars), np.bool_, len(bars)),
+        )
+
+    @classmethod
+    def concat(cls, batches: Sequence[Bars]) -> Bars:
+        """One batch of several, in order. Their symbol tables may differ."""
+        if len(batches) == 1:
+            return batches[0]
+        table: dict[str, int] = {}
+        codes = []
+        for batch in batches:
+            places = np.fromiter((table.setdefault(s, len(table)) for s in batch.symbols), np.int32, len(batch.symbols))
+            codes.append(places[batch.code] if len(batch) else batch.code)
+        if not batches:
+            return cls.of(())
+        return cls(
+            tuple(table),
+            np.concatenate(codes),
+            *(
+                np.concatenate([getattr(b, name) for b in batches])
+                for name in ("timestamp", "open", "high", "low", "close", "volume", "final")
+            ),
+        )
+
+    def __len__(self) -> int:
+        return len(self.code)
+
+    def __getitem__(self, where: slice | NDArray[Any]) -> Bars:
+        """The bars at `where` (a slice, an index array or a mask), in that order, with the same symbol table."""
+        return Bars(
+            self.symbols,
+            self.code[where],
+            self.timestamp[where],
+            self.open[where],
+            self.high[where],
+            self.low[where],
+            self.close[where],
+            self.volume[where],
+            self.final[where],
+        )
+
+    def __iter__(self) -> Iterator[Bar]:
+        columns = (self.code, self.timestamp, self.open, self.high, self.low, self.close, self.volume, self.final)
+        for code, *values in zip(*(column.tolist() for column in columns), strict=True):
+            yield Bar(self.symbols[code], *values)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The stored result for one bar, under the names the mission fixes (see `as_item`).
+
+    `indicator` holds only values that are warm. `probability` is that of UP; it, `prediction` and `model` are None
+    when no model answered.
+    """
+
+    stock_symbol: str
+    timestamp: int
+    price: float
+    volume: float
+    indicator: dict[str, float]
+    prediction: str | None
+    open: float
+    high: float
+    low: float
+    final: bool
+    probability: float | None
+    model: str | None
+
+    def as_item(self) -> dict[str, Any]:
+        """The row as the store's item: absent values are left out, as DynamoDB and the JSON output want it."""
+        item = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in item.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Results in the order of `bars`, as columns.
+
+    `indicator` is float64 [len(bars), len(names)], NaN where an indicator is not warm; `names` are its columns.
+    `prediction` is int8 (`Direction`), `probability` float64 (NaN where absent), `model` int32: the place in `models`
+    of the version that predicted this row, -1 where none did.
+    """
+
+    bars: Bars
+    names: tuple[str, ...]
+    indicator: Floats
+    prediction: NDArray[np.int8]
+    probability: Floats
+    models: tuple[str, ...]
+    model: Codes
+
+    def __len__(self) -> int:
+        return len(self.bars)
+
+    def __getitem__(self, where: slice | NDArray[Any]) -> Rows:
+        return Rows(
+            self.bars[where],
+            self.names,
+            self.indicator[where],
+            self.prediction[where],
+            self.probability[where],
+            self.models,
+            self.model[where],
+        )
+
+    def __iter__(self) -> Iterator[Row]:
+        for i, bar in enumerate(self.bars):
+            direction = Direction(int(self.prediction[i]))
+            values = zip(self.names, self.indicator[i].tolist(), strict=True)
+            yield Row(
+                stock_symbol=bar.symbol,
+                timestamp=bar.timestamp,
+                price=bar.close,
+                volume=bar.volume,
+                indicator={name: value for name, value in values if not math.isnan(value)},
+                prediction=direction.name if direction else None,
+                open=bar.open,
+                high=bar.high,
+                low=bar.low,
+                final=bar.final,
+                probability=float(self.probability[i]) if direction else None,
+                model=self.models[self.model[i]] if direction else None,
+            )
+
+
+#: Why a bar is refused, in the order they are checked; `faults` answers with a place in here. An open or close a little
+#: outside the bar's range is not here: exchanges publish such bars (late prints), and charts and indicators bear them.
+FAULTS = (
+    "",
+    "a price or the volume is NaN (not a number)",
+    "a price or the volume is infinite",
+    "a price is zero or negative",
+    "the volume is negative",
+    "high is below low",
+    "the timestamp is outside 1867-2200: wrong unit?",
+    "the timestamp is in the future",
+)
+
+
+def faults(bars: Bars, now: int | None = None) -> NDArray[np.int8]:
+    """What is wrong with each bar, int8 [n]: 0 for nothing, otherwise the place of the first reason in `FAULTS`.
+
+    `now` (UTC epoch ms), where given, is the latest open time a bar may have.
+    """
+    prices = np.stack((bars.open, bars.high, bars.low, bars.close))
+    values = np.vstack((prices, bars.volume))
+    with np.errstate(invalid="ignore"):
+        checks = [
+            np.isnan(values).any(axis=0),
+            np.isinf(values).any(axis=0),
+            (prices <= 0).any(axis=0),
+            bars.volume < 0,
+            bars.high < bars.low,
+            (bars.timestamp < EARLIEST_TIMESTAMP) | (bars.timestamp > LATEST_TIMESTAMP),
+            bars.timestamp > (LATEST_TIMESTAMP if now is None else now),
+        ]
+    found = np.zeros(len(bars), np.int8)
+    for reason in range(len(checks), 0, -1):
+        found[checks[reason - 1]] = reason
+    return found
+
+
+def symbol_fault(symbol: str) -> str:
+    """Why this text cannot be a symbol ('' when it can): printable, no spaces, at most 32 characters."""
+    if not symbol:
+        return "the symbol is empty"
+    if len(symbol) > MAX_SYMBOL_LENGTH:
+        return f"the symbol has {len(symbol)} characters, at most {MAX_SYMBOL_LENGTH} are allowed"
+    if not symbol.isprintable() or " " in symbol or any(c in symbol for c in "\"'<>&\\/"):
+        return f"the symbol {symbol!r} has characters that no ticker has"
+    return ""

@@ -1,0 +1,161 @@
+"""Every seam of the system, with what each side may rely on. Backends implement these; `bootstrap` chooses among them.
+
+A *position* is a place in a stream: an integer that only grows along one symbol's records. 0 is before the first record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tapeline.market import Bars, Floats, Reject, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a source hands over at once: bars, what it had to refuse on the way, and the place to resume behind them.
+
+    `resume` is the source's own JSON text; only the source reads it. `notices` are lines for the user, such as a file
+    that had to be sorted; they carry no data.
+    """
+
+    bars: Bars
+    rejects: Sequence[Reject] = ()
+    resume: str = ""
+    notices: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolState:
+    """What the processor remembers of one symbol: opaque bytes with a version of their own, and the time they stand at.
+
+    `timestamp` is the open time of the last committed bar in it (UTC epoch ms).
+    """
+
+    timestamp: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one step of the processor changed. A store applies it whole or not at all.
+
+    `position` is the stream position behind the last record that went into it. `checkpoints` are states to keep beside
+    the current one, so that a late bar can be replayed from there.
+    """
+
+    rows: Rows
+    states: Mapping[str, SymbolState]
+    position: int
+    checkpoints: Mapping[str, SymbolState] = field(default_factory=dict)
+    rejects: Sequence[Reject] = ()
+
+
+class Source(Protocol):
+    """Where bars come from.
+
+    Order: one symbol's bars come in the order of their timestamps, except for corrections, which may come at any time.
+    Duplicates: may occur; the stream's records are upserts. Restart: `deliveries(resume)` with the `resume` of the last
+    delivery that was appended goes on behind it and leaves nothing out; with '' it starts at the beginning.
+    A finite source ends its iterator; a live one goes on until `close`.
+    """
+
+    name: str
+
+    def deliveries(self, resume: str) -> Iterator[Delivery]: ...
+
+    def close(self) -> None:
+        """Ends `deliveries` soon, from any thread. A second call does nothing."""
+        ...
+
+
+class Stream(Protocol):
+    """An append-only log of bars. A record is an upsert of the bar (symbol, timestamp): a later one replaces an earlier.
+
+    Order: `read` gives one symbol's records in the order they were appended. Duplicates: a retried `append` may store
+    a record twice; nothing is ever lost. Restart: what `append` returned from is there after a crash of the process.
+    """
+
+    def append(self, source: str, delivery: Delivery) -> int:
+        """Stores the bars, the rejects and the source's place to resume, together. Returns where the next write goes."""
+        ...
+
+    def resume(self, source: str) -> str:
+        """The place to resume that this source's last `append` stored, '' if it never did."""
+        ...
+
+    def read(self, position: int, limit: int) -> tuple[Bars, int]:
+        """Up to `limit` bars at or behind `position`, and the position behind them. Empty when there are none (yet).
+
+        Raises `LogTrimmed` when records at `position` are no longer kept.
+        """
+        ...
+
+    def wait(self, position: int, seconds: float) -> bool:
+        """Blocks until there is a record at `position` or the time is up. True if there is one."""
+        ...
+
+    def trim(self, position: int) -> None:
+        """Records before `position` are not needed any more. What is kept all the same is the backend's choice."""
+        ...
+
+
+class LogTrimmed(Exception):
+    """The stream no longer keeps the records at the position that was asked for."""
+
+
+class Store(Protocol):
+    """Rows, one per bar, and the processor's state.
+
+    Order: `rows` are in the order of time. Duplicates: a row replaces the one with its (symbol, timestamp).
+    Restart: `commit` is atomic, so rows, states and position always belong together. One process commits; any number
+    read meanwhile and see whole commits only.
+    """
+
+    def commit(self, commit: Commit) -> None: ...
+
+    def load(self) -> tuple[dict[str, SymbolState], int]:
+        """The current state of every symbol and the stream position of the last commit ({} and 0 at the very start)."""
+        ...
+
+    def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
+        """The newest kept checkpoint of the symbol whose last bar is *before* `timestamp`, if one is kept."""
+        ...
+
+    def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
+        """The symbol's rows with start <= timestamp < end, in the order of time; with `limit`, the newest so many.
+
+        Rows from different indicator sets come under the union of their names, NaN where a row has no such value.
+        """
+        ...
+
+    def latest(self) -> Rows:
+        """The newest row of every symbol, sorted by symbol, with the prices only (`names` is empty)."""
+        ...
+
+
+class RejectLog(Protocol):
+    """Records that were refused, in the order they came in."""
+
+    def rejects(self, limit: int | None = None) -> Iterator[Reject]:
+        """The rejects, oldest first; with `limit`, only the newest so many."""
+        ...
+
+
+class Predictor(Protocol):
+    """A trained model. The same features give the same answer, in any batch.
+
+    `version` names the model in every row it predicts. `features` are the columns it expects, in order.
+    `trained_until` is the last bar time (UTC epoch ms) that training saw, labels included: the processor asks for no
+    prediction at or before it. `band` is the half-width of the HOLD zone around probability 0.5.
+    """
+
+    version: str
+    features: tuple[str, ...]
+    trained_until: int
+    band: float
+
+    def predict(self, features: Floats) -> Floats:
+        """The probability of UP for each row of float64 [n, len(features)], float64 [n]. NaN: cannot tell."""
+        ...
