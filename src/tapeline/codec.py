@@ -8,6 +8,7 @@ volume f64, final u8.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def decode(data: bytes) -> Bars:
     if len(data) != offset + count * sum(dtype.itemsize for _, dtype in _COLUMNS):
         raise CodecError(f"a record of {count} bars has {len(data)} bytes: it was cut short or damaged")
     table = data[_HEADER.size : offset].decode()
-    columns = []
+    columns: list[Any] = []
     for _, dtype in _COLUMNS:
         columns.append(np.frombuffer(data, dtype, count, offset))
         offset += count * dtype.itemsize

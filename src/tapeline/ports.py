@@ -1,6 +1,6 @@
-"""Every seam of the system, with what each side may rely on. Backends implement these; `bootstrap` chooses among them.
+"""Every seam of the system, and what each side may rely on. Backends implement these; `bootstrap` chooses among them.
 
-A *position* is a place in a stream: an integer that only grows along one symbol's records. 0 is before the first record.
+A *position* is a place in a stream: an integer that only grows along one symbol's records; 0 is before the first.
 """
 
 from __future__ import annotations
@@ -42,13 +42,15 @@ class Commit:
     """What one step of the processor changed. A store applies it whole or not at all.
 
     `position` is the stream position behind the last record that went into it. `checkpoints` are states to keep beside
-    the current one, so that a late bar can be replayed from there.
+    the current one, so that a late bar can be replayed from there. `rewound` names the symbols that were replayed, with
+    the time of the first bar that changed: kept checkpoints at or after it are dropped first.
     """
 
     rows: Rows
     states: Mapping[str, SymbolState]
     position: int
     checkpoints: Mapping[str, SymbolState] = field(default_factory=dict)
+    rewound: Mapping[str, int] = field(default_factory=dict)
     rejects: Sequence[Reject] = ()
 
 
@@ -71,14 +73,14 @@ class Source(Protocol):
 
 
 class Stream(Protocol):
-    """An append-only log of bars. A record is an upsert of the bar (symbol, timestamp): a later one replaces an earlier.
+    """An append-only log of bars. A record is an upsert of the bar (symbol, timestamp): the later one counts.
 
     Order: `read` gives one symbol's records in the order they were appended. Duplicates: a retried `append` may store
     a record twice; nothing is ever lost. Restart: what `append` returned from is there after a crash of the process.
     """
 
     def append(self, source: str, delivery: Delivery) -> int:
-        """Stores the bars, the rejects and the source's place to resume, together. Returns where the next write goes."""
+        """Stores bars, rejects and the source's place to resume, together. Returns where the next write goes."""
         ...
 
     def resume(self, source: str) -> str:
@@ -88,7 +90,7 @@ class Stream(Protocol):
     def read(self, position: int, limit: int) -> tuple[Bars, int]:
         """Up to `limit` bars at or behind `position`, and the position behind them. Empty when there are none (yet).
 
-        Raises `LogTrimmed` when records at `position` are no longer kept.
+        Raises `LogTrimmedError` when records at `position` are no longer kept.
         """
         ...
 
@@ -101,7 +103,7 @@ class Stream(Protocol):
         ...
 
 
-class LogTrimmed(Exception):
+class LogTrimmedError(Exception):
     """The stream no longer keeps the records at the position that was asked for."""
 
 
