@@ -1,0 +1,1 @@
+"""Features, labels, training, evaluation, the model registry and the grading of stored predictions."""
