@@ -14,7 +14,8 @@ from typing import Any
 
 from tapeline.market import Floats
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.prediction.trees import ModelError, Trees, parse
+from tapeline.prediction.trees import ModelError as ModelError
+from tapeline.prediction.trees import Trees, parse
 
 TEXT = "model.txt"
 METADATA = "metadata.json"

@@ -38,7 +38,7 @@ _HOLD_SHARE = 1 / 3  # of the held-back rows, the least sure third, is answered 
 _ROUNDING = 1e-9  # a model without an opinion gives one probability for all; rounding must not make it UP or DOWN
 
 
-class NotEnoughHistory(ValueError):  # noqa: N818 - it says what is the matter as it is
+class NotEnoughHistoryError(ValueError):
     """Too few labelled bars to train on. The message says how many there are and how many are needed."""
 
 
@@ -63,7 +63,7 @@ def fit(
     """Trains on the bars with timestamp <= `until` (UTC epoch ms; None: all), labels included.
 
     `bars` come in batches of any cut; one symbol's bars may be spread over them. The same bars, seed and library give
-    the same model, byte for byte. `parameters` override LightGBM's in `PARAMETERS`. Raises `NotEnoughHistory`,
+    the same model, byte for byte. `parameters` override LightGBM's in `PARAMETERS`. Raises `NotEnoughHistoryError`,
     and `MissingLibraryError` when LightGBM or the OpenMP runtime that it needs is not installed.
     """
     history = tidy(bars, until)
@@ -93,7 +93,7 @@ def fit_rows(
     learn, held = hold_back(data, rows)
     for some, name in ((learn, "training"), (held, "calibration")):
         if len(X) < _FEWEST or not 0 < up[some].sum() < some.sum():
-            raise NotEnoughHistory(_too_few(data, len(X), name))
+            raise NotEnoughHistoryError(_too_few(data, len(X), name))
     settings = {
         **PARAMETERS, **(parameters or {}),
         "objective": "binary", "metric": "binary_logloss", "seed": seed, "deterministic": True,
