@@ -218,8 +218,8 @@ class SqliteStore:
         values = np.full((len(blobs), len(names)), np.nan)
         numbers = np.array(layout)
         for number, own in layouts.items():
-            where = np.flatnonzero(numbers == number).tolist()
-            block = np.frombuffer(b"".join([blobs[i] for i in where]), "<f8").reshape(len(where), len(own))
+            where = np.flatnonzero(numbers == number)
+            block = np.frombuffer(b"".join([blobs[i] for i in where.tolist()]), "<f8").reshape(len(where), len(own))
             values[np.ix_(where, np.array([column[name] for name in own], np.intp))] = block
         return names, values
 

@@ -1,0 +1,113 @@
+"""Settings -> wired parts. The only module that chooses backends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from tapeline.config import Settings
+from tapeline.database import Database, DatabaseError, explained
+from tapeline.market import Bars
+from tapeline.pipeline import Pipeline
+from tapeline.ports import Predictor, Source
+from tapeline.prediction.model import LightGBMModel, ModelError
+from tapeline.prediction.training import NotEnoughHistoryError, fit
+from tapeline.processor import Processor
+from tapeline.sources.files import Scan
+from tapeline.stores.sqlite import SqliteStore
+from tapeline.streams.sqlite import SqliteStream
+
+DATABASE_FILE = "tapeline.db"
+
+#: The part of a history's time span that the first model is trained on; it predicts behind it.
+TRAINING_PART = 0.4
+
+#: And at the most about so many bars, so that memory does not grow with the history.
+TRAINING_BARS = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A data directory, opened: the embedded stream and store over its one database file."""
+
+    path: Path
+    database: Database
+    stream: SqliteStream
+    store: SqliteStore
+
+    @property
+    def models(self) -> Path:
+        return self.path / "models"
+
+
+def open_home(settings: Settings, *, create: bool) -> Home:
+    """Opens the data directory. Raises `DatabaseError` when it cannot be used."""
+    database = Database(settings.data_dir / DATABASE_FILE, create=create)
+    return Home(settings.data_dir, database, SqliteStream(database), SqliteStore(database))
+
+
+@contextlib.contextmanager
+def writing(settings: Settings) -> Iterator[Home]:
+    """The data directory, opened by the one process that may process into it. Raises `DatabaseError` for a second."""
+    path = settings.data_dir
+    with explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path / "processing.lock")
+    try:
+        with explained(path):
+            lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise DatabaseError(
+            f"{path}: another tapeline is writing there; stop it or choose another --data-dir"
+        ) from error
+    try:
+        home = open_home(settings, create=True)
+        try:
+            yield home
+        finally:
+            home.database.close()
+    finally:
+        lock.release()
+
+
+def starting_model(
+    home: Home,
+    settings: Settings,
+    history: Callable[[int], Iterator[Bars]],
+    scan: Scan,
+    notify: Callable[[str], None],
+) -> Predictor | None:
+    """The data directory's model; when there is none yet, one trained on the first part of this history.
+
+    `history(until)` passes over the bars up to that time (and may go on a little behind it); `scan` says how long the
+    whole of it is. The model is saved before it is used, so that a restart predicts with the same one. None, with a
+    notice, when the history is too short.
+    """
+    folder = home.models / "start"
+    if folder.exists():
+        try:
+            return LightGBMModel.load(folder)
+        except ModelError as error:
+            notify(f"{error}; training it again")
+    part = min(TRAINING_PART, TRAINING_BARS / max(scan.rows, 1))
+    until = int(scan.start + (scan.end - scan.start) * part)
+    try:
+        model = fit(history(until), until=until, horizon=settings.horizon)
+    except NotEnoughHistoryError as error:
+        notify(f"no predictions: {error}")
+        return None
+    with explained(folder):
+        model.save(folder)
+    return model
+
+
+def pipeline(
+    home: Home, settings: Settings, source: Source, predictor: Predictor | None, notify: Callable[[str], None]
+) -> Pipeline:
+    """The embedded pipeline of this source into the data directory."""
+    processor = Processor(settings.indicators, predictor)
+    return Pipeline(source, home.stream, home.store, processor, notify=notify)

@@ -1,0 +1,77 @@
+"""Settings, read once: flags over `TAPELINE_*` environment variables over `tapeline.toml` over the defaults here."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tapeline.indicators import DEFAULT, SpecError, parse
+
+#: Looked for in the current directory.
+CONFIG_FILE = Path("tapeline.toml")
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message names it, its value and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """Every setting there is. An unknown name in `tapeline.toml` is an error, so that a typing slip is noticed."""
+
+    model_config = SettingsConfigDict(env_prefix="TAPELINE_", extra="forbid", toml_file=CONFIG_FILE)
+
+    data_dir: Path = Field(Path("tapeline-data"), description="Folder of the database, the models and the archive.")
+    indicators: Annotated[tuple[str, ...], NoDecode] = Field(
+        DEFAULT, description="Indicators computed and stored for every bar."
+    )
+    horizon: int = Field(5, ge=1, le=1000, description="Bars ahead that a prediction speaks of.")
+    host: str = Field("127.0.0.1", description="Address the page listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
+
+    @field_validator("indicators", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("indicators")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for spec in value:
+                parse(spec)
+        except SpecError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**flags: Any) -> Settings:
+    """The settings of this run. Flags that are None were not given. Raises `ConfigError`."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {name} = {first['input']!r}: {first['msg']}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{CONFIG_FILE}: not valid TOML: {error}") from error

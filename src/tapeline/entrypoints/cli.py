@@ -1,0 +1,63 @@
+"""`tapeline`: the command line. Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from click.exceptions import ClickException
+from rich.markup import escape
+
+import tapeline
+from tapeline.config import ConfigError
+from tapeline.database import DatabaseError
+from tapeline.entrypoints.commands import doctor, inspect, replay
+from tapeline.entrypoints.console import CommandError, stderr
+from tapeline.indicators import SpecError
+from tapeline.sources.files import SourceError
+
+app = typer.Typer(
+    name="tapeline",
+    help="Live bars in, indicators and honest predictions out. Start with [bold]tapeline demo[/]: it needs no network.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        typer.echo(f"tapeline {tapeline.__version__}")
+        raise typer.Exit
+
+
+replay.register(app)
+inspect.register(app)
+doctor.register(app)
+
+#: What a user can mend. Everything else is a defect, and its traceback is wanted.
+_EXPLAINED = (CommandError, ConfigError, DatabaseError, SourceError, SpecError)
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    try:
+        code = app(standalone_mode=False)
+    except ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; there is nobody left to tell
+        sys.exit(1)
+    except _EXPLAINED as error:
+        stderr.print(f"[bold red]tapeline:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

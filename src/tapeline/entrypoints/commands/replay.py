@@ -1,0 +1,145 @@
+"""`tapeline demo` and `tapeline replay`: bars from files through the whole pipeline."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tapeline import bootstrap, config
+from tapeline.config import Settings
+from tapeline.data import sample_path
+from tapeline.entrypoints.console import CommandError, Ticker, notice, print_summary
+from tapeline.entrypoints.running import run
+from tapeline.indicators import warm_up
+from tapeline.market import Bars
+from tapeline.ports import Source
+from tapeline.sources.files import FileSource, Scan
+from tapeline.sources.pace import Paced
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the models.", show_default=False)]
+Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
+
+#: Part of the sample that `demo` plays at once, so that the page opens on a history; the rest comes at `DEMO_SPEED`.
+_DEMO_HISTORY = 0.6
+_DEMO_SPEED = 60.0
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    app.command()(demo)
+    app.command()(replay)
+
+
+def demo(
+    port: Port = None,
+    data_dir: DataDir = None,
+    exit_: Annotated[bool, typer.Option("--exit", help="No page: end with a summary when the sample is done.")] = False,
+    json: Json = False,
+) -> None:
+    """Play a packaged week of real one-minute bars through the whole pipeline, with the page on 127.0.0.1.
+
+    The first part comes at once, the rest as if a minute took a second. Ctrl-C stops; a second start resumes.
+    """
+    settings = config.load(data_dir=data_dir, port=port)
+    if data_dir is None:
+        settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
+
+    def paced(source: FileSource, scan: Scan) -> Source:
+        if exit_:
+            return source
+        return Paced(source, _DEMO_SPEED, from_time=int(scan.start + (scan.end - scan.start) * _DEMO_HISTORY))
+
+    _replay([sample_path("1m")], settings, paced, page=not exit_, stay=True, as_json=json)
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)],
+    data_dir: DataDir = None,
+    speed: Annotated[str, typer.Option(help="`max`, or a factor of real time: 60 plays a minute in a second.")] = "max",
+    dashboard: Annotated[
+        bool | None, typer.Option(help="Serve the page meanwhile.  [default: yes, except at --speed max]")
+    ] = None,
+    port: Port = None,
+    zone: Annotated[
+        str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")
+    ] = "UTC",
+    json: Json = False,
+) -> None:
+    """Play bars from files through the whole pipeline into a data directory.
+
+    A replay that was stopped goes on where it was. Rows that cannot be used are kept: see `tapeline rejects`.
+    """
+    settings = config.load(data_dir=data_dir, port=port)
+    factor = _factor(speed)
+    page = factor is not None if dashboard is None else dashboard
+
+    def paced(source: FileSource, _: Scan) -> Source:
+        return source if factor is None else Paced(source, factor)
+
+    _replay(files, settings, paced, page=page, stay=False, as_json=json, zone=zone)
+
+
+def _factor(speed: str) -> float | None:
+    """The factor of real time, None for `max`."""
+    if speed == "max":
+        return None
+    try:
+        factor = float(speed)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < 1e9:
+        raise typer.BadParameter(f"{speed!r} is neither `max` nor a factor above 0, such as 60", param_hint="--speed")
+    return factor
+
+
+def _replay(
+    files: list[Path],
+    settings: Settings,
+    paced: Callable[[FileSource, Scan], Source],
+    *,
+    page: bool,
+    stay: bool,
+    as_json: bool,
+    zone: str = "UTC",
+) -> None:
+    source = FileSource(files, zone=zone)
+    for problem in source.problems:
+        notice(problem)
+    if len(source.problems) == len(files):
+        raise CommandError("none of the files can be replayed")
+    with bootstrap.writing(settings) as home:
+        if warm_up():
+            notice("compiled the indicator kernels (done once)")
+        scan = source.scan()
+        started = time.perf_counter()
+
+        def history(until: int) -> Iterator[Bars]:
+            for delivery in FileSource(files, zone=zone).deliveries(""):
+                yield delivery.bars
+                if len(delivery.bars) and delivery.bars.timestamp.min() > until:
+                    break
+
+        with Ticker("training on the first part", None, quiet=as_json):
+            predictor = bootstrap.starting_model(home, settings, history, scan, notice)
+        trained = time.perf_counter()
+        pipeline = bootstrap.pipeline(home, settings, paced(source, scan), predictor, notice)
+        progress = run(pipeline, home, settings, total=scan.rows, page=page, stay=stay, quiet=as_json)
+        seconds = time.perf_counter() - trained
+    summary: dict[str, Any] = dataclasses.asdict(progress)
+    del summary["last_timestamp"]
+    summary |= {
+        "training_seconds": round(trained - started, 3),
+        "seconds": round(seconds, 3),
+        "bars_per_second": round(progress.bars_in / seconds),
+    }
+    print_summary(summary, as_json=as_json)
+    if progress.rejected and not as_json:
+        notice(f"{progress.rejected:,} records were rejected: tapeline rejects --data-dir {settings.data_dir}")
+    if source.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,92 @@
+"""What the command line prints: progress bars on a terminal, plain lines otherwise, one JSON object for machines.
+
+Results go to stdout, everything else to stderr, so that a pipe gets results only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False)
+
+_PLAIN_SECONDS = 5.0
+
+
+class CommandError(Exception):
+    """The command cannot be done; the message is one line that says what was wrong and what to do."""
+
+
+def notice(text: str) -> None:
+    """A line for the person who looks on."""
+    stderr.print(f"[yellow]·[/] {escape(text)}", soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout. NaN does not occur in it: absent values are left out by the callers."""
+    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+
+
+def print_summary(values: Mapping[str, Any], *, as_json: bool) -> None:
+    """Names and values, one a line, or as one JSON object."""
+    if as_json:
+        print_json(values)
+        return
+    width = max(map(len, values))
+    for name, value in values.items():
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if isinstance(value, float) else value
+        stdout.print(f"{name:<{width}}  {escape(str(shown))}")
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """A table on a terminal, tab-separated lines in a pipe."""
+    if not stdout.is_terminal:
+        sys.stdout.write("\t".join(columns) + "\n")
+        sys.stdout.writelines("\t".join(map(str, row)) + "\n" for row in rows)
+        return
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(escape(str(value)) for value in row))
+    stdout.print(table, soft_wrap=False)
+
+
+class Ticker:
+    """Shows how far a long job has come: a bar on a terminal, a plain line every five seconds otherwise."""
+
+    def __init__(self, what: str, total: int | None, *, quiet: bool = False) -> None:
+        self._what = what
+        self._total = total
+        self._quiet = quiet
+        self._last = time.monotonic()
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Ticker:
+        if not self._quiet and stderr.is_terminal:
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            self._progress = Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True)
+            self._progress.start()
+            self._task = self._progress.add_task(self._what, total=self._total)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def show(self, done: int) -> None:
+        if self._progress:
+            self._progress.update(self._task, completed=done)
+        elif not self._quiet and time.monotonic() - self._last >= _PLAIN_SECONDS:
+            self._last = time.monotonic()
+            stderr.print(f"{self._what}: {done:,}" + (f" of {self._total:,}" if self._total else ""))
+
+
+Notify = Callable[[str], None]

@@ -1,0 +1,226 @@
+"""The embedded loop: source -> stream -> processor -> store, each at its own pace, in three threads of one process.
+
+- *collecting* appends what the source delivers to the stream;
+- *processing* (the caller's thread) reads the stream from the store's position and steps the processor;
+- *storing* commits what came out. A short queue before it holds the processor back when the disk is slower.
+
+A crash at any moment loses nothing and doubles nothing: deliveries are appended together with the source's place, and
+rows, states and the stream position are committed together; a restart goes on from both.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapeline.indicators import SnapshotError
+from tapeline.market import Bars, Rows
+from tapeline.ports import Commit, Source, Store, Stream
+from tapeline.processor import Processor, StateError
+
+#: Bars processed and committed at once, at the most.
+BATCH_BARS = 4096
+
+#: Late bars gathered before their symbols are replayed while more records are waiting.
+_LATE_BARS = 100_000
+_TRIM_EVERY = 64  # commits
+_WAIT_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the pipeline has done since it started. Written by its threads, read by anyone for display."""
+
+    bars_in: int = 0
+    rows: int = 0
+    rejected: int = 0
+    repeated: int = 0
+    corrected: int = 0
+    last_timestamp: int | None = None
+
+
+class Pipeline:
+    """Drives one source through the ports. `run` blocks; `stop` ends it soon, from any thread or a signal handler."""
+
+    def __init__(
+        self,
+        source: Source,
+        stream: Stream,
+        store: Store,
+        processor: Processor,
+        *,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.progress = Progress()
+        self._source = source
+        self._stream = stream
+        self._store = store
+        self._processor = processor
+        self._notify = notify
+        self._stopping = threading.Event()
+        self._collected = threading.Event()
+        self._failures: list[BaseException] = []
+        self._queue: queue.Queue[Commit | None] = queue.Queue(maxsize=4)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._source.close()
+
+    def run(self) -> Progress:
+        """Goes on until the source ends or `stop`; everything read by then is committed. Raises what a part raised."""
+        position = self._resume()
+        collecting = threading.Thread(target=self._guarded, args=(self._collect,), name="collecting")
+        storing = threading.Thread(target=self._guarded, args=(self._storing,), name="storing")
+        collecting.start()
+        storing.start()
+        try:
+            self._process(position)
+        finally:
+            self.stop()
+            self._queue.put(None)
+            storing.join()
+            collecting.join()
+        if self._failures:
+            raise self._failures[0]
+        return self.progress
+
+    # -- threads -----------------------------------------------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller of `run`
+            self._failures.append(error)
+            self.stop()
+
+    def _collect(self) -> None:
+        name = self._source.name
+        try:
+            for delivery in self._source.deliveries(self._stream.resume(name)):
+                for notice in delivery.notices:
+                    self._notify(notice)
+                self._stream.append(name, delivery)
+                self.progress.bars_in += len(delivery.bars)
+                self.progress.rejected += len(delivery.rejects)
+                if self._stopping.is_set():
+                    break
+        finally:
+            self._collected.set()
+
+    def _storing(self) -> None:
+        commits = 0
+        while (commit := self._queue.get()) is not None:
+            try:
+                if not self._failures:
+                    self._store.commit(commit)
+                    self.progress.rows += len(commit.rows)
+                    commits += 1
+                    if commits % _TRIM_EVERY == 0:
+                        self._stream.trim(commit.position)
+            except BaseException as error:  # noqa: BLE001 - the queue is drained all the same, or `put` would block
+                self._failures.append(error)
+                self.stop()
+            finally:
+                self._queue.task_done()
+
+    # -- processing --------------------------------------------------------------------------------------------------
+
+    def _resume(self) -> int:
+        """Restores the processor and answers with the stream position. States that do not fit are computed anew."""
+        states, position = self._store.load()
+        try:
+            self._processor.restore(states)
+        except (StateError, SnapshotError) as error:
+            self._notify(f"{error}; computing all {len(states)} symbols anew from their stored bars")
+            for symbol in states:
+                self._store.commit(self._replayed(symbol, None, _committed(self._store.rows(symbol)), position))
+        return position
+
+    def _process(self, position: int) -> None:
+        """Reads on from `position`. The committed position stays before late bars until they have been replayed.
+
+        Should the process die in between, those records are read again; the others are recognised as repeated.
+        """
+        late: list[Bars] = []
+        held = position
+        while not self._failures:
+            bars, after = self._stream.read(position, BATCH_BARS)
+            if late and (not len(bars) or sum(map(len, late)) > _LATE_BARS):
+                self._correct(Bars.concat(late), held)
+                self._queue.put(Commit(_NO_ROWS, {}, position))
+                late, held = [], position
+                continue
+            if not len(bars):
+                if self._stopping.is_set() or (self._collected.is_set() and not self._stream.wait(position, 0)):
+                    break
+                self._stream.wait(position, _WAIT_SECONDS)
+                continue
+            step = self._processor.step(bars)
+            if len(step.late):
+                late.append(step.late)
+            position = after
+            held = held if late else position
+            self.progress.repeated += step.repeated
+            self.progress.last_timestamp = int(bars.timestamp.max())
+            self._queue.put(Commit(step.rows, step.states, held, step.checkpoints))
+            if self._stopping.is_set() and not late:
+                break
+
+    def _correct(self, late: Bars, position: int) -> None:
+        """Replays the symbols of these late bars, unless the stored bars already say the same."""
+        self._queue.join()  # the history must be complete before it is read
+        for code, symbol in enumerate(late.symbols):
+            own = late[late.code == code]
+            if not len(own):
+                continue
+            since, until = int(own.timestamp.min()), int(own.timestamp.max())
+            changed = _changes(own, _committed(self._store.rows(symbol, since, until + 1)))
+            self.progress.repeated += len(own) - len(changed)
+            if not len(changed):
+                continue
+            self.progress.corrected += len(changed)
+            since = int(changed.timestamp.min())
+            checkpoint = self._store.checkpoint(symbol, since)
+            stored = self._store.rows(symbol, None if checkpoint is None else checkpoint.timestamp + 1)
+            self._queue.put(self._replayed(symbol, since, _merged(_committed(stored), changed), position))
+
+    def _replayed(self, symbol: str, since: int | None, bars: Bars, position: int) -> Commit:
+        """The symbol's rows from `since` on (None: all), computed anew from its newest checkpoint before that."""
+        checkpoint = None if since is None else self._store.checkpoint(symbol, since)
+        step = self._processor.rebuild(symbol, checkpoint, bars)
+        rows = step.rows if since is None else step.rows[step.rows.bars.timestamp >= since]
+        first = int(bars.timestamp[0]) if since is None else since
+        return Commit(rows, step.states, position, rewound={symbol: first})
+
+
+_NO_ROWS = Rows(
+    Bars.of(()), (), np.empty((0, 0)), np.empty(0, np.int8), np.empty(0), (), np.empty(0, np.int32)
+)  # fmt: skip
+
+
+def _committed(rows: Rows) -> Bars:
+    return rows.bars[rows.bars.final]
+
+
+def _changes(late: Bars, stored: Bars) -> Bars:
+    """Those of one symbol's late bars that differ from what is stored; of several for the same time, the last."""
+    times, place = np.unique(late.timestamp[::-1], return_index=True)
+    late = late[len(late) - 1 - place]
+    at = np.searchsorted(stored.timestamp, times)
+    known = np.zeros(len(times), np.bool_)
+    known[at < len(stored)] = stored.timestamp[at[at < len(stored)]] == times[at < len(stored)]
+    same = known.copy()
+    for column in ("open", "high", "low", "close", "volume"):
+        same[known] &= getattr(late, column)[known] == getattr(stored, column)[at[known]]
+    return late[~same]
+
+
+def _merged(stored: Bars, changed: Bars) -> Bars:
+    """One symbol's bars in the order of time, the changed ones in the place of the stored."""
+    both = Bars.concat((changed, stored))
+    _, first = np.unique(both.timestamp, return_index=True)
+    return both[first]

@@ -1,0 +1,37 @@
+"""Bars for tests: small, deterministic, and with the shapes that real data has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tapeline.market import Bars
+
+MINUTE = 60_000
+START = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open of a New York session
+
+
+def random_bars(symbols: int = 3, count: int = 100, seed: int = 0, start: int = START) -> Bars:
+    """`count` minutes of a random walk for each of `symbols` symbols, in the order of time."""
+    rng = np.random.default_rng(seed)
+    walk = np.exp(np.cumsum(rng.normal(0, 0.001, (count, symbols)), axis=0)) * rng.uniform(5, 500, symbols)
+    close = np.round(walk, 4)
+    open_ = np.round(np.vstack((close[:1], close[:-1])) * (1 + rng.normal(0, 0.0002, close.shape)), 4)
+    high = np.maximum(open_, close) + np.round(rng.exponential(0.001, close.shape) * close, 4)
+    low = np.minimum(open_, close) - np.round(rng.exponential(0.001, close.shape) * close, 4)
+    return Bars(
+        tuple(f"S{i:02d}" for i in range(symbols)),
+        np.tile(np.arange(symbols, dtype=np.int32), count),
+        np.repeat(start + MINUTE * np.arange(count, dtype=np.int64), symbols),
+        open_.ravel(),
+        high.ravel(),
+        low.ravel(),
+        close.ravel(),
+        rng.integers(0, 100_000, count * symbols).astype(np.float64),
+        np.ones(count * symbols, np.bool_),
+    )
+
+
+@pytest.fixture
+def bars() -> Bars:
+    return random_bars()
