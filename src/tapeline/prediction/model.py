@@ -14,8 +14,9 @@ from typing import Any
 
 from tapeline.market import Floats
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.prediction.trees import ModelError as ModelError
-from tapeline.prediction.trees import Trees, parse
+from tapeline.prediction.trees import ModelError, Trees, parse
+
+__all__ = ["LightGBMModel", "Metadata", "ModelError", "write_atomically"]
 
 TEXT = "model.txt"
 METADATA = "metadata.json"

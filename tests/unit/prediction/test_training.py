@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import builtins
+
+import numpy as np
+import pytest
+from tests.conftest import random_bars
+from tests.unit.prediction.conftest import daily_bars
+
+from tapeline.market import Bars
+from tapeline.prediction.calibration import platt
+from tapeline.prediction.dataset import build, tidy
+from tapeline.prediction.training import MissingLibraryError, NotEnoughHistoryError, fit, hold_back
+
+
+def test_the_same_bars_make_the_same_model_whatever_the_batches(learnable, model):
+    until = int(np.quantile(learnable.timestamp, 0.6))
+    cut = [learnable[i : i + 377] for i in range(0, len(learnable), 377)]
+    again = fit(iter(cut), until=until)
+    assert again.text == model.text
+    assert again.version == model.version
+    assert fit([learnable], until=until, seed=1).text != model.text
+
+
+def test_training_sees_nothing_after_until(learnable, model):
+    """The guard of `trained_until`: bars behind it may be anything, the model stays the same to the last byte."""
+    until = int(np.quantile(learnable.timestamp, 0.6))
+    later = learnable.timestamp > until
+    rng = np.random.default_rng(0)
+    scale = np.where(later, rng.uniform(0.5, 2, len(learnable)), 1.0)
+    changed = Bars(
+        learnable.symbols, learnable.code, learnable.timestamp,
+        *(getattr(learnable, name) * scale for name in ("open", "high", "low", "close")),
+        learnable.volume, learnable.final,
+    )  # fmt: skip
+    assert fit([changed], until=until).text == model.text
+    assert model.trained_until <= until
+    assert model.trained_until == learnable.timestamp[~later].max()
+
+
+def test_a_model_learns_what_can_be_learnt(learnable, model):
+    data = build(tidy([learnable]))
+    later = data.timestamp > model.trained_until
+    p, up = model.predict(data.X[later]), data.direction[later] == 1
+    order = np.argsort(p)
+    third = len(p) // 3
+    assert up[order[-third:]].mean() > up[order[:third]].mean() + 0.2
+
+
+def test_too_little_history_says_how_much_there_is():
+    with pytest.raises(NotEnoughHistoryError, match=r"no bars give 0 usable rows, training needs 500"):
+        fit([])
+    with pytest.raises(NotEnoughHistoryError, match=r"160 bars from 2019-.* give \d+ usable rows"):
+        fit([daily_bars(symbols=2, count=80)])
+    with pytest.raises(NotEnoughHistoryError, match="horizon of 50 leaves the session"):
+        hourly = random_bars(symbols=2, count=2000)
+        jumpy = hourly.timestamp + 86_400_000 * ((hourly.timestamp - hourly.timestamp[0]) // (45 * 60_000))
+        fit([Bars(hourly.symbols, hourly.code, jumpy, *(getattr(hourly, n) for n in hourly.__slots__[3:]))], horizon=50)
+
+
+def test_closes_that_all_go_one_way_are_refused():
+    bars = daily_bars(symbols=3, count=400)
+    rise = 50 * np.exp(0.001 * np.arange(len(bars)))
+    bars = Bars(bars.symbols, bars.code, bars.timestamp, rise, rise * 1.01, rise * 0.99, rise, bars.volume, bars.final)
+    with pytest.raises(NotEnoughHistoryError, match="all went one way"):
+        fit([bars])
+
+
+def test_what_is_held_back_lies_behind_what_is_learnt_from(data):
+    rows = np.ones(len(data.place), np.bool_)
+    learn, held = hold_back(data, rows)
+    assert data.end[learn].max() < data.timestamp[held].min()
+    assert not (learn & held).any()
+    assert 0.15 < held.mean() < 0.25
+
+
+def test_progress_grows_from_0_to_1(learnable):
+    seen = []
+    fit([learnable], progress=lambda done, _: seen.append(done))
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < 1
+    assert seen[-1] == 1
+
+
+def test_a_missing_openmp_runtime_is_explained(learnable, monkeypatch):
+    real = builtins.__import__
+
+    def without(error):
+        def importing(name, *rest):
+            if name == "lightgbm":
+                raise error
+            return real(name, *rest)
+
+        return importing
+
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    lost = OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+    monkeypatch.setattr(builtins, "__import__", without(lost))
+    with pytest.raises(MissingLibraryError, match="apt-get install libgomp1"):
+        fit([learnable])
+    monkeypatch.setattr(builtins, "__import__", without(ImportError("no lightgbm")))
+    with pytest.raises(MissingLibraryError, match="pip install lightgbm"):
+        fit([learnable])
+
+
+def test_platt_scaling_finds_the_true_slope_and_never_turns_a_score_round():
+    rng = np.random.default_rng(0)
+    raw = rng.normal(0, 0.5, 200_000)
+    up = rng.random(len(raw)) < 1 / (1 + np.exp(-(0.6 * raw + 0.2)))
+    slope, intercept = platt(raw, up)
+    assert slope == pytest.approx(0.6, abs=0.03)
+    assert intercept == pytest.approx(0.2, abs=0.03)
+    slope, intercept = platt(raw, rng.random(len(raw)) < 1 / (1 + np.exp(raw)))
+    assert slope == 0
+    assert intercept == pytest.approx(0, abs=0.03)
+    assert platt(np.zeros(100), up[:100])[0] == 0
