@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from tests.unit.prediction.conftest import DAY, daily_bars
 
@@ -70,8 +72,6 @@ def test_the_fingerprint_covers_the_content():
     bars = tidy([daily_bars(symbols=2, count=30)])
     changed = bars.close.copy()
     changed[7] *= 1.0001
-    other = Bars(
-        bars.symbols, bars.code, bars.timestamp, bars.open, bars.high, bars.low, changed, bars.volume, bars.final
-    )
-    renamed = Bars(("S00", "S99"), *(getattr(bars, name) for name in bars.__slots__[1:]))
+    other = dataclasses.replace(bars, close=changed)
+    renamed = dataclasses.replace(bars, symbols=("S00", "S99"))
     assert len({fingerprint(b) for b in (bars, other, renamed)}) == 3

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_intraday_labels_do_not_reach_over_a_session_gap_unless_asked():
 def test_a_weekend_is_no_gap_between_daily_bars():
     bars = daily_bars(symbols=1, count=100)
     weekend = bars.timestamp + 2 * DAY * (np.arange(100) // 5)
-    bars = Bars(bars.symbols, bars.code, weekend, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.final)
+    bars = dataclasses.replace(bars, timestamp=weekend)
     assert (label(bars, 5).direction[20:95] != Direction.NONE).all()
 
 

@@ -42,7 +42,7 @@ def test_the_version_names_the_last_day_and_the_content(model):
 def test_a_model_for_other_features_is_refused(model, tmp_path):
     model.save(tmp_path)
     newer = FeatureSet(DEFAULT_FEATURES.specs, DEFAULT_FEATURES.inputs, DEFAULT_FEATURES.names, len, version=99)
-    with pytest.raises(ModelError, match="other features.*train again"):
+    with pytest.raises(ModelError, match=r"other features.*train again"):
         LightGBMModel.load(tmp_path, newer)
 
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 
 import numpy as np
 import pytest
 from tests.conftest import random_bars
 from tests.unit.prediction.conftest import daily_bars
 
-from tapeline.market import Bars
 from tapeline.prediction.calibration import platt
 from tapeline.prediction.dataset import build, tidy
 from tapeline.prediction.training import MissingLibraryError, NotEnoughHistoryError, fit, hold_back
@@ -28,11 +28,8 @@ def test_training_sees_nothing_after_until(learnable, model):
     later = learnable.timestamp > until
     rng = np.random.default_rng(0)
     scale = np.where(later, rng.uniform(0.5, 2, len(learnable)), 1.0)
-    changed = Bars(
-        learnable.symbols, learnable.code, learnable.timestamp,
-        *(getattr(learnable, name) * scale for name in ("open", "high", "low", "close")),
-        learnable.volume, learnable.final,
-    )  # fmt: skip
+    prices = {name: getattr(learnable, name) * scale for name in ("open", "high", "low", "close")}
+    changed = dataclasses.replace(learnable, **prices)
     assert fit([changed], until=until).text == model.text
     assert model.trained_until <= until
     assert model.trained_until == learnable.timestamp[~later].max()
@@ -52,16 +49,17 @@ def test_too_little_history_says_how_much_there_is():
         fit([])
     with pytest.raises(NotEnoughHistoryError, match=r"160 bars from 2019-.* give \d+ usable rows"):
         fit([daily_bars(symbols=2, count=80)])
+    minutes = random_bars(symbols=2, count=2000)
+    pauses = 86_400_000 * ((minutes.timestamp - minutes.timestamp[0]) // (45 * 60_000))
+    sessions = dataclasses.replace(minutes, timestamp=minutes.timestamp + pauses)
     with pytest.raises(NotEnoughHistoryError, match="horizon of 50 leaves the session"):
-        hourly = random_bars(symbols=2, count=2000)
-        jumpy = hourly.timestamp + 86_400_000 * ((hourly.timestamp - hourly.timestamp[0]) // (45 * 60_000))
-        fit([Bars(hourly.symbols, hourly.code, jumpy, *(getattr(hourly, n) for n in hourly.__slots__[3:]))], horizon=50)
+        fit([sessions], horizon=50)
 
 
 def test_closes_that_all_go_one_way_are_refused():
     bars = daily_bars(symbols=3, count=400)
     rise = 50 * np.exp(0.001 * np.arange(len(bars)))
-    bars = Bars(bars.symbols, bars.code, bars.timestamp, rise, rise * 1.01, rise * 0.99, rise, bars.volume, bars.final)
+    bars = dataclasses.replace(bars, open=rise, high=rise * 1.01, low=rise * 0.99, close=rise)
     with pytest.raises(NotEnoughHistoryError, match="all went one way"):
         fit([bars])
 
