@@ -19,11 +19,11 @@ import numpy as np
 
 from tapeline.indicators import SnapshotError
 from tapeline.market import Bars, Rows
-from tapeline.ports import Commit, Source, Store, Stream
+from tapeline.ports import Commit, Source, Store, Stream, SymbolState
 from tapeline.processor import Processor, StateError
 
 #: Bars processed and committed at once, at the most.
-BATCH_BARS = 4096
+BATCH_BARS = 8192
 
 #: Late bars gathered before their symbols are replayed while more records are waiting.
 _LATE_BARS = 100_000
@@ -43,12 +43,29 @@ class Progress:
     last_timestamp: int | None = None
 
 
+def collect(
+    source: Source, stream: Stream, progress: Progress, stopping: threading.Event, notify: Callable[[str], None]
+) -> None:
+    """Appends what the source delivers, from where the stream says it was, until it ends or `stopping` is set."""
+    for delivery in source.deliveries(stream.resume(source.name)):
+        for text in delivery.notices:
+            notify(text)
+        stream.append(source.name, delivery)
+        progress.bars_in += len(delivery.bars)
+        progress.rejected += len(delivery.rejects)
+        if stopping.is_set():
+            break
+
+
 class Pipeline:
-    """Drives one source through the ports. `run` blocks; `stop` ends it soon, from any thread or a signal handler."""
+    """Drives one source through the ports. `run` blocks; `stop` ends it soon, from any thread or a signal handler.
+
+    Without a source it processes what another process appends to the stream.
+    """
 
     def __init__(
         self,
-        source: Source,
+        source: Source | None,
         stream: Stream,
         store: Store,
         processor: Processor,
@@ -62,54 +79,44 @@ class Pipeline:
         self._processor = processor
         self._notify = notify
         self._stopping = threading.Event()
-        self._collected = threading.Event()
+        self._ended = threading.Event()
         self._failures: list[BaseException] = []
         self._queue: queue.Queue[Commit | None] = queue.Queue(maxsize=4)
 
     def stop(self) -> None:
         self._stopping.set()
-        self._source.close()
+        if self._source is not None:
+            self._source.close()
 
     def run(self) -> Progress:
         """Goes on until the source ends or `stop`; everything read by then is committed. Raises what a part raised."""
         position = self._resume()
-        collecting = threading.Thread(target=self._guarded, args=(self._collect,), name="collecting")
-        storing = threading.Thread(target=self._guarded, args=(self._storing,), name="storing")
-        collecting.start()
-        storing.start()
+        threads = [threading.Thread(target=self._storing, name="storing")]
+        if self._source is not None:
+            threads.append(threading.Thread(target=self._collecting, args=(self._source,), name="collecting"))
+        for thread in threads:
+            thread.start()
         try:
             self._process(position)
         finally:
             self.stop()
             self._queue.put(None)
-            storing.join()
-            collecting.join()
+            for thread in threads:
+                thread.join()
         if self._failures:
             raise self._failures[0]
         return self.progress
 
     # -- threads -----------------------------------------------------------------------------------------------------
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _collecting(self, source: Source) -> None:
         try:
-            work()
+            collect(source, self._stream, self.progress, self._stopping, self._notify)
         except BaseException as error:  # noqa: BLE001 - handed to the caller of `run`
             self._failures.append(error)
             self.stop()
-
-    def _collect(self) -> None:
-        name = self._source.name
-        try:
-            for delivery in self._source.deliveries(self._stream.resume(name)):
-                for notice in delivery.notices:
-                    self._notify(notice)
-                self._stream.append(name, delivery)
-                self.progress.bars_in += len(delivery.bars)
-                self.progress.rejected += len(delivery.rejects)
-                if self._stopping.is_set():
-                    break
         finally:
-            self._collected.set()
+            self._ended.set()
 
     def _storing(self) -> None:
         commits = 0
@@ -137,7 +144,11 @@ class Pipeline:
         except (StateError, SnapshotError) as error:
             self._notify(f"{error}; computing all {len(states)} symbols anew from their stored bars")
             for symbol in states:
-                self._store.commit(self._replayed(symbol, None, _committed(self._store.rows(symbol)), position))
+                stored = self._store.rows(symbol)
+                bars = _committed(stored)
+                if len(bars):
+                    since = int(bars.timestamp[0])
+                    self._store.commit(self._replayed(symbol, None, bars, stored, since, position))
         return position
 
     def _process(self, position: int) -> None:
@@ -155,7 +166,7 @@ class Pipeline:
                 late, held = [], position
                 continue
             if not len(bars):
-                if self._stopping.is_set() or (self._collected.is_set() and not self._stream.wait(position, 0)):
+                if self._stopping.is_set() or (self._ended.is_set() and not self._stream.wait(position, 0)):
                     break
                 self._stream.wait(position, _WAIT_SECONDS)
                 continue
@@ -186,15 +197,16 @@ class Pipeline:
             since = int(changed.timestamp.min())
             checkpoint = self._store.checkpoint(symbol, since)
             stored = self._store.rows(symbol, None if checkpoint is None else checkpoint.timestamp + 1)
-            self._queue.put(self._replayed(symbol, since, _merged(_committed(stored), changed), position))
+            bars = _merged(_committed(stored), changed)
+            self._queue.put(self._replayed(symbol, checkpoint, bars, stored, since, position))
 
-    def _replayed(self, symbol: str, since: int | None, bars: Bars, position: int) -> Commit:
-        """The symbol's rows from `since` on (None: all), computed anew from its newest checkpoint before that."""
-        checkpoint = None if since is None else self._store.checkpoint(symbol, since)
+    def _replayed(
+        self, symbol: str, checkpoint: SymbolState | None, bars: Bars, stored: Rows, since: int, position: int
+    ) -> Commit:
+        """The symbol's rows from `since` on, computed anew; what other models said of those bars stands."""
         step = self._processor.rebuild(symbol, checkpoint, bars)
-        rows = step.rows if since is None else step.rows[step.rows.bars.timestamp >= since]
-        first = int(bars.timestamp[0]) if since is None else since
-        return Commit(rows, step.states, position, rewound={symbol: first})
+        rows = _with_earlier_predictions(step.rows[step.rows.bars.timestamp >= since], stored)
+        return Commit(rows, step.states, position, rewound={symbol: since})
 
 
 _NO_ROWS = Rows(
@@ -204,6 +216,24 @@ _NO_ROWS = Rows(
 
 def _committed(rows: Rows) -> Bars:
     return rows.bars[rows.bars.final]
+
+
+def _with_earlier_predictions(rows: Rows, stored: Rows) -> Rows:
+    """One symbol's rows, with what another model had predicted for the same bar in place of today's opinion.
+
+    A bar is predicted by one model only, so that grading it afterwards says what that model was worth.
+    """
+    others = [place for place, version in enumerate(stored.models) if version not in rows.models]
+    theirs = np.flatnonzero(np.isin(stored.model, others))
+    _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[theirs], return_indices=True)
+    if not len(here):
+        return rows
+    there = theirs[there]
+    prediction, probability, model = rows.prediction.copy(), rows.probability.copy(), rows.model.copy()
+    prediction[here] = stored.prediction[there]
+    probability[here] = stored.probability[there]
+    model[here] = stored.model[there] + len(rows.models)
+    return Rows(rows.bars, rows.names, rows.indicator, prediction, probability, rows.models + stored.models, model)
 
 
 def _changes(late: Bars, stored: Bars) -> Bars:
