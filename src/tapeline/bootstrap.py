@@ -57,13 +57,13 @@ def writing(settings: Settings) -> Iterator[Home]:
     with explained(path):
         path.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path / "processing.lock")
-    try:
-        with explained(path):
+    with explained(path):
+        try:
             lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise DatabaseError(
-            f"{path}: another tapeline is writing there; stop it or choose another --data-dir"
-        ) from error
+        except filelock.Timeout as error:  # an OSError itself, so it must not reach `explained`
+            raise DatabaseError(
+                f"{path}: another tapeline is writing there; stop it or choose another --data-dir"
+            ) from error
     try:
         home = open_home(settings, create=True)
         try:

@@ -66,7 +66,7 @@ class SqliteStream:
                 "SELECT first, payload FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1", (position,)
             ).fetchone()
             if row is None:
-                if position or self._database.reader.execute("SELECT 1 FROM log").fetchone():
+                if self._database.reader.execute("SELECT 1 FROM log").fetchone():
                     raise LogTrimmedError(f"{self._database.path}: the log no longer holds position {position}")
                 return None
             first, bars = self._entry = (row[0], decode(row[1]))
