@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from tapeline.market import Flags, Floats
+from tapeline.market import Flags, Floats, Ints
 
 _STEPS = 50
-_STEEPEST = 2.0
+_STEEPEST = 1.0
 
 
-def platt(raw: Floats, up: Flags) -> tuple[float, float]:
-    """Slope and intercept so that sigmoid(slope * raw + intercept) fits best (maximum likelihood, Newton's method).
+def platt_slope(raw: Floats, up: Flags, block: Ints) -> float:
+    """The slope with which sigmoid(slope * raw + intercept) fits best (maximum likelihood, Newton's method).
 
-    The slope is kept between 0 and 2: a model that ranks backwards knows nothing, and slope 0 then says just that.
-    `up` is bool [n] and must hold both values.
+    The slope is then shrunk by what of it may be luck, s * max(0, 1 - (standard error / s)^2) as James and Stein do,
+    with the error that holds when only the blocks (int64 [n], 0, 1, ...) are independent, and kept between 0 and 1: a
+    model that ranks backwards knows nothing, and slope 0 says just that; none is made surer than its trees are. `up`
+    is bool [n] and must hold both values.
     """
     share = float(up.mean())
     base = float(np.log(share / (1 - share)))
     center, spread = float(raw.mean()), float(raw.std())
     if spread < 1e-12:
-        return 0.0, base
+        return 0.0
     x = np.stack(((raw - center) / spread, np.ones(len(raw))), axis=1)
     weight = np.array([0.0, base])
     for _ in range(_STEPS):
@@ -33,8 +35,10 @@ def platt(raw: Floats, up: Flags) -> tuple[float, float]:
         weight += np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-10:
             break
-    slope = weight[0] / spread
-    if slope <= 0:
-        return 0.0, base
-    slope = min(slope, _STEEPEST)
-    return float(slope), float(weight[1] - slope * center)
+    errors = x * (up - p)[:, None]
+    scores = np.stack([np.bincount(block, column) for column in errors.T], axis=1)
+    covariance = np.linalg.solve(hessian, np.linalg.solve(hessian, scores.T @ scores).T)
+    if weight[0] <= 0:
+        return 0.0
+    slope = float(weight[0] / spread * max(0.0, 1 - covariance[0, 0] / weight[0] ** 2))
+    return min(slope, _STEEPEST)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,10 @@ class Dataset:
     @property
     def direction(self) -> NDArray[np.int8]:
         return self.labels.direction[self.place]
+
+    def only(self, rows: NDArray[Any]) -> Dataset:
+        """The same dataset with these rows only (an index array or a mask)."""
+        return replace(self, place=self.place[rows], X=self.X[rows])
 
 
 def tidy(batches: Iterable[Bars], until: int | None = None) -> Bars:

@@ -20,6 +20,7 @@ NO_TRADE_BAND = 0.25
 _WINDOW = 20  # bars of past volatility that scale the band
 _SIGMA = math.sqrt(math.pi / 2)  # a normal variable's standard deviation over its mean absolute value
 _PAUSE = 45 * 60_000  # ms; an intraday series that pauses for longer than this has a session gap there
+_NEVER = np.iinfo(np.int64).max
 _INTRADAY = 12 * 3_600_000  # ms; bars closer together than this are intraday
 
 
@@ -49,10 +50,7 @@ def label(bars: Bars, horizon: int = HORIZON, band: float = NO_TRADE_BAND, *, ac
         raise ValueError(f"the horizon must be at least 1 bar, not {horizon}")
     if not band >= 0:
         raise ValueError(f"the no-trade band must not be negative: {band}")
-    allowed = np.full(len(bars.symbols), np.iinfo(np.int64).max, np.int64)
-    if not across_sessions:
-        step = intervals(bars)
-        allowed[step < _INTRADAY] = step[step < _INTRADAY] + _PAUSE
+    allowed = np.full(len(bars.symbols), _NEVER, np.int64) if across_sessions else _allowed(bars)
     return Labels(*_label(bars.code, bars.timestamp, bars.close, allowed, horizon, band * _SIGMA * math.sqrt(horizon)))
 
 
@@ -66,6 +64,22 @@ def intervals(bars: Bars) -> Ints:
         if last - first > 1:
             steps[place] = int(np.median(np.diff(timestamp[first:last])))
     return steps
+
+
+def session_ends(bars: Bars) -> Flags:
+    """Where an intraday symbol's next bar lies behind a session gap, bool [len(bars)]; False at its last bar."""
+    order = np.lexsort((bars.timestamp, bars.code))
+    code, timestamp = bars.code[order], bars.timestamp[order]
+    gap = (code[1:] == code[:-1]) & (np.diff(timestamp) > _allowed(bars)[code[:-1]])
+    ends = np.zeros(len(bars), np.bool_)
+    ends[order[:-1]] = gap
+    return ends
+
+
+def _allowed(bars: Bars) -> Ints:
+    """The longest time between two bars of one session for each symbol, ms; daily bars have no session gaps."""
+    step = intervals(bars)
+    return np.where(step < _INTRADAY, step + _PAUSE, _NEVER)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

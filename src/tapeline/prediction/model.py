@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ class Metadata:
     Times are UTC epoch ms of bars: `trained_from` the first and `trained_until` the last bar that training saw, labels
     and calibration included. The probability of UP is sigmoid(slope * raw score + intercept), and is about bars whose
     move leaves the no-trade band. `metrics` are measured on the slice that training held back at its end.
-    `data_hash` is that of the training bars.
+    `data_hash` is that of the training bars. `reference` is how each feature was distributed in training, for drift.
     """
 
     features: tuple[str, ...]
@@ -50,6 +50,7 @@ class Metadata:
     seed: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    reference: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from tapeline import __version__
 from tapeline.market import Bars, Direction, Flags, Floats
-from tapeline.prediction.calibration import platt
+from tapeline.prediction.calibration import platt_slope
 from tapeline.prediction.dataset import Dataset, Progress, build, fingerprint, silent, tidy
+from tapeline.prediction.drift import reference
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.prediction.labels import HORIZON, NO_TRADE_BAND
+from tapeline.prediction.metrics import auc, blocks
 from tapeline.prediction.model import LightGBMModel, Metadata
 from tapeline.prediction.trees import parse
 
@@ -114,7 +116,7 @@ def fit_rows(
     progress(1.0, "training")
     text = booster.model_to_string(num_iteration=booster.best_iteration)
     raw = parse(text, len(names)).raw(X)
-    slope, intercept = platt(raw[held], up[held])
+    slope = platt_slope(raw[held], up[held], blocks(timestamp[held], data.horizon))
     # The held-back slice's own share of rises is luck; the whole span's share is the better guess of the next one.
     share = up.mean()
     intercept = float(np.log(share / (1 - share)) - slope * raw.mean())
@@ -136,11 +138,8 @@ def fit_rows(
         data_hash=fingerprint(data.bars),
         seed=seed,
         parameters={**PARAMETERS, **(parameters or {}), "trees": int(booster.best_iteration)},
-        metrics={
-            "held_back_rows": float(held.sum()),
-            "held_back_log_loss": _log_loss(probability, up[held]),
-            "held_back_log_loss_of_base_rate": _log_loss(np.full(int(held.sum()), share), up[held]),
-        },
+        metrics=_metrics(probability, share, up[held]),
+        reference=reference(data.features.names, X),
         libraries={
             "tapeline": __version__, "lightgbm": lightgbm.__version__,
             "numpy": np.__version__, "python": platform.python_version(),
@@ -187,6 +186,12 @@ def _too_few(data: Dataset, rows: int, part: str) -> str:
     if not data.across_sessions and len(data.bars) >= 2 * _FEWEST:
         hint = f"; of intraday bars those whose horizon of {data.horizon} leaves the session do not count"
     return f"not enough history: {span} give {rows} usable rows, training needs {_FEWEST}: give more history{hint}"
+
+
+def _metrics(probability: Floats, share: float, up: NDArray[np.bool_]) -> dict[str, float]:
+    """Measured on the held-back slice. `skill` is the part of the base rate's log-loss that the model saves."""
+    loss, base = _log_loss(probability, up), _log_loss(np.full(len(up), share), up)
+    return {"rows": float(len(up)), "auc": auc(probability, up), "log_loss": loss, "skill": 1 - loss / base}
 
 
 def _log_loss(probability: Floats, up: NDArray[np.bool_]) -> float:

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import random_bars
 from tests.unit.prediction.conftest import daily_bars
 
-from tapeline.prediction.calibration import platt
+from tapeline.prediction.calibration import platt_slope
 from tapeline.prediction.dataset import build, tidy
 from tapeline.prediction.training import MissingLibraryError, NotEnoughHistoryError, fit, hold_back
 
@@ -104,11 +104,10 @@ def test_a_missing_openmp_runtime_is_explained(learnable, monkeypatch):
 def test_platt_scaling_finds_the_true_slope_and_never_turns_a_score_round():
     rng = np.random.default_rng(0)
     raw = rng.normal(0, 0.5, 200_000)
+    block = np.arange(len(raw)) // 100
     up = rng.random(len(raw)) < 1 / (1 + np.exp(-(0.6 * raw + 0.2)))
-    slope, intercept = platt(raw, up)
-    assert slope == pytest.approx(0.6, abs=0.03)
-    assert intercept == pytest.approx(0.2, abs=0.03)
-    slope, intercept = platt(raw, rng.random(len(raw)) < 1 / (1 + np.exp(raw)))
-    assert slope == 0
-    assert intercept == pytest.approx(0, abs=0.03)
-    assert platt(np.zeros(100), up[:100])[0] == 0
+    assert platt_slope(raw, up, block) == pytest.approx(0.6, abs=0.03)
+    assert platt_slope(raw, rng.random(len(raw)) < 1 / (1 + np.exp(raw)), block) == 0
+    assert platt_slope(np.zeros(100), up[:100], block[:100]) == 0
+    noise, luck = rng.normal(size=300), rng.random(300) < 0.5
+    assert platt_slope(noise, luck, np.arange(300) // 10) < 0.2
