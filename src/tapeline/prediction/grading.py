@@ -6,8 +6,9 @@ same label code that training uses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Grades:
     def __len__(self) -> int:
         return len(self.timestamp)
 
-    def __getitem__(self, where: Flags) -> Grades:
+    def __getitem__(self, where: NDArray[Any]) -> Grades:
         columns = ("timestamp", "symbol", "model", "probability", "answer", "outcome")
         return replace(self, **{name: getattr(self, name)[where] for name in columns})
 
@@ -99,6 +100,26 @@ def score(rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int
         final.probability[kept], final.prediction[kept], outcome[kept],
         max((q[0] for q in questions), default=horizon),
     )  # fmt: skip
+
+
+def merge(parts: Sequence[Grades]) -> Grades:
+    """The grades of several reads, such as one per symbol, as one, in the order of time."""
+    symbols = tuple(dict.fromkeys(symbol for part in parts for symbol in part.symbols))
+    models = tuple(dict.fromkeys(model for part in parts for model in part.models))
+
+    def joined(name: str, table: tuple[str, ...] = (), own: str = "") -> NDArray[Any]:
+        columns = [getattr(part, name) for part in parts]
+        if own:
+            places = [np.array([table.index(text) for text in getattr(part, own)], np.int32) for part in parts]
+            columns = [place[column] for place, column in zip(places, columns, strict=True) if len(column)]
+        return np.concatenate(columns) if columns else np.zeros(0, np.int32)
+
+    timestamp = joined("timestamp")
+    whole = Grades(
+        symbols, models, timestamp, joined("symbol", symbols, "symbols"), joined("model", models, "models"),
+        joined("probability"), joined("answer"), joined("outcome"), max((part.horizon for part in parts), default=1),
+    )  # fmt: skip
+    return whole[np.argsort(timestamp, kind="stable")]
 
 
 def grade(grades: Grades, *, resamples: int = RESAMPLES, seed: int = 0) -> list[Grade]:

@@ -53,6 +53,15 @@ class Metadata:
     reference: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Metadata:
+        """The metadata in a model's JSON document. Raises `ModelError` when a field is missing."""
+        try:
+            values = {f.name: document[f.name] for f in fields(cls)}
+        except KeyError as error:
+            raise ModelError(f"the model's metadata lack {error}") from None
+        return cls(**values | {name: tuple(values[name]) for name in ("features", "symbols")})
+
 
 class LightGBMModel:
     """A `Predictor`. `text` is LightGBM's own model text. Raises `ModelError` when it is not one tapeline can use."""
@@ -113,9 +122,7 @@ class LightGBMModel:
                 raise ModelError(f"the model has format {document['format']}, this program reads {_FORMAT}: upgrade")
             if hashlib.sha256(files[TEXT]).hexdigest() != document["text_sha256"]:
                 raise ModelError("the model's trees are not those its metadata describes: damaged or half-written")
-            values = {f.name: document[f.name] for f in fields(Metadata)}
-            values |= {name: tuple(values[name]) for name in ("features", "symbols")}
-            model = cls(text, Metadata(**values))
+            model = cls(text, Metadata.of(document))
         except KeyError as error:
             raise ModelError(f"the model lacks {error}") from None
         except (UnicodeDecodeError, json.JSONDecodeError, TypeError) as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.prediction.model import METADATA, TEXT, LightGBMModel, ModelError, write_atomically
+from tapeline.prediction.model import METADATA, TEXT, LightGBMModel, Metadata, ModelError, write_atomically
 
 #: The model that a pipeline uses unless told otherwise.
 DEFAULT_NAME = "default"
@@ -98,12 +98,24 @@ class Registry:
                 found.append(Entry(parts[0], parts[1], self.current(parts[0]) == parts[1], metadata))
         return sorted(found, key=lambda entry: (entry.name, entry.metadata.get("trained_until", 0), entry.version))
 
+    def metadata(self) -> dict[str, Metadata]:
+        """What is known of every version of every name: version -> metadata. Damaged ones are left out."""
+        found = {}
+        for key in self._folder.keys(""):
+            if key.endswith(f"/{METADATA}"):
+                try:
+                    document = _json(self._folder.read(key), key)
+                    found[str(document["version"])] = Metadata.of(document)
+                except (ModelError, KeyError):
+                    continue
+        return found
+
     def load(self, name: str, version: str | None = None, features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
         """This version, or the one in use."""
         _check(name)
         version = self.current(name) if version is None else _check(version)
         if version is None:
-            raise ModelError(f"no version of {name} is in use: tapeline models promote {name} VERSION")
+            raise ModelError(f"no version of {name} is in use: tapeline models promote VERSION --name {name}")
         try:
             files = {file: self._folder.read(f"{name}/{version}/{file}") for file in (TEXT, METADATA)}
         except FileNotFoundError:

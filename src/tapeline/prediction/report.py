@@ -20,7 +20,7 @@ _LABELS = {
 }  # fmt: skip
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 .verdict { padding: .8rem 1rem; border-left: .35rem solid #b42318; background: #fdf1f0; font-weight: 600 }
 .verdict.good { border-color: #1a7f4b; background: #effaf3 }
