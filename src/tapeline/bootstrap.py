@@ -27,7 +27,7 @@ DATABASE_FILE = "tapeline.db"
 TRAINING_PART = 0.4
 
 #: And at the most about so many bars, so that memory does not grow with the history.
-TRAINING_BARS = 300_000
+TRAINING_BARS = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class SqliteStore:
         models = np.array([*(self._id(connection, "model", version) for version in rows.models), None])
         layout = self._id(connection, "layout", json.dumps(rows.names))
         width = len(rows.names) * 8
-        blob = memoryview(np.ascontiguousarray(rows.indicator, "<f8").tobytes())
+        blob = np.ascontiguousarray(rows.indicator, "<f8").tobytes()
         return zip(
             symbols[bars.code].tolist(),
             bars.timestamp.tolist(),
