@@ -143,7 +143,8 @@ def _run(
         warnings.simplefilter("ignore")  # pandas' deprecations inside bt are not the user's business
         test.run()
     equity = test.strategy.values.loc[index[0] :].to_numpy(np.float64)
-    traded = test.strategy.outlays.loc[index[0] :].abs().sum(axis=1).to_numpy(np.float64)
+    outlays = test.strategy.outlays.abs().sum(axis=1)  # empty when nothing was ever bought
+    traded = outlays.reindex(pd.DatetimeIndex(index), fill_value=0.0).to_numpy(np.float64)
     return equity / equity[0], float((traded / equity).mean())
 
 

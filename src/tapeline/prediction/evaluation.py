@@ -268,7 +268,7 @@ def _headline(
         f"({best}), gain {gain.value:+.4f} (95% interval {gain.low:+.4f} to {gain.high:+.4f}), AUC {mine['auc']}"
     )
     if leaking:
-        return f"NOT TO BE TRUSTED, the features look ahead (see the audit): {facts}"
+        return f"NOT TO BE TRUSTED, the leak audit failed: {facts}"
     verdict = "Better than every baseline" if better else "NOT better than its baselines"
     return f"{verdict}: {facts}"
 

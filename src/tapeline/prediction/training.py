@@ -86,9 +86,13 @@ def fit_rows(
     seed: int = 0,
     parameters: Mapping[str, Any] | None = None,
     rounds: int = ROUNDS,
+    stop_early: bool = True,
     progress: Progress = silent,
 ) -> LightGBMModel:
-    """Trains on these rows of a dataset (bool [n]) and no others. Raises as `fit` does."""
+    """Trains on these rows of a dataset (bool [n]) and no others. Raises as `fit` does.
+
+    Without `stop_early` all rounds are kept, whatever the held-back slice says of them.
+    """
     lightgbm = import_lightgbm()
     X, up = data.X[rows], data.direction[rows] == Direction.UP
     timestamp, end = data.timestamp[rows], data.end[rows]
@@ -111,10 +115,11 @@ def fit_rows(
 
     booster = lightgbm.train(
         settings, training, rounds, valid_sets=[checking],
-        callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False), report],
+        callbacks=[report, *([lightgbm.early_stopping(_PATIENCE, verbose=False)] if stop_early else [])],
     )  # fmt: skip
     progress(1.0, "training")
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
+    trees = booster.best_iteration if stop_early else booster.num_trees()
+    text = booster.model_to_string(num_iteration=trees)
     raw = parse(text, len(names)).raw(X)
     slope = platt_slope(raw[held], up[held], blocks(timestamp[held], data.horizon))
     # The held-back slice's own share of rises is luck; the whole span's share is the better guess of the next one.
@@ -137,7 +142,7 @@ def fit_rows(
         rows=len(X),
         data_hash=fingerprint(data.bars),
         seed=seed,
-        parameters={**PARAMETERS, **(parameters or {}), "trees": int(booster.best_iteration)},
+        parameters={**PARAMETERS, **(parameters or {}), "trees": int(trees)},
         metrics=_metrics(probability, share, up[held]),
         reference=reference(data.features.names, X),
         libraries={
