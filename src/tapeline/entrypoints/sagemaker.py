@@ -12,8 +12,6 @@ from typing import Annotated
 
 import typer
 
-from tapeline.entrypoints import sagemaker_serve, sagemaker_train
-
 ROOT = Path("/opt/ml")
 PORT = 8080
 
@@ -24,6 +22,8 @@ Root = Annotated[Path, typer.Option(help="Where SageMaker's folders are.")]
 @app.command()
 def train(root: Root = ROOT) -> None:
     """Train on the files of all channels under ROOT/input/data; write ROOT/model, or ROOT/output/failure."""
+    from tapeline.entrypoints import sagemaker_train
+
     raise typer.Exit(sagemaker_train.train(root))
 
 
@@ -35,6 +35,8 @@ def serve(
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = PORT,
 ) -> None:
     """Answer GET /ping and POST /invocations with the model in ROOT/model until SIGTERM."""
+    from tapeline.entrypoints import sagemaker_serve
+
     raise typer.Exit(sagemaker_serve.serve(root / "model", host, port))
 
 

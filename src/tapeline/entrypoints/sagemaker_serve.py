@@ -96,7 +96,7 @@ def parse(body: bytes, content_type: str, width: int) -> Floats:
             raise RequestError(400, f"row {number} has {len(row)} values, the model takes {width}")
     try:
         features = np.array(rows, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         features = None
     if features is None or not np.isfinite(features).all() or any(isinstance(v, bool) for row in rows for v in row):
         raise RequestError(400, _offender(rows))
@@ -108,7 +108,7 @@ def _offender(rows: list[list[Any]]) -> str:
         for place, value in enumerate(row, 1):
             try:
                 fine = not isinstance(value, bool) and np.isfinite(float(value))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 fine = False
             if not fine:
                 return f"row {number}, value {place}: {str(value)[:40]!r} is not a finite number"
