@@ -1,0 +1,62 @@
+"""The notebook runs from top to bottom with the local backend, in a folder of its own, and leaves what it promises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "train_and_deploy.ipynb"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("notebook")
+
+
+@pytest.fixture(scope="module")
+def executed(folder) -> nbformat.NotebookNode:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    client = nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(folder)}})
+    return client.execute()
+
+
+def printed(notebook: nbformat.NotebookNode) -> str:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "\n".join(output.get("text", "") or output.get("data", {}).get("text/markdown", "") for output in outputs)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Jupyter's own about its folders and event loops
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # its sockets to the kernel are closed by the collector
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_it_trains_reports_and_deploys(executed, folder):
+    text = printed(executed)
+    assert "bars of 24 symbols" in text
+    assert re.search(r"\*\*(NOT better than its baselines|Better than every baseline)", text)
+    assert (folder / "notebook-work" / "report.html").stat().st_size > 20_000
+    registry = Registry(LocalFolder(folder / "notebook-work" / "models"))
+    version = registry.current(DEFAULT_NAME)
+    assert version is not None
+    assert f"('{version}', True)" in text
+    assert re.search(r"0\.\d{3}  (UP|DOWN|HOLD)", text)
+
+
+def test_sagemaker_is_behind_one_switch_that_is_off():
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert sum(bool(re.search(r"^SAGEMAKER = False\b", source, re.MULTILINE)) for source in code) == 1
+    for source in code:
+        if "boto3" in source or "sagemaker." in source:
+            assert source.startswith("if SAGEMAKER:\n")
+            assert all(line.startswith("    ") or not line for line in source.splitlines()[1:])
+
+
+def test_it_is_kept_without_outputs():
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbformat.validate(notebook)
+    assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
