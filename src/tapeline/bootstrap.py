@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tapeline.market import Bars
 from tapeline.pipeline import Pipeline
 from tapeline.ports import Predictor, Source
 from tapeline.prediction.model import LightGBMModel, ModelError
+from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry, Watch
 from tapeline.prediction.training import NotEnoughHistoryError, fit
 from tapeline.processor import Processor
 from tapeline.sources.files import Scan
@@ -24,7 +26,7 @@ from tapeline.streams.sqlite import SqliteStream
 DATABASE_FILE = "tapeline.db"
 
 #: The part of a history's time span that the first model is trained on; it predicts behind it.
-TRAINING_PART = 0.4
+TRAINING_PART = 0.6
 
 #: And at the most about so many bars, so that memory does not grow with the history.
 TRAINING_BARS = 100_000
@@ -40,8 +42,9 @@ class Home:
     store: SqliteStore
 
     @property
-    def models(self) -> Path:
-        return self.path / "models"
+    def models(self) -> Registry:
+        """The models of this data directory."""
+        return Registry(LocalFolder(self.path / "models"))
 
 
 def open_home(settings: Settings, *, create: bool) -> Home:
@@ -80,19 +83,18 @@ def starting_model(
     history: Callable[[int], Iterator[Bars]],
     scan: Scan,
     notify: Callable[[str], None],
-) -> Predictor | None:
+) -> LightGBMModel | None:
     """The data directory's model; when there is none yet, one trained on the first part of this history.
 
     `history(until)` passes over the bars up to that time (and may go on a little behind it); `scan` says how long the
     whole of it is. The model is saved before it is used, so that a restart predicts with the same one. None, with a
     notice, when the history is too short.
     """
-    folder = home.models / "start"
-    if folder.exists():
-        try:
-            return LightGBMModel.load(folder)
-        except ModelError as error:
-            notify(f"{error}; training it again")
+    try:
+        if home.models.current(DEFAULT_NAME) is not None:
+            return home.models.load(DEFAULT_NAME)
+    except ModelError as error:
+        notify(f"{error}; training a new one")
     part = min(TRAINING_PART, TRAINING_BARS / max(scan.rows, 1))
     until = int(scan.start + (scan.end - scan.start) * part)
     try:
@@ -100,14 +102,28 @@ def starting_model(
     except NotEnoughHistoryError as error:
         notify(f"no predictions: {error}")
         return None
-    with explained(folder):
-        model.save(folder)
+    with explained(home.path):
+        home.models.save(DEFAULT_NAME, model)
+        home.models.promote(DEFAULT_NAME, model.version, at=int(time.time() * 1000), force=True)
     return model
 
 
 def pipeline(
-    home: Home, settings: Settings, source: Source, predictor: Predictor | None, notify: Callable[[str], None]
+    home: Home,
+    settings: Settings,
+    source: Source | None,
+    predictor: LightGBMModel | None,
+    notify: Callable[[str], None],
 ) -> Pipeline:
-    """The embedded pipeline of this source into the data directory."""
+    """The embedded pipeline of this source into the data directory. It takes up a model that is promoted meanwhile."""
+    watch = Watch(home.models, DEFAULT_NAME, predictor.version if predictor else None)
+
+    def promoted() -> Predictor | None:
+        try:
+            return watch.poll()
+        except (ModelError, OSError) as error:
+            notify(f"the promoted model cannot be used: {error}")
+            return None
+
     processor = Processor(settings.indicators, predictor)
-    return Pipeline(source, home.stream, home.store, processor, notify=notify)
+    return Pipeline(source, home.stream, home.store, processor, promoted=promoted, notify=notify)

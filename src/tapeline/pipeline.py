@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from tapeline.indicators import SnapshotError
 from tapeline.market import Bars, Rows
-from tapeline.ports import Commit, Source, Store, Stream, SymbolState
+from tapeline.ports import Commit, Predictor, Source, Store, Stream, SymbolState
 from tapeline.processor import Processor, StateError
 
 #: Bars processed and committed at once, at the most.
@@ -29,6 +30,7 @@ BATCH_BARS = 8192
 _LATE_BARS = 100_000
 _TRIM_EVERY = 64  # commits
 _WAIT_SECONDS = 0.2
+_MODEL_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -60,7 +62,8 @@ def collect(
 class Pipeline:
     """Drives one source through the ports. `run` blocks; `stop` ends it soon, from any thread or a signal handler.
 
-    Without a source it processes what another process appends to the stream.
+    Without a source it processes what another process appends to the stream. `promoted` is asked now and then whether
+    another model is to predict from here on.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Pipeline:
         store: Store,
         processor: Processor,
         *,
+        promoted: Callable[[], Predictor | None] = lambda: None,
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.progress = Progress()
@@ -77,6 +81,7 @@ class Pipeline:
         self._stream = stream
         self._store = store
         self._processor = processor
+        self._promoted = promoted
         self._notify = notify
         self._stopping = threading.Event()
         self._ended = threading.Event()
@@ -158,7 +163,11 @@ class Pipeline:
         """
         late: list[Bars] = []
         held = position
+        looked = time.monotonic()
         while not self._failures:
+            if time.monotonic() - looked > _MODEL_SECONDS:
+                looked = time.monotonic()
+                self._processor.predictor = self._promoted() or self._processor.predictor
             bars, after = self._stream.read(position, BATCH_BARS)
             if late and (not len(bars) or sum(map(len, late)) > _LATE_BARS):
                 self._correct(Bars.concat(late), held)

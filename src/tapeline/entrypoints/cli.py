@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 
 import typer
-from click.exceptions import ClickException
 from rich.markup import escape
 
 import tapeline
 from tapeline.config import ConfigError
+from tapeline.dashboard import PortInUseError
 from tapeline.database import DatabaseError
-from tapeline.entrypoints.commands import doctor, inspect, replay
+from tapeline.entrypoints.commands import doctor, inspect, prediction, replay
 from tapeline.entrypoints.console import CommandError, stderr
 from tapeline.indicators import SpecError
+from tapeline.prediction.training import MissingLibraryError
 from tapeline.sources.files import SourceError
 
 app = typer.Typer(
@@ -35,28 +36,20 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 replay.register(app)
 inspect.register(app)
+prediction.register(app)
 doctor.register(app)
 
 #: What a user can mend. Everything else is a defect, and its traceback is wanted.
-_EXPLAINED = (CommandError, ConfigError, DatabaseError, SourceError, SpecError)
+_EXPLAINED = (CommandError, ConfigError, DatabaseError, MissingLibraryError, PortInUseError, SourceError, SpecError)
 
 
 def main() -> None:
     """Runs the command line and exits."""
     try:
-        code = app(standalone_mode=False)
-    except ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody left to tell
-        sys.exit(1)
+        app()
     except _EXPLAINED as error:
         stderr.print(f"[bold red]tapeline:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

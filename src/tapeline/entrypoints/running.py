@@ -10,7 +10,8 @@ from types import FrameType
 
 from tapeline.bootstrap import Home
 from tapeline.config import Settings
-from tapeline.entrypoints.console import Ticker
+from tapeline.dashboard import Replay, View, serve
+from tapeline.entrypoints.console import Ticker, stderr
 from tapeline.pipeline import Pipeline, Progress
 
 _LOOK_SECONDS = 0.1
@@ -45,6 +46,24 @@ def _watch(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quie
                 job.result(_LOOK_SECONDS)
             except TimeoutError:
                 ticker.show(pipeline.progress.bars_in)
+
+
+def _serve(
+    pipeline: Pipeline, home: Home, settings: Settings, job: Future[Progress], total: int | None, *, stay: bool
+) -> None:
+    def replay() -> Replay:
+        return Replay(pipeline.progress.bars_in, total, ended=job.done())
+
+    def over() -> bool:
+        return job.done() and (not stay or job.exception() is not None)
+
+    view = View(home.store, replay=replay, stored=home.store.count, models=home.models.metadata())
+    serve(view, settings.host, settings.port, on_ready=announce, should_stop=over)
+
+
+def announce(url: str) -> None:
+    """Says where the page is."""
+    stderr.print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")
 
 
 @contextmanager

@@ -172,6 +172,11 @@ class SqliteStore:
             tuple(row[0] for row in found), [(place, *row[1:]) for place, row in enumerate(found)], names=()
         )
 
+    def count(self) -> int:
+        """How many rows there are. Rows are never deleted, so the last rowid is their number."""
+        (newest,) = self._database.reader.execute("SELECT max(rowid) FROM rows").fetchone()
+        return newest or 0
+
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         found = self._database.reader.execute(
             "SELECT source, place, reason, raw FROM (SELECT * FROM rejects ORDER BY id DESC LIMIT ?) ORDER BY id",

@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from tapeline import bootstrap, config
+from tapeline.dashboard import View, serve
 from tapeline.entrypoints.console import CommandError, print_json, print_table
+from tapeline.entrypoints.running import announce
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  [default: tapeline-data]")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
@@ -21,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Adds these commands."""
     app.command()(show)
     app.command()(rejects)
+    app.command()(dashboard)
 
 
 @contextlib.contextmanager
@@ -94,6 +97,18 @@ def rejects(
         print_table(columns, ([str(reject[column]) for column in columns] for reject in found))
     else:
         typer.echo("nothing was rejected")
+
+
+def dashboard(
+    data_dir: DataDir = None,
+    port: Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")] = None,
+) -> None:
+    """Serve the page over a data directory; what another process writes there shows up."""
+    settings = config.load(port=port)
+    with opened(data_dir) as home:
+        view = View(home.store, stored=home.store.count, models=home.models.metadata())
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(view, settings.host, settings.port, on_ready=announce)
 
 
 def _utc(timestamp: int) -> str:

@@ -26,7 +26,7 @@ Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
 
 #: Part of the sample that `demo` plays at once, so that the page opens on a history; the rest comes at `DEMO_SPEED`.
-_DEMO_HISTORY = 0.6
+_DEMO_HISTORY = 0.8
 _DEMO_SPEED = 60.0
 
 
