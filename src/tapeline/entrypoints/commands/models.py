@@ -1,0 +1,158 @@
+"""`tapeline models`: the trained models, and which one is in use. Also what the other commands about models share."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tapeline import bootstrap, config
+from tapeline.entrypoints.console import CommandError, notice, print_json, print_summary, print_table, stdout
+from tapeline.prediction.model import Metadata, ModelError
+from tapeline.prediction.registry import DEFAULT_NAME, Folder, LocalFolder, NotBetterError, Registry
+from tapeline.prediction.report import day
+from tapeline.prediction.training import MissingLibraryError, NotEnoughHistoryError
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the models.", show_default=False)]
+Name = Annotated[str, typer.Option(help="Which model.")]
+Models = Annotated[
+    str | None, typer.Option(help="Folder of the models or s3://bucket/prefix.  [default: models in --data-dir]")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
+
+
+app = typer.Typer(help="List the trained models, and choose which one is in use.", no_args_is_help=True)
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """What a user can mend, as one line."""
+    try:
+        yield
+    except (ModelError, MissingLibraryError, NotBetterError, NotEnoughHistoryError) as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+
+
+def registry_at(data_dir: Path | None, where: str | None) -> Registry:
+    folder: Folder
+    if where is not None and where.startswith("s3://"):
+        from tapeline.prediction.registry_s3 import S3Folder
+
+        try:
+            folder = S3Folder.at(where)
+        except ImportError:
+            raise CommandError("models on S3 need boto3: pip install 'tapeline[aws]'") from None
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--models") from None
+    else:
+        folder = LocalFolder(where or config.load(data_dir=data_dir).data_dir / "models")
+    return Registry(folder)
+
+
+def stored(home: bootstrap.Home, symbols: str) -> list[str]:
+    """The symbols that were asked for. Raises `CommandError` for one that has no rows."""
+    known = [row.stock_symbol for row in home.store.latest()]
+    wanted = known if symbols == "all" else [part.strip() for part in symbols.split(",") if part.strip()]
+    for symbol in wanted:
+        if symbol not in known:
+            raise CommandError(f"no rows of {symbol} in {home.path}; symbols there: {', '.join(known) or 'none yet'}")
+    return wanted
+
+
+def facts(name: str, version: str, metadata: Metadata) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": version,
+        "trained_from": day(metadata.trained_from),
+        "trained_until": day(metadata.trained_until),
+        "horizon": metadata.horizon,
+        "no_trade_band": metadata.no_trade_band,
+        "symbols": len(metadata.symbols),
+        "rows": metadata.rows,
+        "trees": metadata.parameters.get("trees", 0),
+        "features": f"{len(metadata.features)} (schema {metadata.feature_hash})",
+        **{f"held_back_{metric}": round(value, 6) for metric, value in metadata.metrics.items()},
+    }
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@app.command("list")
+def list_(
+    name: Annotated[str | None, typer.Option(help="Only this model.", show_default=False)] = None,
+    data_dir: DataDir = None,
+    models: Models = None,
+    json: Json = False,
+) -> None:
+    """List the versions, the oldest first; the one in use is marked."""
+    with explained():
+        entries = registry_at(data_dir, models).entries(name)
+    if json:
+        print_json(
+            [{"name": e.name, "version": e.version, "in_use": e.current, **_figures(e.metadata)} for e in entries]
+        )
+        return
+    if not entries:
+        notice("no models yet: tapeline train FILE")
+    heads = ("name", "version", "in use", "trained until", "horizon", "symbols", "rows", "skill")
+    print_table(heads, (
+        (e.name, e.version, "yes" if e.current else "", day(e.metadata["trained_until"]), e.metadata["horizon"],
+         len(e.metadata["symbols"]), e.metadata["rows"], f"{e.metadata['metrics'].get('skill', math.nan):+.4f}")
+        for e in entries
+    ))  # fmt: skip
+
+
+def _figures(metadata: dict[str, Any]) -> dict[str, Any]:
+    names = ("trained_from", "trained_until", "horizon", "no_trade_band", "symbols", "rows", "metrics", "feature_hash")
+    return {name: metadata[name] for name in names}
+
+
+@app.command()
+def show(
+    version: Annotated[
+        str | None, typer.Argument(help="Of the model in use when left out.", show_default=False)
+    ] = None,
+    name: Name = DEFAULT_NAME,
+    data_dir: DataDir = None,
+    models: Models = None,
+    json: Json = False,
+) -> None:
+    """Print what is known of a version."""
+    with explained():
+        model = registry_at(data_dir, models).load(name, version)
+    if json:
+        print_json({"name": name, "version": model.version, **dataclasses.asdict(model.metadata)})
+        return
+    print_summary(facts(name, model.version, model.metadata), as_json=False)
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="See `tapeline models list`.", show_default=False)],
+    force: Annotated[bool, typer.Option("--force", help="Even if it is worse than the one in use.")] = False,
+    name: Name = DEFAULT_NAME,
+    data_dir: DataDir = None,
+    models: Models = None,
+) -> None:
+    """Put a version to use. A running pipeline picks it up without a restart."""
+    with explained():
+        registry_at(data_dir, models).promote(name, version, at=now(), force=force)
+    stdout.print(f"{name} is {version} now")
+
+
+@app.command()
+def rollback(name: Name = DEFAULT_NAME, data_dir: DataDir = None, models: Models = None) -> None:
+    """Put the version to use that was in use before."""
+    with explained():
+        version = registry_at(data_dir, models).rollback(name)
+    stdout.print(f"{name} is {version} again")
