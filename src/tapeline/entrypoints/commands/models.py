@@ -42,6 +42,7 @@ def explained() -> Iterator[None]:
 
 
 def registry_at(data_dir: Path | None, where: str | None) -> Registry:
+    """The registry at this folder or S3 address, otherwise the data directory's."""
     folder: Folder
     if where is not None and where.startswith("s3://"):
         from tapeline.prediction.registry_s3 import S3Folder
@@ -68,6 +69,7 @@ def stored(home: bootstrap.Home, symbols: str) -> list[str]:
 
 
 def facts(name: str, version: str, metadata: Metadata) -> dict[str, Any]:
+    """What people want to know of a version, as names and values."""
     return {
         "name": name,
         "version": version,
@@ -84,6 +86,7 @@ def facts(name: str, version: str, metadata: Metadata) -> dict[str, Any]:
 
 
 def now() -> int:
+    """UTC epoch ms."""
     return time.time_ns() // 1_000_000
 
 
