@@ -1,0 +1,90 @@
+# Works with GNU make 3.81 (macOS) and later. `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BENCH  := .venv-bench
+BIN    := $(VENV)/bin
+PINS   := constraints.txt
+EXTRAS := aws,train,dev
+PEERS  := $(EXTRAS),bench
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint bench constraints clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.core ## real market data through the whole pipeline, with the page on 127.0.0.1:8000 (ARGS="--port 8001")
+	@$(BIN)/tapeline demo $(ARGS)
+
+test: lint ## every check: format, lint, types, import layers, tests (ARGS="-k bars")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)
+	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BENCH)/bin/python "$$script" $(ARGS) || exit 1; done
+
+clean: ## removes the virtual environments and every cache; data and git are left alone
+	rm -rf $(VENV) $(VENV)-constraints $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -- virtual environments ----------------------------------------------------------------------------------------------
+# A stamp is as old as the install it stands for, so an unchanged pyproject.toml and pin list install nothing again.
+
+$(VENV)/.core: pyproject.toml $(PINS)
+	@$(call install,$(VENV),-c $(PINS),.)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(PINS)
+	@$(call install,$(VENV),-c $(PINS),.[$(EXTRAS)])
+	@touch $(VENV)/.core $@
+
+$(BENCH)/.bench: pyproject.toml benchmarks/$(PINS)
+	@$(call install,$(BENCH),-c benchmarks/$(PINS),.[$(PEERS)])
+	@touch $@
+
+constraints: ## installs the newest versions of everything into fresh environments and pins them
+	@rm -rf $(VENV)-constraints
+	@$(call install,$(VENV)-constraints,,.[$(EXTRAS)])
+	@$(call freeze,$(PINS))
+	@$(call install,$(VENV)-constraints,,.[$(PEERS)])
+	@$(call freeze,benchmarks/$(PINS))
+	@rm -rf $(VENV)-constraints
+
+define freeze
+$(VENV)-constraints/bin/python -m pip --disable-pip-version-check freeze --exclude-editable --exclude pip --exclude setuptools > $(1)
+endef
+
+# install,FOLDER,OPTIONS,WHAT: makes the environment where it is missing, with the first Python of 3.11 to 3.14 that answers,
+# and installs WHAT editable into it; uv does both where there is one.
+define install
+set -e; \
+ok='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'; \
+if ! $(1)/bin/python -c "$$ok" 2>/dev/null; then \
+	python=; \
+	for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3.14; do \
+		if $$candidate -c "$$ok" >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	done; \
+	rm -rf $(1); \
+	if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --seed --python "$${python:-3.13}" $(1); \
+	elif [ -z "$$python" ]; then \
+		echo "tapeline needs Python 3.11 to 3.14; $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1). Install one, or say: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; \
+	elif ! $$python -c 'import venv, ensurepip' >/dev/null 2>&1; then \
+		echo "$$python cannot make virtual environments. Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	else \
+		$$python -m venv $(1); \
+	fi; \
+fi; \
+echo "installing into $(1) (once; a few minutes)" >&2; \
+if command -v uv >/dev/null 2>&1; then \
+	uv pip install --quiet --python $(1)/bin/python $(2) -e '$(3)'; \
+else \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2) -e '$(3)'; \
+fi
+endef

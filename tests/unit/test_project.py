@@ -1,0 +1,164 @@
+"""What holds for the repository itself: layers, sizes, who reads the environment, what no tracked file may name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+#: Registries of packages, and places on somebody's machine. Written so that no pattern matches itself.
+FOREIGN = re.compile(
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org|registry\.terraform\.io"
+    r"|(?<![\w.])/[w]ork/|\.\./[s]hared\b|/[r]oot/|/[h]ome/[a-z]|/[U]sers/[a-z]"
+)
+
+#: What a module must not call while it is imported.
+EFFECTS = re.compile(
+    r"(.*\.)?(open|print|input|connect|mkdir|read_text|read_bytes|write_text|write_bytes|exists|now|today|time|monotonic"
+    r"|getaddrinfo|urlopen|run|Popen|start|basicConfig|signal|filterwarnings)"
+)
+
+
+def tracked() -> list[Path]:
+    """The files git knows; where there is no git (a source archive), those of the folders that are always there."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode == 0:
+        return [path for name in listed.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+    return [path for folder in ("src", "tests", "docs") for path in (ROOT / folder).rglob("*") if path.is_file()]
+
+
+def texts(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    for path in paths:
+        data = path.read_bytes()
+        if b"\0" not in data[:4096]:
+            yield path.relative_to(ROOT), data.decode("utf-8", "replace")
+
+
+def environment_reads(tree: ast.AST) -> list[int]:
+    """Lines that read or write the environment through `os`."""
+    names = ("environ", "environb", "getenv", "putenv")
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr in names and ast.unparse(node.value) == "os")
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and any(a.name in names for a in node.names))
+    ]
+
+
+def effects(tree: ast.Module) -> list[int]:
+    """Lines that touch the world (files, clock, network, processes) while a module is imported."""
+
+    def calls(node: ast.AST) -> Iterator[ast.Call]:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return  # runs later
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'":
+            return
+        if isinstance(node, ast.Call):
+            yield node
+        for child in ast.iter_child_nodes(node):
+            yield from calls(child)
+
+    return [call.lineno for call in calls(tree) if EFFECTS.fullmatch(ast.unparse(call.func))]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
+def test_a_module_is_short_pure_to_import_and_leaves_the_environment_to_config(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert text.count("\n") <= 400, "longer than 400 lines: split it by the question it answers"
+    if path.name != "config.py":
+        assert environment_reads(tree) == [], "only config.py reads the environment"
+    assert effects(tree) == [], "importing a module does nothing"
+
+
+def test_the_checks_above_see_what_they_look_for() -> None:
+    reads = "import os\nx = os.environ['A']\ny = os.getenv('B')\nfrom os import environ"
+    assert sorted(environment_reads(ast.parse(reads))) == [2, 3, 4]
+    touches = (
+        'print(1)\nX = open("a")\nclass A:\n    t = time.time()\nY = dict(a=1)\ndef f(): print(2)\nZ = lambda: open(1)'
+    )
+    assert effects(ast.parse(touches)) == [1, 2, 4]
+
+
+def test_no_tracked_file_names_a_registry_or_a_path_of_some_machine() -> None:
+    found = [
+        f"{path}:{number}: {line.strip()[:100]}"
+        for path, text in texts(tracked())
+        for number, line in enumerate(text.splitlines(), 1)
+        if FOREIGN.search(line)
+    ]
+    assert found == []
+
+
+def test_no_key_state_or_environment_file_is_tracked() -> None:
+    bad = re.compile(r"(\.(pem|key|tfstate|tfstate\.backup|tfvars|pickle|pkl)|(^|/)\.env|(^|/)\.terraform/.*)$")
+    assert [path for path in tracked() if bad.search(path.relative_to(ROOT).as_posix())] == []
+
+
+def test_no_tracked_file_is_above_two_megabytes() -> None:
+    assert [path for path in tracked() if path.stat().st_size > 2_000_000] == []
+
+
+def test_the_core_contract_covers_every_core_module() -> None:
+    """import-linter cannot name modules that may be missing, so this holds its list against the layers."""
+    layers, core = PROJECT["tool"]["importlinter"]["contracts"][:2]
+    order = [[re.sub(r"[()\s]", "", name) for name in re.split(r"[|:]", layer)] for layer in layers["layers"]]
+    below = [name for layer in order[order.index(["processor"]) :] for name in layer]
+    package = ROOT / "src" / "tapeline"
+    there = {f"tapeline.{n}" for n in below if (package / f"{n}.py").exists() or (package / n / "__init__.py").exists()}
+    assert there == set(core["source_modules"])
+
+
+def declared(*extras: str) -> set[str]:
+    project = PROJECT["project"]
+    wanted = project["dependencies"] + [r for extra in extras for r in project["optional-dependencies"][extra]]
+    return {normal(re.match(r"[\w.-]+", requirement)[0]) for requirement in wanted}  # type: ignore[index]
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported(paths: list[Path]) -> set[str]:
+    """Top-level names of all that these files import, wherever in them."""
+    found = set()
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"tapeline", "tests"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [("src", ("aws", "train")), ("tests", ("aws", "train", "dev")), ("benchmarks", ("aws", "train", "dev", "bench"))],
+)
+def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
+    """A package that comes only because another one needs it may be gone with that one's next release."""
+    distributions = packages_distributions()
+    known = declared(*extras)
+    paths = [path for path in tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == folder]
+    names = {name: {normal(d) for d in distributions.get(name, [name])} for name in imported(paths)}
+    assert {name for name, ways in names.items() if not ways & known} == set()
+
+
+@pytest.mark.parametrize("path", ["constraints.txt", "benchmarks/constraints.txt"])
+def test_pins_are_exact_versions_and_nothing_else(path: str) -> None:
+    lines = (ROOT / path).read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.!+]+( ; [^@]+)?", line)] == []
+    pinned = {normal(line.partition("==")[0]) for line in lines}
+    extras = ("aws", "train", "dev") + (("bench",) if "/" in path else ())
+    assert declared(*extras) - pinned == set()
