@@ -50,9 +50,16 @@ def decode(data: bytes) -> Bars:
     offset = _HEADER.size + table_size
     if len(data) != offset + count * sum(dtype.itemsize for _, dtype in _COLUMNS):
         raise CodecError(f"a record of {count} bars has {len(data)} bytes: it was cut short or damaged")
-    table = data[_HEADER.size : offset].decode()
+    try:
+        table = data[_HEADER.size : offset].decode()
+    except UnicodeDecodeError as error:
+        raise CodecError("the symbols in this record are not text: it was damaged") from error
+    symbols = tuple(table.split("\n")) if table else ()
     columns: list[Any] = []
     for _, dtype in _COLUMNS:
         columns.append(np.frombuffer(data, dtype, count, offset))
         offset += count * dtype.itemsize
-    return Bars(tuple(table.split("\n")) if table else (), *columns)
+    bars = Bars(symbols, *columns)
+    if count and not 0 <= bars.code.min() <= bars.code.max() < len(symbols):
+        raise CodecError(f"a record of {len(symbols)} symbols has bars of others: it was damaged")
+    return bars

@@ -50,7 +50,7 @@ class Paced:
                     late = self._clock() - due
                     if late > 0:
                         due += late
-                    elif self._wait(-late):
+                    elif self._wait(min(-late, threading.TIMEOUT_MAX)):
                         return
                 else:
                     due = self._clock()

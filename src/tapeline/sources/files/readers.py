@@ -87,7 +87,7 @@ class CsvReader:
             block = next(self._lines(_MIN_BYTES))
         except StopIteration:
             raise SourceError(f"{path}: is empty") from None
-        lines = block.splitlines(keepends=True)
+        lines = block.split(b"\n")
         header = next((i for i, line in enumerate(lines) if line.strip()), None)
         if header is None:
             raise SourceError(f"{path}: has only blank lines")
@@ -97,7 +97,7 @@ class CsvReader:
             symbol_of(path)
         self._width = len(names)
         self._header_lines = header + 1
-        self._header_bytes = sum(len(line) for line in lines[: header + 1])
+        self._header_bytes = sum(len(line) + 1 for line in lines[: header + 1])
         if not any(line.strip() for line in lines[header + 1 :]):
             raise SourceError(f"{path}: has a header line but no rows")
 
@@ -221,6 +221,8 @@ class ParquetReader:
                 f"{path}: is not a whole Parquet file ({_first_line(error)}); write or copy it again"
             ) from error
         self._places = places(schema.names, path)
+        if not rows:
+            raise SourceError(f"{path}: has columns but no rows")
         for meaning, place in self._places.items():
             kind = schema.field(place).type
             if not _fits(meaning, kind):
@@ -228,8 +230,6 @@ class ParquetReader:
         if "symbol" not in self._places:
             symbol_of(path)
         self._names = {meaning: schema.names[place] for meaning, place in self._places.items()}
-        if not rows:
-            raise SourceError(f"{path}: has columns but no rows")
 
     def blocks(self, rows: int, times: Times) -> Iterator[Block]:
         first = 1

@@ -97,5 +97,5 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise SourceError(f"there is no time zone {name!r}; name one such as America/New_York") from error

@@ -59,6 +59,8 @@ def numbers(column: Any) -> tuple[Floats, States]:
             valid = pc.or_(valid, thousands)
         state[~_flags(valid) & (state == 0)] = NO_NUMBER
         column = pc.if_else(valid, text, None)
+    elif pa.types.is_decimal(column.type):
+        column = column.cast(pa.string())  # a cast to float64 by itself would not be the nearest one
     values = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
     return values, state
 
