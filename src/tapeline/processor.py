@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tapeline.indicators import Engine
+from tapeline.indicators import Engine, parse
 from tapeline.market import Bars, Codes, Flags, Floats, Ints, Rows
 from tapeline.ports import Predictor, SymbolState
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
@@ -63,10 +63,11 @@ class Processor:
     ) -> None:
         self.predictor = predictor
         self._features = features
-        self._engine = Engine(tuple(dict.fromkeys([*specs, *features.specs])))
-        shown = Engine(tuple(specs)).outputs
-        self._names = shown
-        self._shown = np.array([self._engine.outputs.index(name) for name in shown], np.intp)
+        shown = [parse(spec) for spec in specs]
+        needed = [parse(spec) for spec in features.specs]
+        self._engine = Engine(tuple(dict.fromkeys(spec.text for spec in [*shown, *needed])))
+        self._names = tuple(dict.fromkeys(name for spec in shown for name in spec.outputs))
+        self._shown = np.array([self._engine.outputs.index(name) for name in self._names], np.intp)
         self._slots: dict[str, int] = {}
         self._symbols: list[str] = []
         self._last = _Latest(0)
@@ -213,7 +214,7 @@ def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats
     )  # fmt: skip
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True, nogil=True)  # type: ignore[misc]
 def _plan(
     slot: Codes,
     timestamp: Ints,

@@ -88,7 +88,7 @@ _NAMES = (
 )  # fmt: skip
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _default_kernel(
     timestamp: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, x: Floats, roots: Floats, width: int
 ) -> Floats:

@@ -47,7 +47,7 @@ class Trees:
         return result
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _walk(
     features: Floats,
     root: Codes,
