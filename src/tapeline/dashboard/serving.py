@@ -1,0 +1,83 @@
+"""Serving the page from the calling thread, until Ctrl-C or until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable
+
+from tapeline.dashboard.view import View
+
+_LOOK_SECONDS = 0.1
+_GOODBYE_SECONDS = 2
+
+
+class PortInUseError(Exception):
+    """The page cannot listen where it should; the message says where, why, and what to do."""
+
+
+def serve(
+    view: View,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    on_ready: Callable[[str], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Serves the page and blocks; once per process and from its main thread, because Ctrl-C ends it.
+
+    `port` 0 takes a free one. `on_ready` is called with the page's URL when it can be opened. Returns after
+    `should_stop` has answered True, which is asked every tenth of a second. On SIGINT or SIGTERM it shuts down, too,
+    and then lets the signal take its course, so that the caller sees `KeyboardInterrupt`. In either case nothing reads
+    the store any more when it is over. Raises `PortInUseError` before anything is started.
+    """
+    with contextlib.closing(_listen(host, port)) as listener:
+        import uvicorn
+        from fastapi import FastAPI
+
+        from tapeline.dashboard import page
+
+        @contextlib.asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            async def watch() -> None:
+                on_ready(_url(host, listener.getsockname()[1]))
+                while not should_stop():
+                    await asyncio.sleep(_LOOK_SECONDS)
+                server.should_exit = True
+
+            watching = asyncio.create_task(watch())
+            yield
+            watching.cancel()
+
+        app = FastAPI(lifespan=lifespan, openapi_url=None)
+        config = uvicorn.Config(
+            app, log_level="critical", access_log=False, ws_per_message_deflate=False,
+            timeout_graceful_shutdown=_GOODBYE_SECONDS,
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        with page.mounted(app, view):
+            server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket, bound before anything else is done, so that a taken port is found at once."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except socket.gaierror as error:
+        raise PortInUseError(f"{host}: not an address of this machine ({error.strerror})") from error
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            reason = "the port is in use; stop what uses it or choose another --port (0 takes a free one)"
+        elif error.errno == errno.EACCES:
+            reason = "ports below 1024 need special rights; choose another --port"
+        else:
+            reason = f"cannot listen there ({error.strerror})"
+        raise PortInUseError(f"{_url(host, port)}: {reason}") from error
+
+
+def _url(host: str, port: int) -> str:
+    """Where a browser on this machine finds the page."""
+    anywhere = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only for showing
+    shown = anywhere.get(host, host)
+    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
