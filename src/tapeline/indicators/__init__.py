@@ -1,0 +1,23 @@
+"""The indicator engine: streaming, exact, and the same to the last bit in any batch. Importing compiles nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tapeline.indicators.catalogue import CATALOGUE, DEFAULT
+from tapeline.indicators.compiling import compile_all
+from tapeline.indicators.engine import Engine, InsufficientHistory
+from tapeline.indicators.snapshots import SnapshotError
+from tapeline.indicators.spec import Spec, SpecError, parse
+
+__all__ = [
+    "CATALOGUE", "DEFAULT", "Engine", "InsufficientHistory", "SnapshotError", "Spec", "SpecError", "parse", "warm_up",
+]  # fmt: skip
+
+
+def warm_up(specs: Sequence[str] = DEFAULT) -> int:
+    """Makes all that these specs run ready. Returns how many functions had to be compiled as no cache held them."""
+    from tapeline.indicators import driver
+
+    kernels = {parse(spec).indicator.kernel for spec in specs}
+    return compile_all(kernels) + driver.warm_up()
