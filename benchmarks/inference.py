@@ -58,7 +58,7 @@ def main() -> None:
 
 def metadata() -> Metadata:
     names = DEFAULT_FEATURES.names
-    return Metadata(names, DEFAULT_FEATURES.hash, 5, 0.25, False, 0.01, 1.0, 0.0, 0, 0, ("A",), 1, "", 0)
+    return Metadata(names, DEFAULT_FEATURES.hash, 5, 0.25, False, 60_000, 0.01, 1.0, 0.0, 0, 0, ("A",), 1, "", 0)
 
 
 def wait_for_server(server: subprocess.Popen[bytes]) -> http.client.HTTPConnection:

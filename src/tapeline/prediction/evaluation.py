@@ -164,7 +164,7 @@ def evaluate(
             cost_bps=cost_bps, resamples=resamples, seed=seed,
         )  # fmt: skip
     progress(0.95, "audit" if leaks else "backtest")
-    findings = tuple(audit(data, seed)) if leaks else ()
+    findings = tuple(audit(data, list(walk_forward(data, folds, embargo)), seed)) if leaks else ()
     better = all(gain["log_loss"].low > 0 and gain["auc"].low > 0 for gain in gains.values())
     leaking = any(not finding.passed for finding in findings)
     called = (tested.answer[rows] == Direction.UP) | (tested.answer[rows] == Direction.DOWN)

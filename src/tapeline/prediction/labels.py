@@ -17,11 +17,13 @@ HORIZON = 5
 #: Half-width of the no-trade band in standard deviations of the move: about a fifth of all moves end inside 0.25.
 NO_TRADE_BAND = 0.25
 
+#: Bars closer together than this (ms) are intraday.
+INTRADAY = 12 * 3_600_000
+
 _WINDOW = 20  # bars of past volatility that scale the band
 _SIGMA = math.sqrt(math.pi / 2)  # a normal variable's standard deviation over its mean absolute value
 _PAUSE = 45 * 60_000  # ms; an intraday series that pauses for longer than this has a session gap there
 _NEVER = np.iinfo(np.int64).max
-_INTRADAY = 12 * 3_600_000  # ms; bars closer together than this are intraday
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +81,7 @@ def session_ends(bars: Bars) -> Flags:
 def _allowed(bars: Bars) -> Ints:
     """The longest time between two bars of one session for each symbol, ms; daily bars have no session gaps."""
     step = intervals(bars)
-    return np.where(step < _INTRADAY, step + _PAUSE, _NEVER)
+    return np.where(step < INTRADAY, step + _PAUSE, _NEVER)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

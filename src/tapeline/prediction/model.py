@@ -29,9 +29,10 @@ class Metadata:
     """Everything about a model but its trees.
 
     Times are UTC epoch ms of bars: `trained_from` the first and `trained_until` the last bar that training saw, labels
-    and calibration included. The probability of UP is sigmoid(slope * raw score + intercept), and is about bars whose
-    move leaves the no-trade band. `metrics` are measured on the slice that training held back at its end.
-    `data_hash` is that of the training bars. `reference` is how each feature was distributed in training, for drift.
+    and calibration included; `interval` is the usual one between two bars, ms. The probability of UP is
+    sigmoid(slope * raw score + intercept), and is about bars whose move leaves the no-trade band. `metrics` are
+    measured on the slice that training held back at its end. `data_hash` is that of the training bars. `reference` is
+    how each feature was distributed in training, for drift.
     """
 
     features: tuple[str, ...]
@@ -39,6 +40,7 @@ class Metadata:
     horizon: int
     no_trade_band: float
     across_sessions: bool
+    interval: int
     band: float
     slope: float
     intercept: float

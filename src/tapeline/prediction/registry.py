@@ -62,7 +62,7 @@ class LocalFolder:
 
 
 class NotBetterError(Exception):
-    """The model is worse than the one in use; the message gives both figures and says how to promote it anyway."""
+    """The model is worse than the one in use, or for other bars; the message says so and how to promote it anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Entry:
     name: str
     version: str
     current: bool
-    metadata: dict[str, Any]
+    metadata: Metadata
 
 
 class Registry:
@@ -89,26 +89,21 @@ class Registry:
         return model.version
 
     def entries(self, name: str | None = None) -> list[Entry]:
-        """All versions of one model or of all, the oldest first."""
+        """All versions of one model or of all, the oldest first. Those with damaged metadata are left out."""
         found = []
         for key in self._folder.keys("" if name is None else f"{_check(name)}/"):
             parts = key.split("/")
             if len(parts) == 3 and parts[2] == METADATA:
-                metadata = _json(self._folder.read(key), key)
+                try:
+                    metadata = Metadata.of(_json(self._folder.read(key), key))
+                except ModelError:
+                    continue
                 found.append(Entry(parts[0], parts[1], self.current(parts[0]) == parts[1], metadata))
-        return sorted(found, key=lambda entry: (entry.name, entry.metadata.get("trained_until", 0), entry.version))
+        return sorted(found, key=lambda entry: (entry.name, entry.metadata.trained_until, entry.version))
 
     def metadata(self) -> dict[str, Metadata]:
-        """What is known of every version of every name: version -> metadata. Damaged ones are left out."""
-        found = {}
-        for key in self._folder.keys(""):
-            if key.endswith(f"/{METADATA}"):
-                try:
-                    document = _json(self._folder.read(key), key)
-                    found[str(document["version"])] = Metadata.of(document)
-                except (ModelError, KeyError):
-                    continue
-        return found
+        """What is known of every version of every name: version -> metadata."""
+        return {entry.version: entry.metadata for entry in self.entries()}
 
     def load(self, name: str, version: str | None = None, features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
         """This version, or the one in use."""
@@ -130,22 +125,33 @@ class Registry:
     def promote(self, name: str, version: str, *, at: int, force: bool = False) -> None:
         """Puts this version to use; `at` is the time now (UTC epoch ms), kept for the record.
 
-        Raises `NotBetterError` unless `force` when the version in use has the greater skill: the part of the base
-        rate's log-loss that a model saved on the slice its own training held back.
+        Raises `NotBetterError` unless `force` when the version in use has the greater skill (the part of the base
+        rate's log-loss that a model saved on the slice its own training held back) or was trained on bars of another
+        interval.
         """
         model = self.load(name, version)  # also proves that it can be used
         history = self._history(name)
         if history and history[-1]["version"] == version:
             return
         if history and not force:
-            mine = model.metadata.metrics.get("skill", float("-inf"))
-            used = self.load(name).metadata.metrics.get("skill", float("-inf"))
-            if mine < used:
-                raise NotBetterError(
-                    f"{version} has a skill of {mine:+.4f}, {history[-1]['version']} in use has {used:+.4f}: "
-                    "not promoted (--force promotes it all the same)"
-                )
+            self._compare(model, self.load(name))
         self._point(name, [*history, {"version": version, "at": at}])
+
+    def _compare(self, model: LightGBMModel, used: LightGBMModel) -> None:
+        mine, theirs = model.metadata, used.metadata
+        if mine.interval != theirs.interval:
+            reason = (
+                f"{model.version} was trained on bars of {mine.interval // 1000:,} s, {used.version} in use on bars of "
+                f"{theirs.interval // 1000:,} s; give it a --name of its own"
+            )
+        elif mine.metrics["skill"] < theirs.metrics["skill"]:
+            reason = (
+                f"{model.version} has a skill of {mine.metrics['skill']:+.4f}, {used.version} in use has "
+                f"{theirs.metrics['skill']:+.4f}"
+            )
+        else:
+            return
+        raise NotBetterError(f"{reason}: not promoted (--force promotes it all the same)")
 
     def rollback(self, name: str) -> str:
         """Puts the version to use that was in use before. Returns it. Raises `ModelError` when there was none."""

@@ -17,7 +17,7 @@ from tapeline.prediction.calibration import platt_slope
 from tapeline.prediction.dataset import Dataset, Progress, build, fingerprint, silent, tidy
 from tapeline.prediction.drift import reference
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.prediction.labels import HORIZON, NO_TRADE_BAND
+from tapeline.prediction.labels import HORIZON, INTRADAY, NO_TRADE_BAND, intervals
 from tapeline.prediction.metrics import auc, blocks
 from tapeline.prediction.model import LightGBMModel, Metadata
 from tapeline.prediction.trees import parse
@@ -133,6 +133,7 @@ def fit_rows(
         horizon=data.horizon,
         no_trade_band=data.no_trade_band,
         across_sessions=data.across_sessions,
+        interval=int(np.median(intervals(data.bars))),
         band=float(np.quantile(np.abs(probability - 0.5), _HOLD_SHARE)) + _ROUNDING,
         slope=slope,
         intercept=intercept,
@@ -188,7 +189,7 @@ def _too_few(data: Dataset, rows: int, part: str) -> str:
         first, last = (datetime.fromtimestamp(data.bars.timestamp[i] / 1000, UTC) for i in (0, -1))
         span = f"{len(data.bars)} bars from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
     hint = ""
-    if not data.across_sessions and len(data.bars) >= 2 * _FEWEST:
+    if not data.across_sessions and len(data.bars) >= 2 * _FEWEST and (intervals(data.bars) < INTRADAY).any():
         hint = f"; of intraday bars those whose horizon of {data.horizon} leaves the session do not count"
     return f"not enough history: {span} give {rows} usable rows, training needs {_FEWEST}: give more history{hint}"
 

@@ -46,7 +46,7 @@ def whole_mean(bars: Bars, _: np.ndarray) -> np.ndarray:
 
 
 def test_all_guards_pass_on_the_default_features(clean):
-    found = list(guards.audit(clean))
+    found = list(guards.audit(clean, list(walk_forward(clean, 3))))
     assert [f.guard for f in found] == [
         "future bars", "neighbouring rows", "too good to be true", "purge", "shuffled labels",
     ]  # fmt: skip

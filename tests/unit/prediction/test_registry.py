@@ -48,7 +48,7 @@ def test_a_model_goes_in_and_comes_out_the_same(registry, model, data):
     assert registry.metadata() == {version: model.metadata}
     [entry] = registry.entries()
     assert (entry.name, entry.version, entry.current) == (NAME, version, False)
-    assert entry.metadata["horizon"] == 5
+    assert entry.metadata == model.metadata
 
 
 def test_nothing_is_in_use_until_it_is_promoted(registry, model):
@@ -167,3 +167,15 @@ def test_an_address_that_is_not_s3_is_refused():
     for url in ("http://x/y", "s3://", "bucket/prefix"):
         with pytest.raises(ValueError, match="s3://bucket/prefix"):
             S3Folder.at(url)
+
+
+def test_a_model_for_bars_of_another_interval_is_not_promoted(registry, model):
+    daily, minutes = model, LightGBMModel(model.text, dataclasses.replace(model.metadata, interval=60_000))
+    assert daily.metadata.interval == 86_400_000
+    for one in (daily, minutes):
+        registry.save(NAME, one)
+    registry.promote(NAME, daily.version, at=1)
+    with pytest.raises(NotBetterError, match=r"bars of 60 s.*bars of 86,400 s.*--name of its own"):
+        registry.promote(NAME, minutes.version, at=2)
+    registry.promote("minutes", registry.save("minutes", minutes), at=3)
+    assert registry.current("minutes") == minutes.version

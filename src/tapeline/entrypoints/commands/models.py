@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,21 +67,37 @@ def stored(home: bootstrap.Home, symbols: str) -> list[str]:
     return wanted
 
 
-def facts(name: str, version: str, metadata: Metadata) -> dict[str, Any]:
-    """What people want to know of a version, as names and values."""
-    return {
+def as_json(name: str, version: str, metadata: Metadata, *, in_use: bool) -> dict[str, Any]:
+    """What is known of a version, as JSON types, without the drift reference."""
+    known = dataclasses.asdict(metadata)
+    del known["reference"]
+    return {"name": name, "version": version, "in_use": in_use, **known}
+
+
+def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) -> None:
+    """What people want to know of a version, one fact a line."""
+    facts = {
         "name": name,
         "version": version,
-        "trained_from": day(metadata.trained_from),
-        "trained_until": day(metadata.trained_until),
-        "horizon": metadata.horizon,
-        "no_trade_band": metadata.no_trade_band,
+        "in use": "yes" if in_use else "no",
+        "trained on": f"{day(metadata.trained_from)} to {day(metadata.trained_until)} UTC",
+        "bars": length(metadata.interval),
         "symbols": len(metadata.symbols),
         "rows": metadata.rows,
+        "horizon": f"{metadata.horizon} bars, no-trade band {metadata.no_trade_band:g}",
         "trees": metadata.parameters.get("trees", 0),
         "features": f"{len(metadata.features)} (schema {metadata.feature_hash})",
-        **{f"held_back_{metric}": round(value, 6) for metric, value in metadata.metrics.items()},
+        **{f"held-back {name.replace('_', '-')}": f"{value:.6g}" for name, value in metadata.metrics.items()},
     }
+    print_summary(facts, as_json=False)
+
+
+def length(interval: int) -> str:
+    """A bar's length for people: 86,400,000 ms are `1d`."""
+    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m")):
+        if interval >= size:
+            return f"{interval / size:.3g}{unit}"
+    return f"{interval / 1000:.3g}s"
 
 
 def now() -> int:
@@ -101,23 +116,16 @@ def list_(
     with explained():
         entries = registry_at(data_dir, models).entries(name)
     if json:
-        print_json(
-            [{"name": e.name, "version": e.version, "in_use": e.current, **_figures(e.metadata)} for e in entries]
-        )
+        print_json([as_json(e.name, e.version, e.metadata, in_use=e.current) for e in entries])
         return
     if not entries:
         notice("no models yet: tapeline train FILE")
-    heads = ("name", "version", "in use", "trained until", "horizon", "symbols", "rows", "skill")
+    heads = ("name", "version", "in use", "trained until", "bars", "horizon", "symbols", "rows", "skill")
     print_table(heads, (
-        (e.name, e.version, "yes" if e.current else "", day(e.metadata["trained_until"]), e.metadata["horizon"],
-         len(e.metadata["symbols"]), e.metadata["rows"], f"{e.metadata['metrics'].get('skill', math.nan):+.4f}")
+        (e.name, e.version, "yes" if e.current else "", day(e.metadata.trained_until), length(e.metadata.interval),
+         e.metadata.horizon, len(e.metadata.symbols), e.metadata.rows, f"{e.metadata.metrics['skill']:+.4f}")
         for e in entries
     ))  # fmt: skip
-
-
-def _figures(metadata: dict[str, Any]) -> dict[str, Any]:
-    names = ("trained_from", "trained_until", "horizon", "no_trade_band", "symbols", "rows", "metrics", "feature_hash")
-    return {name: metadata[name] for name in names}
 
 
 @app.command()
@@ -131,12 +139,14 @@ def show(
     json: Json = False,
 ) -> None:
     """Print what is known of a version."""
+    registry = registry_at(data_dir, models)
     with explained():
-        model = registry_at(data_dir, models).load(name, version)
+        model = registry.load(name, version)
+        in_use = registry.current(name) == model.version
     if json:
-        print_json({"name": name, "version": model.version, **dataclasses.asdict(model.metadata)})
+        print_json(as_json(name, model.version, model.metadata, in_use=in_use))
         return
-    print_summary(facts(name, model.version, model.metadata), as_json=False)
+    print_facts(name, model.version, model.metadata, in_use=in_use)
 
 
 @app.command()

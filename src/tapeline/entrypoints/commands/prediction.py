@@ -13,8 +13,19 @@ import typer
 
 from tapeline.entrypoints.commands import models, score
 from tapeline.entrypoints.commands.inspect import opened
-from tapeline.entrypoints.commands.models import DataDir, Json, Models, Name, explained, facts, now, registry_at, stored
-from tapeline.entrypoints.console import CommandError, Ticker, notice, print_json, print_summary, stdout
+from tapeline.entrypoints.commands.models import (
+    DataDir,
+    Json,
+    Models,
+    Name,
+    as_json,
+    explained,
+    now,
+    print_facts,
+    registry_at,
+    stored,
+)
+from tapeline.entrypoints.console import CommandError, Ticker, notice, print_json, print_table, stdout
 from tapeline.market import Bars
 from tapeline.prediction.backtest import COST_BPS
 from tapeline.prediction.evaluation import evaluate as evaluated
@@ -22,7 +33,7 @@ from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.prediction.labels import HORIZON, NO_TRADE_BAND
 from tapeline.prediction.model import write_atomically
 from tapeline.prediction.registry import DEFAULT_NAME, NotBetterError
-from tapeline.prediction.report import html, markdown
+from tapeline.prediction.report import html, markdown, summary, tables
 from tapeline.prediction.training import fit
 from tapeline.prediction.walkforward import FOLDS
 from tapeline.sources.files import FileSource
@@ -109,16 +120,17 @@ def train(
                 registry.promote(name, model.version, at=now())
             except NotBetterError as error:
                 reason = str(error)
-    skill = model.metadata.metrics["skill"]
-    if not json:
-        if skill <= 0:
-            stdout.print("NOT better than the base rate on the slice that training held back.")
-        else:
-            stdout.print("Better than the base rate on one held-back slice; tapeline evaluate says whether by luck.")
-        if reason:
-            notice(reason)
-    summary = facts(name, model.version, model.metadata)
-    print_summary(summary | {"in_use": registry.current(name) == model.version}, as_json=json)
+        in_use = registry.current(name) == model.version
+    if json:
+        print_json(as_json(name, model.version, model.metadata, in_use=in_use))
+        return
+    if model.metadata.metrics["skill"] <= 0:
+        stdout.print("NOT better than the base rate on the slice that training held back.")
+    else:
+        stdout.print("Better than the base rate on one held-back slice; tapeline evaluate says whether by luck.")
+    if reason:
+        notice(reason)
+    print_facts(name, model.version, model.metadata, in_use=in_use)
 
 
 def evaluate(
@@ -167,7 +179,12 @@ def evaluate(
     if json:
         print_json(result.as_dict())
     else:
-        stdout.print(markdown(result), markup=False, end="")
+        stdout.print(result.headline, markup=False)
+        for line in summary(result):
+            stdout.print(line, markup=False)
+        for title, (heads, rows) in tables(result).items():
+            stdout.print(f"\n{title}", markup=False)
+            print_table(heads, rows)
     if any(not finding.passed for finding in result.findings):
         raise typer.Exit(1)
 
