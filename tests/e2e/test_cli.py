@@ -194,15 +194,16 @@ def test_demo_runs_to_its_end_and_says_what_it_did(tmp_path: Path) -> None:
 def test_an_interrupted_demo_stops_cleanly_and_resumes(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "tapeline.entrypoints.cli", "demo", "--port", "0", "--data-dir", str(tmp_path)]
     for stop in (signal.SIGINT, signal.SIGTERM):
-        process = subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        assert process.stderr is not None
-        lines = iter(process.stderr.readline, "")
-        url = next(found.group() for line in lines if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
-        assert url
-        process.send_signal(stop)
-        output = process.stderr.read()
-        assert process.wait(60) == 0
-        assert "Traceback" not in output
+        with subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+            assert process.stderr is not None
+            said = ""
+            while not re.search(r"http://127\.0\.0\.1:\d+", said) and (line := process.stderr.readline()):
+                said += line
+            process.send_signal(stop)
+            said += process.stderr.read()
+            assert process.wait(60) == 0, said
+        assert "http://127.0.0.1" in said
+        assert "Traceback" not in said
     done = tapeline("demo", "--exit", "--data-dir", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     assert len(json.loads(tapeline("show", "AAPL", "--last", 5000, "--data-dir", tmp_path, "--json").stdout)) > 1900
