@@ -1,0 +1,92 @@
+"""Serving, in processes of its own: NiceGUI is one application a process."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from tapeline.dashboard import PortInUseError, View, serve
+from tests.unit.dashboard.memory import MemoryStore
+
+_PROGRAM = """
+import sys, threading
+from tapeline.dashboard import View, serve
+from tests.unit.dashboard.memory import MemoryStore
+
+stopping = threading.Event()
+
+def ready(url):
+    print(url, flush=True)
+
+threading.Thread(target=lambda: (sys.stdin.readline(), stopping.set()), daemon=True).start()
+try:
+    serve(View(MemoryStore()), port=0, on_ready=ready, should_stop=stopping.is_set)
+except KeyboardInterrupt:
+    print("interrupted")
+left = [t.name for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+print("over", left)
+"""
+
+
+@pytest.fixture
+def page() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:"), process.communicate(timeout=10)
+        yield process, url
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_answers_with_no_other_host_in_the_page_and_stops_when_told(
+    page: tuple[subprocess.Popen[str], str],
+) -> None:
+    process, url = page
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    assert answer.status == 200
+    assert "tapeline" in text
+    found = {part.split('"')[0].split("'")[0] for part in text.split("://")[1:]}
+    assert not {host for host in found if not host.startswith(("127.0.0.1", "www.w3.org"))}
+    output, errors = process.communicate("stop\n", timeout=20)
+    assert (output.strip(), errors, process.returncode) == ("over []", "", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT])
+def test_an_interrupt_stops_it_cleanly(page: tuple[subprocess.Popen[str], str], number: signal.Signals) -> None:
+    process, _ = page
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=20)
+    assert (output.split("\n")[:2], errors, process.returncode) == (["interrupted", "over []"], "", 0)
+
+
+def test_a_port_in_use_is_found_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUseError, match=rf"http://127.0.0.1:{port}/: the port is in use.*--port"):
+            serve(View(MemoryStore()), port=port)
+
+
+def test_an_address_of_another_machine_is_refused_in_one_line() -> None:
+    with pytest.raises(PortInUseError, match="192.0.2.1:0") as caught:
+        serve(View(MemoryStore()), host="192.0.2.1", port=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_importing_does_nothing() -> None:
+    program = (
+        "import sys, tapeline.dashboard as d; assert 'nicegui' not in sys.modules and 'uvicorn' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
