@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 
 from tapeline.dashboard.view import View
@@ -28,9 +29,9 @@ def serve(
     """Serves the page and blocks; once per process and from its main thread, because Ctrl-C ends it.
 
     `port` 0 takes a free one. `on_ready` is called with the page's URL when it can be opened. Returns after
-    `should_stop` has answered True, which is asked every tenth of a second. On SIGINT or SIGTERM it shuts down, too,
-    and then lets the signal take its course, so that the caller sees `KeyboardInterrupt`. In either case nothing reads
-    the store any more when it is over. Raises `PortInUseError` before anything is started.
+    `should_stop` has answered True, which is asked every tenth of a second. On SIGINT or SIGTERM it shuts down, too;
+    then the signal's own handler runs, and `KeyboardInterrupt` is raised if that did not. In any case nothing reads the
+    store any more when it is over. Raises `PortInUseError` before anything is started.
     """
     with contextlib.closing(_listen(host, port)) as listener:
         import uvicorn
@@ -38,12 +39,15 @@ def serve(
 
         from tapeline.dashboard import page
 
+        told = threading.Event()
+
         @contextlib.asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             async def watch() -> None:
                 on_ready(_url(host, listener.getsockname()[1]))
                 while not should_stop():
                     await asyncio.sleep(_LOOK_SECONDS)
+                told.set()
                 server.should_exit = True
 
             watching = asyncio.create_task(watch())
@@ -58,6 +62,8 @@ def serve(
         server = uvicorn.Server(config)
         with page.mounted(app, view):
             server.run(sockets=[listener])
+        if not told.is_set():
+            raise KeyboardInterrupt  # also where the signal was being ignored, as in a shell's background job
 
 
 def _listen(host: str, port: int) -> socket.socket:

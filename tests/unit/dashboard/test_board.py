@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-
-from tapeline.dashboard.board import SPARK_BARS, Board, decimals, is_daily, session_start
 from tests.conftest import MINUTE, START
 from tests.unit.dashboard.memory import MemoryStore, row
+
+from tapeline.dashboard.board import SPARK_BARS, Board, decimals, is_daily, session_start
 
 ZONE = "America/New_York"
 DAY = 86_400_000

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.conftest import MINUTE, START
+from tests.unit.dashboard.memory import MemoryStore, row
 
 from tapeline.dashboard import Replay, View
 from tapeline.dashboard.feed import Feed
-from tests.conftest import MINUTE, START
-from tests.unit.dashboard.memory import MemoryStore, row
 
 
 class Recorder:

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import MINUTE, START
+from tests.unit.dashboard.memory import MemoryStore, row
 
 from tapeline.dashboard import window as window_module
 from tapeline.dashboard.window import SHOWN_BARS, Window
 from tapeline.market import Row
-from tests.conftest import MINUTE, START
-from tests.unit.dashboard.memory import MemoryStore, row
 
 
 def rows(first: int, count: int, seed: int = 0, **values: object) -> list[Row]:
