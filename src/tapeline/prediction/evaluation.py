@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from tapeline.prediction.dataset import Dataset, Progress, build, fingerprint, s
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.prediction.labels import HORIZON, NO_TRADE_BAND, decided, direction
 from tapeline.prediction.metrics import (
-    METRICS,
     RESAMPLES,
     Bin,
     Estimate,
@@ -133,14 +133,12 @@ def evaluate(
     the backtest; `leaks`: with the leak audit of the features. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
     """
     history = tidy(bars)
-    how = {
-        "horizon": horizon,
-        "no_trade_band": no_trade_band,
-        "across_sessions": across_sessions,
-        "only_decided": False,
-    }
-    data = build(history, features=features, progress=_part(progress, 0.0, 0.1), **how)  # type: ignore[arg-type]
-    raw = build(history, features=RAW_FEATURES, **how) if forest else None  # type: ignore[arg-type]
+    rows_of = partial(
+        build, history, horizon=horizon, no_trade_band=no_trade_band, across_sessions=across_sessions,
+        only_decided=False,
+    )  # fmt: skip
+    data = rows_of(features=features, progress=_part(progress, 0.0, 0.1))
+    raw = rows_of(features=RAW_FEATURES) if forest else None
     if raw is not None:
         data, raw = _common(data, raw)
     tested = _test(data, raw, folds, embargo, trials, seed, _part(progress, 0.1, 0.8))
@@ -271,6 +269,3 @@ def _headline(
         return f"NOT TO BE TRUSTED, the leak audit failed: {facts}"
     verdict = "Better than every baseline" if better else "NOT better than its baselines"
     return f"{verdict}: {facts}"
-
-
-__all__ = ["FOREST", "METRICS", "MODEL", "FoldResult", "Report", "evaluate"]
