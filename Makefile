@@ -74,7 +74,7 @@ if ! $(1)/bin/python -c "$$ok" 2>/dev/null; then \
 	if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --seed --python "$${python:-3.13}" $(1); \
 	elif [ -z "$$python" ]; then \
-		echo "tapeline needs Python 3.11 to 3.14; $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1). Install one, or say: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; \
+		echo "tapeline needs Python 3.11 to 3.14; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing). Install one, or say: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; \
 	elif ! $$python -c 'import venv, ensurepip' >/dev/null 2>&1; then \
 		echo "$$python cannot make virtual environments. Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
 	else \
