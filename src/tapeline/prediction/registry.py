@@ -91,6 +91,7 @@ class Registry:
     def entries(self, name: str | None = None) -> list[Entry]:
         """All versions of one model or of all, the oldest first. Those with damaged metadata are left out."""
         found = []
+        in_use: dict[str, str | None] = {}
         for key in self._folder.keys("" if name is None else f"{_check(name)}/"):
             parts = key.split("/")
             if len(parts) == 3 and parts[2] == METADATA:
@@ -98,7 +99,9 @@ class Registry:
                     metadata = Metadata.of(_json(self._folder.read(key), key))
                 except ModelError:
                     continue
-                found.append(Entry(parts[0], parts[1], self.current(parts[0]) == parts[1], metadata))
+                if parts[0] not in in_use:
+                    in_use[parts[0]] = self.current(parts[0])
+                found.append(Entry(parts[0], parts[1], in_use[parts[0]] == parts[1], metadata))
         return sorted(found, key=lambda entry: (entry.name, entry.metadata.trained_until, entry.version))
 
     def metadata(self) -> dict[str, Metadata]:
@@ -186,17 +189,26 @@ class Watch:
         self._name = name
         self._version = version
         self._features = features
+        self._trouble = ""
 
     def poll(self) -> LightGBMModel | None:
         """The model in use if it is another one than at the last call, otherwise None.
 
-        Raises `ModelError` when it cannot be used, once: the same version is not tried again.
+        Raises `ModelError` when it cannot be used or the registry cannot be read, once for as long as that lasts.
         """
-        version = self._registry.current(self._name)
-        if version is None or version == self._version:
-            return None
-        self._version = version
-        return self._registry.load(self._name, version, self._features)
+        try:
+            version = self._registry.current(self._name)
+            found = None
+            if version is not None and version != self._version:
+                found = self._registry.load(self._name, version, self._features)
+                self._version = version
+        except (ModelError, OSError) as error:
+            if str(error) == self._trouble:
+                return None
+            self._trouble = str(error)
+            raise ModelError(self._trouble) from error
+        self._trouble = ""
+        return found
 
 
 def _check(name: str) -> str:

@@ -28,6 +28,9 @@ def search(data: Dataset, rows: Flags, trials: int, *, seed: int = 0, progress: 
     inner[places[learn]] = True
     X, up = data.X[places[held]], data.direction[places[held]] == Direction.UP
 
+    if up.all() or not up.any():
+        return {}  # nothing to choose by; training says what is wrong with such a history
+
     def objective(trial: Any) -> float:
         parameters = {
             "num_leaves": trial.suggest_int("num_leaves", 3, 31),
@@ -38,7 +41,7 @@ def search(data: Dataset, rows: Flags, trials: int, *, seed: int = 0, progress: 
         }
         model = fit_rows(data, inner, seed=seed, parameters=parameters)
         progress((trial.number + 1) / trials, "search")
-        return auc(model.predict(X), up)
+        return auc(model.trees.score(X), up)  # as they are: calibration may have made them a constant
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))

@@ -60,12 +60,14 @@ def fit(
     features: FeatureSet = DEFAULT_FEATURES,
     parameters: Mapping[str, Any] | None = None,
     rounds: int = ROUNDS,
+    trials: int = 0,
     progress: Progress = silent,
 ) -> LightGBMModel:
     """Trains on the bars with timestamp <= `until` (UTC epoch ms; None: all), labels included.
 
     `bars` come in batches of any cut; one symbol's bars may be spread over them. The same bars, seed and library give
-    the same model, byte for byte. `parameters` override LightGBM's in `PARAMETERS`. Raises `NotEnoughHistoryError`,
+    the same model, byte for byte. `parameters` override LightGBM's in `PARAMETERS`; with `trials` they are
+    searched for first, on the same bars. Raises `NotEnoughHistoryError`,
     and `MissingLibraryError` when LightGBM or the OpenMP runtime that it needs is not installed.
     """
     history = tidy(bars, until)
@@ -73,9 +75,15 @@ def fit(
         history, features=features, horizon=horizon, no_trade_band=no_trade_band,
         across_sessions=across_sessions, max_rows=max_rows, progress=lambda done, what: progress(done / 2, what),
     )  # fmt: skip
+    rows, trained = np.ones(len(data.place), np.bool_), 0.5
+    if trials:
+        from tapeline.prediction.search import search  # which trains with this module
+
+        found = search(data, rows, trials, seed=seed, progress=lambda done, what: progress(0.5 + 0.4 * done, what))
+        parameters, trained = {**(parameters or {}), **found}, 0.9
     return fit_rows(
-        data, np.ones(len(data.place), np.bool_), seed=seed, parameters=parameters, rounds=rounds,
-        progress=lambda done, what: progress(0.5 + done / 2, what),
+        data, rows, seed=seed, parameters=parameters, rounds=rounds,
+        progress=lambda done, what: progress(trained + (1 - trained) * done, what),
     )  # fmt: skip
 
 

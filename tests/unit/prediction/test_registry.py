@@ -146,6 +146,19 @@ def test_a_promoted_model_that_cannot_be_used_is_reported_once(registry, model):
     assert watch.poll() is None
 
 
+def test_a_registry_that_cannot_be_read_is_reported_once_for_as_long_as_it_lasts(registry, folder, model):
+    registry.save(NAME, model)
+    watch = Watch(registry, NAME, None)
+    folder.write(f"{NAME}/current.json", b"{")
+    with pytest.raises(ModelError, match="damaged"):
+        watch.poll()
+    assert watch.poll() is None
+    folder.write(f"{NAME}/current.json", b'{"format": 1, "promotions": []}')
+    assert watch.poll() is None
+    registry.promote(NAME, model.version, at=1)
+    assert watch.poll().version == model.version
+
+
 def test_a_write_that_failed_half_way_leaves_the_pointer_whole(tmp_path, model, monkeypatch):
     registry = Registry(LocalFolder(tmp_path))
     first, second = variant(model, 0.01), variant(model, 0.02)

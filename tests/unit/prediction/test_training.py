@@ -80,6 +80,20 @@ def test_progress_grows_from_0_to_1(learnable):
     assert seen[-1] == 1
 
 
+def test_parameters_are_searched_for_on_the_training_bars(learnable):
+    until = int(np.quantile(learnable.timestamp, 0.6))
+    later = learnable.timestamp > until
+    changed = dataclasses.replace(learnable, close=np.where(later, learnable.open, learnable.close))
+    seen = []
+    one = fit([learnable], until=until, trials=2, progress=lambda done, what: seen.append((done, what)))
+    assert one.text == fit([changed], until=until, trials=2).text
+    assert one.metadata.parameters["num_leaves"] != 15 or one.metadata.parameters["learning_rate"] != 0.05
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert "search" in {what for _, what in seen}
+    with pytest.raises(NotEnoughHistoryError):
+        fit([learnable[:300]], trials=1)
+
+
 def test_a_missing_openmp_runtime_is_explained(learnable, monkeypatch):
     real = builtins.__import__
 

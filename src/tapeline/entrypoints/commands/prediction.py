@@ -43,6 +43,7 @@ Zone = Annotated[str, typer.Option(help="Time zone of timestamps that name none,
 Horizon = Annotated[int, typer.Option(help="Bars ahead that a prediction speaks of.", min=1, max=1000)]
 Band = Annotated[float, typer.Option(help="No-trade band, in standard deviations of the move.", min=0.0)]
 Across = Annotated[bool, typer.Option("--across-sessions", help="Let intraday labels reach over a session gap.")]
+Trials = Annotated[int, typer.Option(help="Optuna trials for LightGBM's parameters, on training bars only.", min=0)]
 Symbols = Annotated[
     str | None, typer.Option(help="Instead of files: the stored bars of these symbols, comma-separated, or `all`.")
 ]
@@ -94,6 +95,7 @@ def train(
         datetime | None, typer.Option(help="Use bars up to this UTC time only.", show_default=False)
     ] = None,
     max_rows: Annotated[int, typer.Option(help="Thin the rows out to at most so many.", min=500)] = 200_000,
+    trials: Trials = 0,
     seed: Annotated[int, typer.Option(help="The same bars and seed make the same model.")] = 0,
     name: Name = DEFAULT_NAME,
     promote: Annotated[bool, typer.Option(help="Use it from now on, unless the model in use is better.")] = True,
@@ -110,7 +112,7 @@ def train(
     with explained(), _progress("training", json) as progress:
         model = fit(
             _history(files, symbols, data_dir, zone), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
-            across_sessions=across_sessions, max_rows=max_rows, progress=progress,
+            across_sessions=across_sessions, max_rows=max_rows, trials=trials, progress=progress,
             until=None if until is None else int(until.replace(tzinfo=UTC).timestamp() * 1000),
         )  # fmt: skip
         registry.save(name, model)
@@ -144,7 +146,7 @@ def evaluate(
         int | None, typer.Option(help="Bar times left out before each test.  [default: the horizon]", min=0)
     ] = None,
     forest: Annotated[bool, typer.Option(help="With the random-forest baseline, which takes most of the time.")] = True,
-    trials: Annotated[int, typer.Option(help="Optuna trials inside each training fold.", min=0)] = 0,
+    trials: Trials = 0,
     trade: Annotated[bool, typer.Option(help="With the backtest.")] = True,
     cost_bps: Annotated[float, typer.Option(help="Cost of a trade, in 1/100 of a percent of its value.", min=0)] = (
         COST_BPS
