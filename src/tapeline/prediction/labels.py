@@ -84,7 +84,7 @@ def _allowed(bars: Bars) -> Ints:
     return np.where(step < INTRADAY, step + _PAUSE, _NEVER)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _label(
     code: Codes, timestamp: Ints, close: Floats, allowed: Ints, horizon: int, band: float
 ) -> tuple[NDArray[np.int8], Floats, Ints]:
