@@ -161,7 +161,7 @@ class BarBuilder:
         return [*changed, forming.bar(item.symbol, final=False)]
 
     def advance(self, now: int) -> list[Bar]:
-        """Closes the bars that end at or before `now` (UTC epoch ms), which no later tick may come to do. Final ones."""
+        """Closes the bars that end at or before `now` (UTC epoch ms) and gives them; a next tick may never come."""
         closed = []
         for symbol, state in self._symbols.items():
             if state.forming is not None and state.forming.end <= now:

@@ -242,7 +242,7 @@ def test_a_tick_that_is_too_late_is_refused_with_the_reason_and_changes_nothing(
     strict = BarBuilder(Grid(MINUTE))
     strict.restore(builder.snapshot())
     before = strict.snapshot()
-    with pytest.raises(RefusedError, match="169,000 ms behind the newest of A; 60,000 are allowed"):
+    with pytest.raises(RefusedError, match="169,000 ms older than the newest of A; 60,000 are allowed"):
         strict.update(Tick("A", START + 10_000, 9.0))
     assert strict.snapshot() == before
 

@@ -20,7 +20,7 @@ from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.data import sample_path
 from tapeline.market import Bar, Bars, Reject
-from tapeline.sources.files import FileSource, SourceError, readers
+from tapeline.sources.files import FileSource, SourceError, csv_reader
 
 HEADER = "symbol,timestamp,open,high,low,close,volume"
 ONE = {name: [1.0] for name in ("open", "high", "low", "close", "volume")}
@@ -62,8 +62,8 @@ def times(path: Path, zone: str = "UTC") -> list[int]:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of a few dozen lines, so that small files have several, as large ones do."""
-    monkeypatch.setattr(readers, "_MIN_BYTES", 1500)
-    monkeypatch.setattr(readers, "_MAX_BYTES", 1500)
+    monkeypatch.setattr(csv_reader, "_MIN_BYTES", 1500)
+    monkeypatch.setattr(csv_reader, "_MAX_BYTES", 1500)
 
 
 # -- formats ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.market import Bar
 from tapeline.ports import Delivery
-from tapeline.sources.files import FileSource, SourceError, merge, readers, replay
+from tapeline.sources.files import FileSource, SourceError, csv_reader, merge, replay
 
 HEADER = "symbol,timestamp,open,high,low,close,volume"
 
@@ -44,8 +44,8 @@ def places(deliveries: list[Delivery]) -> list[str]:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks, runs, buffers and deliveries so small that a few hundred rows behave as millions do."""
-    monkeypatch.setattr(readers, "_MIN_BYTES", 600)
-    monkeypatch.setattr(readers, "_MAX_BYTES", 600)
+    monkeypatch.setattr(csv_reader, "_MIN_BYTES", 600)
+    monkeypatch.setattr(csv_reader, "_MAX_BYTES", 600)
     monkeypatch.setattr(merge, "RUN_RECORDS", 50)
     monkeypatch.setattr(replay, "DELIVERY_BARS", 32)
     monkeypatch.setattr(replay, "_BUFFERED_ROWS", 64)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.market import FAULTS, Bars, Reject, faults
+from tapeline.sources.files.blocks import Block, Reader
 from tapeline.sources.files.layout import NUMBERS, symbol_of
-from tapeline.sources.files.readers import Block, Reader
 from tapeline.sources.files.values import REASONS, Times, numbers, symbols
 
 #: One bar with the row it comes from. `code` is the place of its symbol in a table; `file` the place of its file.

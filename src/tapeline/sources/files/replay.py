@@ -12,9 +12,9 @@ import numpy as np
 
 from tapeline.market import Reject
 from tapeline.ports import Delivery
+from tapeline.sources.files.blocks import Reader
 from tapeline.sources.files.layout import NUMBERS, SourceError
 from tapeline.sources.files.merge import Spill, batches, in_order, merged, repeats
-from tapeline.sources.files.readers import Reader
 from tapeline.sources.files.records import NO_RECORDS, Pass, Records, as_bars, place
 from tapeline.sources.files.scan import Scan
 
@@ -53,24 +53,26 @@ class Replay:
         self._notices = [file.damage for file in scan.files if file.damage]
         self._after, self._skipped = self._resumed(resume)
         self._rejected = list(self._skipped)
-        self._finished = bool(resume) and all(
-            left == 0 for left in (file.rejected - n for file, n in zip(scan.files, self._skipped, strict=True))
-        ) and (not scan.rows or (self._after is not None and self._after >= scan.end))  # fmt: skip
 
     def deliveries(self, single_from: int | None) -> Iterator[Delivery]:
         """What is left; from the time `single_from` on in deliveries of a single time."""
-        unordered = [] if self._finished else [i for i, file in enumerate(self._scan.files) if not file.ordered]
-        spills = {i: Spill() for i in unordered}
-        try:
-            if not self._finished:
+        if not self._finished:
+            spills = {i: Spill() for i, file in enumerate(self._scan.files) if not file.ordered}
+            try:
                 for i, spill in spills.items():
                     yield from self._spilled(i, spill)
                 yield from self._merged(spills, single_from)
-        finally:
-            for spill in spills.values():
-                spill.close()
+            finally:
+                for spill in spills.values():
+                    spill.close()
         if (self._rejects or self._notices) and not self._closed.is_set():
             yield self._delivery(NO_RECORDS)
+
+    @property
+    def _finished(self) -> bool:
+        """Whether all was handed over before."""
+        bars = not self._scan.rows or (self._after is not None and self._after >= self._scan.end)
+        return bars and self._rejected == [file.rejected for file in self._scan.files]
 
     def _spilled(self, number: int, spill: Spill) -> Iterator[Delivery]:
         path = self._scan.files[number].path

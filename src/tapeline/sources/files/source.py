@@ -9,8 +9,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tapeline.ports import Delivery
+from tapeline.sources.files.blocks import Reader
 from tapeline.sources.files.layout import SourceError
-from tapeline.sources.files.readers import Reader, open_reader
+from tapeline.sources.files.readers import open_reader
 from tapeline.sources.files.records import Pass
 from tapeline.sources.files.replay import Replay
 from tapeline.sources.files.scan import FileScan, Scan, scanned, together
