@@ -1,0 +1,124 @@
+"""A headless browser that fails a test on any console error, page error, failed request or request to another host."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-first-run",
+)  # fmt: skip
+_MISSING = f"no browser found ({', '.join(_NAMES)}): on Debian or Ubuntu `apt-get install chromium` gives one"
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(_MISSING)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """Opens a page at a width, dark or light; afterwards the test fails on anything that was wrong on it."""
+    wrong: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def open_(url: str, width: int = 1440, height: int = 900, *, dark: bool = True, page: Page | None = None) -> Page:
+        if page is None:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme="dark" if dark else "light",
+                timezone_id="Asia/Tokyo",  # the exchange's zone is shown wherever the viewer is
+            )
+            context.set_default_timeout(15_000)
+            contexts.append(context)
+            page = context.new_page()
+            page.on("console", lambda m: wrong.append(f"console: {m.text}") if m.type in {"error", "warning"} else None)
+            page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+            page.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+            page.on("request", lambda r: wrong.append(f"request to {r.url}") if _elsewhere(r.url) else None)
+            page.on("websocket", lambda s: wrong.append(f"socket to {s.url}") if _elsewhere(s.url) else None)
+            page.on("requestfailed", lambda r: wrong.append(f"failed: {r.url} {r.failure}"))
+            page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
+        page.goto(url)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+def _elsewhere(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme not in {"data", "blob"} and parts.hostname != "127.0.0.1"
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots go: the folder TAPELINE_SCREENSHOTS names, or a temporary one."""
+    folder = Path(os.environ.get("TAPELINE_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Server:
+    """`tests.browser.server` in a process of its own, moved on line by line."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "tests.browser.server", *arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.url = self._answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def tell(self, line: str) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline().strip()
+        assert answer, f"the server ended with exit code {self._process.wait(10)}"
+        return answer
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """The packaged week of real minutes, 60% of it processed; `play N` processes N minutes more."""
+    server = Server("sample")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def empty_server() -> Iterator[Server]:
+    """A store without a row; `fail TEXT` makes it unreadable, `heal` mends it, `put SYMBOL` adds 100 bars."""
+    server = Server("empty")
+    yield server
+    server.close()
