@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
+import numpy as np
 
 from tapeline.config import Settings
 from tapeline.database import Database, DatabaseError, explained
-from tapeline.market import Bars
+from tapeline.market import Bar, Bars
 from tapeline.pipeline import Pipeline
 from tapeline.ports import Predictor, Source
+from tapeline.prediction import trees
+from tapeline.prediction.features import DEFAULT_FEATURES
 from tapeline.prediction.model import LightGBMModel, ModelError
 from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry, Watch
 from tapeline.prediction.training import NotEnoughHistoryError, fit
@@ -77,12 +80,22 @@ def writing(settings: Settings) -> Iterator[Home]:
         lock.release()
 
 
+def warm_up(settings: Settings) -> None:
+    """Makes every compiled kernel of the pipeline ready: from the cache, or, once on a machine, by compiling them."""
+    bars = Bars.of([Bar("A", 0, 1.0, 1.0, 1.0, 1.0, 1.0), Bar("A", 1, 1.0, 1.0, 1.0, 1.0, 1.0, final=False)])
+    Processor(settings.indicators).step(bars)
+    values = np.full((len(bars), len(DEFAULT_FEATURES.inputs)), np.nan)
+    DEFAULT_FEATURES.compute(bars, DEFAULT_FEATURES.inputs, values)
+    trees.warm_up()
+
+
 def starting_model(
     home: Home,
     settings: Settings,
     history: Callable[[int], Iterator[Bars]],
     scan: Scan,
     notify: Callable[[str], None],
+    progress: Callable[[float, str], None],
 ) -> LightGBMModel | None:
     """The data directory's model; when there is none yet, one trained on the first part of this history.
 
@@ -98,7 +111,7 @@ def starting_model(
     part = min(TRAINING_PART, TRAINING_BARS / max(scan.rows, 1))
     until = int(scan.start + (scan.end - scan.start) * part)
     try:
-        model = fit(history(until), until=until, horizon=settings.horizon)
+        model = fit(history(until), until=until, horizon=settings.horizon, progress=progress)
     except NotEnoughHistoryError as error:
         notify(f"no predictions: {error}")
         return None

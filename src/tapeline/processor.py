@@ -214,7 +214,7 @@ def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _plan(
     slot: Codes,
     timestamp: Ints,

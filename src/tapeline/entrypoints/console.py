@@ -20,6 +20,7 @@ stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False)
 
 _PLAIN_SECONDS = 5.0
+_WORTH_SAYING = 1.0
 
 
 class CommandError(Exception):
@@ -80,6 +81,8 @@ class Ticker:
     def __exit__(self, *_: object) -> None:
         if self._progress:
             self._progress.stop()
+        elif not self._quiet and self._total is None and time.monotonic() - self._last >= _WORTH_SAYING:
+            stderr.print(f"{self._what}: {time.monotonic() - self._last:.0f} s")
 
     def show(self, done: int) -> None:
         if self._progress:

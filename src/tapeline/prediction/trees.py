@@ -130,3 +130,9 @@ def _tree(fields: dict[str, str], width: int) -> tuple[NDArray[np.int32], Floats
     if not (inside & (later | (child < 0))).all() or not ((feature >= 0) & (feature < width)).all():
         raise ModelError("the model file is damaged: a split points nowhere")
     return feature, threshold, child, value
+
+
+def warm_up() -> None:
+    """Makes the compiled walk ready: loads it from the cache, or compiles it for a second."""
+    none, numbers = np.zeros(0, np.int32), np.zeros(0)
+    Trees(none, none, numbers, np.zeros((0, 2), np.int32), numbers).score(np.zeros((1, 1)))

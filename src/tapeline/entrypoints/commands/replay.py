@@ -15,7 +15,6 @@ from tapeline.config import Settings
 from tapeline.data import sample_path
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_summary
 from tapeline.entrypoints.running import run
-from tapeline.indicators import warm_up
 from tapeline.market import Bars
 from tapeline.ports import Source
 from tapeline.sources.files import FileSource, Scan
@@ -109,14 +108,22 @@ def _replay(
     zone: str = "UTC",
 ) -> None:
     source = FileSource(files, zone=zone)
-    for problem in source.problems:
-        notice(problem)
+    told: list[str] = []
+
+    def tell() -> None:
+        """Says what is wrong with the files, each thing once; scanning and reading may find more."""
+        while len(told) < len(source.problems):
+            told.append(source.problems[len(told)])
+            notice(told[-1])
+
+    tell()
     if len(source.problems) == len(files):
         raise CommandError("none of the files can be replayed")
     with bootstrap.writing(settings) as home:
-        if warm_up():
-            notice("compiled the indicator kernels (done once)")
+        with Ticker("compiling the kernels (once)", None, quiet=as_json):
+            bootstrap.warm_up(settings)
         scan = source.scan()
+        tell()
         started = time.perf_counter()
 
         def history(until: int) -> Iterator[Bars]:
@@ -125,12 +132,15 @@ def _replay(
                 if len(delivery.bars) and delivery.bars.timestamp.min() > until:
                     break
 
-        with Ticker("training on the first part", None, quiet=as_json):
-            predictor = bootstrap.starting_model(home, settings, history, scan, notice)
+        with Ticker("training on the first part, percent", 100, quiet=as_json) as ticker:
+            predictor = bootstrap.starting_model(
+                home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
+            )
         trained = time.perf_counter()
         pipeline = bootstrap.pipeline(home, settings, paced(source, scan), predictor, notice)
         progress = run(pipeline, home, settings, total=scan.rows, page=page, stay=stay, quiet=as_json)
         seconds = time.perf_counter() - trained
+    tell()
     summary: dict[str, Any] = dataclasses.asdict(progress)
     del summary["last_timestamp"]
     summary |= {
