@@ -58,8 +58,9 @@ class Indicator:
 
     `outputs` are suffixes of the column names, '' for the spec's own name. `warm_up` gives the number of bars before
     the first value for the parameters, one for all outputs or one each. `pane` says whether charts draw it over the
-    price or below. `scale_free` is true when the values do not change if all prices are multiplied by a number.
-    `check` answers with what is wrong with a combination of parameters, '' if nothing is.
+    price or below; outputs in `off_price` have no place over the price.
+    `scale_free` is true when no output changes if all prices are multiplied by a number. `check` answers with what is
+    wrong with a combination of parameters, '' if nothing is.
     """
 
     name: str
@@ -75,4 +76,5 @@ class Indicator:
     outputs: tuple[str, ...] = ("",)
     pane: Literal["price", "own"] = "own"
     scale_free: bool = False
+    off_price: tuple[str, ...] = ()
     check: Callable[..., str] = field(default=lambda *_: "")

@@ -1,0 +1,82 @@
+"""What the volume says of the move."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from tapeline.indicators.kernels.steps import moving_sum, moving_variance, step
+from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
+
+
+@step
+def _add(s: Reals, o: int, new: float) -> float:
+    """Adds to a sum that is never re-based: s[o], with what rounding took from it in s[o + 1]. Neumaier (1974)."""
+    total = s[o] + new
+    s[o + 1] += (s[o] - total) + new if abs(s[o]) >= abs(new) else (new - total) + s[o]
+    s[o] = total
+    return total + s[o + 1]
+
+
+@step
+def _flow(x: Reals, h: int, lo: int, c: int, v: int, i: int) -> float:
+    """Bar i's volume, weighted from -1 (close at the low) to 1 (close at the high)."""
+    reach = x[h + i] - x[lo + i]
+    return ((x[c + i] - x[lo + i]) - (x[h + i] - x[c + i])) / reach * x[v + i] if reach > 0.0 else 0.0
+
+
+def obv(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+    """On-balance volume, which begins with the first bar's volume. s: as for `_add`."""
+    c, v = a[0], a[1]
+    total, rest = s[0], s[1]
+    for i in range(m):
+        volume = x[v + i]
+        if k + i > 0:
+            change = x[c + i] - x[c + i - 1]
+            volume = volume if change > 0.0 else (-volume if change < 0.0 else 0.0)
+        moved = total + volume
+        rest += (total - moved) + volume if abs(total) >= abs(volume) else (volume - moved) + total
+        total = moved
+        y[i] = total + rest
+    s[0], s[1] = total, rest
+
+
+def ad(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+    """Accumulation/distribution line. s: as for `_add`."""
+    h, lo, c, v = a[0], a[1], a[2], a[3]
+    for i in range(m):
+        y[i] = _add(s, 0, _flow(x, h, lo, c, v, i))
+
+
+def adosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+    """Fast less slow EMA of the accumulation/distribution line, both seeded with its first value.
+
+    s: the line as for `_add`, the fast and the slow average.
+    """
+    h, lo, c, v, n_fast, n_slow = a[0], a[1], a[2], a[3], a[4], a[5]
+    w_fast, w_slow = 2.0 / (n_fast + 1), 2.0 / (n_slow + 1)
+    for i in range(m):
+        line = _add(s, 0, _flow(x, h, lo, c, v, i))
+        if k + i == 0:
+            s[2] = s[3] = line
+        else:
+            s[2] += w_fast * (line - s[2])
+            s[3] += w_slow * (line - s[3])
+        y[i] = s[2] - s[3] if k + i >= max(n_fast, n_slow) - 1 else NAN
+
+
+def volume_zscore(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+    """Distance of the volume from the mean of n volumes, in standard deviations; 0 where there are none."""
+    v, n = a[0], a[1]
+    for i in range(m):
+        mean, variance = moving_variance(x, s, v + i, n, k + i, (k + i) % BLOCK == 0)
+        value = (x[v + i] - mean) / sqrt(variance) if variance > 0.0 else 0.0
+        y[i] = value if k + i >= n - 1 else NAN
+
+
+def relative_volume(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+    """Volume over the mean of the n volumes before it; none where those are all 0. s: as for `moving_sum`, their sum."""
+    v, n = a[0], a[1]
+    for i in range(m):
+        before = s[2]
+        s[2] = moving_sum(x, s, 0, v + i, n, (k + i) % BLOCK == 0)
+        y[i] = x[v + i] * n / before if k + i >= n and before > 0.0 else NAN
