@@ -11,15 +11,16 @@ from tapeline.market import Flags, Floats, Ints
 
 _STEPS = 50
 _STEEPEST = 1.0
+_FAINTEST = 0.1  # what is left of an opinion that may be luck: a whisper, so that live grading can tell
 
 
 def platt_slope(raw: Floats, up: Flags, block: Ints) -> float:
     """The slope with which sigmoid(slope * raw + intercept) fits best (maximum likelihood, Newton's method).
 
     The slope is then shrunk by what of it may be luck, s * max(0, 1 - (standard error / s)^2) as James and Stein do,
-    with the error that holds when only the blocks (int64 [n], 0, 1, ...) are independent, and kept between 0 and 1: a
-    model that ranks backwards knows nothing, and slope 0 says just that; none is made surer than its trees are. `up`
-    is bool [n] and must hold both values.
+    with the error that holds when only the blocks (int64 [n], 0, 1, ...) are independent, and kept between 0.1, for a
+    model that shows nothing or ranks backwards here, and 1: none is made surer than its trees are. 0 where all scores
+    are alike. `up` is bool [n] and must hold both values.
     """
     share = float(up.mean())
     base = float(np.log(share / (1 - share)))
@@ -39,6 +40,6 @@ def platt_slope(raw: Floats, up: Flags, block: Ints) -> float:
     scores = np.stack([np.bincount(block, column) for column in errors.T], axis=1)
     covariance = np.linalg.solve(hessian, np.linalg.solve(hessian, scores.T @ scores).T)
     if weight[0] <= 0:
-        return 0.0
+        return _FAINTEST
     slope = float(weight[0] / spread * max(0.0, 1 - covariance[0, 0] / weight[0] ** 2))
-    return min(slope, _STEEPEST)
+    return min(max(slope, _FAINTEST), _STEEPEST)

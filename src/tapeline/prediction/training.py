@@ -37,7 +37,7 @@ _PATIENCE = 20
 _HELD_BACK = 0.2  # of the time at the end, for early stopping and calibration
 _FEWEST = 500  # rows; below this the trees learn noise only
 _HOLD_SHARE = 1 / 3  # of the held-back rows, the least sure third, is answered with HOLD
-_ROUNDING = 1e-9  # a model without an opinion gives one probability for all; rounding must not make it UP or DOWN
+_ROUNDING = 1e-9  # where all probabilities are one, rounding must not make them UP or DOWN
 
 
 class NotEnoughHistoryError(ValueError):
