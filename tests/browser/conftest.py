@@ -23,7 +23,7 @@ _MISSING = f"no browser found ({', '.join(_NAMES)}): on Debian or Ubuntu `apt-ge
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while it runs, no other test of this process can start an event loop
 def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
