@@ -64,12 +64,14 @@ _SPECS = (
     *(f"roc_{n}" for n in _MOVES),
     *(f"sma_{n}" for n in _AVERAGES),
     "atr_14", "atr_50", "macd_12_26_9", "rsi_2", "rsi_14", "bbands_20_2",
+    "stoch_14_3_3", "adx_14", "plus_di_14", "minus_di_14", "parkinson_20", "volume_zscore_20", "mfi_14",
 )  # fmt: skip
 _INPUTS = (
     *(f"roc_{n}" for n in _MOVES),
     *(f"sma_{n}" for n in _AVERAGES),
     "atr_14", "atr_50", "macd_12_26_9", "macd_12_26_9_signal", "macd_12_26_9_hist", "rsi_2", "rsi_14",
     "bbands_20_2_upper", "bbands_20_2_lower",
+    "stoch_14_3_3_k", "adx_14", "plus_di_14", "minus_di_14", "parkinson_20", "volume_zscore_20", "mfi_14",
 )  # fmt: skip
 _NAMES = (
     *(f"move_{n}" for n in _MOVES),  # change over n bars, in ATR times sqrt(n)
@@ -84,6 +86,12 @@ _NAMES = (
     "gap",  # open less the previous close, in ATR
     "body", "range", "upper_wick", "lower_wick",  # of this bar, in ATR
     "close_place",  # place of the close in the bar's range, 0 to 1
+    "range_place",  # place of the close in the range of 14 bars (stochastic %K), -0.5 to 0.5
+    "trend_strength",  # ADX, 0 to 1
+    "trend_balance",  # upward less downward directional movement, -1 to 1
+    "range_volatility",  # Parkinson's volatility over ATR
+    "volume_zscore",  # of 20 bars
+    "money_flow",  # MFI, -0.5 to 0.5
     "weekday",  # UTC, Monday is 0
 )  # fmt: skip
 
@@ -125,7 +133,14 @@ def _default_kernel(
         out[i, f + 13] = (h - max(o, c)) * unit
         out[i, f + 14] = (min(o, c) - lo) * unit
         out[i, f + 15] = (c - lo) / (h - lo) if h > lo else 0.5
-        out[i, f + 16] = (timestamp[i] // 86_400_000 + 3) % 7  # 1970-01-01 was a Thursday
+        j = moves + 13
+        out[i, f + 16] = x[i, j] * 0.01 - 0.5
+        out[i, f + 17] = x[i, j + 1] * 0.01
+        out[i, f + 18] = (x[i, j + 2] - x[i, j + 3]) * 0.01
+        out[i, f + 19] = x[i, j + 4] * c * unit
+        out[i, f + 20] = x[i, j + 5]
+        out[i, f + 21] = x[i, j + 6] * 0.01 - 0.5
+        out[i, f + 22] = (timestamp[i] // 86_400_000 + 3) % 7  # 1970-01-01 was a Thursday
     return out
 
 

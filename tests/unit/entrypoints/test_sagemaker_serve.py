@@ -22,7 +22,7 @@ from tapeline.prediction.labels import direction
 from tapeline.prediction.model import LightGBMModel
 from tapeline.prediction.training import fit
 
-WIDTH = 27
+WIDTH = 33
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +138,12 @@ def good(**changes) -> list:
 @pytest.mark.parametrize(
     ("content_type", "body", "reason"),
     [
-        ("text/csv", "1,2,3", "row 1 has 3 values, the model takes 27"),
-        ("text/csv", ",".join(["1"] * 27) + "\n" + ",".join(["1"] * 28), "row 2 has 28 values"),
-        ("text/csv", ",".join(["1"] * 26 + ["x"]), "row 1, value 27: 'x' is not a finite number"),
-        ("text/csv", ",".join(["1"] * 26 + [""]), "row 1, value 27: '' is not a finite number"),
-        ("text/csv", ",".join(["1"] * 26 + ["nan"]), "not a finite number"),
-        ("text/csv", ",".join(["1"] * 26 + ["1e999"]), "not a finite number"),
+        ("text/csv", "1,2,3", "row 1 has 3 values, the model takes 33"),
+        ("text/csv", ",".join(["1"] * 33) + "\n" + ",".join(["1"] * 34), "row 2 has 34 values"),
+        ("text/csv", ",".join(["1"] * 32 + ["x"]), "row 1, value 33: 'x' is not a finite number"),
+        ("text/csv", ",".join(["1"] * 32 + [""]), "row 1, value 33: '' is not a finite number"),
+        ("text/csv", ",".join(["1"] * 32 + ["nan"]), "not a finite number"),
+        ("text/csv", ",".join(["1"] * 32 + ["1e999"]), "not a finite number"),
         ("text/csv", "", "no rows"),
         ("text/csv", b"\xff\xfe", "not UTF-8"),
         ("application/json", "{", "not JSON"),
@@ -177,7 +177,7 @@ def test_a_body_that_is_too_large_is_413(client, monkeypatch):
 
 def test_a_huge_integer_is_a_number_or_a_reason(client):
     with pytest.raises(RequestError, match="finite"):
-        parse(json.dumps({"instances": [[10**400] + [0] * 26]}).encode(), "application/json", WIDTH)
+        parse(json.dumps({"instances": [[10**400] + [0] * 32]}).encode(), "application/json", WIDTH)
 
 
 def test_other_routes_and_methods_do_not_exist(client):

@@ -28,7 +28,7 @@ def test_predictions_are_probabilities_and_nan_where_a_feature_is(model, data):
     p = model.predict(X)
     assert np.isnan(p).nonzero()[0].tolist() == [3]
     assert ((p > 0) & (p < 1))[np.arange(100) != 3].all()
-    with pytest.raises(ValueError, match="27 features"):
+    with pytest.raises(ValueError, match="33 features"):
         model.predict(X[:, :5])
 
 
