@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,8 +27,8 @@ class Quote:
 
     `timestamp` is the open time of the last bar (UTC epoch ms), which is `final` or still forming. `change` is the move
     since `reference`, a fraction: the close of the previous session's last stored bar, or, where none is stored
-    (`first`), the open of this session's first; NaN while it is not known yet. `probability` is that of UP, NaN without
-    a `signal` ('' or a `Direction`'s name). `spark` are the last closes, scaled to 0..100.
+    (`first`), the open of this session's first; None while it is not known yet. `probability` is that of UP, None
+    without a `signal` ('' or a `Direction`'s name). `spark` are the last closes, scaled to 0..100.
     """
 
     symbol: str
@@ -39,17 +38,16 @@ class Quote:
     final: bool
     daily: bool
     signal: str
-    probability: float
+    probability: float | None
     model: str
-    reference: float
+    reference: float | None
     first: bool
-    change: float
+    change: float | None
     spark: tuple[int, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The quote for the browser: NaN becomes null."""
-        values = asdict(self)
-        return {n: None if isinstance(v, float) and math.isnan(v) else v for n, v in values.items()}
+        """The quote for the browser."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +55,14 @@ class _Background:
     """What a quote needs beside the last row; read when the symbol's session or bars move on."""
 
     session: int
-    reference: float
+    reference: float | None
     first: bool
     daily: bool
     decimals: int
     spark: tuple[int, ...]
 
 
-_UNKNOWN = _Background(0, math.nan, False, False, 2, ())
+_UNKNOWN = _Background(0, None, False, False, 2, ())
 
 
 class Board:
@@ -101,10 +99,10 @@ class Board:
             behind = self._background.get(symbol, _UNKNOWN)
             quotes[symbol] = Quote(
                 symbol, row.timestamp, row.price, behind.decimals, row.final, behind.daily,
-                row.prediction or "", math.nan if row.probability is None else row.probability, row.model or "",
-                behind.reference, behind.first, row.price / behind.reference - 1, behind.spark,
+                row.prediction or "", row.probability, row.model or "",
+                behind.reference, behind.first, behind.reference and row.price / behind.reference - 1, behind.spark,
             )  # fmt: skip
-        changed = [q for s, q in quotes.items() if s not in self.quotes or _differ(q, self.quotes[s])]
+        changed = [q for s, q in quotes.items() if q != self.quotes.get(s)]
         self.quotes = quotes
         return changed
 
@@ -119,12 +117,12 @@ class Board:
             reference, first = self._reference(symbol, session)
         return _Background(session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close))
 
-    def _reference(self, symbol: str, session: int) -> tuple[float, bool]:
+    def _reference(self, symbol: str, session: int) -> tuple[float | None, bool]:
         previous = self._store.rows(symbol, end=session, limit=1)
         if len(previous):
             return float(previous.bars.close[-1]), False
         own = self._store.rows(symbol, start=session)
-        return (float(own.bars.open[0]), True) if len(own) else (math.nan, True)
+        return (float(own.bars.open[0]), True) if len(own) else (None, True)
 
 
 def is_daily(timestamp: Ints) -> bool:
@@ -160,8 +158,3 @@ def _spark(closes: Floats) -> tuple[int, ...]:
     scale = _SPARK_HEIGHT / (high - low) if high > low else 0.0
     heights: Iterable[float] = ((closes - low) * scale if scale else np.full(len(closes), _SPARK_HEIGHT / 2)).tolist()
     return tuple(round(height) for height in heights)
-
-
-def _differ(a: Quote, b: Quote) -> bool:
-    """Whether two quotes differ; NaN equals NaN."""
-    return a.as_json() != b.as_json()

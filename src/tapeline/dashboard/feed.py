@@ -66,10 +66,10 @@ class Feed:
                 self._windows.clear()  # nobody has looked for a while
                 await self._read_board()
             self._screens.add(screen)
-            screen.quotes([quote.as_json() for quote in self._board.quotes.values()])
             if screen.symbol not in self._board.quotes:
                 screen.symbol = next(iter(self._board.quotes), None)
-            await self._open(screen)
+            await self._open(screen)  # before the quotes: drawing a thousand of those takes a browser a while
+            screen.quotes([quote.as_json() for quote in self._board.quotes.values()])
             await self._tell_status([screen])
 
     def leave(self, screen: Screen) -> None:

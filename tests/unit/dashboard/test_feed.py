@@ -66,7 +66,7 @@ def test_a_page_is_up_to_date_as_soon_as_it_joins_and_then_gets_changes(store: M
         screen = Recorder()
         await feed.join(screen)
         kinds = [kind for kind, _ in screen.told]
-        assert kinds == ["quotes", "show", "status"]
+        assert kinds == ["show", "quotes", "status"]
         assert screen.symbol == "A"
         assert screen.take("show") == [("A", 50)]
         await feed._tick()

@@ -1,7 +1,7 @@
 // The chart of one symbol. It keeps the columns; the server sends them whole once, and then what changed in them.
 // Everything heavy is kept out of Vue's reactivity: `this.chart` (plain state for lib/option.js) and `this.echart`.
 import { echarts } from "nicegui-echart";
-import { Clock, Ticks, amount, barsThatFit, dataOption, number, palette, percent, price, signed, watchAppearance, wholeOption } from "tapeline";
+import { Clock, Ticks, amount, barsThatFit, dataOption, number, palette, percent, price, signed, trend, watchAppearance, wholeOption } from "tapeline";
 
 const KEY = "tapeline.hidden";
 const CALLS = ["", "UP", "DOWN", "HOLD"];
@@ -14,9 +14,9 @@ export default {
         <h1>{{ symbol || "–" }}</h1>
         <template v-if="quote">
           <span class="tl-price">{{ price(quote.price, quote.decimals) }}</span>
-          <span v-if="quote.change !== null" :class="quote.change < 0 ? 'tl-down' : 'tl-up'"
+          <span v-if="quote.change !== null" :class="trend(quote.change).style"
                 :title="quote.first ? 'since the open of this session\\'s first bar' : 'since the close of the previous session'">
-            {{ quote.change < 0 ? "▼" : "▲" }} {{ signed(quote.price - quote.reference, quote.decimals) }} ({{ percent(quote.change) }})
+            {{ trend(quote.change).sign }}{{ signed(quote.price - quote.reference, quote.decimals) }} ({{ percent(quote.change) }})
             <small class="tl-dim">{{ quote.first ? "since the session's first open" : "since previous close" }}</small></span>
           <span v-if="quote.signal" class="tl-badge" :class="'tl-' + quote.signal.toLowerCase()"
                 :title="'Model ' + quote.model">{{ quote.signal }} · P(UP) {{ (quote.probability * 100).toFixed(1) }}%</span>
@@ -66,7 +66,7 @@ export default {
     },
   },
   created() {
-    Object.assign(this, { price, signed, percent });
+    Object.assign(this, { percent, price, signed, trend });
     this.chart = null;
     this.at = null; // the place of the bar under the crosshair, null: the newest
     this.queue = null;

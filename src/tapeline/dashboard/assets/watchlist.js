@@ -1,5 +1,5 @@
 // The watch-list. Quotes come as changes; Vue's text interpolation escapes whatever a symbol holds.
-import { Clock, percent, price } from "tapeline";
+import { Clock, percent, price, trend } from "tapeline";
 
 const SIGNS = { UP: "▲", DOWN: "▼", HOLD: "–" };
 const PICK_DELAY = 120; // ms; holding an arrow key down asks for the last symbol only
@@ -17,9 +17,9 @@ export default {
           <span class="tl-symbol"><b>{{ q.symbol }}</b>
             <small :class="'tl-call tl-' + q.signal.toLowerCase()">{{ call(q) }}</small></span>
           <svg class="tl-spark" viewBox="0 0 64 24" preserveAspectRatio="none" aria-hidden="true">
-            <polyline :points="spark(q)" :class="q.change < 0 ? 'tl-down' : 'tl-up'"/></svg>
+            <polyline :points="spark(q)" :class="trend(q.change).style"/></svg>
           <span class="tl-quote"><b>{{ price(q.price, q.decimals) }}</b>
-            <small :class="q.change < 0 ? 'tl-down' : 'tl-up'">{{ q.change === null ? "" : (q.change < 0 ? "▼ " : "▲ ") }}{{ percent(q.change) }}</small></span>
+            <small :class="trend(q.change).style">{{ trend(q.change).sign }}{{ percent(q.change) }}</small></span>
         </li>
       </ul>
       <p v-if="!count" class="tl-dim tl-none">{{ loaded ? "No symbols yet" : "Loading …" }}</p>
@@ -35,8 +35,7 @@ export default {
     },
   },
   created() {
-    this.price = price;
-    this.percent = percent;
+    Object.assign(this, { percent, price, trend });
     this.clocks = new Map();
   },
   mounted() {

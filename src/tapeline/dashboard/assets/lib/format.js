@@ -17,6 +17,12 @@ export function percent(value, decimals = 2) {
   return value === null || value === undefined ? "–" : signed(value * 100, decimals) + "%";
 }
 
+// Which way a change shows with two decimals of a percent: its sign and the class of its colour.
+export function trend(change) {
+  if (change === null || change === undefined || Math.abs(change) < 0.00005) return { sign: "", style: "tl-hold" };
+  return change < 0 ? { sign: "▼ ", style: "tl-down" } : { sign: "▲ ", style: "tl-up" };
+}
+
 // A volume in at most five characters: 950, 12.3K, 4.56M.
 export function amount(value) {
   if (value === null || value === undefined) return "–";

@@ -6,7 +6,8 @@ import { amount, price } from "./format.js";
 const UP = 1;
 const DOWN = 2;
 const HOLD = 3;
-const VOLUME_SHARE = 4.5; // the tallest volume bar takes 1/4.5 of the price pane
+const VOLUME_SHARE = 5; // the tallest volume bar takes a fifth of the price pane,
+const VOLUME_SPACE = 0.22; // and prices leave that much room below them
 const GUIDES = { rsi: [30, 70] };
 
 // How many bars of about seven pixels a chart of this width shows at first.
@@ -152,11 +153,12 @@ function yAxis(chart, pane, i, colors) {
     splitNumber: pane.name === "price" ? 6 : 2,
     ...(guides ? { min: 0, max: 100 } : {}),
     ...(reach ? { min: -reach, max: reach } : {}),
+    ...(pane.name === "price" ? { min: ({ min, max }) => min - (max - min) * VOLUME_SPACE } : {}),
     axisLine: { show: false },
     axisTick: { show: false },
     axisLabel: {
       color: colors.soft, fontSize: 11, hideOverlap: true, formatter: text,
-      ...(marks ? { customValues: marks } : pane.name === "price" ? {} : { showMinLabel: false, showMaxLabel: false }),
+      ...(marks ? { customValues: marks } : { showMinLabel: false, showMaxLabel: pane.name === "price" }),
     },
     splitLine: { show: pane.name === "price", lineStyle: { color: colors.line, opacity: 0.6 } },
     axisPointer: { label: { formatter: ({ value }) => text(value), fontSize: 11 } },
