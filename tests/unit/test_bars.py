@@ -259,6 +259,14 @@ def test_the_clock_closes_bars_that_no_tick_does_and_late_ticks_still_correct_th
     ]
 
 
+def test_the_last_bar_of_a_session_ends_with_it() -> None:
+    builder = BarBuilder(Grid(HOUR, SESSIONS))
+    close = START + 390 * MINUTE
+    builder.update(Tick("A", close - MINUTE, 1.0))
+    assert builder.advance(close - 1) == []
+    assert builder.advance(close) == [Bar("A", START + 6 * HOUR, 1, 1, 1, 1, 0, final=True)]
+
+
 def test_a_finer_bar_that_is_still_forming_is_replaced_not_added() -> None:
     builder = BarBuilder(Grid(5 * MINUTE))
     builder.update(Bar("A", START, 1, 4, 1, 2, 100))

@@ -368,6 +368,13 @@ def test_a_bad_row_is_kept_with_its_place_and_reason_and_the_others_go_on(
     assert notices == []
 
 
+def test_a_quote_that_is_closed_on_the_next_line_costs_those_two_lines_only(tmp_path: Path) -> None:
+    broken = [f'A,{START},1,1,1,1,"1', f'A",{START},1,1,1,1,1']
+    bars, rejects, _ = read(write(tmp_path / "x.csv", [*GOOD[:50], *broken, *GOOD[50:]]))
+    assert len(bars) == len(GOOD)
+    assert [reject.raw.decode() for reject in rejects] == broken
+
+
 def test_many_bad_rows_are_all_kept_in_their_order(tmp_path: Path) -> None:
     lines = [bad.replace("{t}", str(START)) for bad, _ in BAD if isinstance(bad, str) for _ in range(100)]
     _, rejects, _ = read(write(tmp_path / "x.csv", [*lines, *GOOD]))

@@ -19,7 +19,7 @@ from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.market import Bar
 from tapeline.ports import Delivery
-from tapeline.sources.files import FileSource, SourceError, csv_reader, merge, replay
+from tapeline.sources.files import FileSource, SourceError, csv_reader, merge, replay, scan
 
 HEADER = "symbol,timestamp,open,high,low,close,volume"
 
@@ -94,6 +94,16 @@ def test_a_file_in_another_order_is_sorted_and_a_notice_says_so(name: str, endin
     assert [notice for delivery in deliveries for notice in delivery.notices] == [
         f"{path}: its rows are not in the order of time; they are sorted first"
     ]
+
+
+def test_disorder_between_two_blocks_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "_BLOCK_ROWS", 10)
+    bars = list(random_bars(2, 10))
+    columns = {name: [getattr(bar, name) for bar in bars[10:] + bars[:10]] for name in HEADER.split(",")}
+    pyarrow.parquet.write_table(pyarrow.table(columns), folder / "x.parquet")
+    source = FileSource([folder / "x.parquet"])
+    assert not source.scan().files[0].ordered
+    assert rows(list(source.deliveries(""))) == bars
 
 
 Row = tuple[int, int, int]  # file, symbol, minute
@@ -253,15 +263,15 @@ def test_names_tell_files_apart(folder: Path) -> None:
 
 def test_scan(awkward: list[Path]) -> None:
     source = FileSource(awkward)
-    scan = source.scan()
-    assert (scan.start, scan.end, scan.interval) == (START, START + 79 * MINUTE, MINUTE)
-    assert [file.ordered for file in scan.files] == [True, False, True, True]
-    assert [file.path for file in scan.files] == awkward
-    assert [bool(file.damage) for file in scan.files] == [False, False, True, False]
-    found = list(source.deliveries(""))
-    repeated = sum("came before" in reject.reason for delivery in found for reject in delivery.rejects)
-    assert scan.rows == len(rows(found)) + repeated
-    assert sum(file.rejected for file in scan.files) == len(places(found)) - repeated
+    found = source.scan()
+    assert (found.start, found.end, found.interval) == (START, START + 79 * MINUTE, MINUTE)
+    assert [file.ordered for file in found.files] == [True, False, True, True]
+    assert [file.path for file in found.files] == awkward
+    assert [bool(file.damage) for file in found.files] == [False, False, True, False]
+    deliveries = list(source.deliveries(""))
+    repeated = sum("came before" in reject.reason for delivery in deliveries for reject in delivery.rejects)
+    assert found.rows == len(rows(deliveries)) + repeated
+    assert sum(file.rejected for file in found.files) == len(places(deliveries)) - repeated
 
 
 def test_close_ends_the_deliveries(awkward: list[Path]) -> None:
