@@ -15,7 +15,7 @@ SHOWN_PANES = 2
 _ROLES = {"_upper": "upper", "_lower": "lower", "_middle": "middle", "_signal": "signal", "_hist": "histogram"}
 _BAND = {"upper", "middle", "lower"}
 _GREY = 5  # the last colour of the palette
-_OF_OWN_SCALE = ("_width", "_percent_b")  # columns of an indicator over the price that are not prices
+_OF_OWN_SCALE = ("_width", "_percent_b", "_direction")  # columns of an indicator over the price that are not prices
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""`tapeline demo` as a newcomer meets it: the whole pipeline in one process, and its page in a browser."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Open
+from tests.browser.test_page import drawn
+
+_URL = re.compile(r"http://127\.0\.0\.1:\d+/")
+
+
+@contextmanager
+def tapeline(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command that serves the page, and the page's address as it tells it."""
+    command = [sys.executable, "-m", "tapeline.entrypoints.cli", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        told = []
+        for line in process.stderr:
+            told.append(line)
+            if found := _URL.search(line):
+                yield process, found[0]
+                return
+        pytest.fail("".join(told))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_is_there_again(
+    open_page: Open, pictures: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    with tapeline("demo", "--port", 0, "--data-dir", data) as (process, url):
+        for width, height in ((1440, 900), (390, 844)):
+            page = open_page(url, width, height)
+            found = drawn(page)
+            assert found["series"]["candles"] == 1000
+            assert found["series"]["predictions"] == 1000
+            assert min(found["up"], found["down"]) > 300
+            newest = found["times"][-1]
+            page.wait_for_function(
+                "(t) => getElement(Number(document.querySelector('.tl-chart').id.slice(1))).chart.columns.t.at(-1) > t",
+                arg=newest,
+            )
+            page.screenshot(path=pictures / f"demo-{width}.png", full_page=width == 390)
+            page.close()
+
+        port = urlsplit(url).port
+        command = [sys.executable, "-m", "tapeline.entrypoints.cli", "dashboard", "--data-dir", data, "--port", port]
+        second = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, check=False)
+        assert (second.returncode, second.stdout) == (1, "")
+        assert second.stderr.strip().endswith("the port is in use; stop what uses it or choose another --port (0 takes "
+                                              "a free one)")  # fmt: skip
+        assert second.stderr.count("\n") == 1
+
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
+        assert "Traceback" not in errors
+        assert re.search(r"rows +[\d,]+", output)
+
+    with tapeline("dashboard", "--data-dir", data, "--port", 0) as (process, url):
+        page = open_page(url)
+        assert drawn(page)["times"][-1] >= newest
+        expect(page.locator(".tl-status")).to_contain_text("bars stored")
+        page.close()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert (process.returncode, errors) == (0, "")
