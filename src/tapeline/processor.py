@@ -24,6 +24,7 @@ from tapeline.market import Bars, Codes, Flags, Floats, Ints, Rows
 from tapeline.ports import Predictor, SymbolState
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.prediction.labels import direction
+from tapeline.sessions.ids import session_ids
 
 #: Bars of one symbol between two checkpoints.
 CHECKPOINT_BARS = 256
@@ -66,6 +67,7 @@ class Processor:
         shown = [parse(spec) for spec in specs]
         needed = [parse(spec) for spec in features.specs]
         self._engine = Engine(tuple(dict.fromkeys(spec.text for spec in [*shown, *needed])))
+        self._sessions = any("session" in spec.indicator.inputs for spec in [*shown, *needed])
         self._names = tuple(dict.fromkeys(name for spec in shown for name in spec.outputs))
         self._shown = np.array([self._engine.outputs.index(name) for name in self._names], np.intp)
         self._slots: dict[str, int] = {}
@@ -167,11 +169,15 @@ class Processor:
         places[used] = np.arange(len(used), dtype=np.int32)
         return places, tuple(self._symbols[s] for s in used)
 
+    def _session(self, bars: Bars) -> Ints | None:
+        """The exchange's session of each bar, where an indicator asks for it: calendars are not loaded for nothing."""
+        return session_ids(bars) if self._sessions and len(bars) else None
+
     def _evaluate(self, committed: Bars, forming: Bars) -> Rows:
-        values = self._engine.update(committed)
+        values = self._engine.update(committed, session=self._session(committed))
         bars = committed
         if len(forming):
-            values = np.concatenate((values, self._engine.peek(forming)))
+            values = np.concatenate((values, self._engine.peek(forming, session=self._session(forming))))
             bars = Bars.concat((committed, forming))
         probability = np.full(len(bars), np.nan)
         prediction = np.zeros(len(bars), np.int8)
