@@ -6,8 +6,9 @@ Low, Close, Adj Close, Volume`) fits in: the raw `Close` is the price. Without a
 name up to its endings, a blank or an underscore: `AAPL.csv`, `BRK-B_1d.csv.gz`, `^GSPC.parquet`, `AAPL (1).csv`.
 
 **Times** are when a bar opened: ISO-8601 with or without a zone (without: `zone`, UTC unless said otherwise), a date
-alone (`2019-02-11`, `20190211`: midnight UTC), or the epoch in s, ms, µs or ns, told apart by magnitude. In Parquet
-also its own time types. The first time in a file decides: rows that mix zoned and zoneless times are rejected.
+alone (`2019-02-11`, `20190211`: midnight UTC in a file that has only dates, whatever `zone` is), or the epoch in s,
+ms, µs or ns, told apart by magnitude. In Parquet also its own time types. The first time in a file decides: rows that
+mix zoned and zoneless times are rejected.
 
 **Numbers** may have thousands separators (`"1,234.5"`). CSV is UTF-8, comma-separated, one record per line.
 
