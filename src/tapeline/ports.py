@@ -161,3 +161,58 @@ class Predictor(Protocol):
     def predict(self, features: Floats) -> Floats:
         """The probability of UP for each row of float64 [n, len(features)], float64 [n]. NaN: cannot tell."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A corporate action at the open of its day (UTC epoch ms).
+
+    `kind` "split": `value` new shares for one old. `kind` "dividend": `value` in `currency` per share.
+    """
+
+    timestamp: int
+    kind: str
+    value: float
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """The archived history of one symbol at one interval: final bars in the order of time, and the actions among them.
+
+    Bars are in today's shares, as far as `actions` knows of splits, and not adjusted for dividends. Everything in
+    start <= t < covered was asked for; where there is no bar in it, there was no trade. `currency` is what prices are
+    quoted in, such as USD or GBp (pence).
+    """
+
+    symbol: str
+    interval: str
+    bars: Bars
+    actions: tuple[Action, ...] = ()
+    currency: str = ""
+    start: int = 0
+    covered: int = 0
+
+
+class Archive(Protocol):
+    """Raw history, kept so that it is asked for once.
+
+    Order: bars are in the order of time. Duplicates: one bar a time. Restart: `save` is atomic; a crash leaves the
+    series as it was or as it was to become, never half of it. One process saves a series at a time; others may load.
+    """
+
+    def load(self, symbol: str, interval: str) -> Series | None:
+        """What was last saved, None if nothing was. Raises `ArchiveError` for what cannot be read."""
+        ...
+
+    def save(self, series: Series) -> None:
+        """Keeps this in place of what was there. Raises `ArchiveError` when it cannot be written."""
+        ...
+
+    def symbols(self, interval: str) -> list[str]:
+        """The symbols with a series at this interval, sorted."""
+        ...
+
+
+class ArchiveError(Exception):
+    """A series cannot be read or written; the message says which, why and what to do."""

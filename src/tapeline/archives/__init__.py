@@ -1,0 +1,1 @@
+"""Where raw history is kept. Each module is one `tapeline.ports.Archive`."""

@@ -1,0 +1,84 @@
+"""Streamer frames -> quotes. A frame is base64 of a protobuf `PricingData`, bare or in a JSON envelope."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+#: `market_hours`; absent means pre-market. 4 is seen overnight, though no list has it.
+REGULAR = 1
+
+CRYPTOCURRENCY = 41
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One price. `time` is UTC epoch ms; `day_volume` the shares traded this day so far, 0 where Yahoo sent none."""
+
+    symbol: str
+    price: float
+    time: int
+    day_volume: int
+    market_hours: int
+    quote_type: int
+
+
+class FrameError(ValueError):
+    """Not a price: garbage, or a message this program does not know."""
+
+
+def quote(frame: str | bytes) -> Quote | None:
+    """The quote in a frame; None for a message of another type. Raises `FrameError` for what cannot be decoded.
+
+    Prices come as float32: they are rounded to `price_hint` decimals, or, where a frame has none, to the shortest
+    decimal that is the same float32.
+    """
+    text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
+    if text.startswith("{"):
+        try:
+            envelope = json.loads(text)
+        except ValueError:
+            raise FrameError("a JSON message that was cut") from None
+        if envelope.get("type", "pricing") != "pricing":
+            return None
+        text = envelope.get("message") or ""
+        if not isinstance(text, str):
+            raise FrameError("the message is no text")
+    message = _message_class()()
+    try:
+        message.ParseFromString(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError, _decode_error()):
+        raise FrameError("neither base64 nor PricingData") from None
+    if not message.id or not message.time or not message.price > 0:
+        raise FrameError("a message without a symbol, a time or a price")
+    price = message.price
+    return Quote(
+        message.id,
+        round(price, message.price_hint) if 0 < message.price_hint <= 12 else float(str(np.float32(price))),
+        message.time,
+        message.day_volume,
+        message.market_hours,
+        message.quote_type,
+    )
+
+
+@functools.cache
+def _message_class() -> Any:
+    """yfinance's message class; importing it takes a second."""
+    from yfinance.pricing_pb2 import PricingData
+
+    return PricingData
+
+
+@functools.cache
+def _decode_error() -> type[Exception]:
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    found: type[Exception] = DecodeError
+    return found

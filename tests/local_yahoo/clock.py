@@ -1,0 +1,47 @@
+"""A clock that stands still until it is told to go on. Sleepers of any event loop are woken when their time comes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+
+class SimClock:
+    """`Clock` of a simulation. `advance` may be called from any thread."""
+
+    def __init__(self, start: int) -> None:
+        self._now = start
+        self._lock = threading.Lock()
+        self._sleepers: set[tuple[int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
+
+    def now(self) -> int:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        with self._lock:
+            entry = (self._now + max(int(seconds * 1000), 1), loop, future)
+            self._sleepers.add(entry)
+        try:
+            await future
+        finally:
+            with self._lock:
+                self._sleepers.discard(entry)
+
+    def advance(self, to: int) -> None:
+        with self._lock:
+            self._now = max(to, self._now)
+            woken = [entry for entry in self._sleepers if entry[0] <= self._now]
+            self._sleepers.difference_update(woken)
+        for _, loop, future in woken:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_wake, future)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
