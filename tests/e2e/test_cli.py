@@ -44,11 +44,16 @@ def lines() -> list[str]:
 def home(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> Path:
     """A data directory with two symbols of 60 bars, and some rejects."""
     folder = tmp_path_factory.mktemp("cli")
-    bad = ["S00,1549999999000,1,2,nan,1,5", "S00,1549999999000,2,1,3,2,5", "S00,yesterday,1,1,1,1,1"]
+    bad = [
+        "S00,1549999999000,1,2,nan,1,5",
+        "S00,1549999999000,2,1,3,2,5",
+        "S00,yesterday,1,1,1,1,1",
+        "S00,4070908800000,1,1,1,1,1",
+    ]
     done = tapeline("replay", write_csv(folder / "bars.csv", lines + bad), "--data-dir", folder / "data", "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    assert (summary["bars_in"], summary["rows"], summary["rejected"]) == (120, 120, 3)
+    assert (summary["bars_in"], summary["rows"], summary["rejected"]) == (120, 120, 4)
     assert {"seconds", "bars_per_second"} <= summary.keys()
     assert "no predictions" in done.stderr
     return folder / "data"
@@ -70,11 +75,12 @@ def test_show_prints_the_missions_names(home: Path, lines: list[str]) -> None:
 
 def test_rejects_are_listed_with_place_reason_and_text(home: Path) -> None:
     found = json.loads(tapeline("rejects", "--data-dir", home, "--json").stdout)
-    assert [reject["place"].rsplit(" ", 1)[-1] for reject in found] == ["122", "123", "124"]
+    assert [reject["place"].rsplit(" ", 1)[-1] for reject in found] == ["122", "123", "124", "125"]
     assert found[0]["raw"] == "S00,1549999999000,1,2,nan,1,5"
     assert "NaN" in found[0]["reason"]
     assert "high is below low" in found[1]["reason"]
     assert "yesterday" in found[2]["raw"]
+    assert "future" in found[3]["reason"]
 
 
 def test_an_unknown_symbol_is_answered_with_the_known_ones(home: Path) -> None:

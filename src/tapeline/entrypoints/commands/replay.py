@@ -28,6 +28,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, f
 _DEMO_HISTORY = 0.8
 _DEMO_SPEED = 60.0
 
+#: A file in local times without a zone may run ahead of UTC by so much (ms) without being in the future.
+_ZONE_SLACK = 14 * 3_600_000
+
 
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
@@ -107,7 +110,7 @@ def _replay(
     as_json: bool,
     zone: str = "UTC",
 ) -> None:
-    source = FileSource(files, zone=zone)
+    source = FileSource(files, zone=zone, now=int(time.time() * 1000) + _ZONE_SLACK)
     told: list[str] = []
 
     def tell() -> None:
@@ -127,7 +130,7 @@ def _replay(
         started = time.perf_counter()
 
         def history(until: int) -> Iterator[Bars]:
-            for delivery in FileSource(files, zone=zone).deliveries(""):
+            for delivery in source.deliveries(""):
                 yield delivery.bars
                 if len(delivery.bars) and delivery.bars.timestamp.min() > until:
                     break

@@ -31,13 +31,17 @@ _SHOWN = 60  # characters of a wrong value that a reason shows
 
 
 class Pass:
-    """One pass over a file from its start. `table` gathers its symbols; records' codes are places in it."""
+    """One pass over a file from its start. `table` gathers its symbols; records' codes are places in it.
 
-    def __init__(self, reader: Reader, times: Times, source: str) -> None:
+    Rows later than `now` (UTC epoch ms), where given, are in the future and rejected.
+    """
+
+    def __init__(self, reader: Reader, times: Times, source: str, now: int | None = None) -> None:
         self.table: dict[str, int] = {}
         self._reader = reader
         self._times = times
         self._source = source
+        self._now = now
 
     def blocks(self, rows: int) -> Iterator[tuple[Records, list[Reject]]]:
         """The rows that can be used, as records, and the others. Raises `SourceError` where the file is damaged."""
@@ -55,7 +59,7 @@ class Pass:
             records["code"], wrong_symbols = symbols(block.columns["symbol"], self.table)
         else:
             records["code"], wrong_symbols = self.table.setdefault(symbol_of(self._reader.path), 0), {}
-        fault = faults(as_bars(records, ()))
+        fault = faults(as_bars(records, ()), self._now)
         bad = (fault != 0) | (records["code"] < 0)
         for state in states.values():
             bad |= state != 0

@@ -21,19 +21,21 @@ from tapeline.sources.files.values import Times
 class FileSource:
     """The bars of these files, merged by time; the package's text says what is read how.
 
-    `zone` names the time zone of times that have none. `problems` has one line for each file that cannot be used or
-    is damaged; the scan may add to it. `name` is the same for the same paths, wherever they are named from.
+    `zone` names the time zone of times that have none. Rows later than `now` (UTC epoch ms; None: any) are rejected:
+    one of them would make every true bar after it come too late. `problems` has one line for each file that cannot be
+    used or is damaged; the scan may add to it. `name` is the same for the same paths, wherever they are named from.
 
     Each row comes once. A restart goes on exactly behind the last delivery; when the files were changed meanwhile, it
     starts over and says so.
     """
 
-    def __init__(self, paths: Iterable[str | Path], *, zone: str = "UTC") -> None:
+    def __init__(self, paths: Iterable[str | Path], *, zone: str = "UTC", now: int | None = None) -> None:
         """Opens the files. Raises `SourceError` only for a time zone that there is not."""
         files = [Path(path) for path in paths]
         self.name = _name(files)
         self.problems: list[str] = []
         self._zone = _zone(zone)
+        self._now = now
         self._closed = threading.Event()
         self._scan: Scan | None = None
         self._readers: list[Reader] = []
@@ -83,7 +85,7 @@ class FileSource:
         self._closed.set()
 
     def _pass(self, reader: Reader) -> Pass:
-        return Pass(reader, Times(self._zone), self.name)
+        return Pass(reader, Times(self._zone), self.name, self._now)
 
 
 def _name(paths: list[Path]) -> str:
