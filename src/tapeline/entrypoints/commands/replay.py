@@ -111,13 +111,17 @@ def _replay(
     zone: str = "UTC",
 ) -> None:
     source = FileSource(files, zone=zone, now=int(time.time() * 1000) + _ZONE_SLACK)
-    told: list[str] = []
+    told: set[str] = set()
+
+    def once(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            notice(text)
 
     def tell() -> None:
-        """Says what is wrong with the files, each thing once; scanning and reading may find more."""
-        while len(told) < len(source.problems):
-            told.append(source.problems[len(told)])
-            notice(told[-1])
+        """Says what is wrong with the files; scanning and reading may find more."""
+        for problem in source.problems:
+            once(problem)
 
     tell()
     if len(source.problems) == len(files):
@@ -140,7 +144,7 @@ def _replay(
                 home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
             )
         trained = time.perf_counter()
-        pipeline = bootstrap.pipeline(home, settings, paced(source, scan), predictor, notice)
+        pipeline = bootstrap.pipeline(home, settings, paced(source, scan), predictor, once)
         progress = run(pipeline, home, settings, total=scan.rows, page=page, stay=stay, quiet=as_json)
         seconds = time.perf_counter() - trained
     tell()
