@@ -42,6 +42,20 @@ class SimClock:
                 loop.call_soon_threadsafe(_wake, future)
 
 
+class SkewedClock:
+    """A machine whose clock is `offset` ms ahead of the true one."""
+
+    def __init__(self, true: SimClock) -> None:
+        self.offset = 0
+        self._true = true
+
+    def now(self) -> int:
+        return self._true.now() + self.offset
+
+    async def sleep(self, seconds: float) -> None:
+        await self._true.sleep(seconds)
+
+
 def _wake(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)

@@ -66,7 +66,6 @@ class LocalYahoo:
         self.chart_faults: deque[str] = deque()
         self.silent = False
         self.refusing = False
-        self.skew = 0
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.answers: dict[str, int] = {}
         self.connections = 0
@@ -146,8 +145,7 @@ class LocalYahoo:
             ticks = [tick for tick in ticks for _ in range(1 + (self._random.random() < 0.02))]
         sent = 0
         for tick in ticks:
-            shown = Tick(tick.symbol, tick.time + self.skew, tick.price, tick.day_volume)
-            text = frame(shown)
+            text = frame(tick)
             if self._random.random() < 0.5:
                 text = json.dumps({"type": "pricing", "message": text})
             for socket, symbols in list(self._sockets.items()):
@@ -245,7 +243,7 @@ class LocalYahoo:
                 status=status,
                 text=json.dumps(body),
                 content_type="application/json",
-                headers={"Date": formatdate((self._now() + self.skew) / 1000, usegmt=True)},
+                headers={"Date": formatdate(self._now() / 1000, usegmt=True)},
             )
             if fault == "cut":
                 response.headers["Content-Length"] = str(len(response.body))

@@ -59,8 +59,10 @@ def grid_of(calendar: Calendar, interval: Interval) -> Grid:
     return Grid(interval.ms, calendar.trading(breaks=interval.ms < DAY))
 
 
-def decode(text: str, symbol: str, interval: Interval, calendar: Calendar, as_of: int) -> Chart:
-    """The chart in an answer of status 200.
+def decode(
+    text: str, symbol: str, interval: Interval, calendar: Calendar, as_of: int, latest: int | None = None
+) -> Chart:
+    """The chart in an answer of status 200. No bar may open after `latest` (`as_of` unless said otherwise).
 
     Raises `NoDataError` with Yahoo's reason, `RateLimitedError` for a refusal that comes with status 200, and
     `ServerError` for what is no chart.
@@ -83,7 +85,7 @@ def decode(text: str, symbol: str, interval: Interval, calendar: Calendar, as_of
         (symbol,), np.zeros(len(times), np.int32), start, columns[0], columns[1], columns[2], columns[3], volume,
         end + interval.grace <= as_of,
     )  # fmt: skip
-    fault = faults(bars, as_of)
+    fault = faults(bars, as_of if latest is None else latest)
     refused = np.flatnonzero(kept & ((fault > 0) | ~aligned))
     rejects = tuple(
         Reject(

@@ -80,10 +80,11 @@ class ChartClient:
         self._reached = True
         _raise_for(answer, symbol)
         now = self._clock.now()
-        as_of = now if answer.date is None else min(now, answer.date + 999)
+        date = now if answer.date is None else answer.date + 999
+        as_of, latest = min(now, date), max(now, date)  # ours or theirs may be wrong: no bar is final too soon
         # a long history takes some milliseconds to decode, and the first symbol of an exchange builds its calendar
         return await loop.run_in_executor(
-            self._pool, lambda: decode(answer.text, symbol, interval, calendar_of(symbol), as_of)
+            self._pool, lambda: decode(answer.text, symbol, interval, calendar_of(symbol), as_of, latest)
         )
 
     def close(self) -> None:

@@ -256,9 +256,8 @@ class Collector:
             return
         if quote.time - now > SKEW and not self._skewed:
             self._skewed = True
-            self._outbox.put(
-                _NONE, notices=[f"prices are {(quote.time - now) / 1000:.0f} s ahead of this machine's clock"]
-            )
+            ahead = f"prices are {(quote.time - now) / 1000:.0f} s ahead of this machine's clock: set it right"
+            self._outbox.put(_NONE, notices=[ahead])
         if quote.market_hours != REGULAR and tracked.calendar.exchange not in CONTINUOUS:
             return
         if quote.time < tracked.official:

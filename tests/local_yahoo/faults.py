@@ -1,0 +1,68 @@
+"""Every fault there is, spread over a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.local_yahoo.market import MINUTE
+from tests.local_yahoo.simulation import Simulation
+
+Action = Callable[[Simulation], None]
+
+
+def _charts(*faults: str) -> Action:
+    return lambda sim: sim.yahoo.chart_faults.extend(faults)
+
+
+def _set(name: str, *, to: bool) -> Action:
+    return lambda sim: setattr(sim.yahoo, name, to)
+
+
+def _refuse(sim: Simulation) -> None:
+    sim.yahoo.refusing = True
+    sim.yahoo.drop_streams()
+
+
+def _skew(milliseconds: int) -> Action:
+    return lambda sim: setattr(sim.machine, "offset", milliseconds)
+
+
+def _restart(sim: Simulation) -> None:
+    sim.halt()
+    sim.run()
+
+
+def _garbage(sim: Simulation) -> None:
+    sim.yahoo.send_raw(
+        ["!!! no base64", "{", '{"type":"pricing","message":"AAAA"}', '{"type":"hello"}', b"\xff\x00\x01", ""]
+    )
+
+
+#: Parts of a session (0 to 1) and what happens then.
+SCHEDULE: tuple[tuple[float, Action], ...] = (
+    (0.04, _charts("429", "429", "429 with 200")),
+    (0.10, lambda sim: sim.yahoo.drop_streams()),
+    (0.16, lambda sim: sim.yahoo.close_streams()),
+    (0.20, _set("silent", to=True)),
+    (0.24, _set("silent", to=False)),
+    (0.28, _garbage),
+    (0.33, _charts("500", "503", "500", "cut", "slow", "html")),
+    (0.42, _skew(90_000)),
+    (0.50, _skew(-90_000)),
+    (0.58, _skew(0)),
+    (0.62, _refuse),
+    (0.72, _set("refusing", to=False)),
+    (0.80, _restart),
+    (0.88, _charts("slow", "cut", "429", "500")),
+    (0.94, lambda sim: sim.yahoo.drop_streams()),
+)
+
+
+def faults(sessions: list[tuple[int, int]]) -> dict[int, Action]:
+    """The script that puts all of them into each of these sessions, at a minute of no other's."""
+    script = {}
+    for number, (opened, closed) in enumerate(sessions):
+        for part, action in SCHEDULE:
+            at = opened + int((closed - opened) * part) // MINUTE * MINUTE + 7000 * (number % 5) + 13_000
+            script[at] = action
+    return script
