@@ -140,13 +140,16 @@ def session_start(timestamp: int, zone: ZoneInfo, *, daily: bool) -> int:
 
 
 def decimals(prices: Floats) -> int:
-    """How many decimals to show: as many as most of the prices have, 2 to 8, fewer the larger the price."""
+    """How many decimals to show, 2 to 8: the fewest that say a fifth of the prices exactly, fewer the larger the price.
+
+    A fifth, so that prints between the ticks of the instrument (a quarter of a cent) do not widen all its prices.
+    """
     if not len(prices):
         return 2
     largest = float(prices.max())
     most = 2 if largest >= 1000 else 3 if largest >= 100 else 5 if largest >= 1 else 8
     for places in range(2, most):
-        if np.mean(np.abs(np.round(prices, places) - prices) < 1e-9 * prices) > 0.5:
+        if np.mean(np.abs(np.round(prices, places) - prices) < 1e-9 * prices) >= 0.2:
             return places
     return most
 

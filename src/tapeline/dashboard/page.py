@@ -113,7 +113,7 @@ def mounted(server: FastAPI, view: View) -> Iterator[None]:
     app.add_static_file(local_file=_ASSETS / "style.css", url_path=_STYLE_URL)
     ui.run_with(
         server, title="tapeline", favicon=_ASSETS / "favicon.svg", dark=None, language="en-US", tailwind=False,
-        show_welcome_message=False, reconnect_timeout=10.0,
+        show_welcome_message=False, reconnect_timeout=10.0, binding_refresh_interval=None,
     )  # fmt: skip
     try:
         yield

@@ -13,7 +13,7 @@ from tapeline.dashboard.board import decimals, is_daily
 from tapeline.dashboard.panes import layout
 from tapeline.market import Bars, Rows
 from tapeline.ports import Store
-from tapeline.prediction.grading import Grade, grade, score
+from tapeline.prediction.grading import Grade, Grades, grade, score
 from tapeline.prediction.model import Metadata
 
 #: Bars a chart holds; older ones drop out.
@@ -35,7 +35,7 @@ class Window:
 
     def __init__(self, store: Store, symbol: str, models: Mapping[str, Metadata]) -> None:
         self.symbol = symbol
-        self.grade: Grade | None = None
+        self._grade: Grade | None = None
         self._store = store
         self._models = models
         self._rows: Rows | None = None
@@ -43,19 +43,22 @@ class Window:
         self._refreshes = 0
 
     def refresh(self) -> dict[str, Any] | None:
-        """Reads on; what changed since, as a `change` message for the chart, or None."""
+        """Reads on; what changed since, as a `change` message for the chart (`show`, if much did), or None."""
         before = self._columns
         self._rows = self._read()
-        self._columns = self._table(self._rows)
         self._refreshes += 1
-        whole = list(before) != list(self._columns) or not len(self._rows)
-        since = None if whole else _first_difference(before, self._columns)
-        if whole and not len(self._rows) and not len(before.get("t", ())):
+        grades = score(self._rows, self._models)
+        self._columns = _table(self._rows, grades)
+        if before.keys() == self._columns.keys() and len(self._rows):
+            since = _first_difference(before, self._columns)
+            if since is None:
+                return None
+        elif len(self._rows) or len(before.get("t", ())):
+            since = None
+        else:
             return None
-        if not whole and since is None:
-            return None
-        self.grade = next(iter(grade(self._grades)), None)
-        if whole:
+        self._grade = next(iter(grade(grades)), None)
+        if since is None:
             return self.snapshot()
         return {"symbol": self.symbol, "since": since, "columns": self._values(since), **self._summary()}
 
@@ -75,25 +78,6 @@ class Window:
             return self._store.rows(self.symbol, limit=SHOWN_BARS)
         return _joined(kept[kept.bars.timestamp < since], tail)[-SHOWN_BARS:]
 
-    def _table(self, rows: Rows) -> Columns:
-        bars = rows.bars
-        outcome = np.zeros(len(rows), np.int8)
-        self._grades = score(rows, self._models)
-        outcome[np.searchsorted(bars.timestamp, self._grades.timestamp)] = self._grades.outcome
-        columns: Columns = {
-            "t": bars.timestamp,
-            "o": bars.open,
-            "h": bars.high,
-            "l": bars.low,
-            "c": bars.close,
-            "v": bars.volume,
-            "f": bars.final.astype(np.int8),
-            "s": rows.prediction,
-            "p": rows.probability,
-            "y": outcome,
-        }
-        return columns | {name: rows.indicator[:, i] for i, name in enumerate(rows.names)}
-
     def _values(self, since: int | None) -> dict[str, list[Any]]:
         """The columns from `since` on as lists, rounded to what can be seen, NaN as None."""
         if not self._columns:
@@ -109,8 +93,27 @@ class Window:
             "first": int(times[0]) if len(times) else None,
             "daily": is_daily(times),
             "decimals": decimals(closes),
-            "grade": _as_json(self.grade),
+            "grade": _as_json(self._grade),
         }
+
+
+def _table(rows: Rows, grades: Grades) -> Columns:
+    bars = rows.bars
+    outcome = np.zeros(len(rows), np.int8)
+    outcome[np.searchsorted(bars.timestamp, grades.timestamp)] = grades.outcome
+    columns: Columns = {
+        "t": bars.timestamp,
+        "o": bars.open,
+        "h": bars.high,
+        "l": bars.low,
+        "c": bars.close,
+        "v": bars.volume,
+        "f": bars.final.astype(np.int8),
+        "s": rows.prediction,
+        "p": rows.probability,
+        "y": outcome,
+    }
+    return columns | {name: rows.indicator[:, i] for i, name in enumerate(rows.names)}
 
 
 def _joined(head: Rows, tail: Rows) -> Rows:
@@ -153,11 +156,11 @@ def _list(column: NDArray[Any], places: int) -> list[Any]:
 
 
 def _as_json(found: Grade | None) -> dict[str, Any] | None:
-    """The grade for the browser; None where nothing can be said."""
-    if found is None or not found.answered:
+    """The grade for the browser, None without predictions: shares are None where nothing was answered or is known."""
+    if found is None:
         return None
-    values = (found.hit_rate.value, found.hit_rate.low, found.hit_rate.high, found.base_rate)
-    shown = [None if math.isnan(value) else round(value, 4) for value in values]
-    return {"n": found.answered, "pending": found.pending, "model": found.model} | dict(
-        zip(("hit", "low", "high", "base"), shown, strict=True)
-    )
+    shares = {
+        "hit": found.hit_rate.value, "low": found.hit_rate.low, "high": found.hit_rate.high, "base": found.base_rate
+    }  # fmt: skip
+    rounded = {name: None if math.isnan(value) else round(value, 4) for name, value in shares.items()}
+    return {"predicted": found.predicted, "pending": found.pending, "answered": found.answered} | rounded

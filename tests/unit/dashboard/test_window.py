@@ -141,10 +141,17 @@ def test_outcomes_reach_back_over_the_bars_already_sent() -> None:
     assert 0 not in browser.columns["y"][-10:-5]
     assert_same(browser, store)
     grade = change["grade"]
-    assert 0 < grade["n"] <= 105 - 5 - 20
+    assert 0 < grade["answered"] <= 105 - 5 - 20
     assert grade["pending"] == 25  # five ahead of their horizon, twenty without a volatility behind them
     assert 0 <= grade["low"] <= grade["hit"] <= grade["high"] <= 1
     assert 0.5 <= grade["base"] <= 1
+
+
+def test_holding_only_answers_nothing_and_shares_are_absent_not_zero() -> None:
+    store = MemoryStore()
+    store.put(*rows(0, 100, prediction="HOLD", probability=0.5, model="m"))
+    grade = opened(store)[0].snapshot()["grade"]
+    assert (grade["predicted"], grade["answered"], grade["hit"], grade["base"]) == (100, 0, None, None)
 
 
 def test_predictions_of_a_second_model_join_the_first() -> None:

@@ -59,10 +59,10 @@ export default {
       if (!this.any) return "No predictions among the bars shown.";
       const key = "▲▼ turn of the call: filled came true, hollow did not, faint is open or flat.";
       const g = this.grade;
-      if (!g) return `${key} No call on these bars has been decided yet.`;
+      if (!g?.answered) return `${key} No UP or DOWN among the loaded bars' predictions is decided yet.`;
       const share = (value) => `${(value * 100).toFixed(1)}%`;
       const range = g.low === null ? "" : ` (95% interval ${share(g.low)}–${share(g.high)})`;
-      return `${key} ${g.n} calls on the loaded bars decided: ${share(g.hit)} right${range}; always the more frequent direction: ${share(g.base)}.`;
+      return `${key} ${g.answered} calls on the loaded bars decided: ${share(g.hit)} right${range}; always the more frequent direction: ${share(g.base)}.`;
     },
   },
   created() {

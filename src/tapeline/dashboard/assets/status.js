@@ -33,7 +33,7 @@ export default {
       if (!s) return { kind: "wait", text: "connecting" };
       if (s.error) return { kind: "bad", text: `The store cannot be read: ${s.error}. Trying again.` };
       if (!s.symbols && !s.replay?.done) return { kind: "wait", text: "no bars yet" };
-      if (!s.replay) return { kind: "good", text: "live" };
+      if (!s.replay) return { kind: "good", text: "watching" };
       if (s.replay.ended) return { kind: "wait", text: `replay ended after ${count(s.replay.done)} bars` };
       const of = s.replay.total ? ` of ${count(s.replay.total)} bars (${Math.floor(this.share)}%)` : " bars";
       return { kind: "good", text: `replay ${count(s.replay.done)}${of}` };

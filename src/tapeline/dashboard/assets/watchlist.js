@@ -50,6 +50,7 @@ export default {
       const quotes = Object.assign(Object.create(null), this.quotes);
       for (const quote of changed) quotes[quote.symbol] = quote;
       this.quotes = quotes;
+      this.entitle();
     },
     select(symbol) {
       if (this.waiting) return; // the user is already further on
@@ -81,7 +82,11 @@ export default {
       const url = new URL(location.href);
       url.searchParams.set("symbol", this.selected);
       history.replaceState(history.state, "", url);
-      document.title = `${this.selected} · tapeline`;
+      this.entitle();
+    },
+    entitle() {
+      const quote = this.quotes[this.selected];
+      document.title = quote ? `${this.selected} ${price(quote.price, quote.decimals)} · tapeline` : "tapeline";
     },
     idOf(symbol) {
       return `watch-${symbol}`;

@@ -26,7 +26,7 @@ export function wholeOption(chart, size, colors) {
     backgroundColor: "transparent",
     textStyle: { fontFamily: colors.font, color: colors.soft },
     title: panes.slice(1).map((pane, i) => paneTitle(pane, boxes[i + 1], colors)),
-    grid: boxes.map((box) => ({ ...box, left: 6, right: rightMargin(size), containLabel: false })),
+    grid: boxes.map((box) => ({ ...box, left: 6, right: rightMargin(size), outerBoundsMode: "none" })),
     axisPointer: { link: [{ xAxisIndex: "all" }], label: { backgroundColor: colors.raised, color: colors.ink } },
     tooltip: { trigger: "axis", showContent: false, axisPointer: { type: "cross", lineStyle: { color: colors.soft }, crossStyle: { color: colors.soft } } },
     xAxis: panes.map(axis),
@@ -165,9 +165,9 @@ function yAxis(chart, pane, i, colors) {
   };
 }
 
-// How far probabilities go from an even chance, in whole tenths.
+// How far probabilities go from an even chance, in steps of four hundredths.
 function furthest(probabilities) {
-  return Math.ceil(10 * Math.max(0.1, ...probabilities.map((p) => (p === null ? 0 : Math.abs(p - 0.5)))) - 1e-9) / 10;
+  return Math.ceil(25 * Math.max(0.04, ...probabilities.map((p) => (p === null ? 0 : Math.abs(p - 0.5)))) - 1e-9) / 25;
 }
 
 function paneNumber(chart, pane, value) {
@@ -196,6 +196,7 @@ function series(chart, panes, colors) {
   const { o, h, l, c, v, p } = chart.columns;
   const rising = (i) => c[i] >= o[i];
   const last = c.length - 1;
+  const tallest = cap(v);
   const found = [
     {
       id: "candles", type: "candlestick", xAxisIndex: 0, yAxisIndex: 0, barMaxWidth: 12, z: 3,
@@ -213,7 +214,7 @@ function series(chart, panes, colors) {
     },
     {
       id: "volume", type: "bar", xAxisIndex: 0, yAxisIndex: panes.length, barMaxWidth: 12, silent: true,
-      data: v.map((value, i) => ({ value, itemStyle: { color: rising(i) ? colors.up : colors.down, opacity: 0.28 } })),
+      data: v.map((value, i) => ({ value: Math.min(value, tallest), itemStyle: { color: rising(i) ? colors.up : colors.down, opacity: 0.28 } })),
     },
   ];
   panes.forEach((pane, i) => {
@@ -221,6 +222,12 @@ function series(chart, panes, colors) {
     for (const output of pane.outputs) found.push(...drawn(chart, output, i, colors));
   });
   return found;
+}
+
+// The height at which volume bars are cut off, so that the auctions at open and close do not flatten all the others.
+function cap(volumes) {
+  const sorted = [...volumes].sort((a, b) => a - b);
+  return 1.25 * sorted[Math.floor(0.97 * (sorted.length - 1))] || Infinity;
 }
 
 // Calls as bars away from an even chance, and triangles on the candles where the call turns.

@@ -2,6 +2,7 @@
 
 const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 240];
 const LABEL_PIXELS = 62;
+const EDGE_PIXELS = 14;
 
 export class Ticks {
   constructor() {
@@ -39,16 +40,20 @@ export class Ticks {
       if (found.length <= most || step === steps.at(-1)) {
         this.marked = new Set(found);
         this.labels = new Map(found.map((i) => [times[i], this._label(clock, times, i, local)]));
-        this._thin(pixels / Math.max(1, last - first + 1));
+        this._thin(first, pixels / Math.max(1, last - first + 1));
         return;
       }
     }
   }
 
   // Of two labels too close to each other (a short session), the later goes, unless it begins a day.
-  _thin(pixelsPerBar) {
+  _thin(first, pixelsPerBar) {
     let kept = -Infinity;
     for (const i of [...this.marked]) {
+      if ((i - first) * pixelsPerBar < EDGE_PIXELS) {
+        this.marked.delete(i); // it would be cut off
+        continue;
+      }
       if ((i - kept) * pixelsPerBar < 0.7 * LABEL_PIXELS) {
         if (!this.days.has(i)) {
           this.marked.delete(i);
