@@ -95,6 +95,14 @@ def test_trimmed_records_are_refused_and_new_ones_keep_their_positions(backend: 
     assert list(stream.read(300, 100)[0]) == list(bars[:7])
 
 
+def test_rejects_do_not_grow_without_bound(backend: SqliteBackend, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapeline.streams.sqlite.KEPT_REJECTS", 3)
+    rejects = [Reject("a", f"file:row {row}", "high is below low", b"") for row in range(10)]
+    backend.stream.append("a", Delivery(bars[:1], rejects))
+    backend.stream.trim(1)
+    assert backend.rejects() == rejects[-3:]
+
+
 def test_wait_wakes_for_an_append_and_gives_up_in_time(backend: SqliteBackend, bars: Bars) -> None:
     assert not backend.stream.wait(0, 0.01)
     appending = threading.Thread(target=backend.stream.append, args=("a", Delivery(bars[:1])))

@@ -13,6 +13,9 @@ from tapeline.ports import Delivery, LogTrimmedError
 #: Bars kept behind what was processed, so that a look at the recent log is possible. 100,000 bars are about 6 MB.
 KEPT_BARS = 100_000
 
+#: Rejects kept, the newest: a feed that sends nothing but garbage must not fill the disk.
+KEPT_REJECTS = 100_000
+
 _POLL_SECONDS = 0.05  # how soon an append by another process is seen
 
 
@@ -85,9 +88,13 @@ class SqliteStream:
         return True
 
     def trim(self, position: int) -> None:
-        """Drops whole entries that end `kept_bars` or more before `position`; the newest entry always stays."""
+        """Drops whole entries that end `kept_bars` or more before `position`; the newest entry always stays.
+
+        Rejects beyond the newest `KEPT_REJECTS` go, too.
+        """
         with self._database.transaction() as connection:
             connection.execute(
                 "DELETE FROM log WHERE first + count <= ? AND first < (SELECT max(first) FROM log)",
                 (position - self._kept_bars,),
             )
+            connection.execute("DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?", (KEPT_REJECTS,))
