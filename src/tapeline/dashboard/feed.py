@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -17,6 +18,8 @@ TICK_SECONDS = 1.0
 _BOARD_SECONDS = 0.25
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class Screen(Protocol):
@@ -53,7 +56,10 @@ class Feed:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             if self._screens:
-                await self._tick()
+                try:
+                    await self._tick()
+                except Exception:  # noqa: BLE001 - one page's trouble must not stop the others
+                    _log.exception("the page could not be brought up to date")
 
     def close(self) -> None:
         """Waits for reads under way; afterwards nothing uses the store."""

@@ -98,6 +98,8 @@ def mounted(server: FastAPI, view: View) -> Iterator[None]:
 
         async def joined() -> None:
             await feed.join(tab)
+            if client.is_deleted:  # closed while it was being served
+                feed.leave(tab)
 
         async def picked(event: GenericEventArguments) -> None:
             if isinstance(event.args, str) and not symbol_fault(event.args):
@@ -110,7 +112,7 @@ def mounted(server: FastAPI, view: View) -> Iterator[None]:
     running: list[asyncio.Task[None]] = []
     app.on_startup(lambda: running.append(asyncio.create_task(feed.run())))
     app.on_shutdown(lambda: [task.cancel() for task in running])
-    app.add_static_file(local_file=_ASSETS / "style.css", url_path=_STYLE_URL)
+    app.add_static_file(local_file=_ASSETS / "style.css", url_path=_STYLE_URL, max_cache_age=0)
     ui.run_with(
         server, title="tapeline", favicon=_ASSETS / "favicon.svg", dark=None, language="en-US", tailwind=False,
         show_welcome_message=False, reconnect_timeout=10.0, binding_refresh_interval=None,

@@ -207,3 +207,29 @@ def test_the_loop_ticks_only_for_somebody(store: MemoryStore, run: Any, monkeypa
         task.cancel()
 
     run(scenario)
+
+
+def test_a_page_that_cannot_be_told_does_not_stop_the_others(
+    store: MemoryStore, run: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tapeline.dashboard.feed.TICK_SECONDS", 0.001)
+
+    async def scenario(feed: Feed) -> None:
+        told = asyncio.Event()
+
+        class Broken(Recorder):
+            def quotes(self, changed: list[dict[str, Any]]) -> None:
+                told.set()
+                raise RuntimeError("gone")
+
+        with pytest.raises(RuntimeError):
+            await feed.join(Broken())
+        task = asyncio.create_task(feed.run())
+        for minute in (50, 51):
+            told.clear()
+            store.put(row("A", START + minute * MINUTE, 60.0))
+            await asyncio.wait_for(told.wait(), 10)
+        task.cancel()
+
+    run(scenario)
+    assert "could not be brought up to date" in caplog.text
