@@ -1,0 +1,182 @@
+# The collector: one task that asks Yahoo Finance and puts bars on the stream.
+
+resource "aws_ecs_cluster" "this" {
+  name = local.name
+
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+}
+
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+
+  default_capacity_provider_strategy {
+    capacity_provider = "FARGATE"
+    weight            = 1
+  }
+}
+
+# -- roles: one starts the task (pulls the image, opens the log), one is the task's own ----------------------------------
+
+data "aws_iam_policy_document" "collector_execution" {
+  source_policy_documents = [data.aws_iam_policy_document.pull.json, data.aws_iam_policy_document.write_log["collector"].json]
+}
+
+resource "aws_iam_role" "collector_execution" {
+  name               = "${local.collector_name}-execution"
+  description        = "Starts the collector: pulls its image and writes its log"
+  assume_role_policy = data.aws_iam_policy_document.trust["ecs-tasks"].json
+}
+
+resource "aws_iam_role_policy" "collector_execution" {
+  name   = "start"
+  role   = aws_iam_role.collector_execution.id
+  policy = data.aws_iam_policy_document.collector_execution.json
+}
+
+data "aws_iam_policy_document" "collector" {
+  statement {
+    sid       = "Put"
+    actions   = ["kinesis:PutRecords"]
+    resources = [aws_kinesis_stream.this.arn]
+  }
+
+  statement {
+    sid       = "Encrypt"
+    actions   = ["kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["kinesis.${var.region}.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "collector" {
+  name               = local.collector_name
+  description        = "The collector: puts bars on the stream"
+  assume_role_policy = data.aws_iam_policy_document.trust["ecs-tasks"].json
+}
+
+resource "aws_iam_role_policy" "collector" {
+  name   = "collect"
+  role   = aws_iam_role.collector.id
+  policy = data.aws_iam_policy_document.collector.json
+}
+
+# -- task and service ------------------------------------------------------------------------------------------------
+
+locals {
+  collector_environment = {
+    AWS_REGION              = var.region
+    TAPELINE_DATA_DIR       = "/var/lib/tapeline"
+    TAPELINE_HEALTH_PORT    = "8080"
+    TAPELINE_INTERVAL       = var.interval
+    TAPELINE_KINESIS_STREAM = aws_kinesis_stream.this.name
+    TAPELINE_SYMBOLS        = join(",", var.symbols)
+  }
+}
+
+resource "aws_ecs_task_definition" "collector" {
+  count = local.has_image ? 1 : 0
+
+  family                   = local.collector_name
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.collector.cpu
+  memory                   = var.collector.memory
+  execution_role_arn       = aws_iam_role.collector_execution.arn
+  task_role_arn            = aws_iam_role.collector.arn
+
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.architecture
+  }
+
+  # What could not be sent spills here; the task's own disk, encrypted by Fargate, gone with the task.
+  volume {
+    name = "data"
+  }
+
+  container_definitions = jsonencode([{
+    name                   = "collector"
+    image                  = var.image_uri
+    command                = ["tapeline", "collector"]
+    essential              = true
+    readonlyRootFilesystem = true
+    stopTimeout            = 110 # the buffer is flushed on SIGTERM; Spot gives 120 seconds
+    linuxParameters        = { initProcessEnabled = true }
+    environment            = [for name, value in local.collector_environment : { name = name, value = value }]
+    mountPoints            = [{ sourceVolume = "data", containerPath = "/var/lib/tapeline", readOnly = false }]
+
+    healthCheck = {
+      command     = ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
+      interval    = 30
+      timeout     = 5
+      retries     = 3
+      startPeriod = 60
+    }
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.this["collector"].name
+        awslogs-region        = var.region
+        awslogs-stream-prefix = "collector"
+      }
+    }
+  }])
+}
+
+resource "aws_ecs_service" "collector" {
+  count = local.has_image ? 1 : 0
+
+  name            = local.collector_name
+  cluster         = aws_ecs_cluster.this.id
+  task_definition = aws_ecs_task_definition.collector[0].arn
+  desired_count   = var.collector.enabled ? 1 : 0
+  propagate_tags  = "SERVICE"
+
+  # For a moment two collectors run and put each bar twice, which is harmless; the other way round there would be a gap.
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
+
+  capacity_provider_strategy {
+    capacity_provider = var.collector.spot ? "FARGATE_SPOT" : "FARGATE"
+    weight            = 1
+  }
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+
+  network_configuration {
+    subnets          = local.network.private_subnet_ids
+    security_groups  = [local.network.collector_security_group_id]
+    assign_public_ip = false
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.network.has_internet
+      error_message = "The network has no NAT gateway, so the collector could not reach Yahoo Finance: apply network/ with nat = \"one\" or \"per_zone\"."
+    }
+
+    precondition {
+      condition     = local.network.region == var.region
+      error_message = "The network is in another region than these services."
+    }
+  }
+
+  depends_on = [
+    aws_ecs_cluster_capacity_providers.this,
+    aws_iam_role_policy.collector,
+    aws_iam_role_policy.collector_execution,
+  ]
+}

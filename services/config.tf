@@ -1,0 +1,19 @@
+# Without a backend block the state is a local file: enough for a trial. For a team: docs/operations.md, "The state".
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7"
+    }
+  }
+}
+
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = merge({ project = "tapeline", stack = "services", managed_by = "terraform" }, var.tags)
+  }
+}

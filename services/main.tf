@@ -1,0 +1,65 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+# What the network stack made, from where its state is kept.
+data "terraform_remote_state" "network" {
+  backend = var.network_state.bucket == null ? "local" : "s3"
+
+  config = var.network_state.bucket == null ? { path = var.network_state.path } : {
+    bucket = var.network_state.bucket
+    key    = var.network_state.key
+    region = var.network_state.region
+  }
+}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  network   = data.terraform_remote_state.network.outputs
+
+  # The two phases: what needs an image or a model is made when there is one.
+  has_image = var.image_uri != ""
+  has_model = var.model_data_url != ""
+
+  # Names, the mission's by default.
+  name             = "${var.name_prefix}stock-analysis"
+  stream_name      = "${var.name_prefix}stock-stream"
+  rows_table_name  = "${var.name_prefix}stock-table"
+  state_table_name = "${var.name_prefix}stock-state"
+  function_name    = "${var.name_prefix}StockAnalysisLambda"
+  collector_name   = "${var.name_prefix}stock-data-collector"
+  dashboard_name   = "${var.name_prefix}stock-dashboard"
+  endpoint_name    = "${var.name_prefix}tsla-stock-predictor"
+  bucket_name      = var.bucket_name != "" ? var.bucket_name : "${var.name_prefix}stock-data-${local.account}-${var.region}"
+  firehose_name    = "${var.name_prefix}stock-rows"
+  glue_database    = replace("${var.name_prefix}stock_analysis", "-", "_")
+  function_arn     = "arn:${local.partition}:lambda:${var.region}:${local.account}:function:${local.function_name}"
+  endpoint_arn     = "arn:${local.partition}:sagemaker:${var.region}:${local.account}:endpoint/${local.endpoint_name}"
+}
+
+# Who may take a role: one AWS service, for this account only.
+data "aws_iam_policy_document" "trust" {
+  for_each = toset(["ecs-tasks", "lambda", "sagemaker", "firehose"])
+
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["${each.key}.amazonaws.com"]
+    }
+
+    # Against a confused deputy. Lambda takes a role without naming the account on whose behalf it does; Firehose names it
+    # as the external id.
+    dynamic "condition" {
+      for_each = each.key == "lambda" ? [] : [each.key == "firehose" ? "sts:ExternalId" : "aws:SourceAccount"]
+
+      content {
+        test     = "StringEquals"
+        variable = condition.value
+        values   = [local.account]
+      }
+    }
+  }
+}

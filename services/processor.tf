@@ -1,0 +1,212 @@
+# The Lambda function: stream -> indicators -> endpoint -> tables.
+
+locals {
+  processor_environment = merge(
+    {
+      TAPELINE_BUCKET          = aws_s3_bucket.data.bucket
+      TAPELINE_FIREHOSE_STREAM = aws_kinesis_firehose_delivery_stream.rows.name
+      TAPELINE_HORIZON         = tostring(var.horizon)
+      TAPELINE_ROW_DAYS        = tostring(var.row_days)
+      TAPELINE_ROWS_TABLE      = aws_dynamodb_table.rows.name
+      TAPELINE_STATE_TABLE     = aws_dynamodb_table.state.name
+    },
+    local.has_model ? { TAPELINE_SAGEMAKER_ENDPOINT = local.endpoint_name } : {},
+  )
+}
+
+data "aws_iam_policy_document" "processor" {
+  source_policy_documents = [data.aws_iam_policy_document.write_log["processor"].json]
+
+  statement {
+    sid       = "Read"
+    actions   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+    resources = [aws_kinesis_stream.this.arn]
+  }
+
+  statement {
+    sid       = "Rows"
+    actions   = ["dynamodb:BatchWriteItem", "dynamodb:Query"]
+    resources = [aws_dynamodb_table.rows.arn]
+  }
+
+  statement {
+    sid       = "State"
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+    resources = [aws_dynamodb_table.state.arn]
+  }
+
+  statement {
+    sid       = "Predict"
+    actions   = ["sagemaker:InvokeEndpoint"]
+    resources = [local.endpoint_arn]
+  }
+
+  statement {
+    sid       = "Copy"
+    actions   = ["firehose:PutRecordBatch"]
+    resources = [aws_kinesis_firehose_delivery_stream.rows.arn]
+  }
+
+  statement {
+    sid       = "Refuse"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.data.arn}/rejects/*", "${aws_s3_bucket.data.arn}/aws/lambda/*"]
+  }
+
+  # Lambda asks for this before it delivers a failed batch to the bucket.
+  statement {
+    sid       = "FailureDestination"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.data.arn]
+  }
+
+  statement {
+    sid       = "Encryption"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+  }
+
+  # What DynamoDB asks of whoever uses a table with a key of its own, beyond the two above.
+  statement {
+    sid       = "TableEncryption"
+    actions   = ["kms:DescribeKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    resources = [aws_kms_key.this.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["dynamodb.${var.region}.amazonaws.com"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.processor.tracing ? [1] : []
+
+    content {
+      sid       = "Trace"
+      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      resources = ["*"] # these actions know no resource
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.processor.in_vpc ? [1] : []
+
+    # Lambda checks for these when the function is put into a VPC. It makes the interfaces itself, under names that are not
+    # known before; the next statement keeps the function's own code from using them.
+    content {
+      sid = "Vpc"
+      actions = [
+        "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+      ]
+      resources = ["*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.processor.in_vpc ? [1] : []
+
+    content {
+      sid       = "VpcNotByCode"
+      effect    = "Deny"
+      actions   = ["ec2:*"]
+      resources = ["*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = [local.function_arn]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role" "processor" {
+  name               = local.function_name
+  description        = "The processor: reads the stream, writes rows and state"
+  assume_role_policy = data.aws_iam_policy_document.trust["lambda"].json
+}
+
+resource "aws_iam_role_policy" "processor" {
+  name   = "process"
+  role   = aws_iam_role.processor.id
+  policy = data.aws_iam_policy_document.processor.json
+}
+
+resource "aws_lambda_function" "processor" {
+  count = local.has_image ? 1 : 0
+
+  function_name                  = local.function_name
+  description                    = "Bars from ${local.stream_name} to rows in ${local.rows_table_name}"
+  role                           = aws_iam_role.processor.arn
+  package_type                   = "Image"
+  image_uri                      = var.image_uri
+  architectures                  = [var.architecture == "ARM64" ? "arm64" : "x86_64"]
+  memory_size                    = var.processor.memory
+  timeout                        = var.processor.timeout
+  reserved_concurrent_executions = var.processor.reserved_concurrency
+  kms_key_arn                    = aws_kms_key.this.arn
+
+  image_config {
+    entry_point = ["python", "-m", "awslambdaric"]
+    command     = ["tapeline.entrypoints.lambda_handler.handler"]
+  }
+
+  environment {
+    variables = local.processor_environment
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this["processor"].name
+  }
+
+  tracing_config {
+    mode = var.processor.tracing ? "Active" : "PassThrough"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.processor.in_vpc ? [1] : []
+
+    content {
+      subnet_ids         = local.network.private_subnet_ids
+      security_group_ids = [local.network.processor_security_group_id]
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = !var.processor.in_vpc || local.network.has_internet || length(setsubtract(["kinesis-firehose", "sagemaker.runtime"], local.network.interface_endpoints)) == 0
+      error_message = "In a network without NAT the processor needs the interface endpoints kinesis-firehose and sagemaker.runtime, or processor = { in_vpc = false }."
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.processor, aws_ecr_repository_policy.this]
+}
+
+resource "aws_lambda_event_source_mapping" "stream" {
+  count = local.has_image ? 1 : 0
+
+  event_source_arn                   = aws_kinesis_stream.this.arn
+  function_name                      = aws_lambda_function.processor[0].arn
+  starting_position                  = "TRIM_HORIZON" # nothing that was collected before the function existed is left out
+  batch_size                         = var.processor.batch_size
+  maximum_batching_window_in_seconds = var.processor.window
+  parallelization_factor             = var.processor.parallelization
+  bisect_batch_on_function_error     = true
+  maximum_retry_attempts             = var.processor.retries
+  maximum_record_age_in_seconds      = var.processor.max_record_age
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  # What was given up on, with the records themselves: aws/lambda/MAPPING/DATE/ in the bucket.
+  destination_config {
+    on_failure {
+      destination_arn = aws_s3_bucket.data.arn
+    }
+  }
+
+  metrics_config {
+    metrics = ["EventCount"]
+  }
+}

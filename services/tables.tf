@@ -1,0 +1,65 @@
+# One row per bar; the names are the mission's.
+resource "aws_dynamodb_table" "rows" {
+  name                        = local.rows_table_name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "stock_symbol"
+  range_key                   = "timestamp"
+  deletion_protection_enabled = var.deletion_protection
+
+  attribute {
+    name = "stock_symbol"
+    type = "S"
+  }
+
+  attribute {
+    name = "timestamp"
+    type = "N"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = aws_kms_key.this.arn
+  }
+}
+
+# What the processor remembers of a symbol: item "state", and a "checkpoint#..." for every one kept.
+resource "aws_dynamodb_table" "state" {
+  name                        = local.state_table_name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "stock_symbol"
+  range_key                   = "item"
+  deletion_protection_enabled = var.deletion_protection
+
+  attribute {
+    name = "stock_symbol"
+    type = "S"
+  }
+
+  attribute {
+    name = "item"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = aws_kms_key.this.arn
+  }
+}

@@ -1,0 +1,116 @@
+"""Terraform on a copy of a stack, with the AWS provider from this disk where there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+#: Where people and packagers put provider mirrors, beside the folders that Terraform looks into by itself.
+_PLACES = ("/opt", "/usr/local/share", "/usr/local/lib", "/usr/share", "/var/lib", "~/.terraform.d", "~/.local/share")
+
+
+class UnavailableError(Exception):
+    """Terraform or its AWS provider cannot be had here; the message says what to do."""
+
+
+class TerraformError(AssertionError):
+    """A terraform command failed; the message has what it printed."""
+
+
+def provider_mirror() -> Path | None:
+    """The folder of a provider mirror on this disk, laid out HOST/NAMESPACE/TYPE/VERSION/PLATFORM.
+
+    `TERRAFORM_PLUGIN_DIR` names one; otherwise the usual places are looked into.
+    """
+
+    def mirrors() -> Iterator[Path]:
+        if named := os.environ.get("TERRAFORM_PLUGIN_DIR"):
+            yield Path(named)
+        for place in _PLACES:
+            root = Path(place).expanduser()
+            yield from (binary.parents[5] for binary in root.glob("*/*/hashicorp/aws/*/*/terraform-provider-aws_v*"))
+
+    return next(mirrors(), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One of the repository's stacks, copied to `folder`, so that neither state nor plugins lie in the repository."""
+
+    name: str
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def copied(cls, name: str, into: Path, environment: Mapping[str, str] | None = None) -> Stack:
+        """Copies and initialises the stack. Raises `UnavailableError` where Terraform or the provider is missing."""
+        if shutil.which("terraform") is None:
+            raise UnavailableError("terraform is not installed: see developer.hashicorp.com/terraform/install")
+        stack = cls(name, into / name, environment or {})
+        shutil.copytree(ROOT / name, stack.folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars"))
+        mirror = provider_mirror()
+        done = stack.run("init", "-backend=false" if mirror is None else f"-plugin-dir={mirror}", check=False)
+        if done.returncode:
+            raise UnavailableError(
+                "the AWS provider is not on this disk and cannot be downloaded: set TERRAFORM_PLUGIN_DIR to a mirror "
+                f"({_last_lines(done)})"
+            )
+        return stack
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Runs `terraform ARGUMENTS` in the folder. Raises `TerraformError` when it fails, unless not `check`."""
+        own = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color"}
+        if provider_mirror() is not None:
+            own["TF_CLI_CONFIG_FILE"] = os.devnull  # a mirror named there would be asked instead
+        done = subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **own, **self.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise TerraformError(f"terraform {' '.join(arguments)} in {self.name}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def apply(self, **variables: Any) -> None:
+        self.run("apply", "-auto-approve", *_flags(variables))
+
+    def changes(self, **variables: Any) -> str:
+        """What a plan would change: '' for nothing."""
+        done = self.run("plan", "-detailed-exitcode", *_flags(variables), check=False)
+        if done.returncode == 0:
+            return ""
+        return done.stdout + done.stderr
+
+    def destroy(self, **variables: Any) -> None:
+        self.run("destroy", "-auto-approve", *_flags(variables))
+
+    def outputs(self) -> dict[str, Any]:
+        return {name: output["value"] for name, output in json.loads(self.run("output", "-json").stdout).items()}
+
+    def resources(self) -> list[str]:
+        """Addresses of what the state holds, data sources left out."""
+        listed = self.run("state", "list", check=False).stdout.split()
+        return [address for address in listed if not address.startswith("data.")]
+
+
+def _flags(variables: Mapping[str, Any]) -> list[str]:
+    return [
+        f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in variables.items()
+    ]
+
+
+def _last_lines(done: subprocess.CompletedProcess[str]) -> str:
+    lines = [line.strip(" │╷╵") for line in (done.stdout + done.stderr).splitlines()]
+    return " ".join(line for line in lines if line)[-300:]
