@@ -20,7 +20,7 @@ from tapeline.prediction import trees
 from tapeline.prediction.features import DEFAULT_FEATURES
 from tapeline.prediction.model import LightGBMModel, ModelError
 from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry, Watch
-from tapeline.prediction.training import NotEnoughHistoryError, fit
+from tapeline.prediction.training import fit
 from tapeline.processor import Processor
 from tapeline.sources.files import Scan
 from tapeline.stores.sqlite import SqliteStore
@@ -96,12 +96,12 @@ def starting_model(
     scan: Scan,
     notify: Callable[[str], None],
     progress: Callable[[float, str], None],
-) -> LightGBMModel | None:
+) -> LightGBMModel:
     """The data directory's model; when there is none yet, one trained on the first part of this history.
 
     `history(until)` passes over the bars up to that time (and may go on a little behind it); `scan` says how long the
-    whole of it is. The model is saved before it is used, so that a restart predicts with the same one. None, with a
-    notice, when the history is too short.
+    whole of it is. The model is saved before it is used, so that a restart predicts with the same one. Raises
+    `NotEnoughHistoryError` when the history is too short.
     """
     try:
         if home.models.current(DEFAULT_NAME) is not None:
@@ -110,11 +110,7 @@ def starting_model(
         notify(f"{error}; training a new one")
     part = min(TRAINING_PART, TRAINING_BARS / max(scan.rows, 1))
     until = int(scan.start + (scan.end - scan.start) * part)
-    try:
-        model = fit(history(until), until=until, horizon=settings.horizon, progress=progress)
-    except NotEnoughHistoryError as error:
-        notify(f"no predictions: {error}")
-        return None
+    model = fit(history(until), until=until, horizon=settings.horizon, progress=progress)
     with explained(home.path):
         home.models.save(DEFAULT_NAME, model)
         home.models.promote(DEFAULT_NAME, model.version, at=int(time.time() * 1000), force=True)

@@ -7,7 +7,7 @@
 Importing this does nothing; NiceGUI is imported when `serve` runs.
 """
 
-from tapeline.dashboard.serving import PortInUseError, serve
+from tapeline.dashboard.serving import PortInUseError, check_port, serve
 from tapeline.dashboard.view import Replay, View
 
-__all__ = ["PortInUseError", "Replay", "View", "serve"]
+__all__ = ["PortInUseError", "Replay", "View", "check_port", "serve"]

@@ -66,6 +66,11 @@ def serve(
             raise KeyboardInterrupt  # also where the signal was being ignored, as in a shell's background job
 
 
+def check_port(host: str, port: int) -> None:
+    """Raises `PortInUseError` when the page could not be served there now: before long work is begun for it."""
+    _listen(host, port).close()
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket, bound before anything else is done, so that a taken port is found at once."""
     try:

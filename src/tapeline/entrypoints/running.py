@@ -18,19 +18,47 @@ _LOOK_SECONDS = 0.1
 
 
 def run(
-    pipeline: Pipeline, home: Home, settings: Settings, *, total: int | None, page: bool, stay: bool, quiet: bool
+    pipeline: Pipeline,
+    home: Home,
+    settings: Settings,
+    *,
+    total: int | None,
+    page: bool,
+    stay: bool,
+    quiet: bool,
+    no_model: str = "",
 ) -> Progress:
     """Runs the pipeline until its source ends or Ctrl-C; everything read by then is stored.
 
-    With `page` it is served meanwhile, and with `stay` also when the source has ended, until Ctrl-C.
+    With `page` it is served meanwhile, and with `stay` also when the source has ended, until Ctrl-C. `total` is how
+    many bars the source has, those of earlier runs included (None: it has no end); `no_model` says why there are no
+    predictions.
     """
-    with _terminated_like_interrupted(), ThreadPoolExecutor(1, "pipeline") as executor:
+    before = 0 if total is None else min(home.store.count(), total)  # a run that was stopped goes on where it was
+
+    def replay() -> Replay | None:
+        return Replay(min(before + pipeline.progress.bars_in, total), total, ended=job.done()) if total else None
+
+    with terminated_like_interrupted(), ThreadPoolExecutor(1, "pipeline") as executor:
         job = executor.submit(pipeline.run)
         try:
             if page:
-                _serve(pipeline, home, settings, job, total, stay=stay)
+                view = View(
+                    home.store,
+                    replay=replay,
+                    stored=home.store.count,
+                    models=home.models.metadata(),
+                    no_model=no_model,
+                )
+                serve(
+                    view,
+                    settings.host,
+                    settings.port,
+                    on_ready=announce,
+                    should_stop=lambda: job.done() and (not stay or job.exception() is not None),
+                )
             else:
-                _watch(pipeline, job, total, quiet=quiet)
+                _watch(pipeline, job, total and total - before, quiet=quiet)
         except KeyboardInterrupt:
             pipeline.stop()
         except BaseException:
@@ -48,26 +76,13 @@ def _watch(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quie
                 ticker.show(pipeline.progress.bars_in)
 
 
-def _serve(
-    pipeline: Pipeline, home: Home, settings: Settings, job: Future[Progress], total: int | None, *, stay: bool
-) -> None:
-    def replay() -> Replay:
-        return Replay(pipeline.progress.bars_in, total, ended=job.done())
-
-    def over() -> bool:
-        return job.done() and (not stay or job.exception() is not None)
-
-    view = View(home.store, replay=replay, stored=home.store.count, models=home.models.metadata())
-    serve(view, settings.host, settings.port, on_ready=announce, should_stop=over)
-
-
 def announce(url: str) -> None:
     """Says where the page is."""
     stderr.print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def terminated_like_interrupted() -> Iterator[None]:
     """SIGTERM, which service managers send, stops as cleanly as Ctrl-C."""
 
     def interrupt(_: int, __: FrameType | None) -> None:

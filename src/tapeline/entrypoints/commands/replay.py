@@ -12,11 +12,13 @@ import typer
 
 from tapeline import bootstrap, config
 from tapeline.config import Settings
+from tapeline.dashboard import check_port
 from tapeline.data import sample_path
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_summary
 from tapeline.entrypoints.running import run
 from tapeline.market import Bars
 from tapeline.ports import Source
+from tapeline.prediction.training import NotEnoughHistoryError
 from tapeline.sources.files import FileSource, Scan
 from tapeline.sources.pace import Paced
 
@@ -126,6 +128,8 @@ def _replay(
     tell()
     if len(source.problems) == len(files):
         raise CommandError("none of the files can be replayed")
+    if page:
+        check_port(settings.host, settings.port)
     with bootstrap.writing(settings) as home:
         with Ticker("compiling the kernels (once)", None, quiet=as_json):
             bootstrap.warm_up(settings)
@@ -140,12 +144,19 @@ def _replay(
                     break
 
         with Ticker("training on the first part, percent", 100, quiet=as_json) as ticker:
-            predictor = bootstrap.starting_model(
-                home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
-            )
+            predictor, no_model = None, ""
+            try:
+                predictor = bootstrap.starting_model(
+                    home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
+                )
+            except NotEnoughHistoryError as error:
+                no_model = str(error)
+                notice(f"no predictions: {no_model}")
         trained = time.perf_counter()
         pipeline = bootstrap.pipeline(home, settings, paced(source, scan), predictor, once)
-        progress = run(pipeline, home, settings, total=scan.rows, page=page, stay=stay, quiet=as_json)
+        progress = run(
+            pipeline, home, settings, total=scan.rows, page=page, stay=stay, quiet=as_json, no_model=no_model
+        )
         seconds = time.perf_counter() - trained
     tell()
     summary: dict[str, Any] = dataclasses.asdict(progress)
