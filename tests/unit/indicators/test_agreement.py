@@ -1,0 +1,158 @@
+"""Every indicator TA-Lib has, on every bar of real data: the same values and warm-up as its batch functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bokeh_sampledata
+import numpy as np
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+import talib
+
+from tapeline.data import sample_path
+from tapeline.indicators import CATALOGUE, Engine
+from tapeline.market import Bars, Floats
+
+Columns = dict[str, Floats]
+
+
+def one(function: Callable[..., Any], *names: str) -> Callable[..., list[Floats]]:
+    """A TA-Lib function of these columns and then the indicator's own parameters."""
+
+    def call(bars: Columns, *parameters: float) -> list[Floats]:
+        found = function(*(bars[name] for name in names), *parameters)
+        return [np.asarray(each, np.float64) for each in (found if isinstance(found, tuple) else (found,))]
+
+    return call
+
+
+HLC = ("high", "low", "close")
+OHLC = ("open", *HLC)
+
+#: Spec -> TA-Lib's own answer, its outputs in the order of the entry's. A suffix list picks outputs TA-Lib has.
+PEERS: dict[str, tuple[Callable[..., list[Floats]], tuple[tuple[float, ...], ...]]] = {
+    "sma": (one(talib.SMA, "close"), ((2,), (20,), (200,))),
+    "ema": (one(talib.EMA, "close"), ((2,), (12,), (100,))),
+    "wma": (one(talib.WMA, "close"), ((2,), (20,), (55,))),
+    "dema": (one(talib.DEMA, "close"), ((5,), (20,))),
+    "tema": (one(talib.TEMA, "close"), ((5,), (20,))),
+    "kama": (one(talib.KAMA, "close"), ((10,), (30,))),
+    "t3": (one(talib.T3, "close"), ((5, 0.7), (9, 0.3))),
+    "midpoint": (one(talib.MIDPOINT, "close"), ((2,), (14,), (50,))),
+    "linearreg": (one(talib.LINEARREG, "close"), ((5,), (14,), (60,))),
+    "bbands": (lambda b, n, f: one(talib.BBANDS, "close")(b, n, f, f), ((20, 2), (5, 1.5), (50, 3))),
+    "keltner": (one(talib.KC, *HLC), ((20, 10, 2), (10, 10, 1.5))),
+    "donchian": (one(talib.DONCHIAN, "high", "low"), ((2,), (20,), (55,))),
+    "supertrend": (one(talib.SUPERTREND, *HLC), ((10, 3), (7, 2.5))),
+    "vwap": (one(talib.VWAP, *HLC, "volume"), ((),)),
+    "sar": (one(talib.SAR, "high", "low"), ((0.02, 0.2), (0.05, 0.1))),
+    "macd": (one(talib.MACD, "close"), ((12, 26, 9), (5, 35, 5), (3, 10, 16))),
+    "ppo": (lambda b, f, s: one(talib.PPO, "close")(b, f, s, 1), ((12, 26), (5, 35))),
+    "rsi": (one(talib.RSI, "close"), ((2,), (14,), (50,))),
+    "stoch": (lambda b, k, s, d: one(talib.STOCH, *HLC)(b, k, s, 0, d, 0), ((14, 3, 3), (5, 3, 3), (21, 1, 5))),
+    "stochrsi": (lambda b, n, k, d: one(talib.STOCHRSI, "close")(b, n, k, d, 0), ((14, 5, 3), (14, 14, 3))),
+    "willr": (one(talib.WILLR, *HLC), ((2,), (14,), (50,))),
+    "cci": (one(talib.CCI, *HLC), ((5,), (14,), (20,))),
+    "cmo": (one(talib.CMO, "close"), ((5,), (14,))),
+    "roc": (one(talib.ROC, "close"), ((1,), (10,), (60,))),
+    "mom": (one(talib.MOM, "close"), ((1,), (10,), (60,))),
+    "trix": (one(talib.TRIX, "close"), ((5,), (30,))),
+    "ultosc": (one(talib.ULTOSC, *HLC), ((7, 14, 28), (3, 5, 10))),
+    "mfi": (one(talib.MFI, *HLC, "volume"), ((5,), (14,))),
+    "adx": (one(talib.ADX, *HLC), ((5,), (14,), (30,))),
+    "adxr": (one(talib.ADXR, *HLC), ((5,), (14,))),
+    "plus_di": (one(talib.PLUS_DI, *HLC), ((5,), (14,))),
+    "minus_di": (one(talib.MINUS_DI, *HLC), ((5,), (14,))),
+    "aroon": (lambda b, n: one(talib.AROON, "high", "low")(b, n)[::-1], ((5,), (14,), (25,))),
+    "aroonosc": (one(talib.AROONOSC, "high", "low"), ((5,), (14,))),
+    "bop": (one(talib.BOP, *OHLC), ((),)),
+    "atr": (one(talib.ATR, *HLC), ((1,), (14,), (50,))),
+    "natr": (one(talib.NATR, *HLC), ((5,), (14,))),
+    "trange": (one(talib.TRANGE, *HLC), ((),)),
+    "stddev": (one(talib.STDDEV, "close"), ((5,), (20,))),
+    "obv": (one(talib.OBV, "close", "volume"), ((),)),
+    "ad": (one(talib.AD, *HLC, "volume"), ((),)),
+    "adosc": (one(talib.ADOSC, *HLC, "volume"), ((3, 10), (5, 20))),
+    **{
+        name: (one(getattr(talib, name.upper()), *OHLC), ((),))
+        for name in (
+            "cdldoji", "cdlhammer", "cdlhangingman", "cdlshootingstar", "cdlengulfing", "cdlharami", "cdlpiercing",
+            "cdl3whitesoldiers", "cdl3blackcrows",
+        )
+    },
+    **{
+        name: (one(getattr(talib, name.upper()), *OHLC), ((0.5,), (0.3,)))
+        for name in ("cdldarkcloudcover", "cdlmorningstar", "cdleveningstar")
+    },
+}  # fmt: skip
+
+#: Values that cancel to nearly nothing have no relative precision: so much of the output's own scale is allowed.
+ABSOLUTE = {"cci": 1e-7, "trix": 1e-9, "adosc": 1e-6, "linearreg": 0.0}
+
+
+def packaged(interval: str, symbol: str) -> Columns:
+    table = pq.read_table(sample_path(interval), filters=[("symbol", "=", symbol)])
+    return {name: table.column(name).to_numpy().astype(np.float64) for name in (*OHLC, "volume")}
+
+
+def bokeh(symbol: str) -> Columns:
+    path = Path(bokeh_sampledata.__file__).parent / "_data" / "stocks.csv.gz"
+    table = pyarrow.csv.read_csv(path)
+    table = table.filter(pyarrow.compute.equal(table.column("Ticker"), symbol))
+    return {name: table.column(name.title()).to_numpy().astype(np.float64) for name in (*OHLC, "volume")}
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, Columns]:
+    """Daily and minute bars of the packaged sample, and some 3,000 days of bokeh-sampledata's."""
+    return {
+        "minutes": packaged("1m", "TSLA"),
+        "sparse minutes": packaged("1m", "PPLT"),
+        "an index": packaged("1m", "VIX"),
+        "days": packaged("1d", "AAPL"),
+        "years": bokeh("IBM"),
+        "years of MSFT": bokeh("MSFT"),
+    }
+
+
+def batch(columns: Columns) -> Bars:
+    count = len(columns["close"])
+    return Bars(
+        ("X",), np.zeros(count, np.int32), np.arange(count, dtype=np.int64) * 60_000,
+        *(np.ascontiguousarray(columns[name]) for name in (*OHLC, "volume")), np.ones(count, np.bool_),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(PEERS))
+def test_it_agrees_with_ta_lib_on_every_bar_and_starts_on_the_same(name: str, data: dict[str, Columns]) -> None:
+    function, sets = PEERS[name]
+    for parameters in sets:
+        spec = "_".join([name, *(f"{value:g}" for value in parameters)])
+        for label, columns in data.items():
+            if name == "vwap" and not columns["volume"].any():
+                continue  # TA-Lib says 0, and a price of 0 is what we never say
+            expected = function(columns, *parameters)
+            engine = Engine([spec])
+            values = engine.update(batch(columns), session=np.zeros(len(columns["close"]), np.int64))
+            for place, theirs in enumerate(expected):
+                mine = values[:, place]
+                where = f"{spec} {engine.outputs[place]} on {label}"
+                whole = name.startswith("cdl") or engine.outputs[place].endswith(
+                    "_direction"
+                )  # 0 where TA-Lib is not warm
+                start = engine.warm_up[place] if whole else int(np.argmin(np.isnan(theirs)))
+                assert int(np.argmin(np.isnan(mine))) == start == engine.warm_up[place], where
+                scale = np.nanmax(np.abs(theirs[start:]), initial=0.0)
+                np.testing.assert_allclose(
+                    mine[start:], theirs[start:], rtol=1e-9, atol=scale * ABSOLUTE.get(name, 1e-12), err_msg=where
+                )
+
+
+def test_every_indicator_that_ta_lib_has_is_compared() -> None:
+    has = {name for name in CATALOGUE if name.upper() in talib.get_functions()}
+    assert has <= PEERS.keys()
