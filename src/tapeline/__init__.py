@@ -1,3 +1,14 @@
 """Tapeline: live bars in, indicators and honest predictions out, on one machine or on AWS."""
 
+import importlib
+from typing import Any
+
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "analyse"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "analyse":  # loaded at its first use: `import tapeline` stays instant, and the layers below stay below
+        return importlib.import_module("tapeline.frames").analyse
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -35,6 +35,12 @@ class Settings(BaseSettings):
         DEFAULT, description="Indicators computed and stored for every bar."
     )
     horizon: int = Field(5, ge=1, le=1000, description="Bars ahead that a prediction speaks of.")
+    yahoo_url: str = Field(
+        "https://query2.finance.yahoo.com", description="Base address of Yahoo's charts, or of a stand-in."
+    )
+    yahoo_stream_url: str = Field(
+        "wss://streamer.finance.yahoo.com/?version=2", description="Address of Yahoo's streamed prices."
+    )
     host: str = Field("127.0.0.1", description="Address the page listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
 

@@ -12,6 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from tests.conftest import random_bars
@@ -213,3 +216,28 @@ def test_an_interrupted_demo_stops_cleanly_and_resumes(tmp_path: Path) -> None:
     done = tapeline("demo", "--exit", "--data-dir", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     assert len(json.loads(tapeline("show", "AAPL", "--last", 5000, "--data-dir", tmp_path, "--json").stdout)) > 1900
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_indicators_of_a_file_are_written_beside_its_bars(tmp_path: Path, lines: list[str], ending: str) -> None:
+    file, out = write_csv(tmp_path / "bars.csv", lines), tmp_path / f"out.{ending}"
+    done = tapeline("indicators", file, "--set", "sma_20,rsi_14", "--out", out)
+    assert done.returncode == 0, done.stderr
+    table = pyarrow.parquet.read_table(out) if ending == "parquet" else pyarrow.csv.read_csv(out)
+    assert table.column_names[-2:] == ["sma_20", "rsi_14"]
+    own = table.filter(pyarrow.compute.equal(table.column("symbol"), "S01"))
+    assert own.column("sma_20").null_count == 19
+    close = own.column("close").to_numpy()
+    assert own.column("sma_20")[-1].as_py() == pytest.approx(np.mean(close[-20:]), rel=1e-12)
+
+
+def test_indicators_are_listed_and_a_slip_is_answered_with_the_nearest(tmp_path: Path, lines: list[str]) -> None:
+    listed = json.loads(tapeline("indicators", "--list", "--json").stdout)
+    assert len(listed) > 50
+    assert {"name", "formula", "source", "warm_up"} <= listed[0].keys()
+    done = tapeline("indicators", write_csv(tmp_path / "bars.csv", lines), "--set", "sam_20")
+    assert done.returncode == 1
+    assert "sma" in done.stderr
+    newest = json.loads(tapeline("indicators", tmp_path / "bars.csv", "--set", "sma_3", "--json").stdout)
+    assert [row["symbol"] for row in newest] == ["S00", "S01"]
+    assert newest[0]["indicator"].keys() == {"sma_3"}

@@ -47,8 +47,8 @@ def frame(tick: Tick, *, market_hours: int = 1, quote_type: int = 8, price_hint:
 class LocalYahoo:
     """Runs in a thread of its own from `start` to `stop`. Everything else may be called from any thread.
 
-    `now` tells its time. `recorded` are whole answers by symbol, served as they are. `quirks`: the last chart row twice,
-    a row under the time of the last trade, frames out of order and twice, as the real one has them.
+    `now` tells its time. `recorded` are whole answers by symbol, served as they are. `quirks`: the last chart row
+    twice, a row under the time of the last trade, frames out of order and twice, as the real one has them.
     """
 
     def __init__(
@@ -281,8 +281,8 @@ class LocalYahoo:
         if end - start > SPANS.get(interval, 60 * DAY):
             return 422, _error(
                 "Unprocessable Entity",
-                f"{interval} data not available for {edges}. Only 7 days worth of 1m granularity data are allowed to be "
-                "fetched per request.",
+                f"{interval} data not available for {edges}. Only 7 days worth of 1m granularity data are allowed "
+                "to be fetched per request.",
             )
         if start < now - REACHES.get(interval, 60 * DAY):
             return 422, _error(

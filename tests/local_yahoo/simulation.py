@@ -78,9 +78,7 @@ class Simulation:
             stream_url=self.yahoo.stream_url,
             clock=self.machine,
         )
-        self.pipeline = Pipeline(
-            self.source, stream, self.store, Processor(self.specs), notify=lambda text: self.notices.append(text)
-        )
+        self.pipeline = Pipeline(self.source, stream, self.store, Processor(self.specs), notify=self.notices.append)
         self.failure: list[BaseException] = []
         self._thread = threading.Thread(target=self._pipe, name="pipeline")
         self._thread.start()

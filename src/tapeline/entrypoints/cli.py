@@ -11,7 +11,7 @@ import tapeline
 from tapeline.config import ConfigError
 from tapeline.dashboard import PortInUseError
 from tapeline.database import DatabaseError
-from tapeline.entrypoints.commands import doctor, inspect, prediction, replay
+from tapeline.entrypoints.commands import doctor, indicators, inspect, live, prediction, replay
 from tapeline.entrypoints.console import CommandError, stderr
 from tapeline.indicators import SpecError
 from tapeline.prediction.training import MissingLibraryError
@@ -35,7 +35,9 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 
 replay.register(app)
+live.register(app)
 inspect.register(app)
+indicators.register(app)
 prediction.register(app)
 doctor.register(app)
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 
+from tapeline import bootstrap
 from tapeline.bootstrap import Home
 from tapeline.config import Settings
 from tapeline.dashboard import Replay, View, serve
-from tapeline.entrypoints.console import Ticker, stderr
+from tapeline.entrypoints.console import Ticker, notice, stderr
+from tapeline.market import Bars
 from tapeline.pipeline import Pipeline, Progress
+from tapeline.prediction.model import LightGBMModel
+from tapeline.prediction.training import NotEnoughHistoryError
+from tapeline.sources.files import Scan
 
 _LOOK_SECONDS = 0.1
 
@@ -65,6 +70,21 @@ def run(
             pipeline.stop()
             raise
         return job.result()
+
+
+def first_model(
+    home: Home, settings: Settings, history: Callable[[int], Iterator[Bars]], scan: Scan, *, quiet: bool
+) -> tuple[LightGBMModel | None, str]:
+    """The model to predict with, trained first where there is none; without one, why."""
+    with Ticker("training on the first part, percent", 100, quiet=quiet) as ticker:
+        try:
+            model = bootstrap.starting_model(
+                home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
+            )
+        except NotEnoughHistoryError as error:
+            notice(f"no predictions: {error}")
+            return None, str(error)
+    return model, ""
 
 
 def _watch(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quiet: bool) -> None:

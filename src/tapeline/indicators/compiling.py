@@ -41,7 +41,7 @@ def _callback(kernel: Kernel) -> Any:
         from numba import cfunc, types
 
         reals, integers = types.CPointer(types.float64), types.CPointer(types.int64)
-        signature = types.void(reals, reals, integers, reals, reals, types.int64, types.int64)
+        signature = types.void(reals, reals, integers, reals, reals, reals, *[types.int64] * 3)
         try:
             ready = cfunc(signature, cache=True, error_model="numpy")(kernel)
         except RuntimeError:  # no place for a cache

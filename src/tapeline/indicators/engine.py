@@ -8,7 +8,7 @@ import numpy as np
 
 from tapeline.indicators import compiling
 from tapeline.indicators.catalogue import DEFAULT
-from tapeline.indicators.kernels.types import BLOCK
+from tapeline.indicators.kernels.types import BLOCK, ROOM
 from tapeline.indicators.program import Program
 from tapeline.indicators.snapshots import pack, unpack
 from tapeline.indicators.spec import parse_all
@@ -45,7 +45,7 @@ class Engine:
         self._code = program.code
         self._state = np.zeros((0, program.width))
         self._first = np.zeros(0, np.int32)
-        self._work = np.zeros(BLOCK * program.outputs + program.numbers_end)
+        self._work = np.zeros(ROOM + max(BLOCK * program.outputs, program.numbers_end))
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
         self._table: tuple[tuple[str, ...], Codes] = ((), np.zeros(0, np.int32))

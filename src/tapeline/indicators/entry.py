@@ -6,10 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tapeline.indicators.kernels.types import Kernel
-
-#: The longest window. Memory a symbol grows with it: 8 bytes a bar for every input and every column of the indicator.
-LONGEST = 5000
+from tapeline.indicators.kernels.types import LONGEST, Kernel
 
 Number = int | float
 Group = Literal["overlap", "momentum", "volatility", "volume", "levels", "pattern"]

@@ -5,8 +5,9 @@ a history of h bars has h + BLOCK places; bar k is at place h + k % BLOCK, and a
 move to the front.
 
 The program itself is one int64 array, read by `driver`: the header (`HEADER` numbers), the place of bar 0 of every
-input (-1: nobody reads it), a (place of bar 0, history) pair for every column, and one instruction of `INSTRUCTION` numbers a
-spec: the kernel's address, the place of its numbers, that of its outputs, then its `a` and, as float64, its `p`.
+input (-1: nobody reads it), a (place of bar 0, history) pair for every column, and one instruction of `INSTRUCTION`
+numbers a spec: the kernel's address, the place of its numbers, that of its outputs, then its `a` and, as float64,
+its `p`.
 """
 
 from __future__ import annotations

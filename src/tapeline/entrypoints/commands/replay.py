@@ -15,10 +15,9 @@ from tapeline.config import Settings
 from tapeline.dashboard import check_port
 from tapeline.data import sample_path
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_summary
-from tapeline.entrypoints.running import run
+from tapeline.entrypoints.running import first_model, run
 from tapeline.market import Bars
 from tapeline.ports import Source
-from tapeline.prediction.training import NotEnoughHistoryError
 from tapeline.sources.files import FileSource, Scan
 from tapeline.sources.pace import Paced
 
@@ -143,15 +142,7 @@ def _replay(
                 if len(delivery.bars) and delivery.bars.timestamp.min() > until:
                     break
 
-        with Ticker("training on the first part, percent", 100, quiet=as_json) as ticker:
-            predictor, no_model = None, ""
-            try:
-                predictor = bootstrap.starting_model(
-                    home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
-                )
-            except NotEnoughHistoryError as error:
-                no_model = str(error)
-                notice(f"no predictions: {no_model}")
+        predictor, no_model = first_model(home, settings, history, scan, quiet=as_json)
         trained = time.perf_counter()
         pipeline = bootstrap.pipeline(home, settings, paced(source, scan), predictor, once)
         progress = run(

@@ -16,7 +16,7 @@ ENTRIES = (
     ),
     Indicator(
         "fibonacci", "Fibonacci retracements", "levels", ("high", "low"), (period(60, low=2),),
-        levels.fibonacci, lambda n: Storage((n, n), 2), lambda n: n - 1,
+        levels.fibonacci, lambda n: Storage((n, n)), lambda n: n - 1,
         "highest high - share (highest high - lowest low) of n bars, for 0, 23.6, 38.2, 50, 61.8, 78.6 and 100 percent",
         "R. Fischer, Fibonacci Applications and Strategies for Traders (1993)",
         outputs=("_0", "_236", "_382", "_500", "_618", "_786", "_1000"), pane="price",

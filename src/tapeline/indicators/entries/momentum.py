@@ -33,20 +33,20 @@ ENTRIES = (
     Indicator(
         "stoch", "Stochastic", "momentum", ("high", "low", "close"),
         (period(14, "%K period"), period(3, "%K smoothing"), period(3, "%D period")),
-        oscillators.stoch, lambda n, k, d: Storage((n, n, 0), 2, (k, d)), lambda n, k, d: n + k + d - 3,
+        oscillators.stoch, lambda n, k, d: Storage((n, n, 0), 0, (k, d)), lambda n, k, d: n + k + d - 3,
         "100 (close - lowest low)/(highest high - lowest low) of n bars, 0 without a range; k = its mean over the "
         "smoothing, d = mean of k", "TA-Lib STOCH", outputs=("_k", "_d"), scale_free=True,
     ),
     Indicator(
         "stochrsi", "Stochastic RSI", "momentum", ("close",),
         (period(14, low=2), period(5, "%K period"), period(3, "%D period")),
-        oscillators.stochrsi, lambda n, k, d: Storage((1,), 4, (k, d)), lambda n, k, d: n + k + d - 2,
+        oscillators.stochrsi, lambda n, k, d: Storage((1,), 2, (k, d)), lambda n, k, d: n + k + d - 2,
         "100 (RSI - its lowest)/(its highest - its lowest) of k bars, 0 without a range; d = its mean",
         "TA-Lib STOCHRSI", outputs=("_k", "_d"), scale_free=True,
     ),
     Indicator(
         "willr", "Williams' %R", "momentum", ("high", "low", "close"), (period(14, low=2),),
-        oscillators.willr, lambda n: Storage((n, n, 0), 2), lambda n: n - 1,
+        oscillators.willr, lambda n: Storage((n, n, 0)), lambda n: n - 1,
         "-100 (highest high - close)/(highest high - lowest low) of n bars, 0 without a range", "TA-Lib WILLR",
         scale_free=True,
     ),

@@ -44,7 +44,7 @@ ENTRIES = (
     ),
     Indicator(
         "midpoint", "Midpoint", "overlap", ("close",), (period(14, low=2),),
-        overlap.midpoint, lambda n: Storage((n,), 2), lambda n: n - 1,
+        overlap.midpoint, lambda n: Storage((n,)), lambda n: n - 1,
         "(highest close + lowest close)/2 of n bars", "TA-Lib MIDPOINT", pane="price",
     ),
     Indicator(
@@ -69,7 +69,7 @@ ENTRIES = (
     ),
     Indicator(
         "donchian", "Donchian channel", "overlap", ("high", "low"), (period(20, low=2),),
-        bands.donchian, lambda n: Storage((n, n), 2), lambda n: n - 1,
+        bands.donchian, lambda n: Storage((n, n)), lambda n: n - 1,
         "highest high, lowest low of n bars, and their middle", "TA-Lib DONCHIAN",
         outputs=("_upper", "_middle", "_lower"), pane="price",
     ),
@@ -96,7 +96,7 @@ ENTRIES = (
     Indicator(
         "ichimoku", "Ichimoku cloud", "overlap", ("high", "low"),
         (period(9, "conversion"), period(26, "base"), period(52, "span")),
-        bands.ichimoku, lambda c, b, s: Storage((max(c, b, s),) * 2, 6, (b, b)),
+        bands.ichimoku, lambda c, b, s: Storage((max(c, b, s),) * 2, 0, (b, b)),
         lambda c, b, s: (c - 1, b - 1, b + max(c, b) - 1, b + s - 1),
         "middle of the range of n bars: conversion, base, span_a = their mean, span_b; the spans are those drawn at "
         "this bar, made one base period ago; the lagging span is the close and has no column",

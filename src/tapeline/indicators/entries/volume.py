@@ -31,7 +31,7 @@ ENTRIES = (
     ),
     Indicator(
         "relative_volume", "Relative volume", "volume", ("volume",), (period(20),),
-        volume.relative_volume, lambda n: Storage((n,), 3), lambda n: n,
+        volume.relative_volume, lambda n: Storage((n + 2,), 2), lambda n: n,
         "volume over the mean of the n volumes before it; absent where those are all 0", "TA-Lib RVOL", scale_free=True,
     ),
 )  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tapeline.indicators.kernels.steps import seeded
+from tapeline.indicators.kernels.steps import seeded, wilder
 from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
 
 
-def macd(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def macd(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Difference of two EMAs, its own EMA, and their difference. s: fast, slow and signal average.
 
     Both averages are seeded over windows that end at bar slow - 1, so that they start together.
@@ -23,67 +23,71 @@ def macd(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) ->
         if here >= n_slow - 1:
             signal = seeded(signal, line, here - (n_slow - 1), n_signal, w_signal)
         warm = here >= n_slow + n_signal - 2
-        y[i] = line if warm else NAN
-        y[BLOCK + i] = signal if warm else NAN
-        y[2 * BLOCK + i] = line - signal if warm else NAN
+        y[i * w] = line if warm else NAN
+        y[i * w + 1] = signal if warm else NAN
+        y[i * w + 2] = line - signal if warm else NAN
     s[0], s[1], s[2] = fast, slow, signal
 
 
-def ppo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def ppo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Difference of two EMAs in percent of the slow one. s: fast and slow average."""
     c, n_fast, n_slow = a[0], a[1], a[2]
     for i in range(m):
         here, price = k + i, x[c + i]
         s[0] = seeded(s[0], price, here, n_fast, 2.0 / (n_fast + 1))
         s[1] = seeded(s[1], price, here, n_slow, 2.0 / (n_slow + 1))
-        y[i] = (s[0] - s[1]) / s[1] * 100.0 if here >= n_slow - 1 else NAN
+        y[i * w] = (s[0] - s[1]) / s[1] * 100.0 if here >= n_slow - 1 else NAN
 
 
-def rsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def rsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Relative strength index; 0 where nothing moved. s: Wilder averages of rises and of falls."""
     c, n = a[0], a[1]
     weight = 1.0 / n
+    keep = 1.0 - weight
     gain, loss = s[0], s[1]
     for i in range(m):
         if k + i > 0:
             change = x[c + i] - x[c + i - 1]
-            gain = seeded(gain, max(change, 0.0), k + i - 1, n, weight)
-            loss = seeded(loss, max(-change, 0.0), k + i - 1, n, weight)
-        total = gain + loss
-        value = 100.0 * (gain / total) if total > 0.0 else 0.0
-        y[i] = value if k + i >= n else NAN
+            gain = wilder(gain, max(change, 0.0), k + i - 1, n, keep, weight)
+            loss = wilder(loss, max(-change, 0.0), k + i - 1, n, keep, weight)
+        z[i], z[BLOCK + i] = gain, gain + loss
     s[0], s[1] = gain, loss
+    cold = min(max(n - k, 0), m)
+    for i in range(cold):
+        y[i * w] = NAN
+    for i in range(cold, m):
+        y[i * w] = 100.0 * (z[i] / z[BLOCK + i]) if z[BLOCK + i] > 0.0 else 0.0
 
 
-def cmo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def cmo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Chande's momentum oscillator, with Wilder averages as TA-Lib has it; 0 where nothing moved. s: as for `rsi`."""
     c, n = a[0], a[1]
     weight = 1.0 / n
     for i in range(m):
         if k + i > 0:
             change = x[c + i] - x[c + i - 1]
-            s[0] = seeded(s[0], max(change, 0.0), k + i - 1, n, weight)
-            s[1] = seeded(s[1], max(-change, 0.0), k + i - 1, n, weight)
+            s[0] = wilder(s[0], max(change, 0.0), k + i - 1, n, 1.0 - weight, weight)
+            s[1] = wilder(s[1], max(-change, 0.0), k + i - 1, n, 1.0 - weight, weight)
         total = s[0] + s[1]
         value = 100.0 * ((s[0] - s[1]) / total) if total > 0.0 else 0.0
-        y[i] = value if k + i >= n else NAN
+        y[i * w] = value if k + i >= n else NAN
 
 
-def roc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def roc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Rate of change over n bars, in percent."""
     c, n = a[0], a[1]
     for i in range(m):
-        y[i] = (x[c + i] / x[c + i - n] - 1.0) * 100.0 if k + i >= n else NAN
+        y[i * w] = (x[c + i] / x[c + i - n] - 1.0) * 100.0 if k + i >= n else NAN
 
 
-def mom(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def mom(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Change over n bars."""
     c, n = a[0], a[1]
     for i in range(m):
-        y[i] = x[c + i] - x[c + i - n] if k + i >= n else NAN
+        y[i * w] = x[c + i] - x[c + i - n] if k + i >= n else NAN
 
 
-def trix(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def trix(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """One-bar rate of change of a triple EMA, in percent. s: the three EMAs."""
     c, n = a[0], a[1]
     weight = 2.0 / (n + 1)
@@ -93,12 +97,12 @@ def trix(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) ->
         for level in range(1, 3):
             if seen >= level * (n - 1):
                 s[level] = seeded(s[level], s[level - 1], seen - level * (n - 1), n, weight)
-        y[i] = (s[2] / before - 1.0) * 100.0 if seen > 3 * (n - 1) else NAN
+        y[i * w] = (s[2] / before - 1.0) * 100.0 if seen > 3 * (n - 1) else NAN
 
 
-def bop(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def bop(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Balance of power: body over range; 0 where there is no range."""
     o, h, lo, c = a[0], a[1], a[2], a[3]
     for i in range(m):
         reach = x[h + i] - x[lo + i]
-        y[i] = (x[c + i] - x[o + i]) / reach if reach > 0.0 else 0.0
+        y[i * w] = (x[c + i] - x[o + i]) / reach if reach > 0.0 else 0.0

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from tapeline.indicators.kernels.steps import age_of_highest, age_of_lowest, moving_sum, seeded, window_sum
+from tapeline.indicators.kernels.steps import extremes, moving_sums, seeded, window_sum
 from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
 
 
-def sma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def sma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Simple moving average. s: the window's sum."""
     c, n = a[0], a[1]
     total = window_sum(x, c - 1, n) if k % BLOCK == 0 else s[0]
     share = 1.0 / n
     for i in range(m):
         total += x[c + i] - x[c + i - n]
-        y[i] = total * share if k + i >= n - 1 else NAN
+        y[i * w] = total * share if k + i >= n - 1 else NAN
     s[0] = total
 
 
-def ema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def ema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Exponential moving average. s: the average (before it is warm: the sum)."""
     c, n = a[0], a[1]
     weight = 2.0 / (n + 1)
     value = s[0]
     for i in range(m):
         value = seeded(value, x[c + i], k + i, n, weight)
-        y[i] = value if k + i >= n - 1 else NAN
+        y[i * w] = value if k + i >= n - 1 else NAN
     s[0] = value
 
 
-def wma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def wma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Weighted moving average, 1 for the oldest to n for the newest. s: the plain and the weighted sum."""
     c, n = a[0], a[1]
     if k % BLOCK == 0:
@@ -41,11 +41,11 @@ def wma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> 
     for i in range(m):
         weighted += n * x[c + i] - plain
         plain += x[c + i] - x[c + i - n]
-        y[i] = weighted * share if k + i >= n - 1 else NAN
+        y[i * w] = weighted * share if k + i >= n - 1 else NAN
     s[0], s[1] = plain, weighted
 
 
-def dema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def dema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Double exponential moving average. s: the EMA and the EMA of the EMA."""
     c, n = a[0], a[1]
     weight = 2.0 / (n + 1)
@@ -54,10 +54,10 @@ def dema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) ->
         s[0] = seeded(s[0], x[c + i], seen, n, weight)
         if seen >= n - 1:
             s[1] = seeded(s[1], s[0], seen - (n - 1), n, weight)
-        y[i] = 2.0 * s[0] - s[1] if seen >= 2 * (n - 1) else NAN
+        y[i * w] = 2.0 * s[0] - s[1] if seen >= 2 * (n - 1) else NAN
 
 
-def tema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def tema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Triple exponential moving average. s: the EMA, its EMA, and that one's EMA."""
     c, n = a[0], a[1]
     weight = 2.0 / (n + 1)
@@ -67,10 +67,10 @@ def tema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) ->
         for level in range(1, 3):
             if seen >= level * (n - 1):
                 s[level] = seeded(s[level], s[level - 1], seen - level * (n - 1), n, weight)
-        y[i] = 3.0 * s[0] - 3.0 * s[1] + s[2] if seen >= 3 * (n - 1) else NAN
+        y[i * w] = 3.0 * s[0] - 3.0 * s[1] + s[2] if seen >= 3 * (n - 1) else NAN
 
 
-def t3(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def t3(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Tillson's T3. s: six EMAs, each of the one before."""
     c, n, v = a[0], a[1], p[0]
     weight = 2.0 / (n + 1)
@@ -84,42 +84,42 @@ def t3(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> N
         for level in range(1, 6):
             if seen >= level * (n - 1):
                 s[level] = seeded(s[level], s[level - 1], seen - level * (n - 1), n, weight)
-        y[i] = c1 * s[5] + c2 * s[4] + c3 * s[3] + c4 * s[2] if seen >= 6 * (n - 1) else NAN
+        y[i * w] = c1 * s[5] + c2 * s[4] + c3 * s[3] + c4 * s[2] if seen >= 6 * (n - 1) else NAN
 
 
-def kama(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def kama(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Kaufman's adaptive moving average. s: the average, sum of moves and its peak. Own column: the moves.
 
     As TA-Lib has it, a fall by as much as the sum of the moves counts as it is, a rise beyond it as fully efficient.
     """
     c, moves, n = a[0], a[1], a[2]
     for i in range(m):
-        seen = k + i
-        x[moves + i] = abs(x[c + i] - x[c + i - 1]) if seen > 0 else 0.0
-        total = moving_sum(x, s, 1, moves + i, n, seen % BLOCK == 0)
-        y[i] = NAN
-        if seen == n - 1:
-            s[0] = x[c + i]
-        elif seen >= n:
-            way = x[c + i] - x[c + i - n]
-            efficiency = 1.0 if total <= way or total == 0.0 else abs(way / total)
-            pace = efficiency * (2.0 / 3.0 - 2.0 / 31.0) + 2.0 / 31.0
-            s[0] += pace * pace * (x[c + i] - s[0])
-            y[i] = s[0]
-
-
-def midpoint(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
-    """Middle between the highest and the lowest of n closes. s: how many bars ago they were."""
-    c, n = a[0], a[1]
-    top, bottom = int(s[0]), int(s[1])
+        x[moves + i] = abs(x[c + i] - x[c + i - 1]) if k + i > 0 else 0.0
+    moving_sums(x, s, 1, moves, n, m, k % BLOCK == 0, z, 0)
+    value = s[0]
     for i in range(m):
-        top = age_of_highest(x, c + i, n, k + i, top)
-        bottom = age_of_lowest(x, c + i, n, k + i, bottom)
-        y[i] = (x[c + i - top] + x[c + i - bottom]) / 2.0 if k + i >= n - 1 else NAN
-    s[0], s[1] = top, bottom
+        if k + i < n:
+            value = x[c + i]
+            y[i * w] = NAN
+            continue
+        way, total = x[c + i] - x[c + i - n], z[i]
+        efficiency = 1.0 if total <= way or total == 0.0 else abs(way / total)
+        pace = efficiency * (2.0 / 3.0 - 2.0 / 31.0) + 2.0 / 31.0
+        value += pace * pace * (x[c + i] - value)
+        y[i * w] = value
+    s[0] = value
 
 
-def linearreg(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def midpoint(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+    """Middle between the highest and the lowest of n closes."""
+    c, n = a[0], a[1]
+    extremes(x, c, n, m, 1.0, z, 0)
+    extremes(x, c, n, m, -1.0, z, BLOCK)
+    for i in range(m):
+        y[i * w] = (z[i] + z[BLOCK + i]) / 2.0 if k + i >= n - 1 else NAN
+
+
+def linearreg(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """End of the least-squares line through n closes, as 3 WMA - 2 SMA. s: as for `wma`, of distances from s[2]."""
     c, n = a[0], a[1]
     for i in range(m):
@@ -133,10 +133,10 @@ def linearreg(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: in
         new = x[c + i] - s[2]
         s[1] += n * new - s[0]
         s[0] += new - (x[c + i - n] - s[2] if here >= n else 0.0)
-        y[i] = s[2] + 6.0 * s[1] / (n * (n + 1.0)) - 2.0 * s[0] / n if here >= n - 1 else NAN
+        y[i * w] = s[2] + 6.0 * s[1] / (n * (n + 1.0)) - 2.0 * s[0] / n if here >= n - 1 else NAN
 
 
-def vwap(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def vwap(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Volume-weighted average price since the session began. s: session, sums of price times volume and of volume."""
     h, lo, c, v, session = a[0], a[1], a[2], a[3], a[4]
     for i in range(m):
@@ -144,4 +144,4 @@ def vwap(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) ->
             s[0], s[1], s[2] = x[session + i], 0.0, 0.0
         s[1] += (x[h + i] + x[lo + i] + x[c + i]) / 3.0 * x[v + i]
         s[2] += x[v + i]
-        y[i] = s[1] / s[2] if s[2] > 0.0 else NAN
+        y[i * w] = s[1] / s[2] if s[2] > 0.0 else NAN

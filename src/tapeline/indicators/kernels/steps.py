@@ -1,6 +1,8 @@
-"""Steps that several kernels share: sums, means, extremes and deviations of a window, and averages seeded with a mean.
+"""Steps that several kernels share.
 
-`at` is where in `x` the newest value is; a window of n values is x[at - n + 1] to x[at].
+Those over a window take `at`, the place in `x` of the newest value at the block's first bar, and leave one result for
+each of the m bars in `z`, from place `o` on. They have a way for many bars, which the compiler turns into vector
+instructions, and one for few; both add in the same order.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from typing import TypeVar
 
 from numba import njit
 
-from tapeline.indicators.kernels.types import Reals
+from tapeline.indicators.kernels.types import BLOCK, LONGEST, RESULTS, Reals
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
+
+_FEW = 8
 
 
 def step(function: _Function) -> _Function:
@@ -23,7 +27,7 @@ def step(function: _Function) -> _Function:
 
 @step
 def window_sum(x: Reals, at: int, n: int) -> float:
-    """The sum of the n values up to x[at], in four strands that are added in a fixed order."""
+    """The sum of the n values up to x[at], in four strands."""
     t0 = t1 = t2 = t3 = 0.0
     i = at - n + 1
     while i + 3 <= at:
@@ -39,46 +43,134 @@ def window_sum(x: Reals, at: int, n: int) -> float:
 
 
 @step
-def window_deviation(x: Reals, at: int, n: int, middle: float) -> float:
-    """The sum of the distances of the n values up to x[at] from `middle`, in four strands."""
-    t0 = t1 = t2 = t3 = 0.0
-    i = at - n + 1
-    while i + 3 <= at:
-        t0 += abs(x[i] - middle)
-        t1 += abs(x[i + 1] - middle)
-        t2 += abs(x[i + 2] - middle)
-        t3 += abs(x[i + 3] - middle)
-        i += 4
-    while i <= at:
-        t0 += abs(x[i] - middle)
-        i += 1
-    return (t0 + t1) + (t2 + t3)
+def means(x: Reals, at: int, n: int, m: int, z: Reals, o: int) -> None:
+    """The mean of the last n values, added up at every bar: for short windows."""
+    if m < _FEW:
+        for i in range(m):
+            total = x[at + i]
+            for j in range(1, n):
+                total += x[at + i - j]
+            z[o + i] = total / n
+        return
+    for i in range(m):
+        z[o + i] = x[at + i]
+    for j in range(1, n):
+        for i in range(m):
+            z[o + i] += x[at + i - j]
+    for i in range(m):
+        z[o + i] /= n
 
 
 @step
-def moving_sum(x: Reals, s: Reals, o: int, at: int, n: int, rebase: bool) -> float:
-    """Moves a window of n values that are not negative on to x[at]; its sum.
+def deviations(x: Reals, at: int, n: int, m: int, z: Reals, middle: int, o: int) -> None:
+    """The sum of the distances of the last n values from z[middle + i], at every bar i."""
+    if m < _FEW:
+        for i in range(m):
+            q, total, j = z[middle + i], 0.0, 0
+            while j + 3 < n:
+                total += (abs(x[at + i - j] - q) + abs(x[at + i - j - 1] - q)) + (
+                    abs(x[at + i - j - 2] - q) + abs(x[at + i - j - 3] - q)
+                )
+                j += 4
+            while j < n:
+                total += abs(x[at + i - j] - q)
+                j += 1
+            z[o + i] = total
+        return
+    for i in range(m):
+        z[o + i] = 0.0
+    j = 0
+    while j + 3 < n:
+        for i in range(m):
+            q = z[middle + i]
+            z[o + i] += (abs(x[at + i - j] - q) + abs(x[at + i - j - 1] - q)) + (
+                abs(x[at + i - j - 2] - q) + abs(x[at + i - j - 3] - q)
+            )
+        j += 4
+    while j < n:
+        for i in range(m):
+            z[o + i] += abs(x[at + i - j] - z[middle + i])
+        j += 1
 
-    s[o] is the running sum, s[o + 1] its peak since the last re-basing: where the sum is so small beside it that what
+
+@step
+def extremes(x: Reals, at: int, n: int, m: int, sign: float, z: Reals, o: int) -> None:
+    """The highest (sign 1.0) or lowest (-1.0) of the last n values, whichever are there."""
+    if m < _FEW:
+        for i in range(m):
+            b0 = b1 = b2 = b3 = sign * x[at + i]
+            j = 1
+            while j + 3 < n:
+                b0 = max(b0, sign * x[at + i - j])
+                b1 = max(b1, sign * x[at + i - j - 1])
+                b2 = max(b2, sign * x[at + i - j - 2])
+                b3 = max(b3, sign * x[at + i - j - 3])
+                j += 4
+            while j < n:
+                b0 = max(b0, sign * x[at + i - j])
+                j += 1
+            z[o + i] = sign * max(b0, b1, b2, b3)
+        return
+    # The highest of 2d values is the higher of two highest of d values: as many passes as n has binary digits.
+    here, there, length, d = RESULTS, RESULTS + LONGEST + BLOCK, n - 1 + m, 1
+    for i in range(length):
+        z[here + i] = sign * x[at - n + 1 + i]
+    while 2 * d <= n:
+        for i in range(2 * d - 1, length):
+            z[there + i] = max(z[here + i], z[here + i - d])
+        here, there, d = there, here, 2 * d
+    for i in range(m):
+        z[o + i] = sign * max(z[here + n - 1 + i], z[here + d - 1 + i])
+
+
+@step
+def moving_sums(x: Reals, s: Reals, q: int, at: int, n: int, m: int, rebase: bool, z: Reals, o: int) -> None:
+    """The sum of the last n values, none of them negative.
+
+    s[q] is the running sum, s[q + 1] its peak since the last re-basing: where the sum is so small beside it that what
     is left could be rounding, the window is added up anew.
     """
+    total, peak = s[q], s[q + 1]
     if rebase:
-        s[o] = s[o + 1] = window_sum(x, at - 1, n)
-    s[o] += x[at] - x[at - n]
-    s[o + 1] = max(s[o + 1], s[o])
-    if s[o] < 1e-4 * s[o + 1]:
-        return window_sum(x, at, n)
-    return s[o]
+        total = peak = window_sum(x, at - 1, n)
+    least = 0.0
+    for i in range(m):
+        total += x[at + i] - x[at + i - n]
+        peak = max(peak, total)
+        z[o + i] = total
+        least = max(least, 1e-4 * peak - total)
+    if least > 0.0:
+        peak = s[q + 1] if not rebase else window_sum(x, at - 1, n)
+        for i in range(m):
+            peak = max(peak, z[o + i])
+            if z[o + i] < 1e-4 * peak:
+                z[o + i] = window_sum(x, at + i, n)
+    s[q], s[q + 1] = total, peak
 
 
 @step
-def moving_variance(x: Reals, s: Reals, at: int, n: int, seen: int, rebase: bool) -> tuple[float, float]:
-    """Moves a window of n values on to x[at], the value number `seen`; its mean and its population variance.
+def _variance(x: Reals, at: int, n: int, z: Reals, o: int) -> None:
+    """Mean and population variance of the n values up to x[at], in two passes, to z[o] and z[o + BLOCK]."""
+    mean = 0.0
+    for j in range(at - n + 1, at + 1):
+        mean += x[j] - x[at]
+    mean /= n
+    total = 0.0
+    for j in range(at - n + 1, at + 1):
+        d = x[j] - x[at] - mean
+        total += d * d
+    z[o], z[o + BLOCK] = x[at] + mean, total / n
 
-    Of any use only once seen >= n - 1. s[0] is a reference near the values, s[1] the sum of the distances from it, s[2]
-    of their squares, s[3] the peak of s[2] since the last re-basing. When the variance is so small beside that peak
-    that what is left could be rounding, it is computed from the window itself.
+
+@step
+def moving_variances(x: Reals, s: Reals, at: int, n: int, seen: int, m: int, rebase: bool, z: Reals, o: int) -> None:
+    """Mean (in the block at `o`) and population variance (in the next) of the last n values, from n values on.
+
+    `seen` is the number of values before x[at]. s[0] is a reference near the values, s[1] the sum of the distances from
+    it, s[2] of their squares, s[3] the peak of s[2] since the last re-basing. Where the variance is so small beside
+    that peak that what is left could be rounding, it is computed from the window itself. Needs three blocks.
     """
+    reference, t1, t2, peak = s[0], s[1], s[2], s[3]
     if rebase or seen == 0:
         reference = x[at - 1] if seen > 0 else x[at]
         t1 = t2 = 0.0
@@ -86,31 +178,29 @@ def moving_variance(x: Reals, s: Reals, at: int, n: int, seen: int, rebase: bool
             d = x[j] - reference
             t1 += d
             t2 += d * d
-        s[0], s[1], s[2], s[3] = reference, t1, t2, t2
-    reference, t1, t2 = s[0], s[1], s[2]
-    new = x[at] - reference
-    if seen >= n:
-        old = x[at - n] - reference
-        t1 += new - old
-        t2 += new * new - old * old
-    else:
+        peak = t2
+    cold = min(max(n - seen, 0), m)
+    for i in range(cold):
+        new = x[at + i] - reference
         t1 += new
         t2 += new * new
-    s[1], s[2] = t1, t2
-    s[3] = max(s[3], t2)
-    offset = t1 / n
-    variance = t2 / n - offset * offset
-    if seen >= n - 1 and variance * n < 1e-4 * s[3]:
-        offset = 0.0
-        for j in range(at - n + 1, at + 1):
-            offset += x[j] - reference
-        offset /= n
-        variance = 0.0
-        for j in range(at - n + 1, at + 1):
-            d = x[j] - reference - offset
-            variance += d * d
-        variance /= n
-    return reference + offset, variance
+        peak = max(peak, t2)
+        z[o + i], z[o + BLOCK + i], z[o + 2 * BLOCK + i] = t1, t2, peak
+    for i in range(cold, m):
+        new, old = x[at + i] - reference, x[at + i - n] - reference
+        t1 += new - old
+        t2 += new * new - old * old
+        peak = max(peak, t2)
+        z[o + i], z[o + BLOCK + i], z[o + 2 * BLOCK + i] = t1, t2, peak
+    s[0], s[1], s[2], s[3] = reference, t1, t2, peak
+    share = 1.0 / n
+    for i in range(m):
+        offset = z[o + i] * share
+        z[o + i] = reference + offset
+        z[o + BLOCK + i] = z[o + BLOCK + i] * share - offset * offset
+    for i in range(min(max(n - 1 - seen, 0), m), m):
+        if z[o + BLOCK + i] * n < 1e-4 * z[o + 2 * BLOCK + i]:
+            _variance(x, at + i, n, z, o + i)
 
 
 @step
@@ -137,6 +227,14 @@ def age_of_lowest(x: Reals, at: int, n: int, here: int, age: int) -> int:
         if x[at - j] < x[at - age]:
             age = j
     return age
+
+
+@step
+def wilder(value: float, new: float, seen: int, n: int, keep: float, weight: float) -> float:
+    """One step of Wilder's average, seeded as `seeded`; `weight` is 1/n and `keep` 1 - 1/n."""
+    if seen >= n:
+        return value * keep + new * weight
+    return (value + new) / n if seen == n - 1 else value + new
 
 
 @step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from tapeline.indicators.kernels.steps import moving_sum, moving_variance, step
+from tapeline.indicators.kernels.steps import moving_sums, moving_variances, step
 from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
 
 
@@ -24,30 +24,28 @@ def _flow(x: Reals, h: int, lo: int, c: int, v: int, i: int) -> float:
     return ((x[c + i] - x[lo + i]) - (x[h + i] - x[c + i])) / reach * x[v + i] if reach > 0.0 else 0.0
 
 
-def obv(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def obv(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """On-balance volume, which begins with the first bar's volume. s: as for `_add`."""
     c, v = a[0], a[1]
     total, rest = s[0], s[1]
     for i in range(m):
-        volume = x[v + i]
-        if k + i > 0:
-            change = x[c + i] - x[c + i - 1]
-            volume = volume if change > 0.0 else (-volume if change < 0.0 else 0.0)
+        change = x[c + i] - x[c + i - 1]  # the first bar's is its price
+        volume = x[v + i] * float((change > 0.0) - (change < 0.0))
         moved = total + volume
         rest += (total - moved) + volume if abs(total) >= abs(volume) else (volume - moved) + total
         total = moved
-        y[i] = total + rest
+        y[i * w] = total + rest
     s[0], s[1] = total, rest
 
 
-def ad(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def ad(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Accumulation/distribution line. s: as for `_add`."""
     h, lo, c, v = a[0], a[1], a[2], a[3]
     for i in range(m):
-        y[i] = _add(s, 0, _flow(x, h, lo, c, v, i))
+        y[i * w] = _add(s, 0, _flow(x, h, lo, c, v, i))
 
 
-def adosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def adosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Fast less slow EMA of the accumulation/distribution line, both seeded with its first value.
 
     s: the line as for `_add`, the fast and the slow average.
@@ -61,22 +59,21 @@ def adosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -
         else:
             s[2] += w_fast * (line - s[2])
             s[3] += w_slow * (line - s[3])
-        y[i] = s[2] - s[3] if k + i >= max(n_fast, n_slow) - 1 else NAN
+        y[i * w] = s[2] - s[3] if k + i >= max(n_fast, n_slow) - 1 else NAN
 
 
-def volume_zscore(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
+def volume_zscore(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
     """Distance of the volume from the mean of n volumes, in standard deviations; 0 where there are none."""
     v, n = a[0], a[1]
+    moving_variances(x, s, v, n, k, m, k % BLOCK == 0, z, 0)
     for i in range(m):
-        mean, variance = moving_variance(x, s, v + i, n, k + i, (k + i) % BLOCK == 0)
-        value = (x[v + i] - mean) / sqrt(variance) if variance > 0.0 else 0.0
-        y[i] = value if k + i >= n - 1 else NAN
+        value = (x[v + i] - z[i]) / sqrt(z[BLOCK + i]) if z[BLOCK + i] > 0.0 else 0.0
+        y[i * w] = value if k + i >= n - 1 else NAN
 
 
-def relative_volume(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, k: int, m: int) -> None:
-    """Volume over the mean of the n volumes before it; none where those are all 0. s: as for `moving_sum`, their sum."""
+def relative_volume(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+    """Volume over the mean of the n volumes before it; none where those are all 0. s: their sum, and its peak."""
     v, n = a[0], a[1]
+    moving_sums(x, s, 0, v - 1, n, m, k % BLOCK == 0, z, 0)
     for i in range(m):
-        before = s[2]
-        s[2] = moving_sum(x, s, 0, v + i, n, (k + i) % BLOCK == 0)
-        y[i] = x[v + i] * n / before if k + i >= n and before > 0.0 else NAN
+        y[i * w] = x[v + i] * n / z[i] if k + i >= n and z[i] > 0.0 else NAN

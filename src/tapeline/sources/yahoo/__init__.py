@@ -15,6 +15,7 @@ from tapeline.sources.yahoo.history import History, Update
 from tapeline.sources.yahoo.intervals import INTERVALS, Interval, interval_of, period_ms
 from tapeline.sources.yahoo.source import Status, YahooSource
 from tapeline.sources.yahoo.transport import CHART_URL, STREAM_URL, YFinanceTransport
+from tapeline.sources.yahoo.watchlist import Watchlist, symbols_of
 
 __all__ = [
     "CHART_URL",
@@ -30,9 +31,11 @@ __all__ = [
     "SystemClock",
     "UnreachableError",
     "Update",
+    "Watchlist",
     "YFinanceTransport",
     "YahooError",
     "YahooSource",
     "interval_of",
     "period_ms",
+    "symbols_of",
 ]
