@@ -73,6 +73,8 @@ resource "aws_s3_bucket_logging" "data" {
   bucket        = aws_s3_bucket.data.id
   target_bucket = aws_s3_bucket.logs.id
   target_prefix = "s3/"
+
+  depends_on = [aws_s3_bucket_policy.this] # S3 asks first whether it may deliver
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "data" {
@@ -162,7 +164,7 @@ data "aws_iam_policy_document" "bucket" {
     resources = [each.value.arn, "${each.value.arn}/*"]
 
     principals {
-      type        = "*"
+      type        = "AWS"
       identifiers = ["*"]
     }
 

@@ -55,7 +55,9 @@ class Stack:
         if shutil.which("terraform") is None:
             raise UnavailableError("terraform is not installed: see developer.hashicorp.com/terraform/install")
         stack = cls(name, into / name, environment or {})
-        shutil.copytree(ROOT / name, stack.folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars"))
+        shutil.copytree(
+            ROOT / name, stack.folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars")
+        )
         mirror = provider_mirror()
         done = stack.run("init", "-backend=false" if mirror is None else f"-plugin-dir={mirror}", check=False)
         if done.returncode:
@@ -80,18 +82,18 @@ class Stack:
             check=False,
         )
         if check and done.returncode:
-            raise TerraformError(f"terraform {' '.join(arguments)} in {self.name}:\n{done.stdout}\n{done.stderr}")
+            raise TerraformError(f"terraform {arguments[0]} in {self.name}:\n{done.stderr or done.stdout}")
         return done
 
     def apply(self, **variables: Any) -> None:
         self.run("apply", "-auto-approve", *_flags(variables))
 
     def changes(self, **variables: Any) -> str:
-        """What a plan would change: '' for nothing."""
+        """What a plan would change, one line each: '' for nothing."""
         done = self.run("plan", "-detailed-exitcode", *_flags(variables), check=False)
         if done.returncode == 0:
             return ""
-        return done.stdout + done.stderr
+        return "\n".join(line for line in done.stdout.splitlines() if line.startswith("  # ")) + done.stderr
 
     def destroy(self, **variables: Any) -> None:
         self.run("destroy", "-auto-approve", *_flags(variables))
