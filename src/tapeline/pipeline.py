@@ -167,7 +167,9 @@ class Pipeline:
         while not self._failures:
             if time.monotonic() - looked > _MODEL_SECONDS:
                 looked = time.monotonic()
-                self._processor.predictor = self._promoted() or self._processor.predictor
+                promoted = self._promoted()
+                if promoted is not None:
+                    self._processor.replace_predictor(promoted)
             bars, after = self._stream.read(position, BATCH_BARS)
             if late and (not len(bars) or sum(map(len, late)) > _LATE_BARS):
                 self._correct(Bars.concat(late), held)

@@ -12,7 +12,7 @@ not evaluated, and would have been overwritten in the store anyway.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,9 @@ class Processor:
     def __init__(
         self, specs: Sequence[str], predictor: Predictor | None = None, features: FeatureSet = DEFAULT_FEATURES
     ) -> None:
-        self.predictor = predictor
+        self._predictor = predictor
+        self._former: Predictor | None = None
+        self._former_until = np.zeros(0, np.int64)
         self._features = features
         shown = [parse(spec) for spec in specs]
         needed = [parse(spec) for spec in features.specs]
@@ -75,6 +77,15 @@ class Processor:
         self._last = _Latest(0)
         self._forming = _Latest(0)
         self._count = np.zeros(0, np.int64)
+
+    def replace_predictor(self, predictor: Predictor) -> None:
+        """Lets another model predict the bars that are behind what was seen so far, symbol by symbol.
+
+        A bar that is forming now stays with the model that has spoken about it: no bar is predicted by two.
+        """
+        self._former = self._predictor
+        self._former_until = np.maximum(self._last.timestamp, self._forming.timestamp)
+        self._predictor = predictor
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -182,18 +193,30 @@ class Processor:
         probability = np.full(len(bars), np.nan)
         prediction = np.zeros(len(bars), np.int8)
         model = np.full(len(bars), -1, np.int32)
-        predictor = self.predictor
-        if predictor is not None:
-            asked = bars.timestamp > predictor.trained_until
-            if asked.all():
-                probability = predictor.predict(self._features.compute(bars, self._engine.outputs, values))
-            elif asked.any():
-                some = self._features.compute(bars[asked], self._engine.outputs, values[asked])
-                probability[asked] = predictor.predict(some)
-            prediction = direction(probability, predictor.band)
-            model[prediction != 0] = 0
-        versions = () if predictor is None else (predictor.version,)
-        return Rows(bars, self._names, values[:, self._shown], prediction, probability, versions, model)
+        versions = []
+        for predictor, own in self._shares(bars):
+            asked = np.flatnonzero(own & (bars.timestamp > predictor.trained_until))
+            if len(asked):
+                every = len(asked) == len(bars)
+                some, known = (bars, values) if every else (bars[asked], values[asked])
+                probability[asked] = predictor.predict(self._features.compute(some, self._engine.outputs, known))
+                prediction[asked] = direction(probability[asked], predictor.band)
+                model[asked] = np.where(prediction[asked] != 0, len(versions), -1)
+            versions.append(predictor.version)
+        return Rows(bars, self._names, values[:, self._shown], prediction, probability, tuple(versions), model)
+
+    def _shares(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
+        """Which predictor each of these bars belongs to, bool [len(bars)]."""
+        if self._predictor is None:
+            return
+        newer = np.ones(len(bars), np.bool_)
+        if self._former is not None:
+            slot = self._slot(bars.symbols)[bars.code]
+            known = slot < len(self._former_until)
+            newer[known] = bars.timestamp[known] > self._former_until[slot[known]]
+            if not newer.all():
+                yield self._former, ~newer
+        yield self._predictor, newer
 
 
 class _Latest:

@@ -140,3 +140,24 @@ def test_many_symbols_join_at_any_time() -> None:
     for number in range(40):
         bars = Bars.of([bar(number, 10 + k, symbol=f"N{number}-{k}") for k in range(5)])
         assert [row.stock_symbol for row in processor.step(bars).rows] == list(bars.symbols)
+
+
+def test_no_bar_is_predicted_by_two_models() -> None:
+    class Named:
+        features, band, trained_until = (), 0.0, 0
+
+        def __init__(self, version: str) -> None:
+            self.version = version
+
+        def predict(self, features: np.ndarray) -> np.ndarray:
+            return np.full(len(features), 0.75)
+
+    bars = random_bars(2, 120)
+    processor = Processor(SPECS, Named("old"))
+    processor.step(bars[:200])
+    forming = Bars.of([Bar(*(getattr(b, n) for n in Bar.__slots__[:-1]), final=False) for b in bars[200:201]])
+    assert [row.model for row in processor.step(forming).rows] == ["old"]
+    processor.replace_predictor(Named("new"))
+    rows = list(processor.step(bars[200:]).rows)
+    assert [row.model for row in rows] == ["old"] + ["new"] * (len(rows) - 1)
+    assert {row.prediction for row in rows} == {"UP"}
