@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,11 +17,14 @@ from tapeline.dashboard import Replay, View, serve
 from tapeline.entrypoints.console import Ticker, notice, stderr
 from tapeline.market import Bars
 from tapeline.pipeline import Pipeline, Progress
-from tapeline.prediction.model import LightGBMModel
+from tapeline.prediction.model import LightGBMModel, ModelError
+from tapeline.prediction.registry import DEFAULT_NAME
+from tapeline.prediction.retraining import due, retrain
 from tapeline.prediction.training import NotEnoughHistoryError
 from tapeline.sources.files import Scan
 
 _LOOK_SECONDS = 0.1
+_RETRAIN_SECONDS = 600.0
 
 
 def run(
@@ -85,6 +90,39 @@ def first_model(
             notice(f"no predictions: {error}")
             return None, str(error)
     return model, ""
+
+
+@contextmanager
+def retraining(
+    home: Home, settings: Settings, history: Callable[[], Iterator[Bars]], schedule: str | None
+) -> Iterator[None]:
+    """Trains again in the background whenever the model in use is older than the schedule allows (None: never).
+
+    A model that is not worse than the one in use is promoted, and the running pipeline takes it up.
+    """
+    ended = threading.Event()
+
+    def work(schedule: str) -> None:
+        while not ended.wait(_RETRAIN_SECONDS):
+            now = int(time.time() * 1000)
+            try:
+                if not due(schedule, home.models.load(DEFAULT_NAME).trained_until, now):
+                    continue
+                made = retrain(home.models, DEFAULT_NAME, history(), at=now, horizon=settings.horizon)
+            except (ModelError, NotEnoughHistoryError, OSError) as error:
+                notice(f"not trained again: {error}")
+                continue
+            notice(f"trained again: {made.model.version} " + ("is in use now" if made.promoted else made.reason))
+
+    if schedule is None:
+        yield
+        return
+    thread = threading.Thread(target=work, args=(schedule,), name="retraining", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _watch(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quiet: bool) -> None:

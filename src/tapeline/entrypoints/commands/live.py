@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,13 +19,14 @@ from tapeline.archives.local import LocalArchive
 from tapeline.config import Settings
 from tapeline.database import DatabaseError, explained
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_json, print_summary, print_table
-from tapeline.entrypoints.running import first_model, terminated_like_interrupted
+from tapeline.entrypoints.running import first_model, retraining, terminated_like_interrupted
 from tapeline.entrypoints.running import run as run_pipeline
 from tapeline.market import Bars
 from tapeline.pipeline import Progress
 from tapeline.pipeline import collect as collect_into
-from tapeline.ports import ArchiveError
+from tapeline.ports import Archive, ArchiveError
 from tapeline.prediction.model import LightGBMModel
+from tapeline.prediction.retraining import SCHEDULES
 from tapeline.sources.files import Scan
 from tapeline.sources.yahoo import (
     ChartClient,
@@ -77,12 +78,17 @@ def run(
     data_dir: DataDir = None,
     port: Port = None,
     dashboard: Annotated[bool, typer.Option(help="Serve the page meanwhile.")] = True,
+    retrain: Annotated[
+        str | None, typer.Option(help="Train again `daily`, `weekly` or `monthly`; promoted unless worse.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Live analysis: fetches history, computes every indicator, trains or loads the model, then follows the market.
 
     Ctrl-C stops; a second start goes on where it was. `tapeline symbols add NVDA` works while it runs.
     """
+    if retrain is not None and retrain not in SCHEDULES:
+        raise typer.BadParameter(f"{retrain!r} is no schedule: {', '.join(SCHEDULES)}", param_hint="--retrain")
     settings = config.load(data_dir=data_dir, port=port)
     with _explained(), bootstrap.writing(settings) as home, _collecting(settings):
         wanted, watchlist = _wanted(settings, symbols)
@@ -99,7 +105,10 @@ def run(
         predictor, no_model = _model(home, settings, history, wanted, kind, since, quiet=json)
         source = _source(settings, history, wanted, kind, since)
         pipeline = bootstrap.pipeline(home, settings, source, predictor, notice)
-        with _following(watchlist, source):
+        with (
+            _following(watchlist, source),
+            retraining(home, settings, _past(history.archive, wanted, kind, since), retrain),
+        ):
             progress = run_pipeline(
                 pipeline, home, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model
             )
@@ -337,6 +346,18 @@ def _fetch(history: History, symbols: list[str], interval: Interval, since: int,
     return updates
 
 
+def _past(archive: Archive, symbols: list[str], interval: Interval, since: int) -> Callable[[], Iterator[Bars]]:
+    """Starts a pass over the archived bars of these symbols, from `since` on."""
+
+    def bars() -> Iterator[Bars]:
+        for symbol in symbols:
+            series = archive.load(symbol, interval.name)
+            if series and len(kept := series.bars[series.bars.timestamp >= since]):
+                yield kept
+
+    return bars
+
+
 def _model(
     home: bootstrap.Home,
     settings: Settings,
@@ -349,13 +370,10 @@ def _model(
 ) -> tuple[LightGBMModel | None, str]:
     """The model of this data directory, or one trained on the archived history; without one, why."""
     archive = history.archive if isinstance(history, History) else history
-    found = [series.bars for symbol in symbols if (series := archive.load(symbol, interval.name)) and len(series.bars)]
-    bars = [part[part.timestamp >= since] for part in found]
-    bars = [part for part in bars if len(part)]
-    starts = [int(part.timestamp[0]) for part in bars]
+    bars = list(_past(archive, symbols, interval, since)())
     scan = Scan(
         rows=sum(map(len, bars)),
-        start=min(starts, default=0),
+        start=min((int(part.timestamp[0]) for part in bars), default=0),
         end=max((int(part.timestamp[-1]) for part in bars), default=0),
         interval=interval.ms,
         files=(),
