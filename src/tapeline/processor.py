@@ -193,7 +193,7 @@ class Processor:
         probability = np.full(len(bars), np.nan)
         prediction = np.zeros(len(bars), np.int8)
         model = np.full(len(bars), -1, np.int32)
-        versions = []
+        versions: list[str] = []
         for predictor, own in self._shares(bars):
             asked = np.flatnonzero(own & (bars.timestamp > predictor.trained_until))
             if len(asked):
