@@ -72,7 +72,7 @@ def engine(bars: dict[str, np.ndarray], batch: int, symbols: int) -> Timed:
         o, h, low, c, v = (column.tolist() for column in columns)
         started = time.perf_counter()
         for i in range(count):
-            update(place, 0, o[i], h[i], low[i], c[i], v[i], one)
+            update(one, place, 0, o[i], h[i], low[i], c[i], v[i])
         return (time.perf_counter() - started) / count
 
     return singles if batch == 1 else batches

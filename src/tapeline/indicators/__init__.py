@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from tapeline.indicators.catalogue import CATALOGUE, DEFAULT
 from tapeline.indicators.compiling import compile_all
 from tapeline.indicators.engine import Engine, InsufficientHistory
+from tapeline.indicators.program import Program
 from tapeline.indicators.snapshots import SnapshotError
-from tapeline.indicators.spec import Spec, SpecError, parse
+from tapeline.indicators.spec import Spec, SpecError, parse, parse_all
 
 __all__ = [
     "CATALOGUE", "DEFAULT", "Engine", "InsufficientHistory", "SnapshotError", "Spec", "SpecError", "parse", "warm_up",
@@ -19,5 +20,4 @@ def warm_up(specs: Sequence[str] = DEFAULT) -> int:
     """Makes all that these specs run ready. Returns how many functions had to be compiled as no cache held them."""
     from tapeline.indicators import driver
 
-    kernels = {parse(spec).indicator.kernel for spec in specs}
-    return compile_all(kernels) + driver.warm_up()
+    return compile_all(Program(parse_all(specs)).kernels) + driver.compile_all()

@@ -6,10 +6,22 @@ none of them can be written, kernels are compiled anew in every process.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from numba import njit, types
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
+
 from tapeline.indicators.kernels.types import Kernel
+
+_reals, _integers = types.CPointer(types.float64), types.CPointer(types.int64)
+_signature = types.void(_reals, _reals, _integers, _reals, _reals, _reals, *[types.int64] * 4)
+
+_CFunc: Any = CFunc
 
 _ready: dict[Kernel, Any] = {}
 
@@ -27,24 +39,39 @@ def compile_all(kernels: Iterable[Kernel]) -> int:
 
 def cached(function: Callable[..., None]) -> Any:
     """The function, to be compiled at its first call."""
-    from numba import njit
-
+    dispatcher = njit(error_model="numpy")(function)
     try:
-        return njit(cache=True, error_model="numpy")(function)
+        dispatcher._cache = _Cache(function)  # noqa: SLF001
     except RuntimeError:  # no place for a cache
-        return njit(error_model="numpy")(function)
+        pass
+    return dispatcher
 
 
 def _callback(kernel: Kernel) -> Any:
     ready = _ready.get(kernel)
     if ready is None:
-        from numba import cfunc, types
-
-        reals, integers = types.CPointer(types.float64), types.CPointer(types.int64)
-        signature = types.void(reals, reals, integers, reals, reals, reals, *[types.int64] * 3)
+        ready = _CFunc(kernel, (_signature.args, _signature.return_type), {}, {"error_model": "numpy"})
         try:
-            ready = cfunc(signature, cache=True, error_model="numpy")(kernel)
+            ready._cache = _Cache(kernel)  # noqa: SLF001
         except RuntimeError:  # no place for a cache
-            ready = cfunc(signature, error_model="numpy")(kernel)
+            pass
+        ready.compile()
         _ready[kernel] = ready
     return ready
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache of one function, which would not notice that another file changed from which it calls steps."""
+
+    def _index_key(self, signature: Any, codegen: Any) -> Any:
+        return *super()._index_key(signature, codegen), _sources()
+
+
+@cache
+def _sources() -> str:
+    """A digest of everything that is compiled into kernels and driver."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("kernels/*.py"), folder / "driver.py", folder / "program.py"]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,7 +1,13 @@
-"""Runs a program over bars: brings each symbol's bars together, a block at a time, and calls the kernels on them."""
+"""Runs a program over bars: brings each symbol's bars together, a block at a time, and calls the kernels on them.
+
+State, program and work space are given by their addresses: unpacking an array costs more than an indicator. The engine
+keeps them alive. `state` holds one row of `code[3]` numbers a slot; `code` is laid out as `program` says; `work` has
+`ROOM` numbers for the kernels and `PITCH * outputs` for a block's outputs, but at least as many as instructions keep.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,69 +16,76 @@ from numba.extending import intrinsic
 
 from tapeline.indicators.compiling import cached
 from tapeline.indicators.kernels.steps import step
-from tapeline.indicators.kernels.types import BLOCK, ROOM
+from tapeline.indicators.kernels.types import BLOCK, ROOM, Integers, Reals
 from tapeline.indicators.program import HEADER, INPUT_COUNT, INSTRUCTION, INTEGERS
 from tapeline.market import Codes, Floats, Ints
+
+#: From one output to the next within a block. Not BLOCK, a power of two, which would crowd them in the cache.
+PITCH = BLOCK + 8
 
 _COLUMNS = HEADER + INPUT_COUNT
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def _reals(context: Any, address: Any) -> tuple[Any, Any]:
+    """The float64s at an address."""
+    return types.CPointer(types.float64)(types.int64), _as_pointer
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _integers(context: Any, address: Any) -> tuple[Any, Any]:
+    """The int64s at an address."""
+    return types.CPointer(types.int64)(types.int64), _as_pointer
+
+
+def _as_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def _call(
-    context: Any, kernel: Any, x: Any, s: Any, a: Any, p: Any, y: Any, z: Any, w: Any, k: Any, m: Any
+    context: Any, kernel: Any, x: Any, s: Any, a: Any, p: Any, y: Any, z: Any, w: Any, u: Any, k: Any, m: Any
 ) -> tuple[Any, Any]:
     """Calls the kernel at an address; all arguments are int64, the first seven are addresses."""
-    del context, kernel, x, s, a, p, y, z, w, k, m
 
     def generate(_: Any, builder: Any, __: Any, arguments: Any) -> None:
         from llvmlite import ir  # type: ignore[import-untyped]
 
         number = ir.IntType(64)
         pointer = ir.PointerType(ir.IntType(8))
-        signature = ir.FunctionType(ir.VoidType(), [pointer] * 6 + [number] * 3)
+        signature = ir.FunctionType(ir.VoidType(), [pointer] * 6 + [number] * 4)
         function = builder.inttoptr(arguments[0], ir.PointerType(signature))
         pointers = [builder.inttoptr(argument, pointer) for argument in arguments[1:7]]
         builder.call(function, [*pointers, *arguments[7:]])
 
-    return types.void(*[types.int64] * 10), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _copy(context: Any, target: Any, source: Any, size: Any) -> tuple[Any, Any]:
-    """Copies `size` bytes between two addresses that do not overlap."""
-    del context, target, source, size
-
-    def generate(_: Any, builder: Any, __: Any, a: Any) -> None:
-        from llvmlite import ir
-
-        pointer = ir.PointerType(ir.IntType(8))
-        fn = builder.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, ir.IntType(64)])
-        builder.call(
-            fn, [builder.inttoptr(a[0], pointer), builder.inttoptr(a[1], pointer), a[2], ir.Constant(ir.IntType(1), 0)]
-        )
-
-    return types.void(types.int64, types.int64, types.int64), generate
+    return types.void(*[types.int64] * 11), generate
 
 
 @step
-def _run(row: Floats, code: Ints, work: Floats, out: Floats, k: int, m: int) -> None:
-    """All instructions over the m bars put behind the symbol's k; bar i's outputs go to out[i], in C order."""
-    numbers = np.int64(row.ctypes.data)
-    program = np.int64(code.ctypes.data)
-    outputs = np.int64(out.ctypes.data)
-    room = np.int64(work.ctypes.data)
-    columns = numbers + 8 * (k % BLOCK)
-    at = _COLUMNS + 2 * code[1]
-    for _ in range(code[0]):
+def _address(values: Floats) -> int:
+    return np.int64(values.ctypes.data)  # type: ignore[return-value]  # an int, once compiled
+
+
+@step
+def _run(row: int, code: int, work: int, out: int, w: int, u: int, k: int, m: int) -> None:
+    """All instructions over the m bars that were put behind the k bars of the symbol with this row.
+
+    Output o of bar i goes to the place i * w + o * u behind `out`. All but the last four are addresses.
+    """
+    program = _integers(code)
+    columns = row + 8 * (k % BLOCK)
+    at = _COLUMNS + 2 * program[1]
+    for _ in range(program[0]):
         _call(
-            code[at],
+            program[at],
             columns,
-            numbers + 8 * code[at + 1],
-            program + 8 * (at + 3),
-            program + 8 * (at + 3 + INTEGERS),
-            outputs + 8 * code[at + 2],
-            room,
-            code[2],
+            row + 8 * program[at + 1],
+            code + 8 * (at + 3),
+            code + 8 * (at + 3 + INTEGERS),
+            out + 8 * u * program[at + 2],
+            work,
+            w,
+            u,
             k,
             m,
         )
@@ -80,157 +93,185 @@ def _run(row: Floats, code: Ints, work: Floats, out: Floats, k: int, m: int) -> 
 
 
 @step
-def _commit(row: Floats, code: Ints, k: int, m: int) -> None:
+def _commit(row: Reals, program: Integers, k: int, m: int) -> None:
     """Counts the m bars; at the end of a block, moves every column's history to its front and clears what is behind."""
     row[0] = k + m
     if (k + m) % BLOCK:
         return
-    for t in range(code[1]):
-        place, history = code[_COLUMNS + 2 * t], code[_COLUMNS + 2 * t + 1]
+    for t in range(program[1]):
+        place, history = program[_COLUMNS + 2 * t], program[_COLUMNS + 2 * t + 1]
         for i in range(place - history, place):
             row[i] = row[i + BLOCK]
-        row[place : place + BLOCK] = 0.0
+        for i in range(place, place + BLOCK):
+            row[i] = 0.0
 
 
 @step
 def _put(
-    row: Floats, code: Ints, place: int,
+    row: Reals, program: Integers, place: int,
     session: int, open_: float, high: float, low: float, close: float, volume: float,
 ) -> None:  # fmt: skip
     """Writes one bar to the columns that are read."""
-    if code[HEADER] >= 0:
-        row[code[HEADER] + place] = open_
-    if code[HEADER + 1] >= 0:
-        row[code[HEADER + 1] + place] = high
-    if code[HEADER + 2] >= 0:
-        row[code[HEADER + 2] + place] = low
-    if code[HEADER + 3] >= 0:
-        row[code[HEADER + 3] + place] = close
-    if code[HEADER + 4] >= 0:
-        row[code[HEADER + 4] + place] = volume
-    if code[HEADER + 5] >= 0:
-        row[code[HEADER + 5] + place] = session
+    if program[HEADER] >= 0:
+        row[program[HEADER] + place] = open_
+    if program[HEADER + 1] >= 0:
+        row[program[HEADER + 1] + place] = high
+    if program[HEADER + 2] >= 0:
+        row[program[HEADER + 2] + place] = low
+    if program[HEADER + 3] >= 0:
+        row[program[HEADER + 3] + place] = close
+    if program[HEADER + 4] >= 0:
+        row[program[HEADER + 4] + place] = volume
+    if program[HEADER + 5] >= 0:
+        row[program[HEADER + 5] + place] = session
 
 
 @step
-def _fill(row: Floats, place: int, column: Any, taken: Ints, m: int, together: bool) -> None:
-    """Writes the m values at `taken` to a column of the row."""
-    if place < 0:
+def _fill(row: Reals, column: int, place: int, values: Any, taken: Ints, together: bool) -> None:
+    """Writes the values at `taken` to a column of the row, if it is read."""
+    if column < 0:
         return
+    at, first = column + place, taken[0]
     if together:
-        row[place : place + m] = column[taken[0] : taken[0] + m]
+        for j in range(len(taken)):
+            row[at + j] = values[first + j]
     else:
-        for j in range(m):
-            row[place + j] = column[taken[j]]
+        for j in range(len(taken)):
+            row[at + j] = values[taken[j]]
+
+
+@step
+def _by_slot(slots: Codes, counts: Ints, order: Ints) -> Ints:
+    """Brings bars of one slot together, in their order: fills `order` with places of bars; where each slot's end."""
+    count, alone = len(slots), len(slots) > 0
+    for i in range(count):
+        if not 0 <= slots[i] < len(counts):
+            raise ValueError("a slot is not from this engine's slots()")
+        alone = alone and slots[i] == slots[0]
+        order[i] = i
+    if alone:
+        return np.full(1, count)
+    ends = np.empty(count, np.int64)
+    touched = 0
+    for i in range(count):
+        if counts[slots[i]] == 0:
+            ends[touched] = slots[i]
+            touched += 1
+        counts[slots[i]] += 1
+    total = 0
+    for i in range(touched):
+        slot = ends[i]
+        total += counts[slot]
+        counts[slot] = total - counts[slot]
+    for i in range(count):
+        order[counts[slots[i]]] = i
+        counts[slots[i]] += 1
+    for i in range(touched):
+        slot = ends[i]
+        ends[i] = counts[slot]
+        counts[slot] = 0
+    return ends[:touched]
 
 
 @cached
 def update_one(
-    state: Floats, code: Ints, work: Floats, out: Floats,
-    slot: int, session: int, open_: float, high: float, low: float, close: float, volume: float,
+    state: int, code: int, work: int,
+    out: Floats, slot: int, session: int, open_: float, high: float, low: float, close: float, volume: float,
 ) -> None:  # fmt: skip
     """Commits one bar; its values go to `out`, float64 [outputs]."""
-    row = state[slot]
+    program = _integers(code)
+    address = state + 8 * slot * program[3]
+    row = _reals(address)
     k = int(row[0])
-    _put(row, code, k % BLOCK, session, open_, high, low, close, volume)
-    _run(row, code, work, out, k, 1)
-    _commit(row, code, k, 1)
+    _put(row, program, k % BLOCK, session, open_, high, low, close, volume)
+    _run(address, code, work, _address(out), program[2], 1, k, 1)
+    _commit(row, program, k, 1)
 
 
 @cached
 def update(
-    state: Floats, code: Ints, work: Floats, out: Floats,
+    state: int, code: int, work: int, out: Floats, w: int, u: int,
     slots: Codes, session: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
-    first: Codes, following: Codes,
+    counts: Ints, order: Ints,
 ) -> None:  # fmt: skip
-    """Commits the bars in order; their values go to `out`, float64 [n, outputs].
+    """Commits the bars in order; output o of bar i goes to out[i * w + o * u], float64.
 
-    `first` is int32, -1 for every slot, and is left so; `following` is int32 [n] to write in.
+    `counts` is int64, 0 for every slot, and is left so; `order` is int64 [n] to write in. Raises `ValueError` for a
+    slot that does not exist; nothing has been committed then.
     """
-    count, outputs = len(slots), code[2]
-    alone = True
-    for i in range(count):
-        alone = alone and slots[i] == slots[0]
-    if alone:
-        for i in range(count):
-            following[i] = i + 1
-        if count:
-            following[count - 1] = -1
-            first[slots[0]] = 0
-    else:
-        for i in range(count - 1, -1, -1):
-            following[i] = first[slots[i]]
-            first[slots[i]] = i
-    taken = np.empty(BLOCK, np.int64)
-    block = work[ROOM : ROOM + BLOCK * outputs].reshape(BLOCK, outputs)
-    for i in range(count):
-        slot = slots[i]
-        if first[slot] != i:
-            continue  # done with the symbol's first bar
-        first[slot] = -1
-        row = state[slot]
-        at = np.int64(i)
-        while at >= 0:
+    program = _integers(code)
+    outputs = program[2]
+    block = _reals(work + 8 * ROOM)
+    begin = 0
+    for end in _by_slot(slots, counts, order):
+        address = state + 8 * slots[order[begin]] * program[3]
+        row = _reals(address)
+        while begin < end:
             k = int(row[0])
             place = k % BLOCK
-            m = 0
-            while at >= 0 and place + m < BLOCK:
-                taken[m] = at
-                m += 1
-                at = np.int64(following[at])
+            taken = order[begin : min(begin + BLOCK - place, end)]
+            m = len(taken)
             together = taken[m - 1] - taken[0] == m - 1
-            for o in range(INPUT_COUNT):
-                column = code[HEADER + o]
-                if column < 0:
-                    continue
-                if o == 0:
-                    _fill(row, column + place, open_, taken, m, together)
-                elif o == 1:
-                    _fill(row, column + place, high, taken, m, together)
-                elif o == 2:
-                    _fill(row, column + place, low, taken, m, together)
-                elif o == 3:
-                    _fill(row, column + place, close, taken, m, together)
-                elif o == 4:
-                    _fill(row, column + place, volume, taken, m, together)
-                else:
-                    _fill(row, column + place, session, taken, m, together)
-            _run(row, code, work, block, k, m)
-            if together:
-                _copy(np.int64(out.ctypes.data) + 8 * outputs * taken[0], np.int64(block.ctypes.data), 8 * outputs * m)
+            _fill(row, program[HEADER], place, open_, taken, together)
+            _fill(row, program[HEADER + 1], place, high, taken, together)
+            _fill(row, program[HEADER + 2], place, low, taken, together)
+            _fill(row, program[HEADER + 3], place, close, taken, together)
+            _fill(row, program[HEADER + 4], place, volume, taken, together)
+            _fill(row, program[HEADER + 5], place, session, taken, together)
+            if together and w == 1:
+                _run(address, code, work, _address(out) + 8 * taken[0], w, u, k, m)
             else:
+                _run(address, code, work, work + 8 * ROOM, 1, PITCH, k, m)
                 for j in range(m):
-                    out[taken[j]] = block[j]
-            _commit(row, code, k, m)
+                    target = taken[j] * w
+                    for o in range(outputs):
+                        out[target + o * u] = block[o * PITCH + j]
+            _commit(row, program, k, m)
+            begin += m
 
 
 @cached
 def peek(
-    state: Floats, code: Ints, work: Floats, out: Floats,
+    state: int, code: int, work: int, out: Floats, w: int, u: int,
     slots: Codes, session: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
 ) -> None:  # fmt: skip
     """The values each bar would have if it were the next to be committed. The state is as before when this returns."""
-    end = code[4]
-    saved = work[ROOM : ROOM + end]
+    program = _integers(code)
+    kept = program[4]
+    saved = _reals(work + 8 * ROOM)
     for i in range(len(slots)):
-        row = state[slots[i]]
+        address = state + 8 * slots[i] * program[3]
+        row = _reals(address)
         k = int(row[0])
         place = k % BLOCK
-        saved[:] = row[:end]
-        _put(row, code, place, session[i], open_[i], high[i], low[i], close[i], volume[i])
-        _run(row, code, work, out[i : i + 1], k, 1)
-        row[:end] = saved
-        for t in range(code[1]):
-            row[code[_COLUMNS + 2 * t] + place] = 0.0
+        for j in range(kept):
+            saved[j] = row[j]
+        _put(row, program, place, session[i], open_[i], high[i], low[i], close[i], volume[i])
+        _run(address, code, work, _address(out) + 8 * i * w, w, u, k, 1)
+        for j in range(kept):
+            row[j] = saved[j]
+        for t in range(program[1]):
+            row[program[_COLUMNS + 2 * t] + place] = 0.0
 
 
-def warm_up() -> int:
-    """Makes `update`, `update_one` and `peek` ready. Returns how many had to be compiled as no cache held them."""
-    functions = (update, update_one, peek)
-    before = sum(sum(function.stats.cache_misses.values()) for function in functions)
-    state, code, values = np.zeros((1, 1)), np.array([0, 0, 0, 1, 1] + [-1] * INPUT_COUNT), np.zeros(1)
-    columns = (np.zeros(1, np.int32), np.zeros(1, np.int64), values, values, values, values, values)
-    update(state, code, np.zeros(ROOM + 1), np.zeros((1, 0)), *columns, np.full(1, -1, np.int32), np.zeros(1, np.int32))
-    update_one(state, code, np.zeros(ROOM + 1), np.zeros(0), 0, 0, 1.0, 1.0, 1.0, 1.0, 1.0)
-    peek(state, code, np.zeros(ROOM + 1), np.zeros((1, 0)), *columns)
-    return sum(sum(function.stats.cache_misses.values()) for function in functions) - before
+_INT, _REAL = types.int64, types.float64
+_reals_1d, _integers_1d = types.Array(_REAL, 1, "C"), types.Array(_INT, 1, "C")
+_bars = (types.Array(types.int32, 1, "C"), _integers_1d, *[_reals_1d] * 5)
+_SIGNATURES = {
+    update_one: (_INT, _INT, _INT, _reals_1d, _INT, _INT, *[_REAL] * 5),
+    update: (_INT, _INT, _INT, _reals_1d, _INT, _INT, *_bars, _integers_1d, _integers_1d),
+    peek: (_INT, _INT, _INT, _reals_1d, _INT, _INT, *_bars),
+}
+
+
+@cache
+def entry_points() -> tuple[Any, Any, Any]:
+    """`update_one`, `update` and `peek`, compiled, without Numba's choice by types, which takes longer than a bar."""
+    one, many, trial = (function.compile(signature) for function, signature in _SIGNATURES.items())
+    return one, many, trial
+
+
+def compile_all() -> int:
+    """Makes these ready. Returns how many had to be compiled because no cache held them."""
+    entry_points()
+    return sum(sum(function.stats.cache_misses.values()) for function in _SIGNATURES)

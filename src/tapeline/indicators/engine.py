@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from tapeline.indicators import compiling
 from tapeline.indicators.catalogue import DEFAULT
-from tapeline.indicators.kernels.types import BLOCK, ROOM
+from tapeline.indicators.kernels.types import ROOM
 from tapeline.indicators.program import Program
 from tapeline.indicators.snapshots import pack, unpack
 from tapeline.indicators.spec import parse_all
 from tapeline.market import Bars, Codes, Floats, Ints
 
 _DAY = 86_400_000
+
+#: Commits one bar, the fast way, without any checks: `out` (float64 [outputs]), slot, session, open, high, low, close,
+#: volume. Take it from the engine anew for every bar: it is another one whenever `slots` had to make room.
+UpdateOne = Callable[[Floats, int, int, float, float, float, float, float], None]
 
 
 class InsufficientHistory(ValueError):  # noqa: N818  the name users know from TA-Lib
@@ -39,13 +45,14 @@ class Engine:
         self.outputs = tuple(name for spec in parsed for name in spec.outputs)
         self.warm_up = tuple(bars for spec in parsed for bars in spec.warm_up)
         program = Program(parsed)
-        program.place_kernels(compiling.addresses(spec.indicator.kernel for spec in parsed))
+        program.place_kernels(compiling.addresses(program.kernels))
         self.layout = program.layout
-        self._driver = driver
+        self._compiled_one, self._compiled_update, self._compiled_peek = driver.entry_points()
         self._code = program.code
         self._state = np.zeros((0, program.width))
-        self._first = np.zeros(0, np.int32)
-        self._work = np.zeros(ROOM + max(BLOCK * program.outputs, program.numbers_end))
+        self._counts = np.zeros(0, np.int64)
+        self._work = np.zeros(ROOM + max(driver.PITCH * program.outputs, program.numbers_end))
+        self._place()
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
         self._table: tuple[tuple[str, ...], Codes] = ((), np.zeros(0, np.int32))
@@ -84,7 +91,15 @@ class Engine:
         state = np.zeros((room, self._state.shape[1]))
         state[: len(self._state)] = self._state
         self._state = state
-        self._first = np.full(room, -1, np.int32)
+        self._counts = np.zeros(room, np.int64)
+        self._place()
+
+    def _place(self) -> None:
+        """Hands the compiled functions the places in memory of state, program and work space."""
+        self._places = (self._state.ctypes.data, self._code.ctypes.data, self._work.ctypes.data)
+        bound: Any = partial(self._compiled_one, *self._places)
+        bound.keeps = self._state, self._code, self._work  # whoever holds on to it must not write to freed memory
+        self.update_one: UpdateOne = bound
 
     def forget(self, symbol: str) -> None:
         """Drops the symbol's state; its next bar is its first. Unknown symbols are ignored."""
@@ -102,7 +117,8 @@ class Engine:
     # -- bars --------------------------------------------------------------------------------------------------------
 
     def update(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
-        """Commits the bars in order and gives their values; into `out` (float64 [n, len(outputs)], C order) if given.
+        """Commits the bars in order and gives their values; into `out` if given (float64
+        [n, len(outputs)], C order, or Fortran order, which is faster for the whole history of one symbol).
 
         `session` is the id of each bar's trading session, int64; without it, the UTC day of its timestamp.
         """
@@ -125,11 +141,9 @@ class Engine:
         out = self._out(out, len(slots))
         slots, session = _column(slots, np.int32), _column(session, np.int64)
         columns = [_column(column, np.float64) for column in (open, high, low, close, volume)]
-        following = np.empty(len(slots), np.int32)
-        self._check(slots, session, *columns)
-        self._driver.update(
-            self._state, self._code, self._work, out, slots, session, *columns, self._first, following
-        )  # fmt: skip
+        _same_length(slots, session, *columns)
+        order = np.empty(len(slots), np.int64)
+        self._compiled_update(*self._places, *_strided(out), slots, session, *columns, self._counts, order)
         return out
 
     def peek_columns(
@@ -141,31 +155,19 @@ class Engine:
         out = self._out(out, len(slots))
         slots, session = _column(slots, np.int32), _column(session, np.int64)
         columns = [_column(column, np.float64) for column in (open, high, low, close, volume)]
-        self._check(slots, session, *columns)
-        self._driver.peek(self._state, self._code, self._work, out, slots, session, *columns)
+        _same_length(slots, session, *columns)
+        if len(slots) and not 0 <= slots.min() <= slots.max() < len(self._state):
+            raise ValueError("a slot is not from this engine's slots()")
+        self._compiled_peek(*self._places, *_strided(out), slots, session, *columns)
         return out
-
-    def update_one(
-        self, slot: int, session: int,
-        open: float, high: float, low: float, close: float, volume: float,  # noqa: A002
-        out: Floats,
-    ) -> None:  # fmt: skip
-        """Commits one bar, the fast way: no checks. `out` is float64 [len(outputs)]."""
-        self._driver.update_one(self._state, self._code, self._work, out, slot, session, open, high, low, close, volume)
 
     def _out(self, out: Floats | None, count: int) -> Floats:
         shape = (count, len(self.outputs))
         if out is None:
             return np.empty(shape)
-        if out.shape != shape or out.dtype != np.float64 or not out.flags.carray:
-            raise ValueError(f"out must be a writable float64 array of shape {shape} in C order")
+        if out.shape != shape or out.dtype != np.float64 or not (out.flags.carray or out.flags.farray):
+            raise ValueError(f"out must be a writable, contiguous float64 array of shape {shape}")
         return out
-
-    def _check(self, slots: Codes, *columns: Floats | Ints) -> None:
-        if any(len(column) != len(slots) for column in columns):
-            raise ValueError("all columns must have one length")
-        if len(slots) and not 0 <= slots.min() <= slots.max() < len(self._state):
-            raise ValueError("a slot is not from this engine's slots()")
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -211,3 +213,15 @@ def _column(values: Floats | Ints | Codes, dtype: type) -> np.ndarray:
     if values.dtype == dtype and values.flags.carray:
         return values
     return np.array(values, dtype)  # read-only, unaligned or strided: the kernels are compiled for plain arrays
+
+
+def _strided(out: Floats) -> tuple[Floats, int, int]:
+    """The numbers of `out` in the order of memory, and the steps there from bar to bar and from output to output."""
+    if out.flags.c_contiguous:
+        return out.reshape(-1), out.shape[1], 1
+    return out.T.reshape(-1), 1, out.shape[0]
+
+
+def _same_length(*columns: Floats | Ints | Codes) -> None:
+    if len({len(column) for column in columns}) > 1:
+        raise ValueError("all columns must have one length")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tapeline.indicators.kernels.types import LONGEST, Kernel
+from tapeline.indicators.kernels.shared import Shared
+from tapeline.indicators.kernels.types import INPUTS, LONGEST, Input, Kernel
 
 Number = int | float
 Group = Literal["overlap", "momentum", "volatility", "volume", "levels", "pattern"]
-Input = Literal["open", "high", "low", "close", "volume", "session"]
-
-INPUTS: tuple[Input, ...] = ("open", "high", "low", "close", "volume", "session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +38,15 @@ def factor(default: float, name: str = "factor", low: float = 0.01, high: float 
 class Storage:
     """What a kernel may touch, for one choice of parameters.
 
-    `history` is how many bars back it reads each input (in the order of the entry's `inputs`), `numbers` how many
-    values it keeps in `s`, `columns` how far back it reads each column of its own.
+    `reads` are the inputs it reads, in the order of `a`, each with how many bars back; `numbers` is how many values it
+    keeps in `s`, `columns` how far back it reads each column of its own, and `shared` the columns it reads that others
+    may read as well.
     """
 
-    history: tuple[int, ...]
+    reads: Mapping[Input, int]
     numbers: int = 0
     columns: tuple[int, ...] = ()
+    shared: tuple[Shared, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,6 @@ class Indicator:
     name: str
     title: str
     group: Group
-    inputs: tuple[Input, ...]
     parameters: tuple[Parameter, ...]
     kernel: Kernel
     storage: Callable[..., Storage]
@@ -75,3 +74,10 @@ class Indicator:
     scale_free: bool = False
     off_price: tuple[str, ...] = ()
     check: Callable[..., str] = field(default=lambda *_: "")
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it is computed from."""
+        storage = self.storage(*(parameter.default for parameter in self.parameters))
+        read = {*storage.reads, *(name for part in storage.shared for name in part.inputs)}
+        return tuple(name for name in INPUTS if name in read)

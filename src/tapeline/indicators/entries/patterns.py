@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tapeline.indicators.entry import Indicator, Input, Number, Parameter, Storage, factor
+from tapeline.indicators.entry import Indicator, Number, Parameter, Storage, factor
 from tapeline.indicators.kernels import patterns
-from tapeline.indicators.kernels.types import Kernel
+from tapeline.indicators.kernels.types import Input, Kernel
 
 _OHLC: tuple[Input, ...] = ("open", "high", "low", "close")
 _SHARE = "penetration"
@@ -17,13 +17,13 @@ def _pattern(
     inputs: tuple[Input, ...] = _OHLC, parameters: tuple[Parameter, ...] = (),
 ) -> Indicator:  # fmt: skip
     def storage(*_: Number) -> Storage:
-        return Storage((warm_up,) * len(inputs))
+        return Storage(dict.fromkeys(inputs, warm_up))
 
     def bars(*_: Any) -> int:
         return warm_up
 
     return Indicator(
-        name, title, "pattern", inputs, parameters, kernel, storage, bars, formula,
+        name, title, "pattern", parameters, kernel, storage, bars, formula,
         f"TA-Lib {name.upper()}", scale_free=True,
     )  # fmt: skip
 

@@ -4,65 +4,67 @@ from __future__ import annotations
 
 from math import sqrt
 
-from tapeline.indicators.kernels.steps import extremes, moving_variances, seeded, true_range
-from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
+from tapeline.indicators.kernels.steps import seeded
+from tapeline.indicators.kernels.types import NAN, Integers, Reals
 
 
-def bbands(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
-    """Bollinger bands, their width and %b. s: as for `moving_variances`."""
-    c, n, factor = a[0], a[1], p[0]
-    moving_variances(x, s, c, n, k, m, k % BLOCK == 0, z, 0)
+def bbands(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
+    """Bollinger bands, their width and %b."""
+    c, mean, variance, n, factor = a[0], a[1], a[2], a[3], p[0]
+    for i in range(m):
+        z[i] = factor * sqrt(x[variance + i])
     cold = min(max(n - 1 - k, 0), m)
-    for i in range(cold):
-        for o in range(5):
-            y[i * w + o] = NAN
+    for o in range(5):
+        for i in range(cold):
+            y[i * w + o * u] = NAN
+    # A loop for each output: the compiler makes vector instructions of these, not of one that writes five.
     for i in range(cold, m):
-        mean, reach = z[i], factor * sqrt(z[BLOCK + i])
-        y[i * w] = mean + reach
-        y[i * w + 1] = mean
-        y[i * w + 2] = mean - reach
-        y[i * w + 3] = 2.0 * reach / mean
-        y[i * w + 4] = 0.5 + 0.5 * (x[c + i] - mean) / reach if reach > 0.0 else 0.5
+        y[i * w] = x[mean + i] + z[i]
+    for i in range(cold, m):
+        y[i * w + u] = x[mean + i]
+    for i in range(cold, m):
+        y[i * w + 2 * u] = x[mean + i] - z[i]
+    for i in range(cold, m):
+        y[i * w + 3 * u] = 2.0 * z[i] / x[mean + i]
+    for i in range(cold, m):
+        y[i * w + 4 * u] = 0.5 + 0.5 * (x[c + i] - x[mean + i]) / z[i] if z[i] > 0.0 else 0.5
 
 
-def donchian(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def donchian(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Highest high and lowest low of n bars, and their middle."""
-    h, lo, n = a[0], a[1], a[2]
-    extremes(x, h, n, m, 1.0, z, 0)
-    extremes(x, lo, n, m, -1.0, z, BLOCK)
+    top, bottom, n = a[0], a[1], a[2]
     for i in range(m):
         warm = k + i >= n - 1
-        y[i * w] = z[i] if warm else NAN
-        y[i * w + 1] = (z[i] + z[BLOCK + i]) / 2.0 if warm else NAN
-        y[i * w + 2] = z[BLOCK + i] if warm else NAN
+        y[i * w] = x[top + i] if warm else NAN
+        y[i * w + u] = (x[top + i] + x[bottom + i]) / 2.0 if warm else NAN
+        y[i * w + 2 * u] = x[bottom + i] if warm else NAN
 
 
-def keltner(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def keltner(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Keltner channels: EMA of the typical price ± ATRs. s: both averages, seeded over windows that end together."""
-    h, lo, c, n, n_range, factor = a[0], a[1], a[2], a[3], a[4], p[0]
+    typical, reach, n, n_range, factor = a[0], a[1], a[2], a[3], p[0]
     start = max(n - 1, n_range)
     for i in range(m):
         here = k + i
         if here > start - n:
-            typical = (x[h + i] + x[lo + i] + x[c + i]) / 3.0
-            s[0] = seeded(s[0], typical, here - (start - n + 1), n, 2.0 / (n + 1))
+            s[0] = seeded(s[0], x[typical + i], here - (start - n + 1), n, 2.0 / (n + 1))
         if here > start - n_range:
-            s[1] = seeded(s[1], true_range(x, h, lo, c, i), here - (start - n_range + 1), n_range, 1.0 / n_range)
+            s[1] = seeded(s[1], x[reach + i], here - (start - n_range + 1), n_range, 1.0 / n_range)
         warm = here >= start
         y[i * w] = s[0] + factor * s[1] if warm else NAN
-        y[i * w + 1] = s[0] if warm else NAN
-        y[i * w + 2] = s[0] - factor * s[1] if warm else NAN
+        y[i * w + u] = s[0] if warm else NAN
+        y[i * w + 2 * u] = s[0] - factor * s[1] if warm else NAN
 
 
-def supertrend(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def supertrend(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Supertrend and its direction, 1 or -1. s: ATR, upper and lower band, direction."""
-    h, lo, c, n, factor = a[0], a[1], a[2], a[3], p[0]
+    h, lo, c, reach, n, factor = a[0], a[1], a[2], a[3], a[4], p[0]
     for i in range(m):
         here = k + i
         if here > 0:
-            s[0] = seeded(s[0], true_range(x, h, lo, c, i), here - 1, n, 1.0 / n)
+            s[0] = seeded(s[0], x[reach + i], here - 1, n, 1.0 / n)
         if here < n:
-            y[i * w] = y[i * w + 1] = NAN
+            y[i * w] = y[i * w + u] = NAN
             continue
         middle = (x[h + i] + x[lo + i]) / 2.0
         upper, lower = middle + factor * s[0], middle - factor * s[0]
@@ -78,10 +80,10 @@ def supertrend(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w:
             elif s[3] < 0.0 and x[c + i] > s[1]:
                 s[3] = 1.0
         y[i * w] = s[2] if s[3] > 0.0 else s[1]
-        y[i * w + 1] = s[3]
+        y[i * w + u] = s[3]
 
 
-def sar(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def sar(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Parabolic stop and reverse. s: stop, extreme point, acceleration, direction (1 or -1)."""
     h, lo, pace, limit = a[0], a[1], p[0], p[1]
     pace = min(pace, limit)
@@ -120,22 +122,19 @@ def sar(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k
     s[0], s[1], s[2], s[3] = stop, extreme, speed, way
 
 
-def ichimoku(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def ichimoku(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Ichimoku: conversion, base, and the two spans that stand at this bar (made `base` bars ago).
 
-    Own columns: the spans.
+    Shared: highest and lowest of the three windows. Own columns: the spans.
     """
-    h, lo, span_a, span_b, conversion, base, span = a[0], a[1], a[2], a[3], a[4], a[5], a[6]
-    for o in range(3):
-        extremes(x, h, a[4 + o], m, 1.0, z, 2 * o * BLOCK)
-        extremes(x, lo, a[4 + o], m, -1.0, z, (2 * o + 1) * BLOCK)
+    span_a, span_b, conversion, base, span = a[6], a[7], a[8], a[9], a[10]
     for i in range(m):
         here = k + i
-        first = (z[i] + z[BLOCK + i]) / 2.0
-        second = (z[2 * BLOCK + i] + z[3 * BLOCK + i]) / 2.0
+        first = (x[a[0] + i] + x[a[1] + i]) / 2.0
+        second = (x[a[2] + i] + x[a[3] + i]) / 2.0
         x[span_a + i] = (first + second) / 2.0
-        x[span_b + i] = (z[4 * BLOCK + i] + z[5 * BLOCK + i]) / 2.0
+        x[span_b + i] = (x[a[4] + i] + x[a[5] + i]) / 2.0
         y[i * w] = first if here >= conversion - 1 else NAN
-        y[i * w + 1] = second if here >= base - 1 else NAN
-        y[i * w + 2] = x[span_a + i - base] if here >= base + max(conversion, base) - 1 else NAN
-        y[i * w + 3] = x[span_b + i - base] if here >= base + span - 1 else NAN
+        y[i * w + u] = second if here >= base - 1 else NAN
+        y[i * w + 2 * u] = x[span_a + i - base] if here >= base + max(conversion, base) - 1 else NAN
+        y[i * w + 3 * u] = x[span_b + i - base] if here >= base + span - 1 else NAN

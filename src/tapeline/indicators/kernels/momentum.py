@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from tapeline.indicators.kernels.steps import seeded, wilder
+from tapeline.indicators.kernels.steps import seeded, smoothed
 from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
 
 
-def macd(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def macd(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Difference of two EMAs, its own EMA, and their difference. s: fast, slow and signal average.
 
     Both averages are seeded over windows that end at bar slow - 1, so that they start together.
     """
     c, n_fast, n_slow, n_signal = a[0], a[1], a[2], a[3]
     w_fast, w_slow, w_signal = 2.0 / (n_fast + 1), 2.0 / (n_slow + 1), 2.0 / (n_signal + 1)
+    keep_fast, keep_slow, keep_signal = 1.0 - w_fast, 1.0 - w_slow, 1.0 - w_signal
     fast, slow, signal = s[0], s[1], s[2]
-    for i in range(m):
+    cold = min(max(n_slow + n_signal - 1 - k, 0), m)
+    for i in range(cold):
         here, price = k + i, x[c + i]
-        slow = seeded(slow, price, here, n_slow, w_slow)
+        slow = smoothed(slow, price, here, n_slow, keep_slow, w_slow)
         if here >= n_slow - n_fast:
-            fast = seeded(fast, price, here - (n_slow - n_fast), n_fast, w_fast)
+            fast = smoothed(fast, price, here - (n_slow - n_fast), n_fast, keep_fast, w_fast)
         line = fast - slow
         if here >= n_slow - 1:
-            signal = seeded(signal, line, here - (n_slow - 1), n_signal, w_signal)
-        warm = here >= n_slow + n_signal - 2
+            signal = smoothed(signal, line, here - (n_slow - 1), n_signal, keep_signal, w_signal)
+        warm = here == n_slow + n_signal - 2
         y[i * w] = line if warm else NAN
-        y[i * w + 1] = signal if warm else NAN
-        y[i * w + 2] = line - signal if warm else NAN
+        y[i * w + u] = signal if warm else NAN
+        y[i * w + 2 * u] = line - signal if warm else NAN
+    for i in range(cold, m):
+        fast = fast * keep_fast + x[c + i] * w_fast
+        slow = slow * keep_slow + x[c + i] * w_slow
+        line = fast - slow
+        signal = signal * keep_signal + line * w_signal
+        y[i * w] = line
+        y[i * w + u] = signal
+        y[i * w + 2 * u] = line - signal
     s[0], s[1], s[2] = fast, slow, signal
 
 
-def ppo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def ppo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Difference of two EMAs in percent of the slow one. s: fast and slow average."""
     c, n_fast, n_slow = a[0], a[1], a[2]
     for i in range(m):
@@ -39,7 +49,7 @@ def ppo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k
         y[i * w] = (s[0] - s[1]) / s[1] * 100.0 if here >= n_slow - 1 else NAN
 
 
-def rsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def rsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Relative strength index; 0 where nothing moved. s: Wilder averages of rises and of falls."""
     c, n = a[0], a[1]
     weight = 1.0 / n
@@ -48,8 +58,8 @@ def rsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k
     for i in range(m):
         if k + i > 0:
             change = x[c + i] - x[c + i - 1]
-            gain = wilder(gain, max(change, 0.0), k + i - 1, n, keep, weight)
-            loss = wilder(loss, max(-change, 0.0), k + i - 1, n, keep, weight)
+            gain = smoothed(gain, max(change, 0.0), k + i - 1, n, keep, weight)
+            loss = smoothed(loss, max(-change, 0.0), k + i - 1, n, keep, weight)
         z[i], z[BLOCK + i] = gain, gain + loss
     s[0], s[1] = gain, loss
     cold = min(max(n - k, 0), m)
@@ -59,35 +69,38 @@ def rsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k
         y[i * w] = 100.0 * (z[i] / z[BLOCK + i]) if z[BLOCK + i] > 0.0 else 0.0
 
 
-def cmo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def cmo(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Chande's momentum oscillator, with Wilder averages as TA-Lib has it; 0 where nothing moved. s: as for `rsi`."""
     c, n = a[0], a[1]
     weight = 1.0 / n
     for i in range(m):
         if k + i > 0:
             change = x[c + i] - x[c + i - 1]
-            s[0] = wilder(s[0], max(change, 0.0), k + i - 1, n, 1.0 - weight, weight)
-            s[1] = wilder(s[1], max(-change, 0.0), k + i - 1, n, 1.0 - weight, weight)
+            s[0] = smoothed(s[0], max(change, 0.0), k + i - 1, n, 1.0 - weight, weight)
+            s[1] = smoothed(s[1], max(-change, 0.0), k + i - 1, n, 1.0 - weight, weight)
         total = s[0] + s[1]
         value = 100.0 * ((s[0] - s[1]) / total) if total > 0.0 else 0.0
         y[i * w] = value if k + i >= n else NAN
 
 
-def roc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def roc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Rate of change over n bars, in percent."""
     c, n = a[0], a[1]
-    for i in range(m):
-        y[i * w] = (x[c + i] / x[c + i - n] - 1.0) * 100.0 if k + i >= n else NAN
+    cold = min(max(n - k, 0), m)
+    for i in range(cold):
+        y[i * w] = NAN
+    for i in range(cold, m):
+        y[i * w] = (x[c + i] / x[c + i - n] - 1.0) * 100.0
 
 
-def mom(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def mom(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Change over n bars."""
     c, n = a[0], a[1]
     for i in range(m):
         y[i * w] = x[c + i] - x[c + i - n] if k + i >= n else NAN
 
 
-def trix(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def trix(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """One-bar rate of change of a triple EMA, in percent. s: the three EMAs."""
     c, n = a[0], a[1]
     weight = 2.0 / (n + 1)
@@ -100,7 +113,7 @@ def trix(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, 
         y[i * w] = (s[2] / before - 1.0) * 100.0 if seen > 3 * (n - 1) else NAN
 
 
-def bop(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def bop(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Balance of power: body over range; 0 where there is no range."""
     o, h, lo, c = a[0], a[1], a[2], a[3]
     for i in range(m):

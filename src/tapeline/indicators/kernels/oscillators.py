@@ -9,68 +9,64 @@ from tapeline.indicators.kernels.steps import (
     extremes,
     means,
     moving_sums,
+    smoothed,
     step,
-    true_range,
-    wilder,
     window_sum,
 )
-from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
+from tapeline.indicators.kernels.types import BLOCK, NAN, REBASE, Integers, Reals
 
 
-def stoch(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def stoch(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Stochastic: %K smoothed, and %D, its mean; 0 where there is no range. Own columns: raw and smoothed %K."""
-    h, lo, c, raw, smooth, n, n_k, n_d = a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]
-    extremes(x, h, n, m, 1.0, z, 0)
-    extremes(x, lo, n, m, -1.0, z, BLOCK)
+    c, top, bottom, raw, smooth, n, n_k, n_d = a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]
     for i in range(m):
-        reach = z[i] - z[BLOCK + i]
-        x[raw + i] = 100.0 * ((x[c + i] - z[BLOCK + i]) / reach) if reach > 0.0 else 0.0
-    means(x, raw, n_k, m, z, 0)
-    for i in range(m):
-        x[smooth + i] = z[i]
+        reach = x[top + i] - x[bottom + i]
+        x[raw + i] = 100.0 * ((x[c + i] - x[bottom + i]) / reach) if reach > 0.0 else 0.0
+    means(x, raw, n_k, m, x, smooth)
     means(x, smooth, n_d, m, z, 0)
-    for i in range(m):
-        warm = k + i >= n + n_k + n_d - 3
-        y[i * w] = x[smooth + i] if warm else NAN
-        y[i * w + 1] = z[i] if warm else NAN
+    cold = min(max(n + n_k + n_d - 3 - k, 0), m)
+    for i in range(cold):
+        y[i * w] = y[i * w + u] = NAN
+    for i in range(cold, m):
+        y[i * w] = x[smooth + i]
+    for i in range(cold, m):
+        y[i * w + u] = z[i]
 
 
-def stochrsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def stochrsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Stochastic of the RSI, and its mean; 0 where the RSI has no range but what rounding gives it.
 
-    s: Wilder averages of rises and of falls. Own columns: the RSI, and its raw stochastic.
+    s: Wilder averages of rises and of falls. Own columns: the RSI, its raw stochastic and its extremes.
     """
-    c, strength, raw, n, n_k, n_d = a[0], a[1], a[2], a[3], a[4], a[5]
+    c, strength, raw, top, bottom, n, n_k, n_d = a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]
     for i in range(m):
         if k + i > 0:
             change = x[c + i] - x[c + i - 1]
-            s[0] = wilder(s[0], max(change, 0.0), k + i - 1, n, 1.0 - 1.0 / n, 1.0 / n)
-            s[1] = wilder(s[1], max(-change, 0.0), k + i - 1, n, 1.0 - 1.0 / n, 1.0 / n)
+            s[0] = smoothed(s[0], max(change, 0.0), k + i - 1, n, 1.0 - 1.0 / n, 1.0 / n)
+            s[1] = smoothed(s[1], max(-change, 0.0), k + i - 1, n, 1.0 - 1.0 / n, 1.0 / n)
         total = s[0] + s[1]
         x[strength + i] = 100.0 * (s[0] / total) if total > 0.0 else 0.0
-    extremes(x, strength, n_k, m, 1.0, z, 0)
-    extremes(x, strength, n_k, m, -1.0, z, BLOCK)
+    extremes(x, strength, n_k, m, 1.0, x, top, z)
+    extremes(x, strength, n_k, m, -1.0, x, bottom, z)
     for i in range(m):
-        reach = z[i] - z[BLOCK + i]
-        x[raw + i] = 100.0 * ((x[strength + i] - z[BLOCK + i]) / reach) if reach > 1e-11 else 0.0
+        reach = x[top + i] - x[bottom + i]
+        x[raw + i] = 100.0 * ((x[strength + i] - x[bottom + i]) / reach) if reach > 1e-11 else 0.0
     means(x, raw, n_d, m, z, 0)
     for i in range(m):
         warm = k + i >= n + n_k + n_d - 2
         y[i * w] = x[raw + i] if warm else NAN
-        y[i * w + 1] = z[i] if warm else NAN
+        y[i * w + u] = z[i] if warm else NAN
 
 
-def willr(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def willr(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Williams' %R; 0 where there is no range."""
-    h, lo, c, n = a[0], a[1], a[2], a[3]
-    extremes(x, h, n, m, 1.0, z, 0)
-    extremes(x, lo, n, m, -1.0, z, BLOCK)
+    c, top, bottom, n = a[0], a[1], a[2], a[3]
     cold = min(max(n - 1 - k, 0), m)
     for i in range(cold):
         y[i * w] = NAN
     for i in range(cold, m):
-        reach = z[i] - z[BLOCK + i]
-        y[i * w] = -100.0 * ((z[i] - x[c + i]) / reach) if reach > 0.0 else 0.0
+        reach = x[top + i] - x[bottom + i]
+        y[i * w] = -100.0 * ((x[top + i] - x[c + i]) / reach) if reach > 0.0 else 0.0
 
 
 @step
@@ -85,12 +81,10 @@ def _precise_cci(x: Reals, at: int, n: int) -> float:
     return -mean / (0.015 * (deviation / n)) if deviation > 1e-14 * x[at] else 0.0
 
 
-def cci(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
-    """Commodity channel index; 0 where nothing deviates. s: sum of typical prices. Own column: the typical price."""
-    h, lo, c, typical, n = a[0], a[1], a[2], a[3], a[4]
-    for i in range(m):
-        x[typical + i] = (x[h + i] + x[lo + i] + x[c + i]) / 3.0
-    total = window_sum(x, typical - 1, n) if k % BLOCK == 0 else s[0]
+def cci(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
+    """Commodity channel index; 0 where nothing deviates. s: sum of typical prices."""
+    typical, n = a[0], a[1]
+    total = window_sum(x, typical - 1, n) if k % REBASE == 0 else s[0]
     share = 1.0 / n
     for i in range(m):
         total += x[typical + i] - x[typical + i - n]
@@ -107,23 +101,20 @@ def cci(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k
             y[i * w] = _precise_cci(x, typical + i, n)
 
 
-def mfi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
-    """Money flow index; 0 where nothing flowed. s: typical price, sums of inflow and of all flow with their peaks.
+def mfi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
+    """Money flow index; 0 where nothing flowed. s: as for `moving_sums`.
 
     Typical prices that differ by rounding only are equal. Own columns: inflow and all flow.
     """
-    h, lo, c, v, inflow, flow, n = a[0], a[1], a[2], a[3], a[4], a[5], a[6]
+    v, typical, inflow, flow, n = a[0], a[1], a[2], a[3], a[4]
     for i in range(m):
-        z[i + 1] = (x[h + i] + x[lo + i] + x[c + i]) / 3.0
-    z[0] = s[0] if k > 0 else z[1]
-    s[0] = z[m]
-    for i in range(m):
-        price, change = z[i + 1], z[i + 1] - z[i]
-        money, least = price * x[v + i], 1e-15 * price
+        price = x[typical + i]
+        change, money, least = price - x[typical + i - 1], price * x[v + i], 1e-15 * price
         x[inflow + i] = money if change > least else 0.0
         x[flow + i] = money if abs(change) > least else 0.0
-    moving_sums(x, s, 1, inflow, n, m, k % BLOCK == 0, z, 0)
-    moving_sums(x, s, 3, flow, n, m, k % BLOCK == 0, z, BLOCK)
+    if k == 0:
+        x[inflow] = x[flow] = 0.0
+    moving_sums(x, s, inflow, flow, n, m, k % REBASE == 0, z)
     cold = min(max(n - k, 0), m)
     for i in range(cold):
         y[i * w] = NAN
@@ -131,15 +122,14 @@ def mfi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k
         y[i * w] = 100.0 * (z[i] / z[BLOCK + i]) if z[BLOCK + i] > 0.0 else 0.0
 
 
-def ultosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
-    """Ultimate oscillator over three periods, the shortest weighing most. Own columns: pressure and true range."""
-    h, lo, c, pressure, reach = a[0], a[1], a[2], a[3], a[4]
-    shortest, longest = min(a[5], a[6], a[7]), max(a[5], a[6], a[7])
-    middle = a[5] + a[6] + a[7] - shortest - longest
+def ultosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
+    """Ultimate oscillator over three periods, the shortest weighing most. Own column: the pressure."""
+    lo, c, reach, pressure = a[0], a[1], a[2], a[3]
+    shortest, longest = min(a[4], a[5], a[6]), max(a[4], a[5], a[6])
+    middle = a[4] + a[5] + a[6] - shortest - longest
     for i in range(m):
         if k + i > 0:
             x[pressure + i] = x[c + i] - min(x[lo + i], x[c + i - 1])
-            x[reach + i] = true_range(x, h, lo, c, i)
         if k + i < longest:
             y[i * w] = NAN
             continue
@@ -152,17 +142,17 @@ def ultosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int
         y[i * w] = 100.0 * (total / 7.0)
 
 
-def aroon(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def aroon(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Aroon up and down: how near the highest high and the lowest low of n + 1 bars are. s: how many bars ago."""
     h, lo, n = a[0], a[1], a[2]
     for i in range(m):
         s[0] = age_of_highest(x, h + i, n + 1, k + i, int(s[0]))
         s[1] = age_of_lowest(x, lo + i, n + 1, k + i, int(s[1]))
         y[i * w] = 100.0 * (n - s[0]) / n if k + i >= n else NAN
-        y[i * w + 1] = 100.0 * (n - s[1]) / n if k + i >= n else NAN
+        y[i * w + u] = 100.0 * (n - s[1]) / n if k + i >= n else NAN
 
 
-def aroonosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def aroonosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Aroon up less Aroon down. s: as for `aroon`."""
     h, lo, n = a[0], a[1], a[2]
     for i in range(m):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tapeline.indicators.kernels.steps import extremes, moving_sums, seeded, window_sum
-from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
+from tapeline.indicators.kernels.steps import moving_sums, seeded, smoothed, window_sum
+from tapeline.indicators.kernels.types import NAN, REBASE, Integers, Reals
 
 
-def sma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def sma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Simple moving average. s: the window's sum."""
     c, n = a[0], a[1]
-    total = window_sum(x, c - 1, n) if k % BLOCK == 0 else s[0]
+    total = window_sum(x, c - 1, n) if k % REBASE == 0 else s[0]
     share = 1.0 / n
     for i in range(m):
         total += x[c + i] - x[c + i - n]
@@ -17,21 +17,26 @@ def sma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k
     s[0] = total
 
 
-def ema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def ema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Exponential moving average. s: the average (before it is warm: the sum)."""
     c, n = a[0], a[1]
     weight = 2.0 / (n + 1)
+    keep = 1.0 - weight
     value = s[0]
-    for i in range(m):
-        value = seeded(value, x[c + i], k + i, n, weight)
+    cold = min(max(n - k, 0), m)
+    for i in range(cold):
+        value = smoothed(value, x[c + i], k + i, n, keep, weight)
         y[i * w] = value if k + i >= n - 1 else NAN
+    for i in range(cold, m):
+        value = value * keep + x[c + i] * weight
+        y[i * w] = value
     s[0] = value
 
 
-def wma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def wma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Weighted moving average, 1 for the oldest to n for the newest. s: the plain and the weighted sum."""
     c, n = a[0], a[1]
-    if k % BLOCK == 0:
+    if k % REBASE == 0:
         s[0] = window_sum(x, c - 1, n)
         s[1] = 0.0
         for j in range(n):
@@ -45,7 +50,7 @@ def wma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k
     s[0], s[1] = plain, weighted
 
 
-def dema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def dema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Double exponential moving average. s: the EMA and the EMA of the EMA."""
     c, n = a[0], a[1]
     weight = 2.0 / (n + 1)
@@ -57,7 +62,7 @@ def dema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, 
         y[i * w] = 2.0 * s[0] - s[1] if seen >= 2 * (n - 1) else NAN
 
 
-def tema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def tema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Triple exponential moving average. s: the EMA, its EMA, and that one's EMA."""
     c, n = a[0], a[1]
     weight = 2.0 / (n + 1)
@@ -70,7 +75,7 @@ def tema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, 
         y[i * w] = 3.0 * s[0] - 3.0 * s[1] + s[2] if seen >= 3 * (n - 1) else NAN
 
 
-def t3(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def t3(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Tillson's T3. s: six EMAs, each of the one before."""
     c, n, v = a[0], a[1], p[0]
     weight = 2.0 / (n + 1)
@@ -87,16 +92,16 @@ def t3(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k:
         y[i * w] = c1 * s[5] + c2 * s[4] + c3 * s[3] + c4 * s[2] if seen >= 6 * (n - 1) else NAN
 
 
-def kama(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
-    """Kaufman's adaptive moving average. s: the average, sum of moves and its peak. Own column: the moves.
+def kama(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
+    """Kaufman's adaptive moving average. s: as for `moving_sums`, and the average. Own column: the moves.
 
     As TA-Lib has it, a fall by as much as the sum of the moves counts as it is, a rise beyond it as fully efficient.
     """
     c, moves, n = a[0], a[1], a[2]
     for i in range(m):
         x[moves + i] = abs(x[c + i] - x[c + i - 1]) if k + i > 0 else 0.0
-    moving_sums(x, s, 1, moves, n, m, k % BLOCK == 0, z, 0)
-    value = s[0]
+    moving_sums(x, s, moves, moves, n, m, k % REBASE == 0, z)
+    value = s[4]
     for i in range(m):
         if k + i < n:
             value = x[c + i]
@@ -107,24 +112,22 @@ def kama(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, 
         pace = efficiency * (2.0 / 3.0 - 2.0 / 31.0) + 2.0 / 31.0
         value += pace * pace * (x[c + i] - value)
         y[i * w] = value
-    s[0] = value
+    s[4] = value
 
 
-def midpoint(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def midpoint(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Middle between the highest and the lowest of n closes."""
-    c, n = a[0], a[1]
-    extremes(x, c, n, m, 1.0, z, 0)
-    extremes(x, c, n, m, -1.0, z, BLOCK)
+    top, bottom, n = a[0], a[1], a[2]
     for i in range(m):
-        y[i * w] = (z[i] + z[BLOCK + i]) / 2.0 if k + i >= n - 1 else NAN
+        y[i * w] = (x[top + i] + x[bottom + i]) / 2.0 if k + i >= n - 1 else NAN
 
 
-def linearreg(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def linearreg(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """End of the least-squares line through n closes, as 3 WMA - 2 SMA. s: as for `wma`, of distances from s[2]."""
     c, n = a[0], a[1]
     for i in range(m):
         here = k + i
-        if here % BLOCK == 0:
+        if here % REBASE == 0:
             s[2] = x[c + i - 1] if here > 0 else x[c + i]
             s[0] = s[1] = 0.0
             for j in range(max(n - here, 0), n):
@@ -136,12 +139,12 @@ def linearreg(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: 
         y[i * w] = s[2] + 6.0 * s[1] / (n * (n + 1.0)) - 2.0 * s[0] / n if here >= n - 1 else NAN
 
 
-def vwap(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def vwap(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Volume-weighted average price since the session began. s: session, sums of price times volume and of volume."""
-    h, lo, c, v, session = a[0], a[1], a[2], a[3], a[4]
+    v, session, typical = a[0], a[1], a[2]
     for i in range(m):
         if k + i == 0 or x[session + i] != s[0]:
             s[0], s[1], s[2] = x[session + i], 0.0, 0.0
-        s[1] += (x[h + i] + x[lo + i] + x[c + i]) / 3.0 * x[v + i]
+        s[1] += x[typical + i] * x[v + i]
         s[2] += x[v + i]
         y[i * w] = s[1] / s[2] if s[2] > 0.0 else NAN

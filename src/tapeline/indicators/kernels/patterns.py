@@ -49,7 +49,7 @@ def _mean_range(x: Reals, h: int, lo: int, i: int, n: int) -> float:
     return total / n
 
 
-def doji(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def doji(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """A body of at most a tenth of the mean range."""
     o, h, lo, c = a[0], a[1], a[2], a[3]
     for i in range(m):
@@ -70,7 +70,7 @@ def _hammer_like(x: Reals, o: int, h: int, lo: int, c: int, i: int) -> bool:
     )
 
 
-def hammer(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def hammer(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """A hammer at or near the low of the bar before."""
     o, h, lo, c = a[0], a[1], a[2], a[3]
     for i in range(m):
@@ -83,7 +83,7 @@ def hammer(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int
         y[i * w] = 100.0 if found else 0.0
 
 
-def hanging_man(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def hanging_man(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """A hammer at or near the high of the bar before."""
     o, h, lo, c = a[0], a[1], a[2], a[3]
     for i in range(m):
@@ -96,7 +96,9 @@ def hanging_man(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w
         y[i * w] = -100.0 if found else 0.0
 
 
-def shooting_star(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def shooting_star(
+    x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int
+) -> None:
     """A short body that gaps up, a long upper shadow, hardly any lower shadow."""
     o, h, lo, c = a[0], a[1], a[2], a[3]
     for i in range(m):
@@ -113,7 +115,7 @@ def shooting_star(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals,
         y[i * w] = -100.0 if found else 0.0
 
 
-def engulfing(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def engulfing(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """A body around the opposite body before it; 80 in place of 100 where they have one end in common."""
     o, c = a[0], a[1]
     for i in range(m):
@@ -136,7 +138,7 @@ def engulfing(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: 
         y[i * w] = size if rise else (-size if fall else 0.0)
 
 
-def harami(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def harami(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """A short body within the long body before it; 80 in place of 100 where they have one end in common."""
     o, c = a[0], a[1]
     for i in range(m):
@@ -154,7 +156,7 @@ def harami(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int
                 y[i * w] = sign * 80.0
 
 
-def piercing(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def piercing(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """A long black body, then a long white one from below its low to above its middle, but not above its open."""
     o, lo, c = a[0], a[1], a[2]
     for i in range(m):
@@ -173,7 +175,9 @@ def piercing(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: i
         y[i * w] = 100.0 if found else 0.0
 
 
-def dark_cloud_cover(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def dark_cloud_cover(
+    x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int
+) -> None:
     """A long white body, then a black one from above its high down into it by at least the share p[0]."""
     o, h, c, share = a[0], a[1], a[2], p[0]
     for i in range(m):
@@ -191,7 +195,7 @@ def dark_cloud_cover(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Rea
         y[i * w] = -100.0 if found else 0.0
 
 
-def morning_star(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def morning_star(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """A long black body, a short one that gaps below it, a white one back into the first by at least the share p[0]."""
     o, c, share = a[0], a[1], p[0]
     for i in range(m):
@@ -210,7 +214,7 @@ def morning_star(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, 
         y[i * w] = 100.0 if found else 0.0
 
 
-def evening_star(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def evening_star(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """A long white body, a short one that gaps above it, a black one back into the first by at least the share p[0]."""
     o, c, share = a[0], a[1], p[0]
     for i in range(m):
@@ -229,7 +233,9 @@ def evening_star(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, 
         y[i * w] = -100.0 if found else 0.0
 
 
-def white_soldiers(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def white_soldiers(
+    x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int
+) -> None:
     """Three white bodies, each closing higher near its high and opening within or near the one before."""
     o, h, lo, c = a[0], a[1], a[2], a[3]
     for i in range(m):
@@ -250,7 +256,7 @@ def white_soldiers(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals
         y[i * w] = 100.0 if found and _body(x, o, c, i) > _mean_body(x, o, c, i) else 0.0
 
 
-def black_crows(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def black_crows(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """After a white body, three black ones, each opening within the one before and closing lower, near its low."""
     o, h, lo, c = a[0], a[1], a[2], a[3]
     for i in range(m):

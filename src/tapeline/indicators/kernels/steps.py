@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from numba import njit
 
-from tapeline.indicators.kernels.types import BLOCK, LONGEST, RESULTS, Reals
+from tapeline.indicators.kernels.types import BLOCK, LONGEST, Reals
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -94,8 +94,8 @@ def deviations(x: Reals, at: int, n: int, m: int, z: Reals, middle: int, o: int)
 
 
 @step
-def extremes(x: Reals, at: int, n: int, m: int, sign: float, z: Reals, o: int) -> None:
-    """The highest (sign 1.0) or lowest (-1.0) of the last n values, whichever are there."""
+def extremes(x: Reals, at: int, n: int, m: int, sign: float, out: Reals, o: int, z: Reals) -> None:
+    """The highest (sign 1.0) or lowest (-1.0) of the last n values, whichever are there; leaves them in `out`."""
     if m < _FEW:
         for i in range(m):
             b0 = b1 = b2 = b3 = sign * x[at + i]
@@ -109,10 +109,10 @@ def extremes(x: Reals, at: int, n: int, m: int, sign: float, z: Reals, o: int) -
             while j < n:
                 b0 = max(b0, sign * x[at + i - j])
                 j += 1
-            z[o + i] = sign * max(b0, b1, b2, b3)
+            out[o + i] = sign * max(b0, b1, b2, b3)
         return
     # The highest of 2d values is the higher of two highest of d values: as many passes as n has binary digits.
-    here, there, length, d = RESULTS, RESULTS + LONGEST + BLOCK, n - 1 + m, 1
+    here, there, length, d = 0, LONGEST + BLOCK, n - 1 + m, 1
     for i in range(length):
         z[here + i] = sign * x[at - n + 1 + i]
     while 2 * d <= n:
@@ -120,55 +120,66 @@ def extremes(x: Reals, at: int, n: int, m: int, sign: float, z: Reals, o: int) -
             z[there + i] = max(z[here + i], z[here + i - d])
         here, there, d = there, here, 2 * d
     for i in range(m):
-        z[o + i] = sign * max(z[here + n - 1 + i], z[here + d - 1 + i])
+        out[o + i] = sign * max(z[here + n - 1 + i], z[here + d - 1 + i])
 
 
 @step
-def moving_sums(x: Reals, s: Reals, q: int, at: int, n: int, m: int, rebase: bool, z: Reals, o: int) -> None:
-    """The sum of the last n values, none of them negative.
+def moving_sums(x: Reals, s: Reals, at: int, also: int, n: int, m: int, rebase: bool, z: Reals) -> None:
+    """The sums of the last n values of two columns, none of them negative, to the first two blocks of z.
 
-    s[q] is the running sum, s[q + 1] its peak since the last re-basing: where the sum is so small beside it that what
-    is left could be rounding, the window is added up anew.
+    s: for each column the running sum and its peak since the last re-basing. Where a sum is so small beside its peak
+    that what is left could be rounding, the window is added up anew.
     """
-    total, peak = s[q], s[q + 1]
+    t1, peak1, t2, peak2 = s[0], s[1], s[2], s[3]
     if rebase:
-        total = peak = window_sum(x, at - 1, n)
+        t1 = peak1 = window_sum(x, at - 1, n)
+        t2 = peak2 = window_sum(x, also - 1, n)
+    s[1], s[3] = peak1, peak2
     least = 0.0
     for i in range(m):
-        total += x[at + i] - x[at + i - n]
-        peak = max(peak, total)
-        z[o + i] = total
-        least = max(least, 1e-4 * peak - total)
+        t1 += x[at + i] - x[at + i - n]
+        t2 += x[also + i] - x[also + i - n]
+        peak1, peak2 = max(peak1, t1), max(peak2, t2)
+        z[i], z[BLOCK + i] = t1, t2
+        least = max(least, 1e-4 * peak1 - t1, 1e-4 * peak2 - t2)
     if least > 0.0:
-        peak = s[q + 1] if not rebase else window_sum(x, at - 1, n)
-        for i in range(m):
-            peak = max(peak, z[o + i])
-            if z[o + i] < 1e-4 * peak:
-                z[o + i] = window_sum(x, at + i, n)
-    s[q], s[q + 1] = total, peak
+        _precise_sums(x, at, n, m, s[1], z, 0)
+        _precise_sums(x, also, n, m, s[3], z, BLOCK)
+    s[0], s[1], s[2], s[3] = t1, peak1, t2, peak2
 
 
 @step
-def _variance(x: Reals, at: int, n: int, z: Reals, o: int) -> None:
-    """Mean and population variance of the n values up to x[at], in two passes, to z[o] and z[o + BLOCK]."""
-    mean = 0.0
+def _precise_sums(x: Reals, at: int, n: int, m: int, peak: float, z: Reals, o: int) -> None:
+    """Adds up anew the windows whose sums in z are small beside the peak."""
+    for i in range(m):
+        peak = max(peak, z[o + i])
+        if z[o + i] < 1e-4 * peak:
+            z[o + i] = window_sum(x, at + i, n)
+
+
+@step
+def _variance(x: Reals, at: int, n: int, mean: int, variance: int) -> None:
+    """Mean and population variance of the n values up to x[at], in two passes, to x[mean] and x[variance]."""
+    offset = 0.0
     for j in range(at - n + 1, at + 1):
-        mean += x[j] - x[at]
-    mean /= n
+        offset += x[j] - x[at]
+    offset /= n
     total = 0.0
     for j in range(at - n + 1, at + 1):
-        d = x[j] - x[at] - mean
+        d = x[j] - x[at] - offset
         total += d * d
-    z[o], z[o + BLOCK] = x[at] + mean, total / n
+    x[mean], x[variance] = x[at] + offset, total / n
 
 
 @step
-def moving_variances(x: Reals, s: Reals, at: int, n: int, seen: int, m: int, rebase: bool, z: Reals, o: int) -> None:
-    """Mean (in the block at `o`) and population variance (in the next) of the last n values, from n values on.
+def moving_variances(
+    x: Reals, s: Reals, at: int, n: int, seen: int, m: int, rebase: bool, mean: int, variance: int, z: Reals
+) -> None:
+    """Mean (to x[mean + i]) and population variance (to x[variance + i]) of the last n values, from n values on.
 
     `seen` is the number of values before x[at]. s[0] is a reference near the values, s[1] the sum of the distances from
     it, s[2] of their squares, s[3] the peak of s[2] since the last re-basing. Where the variance is so small beside
-    that peak that what is left could be rounding, it is computed from the window itself. Needs three blocks.
+    that peak that what is left could be rounding, it is computed from the window itself.
     """
     reference, t1, t2, peak = s[0], s[1], s[2], s[3]
     if rebase or seen == 0:
@@ -185,22 +196,22 @@ def moving_variances(x: Reals, s: Reals, at: int, n: int, seen: int, m: int, reb
         t1 += new
         t2 += new * new
         peak = max(peak, t2)
-        z[o + i], z[o + BLOCK + i], z[o + 2 * BLOCK + i] = t1, t2, peak
+        z[i], z[BLOCK + i], z[2 * BLOCK + i] = t1, t2, peak
     for i in range(cold, m):
         new, old = x[at + i] - reference, x[at + i - n] - reference
         t1 += new - old
         t2 += new * new - old * old
         peak = max(peak, t2)
-        z[o + i], z[o + BLOCK + i], z[o + 2 * BLOCK + i] = t1, t2, peak
+        z[i], z[BLOCK + i], z[2 * BLOCK + i] = t1, t2, peak
     s[0], s[1], s[2], s[3] = reference, t1, t2, peak
     share = 1.0 / n
     for i in range(m):
-        offset = z[o + i] * share
-        z[o + i] = reference + offset
-        z[o + BLOCK + i] = z[o + BLOCK + i] * share - offset * offset
+        offset = z[i] * share
+        x[mean + i] = reference + offset
+        x[variance + i] = z[BLOCK + i] * share - offset * offset
     for i in range(min(max(n - 1 - seen, 0), m), m):
-        if z[o + BLOCK + i] * n < 1e-4 * z[o + 2 * BLOCK + i]:
-            _variance(x, at + i, n, z, o + i)
+        if x[variance + i] * n < 1e-4 * z[2 * BLOCK + i]:
+            _variance(x, at + i, n, mean + i, variance + i)
 
 
 @step
@@ -230,8 +241,11 @@ def age_of_lowest(x: Reals, at: int, n: int, here: int, age: int) -> int:
 
 
 @step
-def wilder(value: float, new: float, seen: int, n: int, keep: float, weight: float) -> float:
-    """One step of Wilder's average, seeded as `seeded`; `weight` is 1/n and `keep` 1 - 1/n."""
+def smoothed(value: float, new: float, seen: int, n: int, keep: float, weight: float) -> float:
+    """One step of an exponential average, seeded as `seeded`; `keep` is 1 - `weight`, which is 1/n in Wilder's.
+
+    Faster than `seeded`, but a flat series may leave it off by a last digit.
+    """
     if seen >= n:
         return value * keep + new * weight
     return (value + new) / n if seen == n - 1 else value + new

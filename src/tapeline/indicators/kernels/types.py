@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableSequence, Sequence
+from typing import Literal
 
-#: Bars between two re-basings, and the room that every column has behind its history.
-BLOCK = 64
+#: The room that every column has behind its history; kernels are never called for more bars at once.
+BLOCK = 128
+
+#: Bars between two re-basings of running sums.
+REBASE = 2 * BLOCK
 
 #: The longest window. Memory a symbol grows with it: 8 bytes a bar for every input and every column of the indicator.
 LONGEST = 5000
 
-#: Of the numbers in `z`, the first are blocks of results, the rest is for `extremes`.
-RESULTS = 8 * BLOCK
-ROOM = RESULTS + 2 * (LONGEST + BLOCK)
+#: Numbers in `z`: `extremes` needs two windows, all others some blocks.
+ROOM = 2 * (LONGEST + BLOCK)
 
 NAN = float("nan")
+
+Input = Literal["open", "high", "low", "close", "volume", "session"]
+
+INPUTS: tuple[Input, ...] = ("open", "high", "low", "close", "volume", "session")
 
 #: Pointers, as Numba sees them; in plain Python any sequence does.
 Reals = MutableSequence[float]
 Integers = Sequence[int]
 
-Kernel = Callable[[Reals, Reals, Integers, Reals, Reals, Reals, int, int, int], None]
+Kernel = Callable[[Reals, Reals, Integers, Reals, Reals, Reals, int, int, int, int], None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import sqrt
 
-from tapeline.indicators.kernels.steps import moving_sums, moving_variances, step
-from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
+from tapeline.indicators.kernels.steps import moving_sums, step
+from tapeline.indicators.kernels.types import NAN, REBASE, Integers, Reals
 
 
 @step
@@ -24,28 +24,25 @@ def _flow(x: Reals, h: int, lo: int, c: int, v: int, i: int) -> float:
     return ((x[c + i] - x[lo + i]) - (x[h + i] - x[c + i])) / reach * x[v + i] if reach > 0.0 else 0.0
 
 
-def obv(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
-    """On-balance volume, which begins with the first bar's volume. s: as for `_add`."""
+def obv(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
+    """On-balance volume, which begins with the first bar's volume. s: the sum."""
     c, v = a[0], a[1]
-    total, rest = s[0], s[1]
+    total = s[0]
     for i in range(m):
         change = x[c + i] - x[c + i - 1]  # the first bar's is its price
-        volume = x[v + i] * float((change > 0.0) - (change < 0.0))
-        moved = total + volume
-        rest += (total - moved) + volume if abs(total) >= abs(volume) else (volume - moved) + total
-        total = moved
-        y[i * w] = total + rest
-    s[0], s[1] = total, rest
+        total += x[v + i] * float((change > 0.0) - (change < 0.0))
+        y[i * w] = total
+    s[0] = total
 
 
-def ad(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def ad(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Accumulation/distribution line. s: as for `_add`."""
     h, lo, c, v = a[0], a[1], a[2], a[3]
     for i in range(m):
         y[i * w] = _add(s, 0, _flow(x, h, lo, c, v, i))
 
 
-def adosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def adosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
     """Fast less slow EMA of the accumulation/distribution line, both seeded with its first value.
 
     s: the line as for `_add`, the fast and the slow average.
@@ -62,18 +59,21 @@ def adosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int,
         y[i * w] = s[2] - s[3] if k + i >= max(n_fast, n_slow) - 1 else NAN
 
 
-def volume_zscore(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def volume_zscore(
+    x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int
+) -> None:
     """Distance of the volume from the mean of n volumes, in standard deviations; 0 where there are none."""
-    v, n = a[0], a[1]
-    moving_variances(x, s, v, n, k, m, k % BLOCK == 0, z, 0)
+    v, mean, variance, n = a[0], a[1], a[2], a[3]
     for i in range(m):
-        value = (x[v + i] - z[i]) / sqrt(z[BLOCK + i]) if z[BLOCK + i] > 0.0 else 0.0
+        value = (x[v + i] - x[mean + i]) / sqrt(x[variance + i]) if x[variance + i] > 0.0 else 0.0
         y[i * w] = value if k + i >= n - 1 else NAN
 
 
-def relative_volume(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, k: int, m: int) -> None:
+def relative_volume(
+    x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int
+) -> None:
     """Volume over the mean of the n volumes before it; none where those are all 0. s: their sum, and its peak."""
     v, n = a[0], a[1]
-    moving_sums(x, s, 0, v - 1, n, m, k % BLOCK == 0, z, 0)
+    moving_sums(x, s, v - 1, v - 1, n, m, k % REBASE == 0, z)
     for i in range(m):
         y[i * w] = x[v + i] * n / z[i] if k + i >= n and z[i] > 0.0 else NAN
