@@ -1,0 +1,387 @@
+# `terraform test`: plans against a mocked provider, so it needs no account and makes nothing. What the policies say is not
+# seen here, since the mocked provider does not render them: tests/terraform reads them from the sources.
+
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-0000-0000-000000000000" }
+  }
+
+  mock_resource "aws_kinesis_stream" {
+    defaults = { arn = "arn:aws:kinesis:us-east-1:123456789012:stream/stock-stream" }
+  }
+
+  mock_resource "aws_dynamodb_table" {
+    defaults = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/stock-table" }
+  }
+
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::stock-data-123456789012-us-east-1" }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/some" }
+  }
+
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:some" }
+  }
+
+  mock_resource "aws_lambda_function" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:StockAnalysisLambda" }
+  }
+
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:us-east-1:123456789012:stock-analysis-alarms" }
+  }
+
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/some:1" }
+  }
+
+  mock_resource "aws_lb" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/some/1" }
+  }
+
+  mock_resource "aws_lb_target_group" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/some/1" }
+  }
+
+  mock_resource "aws_cognito_user_pool" {
+    defaults = { arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_abc" }
+  }
+
+  mock_resource "aws_ecr_repository" {
+    defaults = {
+      arn            = "arn:aws:ecr:us-east-1:123456789012:repository/stock-data-collector"
+      repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector"
+    }
+  }
+
+  mock_resource "aws_quicksight_data_source" {
+    defaults = { arn = "arn:aws:quicksight:us-east-1:123456789012:datasource/some" }
+  }
+
+  mock_resource "aws_quicksight_data_set" {
+    defaults = { arn = "arn:aws:quicksight:us-east-1:123456789012:dataset/some" }
+  }
+
+  mock_resource "aws_quicksight_template" {
+    defaults = { arn = "arn:aws:quicksight:us-east-1:123456789012:template/some" }
+  }
+}
+
+override_data {
+  target = data.terraform_remote_state.network
+  values = {
+    outputs = {
+      region                      = "us-east-1"
+      vpc_id                      = "vpc-1"
+      public_subnet_ids           = ["subnet-1", "subnet-2"]
+      private_subnet_ids          = ["subnet-3", "subnet-4"]
+      collector_security_group_id = "sg-1"
+      processor_security_group_id = "sg-2"
+      has_internet                = true
+      interface_endpoints         = []
+    }
+  }
+}
+
+run "first_phase" {
+  assert {
+    condition = (
+      length(aws_lambda_function.processor) == 0 && length(aws_ecs_service.collector) == 0 && length(aws_sagemaker_endpoint.this) == 0
+      && length(aws_lb.this) == 0 && length(aws_quicksight_dashboard.this) == 0
+    )
+    error_message = "nothing that needs an image, a model or a wish is made without it"
+  }
+
+  assert {
+    condition     = strcontains(output.next_step, "No image yet") && strcontains(output.next_step, "docker push")
+    error_message = "the first phase says how to go on"
+  }
+
+  assert {
+    condition = (
+      aws_kinesis_stream.this.name == "stock-stream" && aws_dynamodb_table.rows.name == "stock-table" && aws_dynamodb_table.state.name == "stock-state"
+      && aws_ecr_repository.this.name == "stock-data-collector" && output.function_name == "StockAnalysisLambda" && output.endpoint_name == "tsla-stock-predictor"
+    )
+    error_message = "names are the mission's"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this["collector"].name == "/ecs/stock-data-collector" && aws_cloudwatch_log_group.this["processor"].name == "/aws/lambda/StockAnalysisLambda"
+    error_message = "log groups are the mission's"
+  }
+
+  assert {
+    condition     = alltrue([for group in aws_cloudwatch_log_group.this : group.kms_key_id == aws_kms_key.this.arn && group.retention_in_days == 30])
+    error_message = "every log group is encrypted with our key and expires"
+  }
+
+  assert {
+    condition     = aws_kms_key.this.enable_key_rotation
+    error_message = "the key is rotated"
+  }
+
+  assert {
+    condition     = aws_kinesis_stream.this.encryption_type == "KMS" && aws_kinesis_stream.this.kms_key_id == aws_kms_key.this.arn && aws_kinesis_stream.this.stream_mode_details[0].stream_mode == "ON_DEMAND"
+    error_message = "the stream is encrypted with our key, and on demand"
+  }
+
+  assert {
+    condition = alltrue([for table in [aws_dynamodb_table.rows, aws_dynamodb_table.state] : (
+      table.billing_mode == "PAY_PER_REQUEST" && table.deletion_protection_enabled && table.point_in_time_recovery[0].enabled
+      && table.server_side_encryption[0].enabled && table.ttl[0].enabled && table.ttl[0].attribute_name == "expires_at"
+    )])
+    error_message = "tables are on demand, protected, recoverable, encrypted, and forget what has expired"
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.rows.hash_key == "stock_symbol" && aws_dynamodb_table.rows.range_key == "timestamp"
+    error_message = "the key of a row is the mission's"
+  }
+
+  assert {
+    condition = alltrue([for block in aws_s3_bucket_public_access_block.this : (
+      block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets
+    )]) && length(aws_s3_bucket_public_access_block.this) == 2
+    error_message = "no bucket can be made public"
+  }
+
+  assert {
+    condition     = alltrue([for versioning in aws_s3_bucket_versioning.this : versioning.versioning_configuration[0].status == "Enabled"])
+    error_message = "buckets keep versions"
+  }
+
+  assert {
+    condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.data.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
+    error_message = "data is encrypted with our key"
+  }
+
+  assert {
+    condition     = aws_ecr_repository.this.image_tag_mutability == "IMMUTABLE" && aws_ecr_repository.this.image_scanning_configuration[0].scan_on_push
+    error_message = "images are scanned and their tags do not move"
+  }
+
+  assert {
+    condition     = aws_sns_topic.alarms.kms_master_key_id == aws_kms_key.this.arn || aws_sns_topic.alarms.kms_master_key_id != null
+    error_message = "the topic is encrypted"
+  }
+
+  assert {
+    condition     = aws_athena_workgroup.this.configuration[0].enforce_workgroup_configuration && aws_athena_workgroup.this.configuration[0].result_configuration[0].encryption_configuration[0].encryption_option == "SSE_KMS"
+    error_message = "results of queries are encrypted, whatever the client asks for"
+  }
+
+  assert {
+    condition     = aws_kinesis_firehose_delivery_stream.rows.server_side_encryption[0].key_type == "CUSTOMER_MANAGED_CMK"
+    error_message = "Firehose keeps rows encrypted with our key"
+  }
+
+  assert {
+    condition = length(setsubtract(
+      ["GetRecords.IteratorAgeMilliseconds", "WriteProvisionedThroughputExceeded", "Duration", "Errors", "Throttles", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"],
+      [for alarm in aws_cloudwatch_metric_alarm.this : alarm.metric_name]
+    )) == 0
+    error_message = "every metric that the mission lists has an alarm"
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : length(alarm.alarm_actions) == 1])
+    error_message = "every alarm tells somebody"
+  }
+
+  assert {
+    condition     = length(aws_budgets_budget.this) == 1 && aws_budgets_budget.this[0].limit_amount == "100" && length(aws_budgets_budget.this[0].notification) == 2
+    error_message = "a budget warns twice"
+  }
+}
+
+run "image_without_model" {
+  variables {
+    image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.processor) == 1 && length(aws_ecs_service.collector) == 1 && length(aws_sagemaker_endpoint.this) == 0
+    error_message = "collector and processor run without a model"
+  }
+
+  assert {
+    condition     = strcontains(output.next_step, "No model yet") && !contains(keys(output.processor_environment), "TAPELINE_SAGEMAKER_ENDPOINT")
+    error_message = "the processor is not told of an endpoint that is not there"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_event_source_mapping.stream[0].bisect_batch_on_function_error && aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts == 20
+      && contains(aws_lambda_event_source_mapping.stream[0].function_response_types, "ReportBatchItemFailures")
+      && aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == aws_s3_bucket.data.arn
+      && aws_lambda_event_source_mapping.stream[0].starting_position == "TRIM_HORIZON"
+    )
+    error_message = "a record that always fails ends in the bucket, alone, and nothing before the function is left out"
+  }
+
+  assert {
+    condition     = aws_lambda_function.processor[0].kms_key_arn == aws_kms_key.this.arn && length(aws_lambda_function.processor[0].vpc_config) == 1
+    error_message = "the function's environment is encrypted with our key, and it runs in the private subnets"
+  }
+
+  assert {
+    condition     = !aws_ecs_service.collector[0].network_configuration[0].assign_public_ip && aws_ecs_service.collector[0].deployment_circuit_breaker[0].rollback
+    error_message = "the collector has no public address, and a bad deployment is taken back"
+  }
+
+  assert {
+    condition = alltrue([for container in jsondecode(aws_ecs_task_definition.collector[0].container_definitions) : (
+      container.readonlyRootFilesystem && container.stopTimeout < 120 && container.healthCheck.retries == 3 && !try(container.privileged, false)
+    )])
+    error_message = "the container cannot write to its image, has time to flush, and is watched"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["collector_silence"].treat_missing_data == "breaching" && contains(keys(aws_cloudwatch_metric_alarm.this), "dead_letters")
+    error_message = "a collector that says nothing rings, and so does a dead letter"
+  }
+}
+
+run "everything" {
+  variables {
+    image_uri         = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    model_data_url    = "s3://stock-data-123456789012-us-east-1/models/1/model.tar.gz"
+    alarm_email       = "ann@example.com"
+    enable_quicksight = true
+    quicksight_users  = ["arn:aws:quicksight:us-east-1:123456789012:user/default/ann", "arn:aws:quicksight:us-east-1:123456789012:group/default/desk"]
+
+    dashboard = {
+      domain_name     = "stocks.example.com"
+      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+      allowed_cidrs   = ["203.0.113.0/24"]
+    }
+  }
+
+  assert {
+    condition     = output.processor_environment["TAPELINE_SAGEMAKER_ENDPOINT"] == "tsla-stock-predictor" && strcontains(output.next_step, "Everything is in place")
+    error_message = "the processor asks the endpoint"
+  }
+
+  assert {
+    condition     = aws_sagemaker_endpoint_configuration.this[0].production_variants[0].serverless_config[0].memory_size_in_mb == 2048 && length(aws_appautoscaling_target.endpoint) == 0
+    error_message = "the endpoint is serverless by default"
+  }
+
+  assert {
+    condition     = aws_lb_listener.https[0].protocol == "HTTPS" && aws_lb_listener.https[0].default_action[0].type == "authenticate-cognito"
+    error_message = "the page is reached by HTTPS and after a log-in only"
+  }
+
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.load_balancer) == 1 && alltrue([for rule in aws_vpc_security_group_ingress_rule.load_balancer : rule.cidr_ipv4 == "203.0.113.0/24"])
+    error_message = "only the allowed ranges reach the load balancer"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.dashboard[0].referenced_security_group_id == aws_security_group.load_balancer[0].id
+    error_message = "only the load balancer reaches the page"
+  }
+
+  assert {
+    condition     = aws_cognito_user_pool.this[0].admin_create_user_config[0].allow_admin_create_user_only
+    error_message = "nobody signs up by themselves"
+  }
+
+  assert {
+    condition     = aws_lb.this[0].drop_invalid_header_fields && aws_lb.this[0].access_logs[0].enabled && aws_lb.this[0].enable_deletion_protection
+    error_message = "the load balancer is strict, logged and protected"
+  }
+
+  assert {
+    condition     = length(aws_quicksight_dashboard.this[0].permissions) == 2 && length(aws_quicksight_template.this[0].definition[0].sheets[0].visuals) == 7
+    error_message = "QuickSight shows seven views to the people named"
+  }
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.email) == 1
+    error_message = "alarms are mailed"
+  }
+}
+
+run "instances_instead_of_serverless" {
+  variables {
+    image_uri      = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    model_data_url = "s3://stock-data-123456789012-us-east-1/models/1/model.tar.gz"
+    architecture   = "ARM64"
+    endpoint       = { instance_type = "ml.c7g.large", max_instances = 4 }
+  }
+
+  assert {
+    condition     = aws_sagemaker_model.this[0].enable_network_isolation && length(aws_sagemaker_model.this[0].vpc_config) == 1
+    error_message = "instances are isolated, in the private subnets"
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.endpoint[0].max_capacity == 4 && aws_sagemaker_endpoint.this[0].deployment_config[0].blue_green_update_policy[0].traffic_routing_configuration[0].type == "CANARY"
+    error_message = "instances follow the load, and a new model starts as a canary"
+  }
+}
+
+run "a_destroy_can_be_prepared" {
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition     = !aws_dynamodb_table.rows.deletion_protection_enabled && aws_s3_bucket.data.force_destroy && aws_ecr_repository.this.force_delete
+    error_message = "without protection everything can be destroyed"
+  }
+}
+
+run "provisioned_shards" {
+  variables {
+    stream_shards = 2
+    name_prefix   = "dev-"
+  }
+
+  assert {
+    condition     = aws_kinesis_stream.this.shard_count == 2 && aws_kinesis_stream.this.stream_mode_details[0].stream_mode == "PROVISIONED" && aws_kinesis_stream.this.name == "dev-stock-stream"
+    error_message = "shards that were asked for, under the prefix"
+  }
+}
+
+run "no_collector_without_internet" {
+  command = plan
+
+  variables {
+    image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+  }
+
+  override_data {
+    target = data.terraform_remote_state.network
+    values = {
+      outputs = {
+        region                      = "us-east-1"
+        vpc_id                      = "vpc-1"
+        public_subnet_ids           = ["subnet-1", "subnet-2"]
+        private_subnet_ids          = ["subnet-3", "subnet-4"]
+        collector_security_group_id = "sg-1"
+        processor_security_group_id = "sg-2"
+        has_internet                = false
+        interface_endpoints         = []
+      }
+    }
+  }
+
+  expect_failures = [aws_ecs_service.collector, aws_lambda_function.processor]
+}
