@@ -82,9 +82,8 @@ ENTRIES = (
     Indicator(
         "ultosc", "Ultimate oscillator", "momentum",
         (period(7, "first"), period(14, "second"), period(28, "third")),
-        oscillators.ultosc, lambda a, b, c: Storage({"low": 0, "close": 1}, 0, (max(a, b, c),),
-        (range_(max(a, b, c)),)),
-        max,
+        oscillators.ultosc,
+        lambda *n: Storage({"low": 0, "close": 1}, 0, (max(n),), (range_(max(n)),)), max,
         "100 (4 A + 2 B + C)/7, each buying pressure over true range of a period, the shortest first",
         "TA-Lib ULTOSC", scale_free=True,
     ),
