@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BENCH  := .venv-bench
+SCAN   := .venv-checkov
 BIN    := $(VENV)/bin
 PINS   := constraints.txt
 EXTRAS := aws,train,dev
@@ -9,7 +10,7 @@ PEERS  := $(EXTRAS),bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench constraints clean
+.PHONY: help demo test lint bench terraform-apply deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +18,7 @@ help: ## this list
 demo: $(VENV)/.core ## real market data through the whole pipeline, with the page on 127.0.0.1:8000 (ARGS="--port 8001")
 	@$(BIN)/tapeline demo $(ARGS)
 
-test: lint ## every check: format, lint, types, import layers, tests (ARGS="-k bars")
+test: lint $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: format, lint, types, import layers, tests (ARGS="-k bars")
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter
@@ -29,30 +30,41 @@ lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BENCH)/bin/python "$$script" $(ARGS) || exit 1; done
 
+terraform-apply: $(VENV)/.dev ## both stacks applied to a local imitation of AWS, planned again and destroyed
+	@$(BIN)/python -m tests.terraform.apply
+
+deploy: ## the steps to AWS one after the other, each shown and asked about before it runs
+	@sh deploy/steps.sh
+
 clean: ## removes the virtual environments and every cache; data and git are left alone
-	rm -rf $(VENV) $(VENV)-constraints $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-constraints $(BENCH) $(SCAN) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- virtual environments ----------------------------------------------------------------------------------------------
 # A stamp is as old as the install it stands for, so an unchanged pyproject.toml and pin list install nothing again.
 
 $(VENV)/.core: pyproject.toml $(PINS)
-	@$(call install,$(VENV),-c $(PINS),.)
+	@$(call install,$(VENV),-c $(PINS),-e .)
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(PINS)
-	@$(call install,$(VENV),-c $(PINS),.[$(EXTRAS)])
+	@$(call install,$(VENV),-c $(PINS),-e '.[$(EXTRAS)]')
 	@touch $(VENV)/.core $@
 
 $(BENCH)/.bench: pyproject.toml benchmarks/$(PINS)
-	@$(call install,$(BENCH),-c benchmarks/$(PINS),.[$(PEERS)])
+	@$(call install,$(BENCH),-c benchmarks/$(PINS),-e '.[$(PEERS)]')
+	@touch $@
+
+# A scanner of Terraform whose pins fit nothing else; only used where there is Terraform.
+$(SCAN)/.checkov: tests/terraform/checkov-constraints.txt
+	@$(call install,$(SCAN),-c tests/terraform/checkov-constraints.txt,checkov)
 	@touch $@
 
 constraints: ## installs the newest versions of everything into fresh environments and pins them
 	@rm -rf $(VENV)-constraints
-	@$(call install,$(VENV)-constraints,,.[$(EXTRAS)])
+	@$(call install,$(VENV)-constraints,,-e '.[$(EXTRAS)]')
 	@$(call freeze,$(PINS))
-	@$(call install,$(VENV)-constraints,,.[$(PEERS)])
+	@$(call install,$(VENV)-constraints,,-e '.[$(PEERS)]')
 	@$(call freeze,benchmarks/$(PINS))
 	@rm -rf $(VENV)-constraints
 
@@ -61,7 +73,7 @@ $(VENV)-constraints/bin/python -m pip --disable-pip-version-check freeze --exclu
 endef
 
 # install,FOLDER,OPTIONS,WHAT: makes the environment where it is missing, with the first Python of 3.11 to 3.14 that answers,
-# and installs WHAT editable into it; uv does both where there is one.
+# and installs WHAT into it; uv does both where there is one.
 define install
 set -e; \
 ok='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'; \
@@ -83,8 +95,8 @@ if ! $(1)/bin/python -c "$$ok" 2>/dev/null; then \
 fi; \
 echo "installing into $(1) (once; a few minutes)" >&2; \
 if command -v uv >/dev/null 2>&1; then \
-	uv pip install --quiet --python $(1)/bin/python $(2) -e '$(3)'; \
+	uv pip install --quiet --python $(1)/bin/python $(2) $(3); \
 else \
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2) -e '$(3)'; \
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2) $(3); \
 fi
 endef

@@ -10,6 +10,8 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:how long logs are worth their price is the team's choice, see the variable
+
   for_each = local.log_groups
 
   name              = each.value

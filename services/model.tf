@@ -128,6 +128,8 @@ locals {
 }
 
 resource "aws_sagemaker_model" "this" {
+  #checkov:skip=CKV_AWS_370:on for instances; serverless endpoints do not offer it
+
   count = local.has_model ? 1 : 0
 
   name                     = "${local.endpoint_name}-${local.model_version}"

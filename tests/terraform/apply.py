@@ -36,6 +36,11 @@ BEYOND_MOTO: dict[str, str] = {
 
 #: What moto's server answers otherwise than it was told, so that a second plan wants to mend it.
 FORGOTTEN_BY_MOTO: dict[str, str] = {
+    "aws_kinesis_stream.this": "tags given when it is made are not kept",
+    "aws_iam_policy_document.": "is read again, since it names the stream",
+    "(depends on": "as above",
+    "aws_iam_role_policy.": "follows its document",
+    "aws_vpc_security_group_": "the account is returned in front of the referenced group",
     "aws_ecs_service.": "the capacity provider strategy is not returned",
     "aws_lambda_function.processor": "the logging configuration is not returned",
     "aws_sagemaker_endpoint_configuration.this": "a data capture configuration is returned that was not asked for",
