@@ -31,6 +31,7 @@ DASHBOARD = {
 #: What moto's server cannot do, so that it is left out here; `terraform test` covers it.
 BEYOND_MOTO: dict[str, str] = {
     "aws_budgets_budget": "The describe_subscribers_for_notification action has not been implemented",
+    "deletion_protection turned off later": "The update_work_group action has not been implemented",
     "aws_quicksight_*": "The describe_data_source_permissions action has not been implemented",
 }
 
@@ -135,12 +136,11 @@ def main() -> int:
             network = Stack.copied("network", Path(folder), environment(endpoint))
             services = Stack.copied("services", Path(folder), environment(endpoint))
             wide = {"nat": "per_zone", "zone_count": 3, "interface_endpoints": ["ecr.api", "ecr.dkr", "logs"]}
-            first = {"monthly_budget_usd": 0}
+            first = {"monthly_budget_usd": 0, "deletion_protection": False}
             image = {**first, "image_uri": IMAGE}
             full = {**first, "image_uri": IMAGE, "model_data_url": MODEL, "alarm_email": "ann@example.com"}
             certificate = clients(endpoint)("acm").request_certificate(DomainName=DASHBOARD["domain_name"])
             full["dashboard"] = {**DASHBOARD, "certificate_arn": certificate["CertificateArn"]}
-            last = {**full, "deletion_protection": False}
             for text, action in (
                 ("network: apply", network.apply),
                 ("network: second plan", network.changes),
@@ -154,8 +154,7 @@ def main() -> int:
                 ("services, phase 2 (image, model, page): apply", lambda: services.apply(**full)),
                 ("services, phase 2: second plan", lambda: _unexpected(services.changes(**full))),
                 ("services, phase 2: says that all is there", lambda: _says(services, "Everything is in place")),
-                ("services: apply without deletion protection", lambda: services.apply(**last)),
-                ("services: destroy", lambda: services.destroy(**last)),
+                ("services: destroy", lambda: services.destroy(**full)),
                 ("network: destroy", lambda: network.destroy(**wide)),
                 ("nothing is in the state", lambda: "\n".join(services.resources() + network.resources())),
                 ("nothing is left", lambda: _different(before, left_over(endpoint))),
