@@ -55,11 +55,17 @@ def rsi(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u
     weight = 1.0 / n
     keep = 1.0 - weight
     gain, loss = s[0], s[1]
-    for i in range(m):
+    cold = min(max(n + 1 - k, 0), m)
+    for i in range(cold):
         if k + i > 0:
             change = x[c + i] - x[c + i - 1]
             gain = smoothed(gain, max(change, 0.0), k + i - 1, n, keep, weight)
             loss = smoothed(loss, max(-change, 0.0), k + i - 1, n, keep, weight)
+        z[i], z[BLOCK + i] = gain, gain + loss
+    for i in range(cold, m):
+        change = x[c + i] - x[c + i - 1]
+        gain = gain * keep + max(change, 0.0) * weight
+        loss = loss * keep + max(-change, 0.0) * weight
         z[i], z[BLOCK + i] = gain, gain + loss
     s[0], s[1] = gain, loss
     cold = min(max(n - k, 0), m)

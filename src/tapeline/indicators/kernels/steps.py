@@ -1,7 +1,7 @@
 """Steps that several kernels share.
 
 Those over a window take `at`, the place in `x` of the newest value at the block's first bar, and leave one result for
-each of the m bars in `z`, from place `o` on. They have a way for many bars, which the compiler turns into vector
+each of the m bars, from place `o` on. They have a way for many bars, which the compiler turns into vector
 instructions, and one for few; both add in the same order.
 """
 
@@ -43,22 +43,23 @@ def window_sum(x: Reals, at: int, n: int) -> float:
 
 
 @step
-def means(x: Reals, at: int, n: int, m: int, z: Reals, o: int) -> None:
-    """The mean of the last n values, added up at every bar: for short windows."""
+def means(x: Reals, at: int, n: int, m: int, out: Reals, o: int) -> None:
+    """The mean of the last n values, added up at every bar: for short windows. Leaves them in `out`."""
+    share = 1.0 / n
     if m < _FEW:
         for i in range(m):
             total = x[at + i]
             for j in range(1, n):
                 total += x[at + i - j]
-            z[o + i] = total / n
+            out[o + i] = total * share
         return
     for i in range(m):
-        z[o + i] = x[at + i]
+        out[o + i] = x[at + i]
     for j in range(1, n):
         for i in range(m):
-            z[o + i] += x[at + i - j]
+            out[o + i] += x[at + i - j]
     for i in range(m):
-        z[o + i] /= n
+        out[o + i] *= share
 
 
 @step
