@@ -165,7 +165,8 @@ class Engine:
         shape = (count, len(self.outputs))
         if out is None:
             return np.empty(shape)
-        if out.shape != shape or out.dtype != np.float64 or not (out.flags.carray or out.flags.farray):
+        whole = out.flags.behaved and (out.flags.c_contiguous or out.flags.f_contiguous)
+        if out.shape != shape or out.dtype != np.float64 or not whole:
             raise ValueError(f"out must be a writable, contiguous float64 array of shape {shape}")
         return out
 
@@ -210,7 +211,7 @@ class Engine:
 
 
 def _column(values: Floats | Ints | Codes, dtype: type) -> np.ndarray:
-    if values.dtype == dtype and values.flags.carray:
+    if values.dtype == dtype and values.flags.behaved and values.flags.c_contiguous:
         return values
     return np.array(values, dtype)  # read-only, unaligned or strided: the kernels are compiled for plain arrays
 

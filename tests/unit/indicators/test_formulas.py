@@ -1,4 +1,4 @@
-"""The indicators TA-Lib lacks, against the formula in its plainest form over real bars in pandas."""
+"""Indicators that TA-Lib lacks against formulas as plain as can be, and what every one says where nothing moves."""
 
 from __future__ import annotations
 
@@ -8,117 +8,149 @@ import pyarrow.parquet as pq
 import pytest
 
 from tapeline.data import sample_path
-from tapeline.indicators import Engine
-from tapeline.market import Bars
+from tapeline.indicators import CATALOGUE, Engine
+from tapeline.market import Bars, Floats, Ints
+
+DAY = 86_400_000
 
 
-@pytest.fixture(scope="module", params=["TSLA", "PPLT"])
-def week(request: pytest.FixtureRequest) -> pd.DataFrame:
-    """A week of minutes of one symbol, `session` being the day."""
-    frame = pq.read_table(sample_path("1m"), filters=[("symbol", "=", request.param)]).to_pandas()
-    frame["session"] = frame.timestamp // 86_400_000
-    return frame
+@pytest.fixture(scope="module", params=["1m TSLA", "1m UGA", "1d AAPL", "1d XLP"])
+def frame(request: pytest.FixtureRequest) -> pd.DataFrame:
+    interval, symbol = request.param.split()
+    table = pq.read_table(sample_path(interval), filters=[("symbol", "=", symbol)])
+    found = table.to_pandas().reset_index(drop=True)
+    length = DAY if interval == "1m" else 20 * DAY  # a "session" of daily bars is 20 days here
+    found["session"] = found["timestamp"] // length
+    return found
 
 
-def computed(frame: pd.DataFrame, *specs: str) -> pd.DataFrame:
+def values(frame: pd.DataFrame, *specs: str) -> dict[str, Floats]:
+    columns = (frame[name].to_numpy(np.float64).copy() for name in ("open", "high", "low", "close", "volume"))
     count = len(frame)
     bars = Bars(
-        ("X",), np.zeros(count, np.int32), frame.timestamp.to_numpy(np.int64),
-        *(frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")),
-        np.ones(count, np.bool_),
+        ("X",), np.zeros(count, np.int32), np.arange(count, dtype=np.int64), *columns, np.ones(count, np.bool_)
     )  # fmt: skip
     engine = Engine(specs)
-    return pd.DataFrame(engine.update(bars), columns=list(engine.outputs), index=frame.index)
+    session: Ints = frame["session"].to_numpy(np.int64).copy()
+    return dict(zip(engine.outputs, engine.update(bars, session=session).T, strict=True))
 
 
-def same(found: pd.Series, expected: pd.Series, absolute: float = 0.0) -> None:
-    assert expected.notna().sum() > 100
-    np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(np.float64), rtol=1e-9, atol=absolute)
+def check(found: dict[str, Floats], expected: dict[str, pd.Series]) -> None:
+    for name, series in expected.items():
+        wanted = series.to_numpy(np.float64)
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-9, atol=1e-12 * np.nanmax(np.abs(wanted)), err_msg=name)
 
 
-def middle(frame: pd.DataFrame, n: int) -> pd.Series:
-    return (frame.high.rolling(n).max() + frame.low.rolling(n).min()) / 2
+@pytest.mark.parametrize("n", [5, 20, 60])
+def test_width_and_percent_b(frame: pd.DataFrame, n: int) -> None:
+    window = frame["close"].rolling(n)
+    mean, deviation = window.mean(), window.apply(lambda w: w.std(), raw=True)
+    reach = 2 * deviation
+    place = ((frame["close"] - (mean - reach)) / (2 * reach)).where((reach > 0) | reach.isna(), 0.5)
+    check(
+        values(frame, f"bbands_{n}_2"),
+        {f"bbands_{n}_2_width": 2 * reach / mean, f"bbands_{n}_2_percent_b": place},
+    )
 
 
-@pytest.mark.parametrize("n", [2, 20])
-def test_realised_volatility(week: pd.DataFrame, n: int) -> None:
-    found = computed(week, f"volatility_{n}", f"parkinson_{n}")
-    returns = np.log(week.close / week.close.shift())
-    same(found[f"volatility_{n}"], returns.rolling(n).apply(lambda x: x.std(ddof=1), raw=True), 1e-12)
-    ranges = np.log(week.high / week.low) ** 2
-    mean = ranges.rolling(n).apply(lambda x: x.sum(), raw=True) / (4 * n * np.log(2))
-    same(found[f"parkinson_{n}"], np.sqrt(mean), 1e-12)
+@pytest.mark.parametrize(("conversion", "base", "span"), [(9, 26, 52), (7, 22, 44), (30, 10, 20)])
+def test_ichimoku(frame: pd.DataFrame, conversion: int, base: int, span: int) -> None:
+    def middle(n: int) -> pd.Series:
+        return (frame["high"].rolling(n).max() + frame["low"].rolling(n).min()) / 2
+
+    name = f"ichimoku_{conversion}_{base}_{span}"
+    check(
+        values(frame, name),
+        {
+            f"{name}_conversion": middle(conversion),
+            f"{name}_base": middle(base),
+            f"{name}_span_a": ((middle(conversion) + middle(base)) / 2).shift(base),
+            f"{name}_span_b": middle(span).shift(base),
+        },
+    )
 
 
-def test_volume(week: pd.DataFrame) -> None:
-    found = computed(week, "volume_zscore_20", "relative_volume_20")
-
-    def score(x: np.ndarray) -> float:
-        return float((x[-1] - x.mean()) / x.std()) if x.std() > 0 else 0.0
-
-    same(found.volume_zscore_20, week.volume.astype(float).rolling(20).apply(score, raw=True), 1e-10)
-    same(found.relative_volume_20, week.volume / week.volume.rolling(20).mean().shift(), 1e-10)
+def test_vwap_begins_anew_with_every_session(frame: pd.DataFrame) -> None:
+    money = (frame["high"] + frame["low"] + frame["close"]) / 3 * frame["volume"]
+    total = frame["volume"].groupby(frame["session"]).cumsum()
+    check(values(frame, "vwap"), {"vwap": (money.groupby(frame["session"]).cumsum() / total).where(total > 0)})
 
 
-def test_vwap_begins_anew_with_every_session(week: pd.DataFrame) -> None:
-    typical = (week.high + week.low + week.close) / 3
-    money = (typical * week.volume).groupby(week.session).cumsum()
-    same(computed(week, "vwap").vwap, money / week.volume.groupby(week.session).cumsum())
+@pytest.mark.parametrize("n", [2, 20, 60])
+def test_realised_volatility(frame: pd.DataFrame, n: int) -> None:
+    returns = np.log(frame["close"]).diff()
+    squares = np.log(frame["high"] / frame["low"]) ** 2
+    check(
+        values(frame, f"volatility_{n}", f"parkinson_{n}"),
+        {
+            f"volatility_{n}": returns.rolling(n).apply(lambda w: w.std(ddof=1), raw=True),
+            f"parkinson_{n}": squares.rolling(n).apply(lambda w: np.sqrt(w.sum() / (4 * n * np.log(2))), raw=True),
+        },
+    )
 
 
-def test_pivots_are_of_the_session_before(week: pd.DataFrame) -> None:
-    days = week.groupby("session").agg(high=("high", "max"), low=("low", "min"), close=("close", "last")).shift()
-    high, low, close = (week.session.map(days[name]) for name in ("high", "low", "close"))
-    p = (high + low + close) / 3
-    expected = {
-        "p": p, "r1": 2 * p - low, "r2": p + high - low, "r3": high + 2 * (p - low),
-        "s1": 2 * p - high, "s2": p - (high - low), "s3": low - 2 * (high - p),
-    }  # fmt: skip
-    found = computed(week, "pivots")
-    for name, values in expected.items():
-        same(found[f"pivots_{name}"], values)
+@pytest.mark.parametrize("n", [5, 20])
+def test_volume_zscore(frame: pd.DataFrame, n: int) -> None:
+    def score(window: Floats) -> float:
+        return (window[-1] - window.mean()) / window.std() if window.std() else 0.0
+
+    volume = frame["volume"].astype(float)
+    check(values(frame, f"volume_zscore_{n}"), {f"volume_zscore_{n}": volume.rolling(n).apply(score, raw=True)})
 
 
-def test_fibonacci_retracements(week: pd.DataFrame) -> None:
-    top, bottom = week.high.rolling(60).max(), week.low.rolling(60).min()
-    found = computed(week, "fibonacci_60")
-    for share in (0, 236, 382, 500, 618, 786, 1000):
-        same(found[f"fibonacci_60_{share}"], top - share / 1000 * (top - bottom))
-
-
-def test_ichimoku(week: pd.DataFrame) -> None:
-    found = computed(week, "ichimoku_9_26_52")
-    conversion, base = middle(week, 9), middle(week, 26)
-    same(found.ichimoku_9_26_52_conversion, conversion)
-    same(found.ichimoku_9_26_52_base, base)
-    lag = _lag(found.ichimoku_9_26_52_span_b, middle(week, 52))
-    assert lag in {25, 26}  # one base period ago, this bar counted or not: the same for both spans
-    same(found.ichimoku_9_26_52_span_a, ((conversion + base) / 2).shift(lag))
-    same(found.ichimoku_9_26_52_span_b, middle(week, 52).shift(lag))
-
-
-def _lag(found: pd.Series, made: pd.Series) -> int:
-    return int(found.first_valid_index()) - int(made.first_valid_index())
-
-
-def test_width_and_place_of_the_bollinger_bands(week: pd.DataFrame) -> None:
-    found = computed(week, "bbands_20_2")
-    mean = week.close.rolling(20).apply(lambda x: x.mean(), raw=True)
-    deviation = week.close.rolling(20).apply(lambda x: x.std(), raw=True)
-    same(found.bbands_20_2_width, 4 * deviation / mean, 1e-12)
-    place = ((week.close - mean) / (4 * deviation) + 0.5).where(deviation > 1e-9, 0.5).where(mean.notna())
-    same(found.bbands_20_2_percent_b, place, 1e-9)
-
-
-def test_ten_thousand_symbols_live_in_one_engine() -> None:
-    count = 10_000
-    engine = Engine()
-    prices = np.full(count, 10.0)
-    bars = Bars(
-        tuple(f"N{i}" for i in range(count)), np.arange(count, dtype=np.int32), np.zeros(count, np.int64),
-        prices, prices, prices, prices, prices, np.ones(count, np.bool_),
+def test_pivots_are_of_the_session_before(frame: pd.DataFrame) -> None:
+    sessions = frame.groupby("session").agg({"high": "max", "low": "min", "close": "last"}).shift()
+    before = sessions.loc[frame["session"]].reset_index(drop=True)
+    high, low, p = before["high"], before["low"], before.sum(axis=1, min_count=3) / 3
+    check(
+        values(frame, "pivots"),
+        {
+            "pivots_p": p, "pivots_r1": 2 * p - low, "pivots_r2": p + high - low, "pivots_r3": high + 2 * (p - low),
+            "pivots_s1": 2 * p - high, "pivots_s2": p - (high - low), "pivots_s3": low - 2 * (high - p),
+        },
     )  # fmt: skip
-    engine.update(bars)
-    assert len(engine.symbols) == count
-    assert engine.count("N9999") == 1
-    assert count * engine.bytes_per_symbol < 82_000_000
+
+
+@pytest.mark.parametrize("n", [2, 20, 150])
+def test_fibonacci(frame: pd.DataFrame, n: int) -> None:
+    high, low = frame["high"].rolling(n).max(), frame["low"].rolling(n).min()
+    shares = {"0": 0.0, "236": 0.236, "382": 0.382, "500": 0.5, "618": 0.618, "786": 0.786, "1000": 1.0}
+    check(
+        values(frame, f"fibonacci_{n}"),
+        {f"fibonacci_{n}_{label}": high - share * (high - low) for label, share in shares.items()},
+    )
+
+
+def test_where_nothing_moves_after_a_storm_every_value_is_the_formula_s_and_not_a_rest_of_rounding() -> None:
+    """A price that jumps about a thousandfold, then stands still, with no volume."""
+    rng = np.random.default_rng(3)
+    close = np.r_[10 ** rng.uniform(0, 3, 200), np.full(300, 42.17)]
+    volume = np.r_[rng.uniform(0, 1e9, 200), np.zeros(300)]
+    frame = pd.DataFrame({"open": close, "high": close, "low": close, "close": close, "volume": volume, "session": 0})
+    found = {name: column[-1] for name, column in values(frame, *CATALOGUE).items()}
+    assert found["bbands_20_2_width"] == found["stddev_20"] == found["volatility_20"] == found["parkinson_20"] == 0.0
+    assert found["bbands_20_2_percent_b"] == 0.5
+    assert found["bbands_20_2_upper"] == found["bbands_20_2_lower"] == pytest.approx(42.17, rel=1e-14)
+    for name in ("stoch_14_3_3_k", "stoch_14_3_3_d", "willr_14", "cci_20", "bop", "mfi_14", "volume_zscore_20",
+                 "stochrsi_14_5_3_k", "trange", "mom_10", "roc_10", "ultosc_7_14_28"):  # fmt: skip
+        assert found[name] == 0.0, name
+    assert np.isnan(found["relative_volume_20"])
+    for name in ("sma_20", "wma_20", "midpoint_14", "linearreg_14", "donchian_20_upper", "fibonacci_60_500"):
+        assert found[name] == pytest.approx(42.17, rel=1e-12), name
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e9])
+def test_a_price_of_another_size_scales_the_values_and_leaves_scale_free_ones(scale: float) -> None:
+    table = pq.read_table(sample_path("1m"), filters=[("symbol", "=", "TSLA")]).to_pandas()
+    frame = table.assign(session=0)
+    prices = ["open", "high", "low", "close"]
+    power = 2.0 ** round(np.log2(scale))  # exact, so that nothing changes but the exponent
+    scaled = frame.assign(**{name: frame[name] * power for name in prices})
+    free = [name for name, entry in CATALOGUE.items() if entry.scale_free]
+    before, after = values(frame, *free), values(scaled, *free)
+    for name, column in before.items():
+        np.testing.assert_array_equal(after[name], column, err_msg=name)
+    for name, column in values(scaled, "sma_20", "ema_12", "macd", "atr", "bbands").items():
+        if not name.endswith(("_width", "_percent_b")):
+            expected = values(frame, "sma_20", "ema_12", "macd", "atr", "bbands")[name] * power
+            np.testing.assert_array_equal(column, expected, err_msg=name)

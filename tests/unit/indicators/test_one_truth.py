@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import random_bars
 
+from tapeline.codec import decode, encode
 from tapeline.indicators import CATALOGUE, Engine, InsufficientHistory, SnapshotError
+from tapeline.indicators.kernels.types import BLOCK, REBASE
 from tapeline.market import Bars, Floats
 
 EVERYTHING = tuple(CATALOGUE)
-COUNT = 90
+COUNT = REBASE + 40  # every running sum is re-based and every column moved to its front on the way
 
 
 def awkward(seed: int) -> Bars:
@@ -22,7 +25,7 @@ def awkward(seed: int) -> Bars:
     bars = random_bars(3, COUNT, seed)
     rng = np.random.default_rng(seed)
     scale = np.array([1.0, 1e-6, 1e9])[bars.code] / np.array([b.close for b in list(bars)[:3]])[bars.code]
-    flat = (bars.code == 0) & (np.arange(len(bars)) > 60 * rng.uniform())
+    flat = (bars.code == 0) & (np.arange(len(bars)) > 600 * rng.uniform())
     columns = [np.where(flat, 1.0, getattr(bars, name) * scale) for name in ("open", "high", "low", "close")]
     columns[1] = np.maximum.reduce(columns)
     columns[2] = np.minimum.reduce(columns)
@@ -101,6 +104,9 @@ def test_correcting_a_bar_equals_having_seen_it_right_at_once(seed: int, at: int
     session = (own.timestamp - 1_549_895_400_000) // (25 * 60_000)
     found = engine.correct("S01", checkpoint, own[at:], session=session[at:])
     np.testing.assert_array_equal(found, whole(own)[at:])
+    at_once = Engine(EVERYTHING)
+    update(at_once, own)
+    assert engine.snapshot("S01") == at_once.snapshot("S01")
 
 
 def test_values_are_absent_before_their_warm_up_and_finite_after_it() -> None:
@@ -132,28 +138,131 @@ def test_a_snapshot_of_other_indicators_or_a_damaged_one_is_refused() -> None:
 
 
 def test_running_values_do_not_drift() -> None:
-    """Ten million bars of one symbol, then against a fresh engine that saw the last few thousand only."""
+    """Ten million bars of one symbol; the last values are those of their windows, computed afresh."""
     rng = np.random.default_rng(0)
-    specs = ("sma_20", "sma_200", "wma_50", "bbands_20_2", "stddev_20", "cci_20", "linearreg_14", "mfi_14", "ema_26")
-    engine, chunk = Engine(specs), 100_000
-    last = 100.0
+    n, chunk, last = 20, 100_000, 100.0
+    specs = ("sma_20", "wma_20", "stddev_20", "linearreg_20", "cci_20", "mfi_20", "parkinson_20", "ad", "obv")
+    engine = Engine(specs)
+    flows, volumes = [], []
+    before = last
     for number in range(100):
         close = last * np.exp(np.cumsum(rng.normal(0, 1e-4, chunk)))
-        last = 100.0 if number % 10 == 9 else close[-1]  # a jump back now and then keeps prices in their range
+        high, low, volume = close * 1.0011, close * 0.999, rng.integers(0, 10**6, chunk).astype(float)
         bars = Bars(
-            ("X",), np.zeros(chunk, np.int32), 60_000 * np.arange(chunk, dtype=np.int64), close, close * 1.001,
-            close * 0.999, close, rng.uniform(1e3, 1e6, chunk), np.ones(chunk, np.bool_),
+            ("X",), np.zeros(chunk, np.int32), 60_000 * np.arange(chunk, dtype=np.int64), close, high, low, close,
+            volume, np.ones(chunk, np.bool_),
         )  # fmt: skip
-        values = engine.update(bars)
+        values = dict(zip(specs, engine.update(bars).T, strict=True))
+        flows.append(math.fsum(((close - low) - (high - close)) / (high - low) * volume))
+        signs = np.sign(np.diff(close, prepend=before))
+        volumes.append(math.fsum((signs if number else np.r_[1.0, signs[1:]]) * volume))
+        before = close[-1]
+        last = 100.0 if number % 10 == 9 else before  # a jump back now and then keeps prices in their range
     assert engine.count("X") == 10_000_000
-    fresh = Engine(specs).update(bars[chunk - 3000 :])
-    np.testing.assert_allclose(values[-1000:], fresh[-1000:], rtol=1e-9, atol=1e-7)
+    window = np.lib.stride_tricks.sliding_window_view(close, n)[-1000:]
+    typical = np.lib.stride_tricks.sliding_window_view((high + low + close) / 3, n + 1)[-1000:]
+    flow = typical[:, 1:] * np.lib.stride_tricks.sliding_window_view(volume, n)[-1000:]
+    place = np.arange(n) - (n - 1) / 2
+    slope = (window - window.mean(axis=1, keepdims=True)) @ place / (place @ place)
+    middle = typical[:, 1:].mean(axis=1)
+    deviation = np.abs(typical[:, 1:] - middle[:, None]).mean(axis=1)
+    fresh = {
+        "sma_20": window.mean(axis=1),
+        "wma_20": window @ np.arange(1, n + 1) / (n * (n + 1) / 2),
+        "stddev_20": window.std(axis=1),
+        "linearreg_20": window.mean(axis=1) + slope * (n - 1) / 2,
+        "mfi_20": 100 * np.where(np.diff(typical) > 0, flow, 0).sum(axis=1) / flow.sum(axis=1),
+        "parkinson_20": np.full(1000, math.log(1.0011 / 0.999) / math.sqrt(4 * math.log(2))),
+    }
+    for name, expected in fresh.items():
+        np.testing.assert_allclose(values[name][-1000:], expected, rtol=1e-9, err_msg=name)
+    expected = (typical[:, -1] - middle) / (0.015 * deviation)
+    np.testing.assert_allclose(values["cci_20"][-1000:], expected, rtol=1e-9, atol=1e-7)
+    assert values["ad"][-1] == pytest.approx(math.fsum(flows), rel=1e-9)
+    assert values["obv"][-1] == math.fsum(volumes)
 
 
 def test_memory_per_symbol_is_bounded() -> None:
+    """Below 8 KB for the default set, and ten thousand symbols in one process."""
     assert Engine().bytes_per_symbol < 8192
     engine = Engine()
     size = engine.bytes_per_symbol
     engine.update(random_bars(5, 2000))
     assert engine.bytes_per_symbol == size
     assert len(engine.snapshot("S00")) < 8192
+
+
+def test_ten_thousand_symbols_fit_and_the_first_keep_their_state_as_room_is_made() -> None:
+    engine = Engine()
+    bars = random_bars(2, 250)
+    engine.update(bars[:400])
+    engine.slots([f"T{i}" for i in range(10_000)])
+    np.testing.assert_array_equal(engine.update(bars[400:]), Engine().update(bars)[400:])
+    assert len(engine.symbols) == 10_002
+
+
+def test_a_forgotten_symbol_begins_anew_in_the_room_it_left() -> None:
+    bars = random_bars(2, 100)
+    engine = Engine(EVERYTHING)
+    update(engine, bars)
+    engine.forget("S00")
+    engine.forget("never seen")
+    assert engine.symbols == ("S01",)
+    other = Bars(("NEW", "S01"), *(getattr(bars, name) for name in bars.__slots__ if name != "symbols"))
+    new = other.code == 0
+    np.testing.assert_array_equal(update(engine, other[new]), whole(bars)[new])
+    assert engine.slots(["NEW"])[0] == 0
+
+
+def test_a_single_bar_the_fast_way_is_the_same() -> None:
+    bars = random_bars(1, 2 * BLOCK + 3)
+    engine, out = Engine(EVERYTHING), np.empty(len(Engine(EVERYTHING).outputs))
+    slot, expected = int(engine.slots(["S00"])[0]), Engine(EVERYTHING).update(bars)
+    for i, bar in enumerate(bars):
+        engine.update_one(out, slot, bar.timestamp // 86_400_000, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        np.testing.assert_array_equal(out, expected[i])
+
+
+@pytest.mark.parametrize("symbols", [1, 3])
+def test_values_can_be_had_column_by_column_into_an_array_of_ones_own(symbols: int) -> None:
+    bars = random_bars(symbols, 300)
+    for call in (Engine.update, Engine.peek):
+        expected = call(Engine(EVERYTHING), bars)
+        for order in ("C", "F"):
+            out = np.full(expected.shape, -1.0, order=order)
+            assert call(Engine(EVERYTHING), bars, out) is out
+            np.testing.assert_array_equal(out, expected)
+
+
+def test_bars_straight_from_the_codec_which_are_read_only_and_unaligned_are_taken() -> None:
+    bars = random_bars(3, 100)
+    received = decode(encode(bars))
+    assert not received.close.flags.writeable
+    np.testing.assert_array_equal(whole(received), whole(bars))
+
+
+def test_what_cannot_be_is_refused_before_anything_is_committed() -> None:
+    bars = random_bars(2, 10)
+    engine = Engine(("sma_5",))
+    slots = engine.slots(bars.symbols)[bars.code]
+    columns = (bars.timestamp, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    before = engine.snapshot("S00")
+    for call in (engine.update_columns, engine.peek_columns):
+        for wrong in (slots + 16, slots - 1):
+            with pytest.raises(ValueError, match="slot"):
+                call(wrong, *columns)
+        with pytest.raises(ValueError, match="one length"):
+            call(slots[1:], *columns)
+        for out in (np.empty((20, 2)), np.empty((20, 1), np.float32), np.empty((40, 1))[::2]):
+            with pytest.raises(ValueError, match=r"out must be .*\(20, 1\)"):
+                call(slots, *columns, out)
+    with pytest.raises(ValueError, match="bars of S01 cannot correct S00"):
+        engine.correct("S00", None, bars)
+    assert engine.snapshot("S00") == before
+    with pytest.raises(KeyError, match="rsi_14"):
+        engine.warm_value(np.zeros(1), "rsi_14")
+
+
+def test_no_bars_are_no_values() -> None:
+    engine = Engine()
+    assert engine.update(Bars.of(())).shape == engine.peek(Bars.of(())).shape == (0, len(engine.outputs))

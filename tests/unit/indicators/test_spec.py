@@ -1,0 +1,77 @@
+"""Specs: what they mean, and what is said of those that mean nothing."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from tapeline.indicators import CATALOGUE, DEFAULT, Engine, SpecError, parse
+from tapeline.indicators.entry import Indicator
+from tapeline.indicators.program import INTEGERS, REALS
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("rsi", "rsi_14"), (" RSI_9 ", "rsi_9"), ("bbands_20_2.0", "bbands_20_2"), ("bbands_20_2.50", "bbands_20_2.5"),
+        ("plus_di_7", "plus_di_7"), ("t3", "t3_5_0.7"), ("cdl3whitesoldiers", "cdl3whitesoldiers"), ("obv", "obv"),
+        ("sma_007", "sma_7"),
+    ],
+)  # fmt: skip
+def test_a_spec_has_one_spelling(text: str, canonical: str) -> None:
+    assert parse(text).text == canonical
+    assert parse(canonical).text == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("smaa_20", "no indicator 'smaa_20': did you mean sma"),
+        ("", "no indicator ''"),
+        ("20", "no indicator '20'"),
+        ("zzzz", "tapeline indicators --list"),
+        ("sma_20_5", "sma has 1 parameters (period), not 2"),
+        ("macd_12", "macd has 3 parameters (fast, slow, signal), not 1"),
+        ("obv_3", "obv has 0 parameters (none), not 1"),
+        ("sma_0", "period must be from 1 to 5000, not 0"),
+        ("sma_5001", "period must be from 1 to 5000, not 5001"),
+        ("sma_2.5", "period must be a whole number, not '2.5'"),
+        ("sma_-3", "no indicator 'sma_-3'"),
+        ("macd_12_x_9", "slow must be a whole number, not 'x'"),
+        ("bbands_20_1e3", "factor must be a number, not '1e3'"),
+        ("bbands_20_1000", "factor must be from 0.01 to 100.0, not 1000"),
+        ("macd_26_12_9", "fast must be below slow"),
+    ],
+)
+def test_what_is_wrong_with_a_spec_is_said(text: str, said: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        Engine([text])
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_spec_given_twice_is_computed_once() -> None:
+    engine = Engine(["rsi", "rsi_14", "sma_20"])
+    assert engine.specs == engine.outputs == ("rsi_14", "sma_20")
+    assert engine.layout == Engine(["rsi_14", "sma_20"]).layout != Engine(["sma_20", "rsi_14"]).layout
+
+
+def test_the_default_set_is_spelled_canonically() -> None:
+    assert Engine().specs == DEFAULT
+
+
+@pytest.mark.parametrize("entry", CATALOGUE.values(), ids=CATALOGUE)
+def test_an_entry_is_whole(entry: Indicator) -> None:
+    spec = parse(entry.name)
+    assert len(spec.warm_up) == len(spec.outputs) == len(set(spec.outputs))
+    assert set(entry.off_price) <= set(entry.outputs)
+    assert entry.inputs
+    assert all(low <= default <= high for low, default, high in ((p.low, p.default, p.high) for p in entry.parameters))
+    assert all(isinstance(p.default, int if p.whole else float) for p in entry.parameters)
+    assert inspect.getdoc(entry.kernel)
+    for limits in ([p.low for p in entry.parameters], [p.high for p in entry.parameters]):
+        storage = entry.storage(*limits)
+        read = len(storage.reads) + sum(part.columns for part in storage.shared) + len(storage.columns)
+        assert read + sum(p.whole for p in entry.parameters) <= INTEGERS
+        assert sum(not p.whole for p in entry.parameters) <= REALS
