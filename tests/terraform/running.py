@@ -98,6 +98,10 @@ class Stack:
     def destroy(self, **variables: Any) -> None:
         self.run("destroy", "-auto-approve", *_flags(variables))
 
+    def forget(self, *addresses: str) -> None:
+        """Takes resources out of the state without destroying them."""
+        self.run("state", "rm", *addresses)
+
     def outputs(self) -> dict[str, Any]:
         return {name: output["value"] for name, output in json.loads(self.run("output", "-json").stdout).items()}
 
