@@ -1,7 +1,8 @@
 """Microseconds per bar of the 20-indicator set: this engine beside TA-Lib, talipp and nautilus-trader, in one run.
 
-Every contender gets the same bars, interleaved round by round; the medians of the rounds are printed. Streaming: one
-symbol, bar by bar (batch 1) or in micro-batches over 100 symbols. A peer that lacks an indicator is said to.
+Every contender gets the same bars, interleaved round by round; the medians of the rounds are printed. Batch 1 and the
+streaming peers: one symbol, bar by bar. Batch 100: a bar each of 100 symbols. Values go into an array made once, but
+for TA-Lib's batch functions, which make theirs. Of an indicator that a peer lacks, its row says so.
 
 usage: indicators.py [--rounds 7] [--quick]
 """
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import talib
@@ -50,32 +51,47 @@ def walk(count: int) -> dict[str, np.ndarray]:
     return {"o": o, "h": h, "l": low, "c": c, "v": rng.integers(1, 100_000, count).astype(float)}
 
 
-def engine(bars: dict[str, np.ndarray], batch: int, symbols: int) -> Timed:
-    """The engine, its output array made once."""
+def engine(bars: dict[str, np.ndarray], batch: int, symbols: int, order: Literal["C", "F"] = "C") -> Timed:
+    """The engine, its output array made once. Bars of several symbols take turns."""
     made = Engine(SET)
     slots = made.slots(tuple(f"S{i}" for i in range(symbols)))
     count = len(bars["c"])
     slot = np.resize(slots, count)
     session = np.zeros(count, np.int64)
     columns = [bars[name] for name in "ohlcv"]
-    out = np.empty((batch, len(made.outputs)))
+    out = np.zeros((batch, len(made.outputs)), order=order)
 
     def batches() -> float:
-        parts = [(a, [column[a : a + batch] for column in (slot, session, *columns)]) for a in range(0, count, batch)]
+        parts = [[column[a : a + batch] for column in (slot, session, *columns)] for a in range(0, count, batch)]
         started = time.perf_counter()
-        for at, part in parts:
-            made.update_columns(*part, out[: min(batch, count - at)])
+        for part in parts:
+            made.update_columns(*part, out)
         return (time.perf_counter() - started) / count
 
     def singles() -> float:
-        update, place, one = made.update_one, int(slots[0]), out[0]
+        place, one = int(slots[0]), out[0]
         o, h, low, c, v = (column.tolist() for column in columns)
         started = time.perf_counter()
         for i in range(count):
-            update(one, place, 0, o[i], h[i], low[i], c[i], v[i])
+            made.update_one(one, place, 0, o[i], h[i], low[i], c[i], v[i])
         return (time.perf_counter() - started) / count
 
     return singles if batch == 1 else batches
+
+
+def engine_fresh(bars: dict[str, np.ndarray]) -> Timed:
+    """The whole history into a new array every time, as TA-Lib's functions do."""
+    made = Engine(SET)
+    count = len(bars["c"])
+    slot, session = np.repeat(made.slots(("S",)), count), np.zeros(count, np.int64)
+    columns = [bars[name] for name in "ohlcv"]
+
+    def run() -> float:
+        started = time.perf_counter()
+        made.update_columns(slot, session, *columns, np.empty((count, len(made.outputs)), order="F"))
+        return (time.perf_counter() - started) / count
+
+    return run
 
 
 def talib_handles(bars: dict[str, np.ndarray]) -> Timed:
@@ -83,27 +99,28 @@ def talib_handles(bars: dict[str, np.ndarray]) -> Timed:
 
     def run() -> float:
         warm = 300
-        handles = [
-            (getattr(stream, name)(*(bars[k][:warm] for k in keys), *parameters).update, keys)
-            for name, keys, parameters in TALIB
-        ]
-        lists = {name: column[warm:].tolist() for name, column in bars.items()}
-        rows = [[(update, lists[keys[0]], [lists[k] for k in keys]) for update, keys in handles]][0]
-        ones = [(update, first) for update, first, all_ in rows if len(all_) == 1]
-        twos = [(update, *all_) for update, _, all_ in rows if len(all_) == 2]
-        threes = [(update, *all_) for update, _, all_ in rows if len(all_) == 3]
-        fours = [(update, *all_) for update, _, all_ in rows if len(all_) == 4]
-        count = len(lists["c"])
+
+        def updates(wanted: str) -> list[Callable[..., Any]]:
+            return [
+                getattr(stream, name)(*(bars[k][:warm] for k in keys), *parameters).update
+                for name, keys, parameters in TALIB
+                if keys == wanted
+            ]
+
+        of_close, of_hlc, of_cv, of_hlcv = (updates(keys) for keys in ("c", "hlc", "cv", "hlcv"))
+        high, low, close, volume = (bars[k][warm:].tolist() for k in "hlcv")
+        count = len(close)
         started = time.perf_counter()
         for i in range(count):
-            for update, a in ones:
-                update(a[i])
-            for update, a, b in twos:
-                update(a[i], b[i])
-            for update, a, b, c in threes:
-                update(a[i], b[i], c[i])
-            for update, a, b, c, d in fours:
-                update(a[i], b[i], c[i], d[i])
+            h, lo, c, v = high[i], low[i], close[i], volume[i]
+            for update in of_close:
+                update(c)
+            for update in of_hlc:
+                update(h, lo, c)
+            for update in of_cv:
+                update(c, v)
+            for update in of_hlcv:
+                update(h, lo, c, v)
         return (time.perf_counter() - started) / count
 
     return run
@@ -126,14 +143,15 @@ def talib_window(bars: dict[str, np.ndarray]) -> Timed:
 
 
 def talib_batch(bars: dict[str, np.ndarray]) -> Timed:
-    """TA-Lib's C functions over the whole history."""
+    """TA-Lib's C functions over the whole history, their results kept until all are there."""
     calls = [(getattr(talib, name), keys, parameters) for name, keys, parameters in TALIB]
 
     def run() -> float:
         started = time.perf_counter()
-        for function, keys, parameters in calls:
-            function(*(bars[k] for k in keys), *parameters)
-        return (time.perf_counter() - started) / len(bars["c"])
+        found = [function(*(bars[k] for k in keys), *parameters) for function, keys, parameters in calls]
+        taken = time.perf_counter() - started
+        del found
+        return taken / len(bars["c"])
 
     return run
 
@@ -193,10 +211,14 @@ def contenders(bars: dict[str, np.ndarray]) -> tuple[dict[str, Timed], dict[str,
     found: dict[str, Timed] = {
         "tapeline, batch 1": engine(short, 1, 1),
         "tapeline, batch 100": engine(bars, 100, 100),
-        "tapeline, batch 10,000": engine(bars, 10_000, 100),
+        "tapeline, batch 10,000": engine(bars, 10_000, 1, "F"),
+        "  in rows, not columns": engine(bars, 10_000, 1),
+        "  of 100 symbols in turn": engine(bars, 10_000, 100),
+        "  of 10,000 symbols, a bar each": engine(bars, 10_000, 10_000),
         "TA-Lib stream handles": talib_handles(short),
         f"TA-Lib over {WINDOW} bars again": talib_window(short),
-        "tapeline, whole history": engine(bars, len(bars["c"]), 1),
+        "tapeline, whole history": engine(bars, len(bars["c"]), 1, "F"),
+        "  into a new array each time": engine_fresh(bars),
         "TA-Lib C batch, whole history": talib_batch(bars),
     }
     notes = {}
@@ -247,10 +269,11 @@ def main() -> None:
     streaming = ("TA-Lib stream handles", f"TA-Lib over {WINDOW} bars again", "talipp", "nautilus-trader")
     best = min((name for name in streaming if name in medians), key=medians.__getitem__)
     print(f"\nbest streaming peer: {best}")
-    for name in ("tapeline, batch 1", "tapeline, batch 100", "tapeline, batch 10,000"):
+    for name in [name for name in medians if name.startswith(("tapeline, batch", "  of", "  in rows"))]:
         print(f"{name:<34}{medians[best] / medians[name]:>8.1f}x")
-    ratio = medians["TA-Lib C batch, whole history"] / medians["tapeline, whole history"]
-    print(f"{'whole history, against C batch':<34}{ratio:>8.2f}x\n")
+    for name in ("tapeline, whole history", "  into a new array each time"):
+        print(f"{name:<34}{medians['TA-Lib C batch, whole history'] / medians[name]:>8.2f}x  TA-Lib's C batch")
+    print()
     starts()
     print(f"{'state of one symbol, default set':<34}{Engine(DEFAULT).bytes_per_symbol:>9,} bytes")
 

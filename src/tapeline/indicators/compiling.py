@@ -14,32 +14,32 @@ from typing import Any
 
 from numba import njit, types
 from numba.core.caching import FunctionCache
-from numba.core.ccallback import CFunc
 
 from tapeline.indicators.kernels.types import Kernel
 
 _reals, _integers = types.CPointer(types.float64), types.CPointer(types.int64)
-_signature = types.void(_reals, _reals, _integers, _reals, _reals, _reals, *[types.int64] * 4)
 
-_CFunc: Any = CFunc
+#: A kernel, as Numba sees it.
+SIGNATURE = types.void(_reals, _reals, _integers, _reals, _reals, _reals, *[types.int64] * 4)
 
 _ready: dict[Kernel, Any] = {}
 
 
 def addresses(kernels: Iterable[Kernel]) -> list[int]:
     """Where each kernel's machine code is in this process, after compiling what was not compiled."""
-    return [_callback(kernel).address for kernel in kernels]
+    compiled = [_compiled(kernel).overloads[SIGNATURE.args] for kernel in kernels]
+    return [result.library.get_pointer_to_function(result.fndesc.llvm_func_name) for result in compiled]
 
 
 def compile_all(kernels: Iterable[Kernel]) -> int:
     """Makes all of these kernels ready. Returns how many had to be compiled because no cache held them."""
     new = {kernel for kernel in kernels if kernel not in _ready}
-    return sum(_callback(kernel).cache_hits == 0 for kernel in new)
+    return sum(not _compiled(kernel).stats.cache_hits for kernel in new)
 
 
-def cached(function: Callable[..., None]) -> Any:
+def cached(function: Callable[..., Any], **options: bool) -> Any:
     """The function, to be compiled at its first call."""
-    dispatcher = njit(error_model="numpy")(function)
+    dispatcher = njit(error_model="numpy", **options)(function)
     try:
         dispatcher._cache = _Cache(function)  # noqa: SLF001
     except RuntimeError:  # no place for a cache
@@ -47,15 +47,11 @@ def cached(function: Callable[..., None]) -> Any:
     return dispatcher
 
 
-def _callback(kernel: Kernel) -> Any:
+def _compiled(kernel: Kernel) -> Any:
     ready = _ready.get(kernel)
     if ready is None:
-        ready = _CFunc(kernel, (_signature.args, _signature.return_type), {}, {"error_model": "numpy"})
-        try:
-            ready._cache = _Cache(kernel)  # noqa: SLF001
-        except RuntimeError:  # no place for a cache
-            pass
-        ready.compile()
+        ready = cached(kernel, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # only `driver` calls it
+        ready.compile(SIGNATURE.args)
         _ready[kernel] = ready
     return ready
 
@@ -72,6 +68,8 @@ def _sources() -> str:
     """A digest of everything that is compiled into kernels and driver."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in sorted([*folder.glob("kernels/*.py"), folder / "driver.py", folder / "program.py"]):
+    for path in sorted(
+        [*folder.glob("kernels/*.py"), *(folder / f"{name}.py" for name in ("compiling", "driver", "program"))]
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()

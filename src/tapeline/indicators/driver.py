@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from tapeline.indicators.compiling import cached
+from tapeline.indicators.compiling import SIGNATURE, cached
 from tapeline.indicators.kernels.steps import step
 from tapeline.indicators.kernels.types import BLOCK, ROOM, Integers, Reals
 from tapeline.indicators.program import HEADER, INPUT_COUNT, INSTRUCTION, INTEGERS
@@ -48,15 +48,16 @@ def _call(
 ) -> tuple[Any, Any]:
     """Calls the kernel at an address; all arguments are int64, the first seven are addresses."""
 
-    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> None:
-        from llvmlite import ir  # type: ignore[import-untyped]
-
-        number = ir.IntType(64)
-        pointer = ir.PointerType(ir.IntType(8))
-        signature = ir.FunctionType(ir.VoidType(), [pointer] * 6 + [number] * 4)
-        function = builder.inttoptr(arguments[0], ir.PointerType(signature))
-        pointers = [builder.inttoptr(argument, pointer) for argument in arguments[1:7]]
-        builder.call(function, [*pointers, *arguments[7:]])
+    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> None:
+        convention, wanted = context.call_conv, SIGNATURE.args
+        function = convention.get_function_type(SIGNATURE.return_type, wanted).as_pointer()
+        given = [
+            builder.inttoptr(argument, context.get_value_type(kind)) if isinstance(kind, types.CPointer) else argument
+            for argument, kind in zip(arguments[1:], wanted, strict=True)
+        ]
+        convention.call_function(
+            builder, builder.inttoptr(arguments[0], function), SIGNATURE.return_type, wanted, given
+        )  # fmt: skip
 
     return types.void(*[types.int64] * 11), generate
 
