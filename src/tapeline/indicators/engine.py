@@ -117,10 +117,11 @@ class Engine:
     # -- bars --------------------------------------------------------------------------------------------------------
 
     def update(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
-        """Commits the bars in order and gives their values; into `out` if given (float64
-        [n, len(outputs)], C order, or Fortran order, which is faster for the whole history of one symbol).
+        """Commits the bars in order and gives their values.
 
-        `session` is the id of each bar's trading session, int64; without it, the UTC day of its timestamp.
+        `out`, where given, is float64 [n, len(outputs)] and is filled and returned: in C order, or in Fortran order,
+        which is faster for the history of one symbol. `session` is the id of each bar's trading session, int64;
+        without it, the UTC day of its timestamp.
         """
         slots = self.slots(bars.symbols)[bars.code]
         session = bars.timestamp // _DAY if session is None else session
@@ -139,11 +140,9 @@ class Engine:
     ) -> Floats:  # fmt: skip
         """`update` for plain columns of one length: `slots` from `slots()`, `session` int64, the others float64."""
         out = self._out(out, len(slots))
-        slots, session = _column(slots, np.int32), _column(session, np.int64)
-        columns = [_column(column, np.float64) for column in (open, high, low, close, volume)]
-        _same_length(slots, session, *columns)
+        columns = _columns(slots, session, open, high, low, close, volume)
         order = np.empty(len(slots), np.int64)
-        self._compiled_update(*self._places, *_strided(out), slots, session, *columns, self._counts, order)
+        self._compiled_update(*self._places, *_strided(out), *columns, self._counts, order)
         return out
 
     def peek_columns(
@@ -153,12 +152,10 @@ class Engine:
     ) -> Floats:  # fmt: skip
         """`peek` for plain columns of one length."""
         out = self._out(out, len(slots))
-        slots, session = _column(slots, np.int32), _column(session, np.int64)
-        columns = [_column(column, np.float64) for column in (open, high, low, close, volume)]
-        _same_length(slots, session, *columns)
+        columns = _columns(slots, session, open, high, low, close, volume)
         if len(slots) and not 0 <= slots.min() <= slots.max() < len(self._state):
             raise ValueError("a slot is not from this engine's slots()")
-        self._compiled_peek(*self._places, *_strided(out), slots, session, *columns)
+        self._compiled_peek(*self._places, *_strided(out), *columns)
         return out
 
     def _out(self, out: Floats | None, count: int) -> Floats:
@@ -190,14 +187,20 @@ class Engine:
         """Replays a symbol from a snapshot taken before the corrected bar (None: from nothing) with all bars since.
 
         Gives the values of these bars. The state is that of an engine which had seen the corrected bars at once.
-        Raises `SnapshotError`, and `ValueError` for bars of another symbol; the state is then as it was.
+        Raises `SnapshotError`, and `ValueError` for bars of another symbol or an unfit `out`; the state is then as it
+        was.
         """
         used = {bars.symbols[code] for code in np.unique(bars.code)}
         if used - {symbol}:
             raise ValueError(f"bars of {', '.join(sorted(used - {symbol}))} cannot correct {symbol}")
         slot = self.slots([symbol])[0]
+        before = self._state[slot].copy()
         self._state[slot] = 0.0 if checkpoint is None else unpack(self.layout, checkpoint, self._state.shape[1])
-        return self.update(bars, out, session)
+        try:
+            return self.update(bars, out, session)
+        except ValueError:
+            self._state[slot] = before
+            raise
 
     def warm_value(self, values: Floats, output: str) -> float:
         """One output's value from one row of values. Raises `InsufficientHistory` where it is not warm."""
@@ -223,6 +226,8 @@ def _strided(out: Floats) -> tuple[Floats, int, int]:
     return out.T.reshape(-1), 1, out.shape[0]
 
 
-def _same_length(*columns: Floats | Ints | Codes) -> None:
-    if len({len(column) for column in columns}) > 1:
+def _columns(slots: Codes, session: Ints, *values: Floats) -> list[np.ndarray]:
+    """The columns as the compiled functions take them. Raises `ValueError` when their lengths differ."""
+    if len({len(slots), len(session), *map(len, values)}) > 1:
         raise ValueError("all columns must have one length")
+    return [_column(slots, np.int32), _column(session, np.int64), *(_column(each, np.float64) for each in values)]

@@ -1,14 +1,19 @@
-"""A symbol's state <-> bytes: magic `TI`, length of the layout id (u16), the id, the row (f64, little-endian)."""
+"""A symbol's state as bytes and back.
+
+Layout, little-endian: magic `TI`, length of the layout id (u16), CRC-32 of all behind it (u32), the id, the row (f64).
+The checksum is there because kernels trust the row: a flipped bit in a count would have them read past its end.
+"""
 
 from __future__ import annotations
 
 import struct
+import zlib
 
 import numpy as np
 
 from tapeline.market import Floats
 
-_HEADER = struct.Struct("<2sH")
+_HEADER = struct.Struct("<2sHI")
 _MAGIC = b"TI"
 
 
@@ -19,17 +24,19 @@ class SnapshotError(ValueError):
 def pack(layout: str, row: Floats) -> bytes:
     """The snapshot of a row."""
     name = layout.encode()
-    return _HEADER.pack(_MAGIC, len(name)) + name + row.astype("<f8", copy=False).tobytes()
+    content = name + row.astype("<f8", copy=False).tobytes()
+    return _HEADER.pack(_MAGIC, len(name), zlib.crc32(content)) + content
 
 
 def unpack(layout: str, data: bytes, width: int) -> Floats:
     """The row in a snapshot, float64 [width]. Raises `SnapshotError`."""
     if len(data) < _HEADER.size or data[:2] != _MAGIC:
         raise SnapshotError("these bytes are not a snapshot of the indicator engine")
-    start = _HEADER.size + _HEADER.unpack_from(data)[1]
+    _, size, checksum = _HEADER.unpack_from(data)
+    start = _HEADER.size + size
+    if zlib.crc32(data[_HEADER.size :]) != checksum:
+        raise SnapshotError("the snapshot was cut short or damaged: its checksum differs")
     name = data[_HEADER.size : start].decode(errors="replace")
-    if name != layout:
+    if name != layout or len(data) != start + 8 * width:
         raise SnapshotError(f"the snapshot has layout {name}, this engine {layout}: other indicators or version")
-    if len(data) != start + 8 * width:
-        raise SnapshotError(f"the snapshot has {len(data)} bytes, not {start + 8 * width}: it was cut short or damaged")
     return np.frombuffer(data, "<f8", width, start)

@@ -131,9 +131,11 @@ def test_a_snapshot_of_other_indicators_or_a_damaged_one_is_refused() -> None:
     engine = Engine(("sma_20",))
     engine.update(random_bars(1, 30))
     snapshot = engine.snapshot("S00")
-    for data in (snapshot[:-1], b"", b"garbage", Engine(("sma_21",)).snapshot("S00")):
-        with pytest.raises(SnapshotError):
+    for data in (snapshot[:-1], b"", b"garbage", snapshot[:30], snapshot[:-9] + b"X" + snapshot[-8:]):
+        with pytest.raises(SnapshotError, match=r"not a snapshot|damaged"):
             engine.restore("S00", data)
+    with pytest.raises(SnapshotError, match="other indicators or version"):
+        engine.restore("S00", Engine(("sma_21",)).snapshot("S00"))
     assert engine.snapshot("S00") == snapshot
 
 
@@ -258,6 +260,8 @@ def test_what_cannot_be_is_refused_before_anything_is_committed() -> None:
                 call(slots, *columns, out)
     with pytest.raises(ValueError, match="bars of S01 cannot correct S00"):
         engine.correct("S00", None, bars)
+    with pytest.raises(ValueError, match="out must be"):
+        engine.correct("S00", None, bars[bars.code == 0], np.empty((1, 1)))
     assert engine.snapshot("S00") == before
     with pytest.raises(KeyError, match="rsi_14"):
         engine.warm_value(np.zeros(1), "rsi_14")
