@@ -81,6 +81,11 @@ def left_over(endpoint: str) -> dict[str, list[str]]:
     """What there is of the kinds these stacks make, by kind."""
     client = clients(endpoint)
     ec2, kms = client("ec2"), client("kms")
+
+    def keys() -> list[dict[str, Any]]:
+        found = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
+        return [key for key in found if key["KeyManager"] == "CUSTOMER"]
+
     looks: dict[str, Callable[[], list[str]]] = {
         "VPC": lambda: [v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"] if not v["IsDefault"]],
         "NAT gateway": lambda: [
@@ -95,7 +100,13 @@ def left_over(endpoint: str) -> dict[str, list[str]]:
             m["UUID"] for m in client("lambda").list_event_source_mappings()["EventSourceMappings"]
         ],
         "repository": lambda: [r["repositoryName"] for r in client("ecr").describe_repositories()["repositories"]],
-        "cluster": lambda: client("ecs").list_clusters()["clusterArns"],
+        "cluster": lambda: [
+            cluster["clusterName"]
+            for cluster in client("ecs").describe_clusters(clusters=client("ecs").list_clusters()["clusterArns"])[
+                "clusters"
+            ]
+            if cluster["status"] != "INACTIVE"
+        ],
         "role": lambda: [r["RoleName"] for r in client("iam").list_roles()["Roles"]],
         "log group": lambda: [g["logGroupName"] for g in client("logs").describe_log_groups()["logGroups"]],
         "alarm": lambda: [a["AlarmName"] for a in client("cloudwatch").describe_alarms()["MetricAlarms"]],
@@ -108,11 +119,7 @@ def left_over(endpoint: str) -> dict[str, list[str]]:
             b["LoadBalancerName"] for b in client("elbv2").describe_load_balancers()["LoadBalancers"]
         ],
         "user pool": lambda: [p["Name"] for p in client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"]],
-        "key": lambda: [
-            key["KeyId"]
-            for key in kms.list_keys()["Keys"]
-            if kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion"
-        ],
+        "key": lambda: [f"{key['KeyId']} ({key['Description']})" for key in keys() if key["KeyState"] == "Enabled"],
     }
     return {kind: found for kind, look in looks.items() if (found := look())}
 
@@ -152,8 +159,9 @@ def main() -> int:
             for text, action in (
                 ("network: apply", network.apply),
                 ("network: second plan", network.changes),
-                ("network: three zones, NAT in each, interface endpoints", lambda: network.apply(**wide)),
-                ("network: second plan", lambda: network.changes(**wide)),
+                ("network: destroy", network.destroy),
+                ("network, three zones, NAT in each, interface endpoints: apply", lambda: network.apply(**wide)),
+                ("network, three zones: second plan", lambda: network.changes(**wide)),
                 ("services, phase 1 (no image, no model): apply", lambda: services.apply(**first)),
                 ("services, phase 1: second plan", lambda: _unexpected(services.changes(**first))),
                 ("services, phase 1: says the next step", lambda: _says(services, "No image yet")),
