@@ -84,7 +84,7 @@ def left_over(endpoint: str) -> dict[str, list[str]]:
 
     def keys() -> list[dict[str, Any]]:
         found = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
-        return [key for key in found if key["KeyManager"] == "CUSTOMER"]
+        return [key for key in found if key["Description"] != "Default key"]  # AWS's own, made at first use
 
     looks: dict[str, Callable[[], list[str]]] = {
         "VPC": lambda: [v["VpcId"] for v in ec2.describe_vpcs()["Vpcs"] if not v["IsDefault"]],
