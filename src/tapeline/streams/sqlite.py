@@ -69,7 +69,8 @@ class SqliteStream:
                 "SELECT first, payload FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1", (position,)
             ).fetchone()
             if row is None:
-                if self._database.reader.execute("SELECT 1 FROM log").fetchone():
+                (oldest,) = self._database.reader.execute("SELECT min(first) FROM log").fetchone()
+                if oldest is not None and oldest > position:  # not so when the first entry came since the query above
                     raise LogTrimmedError(f"{self._database.path}: the log no longer holds position {position}")
                 return None
             first, bars = self._entry = (row[0], decode(row[1]))
