@@ -41,10 +41,24 @@ class Settings(BaseSettings):
     yahoo_stream_url: str = Field(
         "wss://streamer.finance.yahoo.com/?version=2", description="Address of Yahoo's streamed prices."
     )
+    symbols: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Symbols that a collector follows when none are named or kept."
+    )
+    interval: str = Field("1m", description="Length of the bars that a collector makes: 1m to 1d.")
+    kinesis_stream: str = Field("", description="Kinesis stream that `tapeline collector` puts bars on.")
+    rows_table: str = Field("", description="DynamoDB table of the rows; where it is set, rows are kept on AWS.")
+    state_table: str = Field("", description="DynamoDB table of the processor's state.")
+    row_days: int = Field(0, ge=0, description="Days after which a row in DynamoDB expires; 0 keeps it.")
+    firehose_stream: str = Field("", description="Firehose stream that final rows are copied to, for Athena.")
+    bucket: str = Field("", description="S3 bucket of history, models and rejected records.")
+    sagemaker_endpoint: str = Field("", description="SageMaker endpoint that predicts; empty: no predictions on AWS.")
+    health_port: int = Field(
+        8080, ge=0, le=65535, description="Port of the health answer of `tapeline collector`; 0 takes a free one."
+    )
     host: str = Field("127.0.0.1", description="Address the page listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
 
-    @field_validator("indicators", mode="before")
+    @field_validator("indicators", "symbols", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

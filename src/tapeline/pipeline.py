@@ -20,7 +20,7 @@ import numpy as np
 
 from tapeline.indicators import SnapshotError
 from tapeline.market import Bars, Rows
-from tapeline.ports import Commit, Predictor, Source, Store, Stream, SymbolState
+from tapeline.ports import Commit, Predictor, Sink, Source, Store, Stream, SymbolState
 from tapeline.processor import Processor, StateError
 
 #: Bars processed and committed at once, at the most.
@@ -46,13 +46,13 @@ class Progress:
 
 
 def collect(
-    source: Source, stream: Stream, progress: Progress, stopping: threading.Event, notify: Callable[[str], None]
+    source: Source, sink: Sink, progress: Progress, stopping: threading.Event, notify: Callable[[str], None]
 ) -> None:
-    """Appends what the source delivers, from where the stream says it was, until it ends or `stopping` is set."""
-    for delivery in source.deliveries(stream.resume(source.name)):
+    """Appends what the source delivers, from where the sink says it was, until it ends or `stopping` is set."""
+    for delivery in source.deliveries(sink.resume(source.name)):
         for text in delivery.notices:
             notify(text)
-        stream.append(source.name, delivery)
+        sink.append(source.name, delivery)
         progress.bars_in += len(delivery.bars)
         progress.rejected += len(delivery.rejects)
         if stopping.is_set():

@@ -30,16 +30,18 @@ class Delivery:
 class SymbolState:
     """What the processor remembers of one symbol: opaque bytes with a version of their own, and the time they stand at.
 
-    `timestamp` is the open time of the last committed bar in it (UTC epoch ms).
+    `timestamp` is the open time of the last committed bar in it (UTC epoch ms). `position` is that of the last record
+    applied to it, for streams whose place is kept by symbol (Kinesis); 0 where the store keeps one place for all.
     """
 
     timestamp: int
     data: bytes
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What one step of the processor changed. A store applies it whole or not at all.
+    """What one step of the processor changed.
 
     `position` is the stream position behind the last record that went into it. `checkpoints` are states to keep beside
     the current one, so that a late bar can be replayed from there. `rewound` names the symbols that were replayed, with
@@ -72,11 +74,12 @@ class Source(Protocol):
         ...
 
 
-class Stream(Protocol):
-    """An append-only log of bars. A record is an upsert of the bar (symbol, timestamp): the later one counts.
+class Sink(Protocol):
+    """The writing end of a stream of bars. A record is an upsert of the bar (symbol, timestamp): the later one counts.
 
-    Order: `read` gives one symbol's records in the order they were appended. Duplicates: a retried `append` may store
-    a record twice; nothing is ever lost. Restart: what `append` returned from is there after a crash of the process.
+    Order: one symbol's records are in the stream in the order they were appended. Duplicates: a retried `append` may
+    store a record twice; nothing is ever lost. Restart: what `append` returned from is there after a crash of the
+    process.
     """
 
     def append(self, source: str, delivery: Delivery) -> int:
@@ -86,6 +89,10 @@ class Stream(Protocol):
     def resume(self, source: str) -> str:
         """The place to resume that this source's last `append` stored, '' if it never did."""
         ...
+
+
+class Stream(Sink, Protocol):
+    """An append-only log of bars, both ends of it. `read` gives one symbol's records in the order of `append`."""
 
     def read(self, position: int, limit: int) -> tuple[Bars, int]:
         """Up to `limit` bars at or behind `position`, and the position behind them. Empty when there are none (yet).
@@ -111,14 +118,22 @@ class Store(Protocol):
     """Rows, one per bar, and the processor's state.
 
     Order: `rows` are in the order of time. Duplicates: a row replaces the one with its (symbol, timestamp).
-    Restart: `commit` is atomic, so rows, states and position always belong together. One process commits; any number
-    read meanwhile and see whole commits only.
+    Restart: a state is never there without the rows that led to it. A commit that fails, or the process that makes it,
+    may leave rows that are ahead of their state; the same records processed again write them identically.
     """
 
-    def commit(self, commit: Commit) -> None: ...
+    def commit(self, commit: Commit) -> None:
+        """Writes rows, then states, checkpoints, rejects and position; at once, where the backend can.
 
-    def load(self) -> tuple[dict[str, SymbolState], int]:
-        """The current state of every symbol and the stream position of the last commit ({} and 0 at the very start)."""
+        Raises `ConflictError` when another process has moved a symbol's state on since it was loaded here.
+        """
+        ...
+
+    def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
+        """The current state of these symbols (None: of all that have one), and the position of the last commit.
+
+        The position is 0 at the very start, and for a store whose states carry their own.
+        """
         ...
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
@@ -135,6 +150,14 @@ class Store(Protocol):
     def latest(self) -> Rows:
         """The newest row of every symbol, sorted by symbol, with the prices only (`names` is empty)."""
         ...
+
+
+class ConflictError(Exception):
+    """Another process has committed states of these symbols meanwhile: load them again and repeat the step."""
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        super().__init__(f"another process moved the state of {', '.join(symbols)} on")
+        self.symbols = tuple(symbols)
 
 
 class RejectLog(Protocol):

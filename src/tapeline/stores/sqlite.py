@@ -129,7 +129,8 @@ class SqliteStore:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def load(self) -> tuple[dict[str, SymbolState], int]:
+    def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
+        wanted = None if symbols is None else set(symbols)
         reader = self._database.reader
         reader.execute("BEGIN")  # both answers from one snapshot
         try:
@@ -139,9 +140,8 @@ class SqliteStore:
             position = reader.execute("SELECT value FROM meta WHERE name = 'position'").fetchone()
         finally:
             reader.execute("ROLLBACK")
-        return {symbol: SymbolState(timestamp, data) for symbol, timestamp, data in found}, position[
-            0
-        ] if position else 0
+        states = {s: SymbolState(time, data) for s, time, data in found if wanted is None or s in wanted}
+        return states, position[0] if position else 0
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
         row = self._database.reader.execute(
