@@ -16,11 +16,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
+from tapeline.corrections import NO_ROWS, corrections, recomputed
 from tapeline.indicators import SnapshotError
-from tapeline.market import Bars, Rows
-from tapeline.ports import Commit, Predictor, Sink, Source, Store, Stream, SymbolState
+from tapeline.market import Bars
+from tapeline.ports import Commit, Predictor, Sink, Source, Store, Stream
 from tapeline.processor import Processor, StateError
 
 #: Bars processed and committed at once, at the most.
@@ -149,11 +148,9 @@ class Pipeline:
         except (StateError, SnapshotError) as error:
             self._notify(f"{error}; computing all {len(states)} symbols anew from their stored bars")
             for symbol in states:
-                stored = self._store.rows(symbol)
-                bars = _committed(stored)
-                if len(bars):
-                    since = int(bars.timestamp[0])
-                    self._store.commit(self._replayed(symbol, None, bars, stored, since, position))
+                commit = recomputed(self._store, self._processor, symbol, position)
+                if commit is not None:
+                    self._store.commit(commit)
         return position
 
     def _process(self, position: int) -> None:
@@ -173,7 +170,7 @@ class Pipeline:
             bars, after = self._stream.read(position, BATCH_BARS)
             if late and (not len(bars) or sum(map(len, late)) > _LATE_BARS):
                 self._correct(Bars.concat(late), held)
-                self._queue.put(Commit(_NO_ROWS, {}, position))
+                self._queue.put(Commit(NO_ROWS, {}, position))
                 late, held = [], position
                 continue
             if not len(bars):
@@ -195,73 +192,8 @@ class Pipeline:
     def _correct(self, late: Bars, position: int) -> None:
         """Replays the symbols of these late bars, unless the stored bars already say the same."""
         self._queue.join()  # the history must be complete before it is read
-        for code, symbol in enumerate(late.symbols):
-            own = late[late.code == code]
-            if not len(own):
-                continue
-            since, until = int(own.timestamp.min()), int(own.timestamp.max())
-            changed = _changes(own, _committed(self._store.rows(symbol, since, until + 1)))
-            self.progress.repeated += len(own) - len(changed)
-            if not len(changed):
-                continue
-            self.progress.corrected += len(changed)
-            since = int(changed.timestamp.min())
-            checkpoint = self._store.checkpoint(symbol, since)
-            stored = self._store.rows(symbol, None if checkpoint is None else checkpoint.timestamp + 1)
-            bars = _merged(_committed(stored), changed)
-            self._queue.put(self._replayed(symbol, checkpoint, bars, stored, since, position))
-
-    def _replayed(
-        self, symbol: str, checkpoint: SymbolState | None, bars: Bars, stored: Rows, since: int, position: int
-    ) -> Commit:
-        """The symbol's rows from `since` on, computed anew; what other models said of those bars stands."""
-        step = self._processor.rebuild(symbol, checkpoint, bars)
-        rows = _with_earlier_predictions(step.rows[step.rows.bars.timestamp >= since], stored)
-        return Commit(rows, step.states, position, rewound={symbol: since})
-
-
-_NO_ROWS = Rows(
-    Bars.of(()), (), np.empty((0, 0)), np.empty(0, np.int8), np.empty(0), (), np.empty(0, np.int32)
-)  # fmt: skip
-
-
-def _committed(rows: Rows) -> Bars:
-    return rows.bars[rows.bars.final]
-
-
-def _with_earlier_predictions(rows: Rows, stored: Rows) -> Rows:
-    """One symbol's rows, with what another model had predicted for the same bar in place of today's opinion.
-
-    A bar is predicted by one model only, so that grading it afterwards says what that model was worth.
-    """
-    others = [place for place, version in enumerate(stored.models) if version not in rows.models]
-    theirs = np.flatnonzero(np.isin(stored.model, others))
-    _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[theirs], return_indices=True)
-    if not len(here):
-        return rows
-    there = theirs[there]
-    prediction, probability, model = rows.prediction.copy(), rows.probability.copy(), rows.model.copy()
-    prediction[here] = stored.prediction[there]
-    probability[here] = stored.probability[there]
-    model[here] = stored.model[there] + len(rows.models)
-    return Rows(rows.bars, rows.names, rows.indicator, prediction, probability, rows.models + stored.models, model)
-
-
-def _changes(late: Bars, stored: Bars) -> Bars:
-    """Those of one symbol's late bars that differ from what is stored; of several for the same time, the last."""
-    times, place = np.unique(late.timestamp[::-1], return_index=True)
-    late = late[len(late) - 1 - place]
-    at = np.searchsorted(stored.timestamp, times)
-    known = np.zeros(len(times), np.bool_)
-    known[at < len(stored)] = stored.timestamp[at[at < len(stored)]] == times[at < len(stored)]
-    same = known.copy()
-    for column in ("open", "high", "low", "close", "volume"):
-        same[known] &= getattr(late, column)[known] == getattr(stored, column)[at[known]]
-    return late[~same]
-
-
-def _merged(stored: Bars, changed: Bars) -> Bars:
-    """One symbol's bars in the order of time, the changed ones in the place of the stored."""
-    both = Bars.concat((changed, stored))
-    _, first = np.unique(both.timestamp, return_index=True)
-    return both[first]
+        for correction in corrections(self._store, self._processor, late, position):
+            self.progress.repeated += correction.repeated
+            self.progress.corrected += correction.changed
+            if correction.commit is not None:
+                self._queue.put(correction.commit)
