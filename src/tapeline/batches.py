@@ -47,7 +47,6 @@ class Outcome:
     repeated: int = 0
     corrected: int = 0
     rejects: int = 0
-    unpredicted: int = 0
     failed: tuple[str, ...] = ()
 
 
@@ -56,7 +55,7 @@ class Batches:
 
     `processor` makes an empty one. `refuse` keeps rejects, `copy` passes final rows on; both before the records they
     came from are passed over, so what they were given once may be given again, and nothing is left out. `clock` says
-    the time, UTC epoch ms. `predicting` says whether a model is expected to answer, for `Outcome.unpredicted`.
+    the time, UTC epoch ms.
     """
 
     def __init__(
@@ -67,14 +66,12 @@ class Batches:
         clock: Callable[[], int],
         refuse: Callable[[Sequence[Reject]], None] = lambda _: None,
         copy: Callable[[Rows], None] = lambda _: None,
-        predicting: Callable[[Rows], int] = lambda _: 0,
     ) -> None:
         self._store = store
         self._make = processor
         self._clock = clock
         self._refuse = refuse
         self._copy = copy
-        self._predicting = predicting
         self._processor: Processor | None = None
         self._held: dict[str, bytes] = {}  # the states as they stand in the processor
 
@@ -212,4 +209,3 @@ class Batches:
         self._store.commit(replace(commit, states=states))
         self._held |= {symbol: state.data for symbol, state in states.items()}
         outcome.rows += len(commit.rows)
-        outcome.unpredicted += self._predicting(commit.rows)

@@ -160,6 +160,10 @@ class ConflictError(Exception):
         self.symbols = tuple(symbols)
 
 
+class StoreError(Exception):
+    """What was to be stored or read could not be; the message is one line: what, where, why and what to do."""
+
+
 class RejectLog(Protocol):
     """Records that were refused, in the order they came in."""
 

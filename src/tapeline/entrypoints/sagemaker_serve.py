@@ -1,13 +1,16 @@
 """SageMaker's `serve`: the model over HTTP, one row of features in, one probability out.
 
 `GET /ping` is 200 once the model is loaded, 503 before. `POST /invocations` takes `text/csv` (no header),
-`application/json` (`{"instances": [[...], ...]}` or `[{"features": [...]}, ...]` in it) and `application/jsonlines`
-(a list or `{"features": [...]}` a line), and answers as `Accept` asks: JSON unless it names CSV or JSON lines. Every
-answer carries the model's version, in the header `x-model-version` too.
+`application/json` (`{"instances": [[...], ...]}` or `[{"features": [...]}, ...]` in it), `application/jsonlines`
+(a list or `{"features": [...]}` a line) and `application/x-npy` (float64 [n, features]), and answers as `Accept` asks:
+JSON unless it names one of the others. Every answer carries the model's version in the header `x-model-version` and in
+SageMaker's custom attributes. To `{"describe": true}` it answers what the model is. A request whose custom attributes
+name another `schema` than the model was made for is refused with 409.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -26,7 +29,9 @@ from starlette.routing import Route
 from tapeline.market import Direction, Floats
 from tapeline.prediction.labels import direction
 from tapeline.prediction.model import LightGBMModel, ModelError
+from tapeline.prediction.sagemaker import NPY
 
+_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _LARGEST = 32 * 1024 * 1024  # bytes of a request; SageMaker itself stops at 25 MB
 
 
@@ -59,12 +64,49 @@ class Service:
         model = self.model
         if model is None:
             return PlainTextResponse("the model is loading\n", 503)
+        headers = {"x-model-version": model.version, _ATTRIBUTES: f"model={model.version}"}
         try:
-            features = parse(await _body(request), request.headers.get("content-type", ""), len(model.features))
+            _check_schema(model, request.headers.get(_ATTRIBUTES, ""))
+            body, kind = await _body(request), request.headers.get("content-type", "")
+            if _asks_what_it_is(body, kind):
+                return Response(description(model), media_type="application/json", headers=headers)
+            features = parse(body, kind, len(model.features))
         except RequestError as error:
             return PlainTextResponse(f"{error}\n", error.status)
         content, kind = render(model, model.predict(features), request.headers.get("accept", ""))
-        return Response(content, media_type=kind, headers={"x-model-version": model.version})
+        return Response(content, media_type=kind, headers=headers)
+
+
+def _check_schema(model: LightGBMModel, attributes: str) -> None:
+    """Raises `RequestError` when the caller's features are not the model's."""
+    asked = dict(part.partition("=")[::2] for part in attributes.split(";")).get("schema")
+    if asked and asked != model.metadata.feature_hash:
+        raise RequestError(
+            409, f"features of schema {asked} were sent, model {model.version} takes {model.metadata.feature_hash}"
+        )
+
+
+def _asks_what_it_is(body: bytes, content_type: str) -> bool:
+    if len(body) > 100 or not content_type.startswith("application/json"):
+        return False
+    try:
+        return bool(json.loads(body) == {"describe": True})
+    except ValueError:
+        return False
+
+
+def description(model: LightGBMModel) -> bytes:
+    """What a caller has to know of the model before it asks: JSON, read by `SageMakerPredictor`."""
+    known = model.metadata
+    said = {
+        "version": model.version,
+        "features": list(model.features),
+        "feature_hash": known.feature_hash,
+        "trained_until": model.trained_until,
+        "band": model.band,
+        "horizon": known.horizon,
+    }
+    return json.dumps(said).encode()
 
 
 async def _body(request: Request) -> bytes:
@@ -80,9 +122,12 @@ async def _body(request: Request) -> bytes:
 def parse(body: bytes, content_type: str, width: int) -> Floats:
     """The rows in a request's body, float64 [n, width]. Raises `RequestError` with 400 or 415 and the reason."""
     kind = content_type.partition(";")[0].strip().lower()
+    if kind == NPY:
+        return _npy(body, width)
     reader = _READERS.get(kind)
     if reader is None:
-        raise RequestError(415, f"content type {kind or '(none)'!r} is not read here; send {', '.join(_READERS)}")
+        known = ", ".join([*_READERS, NPY])
+        raise RequestError(415, f"content type {kind or '(none)'!r} is not read here; send {known}")
     try:
         rows = reader(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -100,6 +145,21 @@ def parse(body: bytes, content_type: str, width: int) -> Floats:
         features = None
     if features is None or not np.isfinite(features).all() or any(isinstance(v, bool) for row in rows for v in row):
         raise RequestError(400, _offender(rows))
+    return features
+
+
+def _npy(body: bytes, width: int) -> Floats:
+    try:
+        rows = np.load(io.BytesIO(body), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise RequestError(400, f"the body is not an array in NumPy's format: {error}") from None
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind != "f" or rows.ndim != 2 or not len(rows):
+        raise RequestError(400, "the body is not a two-dimensional array of floats with at least a row")
+    if rows.shape[1] != width:
+        raise RequestError(400, f"the rows have {rows.shape[1]} values, the model takes {width}")
+    if not np.isfinite(rows).all():
+        raise RequestError(400, _offender(rows.tolist()))
+    features: Floats = np.ascontiguousarray(rows, np.float64)
     return features
 
 
@@ -150,8 +210,12 @@ _READERS: dict[str, Callable[[str], list[Any]]] = {
 }
 
 
-def render(model: LightGBMModel, probability: Floats, accept: str) -> tuple[str, str]:
+def render(model: LightGBMModel, probability: Floats, accept: str) -> tuple[str | bytes, str]:
     """The answer and its content type, as the Accept header asks."""
+    if NPY in accept:
+        file = io.BytesIO()
+        np.save(file, probability, allow_pickle=False)
+        return file.getvalue(), NPY
     answers = [Direction(code).name for code in direction(probability, model.band).tolist()]
     pairs = list(zip(probability.tolist(), answers, strict=True))
     if "text/csv" in accept:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import signal
@@ -121,11 +122,11 @@ def test_the_answer_comes_as_accept_asks(client, model, X):
     assert ask("*/*").json()["predictions"] == want
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-npy", "", "application/xml"])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-parquet", "", "application/xml"])
 def test_other_types_are_415(client, content_type):
     answer = client.post("/invocations", content=b"1,2", headers={"content-type": content_type})
     assert answer.status_code == 415
-    assert "text/csv, application/json, application/jsonlines" in answer.text
+    assert "text/csv, application/json, application/jsonlines, application/x-npy" in answer.text
 
 
 def good(**changes) -> list:
@@ -229,3 +230,52 @@ def test_a_container_without_a_model_ends_with_a_reason(tmp_path):
     assert done.returncode == 1
     assert re.search(r"cannot serve: no model in .*model", done.stderr)
     assert "Traceback" not in done.stderr
+
+
+def as_npy(array) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)  # as a hostile caller would
+    return file.getvalue()
+
+
+def test_numpy_arrays_in_and_out_are_the_models_own_answer(client, model, X):
+    headers = {"content-type": "application/x-npy", "accept": "application/x-npy"}
+    answer = client.post("/invocations", content=as_npy(X), headers=headers)
+    assert answer.headers["x-amzn-sagemaker-custom-attributes"] == f"model={model.version}"
+    assert np.load(io.BytesIO(answer.content), allow_pickle=False).tolist() == model.predict(X).tolist()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not an array in NumPy's format"),
+        (b"\x93NUMPY", "not an array in NumPy's format"),
+        (as_npy(np.array([[object()]], object)), "not an array in NumPy's format"),  # would have to be unpickled
+        (as_npy(np.zeros(WIDTH)), "two-dimensional"),
+        (as_npy(np.zeros((0, WIDTH))), "at least a row"),
+        (as_npy(np.zeros((1, WIDTH), "U3")), "two-dimensional array of floats"),
+        (as_npy(np.zeros((2, WIDTH - 1))), f"{WIDTH - 1} values, the model takes {WIDTH}"),
+        (as_npy(np.full((1, WIDTH), np.nan)), "row 1, value 1: 'nan' is not a finite number"),
+    ],
+)
+def test_arrays_that_are_no_rows_are_400(client, body, reason):
+    answer = client.post("/invocations", content=body, headers={"content-type": "application/x-npy"})
+    assert answer.status_code == 400
+    assert reason in answer.text
+
+
+def test_it_says_what_it_is_and_refuses_features_of_another_schema(client, model, X):
+    said = client.post("/invocations", content=b'{"describe": true}', headers={"content-type": "application/json"})
+    assert said.json() == {
+        "version": model.version,
+        "features": list(model.features),
+        "feature_hash": model.metadata.feature_hash,
+        "trained_until": model.trained_until,
+        "band": model.band,
+        "horizon": model.metadata.horizon,
+    }
+    headers = {"content-type": "application/x-npy", "x-amzn-sagemaker-custom-attributes": "schema=beef"}
+    refused = client.post("/invocations", content=as_npy(X), headers=headers)
+    assert refused.status_code == 409
+    assert "beef" in refused.text
+    assert model.metadata.feature_hash in refused.text
