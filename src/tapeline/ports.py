@@ -114,6 +114,10 @@ class LogTrimmedError(Exception):
     """The stream no longer keeps the records at the position that was asked for."""
 
 
+#: Checkpoints kept of each symbol; what is older is replayed from the first stored row.
+KEPT_CHECKPOINTS = 8
+
+
 class Store(Protocol):
     """Rows, one per bar, and the processor's state.
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tapeline.database import Database
 from tapeline.market import Bars, Row, Rows
-from tapeline.ports import Commit, Store, SymbolState
-from tapeline.stores.sqlite import KEPT_CHECKPOINTS, SqliteStore
+from tapeline.ports import KEPT_CHECKPOINTS, Commit, Store, SymbolState
+from tapeline.stores.dynamodb import DynamoStore
+from tapeline.stores.sqlite import SqliteStore
+from tests.aws.conftest import ROWS, STATE
 from tests.conftest import random_bars
 
 
@@ -28,12 +32,46 @@ class SqliteBackend:
         self.database = Database(self.path)
         return SqliteStore(self.database)
 
+    @contextmanager
+    def reader(self) -> Iterator[Store]:
+        """What another process sees at the same time."""
+        with closing(Database(self.path, create=False)) as database:
+            yield SqliteStore(database)
 
-@pytest.fixture(params=[SqliteBackend])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteBackend]:
-    made = request.param(tmp_path)
-    yield made
-    made.database.close()
+    def position(self, committed: int) -> int:
+        """What `load` says after a commit at this position."""
+        return committed
+
+
+class DynamoBackend:
+    """The store on AWS; states have positions of their own."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.store: Store = self.reopen()
+
+    def reopen(self) -> Store:
+        return DynamoStore(self.client, ROWS, STATE)
+
+    @contextmanager
+    def reader(self) -> Iterator[Store]:
+        yield self.reopen()
+
+    def position(self, _: int) -> int:
+        return 0
+
+
+Backend = SqliteBackend | DynamoBackend
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    if request.param == "dynamodb":
+        yield DynamoBackend(request.getfixturevalue("dynamodb"))
+    else:
+        made = SqliteBackend(tmp_path)
+        yield made
+        made.database.close()
 
 
 def made_rows(bars: Bars, names: tuple[str, ...] = ("sma_20", "rsi_14"), model: str = "m1", seed: int = 0) -> Rows:
@@ -52,7 +90,7 @@ def of(rows: Rows, symbol: str) -> list[Row]:
     return [row for row in rows if row.stock_symbol == symbol]
 
 
-def test_rows_come_back_exactly_and_in_the_order_of_time(backend: SqliteBackend, bars: Bars) -> None:
+def test_rows_come_back_exactly_and_in_the_order_of_time(backend: Backend, bars: Bars) -> None:
     rows = made_rows(bars)
     shuffled = rows[np.random.default_rng(1).permutation(len(rows))]
     backend.store.commit(Commit(shuffled, {}, 1))
@@ -62,7 +100,7 @@ def test_rows_come_back_exactly_and_in_the_order_of_time(backend: SqliteBackend,
     assert list(store.rows("NONE")) == []
 
 
-def test_ranges_and_limits(backend: SqliteBackend, bars: Bars) -> None:
+def test_ranges_and_limits(backend: Backend, bars: Bars) -> None:
     rows = made_rows(bars)
     backend.store.commit(Commit(rows, {}, 1))
     own = of(rows, "S01")
@@ -73,7 +111,7 @@ def test_ranges_and_limits(backend: SqliteBackend, bars: Bars) -> None:
     assert list(backend.store.rows("S01", start=times[98], limit=30)) == own[98:]
 
 
-def test_a_row_replaces_the_one_of_the_same_bar(backend: SqliteBackend, bars: Bars) -> None:
+def test_a_row_replaces_the_one_of_the_same_bar(backend: Backend, bars: Bars) -> None:
     backend.store.commit(Commit(made_rows(bars), {}, 1))
     again = made_rows(bars[:30], model="m2", seed=7)
     backend.store.commit(Commit(again, {}, 2))
@@ -82,7 +120,7 @@ def test_a_row_replaces_the_one_of_the_same_bar(backend: SqliteBackend, bars: Ba
     assert own[:10] == of(again, "S00")
 
 
-def test_rows_of_different_indicator_sets_come_under_the_union_of_names(backend: SqliteBackend, bars: Bars) -> None:
+def test_rows_of_different_indicator_sets_come_under_the_union_of_names(backend: Backend, bars: Bars) -> None:
     first, second = made_rows(bars[:150], ("a", "b")), made_rows(bars[150:240], ("c", "b"), seed=2)
     third = made_rows(bars[240:], ())
     for position, rows in enumerate((first, second, third)):
@@ -92,7 +130,7 @@ def test_rows_of_different_indicator_sets_come_under_the_union_of_names(backend:
     assert list(found) == of(first, "S02") + of(second, "S02") + of(third, "S02")
 
 
-def test_latest_is_the_newest_row_of_every_symbol(backend: SqliteBackend, bars: Bars) -> None:
+def test_latest_is_the_newest_row_of_every_symbol(backend: Backend, bars: Bars) -> None:
     assert len(backend.store.latest()) == 0
     rows = made_rows(bars)
     backend.store.commit(Commit(rows, {}, 1))
@@ -104,26 +142,26 @@ def test_latest_is_the_newest_row_of_every_symbol(backend: SqliteBackend, bars: 
         )  # fmt: skip
 
 
-def test_states_and_position_belong_to_the_rows(backend: SqliteBackend, bars: Bars) -> None:
+def test_states_and_position_belong_to_the_rows(backend: Backend, bars: Bars) -> None:
     assert backend.store.load() == ({}, 0)
     backend.store.commit(Commit(made_rows(bars[:3]), {"S00": SymbolState(5, b"x"), "S01": SymbolState(6, b"")}, 3))
     backend.store.commit(Commit(made_rows(bars[3:6]), {"S00": SymbolState(7, b"\0y")}, 6))
-    assert backend.reopen().load() == ({"S00": SymbolState(7, b"\0y"), "S01": SymbolState(6, b"")}, 6)
+    assert backend.reopen().load() == ({"S00": SymbolState(7, b"\0y"), "S01": SymbolState(6, b"")}, backend.position(6))
 
 
-def test_a_commit_that_fails_leaves_nothing_behind(backend: SqliteBackend, bars: Bars) -> None:
+def test_a_commit_that_fails_leaves_nothing_behind(backend: Backend, bars: Bars) -> None:
     rows = made_rows(bars)
     backend.store.commit(Commit(rows[:3], {"S00": SymbolState(1, b"a")}, 3))
     bad = {"S00": SymbolState(2, b"b"), "NEW": SymbolState("no time", object())}  # type: ignore[arg-type]
     with pytest.raises(Exception, match="type"):
         backend.store.commit(Commit(rows[3:], bad, 300))
-    assert backend.store.load() == ({"S00": SymbolState(1, b"a")}, 3)
+    assert backend.store.load() == ({"S00": SymbolState(1, b"a")}, backend.position(3))
     assert len(backend.store.rows("S00")) == 1
     backend.store.commit(Commit(made_rows(random_bars(symbols=5)), {"NEW": SymbolState(2, b"b")}, 300))
     assert len(backend.store.rows("S04")) == 100
 
 
-def test_checkpoints_before_a_time_are_found_and_old_ones_dropped(backend: SqliteBackend, bars: Bars) -> None:
+def test_checkpoints_before_a_time_are_found_and_old_ones_dropped(backend: Backend, bars: Bars) -> None:
     none = made_rows(bars[:0])
     for time in range(10, 10 * (KEPT_CHECKPOINTS + 5), 10):
         backend.store.commit(Commit(none, {}, time, checkpoints={"S00": SymbolState(time, b"%d" % time)}))
@@ -134,7 +172,7 @@ def test_checkpoints_before_a_time_are_found_and_old_ones_dropped(backend: Sqlit
     assert backend.store.checkpoint("S01", newest) is None
 
 
-def test_checkpoints_of_a_rewound_symbol_are_dropped_from_there_on(backend: SqliteBackend, bars: Bars) -> None:
+def test_checkpoints_of_a_rewound_symbol_are_dropped_from_there_on(backend: Backend, bars: Bars) -> None:
     none = made_rows(bars[:0])
     for time in (10, 20, 30):
         states = {symbol: SymbolState(time, b"old") for symbol in ("S00", "S01")}
@@ -145,13 +183,9 @@ def test_checkpoints_of_a_rewound_symbol_are_dropped_from_there_on(backend: Sqli
     assert backend.store.checkpoint("S01", 40) == SymbolState(30, b"old")
 
 
-def test_another_process_reads_whole_commits_while_one_writes(backend: SqliteBackend, bars: Bars) -> None:
-    other = Database(backend.path, create=False)
-    try:
-        reader = SqliteStore(other)
+def test_another_process_reads_what_is_committed(backend: Backend, bars: Bars) -> None:
+    with backend.reader() as reader:
         assert len(reader.latest()) == 0
         backend.store.commit(Commit(made_rows(bars), {"S00": SymbolState(1, b"a")}, 300))
         assert len(reader.latest()) == 3
-        assert reader.load()[1] == 300
-    finally:
-        other.close()
+        assert reader.load() == ({"S00": SymbolState(1, b"a")}, backend.position(300))

@@ -16,10 +16,7 @@ import numpy as np
 
 from tapeline.database import Database
 from tapeline.market import Bars, Floats, Reject, Rows
-from tapeline.ports import Commit, SymbolState
-
-#: Checkpoints kept of each symbol; what is older is replayed from the first stored row.
-KEPT_CHECKPOINTS = 8
+from tapeline.ports import KEPT_CHECKPOINTS, Commit, SymbolState
 
 _COLUMNS = (
     "timestamp",

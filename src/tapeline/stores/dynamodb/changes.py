@@ -1,0 +1,206 @@
+"""What changes in the state table for one symbol, all of it or nothing, and the transactions that carry it there.
+
+A symbol's items are `state`, one `checkpoint#...` for every kept checkpoint, and its newest row (without indicators)
+in the partition `LATEST`, where all symbols' newest rows are read with one query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tapeline.ports import KEPT_CHECKPOINTS, StoreError, SymbolState
+from tapeline.stores.dynamodb.items import ITEM_BYTES, Item
+from tapeline.stores.dynamodb.table import Patience, Table
+
+#: A partition that no symbol can have: no ticker has these brackets.
+LATEST = "<latest>"
+STATE = "state"
+CHECKPOINT = "checkpoint#"
+
+#: DynamoDB takes 100 items and 4 MB in one transaction.
+_OPERATIONS, _BYTES = 100, 3_900_000
+
+#: Kinesis' sequence numbers have 56 digits, more than a DynamoDB number; with a shard's number in front, 73.
+_POSITION_DIGITS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What this process knows of a symbol's items: the state's version (0: there is none), the checkpoints kept."""
+
+    version: int = 0
+    checkpoints: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Change:
+    """Operations on one symbol's items by item, their size in bytes, and what will be known when they are done."""
+
+    symbol: str
+    after: Known | None = None
+    size: int = 0
+    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_latest(self, table: str, item: Item) -> None:
+        """The symbol's newest row, unless there is a newer one."""
+        own = {name: value for name, value in item.items() if name != "indicator"}
+        self.size += 1000
+        self.operations[LATEST] = {
+            "Put": {
+                "TableName": table,
+                "Item": own | {"stock_symbol": {"S": LATEST}, "item": {"S": self.symbol}},
+                "ConditionExpression": "attribute_not_exists(#timestamp) OR #timestamp <= :timestamp",
+                "ExpressionAttributeNames": {"#timestamp": "timestamp"},
+                "ExpressionAttributeValues": {":timestamp": item["timestamp"]},
+            }
+        }
+
+    def to_state(
+        self,
+        table: str,
+        known: Known,
+        state: SymbolState | None,
+        checkpoint: SymbolState | None,
+        rewound: int | None,
+    ) -> None:
+        """State and checkpoints, if nobody else has changed them. Raises `StoreError` when they are too large."""
+        before = set(known.checkpoints)
+        kept = {time for time in before if rewound is None or time < rewound}
+        if checkpoint is not None:
+            kept.add(checkpoint.timestamp)
+        kept = set(sorted(kept)[-KEPT_CHECKPOINTS:])
+        self.after = Known(known.version + 1, tuple(sorted(kept)))
+        values: Item = {
+            "version": {"N": str(self.after.version)},
+            "checkpoints": {"L": [{"N": f"{time:d}"} for time in self.after.checkpoints]},
+            **(self._state(state) if state is not None else {}),
+        }
+        names = {f"#{name}": name for name in values}
+        given = {f":{name}": value for name, value in values.items()}
+        if known.version:
+            given[":before"] = {"N": str(known.version)}
+        self.size += 1000
+        self.operations[STATE] = {
+            "Update": {
+                "TableName": table,
+                "Key": state_key(self.symbol),
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                "ConditionExpression": "#version = :before" if known.version else "attribute_not_exists(#version)",
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": given,
+            }
+        }
+        for time in before - kept:
+            name = checkpoint_item(time)
+            self.operations[name] = {"Delete": {"TableName": table, "Key": _key(self.symbol, name)}}
+        if checkpoint is not None and checkpoint.timestamp in kept:
+            name = checkpoint_item(checkpoint.timestamp)
+            item = _key(self.symbol, name) | self._state(checkpoint)
+            self.operations[name] = {"Put": {"TableName": table, "Item": item}}
+
+    def _state(self, state: SymbolState) -> Item:
+        item = {
+            "timestamp": {"N": f"{state.timestamp:d}"},
+            "position": {"S": f"{state.position:0{_POSITION_DIGITS}d}"},
+            "data": {"B": state.data},
+        }
+        size = len(state.data) + 1000
+        if size > ITEM_BYTES:
+            raise StoreError(
+                f"the state of {self.symbol} has {len(state.data)} bytes, DynamoDB takes {ITEM_BYTES} an item: "
+                "compute fewer indicators, or over shorter windows"
+            )
+        self.size += size
+        return item
+
+
+def read_state(item: Item) -> SymbolState:
+    """The state in the item of a state or of a checkpoint."""
+    return SymbolState(int(item["timestamp"]["N"]), bytes(item["data"]["B"]), int(item["position"]["S"]))
+
+
+def read_known(item: Item) -> Known:
+    """What the item of a state says about itself and the checkpoints."""
+    return Known(int(item["version"]["N"]), tuple(int(time["N"]) for time in item["checkpoints"]["L"]))
+
+
+def state_key(symbol: str) -> Item:
+    """The key of a symbol's state."""
+    return _key(symbol, STATE)
+
+
+def checkpoint_item(timestamp: int) -> str:
+    """The sort key of a checkpoint: in the order of time, before 1970 too."""
+    return f"{CHECKPOINT}{timestamp + (1 << 63):020d}"
+
+
+def _key(symbol: str, item: str) -> Item:
+    return {"stock_symbol": {"S": symbol}, "item": {"S": item}}
+
+
+def write(table: Table, changes: Sequence[Change], done: Callable[[Change], None]) -> list[str]:
+    """Makes the changes, calls `done` for each that is made, and returns the symbols that someone else has changed.
+
+    Raises `StoreError` when DynamoDB refuses time and again; whether the last transaction was made is not known then.
+    """
+    conflicts: list[str] = []
+    for chunk in _chunks(changes):
+        left = chunk
+        patience = Patience(table, "TransactWriteItems")
+        while left:
+            reasons = iter(table.transact([operation for change in left for operation in change.operations.values()]))
+            verdicts = [(change, {name: next(reasons, "") for name in change.operations}) for change in left]
+            if not any(any(codes.values()) for _, codes in verdicts):
+                for change in left:
+                    done(change)
+                break
+            left, lost = _sorted_out(table, verdicts)
+            conflicts += lost
+            if len(left) == len(verdicts) and not any(codes.get(LATEST) == _UNMET for _, codes in verdicts):
+                patience.lose("the transaction was cancelled: " + ", ".join(sorted(_codes(verdicts))))
+    return conflicts
+
+
+_UNMET = "ConditionalCheckFailed"
+_PASSING = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
+_Verdict = tuple[Change, dict[str, str]]
+
+
+def _codes(verdicts: Sequence[_Verdict]) -> set[str]:
+    return {code for _, codes in verdicts for code in codes.values() if code != "None"}
+
+
+def _sorted_out(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[Change], list[str]]:
+    """What of a cancelled transaction is to be tried again, and the symbols that someone else has changed."""
+    left: list[Change] = []
+    lost: list[str] = []
+    for change, codes in verdicts:
+        if codes.get(STATE) == _UNMET:
+            lost.append(change.symbol)
+            continue
+        if codes.get(LATEST) == _UNMET:  # there is a newer row: this one is of the past
+            del change.operations[LATEST]
+        wrong = _codes([(change, codes)]) - _PASSING - {_UNMET}
+        if wrong:
+            reason = f"{', '.join(sorted(wrong))} for {change.symbol}"
+            raise table.error("TransactWriteItems", reason, "nothing of this transaction was written")
+        if change.operations:
+            left.append(change)
+    return left, lost
+
+
+def _chunks(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """The changes in as few transactions as may be; those of one symbol stay together."""
+    chunk: list[Change] = []
+    operations = size = 0
+    for change in changes:
+        if chunk and (operations + len(change.operations) > _OPERATIONS or size + change.size > _BYTES):
+            yield chunk
+            chunk, operations, size = [], 0, 0
+        chunk.append(change)
+        operations += len(change.operations)
+        size += change.size
+    if chunk:
+        yield chunk
