@@ -8,8 +8,13 @@ import errno
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
+from tapeline.dashboard.auth import Access
 from tapeline.dashboard.view import View
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 _LOOK_SECONDS = 0.1
 _GOODBYE_SECONDS = 2
@@ -25,43 +30,53 @@ def serve(
     port: int = 8000,
     on_ready: Callable[[str], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
+    access: Access | None = None,
 ) -> None:
-    """Serves the page and blocks; once per process and from its main thread, because Ctrl-C ends it.
+    """Serves page and API and blocks; once per process and from its main thread, because Ctrl-C ends it.
 
     `port` 0 takes a free one. `on_ready` is called with the page's URL when it can be opened. Returns after
     `should_stop` has answered True, which is asked every tenth of a second. On SIGINT or SIGTERM it shuts down, too;
     then the signal's own handler runs, and `KeyboardInterrupt` is raised if that did not. In any case nothing reads the
-    store any more when it is over. Raises `PortInUseError` before anything is started.
+    store any more when it is over. `access` says who may do what; without it, whoever can connect. Raises
+    `ExposedError` for an address that needs a log-in and has none, `PortInUseError`, both before anything is started.
     """
+    access = Access() if access is None else access
+    access.check_binding(host)
     with contextlib.closing(_listen(host, port)) as listener:
         import uvicorn
-        from fastapi import FastAPI
 
-        from tapeline.dashboard import page
+        from tapeline.dashboard.api.application import Site
 
         told = threading.Event()
+        site = Site(view, access, host)
 
         @contextlib.asynccontextmanager
-        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async def watched(app: FastAPI) -> AsyncIterator[None]:
             async def watch() -> None:
                 on_ready(_url(host, listener.getsockname()[1]))
-                while not should_stop():
+                while not server.should_exit:
+                    if should_stop():
+                        told.set()
+                        server.should_exit = True
                     await asyncio.sleep(_LOOK_SECONDS)
-                told.set()
-                server.should_exit = True
+                site.end()
 
-            watching = asyncio.create_task(watch())
-            yield
-            watching.cancel()
+            async with inner(app):
+                watching = asyncio.create_task(watch())
+                yield
+                watching.cancel()
 
-        app = FastAPI(lifespan=lifespan, openapi_url=None)
+        inner = site.app.router.lifespan_context
+        site.app.router.lifespan_context = watched
         config = uvicorn.Config(
-            app, log_level="critical", access_log=False, ws_per_message_deflate=False,
+            site.app, log_level="critical", access_log=False, server_header=False, proxy_headers=False,
             timeout_graceful_shutdown=_GOODBYE_SECONDS,
         )  # fmt: skip
         server = uvicorn.Server(config)
-        with page.mounted(app, view):
+        try:
             server.run(sockets=[listener])
+        finally:
+            site.close()
         if not told.is_set():
             raise KeyboardInterrupt  # also where the signal was being ignored, as in a shell's background job
 

@@ -18,7 +18,7 @@ import numpy as np
 from tapeline.bars import Sessions
 from tapeline.market import Flags, Ints
 from tapeline.sessions.exchanges import exchange_of
-from tapeline.sessions.schedule import schedule
+from tapeline.sessions.schedule import schedule, zone
 
 __all__ = ["Calendar", "MarketState", "Phase", "Session", "calendar", "calendar_of", "exchange_of"]
 
@@ -74,6 +74,8 @@ class Calendar:
     def __init__(self, exchange: str) -> None:
         """Builds the tables. Raises `KeyError` when there is no such calendar."""
         self.exchange = exchange
+        #: Its time zone, such as America/New_York.
+        self.zone = zone(exchange)
         table = schedule(exchange)
         self.day, self.pre, self.open, self.break_start, self.break_end, self.close, self.post = table[:7]
         self.half = table[7].astype(np.bool_)

@@ -53,6 +53,16 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
     )  # fmt: skip
 
 
+def zone(exchange: str) -> str:
+    """The time zone an exchange keeps, such as America/New_York. Raises `KeyError` when there is no such calendar."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import exchange_calendars
+
+        made = exchange_calendars.calendar_utils._default_calendar_factories  # noqa: SLF001 - building one takes a second
+        return str(made[exchange_calendars.resolve_alias(exchange)].tz)
+
+
 def _milliseconds(column: Any) -> NDArray[np.int64]:
     """A column of UTC times as epoch ms; 0 where there is none."""
     naive = column.dt.tz_convert(None).to_numpy().astype("datetime64[ms]")

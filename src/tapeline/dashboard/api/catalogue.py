@@ -1,0 +1,68 @@
+"""`/indicators`: every indicator there is, for a picker."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from tapeline.dashboard.api.context import Context, problems
+from tapeline.indicators.catalogue import CATALOGUE
+from tapeline.indicators.listing import listing
+
+
+class ParameterAnswer(BaseModel):
+    """One number of a spec; bounds are inclusive, `whole` ones are counts of bars."""
+
+    name: str
+    default: float
+    low: float
+    high: float
+    whole: bool
+
+
+class IndicatorAnswer(BaseModel):
+    """An indicator. `spec` is the one with the defaults, which `outputs` and `warm_up` (bars) belong to."""
+
+    name: str
+    title: str
+    group: str
+    pane: Literal["overlay", "own"]
+    spec: str
+    outputs: list[str]
+    parameters: list[ParameterAnswer]
+    inputs: list[str]
+    warm_up: int
+    formula: str
+
+
+class IndicatorsAnswer(BaseModel):
+    """The catalogue, in its order."""
+
+    indicators: list[IndicatorAnswer]
+
+
+def router(_: Context) -> APIRouter:
+    """The operation."""
+    routes = APIRouter(tags=["indicators"])
+
+    @routes.get("/indicators", responses=problems(), summary="The catalogue of indicators")
+    async def indicators() -> IndicatorsAnswer:
+        return IndicatorsAnswer(
+            indicators=[
+                IndicatorAnswer(
+                    name=one.name, title=one.title, group=one.group,
+                    pane="overlay" if CATALOGUE[one.name].pane == "price" else "own",
+                    spec=one.default, outputs=list(one.outputs),
+                    parameters=[
+                        ParameterAnswer(name=p.name, default=p.default, low=p.low, high=p.high, whole=p.whole)
+                        for p in CATALOGUE[one.name].parameters
+                    ],
+                    inputs=list(one.inputs), warm_up=one.warm_up, formula=one.formula,
+                )
+                for one in listing()
+            ]
+        )  # fmt: skip
+
+    return routes

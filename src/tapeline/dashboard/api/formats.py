@@ -1,0 +1,102 @@
+"""Answers as JSON, CSV or Parquet, as the client asks by `?format=` or by its Accept header."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from fastapi import Depends, HTTPException, Query, Request, Response
+from numpy.typing import NDArray
+
+PARQUET = "application/vnd.apache.parquet"
+
+_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8", "parquet": PARQUET}
+_ACCEPTED = {
+    "application/json": "json", "text/csv": "csv", PARQUET: "parquet", "*/*": "json", "application/*": "json",
+    "text/*": "csv",
+}  # fmt: skip
+
+#: What an operation with all three formats adds to its OpenAPI description.
+THREE_FORMATS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            PARQUET: {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
+
+
+class Format(StrEnum):
+    """How a table is answered."""
+
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def wanted(
+    request: Request,
+    format: Annotated[  # noqa: A002 - the name of the parameter in the address
+        Format | None, Query(description="How to answer; otherwise the Accept header says.")
+    ] = None,
+) -> Format:
+    """The format this client asked for. 406 when it accepts none of the three."""
+    if format is not None:
+        return format
+    accepted = request.headers.get("accept", "*/*")
+    for part in sorted(accepted.split(","), key=_quality, reverse=True):
+        kind = _ACCEPTED.get(part.partition(";")[0].strip().lower())
+        if kind is not None and _quality(part) > 0:
+            return Format(kind)
+    raise HTTPException(406, f"answers come as {', '.join(_TYPES.values())}, not as {accepted[:100]}")
+
+
+Wanted = Annotated[Format, Depends(wanted)]
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON of plain data, dataclasses and contiguous NumPy arrays; NaN and infinity become null."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+
+def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response."""
+    return Response(json_bytes(value), status, dict(headers or {}), "application/json")
+
+
+def plain(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Columns that `json_bytes` takes: contiguous."""
+    return {name: np.ascontiguousarray(column) for name, column in columns.items()}
+
+
+def table_answer(
+    kind: Format, columns: Mapping[str, Any], name: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The columns as a CSV or Parquet file called `name`. NaN is an empty cell; `timestamp` is UTC epoch ms."""
+    arrays = {key: pa.array(column, from_pandas=True) for key, column in columns.items()}
+    buffer = io.BytesIO()
+    if kind == Format.PARQUET:
+        if "timestamp" in arrays:
+            arrays["timestamp"] = arrays["timestamp"].cast(pa.timestamp("ms", "UTC"))
+        pa.parquet.write_table(pa.table(arrays), buffer, compression="zstd")
+    else:
+        pa.csv.write_csv(pa.table(arrays), buffer, pa.csv.WriteOptions(quoting_style="needed"))
+    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name if c.isascii())
+    disposition = {"Content-Disposition": f'attachment; filename="{safe}.{kind.value}"'}
+    return Response(buffer.getvalue(), 200, {**disposition, **(headers or {})}, _TYPES[kind.value])
+
+
+def _quality(part: str) -> float:
+    _, _, text = part.partition("q=")
+    try:
+        return float(text) if text else 1.0
+    except ValueError:
+        return 0.0

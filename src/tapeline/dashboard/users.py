@@ -1,0 +1,136 @@
+"""The people who may log in: names, roles and argon2 hashes in one file that only its owner can read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+#: Shortest password accepted. Length is what makes one hard to guess.
+SHORTEST_PASSWORD = 12
+
+#: Longest; the hash takes any, but not from everybody who asks.
+LONGEST_PASSWORD = 256
+
+_FORMAT = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+
+
+class Role(StrEnum):
+    """What somebody may do: look, or look and change."""
+
+    VIEWER = "viewer"
+    ADMIN = "admin"
+
+
+class UserError(Exception):
+    """A user that cannot be or is not there, or a file that cannot be used; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One user. `hash` is argon2id's own text, parameters and salt included."""
+
+    name: str
+    role: Role
+    hash: str
+
+
+class Users:
+    """The users in a file. A change replaces it whole, with mode 0600; a running page follows it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int, int] | None = None
+        self._known: dict[str, User] = {}
+
+    def load(self) -> dict[str, User]:
+        """Name -> user, empty where there is no file. Raises `UserError` for a file that is none of these."""
+        try:
+            stat = self.path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if stamp != self._stamp:
+                self._known = _users(json.loads(self.path.read_text("utf-8")))
+                self._stamp = stamp
+        except FileNotFoundError:
+            self._known, self._stamp = {}, None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._stamp = None
+            raise UserError(f"{self.path}: cannot be read as a list of users ({error})") from error
+        return self._known
+
+    def add(self, name: str, role: Role, password: str) -> None:
+        """A new user, or another role and password for a known one. Raises `UserError`."""
+        if not _NAME.fullmatch(name):
+            raise UserError(f"{name!r} is no user name: letters, digits, dot, dash, underscore and @, at most 64")
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            raise UserError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, not {len(password)}")
+        with self._changing() as users:
+            users[name] = User(name, role, hashed(password))
+
+    def remove(self, name: str) -> None:
+        """Raises `UserError` for a user that is not there."""
+        with self._changing() as users:
+            if users.pop(name, None) is None:
+                raise UserError(f"there is no user {name}; there are: {', '.join(sorted(users)) or 'none'}")
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[dict[str, User]]:
+        """The users, to be changed; written when the block ends without an error."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self.path.with_suffix(".lock"), timeout=10):
+                users = dict(self.load())
+                yield users
+                self._write(users)
+        except OSError as error:
+            raise UserError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+
+    def _write(self, users: dict[str, User]) -> None:
+        document = {
+            "format": _FORMAT,
+            "users": {user.name: {"role": user.role.value, "hash": user.hash} for user in users.values()},
+        }
+        handle, temporary = tempfile.mkstemp(prefix=".users-", dir=self.path.parent)  # made with mode 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(document, file, indent=2)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def hashed(password: str) -> str:
+    """argon2id of the password, with the library's parameters (RFC 9106, low memory) and a salt of its own."""
+    import argon2
+
+    return argon2.PasswordHasher().hash(password)
+
+
+def matches(hash_: str, password: str) -> bool:
+    """Whether this is the password of that hash. Takes some 50 ms, on purpose."""
+    import argon2
+
+    try:
+        return argon2.PasswordHasher().verify(hash_, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
+
+
+def _users(document: Any) -> dict[str, User]:
+    if document["format"] != _FORMAT:
+        raise ValueError(f"format {document['format']}, this program reads {_FORMAT}")
+    return {name: User(name, Role(entry["role"]), str(entry["hash"])) for name, entry in document["users"].items()}
