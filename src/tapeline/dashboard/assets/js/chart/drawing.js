@@ -1,0 +1,164 @@
+// Candles, volume, indicators and calls of one symbol on the drawing library's chart.
+import { CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, createChart } from "../../vendor/lightweight-charts.js";
+import { price } from "../format.js";
+import { palette } from "../theme.js";
+import { Calls } from "./calls.js";
+import * as selection from "./chosen.js";
+import { Study } from "./study.js";
+
+const NEAR_EDGE = 80; // bars left of the window at which older ones are fetched
+const PRICE_STRETCH = 3.2;
+
+export class Drawing {
+  // `pointed(i)` hears which bar the crosshair is on (null: none), `wanted()` that older bars are, `moved()` of every pan.
+  constructor(element, { pointed, wanted, moved }) {
+    this.bars = null;
+    this.studies = [];
+    this._colors = palette();
+    this.chart = createChart(element, { autoSize: true, ...this._options() });
+    this._candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false, priceLineWidth: 1 });
+    this._volume = this.chart.addSeries(HistogramSeries, {
+      priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
+    });
+    this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+    this.chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.12, bottom: 0.18 } });
+    this._calls = new Calls(this.chart, this._candles);
+    this._paint();
+    this.chart.subscribeCrosshairMove((event) => {
+      pointed(event.time === undefined || !event.point ? null : this.bars?.at(event.time) ?? null);
+    });
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      moved();
+      if (range && this.bars?.older !== null && range.from < NEAR_EDGE) wanted();
+    });
+  }
+
+  // Shows these bars, the newest at the right.
+  show(bars, catalogue) {
+    this.bars = bars;
+    this.chart.applyOptions({
+      timeScale: { timeVisible: !bars.daily },
+      localization: { timeFormatter: (key) => this._timeLabel(key) },
+    });
+    this._candles.applyOptions({ priceFormat: { type: "custom", minMove: 10 ** -bars.decimals, formatter: (p) => price(p, bars.decimals) } });
+    this._fill();
+    this.select(catalogue);
+    this.newest();
+  }
+
+  // Draws the chosen indicators and the calls, for which their columns are here.
+  select(catalogue) {
+    for (const study of this.studies) study.remove();
+    this.studies = [];
+    const bars = this.bars;
+    let pane = 0;
+    this._calls.show(bars, selection.predictions && Calls.any(bars) ? ++pane : null, this._colors);
+    this.callsPane = pane || null;
+    for (const { spec, color } of catalogue ? selection.chosen : []) {
+      const read = catalogue.read(spec);
+      if (!read || !bars.has(read.columns.map((column) => column.name))) continue;
+      const where = read.overPrice ? 0 : ++pane;
+      this.studies.push(new Study(this.chart, bars, read, color, where, this._colors));
+    }
+    this.chart.panes().forEach((one, i) => one.setStretchFactor(i ? 1 : PRICE_STRETCH));
+  }
+
+  // After older bars were put in front.
+  refill() {
+    this._fill();
+    this._calls.setData();
+    for (const study of this.studies) study.setData();
+  }
+
+  // After the bars from `from` on changed; there were `before` of them.
+  update(from, before) {
+    if (before - from > 200) {
+      this.refill();
+      return;
+    }
+    for (let i = from; i < this.bars.length; i++) {
+      this._candles.update(this._candle(i), i < before - 1);
+      this._volume.update(this._column(i), i < before - 1);
+    }
+    this._calls.update(from, before);
+    for (const study of this.studies) study.update(from, before);
+  }
+
+  // Back to the newest bar.
+  newest() {
+    this.chart.timeScale().scrollToPosition(this._rightOffset(), false);
+  }
+
+  get atNewest() {
+    return this.chart.timeScale().scrollPosition() > -1;
+  }
+
+  zoom(factor) {
+    const scale = this.chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    if (range) scale.setVisibleLogicalRange({ from: range.to - (range.to - range.from) * factor, to: range.to });
+  }
+
+  pan(share) {
+    const scale = this.chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    if (!range) return;
+    const by = (range.to - range.from) * share;
+    scale.setVisibleLogicalRange({ from: range.from + by, to: range.to + by });
+  }
+
+  recolor(catalogue) {
+    this._colors = palette();
+    this.chart.applyOptions(this._options());
+    this._paint();
+    if (this.bars) {
+      this._fill();
+      this.select(catalogue);
+    }
+  }
+
+  _rightOffset() {
+    return 4;
+  }
+
+  _fill() {
+    this._candles.setData(this.bars.keys.map((_, i) => this._candle(i)));
+    this._volume.setData(this.bars.keys.map((_, i) => this._column(i)));
+  }
+
+  _candle(i) {
+    const { o, h, l, c } = this.bars.columns;
+    return { time: this.bars.keys[i], open: o[i], high: h[i], low: l[i], close: c[i] };
+  }
+
+  _column(i) {
+    const { o, c, v } = this.bars.columns;
+    return { time: this.bars.keys[i], value: v[i] ?? 0, color: c[i] < o[i] ? this._colors.downSoft : this._colors.upSoft };
+  }
+
+  _paint() {
+    const { up, down } = this._colors;
+    this._candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
+  }
+
+  _timeLabel(key) {
+    const i = this.bars.at(key);
+    return i < 0 ? "" : this.bars.clock.full(this.bars.t[i]);
+  }
+
+  _options() {
+    const { soft, grid, line, panel, raised, font } = this._colors;
+    const lineOf = { color: soft, labelBackgroundColor: raised };
+    return {
+      layout: {
+        background: { type: ColorType.Solid, color: panel }, textColor: soft, fontFamily: font, fontSize: 11,
+        attributionLogo: false, // it needs an inline style element; the link below the chart takes its place
+        panes: { separatorColor: line, separatorHoverColor: raised, enableResize: true },
+      },
+      grid: { vertLines: { color: grid }, horzLines: { color: grid } },
+      crosshair: { mode: CrosshairMode.Normal, vertLine: lineOf, horzLine: lineOf },
+      rightPriceScale: { borderColor: line, minimumWidth: 62 },
+      timeScale: { borderColor: line, rightOffset: this._rightOffset(), barSpacing: 7, minBarSpacing: 0.5, secondsVisible: false },
+    };
+  }
+}

@@ -1,0 +1,27 @@
+// Keys, and how the page looks.
+import { dialog, h } from "./dom.js";
+import { MODES, PAIRS, choose, chosen } from "./theme.js";
+
+const KEYS = [
+  ["/", "search the watch-list; Enter shows the first found"],
+  ["↑ ↓", "the symbol above or below"],
+  ["1 2 3 4", "chart, model, alerts, health"],
+  ["[ ]", "shorter or longer candles"],
+  ["i", "indicators"],
+  ["+ −", "zoom in or out"],
+  ["← →", "back or forward in time"],
+  ["End", "to the newest bar"],
+  ["?", "this list"],
+];
+
+export function openHelp() {
+  dialog("Keys", h("dl", { class: "keys" }, KEYS.map(([keys, says]) => [h("dt", {}, h("kbd", {}, keys)), h("dd", {}, says)])));
+}
+
+export function openAppearance() {
+  const choices = (name, all) => h("fieldset", {}, h("legend", {}, name === "mode" ? "Appearance" : "Up and down"),
+    Object.entries(all).map(([value, says]) => h("div", { class: "check" },
+      h("input", { type: "radio", name, id: `${name}-${value}`, value, checked: chosen[name] === value, onchange: () => choose({ [name]: value }) }),
+      h("label", { for: `${name}-${value}` }, says))));
+  dialog("Appearance", choices("mode", MODES), choices("pair", PAIRS));
+}

@@ -1,0 +1,216 @@
+// The page: puts its parts together and passes on what comes from the server.
+import { first } from "./first.js"; // before all else: its requests are under way while the rest loads
+import { Events, get, mayChange, session, whenDenied } from "./api.js";
+import { AlertsTab } from "./alerts.js";
+import { shownIndicators } from "./chart/chosen.js";
+import { ChartTab } from "./chart/tab.js";
+import { attribute, text } from "./dom.js";
+import { clockOf, share } from "./format.js";
+import { HealthTab } from "./health.js";
+import { openAppearance, openHelp } from "./help.js";
+import { bindKeys } from "./keys.js";
+import { logOut, showLogin } from "./login.js";
+import { ModelTab } from "./model.js";
+import { remember } from "./prefs.js";
+import { INTERVALS, TABS, chartHash, readRoute } from "./route.js";
+import { toast } from "./toast.js";
+import { Watchlist } from "./watchlist.js";
+
+const HIDDEN_MS = 60_000; // a browser has six connections to a server: hidden pages give theirs back
+
+const part = (name) => document.querySelector(`[data-part=${name}]`);
+const panel = (name) => document.getElementById(name);
+let tab = null;
+let status = null;
+let restarts = 0;
+
+const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
+const chart = new ChartTab(panel("chart"), { listen, pick });
+const zone = () => watchlist.quotes.get(chart.symbol)?.market?.zone ?? "UTC";
+const tabs = {
+  model: new ModelTab(panel("model"), toast),
+  alerts: new AlertsTab(panel("alerts"), { counted, zone, pick: (symbol) => pick(symbol) }),
+  health: new HealthTab(panel("health"), zone),
+};
+
+const events = new Events({
+  quotes: (event) => {
+    watchlist.update(event.quotes);
+    chart.setQuote(watchlist.quotes.get(chart.symbol));
+    if (chart.symbol === null && watchlist.first) pick(watchlist.first, undefined, true);
+  },
+  bars: (event) => chart.change(event),
+  status: setStatus,
+  alert: (event) => tabs.alerts.fire(event),
+}, connected);
+
+// -- where one is -------------------------------------------------------------------------------------------------------
+
+function pick(symbol, interval = chart.interval, quietly = false) {
+  const hash = chartHash(symbol, interval);
+  if (quietly) {
+    history.replaceState(null, "", hash);
+    go();
+  } else location.hash = hash; // go() follows by itself
+  if (panel("chart").hidden === false && location.hash === hash) go();
+  document.body.classList.remove("choosing");
+}
+
+function go() {
+  const route = readRoute();
+  if (tab !== route.tab) {
+    tabs[tab]?.hide();
+    tab = route.tab;
+    for (const name of TABS) {
+      panel(name).hidden = name !== tab;
+      attribute(document.querySelector(`nav [data-tab=${name}]`), "aria-current", name === tab ? "page" : null);
+    }
+    document.body.dataset.tab = tab;
+    tabs[tab]?.show();
+  }
+  if (tab !== "chart") return;
+  const symbol = route.symbol ?? chart.symbol;
+  const interval = route.interval ?? chart.interval;
+  if (symbol !== null && (symbol !== chart.symbol || interval !== chart.interval)) show(symbol, interval);
+}
+
+function show(symbol, interval, asked) {
+  remember("symbol", symbol);
+  remember("interval", interval);
+  watchlist.select(symbol);
+  text(part("chosen"), symbol);
+  attribute(document.querySelector("nav [data-tab=chart]"), "href", chartHash(symbol, interval));
+  document.title = `${symbol} · tapeline`;
+  const shown = chart.show(symbol, interval, asked);
+  chart.setQuote(watchlist.quotes.get(symbol));
+  return shown;
+}
+
+// -- what comes in ------------------------------------------------------------------------------------------------------
+
+function listen() {
+  events.open(chart.symbol, chart.interval, shownIndicators());
+}
+
+async function connected(state) {
+  document.body.dataset.connection = state;
+  sayStatus();
+  if (state !== "live") return;
+  if (restarts++) {
+    const answer = await get("/symbols").catch(() => null);
+    if (answer) watchlist.replace(answer.symbols, answer.collected);
+  }
+  chart.caughtUp();
+}
+
+function setStatus(event) {
+  status = event;
+  watchlist.replaying = Boolean(event.replay);
+  sayStatus();
+}
+
+// The line at the top right and the banner below the header.
+function sayStatus() {
+  const lost = document.body.dataset.connection === "lost";
+  const replay = status?.replay;
+  const says = lost ? "Disconnected" : status?.error ? "Store unreadable" : replay
+    ? `Replay ${replay.ended ? "ended" : replay.total ? share(replay.done / replay.total, 0) : ""}` : document.body.dataset.connection === "live" ? "Live" : "Connecting";
+  text(part("status"), says);
+  attribute(part("status"), "data-state", lost || status?.error ? "bad" : says === "Connecting" ? "warn" : "good");
+  const last = status?.last ? ` What is shown ends ${clockOf(zone()).full(status.last)}.` : "";
+  part("banner").hidden = !lost && !status?.error;
+  text(part("banner"), lost ? `The connection to the server is lost; trying again.${last}` : status?.error ? `The store cannot be read: ${status.error}. Trying again.` : "");
+}
+
+function counted(count) {
+  text(part("unseen"), count ? String(count) : "");
+  attribute(part("unseen"), "aria-label", count ? `${count} new` : null);
+}
+
+// -- who one is ---------------------------------------------------------------------------------------------------------
+
+function allow() {
+  watchlist.allow();
+  const { name, role } = session;
+  const out = part("logout");
+  out.hidden = !name;
+  attribute(out, "title", name ? `${name}, ${role}. Log out` : "Log out");
+  part("login").hidden = role !== "viewer" || Boolean(name);
+  attribute(document.body, "data-role", mayChange() ? "admin" : role ?? "none");
+}
+
+function logIn() {
+  showLogin(() => location.reload());
+}
+
+// -- begin --------------------------------------------------------------------------------------------------------------
+
+async function begin() {
+  watchlist.replaying = false;
+  const route = readRoute();
+  chart.interval = first.interval;
+  if (first.symbol !== null && route.tab === "chart") {
+    history.replaceState(null, "", chartHash(first.symbol, first.interval));
+    show(first.symbol, first.interval, first.bars);
+  }
+  go();
+  addEventListener("hashchange", go);
+  const catalogue = first.catalogue.then((answer) => answer.value && chart.setCatalogue(answer.value));
+  chart.catalogueKnown = catalogue;
+  const [who, quotes] = await Promise.all([first.session, first.quotes]);
+  if (who.value) allow();
+  if (who.value?.login_needed && session.role === null) {
+    logIn();
+    return;
+  }
+  if (quotes.error) {
+    watchlist.fail(`The symbols cannot be read: ${quotes.error.message}.`);
+  } else {
+    watchlist.replace(quotes.value.symbols, quotes.value.collected);
+  }
+  if (chart.symbol === null) {
+    if (first.symbol !== null) {
+      if (tab === "chart") await show(first.symbol, first.interval, first.bars);
+      else chart.symbol = first.symbol;
+    } else if (watchlist.first && tab === "chart") pick(watchlist.first, first.interval, true);
+    else if (tab === "chart") chart.show(null, first.interval);
+  }
+  watchlist.select(chart.symbol);
+  chart.setQuote(watchlist.quotes.get(chart.symbol));
+  listen();
+}
+
+let hiddenSince = 0;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiddenSince);
+  if (document.hidden) hiddenSince = setTimeout(() => tabs.alerts.wanted || events.close(), HIDDEN_MS);
+  else if (!events.isOpen) listen();
+});
+
+whenDenied(logIn);
+part("help").addEventListener("click", openHelp);
+part("appearance").addEventListener("click", openAppearance);
+part("logout").addEventListener("click", logOut);
+part("login").addEventListener("click", logIn);
+part("chosen").addEventListener("click", () => document.body.classList.toggle("choosing"));
+bindKeys({
+  tab: (number) => {
+    location.hash = number ? `#${TABS[number]}` : chartHash(chart.symbol, chart.interval);
+  },
+  move: (by) => watchlist.move(by),
+  search: () => {
+    document.body.classList.add("choosing");
+    watchlist.focusFilter();
+  },
+  interval: (by) => {
+    const next = INTERVALS[INTERVALS.indexOf(chart.interval) + by];
+    if (next && chart.symbol !== null) pick(chart.symbol, next);
+  },
+  indicators: () => chart.openPicker(),
+  zoom: (factor) => chart.zoom(factor),
+  pan: (share_) => chart.pan(share_),
+  newest: () => chart.newest(),
+  help: openHelp,
+  leave: () => document.body.classList.remove("choosing"),
+});
+begin();
