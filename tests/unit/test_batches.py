@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.conftest import MINUTE, START, random_bars
+from tests.event_source import CrashError, EventSource, eventful_day, records
 from tests.unit.test_pipeline import FakeModel
 
 from tapeline.batches import ATTEMPTS, Batches, Record
@@ -20,10 +21,6 @@ from tapeline.processor import Processor
 
 SPECS = ("sma_3", "rsi_14")
 NOW = START + 10**9
-
-
-class CrashError(Exception):
-    """The process died here."""
 
 
 class TornStore:
@@ -40,6 +37,22 @@ class TornStore:
 
     def opened(self) -> TornStore.Connection:
         return TornStore.Connection(self)
+
+    def environment(self) -> Callable[[Sequence[Record]], Sequence[str]]:
+        made = function(self)
+        return lambda batch: made.apply(batch).failed
+
+    def fail_after(self, writes: int) -> None:
+        def count() -> None:
+            nonlocal writes
+            writes -= 1
+            if writes < 0:
+                raise CrashError
+
+        self.before_write = count
+
+    def heal(self) -> None:
+        self.before_write = lambda: None
 
     class Connection:
         """What one process sees of it."""
@@ -114,98 +127,6 @@ def function(store: TornStore, **how: Any) -> Batches:
     return Batches(store.opened(), lambda: Processor(SPECS, FakeModel()), clock=lambda: NOW, **how)
 
 
-def records(bars: Sequence[Bar], per_record: int = 1) -> list[Record]:
-    """A record for each `per_record` successive bars of a symbol, numbered from 1."""
-    groups: list[list[Bar]] = []
-    for bar in bars:
-        if groups and len(groups[-1]) < per_record and groups[-1][-1].symbol == bar.symbol:
-            groups[-1].append(bar)
-        else:
-            groups.append([bar])
-    return [Record(n, f"r{n}", encode(Bars.of(group))) for n, group in enumerate(groups, 1)]
-
-
-def eventful_day(rng: np.random.Generator) -> list[Record]:
-    """Forming updates, finals, repetitions and corrections, and now and then something that is no bar."""
-    symbols, count = int(rng.integers(1, 4)), int(rng.integers(65, 75))
-    streams: list[list[Bar]] = []
-    for code in range(symbols):
-        day = [bar for bar in random_bars(symbols, count, int(rng.integers(1 << 30))) if bar.symbol == f"S{code:02d}"]
-        stream: list[Bar] = []
-        for place, bar in enumerate(day):
-            stream.extend(
-                replace(bar, close=bar.open + (bar.close - bar.open) * share, final=False)
-                for share in sorted(rng.uniform(0.2, 0.9, int(rng.integers(0, 3))))
-            )
-            if rng.random() > 0.05 or place + 1 == count:  # some bars end only because the next one begins
-                stream.append(bar)
-            chance = rng.random()
-            if chance < 0.04 and stream:
-                stream.append(stream[int(rng.integers(max(0, len(stream) - 30), len(stream)))])  # an old record again
-            elif chance < 0.08 and place > 5:
-                wrong = day[int(rng.integers(0, place))]
-                stream.append(replace(wrong, volume=wrong.volume + float(rng.integers(1, 100))))
-        streams.append(stream)
-    order = rng.permutation([code for code, stream in enumerate(streams) for _ in stream])
-    iterators = [iter(stream) for stream in streams]
-    found = records([next(iterators[code]) for code in order], per_record=int(rng.integers(1, 4)))
-    for place in rng.integers(0, len(found), 2).tolist():
-        found[place] = replace(found[place], data=b"poison" + found[place].data) if rng.random() < 0.3 else found[place]
-    return found
-
-
-class EventSource:
-    """Delivers as Lambda does: a batch that fails comes again, whole or in halves, until it has been applied."""
-
-    def __init__(self, store: TornStore, rng: np.random.Generator, **how: Any) -> None:
-        self._store = store
-        self._rng = rng
-        self._how = how
-        self._function = function(store, **how)
-        self.trouble = 0
-
-    def run(self, day: Sequence[Record]) -> None:
-        start = 0
-        while start < len(day):
-            end = start + int(self._rng.integers(1, 60))
-            self._deliver(day[start:end])
-            # a poller that is replaced begins a little before where it was
-            start = max(0, end - int(self._rng.integers(1, 20))) if self._rng.random() < 0.1 else end
-
-    def _deliver(self, batch: Sequence[Record]) -> None:
-        while batch:
-            if self._rng.random() < 0.2:
-                self._function = function(self._store, **self._how)  # another execution environment
-            if self._rng.random() < 0.3:
-                left = int(self._rng.integers(0, 80))
-
-                def count() -> None:
-                    nonlocal left
-                    left -= 1
-                    if left < 0:
-                        raise CrashError
-
-                self._store.before_write = count
-            try:
-                outcome = self._function.apply(batch)
-            except CrashError:
-                self.trouble += 1
-                if self._rng.random() < 0.5:
-                    self._function = function(self._store, **self._how)
-                self._store.before_write = lambda: None
-                if len(batch) > 1 and self._rng.random() < 0.5:
-                    middle = len(batch) // 2
-                    self._deliver(batch[:middle])
-                    batch = batch[middle:]
-                continue
-            finally:
-                self._store.before_write = lambda: None
-            assert not outcome.failed
-            if self._rng.random() < 0.1:
-                continue  # the answer was lost
-            return
-
-
 def outcome_of(store: TornStore) -> dict[str, list[Row]]:
     return {symbol: [row for _, row in sorted(rows.items())] for symbol, rows in sorted(store.items.items())}
 
@@ -219,7 +140,7 @@ def test_rows_do_not_depend_on_what_went_wrong(seeds: range) -> None:
         orderly = TornStore()
         assert not function(orderly).apply(day).failed
         troubled = TornStore()
-        source = EventSource(troubled, rng)
+        source = EventSource(rng, troubled.environment, troubled.fail_after, troubled.heal)
         source.run(day)
         trouble += source.trouble
         assert outcome_of(troubled) == outcome_of(orderly), f"seed {seed}"
@@ -290,7 +211,7 @@ def test_what_cannot_be_used_is_kept_with_its_reason_and_the_others_go_on(data: 
     batch = [replace(record, data=data) if record.position == 2 else record for record in records([bar(0)] * 3)]
     outcome = function(store, refuse=kept.extend).apply(batch)
     assert (outcome.rejects, outcome.rows, outcome.failed) == (1, 1, ())
-    assert kept[0].place.startswith("r2")
+    assert kept[0].place.startswith("2")
     assert reason in kept[0].reason
     assert kept[0].raw == data
 
@@ -300,7 +221,7 @@ def test_rejects_that_cannot_be_kept_fail_the_batch_before_anything_is_passed_ov
         raise CrashError
 
     store = TornStore()
-    batch = [*records([bar(0)]), Record(2, "r2", b"poison")]
+    batch = [*records([bar(0)]), Record(2, "2", b"poison")]
     with pytest.raises(CrashError):
         function(store, refuse=full).apply(batch)
     assert not store.states
@@ -342,7 +263,7 @@ def test_a_symbol_that_never_stands_still_is_given_back_from_its_first_record() 
 
     mine._store = Restless(store)
     batch = records([bar(0, symbol="B"), bar(0), bar(1), bar(1, symbol="B")])
-    assert mine.apply(batch).failed == ("r2",)
+    assert mine.apply(batch).failed == ("2",)
     assert tries == ATTEMPTS
     assert store.states["B"][1].position == 4
     assert "A" not in store.states

@@ -1,0 +1,180 @@
+"""DynamoDB in memory behind a real boto3 client: what would go over the wire is answered here, a thousand times faster
+than moto does it. Only the operations and expressions that tapeline uses; moto stands for the rest in other tests."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+
+Item = dict[str, Any]
+
+
+class FakeDynamo:
+    """The tables. `before_write` is called before every single item is written, and may raise; `calls` counts requests.
+
+    `refuse` may answer with an error code ('' for none) for the operation of that name, before anything is written.
+    """
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, dict[Any, Item]]] = defaultdict(lambda: defaultdict(dict))
+        self.before_write: Callable[[], None] = lambda: None
+        self.refuse: Callable[[str], str] = lambda _: ""
+        self.calls: dict[str, int] = defaultdict(int)
+
+    def client(self) -> Any:
+        """A boto3 client whose requests end here."""
+        client = boto3.client(
+            "dynamodb", region_name="eu-central-1", endpoint_url="http://dynamodb.invalid",
+            aws_access_key_id="testing", aws_secret_access_key="testing",
+            config=Config(retries={"total_max_attempts": 1}),
+        )  # fmt: skip
+        client.meta.events.register("before-send.dynamodb.*", self._answer)
+        return client
+
+    def rows(self, table: str) -> Iterator[Item]:
+        """All items of a table, by partition and sort key."""
+        for partition in sorted(self.tables[table]):
+            own = self.tables[table][partition]
+            yield from (own[key] for key in sorted(own))
+
+    def _answer(self, request: Any, **_: Any) -> AWSResponse:
+        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+        self.calls[operation] += 1
+        code = self.refuse(operation)
+        answer = (
+            {"__type": f"x#{code}", "message": "refused"} if code else self._do(operation, json.loads(request.body))
+        )
+        status = 400 if "__type" in answer else 200
+        return AWSResponse(request.url, status, {"content-type": "application/x-amz-json-1.0"}, _Raw(answer))
+
+    def _do(self, operation: str, asked: Item) -> Item:
+        return {
+            "BatchGetItem": self._batch_get,
+            "BatchWriteItem": self._batch_write,
+            "PutItem": self._put_item,
+            "Query": self._query,
+            "TransactWriteItems": self._transact,
+        }[operation](asked)
+
+    # -- operations --------------------------------------------------------------------------------------------------
+
+    def _batch_get(self, asked: Item) -> Item:
+        found = {
+            table: [item for key in what["Keys"] if (item := self._get(table, key)) is not None]
+            for table, what in asked["RequestItems"].items()
+        }
+        return {"Responses": found, "UnprocessedKeys": {}}
+
+    def _batch_write(self, asked: Item) -> Item:
+        for table, requests in asked["RequestItems"].items():
+            assert len(requests) <= 25
+            for request in requests:
+                self.before_write()
+                self._put(table, request["PutRequest"]["Item"])
+        return {"UnprocessedItems": {}}
+
+    def _put_item(self, asked: Item) -> Item:
+        self.before_write()
+        self._put(asked["TableName"], asked["Item"])
+        return {}
+
+    def _transact(self, asked: Item) -> Item:
+        operations = [next(iter(each.items())) for each in asked["TransactItems"]]
+        assert len(operations) <= 100
+        codes = ["None" if self._allowed(how) else "ConditionalCheckFailed" for _, how in operations]
+        if any(code != "None" for code in codes):
+            reasons = [{"Code": code} for code in codes]
+            return {"__type": "x#TransactionCanceledException", "message": "", "CancellationReasons": reasons}
+        self.before_write()
+        for kind, how in operations:
+            if kind == "Put":
+                self._put(how["TableName"], how["Item"])
+            elif kind == "Delete":
+                partition, sort = _key(how["Key"])
+                self.tables[how["TableName"]][partition].pop(sort, None)
+            else:
+                self._put(how["TableName"], self._updated(how))
+        self.before_write()  # it is written, but the answer may be lost
+        return {}
+
+    def _updated(self, how: Item) -> Item:
+        names, values = how["ExpressionAttributeNames"], how["ExpressionAttributeValues"]
+        item = dict(self._get(how["TableName"], how["Key"]) or how["Key"])
+        for part in how["UpdateExpression"].removeprefix("SET ").split(", "):
+            name, value = part.split(" = ")
+            item[names[name]] = values[value]
+        return item
+
+    def _allowed(self, how: Item) -> bool:
+        condition = how.get("ConditionExpression")
+        if condition is None:
+            return True
+        item = self._get(how["TableName"], how["Key"] if "Key" in how else how["Item"]) or {}
+        names, values = how["ExpressionAttributeNames"], how.get("ExpressionAttributeValues", {})
+        return any(self._holds(part, item, names, values) for part in condition.split(" OR "))
+
+    @staticmethod
+    def _holds(condition: str, item: Item, names: Item, values: Item) -> bool:
+        if absent := re.fullmatch(r"attribute_not_exists\((#\w+)\)", condition):
+            return names[absent[1]] not in item
+        name, comparison, value = condition.split(" ")
+        if names[name] not in item:
+            return False
+        have, want = _value(item[names[name]]), _value(values[value])
+        return bool({"=": have == want, "<=": have <= want}[comparison])
+
+    def _query(self, asked: Item) -> Item:
+        names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]
+        own: dict[Any, Item] = {}
+        low: Any = None
+        for part in re.split(r" AND (?!:)", asked["KeyConditionExpression"]):
+            if between := re.fullmatch(r"(#\w+) BETWEEN (:\w+) AND (:\w+)", part):
+                low, high = _value(values[between[2]]), _value(values[between[3]])
+            else:
+                name, _, value = part.split(" ")
+                assert names[name] == "stock_symbol"
+                own = self.tables[asked["TableName"]].get(_value(values[value]), {})
+        keys: Any = sorted(key for key in own if low is None or low <= key <= high)
+        if not asked.get("ScanIndexForward", True):
+            keys = reversed(keys)
+        return {"Items": [own[key] for key in itertools.islice(keys, asked.get("Limit"))]}
+
+    # -- items -------------------------------------------------------------------------------------------------------
+
+    def _get(self, table: str, key: Item) -> Item | None:
+        partition, sort = _key(key)
+        return self.tables[table].get(partition, {}).get(sort)
+
+    def _put(self, table: str, item: Item) -> None:
+        partition, sort = _key(item)
+        self.tables[table][partition][sort] = item
+
+
+def _key(item: Item) -> tuple[str, Any]:
+    # an item of the state table has both names; its sort key is `item`
+    name = "item" if "item" in item else "timestamp"
+    return item["stock_symbol"]["S"], _value(item[name])
+
+
+def _value(attribute: Item) -> Any:
+    ((kind, value),) = attribute.items()
+    return Decimal(value) if kind == "N" else value
+
+
+class _Raw:
+    """A body as urllib3 would give it."""
+
+    def __init__(self, answer: Item) -> None:
+        self._content = json.dumps(answer).encode()
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self._content

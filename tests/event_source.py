@@ -1,0 +1,112 @@
+"""What a stream brings on an eventful day, and a poller with the habits of Lambda's that brings it to a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tapeline.batches import Record
+from tapeline.codec import encode
+from tapeline.market import Bar, Bars
+from tests.conftest import random_bars
+
+
+class CrashError(Exception):
+    """The process died here."""
+
+
+def records(bars: Sequence[Bar], per_record: int = 1) -> list[Record]:
+    """A record for each `per_record` successive bars of a symbol, numbered from 1."""
+    groups: list[list[Bar]] = []
+    for bar in bars:
+        if groups and len(groups[-1]) < per_record and groups[-1][-1].symbol == bar.symbol:
+            groups[-1].append(bar)
+        else:
+            groups.append([bar])
+    return [Record(n, str(n), encode(Bars.of(group))) for n, group in enumerate(groups, 1)]
+
+
+def eventful_day(rng: np.random.Generator) -> list[Record]:
+    """Forming updates, finals, repetitions and corrections, and now and then something that is no bar."""
+    symbols, count = int(rng.integers(1, 4)), int(rng.integers(65, 75))
+    streams: list[list[Bar]] = []
+    for code in range(symbols):
+        day = [bar for bar in random_bars(symbols, count, int(rng.integers(1 << 30))) if bar.symbol == f"S{code:02d}"]
+        stream: list[Bar] = []
+        for place, bar in enumerate(day):
+            stream.extend(
+                replace(bar, close=bar.open + (bar.close - bar.open) * share, final=False)
+                for share in sorted(rng.uniform(0.2, 0.9, int(rng.integers(0, 3))))
+            )
+            if rng.random() > 0.05 or place + 1 == count:  # some bars end only because the next one begins
+                stream.append(bar)
+            chance = rng.random()
+            if chance < 0.04 and stream:
+                stream.append(stream[int(rng.integers(max(0, len(stream) - 30), len(stream)))])  # an old record again
+            elif chance < 0.08 and place > 5:
+                wrong = day[int(rng.integers(0, place))]
+                stream.append(replace(wrong, volume=wrong.volume + float(rng.integers(1, 100))))
+        streams.append(stream)
+    order = rng.permutation([code for code, stream in enumerate(streams) for _ in stream])
+    iterators = [iter(stream) for stream in streams]
+    found = records([next(iterators[code]) for code in order], per_record=int(rng.integers(1, 4)))
+    for place in rng.integers(0, len(found), 2).tolist():
+        found[place] = replace(found[place], data=b"poison" + found[place].data) if rng.random() < 0.3 else found[place]
+    return found
+
+
+class EventSource:
+    """Delivers as Lambda does: a batch that fails comes again, whole or in halves, until it has been applied.
+
+    `environment` makes a fresh execution environment of the function: records in, places that failed out. `arm` lets
+    the world fail with `CrashError` after so many writes; `disarm` makes it well again.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        environment: Callable[[], Callable[[Sequence[Record]], Sequence[str]]],
+        arm: Callable[[int], None],
+        disarm: Callable[[int], None],
+    ) -> None:
+        self.trouble = 0
+        self._rng = rng
+        self._environment = environment
+        self._arm = arm
+        self._disarm = disarm
+        self._function = environment()
+
+    def run(self, day: Sequence[Record]) -> None:
+        start = 0
+        while start < len(day):
+            end = start + int(self._rng.integers(1, 60))
+            self._deliver(day[start:end])
+            # a poller that is replaced begins a little before where it was
+            start = max(0, end - int(self._rng.integers(1, 20))) if self._rng.random() < 0.1 else end
+
+    def _deliver(self, batch: Sequence[Record]) -> None:
+        while batch:
+            if self._rng.random() < 0.2:
+                self._function = self._environment()
+            if self._rng.random() < 0.3:
+                self._arm(int(self._rng.integers(0, 80)))
+            try:
+                failed = self._function(batch)
+            except CrashError:
+                self.trouble += 1
+                if self._rng.random() < 0.5:
+                    self._function = self._environment()
+                if len(batch) > 1 and self._rng.random() < 0.5:
+                    self._disarm()
+                    middle = len(batch) // 2
+                    self._deliver(batch[:middle])
+                    batch = batch[middle:]
+                continue
+            finally:
+                self._disarm()
+            assert not failed
+            if self._rng.random() < 0.1:
+                continue  # the answer was lost
+            return
