@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -19,6 +19,10 @@ from tapeline.indicators import DEFAULT, SpecError, parse
 
 #: Looked for in the current directory.
 CONFIG_FILE = Path("tapeline.toml")
+
+
+#: Settings whose value is never shown.
+_SECRETS = frozenset({"token"})
 
 
 class ConfigError(Exception):
@@ -57,6 +61,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address the page listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
+    token: SecretStr | None = Field(
+        None, min_length=24, description="Secret that opens page and API: `Authorization: Bearer TOKEN`, or to log in."
+    )
+    behind_login: bool = Field(
+        False, description="A load balancer in front has asked for a log-in: everybody who comes through may look."
+    )
 
     @field_validator("indicators", "symbols", mode="before")
     @classmethod
@@ -92,6 +102,7 @@ def load(**flags: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"setting {name} = {first['input']!r}: {first['msg']}") from error
+        value = "(secret)" if name in _SECRETS else repr(first["input"])
+        raise ConfigError(f"setting {name} = {value}: {first['msg']}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{CONFIG_FILE}: not valid TOML: {error}") from error

@@ -10,6 +10,7 @@ rows, states and the stream position are committed together; a restart goes on f
 
 from __future__ import annotations
 
+import collections
 import queue
 import threading
 import time
@@ -28,6 +29,7 @@ BATCH_BARS = 8192
 #: Late bars gathered before their symbols are replayed while more records are waiting.
 _LATE_BARS = 100_000
 _TRIM_EVERY = 64  # commits
+_LAGS = 1000
 _WAIT_SECONDS = 0.2
 _MODEL_SECONDS = 2.0
 
@@ -44,14 +46,52 @@ class Progress:
     last_timestamp: int | None = None
 
 
+class Lag:
+    """How long the last `_LAGS` deliveries took from their arrival to the commit of their rows. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._position = 0
+        self._under_way: collections.deque[tuple[int, float]] = collections.deque(maxlen=_LAGS)
+        self._taken: collections.deque[float] = collections.deque(maxlen=_LAGS)
+
+    def appended(self, position: int, since: float) -> None:
+        """What is before this position arrived at `since` (monotonic seconds) and is in the stream now."""
+        with self._lock:
+            self._under_way.append((position, since))
+            self._settle()
+
+    def stored(self, position: int) -> None:
+        """What is before this position is in the store now."""
+        with self._lock:
+            self._position = position
+            self._settle()
+
+    def seconds(self) -> list[float]:
+        """The times taken, the newest last."""
+        with self._lock:
+            return list(self._taken)
+
+    def _settle(self) -> None:
+        now = time.monotonic()
+        while self._under_way and self._under_way[0][0] <= self._position:
+            self._taken.append(now - self._under_way.popleft()[1])
+
+
 def collect(
-    source: Source, sink: Sink, progress: Progress, stopping: threading.Event, notify: Callable[[str], None]
+    source: Source,
+    sink: Sink,
+    progress: Progress,
+    stopping: threading.Event,
+    notify: Callable[[str], None],
+    appended: Callable[[int, float], None] = lambda *_: None,
 ) -> None:
     """Appends what the source delivers, from where the sink says it was, until it ends or `stopping` is set."""
     for delivery in source.deliveries(sink.resume(source.name)):
         for text in delivery.notices:
             notify(text)
-        sink.append(source.name, delivery)
+        arrived = time.monotonic()
+        appended(sink.append(source.name, delivery), arrived)
         progress.bars_in += len(delivery.bars)
         progress.rejected += len(delivery.rejects)
         if stopping.is_set():
@@ -76,6 +116,7 @@ class Pipeline:
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.progress = Progress()
+        self.lag = Lag()
         self._source = source
         self._stream = stream
         self._store = store
@@ -115,7 +156,7 @@ class Pipeline:
 
     def _collecting(self, source: Source) -> None:
         try:
-            collect(source, self._stream, self.progress, self._stopping, self._notify)
+            collect(source, self._stream, self.progress, self._stopping, self._notify, self.lag.appended)
         except BaseException as error:  # noqa: BLE001 - handed to the caller of `run`
             self._failures.append(error)
             self.stop()
@@ -128,6 +169,7 @@ class Pipeline:
             try:
                 if not self._failures:
                     self._store.commit(commit)
+                    self.lag.stored(commit.position)
                     self.progress.rows += len(commit.rows)
                     commits += 1
                     if commits % _TRIM_EVERY == 0:

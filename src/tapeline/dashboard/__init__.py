@@ -1,13 +1,14 @@
-"""The page: watch-list, candles and predictions in a browser, over the `Store` port only.
+"""The page and the HTTP API: watch-list, candles, models and health in a browser, over the `Store` port.
 
     from tapeline.dashboard import View, serve
 
     serve(View(store), port=8000)
 
-Importing this does nothing; NiceGUI is imported when `serve` runs.
+Importing this does nothing; FastAPI is imported when `serve` runs.
 """
 
+from tapeline.dashboard.auth import Access, ExposedError
 from tapeline.dashboard.serving import PortInUseError, check_port, serve
 from tapeline.dashboard.view import Replay, View
 
-__all__ = ["PortInUseError", "Replay", "View", "check_port", "serve"]
+__all__ = ["Access", "ExposedError", "PortInUseError", "Replay", "View", "check_port", "serve"]

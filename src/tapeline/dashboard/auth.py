@@ -81,15 +81,17 @@ class Access:
         self._sessions: dict[bytes, _Session] = {}
         self._open_csrf = secrets.token_urlsafe(24)
         self._failures: dict[str, tuple[int, float]] = {}
+        self._loopback = False
 
     @property
     def open(self) -> bool:
         """Whether nobody has to log in, because only this machine can connect."""
-        return not (self._token or self.behind_login or self._known())
+        return self._loopback and not (self._token or self.behind_login or self._known())
 
-    def check_binding(self, host: str) -> None:
-        """Raises `ExposedError` when listening there would let strangers in."""
-        if self.open and not is_loopback(host):
+    def bind(self, host: str) -> None:
+        """Says where the server listens, before it does. Raises `ExposedError` when that would let strangers in."""
+        self._loopback = is_loopback(host)
+        if not (self._loopback or self._token or self.behind_login or self._known()):
             raise ExposedError(
                 f"listening on {host} without a log-in would show everything to everybody: set TAPELINE_TOKEN "
                 f"(at least {SHORTEST_TOKEN} characters), or `tapeline users add NAME --role admin`, or "

@@ -80,6 +80,7 @@ class Broadcast:
         self._clients: set[Client] = set()
         self._tails: dict[Choice, Tail] = {}
         self._phases: dict[str, Any] = {}
+        self._currencies: dict[str, str | None] = {}
         self._status: dict[str, Any] = {}
         self._error: str | None = None
         self._read_at = -TICK_SECONDS
@@ -235,6 +236,8 @@ class Broadcast:
         changed = {quote.symbol: quote for quote in self._board.refresh(_BOARD_SECONDS)}
         self._read_at = time.monotonic()
         now = self._now()
+        for symbol in self._board.quotes.keys() - self._currencies.keys():
+            self._currencies[symbol] = self._view.currency(symbol) or currency_of(symbol) or None
         for symbol, quote in self._board.quotes.items():  # a market that opened or closed changes its quotes, too
             phase = self._markets.of(symbol, now)
             if self._phases.get(symbol) != phase:
@@ -250,11 +253,7 @@ class Broadcast:
 
     def _quotes(self, quotes: Iterable[Quote]) -> list[dict[str, Any]]:
         return [
-            quote.as_json()
-            | {
-                "market": self._phases.get(quote.symbol),
-                "currency": self._view.currency(quote.symbol) or currency_of(quote.symbol) or None,
-            }
+            quote.as_json() | {"market": self._phases.get(quote.symbol), "currency": self._currencies.get(quote.symbol)}
             for quote in quotes
         ]
 

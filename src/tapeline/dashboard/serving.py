@@ -41,7 +41,7 @@ def serve(
     `ExposedError` for an address that needs a log-in and has none, `PortInUseError`, both before anything is started.
     """
     access = Access() if access is None else access
-    access.check_binding(host)
+    access.bind(host)
     with contextlib.closing(_listen(host, port)) as listener:
         import uvicorn
 
@@ -81,8 +81,9 @@ def serve(
             raise KeyboardInterrupt  # also where the signal was being ignored, as in a shell's background job
 
 
-def check_port(host: str, port: int) -> None:
-    """Raises `PortInUseError` when the page could not be served there now: before long work is begun for it."""
+def check_port(host: str, port: int, access: Access | None = None) -> None:
+    """Raises what `serve` would raise if it were called now: before long work is begun for it."""
+    (Access() if access is None else access).bind(host)
     _listen(host, port).close()
 
 

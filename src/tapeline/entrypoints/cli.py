@@ -9,9 +9,9 @@ from rich.markup import escape
 
 import tapeline
 from tapeline.config import ConfigError
-from tapeline.dashboard import PortInUseError
+from tapeline.dashboard import ExposedError, PortInUseError
 from tapeline.database import DatabaseError
-from tapeline.entrypoints.commands import doctor, indicators, inspect, live, prediction, replay
+from tapeline.entrypoints.commands import doctor, indicators, inspect, live, prediction, replay, users
 from tapeline.entrypoints.console import CommandError, stderr
 from tapeline.indicators import SpecError
 from tapeline.prediction.training import MissingLibraryError
@@ -40,9 +40,12 @@ inspect.register(app)
 indicators.register(app)
 prediction.register(app)
 doctor.register(app)
+app.add_typer(users.app, name="users")
 
 #: What a user can mend. Everything else is a defect, and its traceback is wanted.
-_EXPLAINED = (CommandError, ConfigError, DatabaseError, MissingLibraryError, PortInUseError, SourceError, SpecError)
+_EXPLAINED = (
+    CommandError, ConfigError, DatabaseError, ExposedError, MissingLibraryError, PortInUseError, SourceError, SpecError,
+)  # fmt: skip
 
 
 def main() -> None:

@@ -13,8 +13,9 @@ from types import FrameType
 from tapeline import bootstrap
 from tapeline.bootstrap import Home
 from tapeline.config import Settings
-from tapeline.dashboard import Replay, View, serve
+from tapeline.dashboard import Replay, serve
 from tapeline.entrypoints.console import Ticker, notice, stderr
+from tapeline.entrypoints.viewing import access_of, view_of
 from tapeline.market import Bars
 from tapeline.pipeline import Pipeline, Progress
 from tapeline.prediction.model import LightGBMModel, ModelError
@@ -22,6 +23,7 @@ from tapeline.prediction.registry import DEFAULT_NAME
 from tapeline.prediction.retraining import due, retrain
 from tapeline.prediction.training import NotEnoughHistoryError
 from tapeline.sources.files import Scan
+from tapeline.sources.yahoo.source import Status
 
 _LOOK_SECONDS = 0.1
 _RETRAIN_SECONDS = 600.0
@@ -37,12 +39,13 @@ def run(
     stay: bool,
     quiet: bool,
     no_model: str = "",
+    collector: Callable[[], Status | None] = lambda: None,
 ) -> Progress:
     """Runs the pipeline until its source ends or Ctrl-C; everything read by then is stored.
 
     With `page` it is served meanwhile, and with `stay` also when the source has ended, until Ctrl-C. `total` is how
     many bars the source has, those of earlier runs included (None: it has no end); `no_model` says why there are no
-    predictions.
+    predictions; `collector` how the source does, where it can say so.
     """
     before = 0 if total is None else min(home.store.count(), total)  # a run that was stopped goes on where it was
 
@@ -53,11 +56,12 @@ def run(
         job = executor.submit(pipeline.run)
         try:
             if page:
-                view = View(
-                    home.store,
+                view = view_of(
+                    home,
+                    live=total is None,
                     replay=replay,
-                    stored=home.store.count,
-                    models=home.models.metadata(),
+                    collector=collector,
+                    lags=pipeline.lag.seconds,
                     no_model=no_model,
                 )
                 serve(
@@ -66,6 +70,7 @@ def run(
                     settings.port,
                     on_ready=announce,
                     should_stop=lambda: job.done() and (not stay or job.exception() is not None),
+                    access=access_of(settings),
                 )
             else:
                 _watch(pipeline, job, total and total - before, quiet=quiet)

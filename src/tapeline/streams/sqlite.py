@@ -45,6 +45,11 @@ class SqliteStream:
             self._appended.notify_all()
         return end
 
+    def end(self) -> int:
+        """Where the next write goes."""
+        row = self._database.reader.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
+        return row[0] if row else 0
+
     def resume(self, source: str) -> str:
         row = self._database.reader.execute("SELECT resume FROM sources WHERE name = ?", (source,)).fetchone()
         return str(row[0]) if row else ""

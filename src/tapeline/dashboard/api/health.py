@@ -15,11 +15,15 @@ _COUNTED = 100_000  # rejects are counted up to here
 
 
 class Collector(BaseModel):
-    """The connection to the source: its state in words, the last message (UTC epoch ms), and what it follows."""
+    """The connection to the source: `streaming`, `polling` or `not connected`, and when it was last heard of.
+
+    `last_message` is UTC epoch ms; `markets` has a line of text for each exchange.
+    """
 
     state: str
-    last_message: int | None = None
-    symbols: int | None = None
+    last_message: int | None
+    symbols: int
+    markets: list[str]
 
 
 class Lag(BaseModel):

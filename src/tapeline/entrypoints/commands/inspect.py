@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from tapeline import bootstrap, config
-from tapeline.dashboard import View, serve
+from tapeline.dashboard import serve
 from tapeline.entrypoints.console import CommandError, print_json, print_table
 from tapeline.entrypoints.running import announce
+from tapeline.entrypoints.viewing import access_of, is_live, view_of
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  [default: tapeline-data]")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
@@ -104,11 +105,11 @@ def dashboard(
     port: Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")] = None,
 ) -> None:
     """Serve the page over a data directory; what another process writes there shows up."""
-    settings = config.load(port=port)
     with opened(data_dir) as home:
-        view = View(home.store, stored=home.store.count, models=home.models.metadata())
+        settings = config.load(port=port, data_dir=home.path)
+        view = view_of(home, live=is_live(home))
         with contextlib.suppress(KeyboardInterrupt):
-            serve(view, settings.host, settings.port, on_ready=announce)
+            serve(view, settings.host, settings.port, on_ready=announce, access=access_of(settings))
 
 
 def _utc(timestamp: int) -> str:

@@ -110,8 +110,9 @@ def run(
             retraining(home, settings, _past(history.archive, wanted, kind, since), retrain),
         ):
             progress = run_pipeline(
-                pipeline, home, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model
-            )
+                pipeline, home, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model,
+                collector=source.status,
+            )  # fmt: skip
     _print_progress(progress, as_json=json)
 
 

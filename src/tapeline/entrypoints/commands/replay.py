@@ -16,6 +16,7 @@ from tapeline.dashboard import check_port
 from tapeline.data import sample_path
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_summary
 from tapeline.entrypoints.running import first_model, run
+from tapeline.entrypoints.viewing import access_of
 from tapeline.market import Bars
 from tapeline.ports import Source
 from tapeline.sources.files import FileSource, Scan
@@ -128,7 +129,7 @@ def _replay(
     if len(source.problems) == len(files):
         raise CommandError("none of the files can be replayed")
     if page:
-        check_port(settings.host, settings.port)
+        check_port(settings.host, settings.port, access_of(settings))
     with bootstrap.writing(settings) as home:
         with Ticker("compiling the kernels (once)", None, quiet=as_json):
             bootstrap.warm_up(settings)

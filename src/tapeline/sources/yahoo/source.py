@@ -21,7 +21,8 @@ from tapeline.sources.yahoo.transport import STREAM_URL
 class Status:
     """What the source is doing, for a person. `markets` has a line for each exchange: open until when, or opening when.
 
-    `official` is how many symbols have their history. `problems` maps symbols to what is wrong with them.
+    `official` is how many symbols have their history. `problems` maps symbols to what is wrong with them. `heard` is
+    when the last streamed message came (UTC epoch ms; 0: never).
     """
 
     markets: tuple[str, ...]
@@ -34,6 +35,7 @@ class Status:
     refused: int
     corrected: int
     problems: dict[str, str]
+    heard: int = 0
 
 
 class YahooSource:
@@ -112,6 +114,7 @@ class YahooSource:
             refused=collector.refused,
             corrected=collector.corrected,
             problems={t.symbol: t.problem for t in tracked if t.problem},
+            heard=collector.stream.heard,
         )
 
     def _collect(self, resume: str) -> None:

@@ -70,6 +70,11 @@ class PriceStream:
         self._heard = 0
         self._patience = SILENCE_SECONDS
 
+    @property
+    def heard(self) -> int:
+        """When the last message came, UTC epoch ms; 0 before the first connection."""
+        return self._heard
+
     async def watch(self, symbols: Iterable[str]) -> None:
         """The symbols to hear of from now on."""
         wanted = set(symbols)
