@@ -31,7 +31,8 @@ resource "aws_dynamodb_table" "rows" {
   }
 }
 
-# What the processor remembers of a symbol: item "state", and a "checkpoint#..." for every one kept.
+# What the processor remembers of a symbol: item "state", and a "checkpoint#..." for every one kept. Beside them, under
+# "<latest>", the newest row of every symbol, so that all of them are read with one query.
 resource "aws_dynamodb_table" "state" {
   name                        = local.state_table_name
   billing_mode                = "PAY_PER_REQUEST"

@@ -6,6 +6,7 @@ in the partition `LATEST`, where all symbols' newest rows are read with one quer
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,9 @@ CHECKPOINT = "checkpoint#"
 
 #: DynamoDB takes 100 items and 4 MB in one transaction.
 _OPERATIONS, _BYTES = 100, 3_900_000
+
+#: DynamoDB charges by the kilobyte written. Level 1 takes two fifths off a state in 0.3 ms; higher ones hardly more.
+_LEVEL = 1
 
 #: Kinesis' sequence numbers have 56 digits, more than a DynamoDB number; with a shard's number in front, 73.
 _POSITION_DIGITS = 80
@@ -101,15 +105,15 @@ class Change:
             self.operations[name] = {"Put": {"TableName": table, "Item": item}}
 
     def _state(self, state: SymbolState) -> Item:
-        item = {
+        item: Item = {
             "timestamp": {"N": f"{state.timestamp:d}"},
             "position": {"S": f"{state.position:0{_POSITION_DIGITS}d}"},
-            "data": {"B": state.data},
+            "data": {"B": zlib.compress(state.data, _LEVEL)},
         }
-        size = len(state.data) + 1000
+        size = len(item["data"]["B"]) + 1000
         if size > ITEM_BYTES:
             raise StoreError(
-                f"the state of {self.symbol} has {len(state.data)} bytes, DynamoDB takes {ITEM_BYTES} an item: "
+                f"the state of {self.symbol} has {size} bytes when compressed, DynamoDB takes {ITEM_BYTES} an item: "
                 "compute fewer indicators, or over shorter windows"
             )
         self.size += size
@@ -118,7 +122,7 @@ class Change:
 
 def read_state(item: Item) -> SymbolState:
     """The state in the item of a state or of a checkpoint."""
-    return SymbolState(int(item["timestamp"]["N"]), bytes(item["data"]["B"]), int(item["position"]["S"]))
+    return SymbolState(int(item["timestamp"]["N"]), zlib.decompress(item["data"]["B"]), int(item["position"]["S"]))
 
 
 def read_known(item: Item) -> Known:
