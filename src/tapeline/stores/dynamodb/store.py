@@ -30,11 +30,15 @@ class DynamoStore:
     """`Store` over a table of rows (keys `stock_symbol`, `timestamp`) and one of states (`stock_symbol`, `item`).
 
     `client` is a boto3 DynamoDB client; its own retries may be off. With `row_days` > 0 rows expire so many days after
-    their bar. `sleep` waits for seconds before a refused call is repeated. Not for several threads at once.
+    their bar. `sleep` waits for seconds before a refused call is repeated. `load` and `commit` are for one thread; the
+    others are for any.
 
     A state is written only if its version is the one that this object loaded or wrote last; a symbol that was never
     loaded counts as one that has no state. After a `ConflictError`, or a `StoreError` whose outcome is not known, the
     symbol is such a one, so that a commit without loading it again is a conflict too and overwrites nothing.
+
+    Rows have no such condition: a process that was believed dead and writes after its successor may put an older row
+    of a bar in place of a newer one before it learns of the conflict.
 
     States carry their own position: `Commit.position` is not kept. Rejected records have no place here either.
     """

@@ -89,8 +89,8 @@ class Table:
 
         A call whose answer was lost is not done twice: the token tells DynamoDB that it is the same.
         """
-        reasons = self._call("TransactWriteItems", TransactItems=operations, ClientRequestToken=str(uuid.uuid4()))
-        return [reason["Code"] for reason in reasons.get("CancellationReasons", ())]
+        answer = self._call("TransactWriteItems", TransactItems=operations, ClientRequestToken=str(uuid.uuid4()))
+        return [reason["Code"] for reason in answer["CancellationReasons"]] if "Error" in answer else []
 
     def error(self, action: str, reason: str, advice: str) -> StoreError:
         return StoreError(f"DynamoDB table {self.name}: dynamodb:{action} failed: {reason}; {advice}")
@@ -99,18 +99,13 @@ class Table:
         self._sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)))
 
     def _call(self, action: str, **request: Any) -> Any:
+        from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
-        method = {
-            "BatchGetItem": "batch_get_item",
-            "BatchWriteItem": "batch_write_item",
-            "Query": "query",
-            "TransactWriteItems": "transact_write_items",
-        }[action]
         patience = Patience(self, action)
         while True:
             try:
-                return getattr(self._client, method)(**request)
+                return getattr(self._client, xform_name(action))(**request)
             except ClientError as error:
                 code = error.response["Error"].get("Code", "")
                 if code == "TransactionCanceledException":
