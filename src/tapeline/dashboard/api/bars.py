@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -23,13 +23,16 @@ from tapeline.market import Direction
 MOST_BARS = 20_000
 
 Interval = Annotated[
-    Literal["1m", "2m", "5m", "15m", "30m", "1h", "90m", "1d"] | None,
-    Query(description=f"Length of a candle: {', '.join(INTERVALS)}, or the stored one, which is the default."),
-]
+    str | None,
+    Query(
+        pattern=r"^[1-9][0-9]{0,8}(ms|s|m|h|d)$", examples=["5m"],
+        description=f"Length of a candle: {', '.join(INTERVALS)}, or the stored one, which is the default.",
+    ),
+]  # fmt: skip
 Indicators = Annotated[
     str | None,
     Query(
-        max_length=1000, examples=["sma_20,rsi_14"],
+        max_length=1000, examples=["sma_20,rsi_14"], pattern=r"^[A-Za-z0-9_., ]*$",
         description="Specs, separated by commas; the stored ones when left out, none when empty.",
     ),
 ]  # fmt: skip
@@ -64,7 +67,7 @@ class BarsAnswer(BaseModel):
 
 
 def choice_of(symbol: str, interval: str | None, indicators: str | None) -> Choice:
-    """What was asked for. 422 when a spec is none, or there are too many."""
+    """What was asked for. 404 for an indicator that there is not, 422 when there are too many."""
     if indicators is None:
         return Choice(checked(symbol), interval)
     texts = list(dict.fromkeys(part.strip() for part in indicators.split(",") if part.strip()))
@@ -73,7 +76,7 @@ def choice_of(symbol: str, interval: str | None, indicators: str | None) -> Choi
     try:
         return Choice(checked(symbol), interval, tuple(dict.fromkeys(parse(text).text for text in texts)))
     except SpecError as error:
-        raise HTTPException(422, str(error)) from error
+        raise HTTPException(404, str(error)) from error
 
 
 def head(choice: Choice, found: Candles) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def router(context: Context) -> APIRouter:
     routes = APIRouter(tags=["bars"])
 
     @routes.get(
-        "/symbols/{symbol}/bars", response_model=BarsAnswer, responses={**problems(404, 406), **THREE_FORMATS},
+        "/symbols/{symbol}/bars", response_model=BarsAnswer, responses={**problems(404, 406, 409), **THREE_FORMATS},
         summary="Candles with indicators and predictions",
     )  # fmt: skip
     async def bars(
@@ -117,7 +120,7 @@ def router(context: Context) -> APIRouter:
                 lambda: read(context.view.store, choice, context.models(), until, limit, start)
             )
         except IntervalError as error:
-            raise HTTPException(422, str(error)) from error
+            raise HTTPException(409, str(error)) from error
         if not len(found):
             await known(context, symbol)
         headers = {} if older is None else link(request, before=older)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from fastapi import HTTPException, Path
+from fastapi import HTTPException, Path, Query
 from pydantic import BaseModel, Field
 
 from tapeline.dashboard.auth import Access
@@ -35,14 +35,22 @@ def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": Problem, "description": texts[code]} for code in sorted({400, 401, 403, 422, 503, *codes})}
 
 
-#: A symbol in the address: as in `symbol_fault`, which says what is wrong with one.
+#: ASCII of what `symbol_fault` accepts, which says what is wrong with a text.
+SYMBOL_PATTERN = r"^[!#-%(-.0-;=?-\[\]-~]+$"
+
+#: A symbol in the address.
 Symbol = Annotated[
     str,
     Path(
-        min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=r"^[!-~]+$", examples=["AAPL"],
+        min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"],
         description="A symbol, percent-encoded: letters, digits and punctuation, no quotes, slashes or angle brackets.",
     ),
 ]  # fmt: skip
+
+#: A symbol in the query.
+SymbolQuery = Annotated[
+    str, Query(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"])
+]
 
 Time = Annotated[int, Field(ge=EARLIEST_TIMESTAMP, le=LATEST_TIMESTAMP)]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Header, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from tapeline.dashboard.api.bars import Indicators, Interval, choice_of
-from tapeline.dashboard.api.context import Context, problems
+from tapeline.dashboard.api.context import Context, SymbolQuery, problems
 from tapeline.dashboard.broadcast import Client
 from tapeline.dashboard.security import credentials
-from tapeline.market import MAX_SYMBOL_LENGTH
 
 
 def router(context: Context) -> APIRouter:
@@ -21,15 +20,13 @@ def router(context: Context) -> APIRouter:
     @routes.get(
         "/events", response_class=StreamingResponse, summary="Server-sent events: quotes, bars, status, alert",
         responses={
-            **problems(),
+            **problems(404),
             200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The events."},
         },
     )  # fmt: skip
     async def events(
         request: Request,
-        symbol: Annotated[
-            str | None, Query(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=r"^[!-~]+$", description="Of `bars`.")
-        ] = None,
+        symbol: SymbolQuery | None = None,
         interval: Interval = None,
         indicators: Indicators = None,
         last_event_id: Annotated[int, Header(ge=0, le=2**62)] = 0,

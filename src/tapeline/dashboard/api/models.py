@@ -11,10 +11,9 @@ from fastapi import APIRouter, HTTPException, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.dashboard.api.bars import known
-from tapeline.dashboard.api.context import Context, checked, problems
+from tapeline.dashboard.api.context import Context, SymbolQuery, checked, problems
 from tapeline.dashboard.api.formats import json_answer
 from tapeline.dashboard.judging import Judge
-from tapeline.market import MAX_SYMBOL_LENGTH
 from tapeline.prediction.model import ModelError
 from tapeline.prediction.registry import DEFAULT_NAME, Entry, NotBetterError, Registry
 
@@ -146,7 +145,7 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/scores", response_model=ScoresAnswer, responses=problems(404), summary="Stored predictions, graded")
     async def scores(
-        symbol: Annotated[str | None, Query(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=r"^[!-~]+$")] = None,
+        symbol: SymbolQuery | None = None,
         last: Annotated[int, Query(ge=50, le=20_000, description="The newest so many rows of each symbol.")] = 500,
     ) -> Response:
         if symbol is not None:

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from tapeline.dashboard.api.bars import known, link
-from tapeline.dashboard.api.context import Context, Symbol, Time, checked, problems
+from tapeline.dashboard.api.context import Context, Symbol, SymbolQuery, Time, checked, problems
 from tapeline.dashboard.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
 from tapeline.dashboard.candles import Candles, Choice, read
-from tapeline.market import MAX_SYMBOL_LENGTH, Direction, Rows
+from tapeline.market import Direction, Rows
 
 #: Rows in one answer, at the most.
 MOST_ROWS = 20_000
@@ -111,7 +111,7 @@ def router(context: Context) -> APIRouter:
     )  # fmt: skip
     async def predictions(
         request: Request,
-        symbol: Annotated[str, Query(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=r"^[!-~]+$")],
+        symbol: SymbolQuery,
         kind: Wanted,
         start: Start = None,
         end: End = None,

@@ -5,28 +5,29 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.dashboard.api.context import Context, problems
 from tapeline.dashboard.auth import LONGEST_SECONDS, Identity, TooManyError
 from tapeline.dashboard.security import COOKIE, client_address, client_scheme, credentials
-from tapeline.dashboard.users import LONGEST_PASSWORD
+from tapeline.dashboard.users import LONGEST_PASSWORD, User
 
 
-class Login(BaseModel):
-    """Name and password, or the token of the server."""
+class PasswordLogin(BaseModel):
+    """A user's name and password."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(max_length=64)] = ""
-    password: Annotated[str, Field(max_length=LONGEST_PASSWORD)] = ""
-    token: Annotated[str, Field(max_length=512)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    password: Annotated[str, Field(min_length=1, max_length=LONGEST_PASSWORD)]
 
-    @model_validator(mode="after")
-    def _either(self) -> Login:
-        if not self.token and not (self.name and self.password):
-            raise ValueError("give a name and a password, or the token")
-        return self
+
+class TokenLogin(BaseModel):
+    """The token of the server."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: Annotated[str, Field(min_length=1, max_length=512)]
 
 
 class SessionAnswer(BaseModel):
@@ -48,15 +49,18 @@ def router(context: Context) -> APIRouter:
         return _answer(request.state.identity)
 
     @routes.post("/session", responses=problems(413, 429), summary="Log in")
-    async def log_in(request: Request, response: Response, login: Login) -> SessionAnswer:
-        keys = (f"address {client_address(request.scope, access)}", *([f"name {login.name}"] if login.name else []))
+    async def log_in(request: Request, response: Response, login: PasswordLogin | TokenLogin) -> SessionAnswer:
+        keys = [f"address {client_address(request.scope, access)}"]
+        if isinstance(login, PasswordLogin):
+            keys.append(f"name {login.name}")
         try:
             access.check_attempts(*keys)
         except TooManyError as error:
             raise HTTPException(429, str(error), {"Retry-After": str(max(1, round(error.seconds)))}) from error
         access.failed(*keys)  # before the answer is known, so that many at once count as well
-        if login.token:
-            user, right = None, access.is_token(login.token)
+        user: User | None = None
+        if isinstance(login, TokenLogin):
+            right = access.is_token(login.token)
         else:
             user = await context.log_ins.call(lambda: access.verified(login.name, login.password))
             right = user is not None

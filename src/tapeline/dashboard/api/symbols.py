@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.dashboard.api.context import Context, Symbol, checked, problems
+from tapeline.dashboard.api.context import SYMBOL_PATTERN, Context, Symbol, checked, problems
 from tapeline.dashboard.api.formats import json_answer
 from tapeline.market import MAX_SYMBOL_LENGTH
 
@@ -60,7 +60,7 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    symbol: Annotated[str, Field(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=r"^[!-~]+$", examples=["NVDA"])]
+    symbol: Annotated[str, Field(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["NVDA"])]
 
 
 class Collected(BaseModel):
