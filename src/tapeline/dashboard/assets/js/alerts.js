@@ -48,7 +48,7 @@ export class AlertsTab {
     this._fired = [alert, ...this._fired].slice(0, KEPT);
     const title = `${alert.symbol ? `${alert.symbol}: ` : ""}${alert.rule}`;
     toast(alert.text ?? "", "alert", title);
-    if (this.wanted && document.hidden) new Notification(title, { body: alert.text ?? "", tag: String(alert.id) });
+    if (this.wanted && document.hidden) notify(title, alert);
     if (this._shown) this._drawFired();
     else this._counted(++this._unseen);
   }
@@ -165,6 +165,14 @@ export class AlertsTab {
       toast("This browser does not let the page notify.", "bad");
     }
     remember("notify", box.checked);
+  }
+}
+
+function notify(title, alert) {
+  try {
+    new Notification(title, { body: alert.text ?? "", tag: String(alert.id) });
+  } catch {
+    // phones want a service worker for that; the toast is there
   }
 }
 

@@ -82,6 +82,12 @@ export function duration(ms) {
   return `${Math.floor(hours / 24)} d`;
 }
 
+// The length of a bar: 1 min, 15 min, 1 h, 1 d.
+export function barLength(ms) {
+  for (const [size, unit] of [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"]]) if (ms >= size) return `${ms / size} ${unit}`;
+  return duration(ms);
+}
+
 const clocks = new Map();
 
 // The clock of a time zone; daily bars carry dates, not times.

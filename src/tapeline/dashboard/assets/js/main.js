@@ -1,6 +1,6 @@
 // The page: puts its parts together and passes on what comes from the server.
 import { first } from "./first.js"; // before all else: its requests are under way while the rest loads
-import { Events, get, mayChange, session, whenDenied } from "./api.js";
+import { Events, get, mayChange, readSession, session, whenDenied } from "./api.js";
 import { AlertsTab } from "./alerts.js";
 import { shownIndicators } from "./chart/chosen.js";
 import { ChartTab } from "./chart/tab.js";
@@ -12,7 +12,7 @@ import { bindKeys } from "./keys.js";
 import { logOut, showLogin } from "./login.js";
 import { ModelTab } from "./model.js";
 import { remember } from "./prefs.js";
-import { INTERVALS, TABS, chartHash, readRoute } from "./route.js";
+import { TABS, chartHash, readRoute } from "./route.js";
 import { toast } from "./toast.js";
 import { Watchlist } from "./watchlist.js";
 
@@ -24,8 +24,8 @@ let tab = null;
 let status = null;
 let restarts = 0;
 
-const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
-const chart = new ChartTab(panel("chart"), { listen, pick });
+export const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
+export const chart = new ChartTab(panel("chart"), { listen, pick });
 const zone = () => watchlist.quotes.get(chart.symbol)?.market?.zone ?? "UTC";
 const tabs = {
   model: new ModelTab(panel("model"), toast),
@@ -46,7 +46,7 @@ const events = new Events({
 
 // -- where one is -------------------------------------------------------------------------------------------------------
 
-function pick(symbol, interval = chart.interval, quietly = false) {
+function pick(symbol, interval = chart.wanted, quietly = false) {
   const hash = chartHash(symbol, interval);
   if (quietly) {
     history.replaceState(null, "", hash);
@@ -70,8 +70,8 @@ function go() {
   }
   if (tab !== "chart") return;
   const symbol = route.symbol ?? chart.symbol;
-  const interval = route.interval ?? chart.interval;
-  if (symbol !== null && (symbol !== chart.symbol || interval !== chart.interval)) show(symbol, interval);
+  const interval = route.interval ?? chart.wanted;
+  if (symbol !== null && (symbol !== chart.symbol || interval !== chart.wanted)) show(symbol, interval);
 }
 
 function show(symbol, interval, asked) {
@@ -95,6 +95,10 @@ function listen() {
 async function connected(state) {
   document.body.dataset.connection = state;
   sayStatus();
+  if (state === "lost") { // perhaps the session is over
+    const who = await readSession().catch(() => null);
+    if (who?.login_needed && who.role === null) logIn();
+  }
   if (state !== "live") return;
   if (restarts++) {
     const answer = await get("/symbols").catch(() => null);
@@ -148,7 +152,7 @@ function logIn() {
 async function begin() {
   watchlist.replaying = false;
   const route = readRoute();
-  chart.interval = first.interval;
+  chart.wanted = first.interval;
   if (first.symbol !== null && route.tab === "chart") {
     history.replaceState(null, "", chartHash(first.symbol, first.interval));
     show(first.symbol, first.interval, first.bars);
@@ -195,7 +199,7 @@ part("login").addEventListener("click", logIn);
 part("chosen").addEventListener("click", () => document.body.classList.toggle("choosing"));
 bindKeys({
   tab: (number) => {
-    location.hash = number ? `#${TABS[number]}` : chartHash(chart.symbol, chart.interval);
+    location.hash = number ? `#${TABS[number]}` : chartHash(chart.symbol, chart.wanted);
   },
   move: (by) => watchlist.move(by),
   search: () => {
@@ -203,7 +207,7 @@ bindKeys({
     watchlist.focusFilter();
   },
   interval: (by) => {
-    const next = INTERVALS[INTERVALS.indexOf(chart.interval) + by];
+    const next = chart.intervals[chart.intervals.indexOf(chart.interval) + by];
     if (next && chart.symbol !== null) pick(chart.symbol, next);
   },
   indicators: () => chart.openPicker(),

@@ -18,7 +18,7 @@ export function freshness(quote, now) {
     return { says: clockOf(quote.market?.zone ?? "UTC", quote.daily).short(quote.timestamp), stale: false };
   }
   const age = Math.max(0, now - quote.timestamp);
-  return { says: age < 86_400_000 * 2 ? duration(age) : clockOf(quote.market?.zone ?? "UTC").short(quote.timestamp), stale: age > STALE_MS };
+  return { says: age < 1000 ? "now" : age < 86_400_000 * 2 ? duration(age) : clockOf(quote.market?.zone ?? "UTC").short(quote.timestamp), stale: age > STALE_MS };
 }
 
 const STALE_MS = 240_000; // a minute's bar is replaced after one minute; three more are a fault

@@ -1,13 +1,15 @@
 // The model tab: what the model is worth first, then why one may think so, then what can be done about it.
 import { ApiError, get, mayChange, part, post } from "./api.js";
 import { confirmed, fill, h } from "./dom.js";
-import { clockOf, duration, interval, price, share, signed, whole } from "./format.js";
-import { barList, calibrationPlot, linePlot } from "./plots.js";
+import { barLength, clockOf, interval, price, share, signed, whole } from "./format.js";
+import { barList, calibrationPlot } from "./plots.js";
 
 const METRICS = {
   auc: "AUC", log_loss: "Log-loss", brier: "Brier", brier_skill: "Brier skill", balanced_accuracy: "Balanced accuracy", rank_ic: "Rank IC",
 };
 const FEATURES = 15;
+const MODEL = "tapeline"; // its name among the predictors
+const DRIFT_SHOWN = 0.5; // twice the warning: more is not drawn longer
 const four = (value) => price(value, 4);
 const utc = clockOf("UTC", true);
 const day = (t) => utc.full(t);
@@ -44,9 +46,9 @@ export class ModelTab {
       verdict(current, evaluation, total, answer.no_model),
       h("div", { class: "cards" },
         current ? this._current(current, models) : null,
-        live(scores, total),
-        evaluation ? walkForward(evaluation) : null,
+        live(total),
         calibration(scores, evaluation),
+        evaluation ? walkForward(evaluation) : null,
         importance(current),
         drifts(current),
         symbols(scores),
@@ -59,7 +61,7 @@ export class ModelTab {
       facts({
         Version: model.version,
         Question: `where the close is ${model.horizon} bars ahead, when it leaves ${model.no_trade_band} standard deviations`,
-        Bars: duration(model.interval),
+        Bars: barLength(model.interval),
         "Trained on": `${day(model.trained_from)} to ${day(model.trained_until)}`,
         Rows: `${whole(model.rows)} of ${model.symbols?.length ?? "–"} symbols`,
         Features: whole(model.features?.length),
@@ -71,7 +73,7 @@ export class ModelTab {
     return card("Versions", "wide", scroll(h("table", {},
       h("thead", {}, h("tr", {}, ["Version", "Trained until", "Bars", "Horizon", "Symbols", "Rows", "Held-back skill", ""].map(head))),
       h("tbody", {}, models.map((model) => h("tr", { class: model.current ? "current" : "" },
-        h("th", { scope: "row" }, model.version), cell(day(model.trained_until)), cell(duration(model.interval)), cell(whole(model.horizon)),
+        h("th", { scope: "row" }, model.version), cell(day(model.trained_until)), cell(barLength(model.interval)), cell(whole(model.horizon)),
         cell(whole(model.symbols?.length)), cell(whole(model.rows)), cell(signed(model.metrics?.skill, 4)),
         h("td", {}, model.current ? "in use" : mayChange()
           ? h("button", { type: "button", "aria-label": `Promote ${model.version}`, onclick: () => this._do("promote", model) }, "Promote") : "")))))));
@@ -123,22 +125,19 @@ function beats(grade) {
   return grade.answered > 0 && grade.hit_rate?.low > grade.base_rate && grade.brier?.high < grade.brier_base;
 }
 
-function live(scores, total) {
+function live(total) {
   if (!total) return card("Live", "", h("p", { class: "none" }, "Nothing is graded yet: the horizon of the first predictions has not passed."));
-  const rolling = scores.rolling;
   return card("Live, graded from stored bars", "",
     facts({
       "Hit-rate": interval(total.hit_rate, share),
-      "More frequent direction": share(total.base_rate),
+      "Base rate": share(total.base_rate),
       Brier: interval(total.brier, four),
-      "Brier of the base rate": four(total.brier_base),
-      "Calls decided": `${whole(total.answered)} of ${whole(total.predicted)} predictions`,
-      "Not decided": `${whole(total.pending)} pending, ${whole(total.held)} HOLD`,
+      "Base Brier": four(total.brier_base),
+      "Calls decided": `${whole(total.answered)} of ${whole(total.predicted)}`,
+      Pending: whole(total.pending),
+      HOLD: whole(total.held),
     }),
-    rolling?.timestamp?.length ? linePlot(rolling.timestamp, [
-      { name: "hit-rate", values: rolling.hit_rate, style: "one" }, { name: "base rate", values: rolling.base_rate, style: "two" },
-    ], { when: (t) => clockOf("UTC").short(t) }) : null,
-    h("p", { class: "note" }, "In brackets: 95% block-bootstrap intervals."));
+    h("p", { class: "note" }, "In brackets: 95% block-bootstrap intervals. The base rate is that of always calling the more frequent direction."));
 }
 
 function walkForward(evaluation) {
@@ -148,13 +147,13 @@ function walkForward(evaluation) {
   return card("Walk-forward, beside baselines", "wide",
     scroll(h("table", {},
       h("thead", {}, h("tr", {}, head("Predictor"), metrics.map((metric) => head(METRICS[metric])))),
-      h("tbody", {}, scores.map(([name, score]) => h("tr", { class: name === "model" ? "current" : "" },
-        h("th", { scope: "row" }, name), metrics.map((metric) => cell(interval(score[metric], four)))))))),
+      h("tbody", {}, scores.map(([name, score]) => h("tr", { class: name === MODEL ? "current" : "" },
+        h("th", { scope: "row" }, name), metrics.map((metric) => estimated(score[metric], four))))))),
     gains.length ? scroll(h("table", {},
       h("thead", {}, h("tr", {}, head("Gain over"), head("Log-loss"), head("AUC"))),
       h("tbody", {}, gains.map(([name, gain]) => h("tr", {}, h("th", { scope: "row" }, name),
-        ["log_loss", "auc"].map((metric) => cell(interval(gain[metric], (value) => signed(value, 4))))))))) : null,
-    h("p", { class: "note" }, `${whole(evaluation.tested)} rows out of sample; the same rows for every predictor. In brackets: 95% intervals. A gain is real when its interval is above 0.`));
+        ["log_loss", "auc"].map((metric) => estimated(gain[metric], (value) => signed(value, 4)))))))) : null,
+    h("p", { class: "note" }, `${whole(evaluation.tested)} rows out of sample; the same rows for every predictor. Below each figure its 95% interval. A gain is real when its interval is above 0.`));
 }
 
 function calibration(scores, evaluation) {
@@ -178,8 +177,14 @@ function drifts(current) {
   const worst = [...found].sort((a, b) => b.psi - a.psi).slice(0, FEATURES);
   const count = found.filter((one) => one.warning).length;
   return card("Drift", "", h("p", {}, count ? `${count} of ${found.length} features have drifted away from training: time to retrain.` : `None of ${found.length} features has drifted away from training.`),
-    barList(worst.map((one) => [one.feature, one.psi, one.warning ? "warn" : ""]), (value) => price(value, 2)),
+    barList(worst.map((one) => [one.feature, one.psi, one.warning ? "warn" : ""]), (value) => price(value, 2), DRIFT_SHOWN),
     h("p", { class: "note" }, "Population stability index since training; marked above 0.25."));
+}
+
+// A value with its interval below it.
+function estimated(estimate, show) {
+  const range = typeof estimate?.low === "number" ? h("small", {}, `${show(estimate.low)} to ${show(estimate.high)}`) : null;
+  return h("td", { class: "estimate" }, show(estimate?.value), range);
 }
 
 function symbols(scores) {
@@ -188,8 +193,8 @@ function symbols(scores) {
   return card("By symbol", "wide", scroll(h("table", {},
     h("thead", {}, h("tr", {}, ["Symbol", "Calls decided", "Hit-rate", "Base rate", "Brier", "Base Brier"].map(head))),
     h("tbody", {}, rows.map((one) => h("tr", { class: beats(one) ? "good" : "" },
-      h("th", { scope: "row" }, one.symbol), cell(whole(one.answered)), cell(interval(one.hit_rate, share)), cell(share(one.base_rate)),
-      cell(interval(one.brier, four)), cell(four(one.brier_base))))))));
+      h("th", { scope: "row" }, one.symbol), cell(whole(one.answered)), estimated(one.hit_rate, share), cell(share(one.base_rate)),
+      estimated(one.brier, four), cell(four(one.brier_base))))))));
 }
 
 // -- pieces that the health tab uses as well ---------------------------------------------------------------------------

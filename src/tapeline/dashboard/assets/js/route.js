@@ -1,7 +1,7 @@
 // The address: #chart/AAPL/5m, #model, #alerts, #health.
 
 export const TABS = ["chart", "model", "alerts", "health"];
-export const INTERVALS = ["1m", "5m", "15m", "1h", "1d"];
+const INTERVAL = /^\d+[smhd]$/;
 
 export function readRoute() {
   const [tab, symbol, interval] = location.hash.slice(1).split("/");
@@ -14,7 +14,7 @@ export function readRoute() {
   return {
     tab: TABS.includes(tab) ? tab : "chart",
     symbol: decoded,
-    interval: INTERVALS.includes(interval) ? interval : null,
+    interval: INTERVAL.test(interval ?? "") ? interval : null,
   };
 }
 

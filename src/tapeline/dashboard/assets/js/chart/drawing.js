@@ -21,7 +21,7 @@ export class Drawing {
       priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
     });
     this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
-    this.chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.12, bottom: 0.18 } });
+    this._top = 0;
     this._calls = new Calls(this.chart, this._candles);
     this._paint();
     this.chart.subscribeCrosshairMove((event) => {
@@ -60,7 +60,10 @@ export class Drawing {
       const where = read.overPrice ? 0 : ++pane;
       this.studies.push(new Study(this.chart, bars, read, color, where, this._colors));
     }
-    this.chart.panes().forEach((one, i) => one.setStretchFactor(i ? 1 : PRICE_STRETCH));
+    this.chart.panes().forEach((one, i) => {
+      one.setStretchFactor(i ? 1 : PRICE_STRETCH);
+      if (i) one.priceScale("right").applyOptions({ scaleMargins: { top: 0.22, bottom: 0.08 } });
+    });
   }
 
   // After older bars were put in front.
@@ -82,6 +85,16 @@ export class Drawing {
     }
     this._calls.update(from, before);
     for (const study of this.studies) study.update(from, before);
+  }
+
+  // Leaves that many pixels free above the candles.
+  leave(pixels) {
+    const height = this.chart.panes()[0].getHeight();
+    const top = Math.min(0.4, (pixels + 10) / Math.max(height, 1));
+    if (height && Math.abs(top - this._top) > 0.005) {
+      this._top = top;
+      this.chart.priceScale("right").applyOptions({ scaleMargins: { top, bottom: 0.18 } });
+    }
   }
 
   // Back to the newest bar.
@@ -157,8 +170,8 @@ export class Drawing {
       },
       grid: { vertLines: { color: grid }, horzLines: { color: grid } },
       crosshair: { mode: CrosshairMode.Normal, vertLine: lineOf, horzLine: lineOf },
-      rightPriceScale: { borderColor: line, minimumWidth: 62 },
-      timeScale: { borderColor: line, rightOffset: this._rightOffset(), barSpacing: 7, minBarSpacing: 0.5, secondsVisible: false },
+      rightPriceScale: { borderColor: line, minimumWidth: 62, entireTextOnly: true },
+      timeScale: { borderColor: line, rightOffset: this._rightOffset(), barSpacing: innerWidth < 760 ? 5 : 7, minBarSpacing: 0.5, secondsVisible: false },
     };
   }
 }

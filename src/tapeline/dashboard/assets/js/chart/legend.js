@@ -48,9 +48,10 @@ export class Legend {
     });
   }
 
-  // Puts each box at the top of its pane.
+  // Puts each box at the top of its pane, and the candles below it.
   place() {
     if (!this._drawing) return;
+    this._drawing.leave(this._boxes[0].offsetHeight);
     const top = this._layer.getBoundingClientRect().top;
     const panes = this._drawing.chart.panes();
     this._boxes.forEach((box, i) => {

@@ -2,7 +2,6 @@
 import { ApiError, PAGE_BARS, barsPath, get, part } from "../api.js";
 import { attribute, fill, h, text } from "../dom.js";
 import { clockOf, interval as estimate, money, percent, share, signed, trend } from "../format.js";
-import { INTERVALS } from "../route.js";
 import { marketText } from "../market.js";
 import { watchTheme } from "../theme.js";
 import { Bars } from "./bars.js";
@@ -18,7 +17,8 @@ export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else.
   constructor(root, { listen, pick }) {
     this.symbol = null;
-    this.interval = "1m";
+    this.wanted = "1m"; // the interval that was asked for
+    this.interval = "1m"; // the one that is shown: that of the bars, where they are longer
     this._listen = listen;
     this._bars = null;
     this._drawing = null;
@@ -28,11 +28,11 @@ export class ChartTab {
     this._point = null;
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._parts = Object.fromEntries(
-      ["symbol", "price", "change", "market", "signal", "intervals", "indicators", "newest", "canvas", "legend", "state", "grade"]
+      ["symbol", "price", "change", "market", "signal", "intervals", "indicators", "newest", "canvas", "legend", "state", "key", "grade"]
         .map((name) => [name, find(name)]),
     );
-    fill(this._parts.intervals, INTERVALS.map((one) =>
-      h("button", { type: "button", "data-interval": one, onclick: () => pick(this.symbol, one) }, one)));
+    this._pick = pick;
+    this._offer(["1m", "5m", "15m", "1h", "1d"]);
     this._parts.indicators.addEventListener("click", () => this.openPicker());
     this._parts.newest.addEventListener("click", () => this._drawing?.newest());
     this._legend = new Legend(this._parts.legend, {
@@ -54,11 +54,9 @@ export class ChartTab {
     const turn = ++this._turn;
     const other = symbol !== this.symbol;
     this.symbol = symbol;
-    this.interval = interval;
+    this.interval = this.wanted = interval;
     text(this._parts.symbol, symbol ?? "–");
-    for (const button of this._parts.intervals.children) {
-      attribute(button, "aria-pressed", String(button.dataset.interval === interval));
-    }
+    this._press();
     if (other) {
       this._quote = null;
       text(this._parts.grade, "");
@@ -70,8 +68,10 @@ export class ChartTab {
     }
     if (other || !this._bars) this._say("loading");
     this._listen();
+    this._asking = true;
     let answer = await (asked ?? this._ask({ limit: PAGE_BARS }));
     if (answer.error?.status === 422 && turn === this._turn) answer = await this._mended();
+    if (turn === this._turn) this._asking = false;
     if (turn !== this._turn) return;
     if (answer.error) {
       this._clear("error", answer.error.message);
@@ -87,8 +87,27 @@ export class ChartTab {
     await this.catalogueKnown;
     for (const spec of selection.shownIndicators()) if (!this._catalogue?.read(spec)) selection.drop(spec);
     const answer = await this._ask({ limit: PAGE_BARS, interval: null });
-    if (answer.value) this.interval = answer.value.interval;
+    if (answer.value) {
+      this.interval = answer.value.interval;
+      this._listen();
+    }
     return answer;
+  }
+
+  // Puts buttons for these intervals.
+  _offer(intervals) {
+    if (this.intervals?.join() !== intervals.join()) {
+      this.intervals = intervals;
+      fill(this._parts.intervals, intervals.map((one) =>
+        h("button", { type: "button", "data-interval": one, onclick: () => this._pick(this.symbol, one) }, one)));
+    }
+    this._press();
+  }
+
+  _press() {
+    for (const button of this._parts.intervals.children) {
+      attribute(button, "aria-pressed", String(button.dataset.interval === this.interval));
+    }
   }
 
   // What is drawn needs the catalogue's word on where; candles do not wait for it.
@@ -119,15 +138,15 @@ export class ChartTab {
 
   // A `bars` event.
   change(event) {
-    const bars = this._bars;
-    if (!bars || event.symbol !== this.symbol || event.interval !== this.interval) return;
-    this._merge(event.columns);
+    if (event.symbol !== this.symbol || event.interval !== this.interval || this._asking) return;
+    if (this._bars) this._merge(event.columns);
+    else this.show(this.symbol, this.wanted); // there was nothing to show before
   }
 
   // The stream of events has begun (again): what came between is asked for.
   async caughtUp() {
     if (!this._bars?.length) {
-      if (this.symbol !== null && !this._loading) this.show(this.symbol, this.interval);
+      if (this.symbol !== null && !this._parts.state.hidden && !this._asking) this.show(this.symbol, this.wanted);
       return;
     }
     const turn = this._turn;
@@ -166,6 +185,7 @@ export class ChartTab {
   _take(answer) {
     this._bars = new Bars({ symbol: this.symbol, interval: this.interval, ...answer });
     this._point = null;
+    if (answer.intervals) this._offer(answer.intervals);
     if (!this._bars.length) {
       this._clear("no bars");
       return;
@@ -188,7 +208,7 @@ export class ChartTab {
     const before = bars.length;
     const from = before ? bars.merge(columns) : null;
     if (from === null) {
-      this.show(this.symbol, this.interval); // there is a gap: all of it again
+      this.show(this.symbol, this.wanted); // there is a gap: all of it again
       return;
     }
     if (from < before || bars.length > before) {
@@ -249,6 +269,7 @@ export class ChartTab {
 
   _relabel() {
     this._legend.rebuild(this._drawing);
+    this._parts.key.hidden = this._drawing.callsPane === null;
     this._values();
   }
 
