@@ -10,6 +10,7 @@ import numpy as np
 from tapeline.batches import Record
 from tapeline.codec import encode
 from tapeline.market import Bar, Bars
+from tapeline.ports import StoreError
 from tests.conftest import random_bars
 
 
@@ -94,7 +95,7 @@ class EventSource:
                 self._arm(int(self._rng.integers(0, 80)))
             try:
                 failed = self._function(batch)
-            except CrashError:
+            except (CrashError, StoreError):
                 self.trouble += 1
                 if self._rng.random() < 0.5:
                     self._function = self._environment()

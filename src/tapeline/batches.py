@@ -111,29 +111,30 @@ class Batches:
     def _decoded(self, records: Sequence[Record]) -> tuple[Bars, Ints, list[Reject]]:
         """The good bars of all records, which record each is of (int64 [n], places in `records`), and the rest."""
         parts: list[Bars] = []
-        sources: list[Ints] = []
+        places: list[int] = []
         rejects: list[Reject] = []
-        latest = self._clock() + SKEW
         newest = -1
         for place, record in enumerate(records):
             if record.position <= newest:
                 continue  # delivered twice in one batch
             newest = record.position
             try:
-                bars = decode(record.data)
+                parts.append(decode(record.data))
+                places.append(place)
             except CodecError as error:
                 rejects.append(Reject("stream", record.place, str(error), record.data))
-                continue
-            wrong = faults(bars, latest)
-            names = [symbol_fault(symbol) for symbol in bars.symbols]
-            named = np.array([bool(name) for name in names])[bars.code] if len(bars) else np.zeros(0, np.bool_)
-            for i in np.flatnonzero((wrong > 0) | named).tolist():
-                reason = names[bars.code[i]] or FAULTS[wrong[i]]
-                rejects.append(Reject("stream", f"{record.place} bar {i}", reason, record.data))
-            good = bars[(wrong == 0) & ~named]
-            parts.append(good)
-            sources.append(np.full(len(good), place, np.int64))
-        return Bars.concat(parts), np.concatenate(sources) if sources else np.zeros(0, np.int64), rejects
+        bars = Bars.concat(parts)
+        source = np.repeat(np.array(places, np.int64), [len(part) for part in parts])
+        wrong = faults(bars, self._clock() + SKEW)
+        names = [symbol_fault(symbol) for symbol in bars.symbols]
+        named = np.array([bool(name) for name in names], np.bool_)[bars.code]
+        for i in np.flatnonzero((wrong > 0) | named).tolist():
+            record = records[source[i]]
+            reason = names[bars.code[i]] or FAULTS[wrong[i]]
+            place = i - int(np.searchsorted(source, source[i]))
+            rejects.append(Reject("stream", f"{record.place} bar {place}", reason, record.data))
+        good = (wrong == 0) & ~named
+        return bars[good], source[good], rejects
 
     # -- bars to rows ------------------------------------------------------------------------------------------------
 
@@ -148,8 +149,9 @@ class Batches:
         bars, source = bars[fresh], source[fresh]
         if not len(bars) and not begun:
             return
+        underway = [state.forming for state in states.values() if state.forming]
         reached = {bars.symbols[c]: positions[source[bars.code == c][-1]] for c in np.unique(bars.code).tolist()}
-        step = processor.step(bars)
+        step = processor.step(Bars.concat((Bars.of(underway), bars)) if underway else bars)
         outcome.repeated += step.repeated
         late = {step.late.symbols[code] for code in np.unique(step.late.code).tolist()} | begun.keys()
         self._commit(step, {s: applied[s] if s in late else p for s, p in reached.items()}, states, outcome)
@@ -192,11 +194,17 @@ class Batches:
     def _commit(
         self, step: Step, reached: Mapping[str, int], known: Mapping[str, SymbolState], outcome: Outcome
     ) -> None:
-        """The step's rows and states, without the states that say nothing new."""
+        """The step's rows, and the states of the symbols for which a bar was committed.
+
+        A state has kilobytes, and a forming bar comes every second: the store answers with that bar itself. The last
+        record applied to it may then be applied again, which is no more than writing the same forming bar again.
+        """
+        committed = step.rows.bars.final
+        moved = {step.rows.bars.symbols[code] for code in np.unique(step.rows.bars.code[committed]).tolist()}
         states = {
             symbol: state
             for symbol, state in step.states.items()
-            if symbol in reached and not (symbol in known and unmarked(known[symbol])[0].data == state.data)
+            if symbol in reached and (symbol in moved or symbol not in known)
         }
         if len(step.rows) or states:
             self._write(Commit(step.rows, states, 0, step.checkpoints), reached, outcome)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tapeline.market import Bars, Floats, Reject, Rows
+from tapeline.market import Bar, Bars, Floats, Reject, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,14 @@ class SymbolState:
 
     `timestamp` is the open time of the last committed bar in it (UTC epoch ms). `position` is that of the last record
     applied to it, for streams whose place is kept by symbol (Kinesis); 0 where the store keeps one place for all.
+    `forming` is the bar that the symbol's newest row is about if that is still forming, for a store that may be given
+    forming rows without a state, and answers with it on `load`; what the state itself says of that bar is older.
     """
 
     timestamp: int
     data: bytes
     position: int = 0
+    forming: Bar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ class FakeDynamo:
         client = boto3.client(
             "dynamodb", region_name="eu-central-1", endpoint_url="http://dynamodb.invalid",
             aws_access_key_id="testing", aws_secret_access_key="testing",
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
         )  # fmt: skip
         client.meta.events.register("before-send.dynamodb.*", self._answer)
         return client

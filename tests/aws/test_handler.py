@@ -98,6 +98,11 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> Account:
     return account
 
 
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    return prepared(monkeypatch)
+
+
 def items(account: Account) -> list[dict[str, Any]]:
     return list(account.dynamo.rows("stock-table"))
 

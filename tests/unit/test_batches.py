@@ -26,11 +26,12 @@ NOW = START + 10**9
 class TornStore:
     """Keeps everything in memory, one small write after the other, each of which may be the last before a crash.
 
-    Rows first, then checkpoints, then states, each under the condition that it is the one that was loaded.
+    Rows first, then of each symbol the newest row and the state at once, if the state is the one that was loaded.
     """
 
     def __init__(self) -> None:
         self.items: dict[str, dict[int, Row]] = {}
+        self.newest: dict[str, Row] = {}
         self.states: dict[str, tuple[int, SymbolState]] = {}
         self.checkpoints: dict[str, dict[int, SymbolState]] = {}
         self.before_write: Callable[[], None] = lambda: None
@@ -66,22 +67,26 @@ class TornStore:
             for row in commit.rows:
                 tables.before_write()
                 tables.items.setdefault(row.stock_symbol, {})[row.timestamp] = row
-            for symbol, since in commit.rewound.items():
-                tables.before_write()
-                kept = tables.checkpoints.get(symbol, {})
-                tables.checkpoints[symbol] = {time: state for time, state in kept.items() if time < since}
-            for symbol, state in commit.checkpoints.items():
-                tables.before_write()
-                tables.checkpoints.setdefault(symbol, {})[state.timestamp] = state
             conflicts = []
-            for symbol, state in commit.states.items():
+            newest = {row.stock_symbol: row for row in sorted(commit.rows, key=lambda row: row.timestamp)}
+            for symbol in dict.fromkeys([*newest, *commit.states]):
                 tables.before_write()
                 version, _ = tables.states.get(symbol, (0, None))
-                if self._versions.get(symbol, 0) != version:
+                if symbol in commit.states and self._versions.get(symbol, 0) != version:
                     conflicts.append(symbol)
                     continue
+                known = tables.newest.get(symbol)
+                if symbol in newest and (known is None or known.timestamp <= newest[symbol].timestamp):
+                    tables.newest[symbol] = newest[symbol]
+                if symbol not in commit.states:
+                    continue
                 self._versions[symbol] = version + 1
-                tables.states[symbol] = version + 1, state
+                tables.states[symbol] = version + 1, commit.states[symbol]
+                kept, since = tables.checkpoints.setdefault(symbol, {}), commit.rewound.get(symbol, NOW)
+                for time in [time for time in kept if time >= since]:
+                    del kept[time]
+                if symbol in commit.checkpoints:
+                    kept[commit.checkpoints[symbol].timestamp] = commit.checkpoints[symbol]
             if conflicts:
                 raise ConflictError(conflicts)
 
@@ -89,7 +94,11 @@ class TornStore:
             found = {s: v for s, v in self._tables.states.items() if symbols is None or s in symbols}
             for symbol in symbols or found:
                 self._versions[symbol] = found[symbol][0] if symbol in found else 0
-            return {symbol: state for symbol, (_, state) in found.items()}, 0
+            return {symbol: replace(state, forming=self._forming(symbol)) for symbol, (_, state) in found.items()}, 0
+
+        def _forming(self, symbol: str) -> Bar | None:
+            row = self._tables.newest.get(symbol)
+            return None if row is None or row.final else next(iter(columns([row]).bars))
 
         def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
             kept = self._tables.checkpoints.get(symbol, {})
@@ -244,6 +253,19 @@ def test_a_symbol_moved_on_by_another_process_is_loaded_and_stepped_again() -> N
     assert raced
     assert [row.timestamp for row in outcome_of(store)["A"]] == [START, START + MINUTE]
     assert store.states["A"][1].position == 2
+
+
+def test_a_forming_bar_is_kept_without_writing_the_state_again() -> None:
+    store = TornStore()
+    first = [bar(0), bar(1, 10.1, final=False)]
+    function(store).apply(records(first))
+    version, _ = store.states["A"]
+    second = [replace(record, position=9) for record in records([bar(1, 10.7, final=False)])]
+    function(store).apply(second)
+    assert store.states["A"][0] == version
+    third = [replace(record, position=10) for record in records([bar(2, 10.9, final=False)])]
+    function(store).apply(third)  # the bar before it never was said to be final
+    assert [(row.price, row.final) for row in outcome_of(store)["A"]] == [(10.0, True), (10.7, True), (10.9, False)]
 
 
 def test_a_symbol_that_never_stands_still_is_given_back_from_its_first_record() -> None:

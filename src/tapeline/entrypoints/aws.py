@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-#: Seconds to connect and to wait for an answer, and how often botocore itself tries again.
-_PATIENCE = {"sagemaker-runtime": (1, 2, 0)}
+#: Seconds to connect and to wait for an answer, and how often botocore itself tries again: not at all where the caller
+#: does, or where not answering in time is an answer.
+_PATIENCE = {"dynamodb": (2, 5, 0), "kinesis": (2, 10, 0), "sagemaker-runtime": (1, 2, 0)}
 _USUAL = (2, 5, 3)
 
 
@@ -21,7 +22,10 @@ def client(service: str) -> Any:
         raise CommandError("this needs the AWS parts: pip install 'tapeline[aws]'") from error
     connect, read, retries = _PATIENCE.get(service, _USUAL)
     config = Config(
-        connect_timeout=connect, read_timeout=read, retries={"mode": "standard", "total_max_attempts": retries + 1}
+        connect_timeout=connect,
+        read_timeout=read,
+        retries={"mode": "standard", "total_max_attempts": retries + 1},
+        parameter_validation=False,  # a third of a call's CPU; what is wrong, the service says
     )
     try:
         return boto3.client(service, config=config)

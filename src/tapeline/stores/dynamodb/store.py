@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,7 @@ from tapeline.stores.dynamodb.changes import (
     Change,
     Known,
     checkpoint_item,
+    latest_key,
     read_known,
     read_state,
     state_key,
@@ -103,19 +105,27 @@ class DynamoStore:
     def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
         """The states, and 0. Without `symbols`: of all that have a newest row, which a state never goes without.
 
-        That is one query for the names and a call for every 100 of them; a scan would read all checkpoints too.
+        That is one query for the names and a call for every 50 of them; a scan would read all checkpoints too.
         """
         if symbols is None:
             symbols = [item["item"]["S"] for item in self._newest()]
         wanted = list(dict.fromkeys(symbols))
         for symbol in wanted:
             self._known.pop(symbol, None)
-        states = {}
-        for item in self._states.get([state_key(symbol) for symbol in wanted]):
+        states: dict[str, SymbolState] = {}
+        forming: list[Item] = []
+        for item in self._states.get([key for symbol in wanted for key in (state_key(symbol), latest_key(symbol))]):
             symbol = item["stock_symbol"]["S"]
+            if symbol == LATEST:
+                if not item["final"]["BOOL"]:
+                    forming.append(item)
+                continue
             self._known[symbol] = read_known(item)
             if "data" in item:
                 states[symbol] = read_state(item)
+        for bar in read_rows(forming, "item").bars:
+            if bar.symbol in states:
+                states[bar.symbol] = replace(states[bar.symbol], forming=bar)
         return states, 0
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
