@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from tapeline.dashboard import Replay, View, serve
+from tapeline.dashboard.auth import Access
+from tapeline.dashboard.users import Role, Users
 from tapeline.data import sample_path
 from tapeline.database import Database
 from tapeline.indicators import DEFAULT
-from tapeline.market import Bars
+from tapeline.market import Bars, Reject
 from tapeline.ports import Commit
+from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry
 from tapeline.prediction.training import fit
 from tapeline.processor import Processor
 from tapeline.sources.files import FileSource
@@ -23,36 +27,87 @@ from tapeline.stores.sqlite import SqliteStore
 from tests.conftest import MINUTE, START
 from tests.unit.dashboard.memory import MemoryStore, row
 
+Answer = Callable[[str], str]
+
+#: A walk-forward report of the sample's first three days, as `tapeline evaluate --json` gives it, shortened.
+_EVALUATION = Path(__file__).with_name("evaluation.json")
+
+_REFUSED = (
+    Reject("sample", "line 17", "high is below low", b"AAPL,1549895400000,170.1,169.9,170.4,170.0,1200"),
+    Reject("sample", "line 18", "a price is zero or negative", b"<script>alert(1)</script>,0"),
+)
+
 
 def main(kind: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        view, answer = sample(Path(folder)) if kind == "sample" else empty()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        view, access, answer = {"sample": sample, "empty": empty, "guarded": guarded}[kind](folder)
 
         def listen() -> None:
             for line in sys.stdin:
                 print(answer(line.rstrip("\n")), flush=True)
 
         threading.Thread(target=listen, daemon=True).start()
-        serve(view, port=0, on_ready=lambda url: print(url, flush=True))
+        serve(view, port=0, on_ready=lambda url: print(url, flush=True), access=access)
 
 
-def sample(folder: Path) -> tuple[View, Callable[[str], str]]:
+class Collected:
+    """The list of collected symbols, in memory."""
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        self._symbols = list(symbols)
+
+    def load(self) -> list[str]:
+        return list(self._symbols)
+
+    def save(self, symbols: Iterable[str]) -> None:
+        self._symbols = list(symbols)
+
+
+def sample(folder: Path) -> tuple[View, Access, Answer]:
     bars = Bars.concat([delivery.bars for delivery in FileSource([sample_path("1m")]).deliveries("")])
     until = int(np.quantile(bars.timestamp, 0.4))
-    model = fit([bars[bars.timestamp <= until]], until=until)
+    registry = Registry(LocalFolder(folder / "models"))
+    for share in (0.3, 0.4):
+        until = int(np.quantile(bars.timestamp, share))
+        model = fit([bars[bars.timestamp <= until]], until=until)
+        registry.save(DEFAULT_NAME, model)
+        registry.promote(DEFAULT_NAME, model.version, at=until, force=True)
     store = SqliteStore(Database(folder / "page.db"))
     processor = Processor(DEFAULT, model)
     minutes, first = np.unique(bars.timestamp, return_index=True)
     edges = [*first.tolist(), len(bars)]
     done = 0
 
+    def commit(part: Bars, position: int) -> None:
+        step = processor.step(part)
+        store.commit(Commit(step.rows, step.states, position))
+
     def play(count: int) -> str:
+        """That many minutes more."""
         nonlocal done
         until = min(done + count, len(minutes))
-        step = processor.step(bars[edges[done] : edges[until]])
-        store.commit(Commit(step.rows, step.states, edges[until]))
+        commit(bars[edges[done] : edges[until]], edges[until])
         done = until
         return str(int(minutes[done - 1]))
+
+    def form(price: float) -> str:
+        """The next minute, still forming: all of its bars close at this price."""
+        part = bars[edges[done] : edges[done + 1]]
+        price_ = np.full(len(part), price)
+        high, low = np.maximum(part.open, price_), np.minimum(part.open, price_)
+        final = np.zeros(len(part), np.bool_)
+        commit(
+            Bars(part.symbols, part.code, part.timestamp, part.open, high, low, price_, part.volume, final), edges[done]
+        )
+        return str(int(part.timestamp[0]))
+
+    def rejects(limit: int | None) -> Iterator[Reject]:
+        return iter(_REFUSED if limit is None else _REFUSED[-limit:])
+
+    def answer(line: str) -> str:
+        command, _, rest = line.partition(" ")
+        return play(int(rest)) if command == "play" else form(float(rest))
 
     play(int(len(minutes) * 0.6))
     view = View(
@@ -60,11 +115,22 @@ def sample(folder: Path) -> tuple[View, Callable[[str], str]]:
         replay=lambda: Replay(edges[done], len(bars), ended=done == len(minutes)),
         stored=lambda: edges[done],
         models={model.version: model.metadata},
+        registry=registry,
+        rejects=rejects,
+        watchlist=Collected(bars.symbols),
+        currency=lambda symbol: "USD",
+        health=lambda: {
+            "collector": {"state": "connected", "last_message": int(minutes[done - 1]), "symbols": len(bars.symbols)},
+            "lag": {"p50": 3.2, "p99": 21.0, "count": edges[done]},
+            "depth": 0,
+            "disk_free": 123 * 1024**3,
+        },
+        evaluation=lambda: json.loads(_EVALUATION.read_text()),
     )
-    return view, lambda line: play(int(line.removeprefix("play ")))
+    return view, Access(), answer
 
 
-def empty() -> tuple[View, Callable[[str], str]]:
+def empty(_: Path) -> tuple[View, Access, Answer]:
     store = MemoryStore()
 
     def answer(line: str) -> str:
@@ -74,7 +140,17 @@ def empty() -> tuple[View, Callable[[str], str]]:
         store.error = OSError(rest) if command == "fail" else None
         return "done"
 
-    return View(store, no_model="<b>too little</b> history"), answer
+    return View(store, no_model="<b>too little</b> history"), Access(), answer
+
+
+def guarded(folder: Path) -> tuple[View, Access, Answer]:
+    """A page with log-ins: ann may change things, bob may look."""
+    view, _, answer = empty(folder)
+    answer("put ABC")
+    users = Users(folder / "users.json")
+    users.add("ann", Role.ADMIN, "correct horse battery")
+    users.add("bob", Role.VIEWER, "staple the correct horse")
+    return view, Access(users=users), answer
 
 
 if __name__ == "__main__":

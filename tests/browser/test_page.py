@@ -8,220 +8,418 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, WebSocket, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, Server
 
 _DESKTOP, _PHONE = (1440, 900), (390, 844)
+_TABS = ("chart", "model", "alerts", "health")
+_AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 
-#: What ECharts holds: series lengths by id, the zoomed range, and how many pixels have the candles' colours.
-_CHART = """() => {
-  const chart = getElement(Number(document.querySelector(".tl-chart").id.slice(1))).echart;
-  const option = chart.getOption();
-  const canvas = document.querySelector(".tl-canvas canvas");
-  const probe = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height })
-    .getContext("2d", { willReadFrequently: true });
-  probe.drawImage(canvas, 0, 0);
-  const pixels = probe.getImageData(0, 0, canvas.width, canvas.height).data;
-  const counts = ["--tl-up", "--tl-down"].map((name) => {
-    probe.fillStyle = getComputedStyle(document.body).getPropertyValue(name);
-    probe.fillRect(0, 0, 1, 1);
-    const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
-    let count = 0;
-    for (let i = 0; i < pixels.length; i += 4) count += pixels[i] === r && pixels[i + 1] === g && pixels[i + 2] === b;
-    return count;
-  });
+#: What the drawing library holds: how many values each series has, the newest candle, and the range that is shown.
+_CHART = """async () => {
+  const { chart } = await import("/js/main.js");
+  const { _bars: bars, _drawing: drawing } = chart;
+  const range = drawing.chart.timeScale().getVisibleLogicalRange();
+  const points = (series) => series.data().filter((point) => "value" in point || "close" in point).length;
   return {
-    series: Object.fromEntries(option.series.map((s) => [s.id, s.data.length])),
-    last: option.series.find((s) => s.id === "candles").data.at(-1),
-    times: option.xAxis[0].data,
-    panes: option.grid.length,
-    range: [option.dataZoom[0].startValue, option.dataZoom[0].endValue],
-    up: counts[0],
-    down: counts[1],
+    bars: bars.length,
+    times: bars.t,
+    close: bars.columns.c.at(-1),
+    candles: points(drawing._candles),
+    panes: drawing.chart.panes().length,
+    studies: Object.fromEntries(
+      drawing.studies.flatMap((study) => study._series).map(([column, series]) => [column.name, points(series)]),
+    ),
+    markers: drawing._calls._markers.markers().length,
+    colors: new Set(drawing._calls._markers.markers().map((marker) => marker.color)).size,
+    range: [range.from, range.to],
+    shown: [bars.t[Math.max(0, Math.round(range.from))], bars.t[Math.min(bars.length - 1, Math.round(range.to))]],
   };
 }"""
 
+#: How many pixels of the chart have the colours of rising and of falling candles.
+PIXELS = """async () => {
+  const { chart } = await import("/js/main.js");
+  const canvas = chart._drawing.chart.takeScreenshot();
+  const { up, down } = (await import("/js/theme.js")).palette();
+  const context = canvas.getContext("2d");
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  return [up, down].map((color) => {
+    const [r, g, b] = color.match(/\\w\\w/g).map((digits) => parseInt(digits, 16));
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) count += data[i] === r && data[i + 1] === g && data[i + 2] === b;
+    return count;
+  });
+}"""
+
+
+def until(page: Page, condition: str, arg: object = None) -> None:
+    """Waits until this is true of the page's `chart`; Playwright's own waiting does not await an import."""
+    page.evaluate(
+        f"""async (arg) => {{
+          const {{ chart }} = await import("/js/main.js");
+          const end = performance.now() + 10_000;
+          while (!({condition})) {{
+            if (performance.now() > end) throw new Error("waited in vain until " + {condition!r});
+            await new Promise((done) => setTimeout(done, 20));
+          }}
+        }}""",
+        arg,
+    )
+
 
 def drawn(page: Page) -> dict[str, Any]:
-    """The chart's state, once there are candles."""
-    page.wait_for_function("document.querySelector('.tl-chart h1')?.textContent !== '–'")
-    expect(page.locator(".tl-state")).to_have_count(0)
-    page.wait_for_function("getElement(Number(document.querySelector('.tl-chart').id.slice(1))).chart !== null")
+    """The chart's state, once there are candles and the indicators with them."""
+    expect(page.locator(".state[role]")).to_be_hidden()
+    until(page, "chart._drawing?.bars && chart._catalogue && chart._bars === chart._drawing.bars")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return dict(page.evaluate(_CHART))
 
 
+def newest(page: Page, time: int) -> None:
+    """Waits until the chart's last bar is that of this time."""
+    until(page, "chart._bars?.t.at(-1) === arg", time)
+
+
+def problems(page: Page) -> list[str]:
+    """What axe finds that keeps people from using the page."""
+    page.evaluate(_AXE.read_text())
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:200]}"
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
 @pytest.mark.parametrize("size", [_DESKTOP, _PHONE], ids=["1440", "390"])
-def test_candles_volume_indicators_and_calls_are_drawn(
+def test_every_tab_is_drawn_and_can_be_used_by_everybody(
     open_page: Open, server: Server, pictures: Path, size: tuple[int, int], dark: bool
 ) -> None:
     page = open_page(server.url, *size, dark=dark)
+    drawn(page)
+    expect(page.locator("[data-part=grade]")).to_contain_text(re.compile(r"\d+ calls decided: .*% \(.* to .*\) right"))
+    assert min(page.evaluate(PIXELS)) > 100
+    for tab in _TABS:
+        page.locator(f"nav [data-tab={tab}]").click()
+        expect(page.locator(f"#{tab}")).to_be_visible()
+        expect(page.locator(f"#{tab} h2, #{tab} h1, #{tab} button").first).to_be_visible()
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= size[0], tab
+        page.screenshot(path=pictures / f"{tab}-{size[0]}-{'dark' if dark else 'light'}.png")
+        assert problems(page) == [], tab
+
+
+def test_candles_indicators_and_calls_are_there_and_their_values_can_be_read(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
     found = drawn(page)
-    for name in ("candles", "volume", "sma_20", "sma_200", "bbands_20_2_upper", "macd_12_26_9_hist", "rsi_14"):
-        assert found["series"][name] == 1000, name
-    assert found["series"]["predictions"] == 1000
-    assert found["series"]["turns"] > 0
-    assert found["panes"] == 4  # price with volume, P(UP), MACD, RSI
-    assert found["up"] > 300
-    assert found["down"] > 300
-    expect(page.locator(".tl-watch li")).to_have_count(24)
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= size[0]
-    assert page.evaluate("document.body.classList.contains('body--dark')") is dark
-    expect(page.locator(".tl-status")).to_contain_text(re.compile(r"replay [\d,]+ of 43,164 bars"))
-    expect(page.locator(".tl-status")).to_contain_text(re.compile(r"last bar .* 2019 \d\d:\d\d EST"))
-    expect(page.locator(".tl-status")).to_contain_text("Not advice")
-    expect(page.locator(".tl-grade")).to_contain_text(re.compile(r"\d+ calls .* right \(95% interval .*always"))
-    page.screenshot(path=pictures / f"page-{size[0]}-{'dark' if dark else 'light'}.png", full_page=size == _PHONE)
+    assert found["bars"] == found["candles"] == 1000
+    assert found["studies"] == {"sma_20": 1000, "sma_50": 1000, "rsi_14": 1000}
+    assert found["panes"] == 3  # price with volume, P(UP), RSI
+    assert found["markers"] > 20
+    assert found["colors"] == 3  # came true, did not, open or flat
+    expect(page.locator(".rows li")).to_have_count(24)
+    expect(page.locator("[data-part=status]")).to_have_text(re.compile(r"Replay \d\d%"))
+    expect(page.locator("[data-part=market]")).to_have_text(re.compile(r"Open · closes \w+ 16:00 EST"))
+    expect(page.locator("[data-part=price]")).to_have_text(re.compile(r"^\$1\d\d\.\d\d$"))
+    legend = page.locator(".legend").first
+    expect(legend).to_contain_text(re.compile(r"2019 \d\d:\d\d ESTO \d.*SMA 20\d+\.\d\d", re.DOTALL))
+    expect(legend.locator(".time")).to_have_attribute("title", re.compile(r"2019 \d\d:\d\d:00 UTC"))
+    last = legend.inner_text()
+    box = page.locator("[data-part=canvas]").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    expect(legend).not_to_have_text(last)
+    page.mouse.move(10, 300)
+    expect(legend.locator(".time")).to_have_text(re.compile(re.escape(last.split(" EST")[0])))
 
 
-def test_new_bars_come_by_themselves_and_are_small(open_page: Open, server: Server) -> None:
-    received: list[int] = []
-    page = open_page("about:blank")
-
-    def count(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda payload: received.append(len(payload)))
-
-    page.on("websocket", count)
-    open_page(server.url, page=page)
+def test_a_forming_bar_moves_and_ends(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
     before = drawn(page)
-    received.clear()
-    time = server.tell("play 1")
-    page.wait_for_function(
-        "(time) => getElement(Number(document.querySelector('.tl-chart').id.slice(1))).chart.columns.t.at(-1) === time",
-        arg=int(time),
-    )
+    forming = page.locator(".forming")
+    expect(forming).to_be_hidden()
+    for price in (171.25, 169.75):
+        time = int(server.tell(f"form {price}"))
+        newest(page, time)
+        expect(forming).to_be_visible()
+        expect(page.locator(".legend").first).to_contain_text(f"C {price}")
+        expect(page.locator("[data-part=price]")).to_have_text(f"${price}")
+        expect(page.locator(".row", has_text="AAPL").locator(".last")).to_have_text(f"${price}")
     after = drawn(page)
-    assert after["times"][-1] == int(time)
-    assert after["times"][:-1] == before["times"][1:]  # one came, the oldest went
-    assert after["range"][1] == 999  # the chart follows
-    assert after["range"][1] - after["range"][0] == before["range"][1] - before["range"][0]
-    assert sum(received) < 30_000  # the chart whole is ten times that
+    assert after["bars"] == before["bars"] + 1
+    assert after["close"] == 169.75
+    assert after["range"][1] - before["range"][1] == pytest.approx(1, abs=0.1)  # the chart follows
+    assert int(server.tell("play 1")) == time
+    expect(forming).to_be_hidden()
+    assert drawn(page)["bars"] == after["bars"]
 
 
-def test_a_zoomed_chart_stays_where_it_is_when_bars_come(open_page: Open, server: Server) -> None:
+def test_panning_brings_older_bars_and_new_ones_do_not_move_what_is_looked_at(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     drawn(page)
-    box = page.locator(".tl-canvas").bounding_box()
+    expect(page.locator("[data-part=newest]")).to_be_hidden()
+    for _ in range(12):
+        page.keyboard.press("-")
+    until(page, "chart._bars.length > 1000")
+    page.keyboard.press("ArrowLeft")
+    for _ in range(6):
+        page.keyboard.press("+")
+    expect(page.locator("[data-part=newest]")).to_be_visible()
+    looked = drawn(page)
+    assert looked["studies"]["sma_20"] >= looked["bars"] - 19
+    assert looked["times"] == sorted(set(looked["times"]))
+    newest(page, int(server.tell("play 2")))
+    after = drawn(page)
+    assert after["shown"] == looked["shown"]
+    page.keyboard.press("End")
+    expect(page.locator("[data-part=newest]")).to_be_hidden()
+    box = page.locator("[data-part=canvas]").bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 400, box["y"] + 150)
-    expect(page.locator(".tl-readout")).not_to_contain_text("forming")
+    page.mouse.move(box["x"] + 500, box["y"] + 200)
+    page.mouse.wheel(0, -300)
+    zoomed = drawn(page)["range"]
+    assert zoomed[1] - zoomed[0] < after["range"][1] - after["range"][0]
     page.mouse.down()
-    page.mouse.move(box["x"] + 700, box["y"] + 150, steps=4)  # drags the past into view
+    page.mouse.move(box["x"] + 900, box["y"] + 200, steps=3)
     page.mouse.up()
-    dragged = drawn(page)
-    assert dragged["range"][1] < 990
-    page.mouse.wheel(0, -400)
-    zoomed = drawn(page)
-    assert zoomed["range"][1] - zoomed["range"][0] < dragged["range"][1] - dragged["range"][0]
-    shown = [zoomed["times"][i] for i in zoomed["range"]]
-    time = int(server.tell("play 2"))
-    page.wait_for_function(
-        "(time) => getElement(Number(document.querySelector('.tl-chart').id.slice(1))).chart.columns.t.at(-1) === time",
-        arg=time,
-    )
-    after = drawn(page)
-    assert [after["times"][i] for i in after["range"]] == shown
+    expect(page.locator("[data-part=newest]")).to_be_visible()
 
 
-def test_the_crosshair_reads_any_bar_in_both_zones(open_page: Open, server: Server) -> None:
+def test_an_interval_is_chosen_by_button_and_key_and_the_address_keeps_it(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
-    drawn(page)
-    newest = page.locator(".tl-readout").inner_text()
-    box = page.locator(".tl-canvas").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 200, box["y"] + 100)
-    expect(page.locator(".tl-readout")).not_to_have_text(newest)
-    expect(page.locator(".tl-readout")).to_contain_text(re.compile(r"2019 \d\d:\d\d EST.*2019 \d\d:\d\d UTC"))
-
-
-def test_arrow_keys_and_clicks_switch_the_symbol_and_the_address_keeps_it(open_page: Open, server: Server) -> None:
-    page = open_page(server.url)
-    drawn(page)
-    expect(page.locator(".tl-chart h1")).to_have_text("AAPL")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
-    expect(page.locator(".tl-chart h1")).to_have_text("AMZN")
-    page.keyboard.press("ArrowUp")
-    expect(page.locator(".tl-chart h1")).to_have_text("AMT")
-    page.locator(".tl-watch li", has_text="TSLA").click()
-    expect(page.locator(".tl-chart h1")).to_have_text("TSLA")
-    assert page.url.endswith("?symbol=TSLA")
+    fine = drawn(page)
+    page.locator("[data-interval='15m']").click()
+    until(page, "chart._bars?.interval === '15m'")
+    coarse = drawn(page)
+    assert {(b - a) // 60_000 for a, b in zip(coarse["times"], coarse["times"][1:], strict=False)} >= {15}
+    assert coarse["bars"] < fine["bars"] / 5
+    assert coarse["close"] == fine["close"]
+    assert page.url.endswith("#chart/AAPL/15m")
+    page.keyboard.press("[")
+    expect(page.locator("[data-interval='5m']")).to_have_attribute("aria-pressed", "true")
     page.reload()
-    expect(page.locator(".tl-chart h1")).to_have_text("TSLA")
-    expect(page.locator(".tl-watch li[aria-selected=true]")).to_contain_text("TSLA")
+    expect(page.locator("[data-interval='5m']")).to_have_attribute("aria-pressed", "true")
+    assert drawn(page)["bars"] > coarse["bars"]
+    page.go_back()
+    expect(page.locator("[data-interval='15m']")).to_have_attribute("aria-pressed", "true")
 
 
-def test_indicators_are_switched_off_and_on_and_remembered(open_page: Open, server: Server) -> None:
+def test_an_indicator_is_picked_with_its_numbers_changed_and_removed(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
-    assert drawn(page)["panes"] == 4
-    page.locator(".tl-chips button", has_text="RSI 14").click()
-    page.locator(".tl-chips button", has_text="EMA 12").click()
+    drawn(page)
+    page.keyboard.press("i")
+    dialog = page.locator("dialog")
+    dialog.get_by_role("searchbox").fill("bollinger")
+    dialog.get_by_role("button", name="BBANDS").click()
+    dialog.get_by_label("period").fill("0")
+    dialog.get_by_role("button", name="Add to the chart").click()
+    assert page.evaluate("document.querySelector('dialog input:invalid') !== null")  # refused at its place
+    dialog.get_by_label("period").fill("30")
+    dialog.get_by_label("factor").fill("2.5")
+    dialog.get_by_role("button", name="Add to the chart").click()
+    expect(dialog.locator(".picked")).to_contain_text("BBANDS 30 2.5")
+    assert problems(page) == []
+    page.keyboard.press("Escape")
+    until(page, "chart._drawing.studies.length === 4")
+    assert drawn(page)["studies"]["bbands_30_2.5_upper"] == 1000
+    expect(page.locator(".legend").first).to_contain_text("BBANDS 30 2.5")
+    page.reload()
+    assert "bbands_30_2.5_lower" in drawn(page)["studies"]
+    page.locator(".study", has_text="RSI 14").hover()
+    page.get_by_role("button", name="Change RSI 14").click()
+    dialog.get_by_label("period").fill("7")
+    dialog.get_by_role("button", name="Change", exact=True).last.click()
+    expect(page.locator(".legends")).to_contain_text("RSI 7")
+    page.locator(".study", has_text="RSI 7").hover()
+    page.get_by_role("button", name="Remove RSI 7").click()
+    assert drawn(page)["panes"] == 2
+    page.locator(".study", has_text="P(UP)").hover()
+    page.get_by_role("button", name="Hide P(UP)").click()
     found = drawn(page)
-    assert found["panes"] == 3
-    assert "rsi_14" not in found["series"]
-    assert "ema_12" in found["series"]
+    assert (found["panes"], found["markers"]) == (1, 0)
+
+
+def test_the_watch_list_is_searched_sorted_and_walked_through(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
+    drawn(page)
+    heading, rows = page.locator("h1"), page.locator(".rows b")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(heading).to_have_text("AMZN")
+    page.keyboard.press("ArrowUp")
+    expect(heading).to_have_text("AMT")
+    page.keyboard.press("/")
+    page.keyboard.type("ts")
+    expect(rows).to_have_text(["TSLA"])
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text("TSLA")
+    expect(rows).to_have_count(24)
+    page.get_by_role("button", name="Change", exact=True).click()
+    changes = [float(text[:-1].replace("\u2212", "-")) for text in page.locator(".rows .change").all_inner_texts()]
+    assert changes == sorted(changes, reverse=True)
     page.reload()
-    assert drawn(page)["panes"] == 3
+    expect(heading).to_have_text("TSLA")
+    expect(page.locator(".sorts [data-by=change]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".row[aria-current]")).to_contain_text("TSLA")
+
+
+def test_a_symbol_is_added_and_another_removed(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
+    drawn(page)
+    field = page.get_by_label("Symbol to add")
+    field.fill("nvda")
+    field.press("Enter")
+    expect(page.locator(".rows li", has_text="NVDA")).to_contain_text("no bars yet")
+    page.locator(".row", has_text="NVDA").click()
+    expect(page.locator(".state[role]")).to_contain_text("No bars yet")
+    page.locator("li", has_text="NVDA").hover()
+    page.get_by_role("button", name="Remove NVDA").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.locator(".rows li", has_text="NVDA")).to_have_count(0)
+    expect(page.locator("h1")).to_have_text("AAPL")
+    drawn(page)
+
+
+def test_an_impossible_symbol_is_refused_in_words(open_page: Open, server: Server) -> None:
+    page = open_page(server.url, expected="status of 422")
+    drawn(page)
+    page.get_by_label("Symbol to add").fill("<b>")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator(".toast")).to_contain_text("<B> was not added: ")
+    assert page.locator(".toast b").count() == 0
+
+
+def test_the_model_tab_says_first_that_it_is_no_better_and_rolls_back_after_asking(
+    open_page: Open, server: Server
+) -> None:
+    page = open_page(server.url + "#model")
+    model = page.locator("#model")
+    expect(model.locator("> :first-child")).to_contain_text("NOT better than its baselines")
+    expect(model).to_contain_text(re.compile(r"Hit-rate.*%.*Base rate", re.DOTALL))
+    expect(model.get_by_role("row", name="previous move").first).to_contain_text("0.5140")
+    expect(model.get_by_role("img", name=re.compile("Calibration: said"))).to_be_visible()
+    expect(model).to_contain_text("volatility_ratio")
+    used = model.locator("tr.current th").last.inner_text()
+    model.get_by_role("button", name="Roll back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(model.locator("tr.current th").last).to_have_text(used)
+    model.get_by_role("button", name="Roll back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(model.locator("tr.current th").last).not_to_have_text(used)
+    model.get_by_role("button", name=f"Promote {used}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Promote", exact=True).click()
+    expect(model.locator("tr.current th").last).to_have_text(used)
+
+
+def test_the_health_tab_shows_what_was_refused_as_text(open_page: Open, server: Server) -> None:
+    page = open_page(server.url + "#health")
+    health = page.locator("#health")
+    expect(health).to_contain_text("<script>alert(1)</script>,0")
+    expect(health).to_contain_text(re.compile(r"99% within\s*21 ms"))
+    expect(health.get_by_role("progressbar", name="Replay")).to_be_visible()
 
 
 def test_appearance_is_chosen_and_remembered(open_page: Open, server: Server) -> None:
     page = open_page(server.url, dark=True)
     drawn(page)
-    button = page.locator(".tl-appearance")
-    expect(button).to_contain_text("System")
-    button.click()
-    button.click()
-    expect(button).to_contain_text("Light")
-    expect(page.locator("body")).to_have_class(re.compile("body--light"))
+    root = page.locator("html")
+    expect(root).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="Theme").click()
+    page.get_by_label("Light").check()
+    page.get_by_label("Blue and orange").check()
+    page.keyboard.press("Escape")
+    expect(root).to_have_attribute("data-theme", "light")
     page.reload()
-    expect(page.locator("body")).to_have_class(re.compile("body--light"))
-    assert drawn(page)["up"] > 300
+    expect(root).to_have_attribute("data-theme", "light")
+    expect(root).to_have_attribute("data-pair", "blue")
+    drawn(page)
+    assert min(page.evaluate(PIXELS)) > 100
 
 
-def test_on_a_phone_the_watch_list_folds(open_page: Open, server: Server) -> None:
+def test_keys_move_between_tabs_and_are_listed(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
+    drawn(page)
+    for number, tab in (("2", "model"), ("4", "health"), ("1", "chart")):
+        page.keyboard.press(number)
+        expect(page.locator(f"#{tab}")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("shorter or longer candles")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_on_a_phone_the_watch_list_opens_over_the_chart(open_page: Open, server: Server) -> None:
     page = open_page(server.url, *_PHONE)
     drawn(page)
-    expect(page.locator(".tl-watch ul")).to_be_hidden()
-    page.locator(".tl-watch-fold").click()
-    page.locator(".tl-watch li", has_text="MSFT").click()
-    expect(page.locator(".tl-watch ul")).to_be_hidden()
-    expect(page.locator(".tl-chart h1")).to_have_text("MSFT")
-
-
-def test_two_tabs_show_their_own_symbols(open_page: Open, server: Server) -> None:
-    first = open_page(server.url + "?symbol=SPY")
-    second = open_page(server.url + "?symbol=QQQ")
-    assert drawn(first)["series"]["candles"] == drawn(second)["series"]["candles"] == 1000
-    expect(first.locator(".tl-chart h1")).to_have_text("SPY")
-    expect(second.locator(".tl-chart h1")).to_have_text("QQQ")
+    expect(page.locator(".watch")).to_be_hidden()
+    page.get_by_role("button", name="Choose a symbol").click()
+    page.locator(".row", has_text="MSFT").click()
+    expect(page.locator(".watch")).to_be_hidden()
+    expect(page.locator(".choose")).to_have_text("MSFT")
+    drawn(page)
 
 
 def test_an_empty_store_says_so_until_bars_come_and_a_broken_one_until_it_is_mended(
-    open_page: Open, empty_server: Server
+    empty_server: Server, open_page: Open
 ) -> None:
-    page = open_page(empty_server.url)
-    expect(page.locator(".tl-state")).to_contain_text("No bars yet")
-    expect(page.locator(".tl-status")).to_contain_text("no predictions: <b>too little</b> history")
+    page = open_page(empty_server.url, expected="status of 503")
+    expect(page.locator(".state[role]")).to_contain_text("No symbols yet")
+    page.keyboard.press("2")
+    expect(page.locator("#model")).to_contain_text("There is no model: <b>too little</b> history")
+    page.keyboard.press("1")
     empty_server.tell("fail disk on fire")
-    expect(page.locator(".tl-state")).to_contain_text("The store cannot be read")
-    expect(page.locator(".tl-status")).to_contain_text("disk on fire")
+    expect(page.locator("[data-part=banner]")).to_contain_text("The store cannot be read: disk on fire")
     empty_server.tell("put ABC")
-    assert drawn(page)["series"]["candles"] == 100
+    assert drawn(page)["candles"] == 100
+    expect(page.locator("[data-part=banner]")).to_be_hidden()
     empty_server.tell("fail disk on fire again")
-    expect(page.locator(".tl-status")).to_contain_text("disk on fire again")
-    assert drawn(page)["series"]["candles"] == 100  # what is known stays on the screen
+    expect(page.locator("[data-part=banner]")).to_contain_text("disk on fire again")
+    assert drawn(page)["candles"] == 100  # what is known stays on the screen
     empty_server.tell("heal")
-    expect(page.locator(".tl-status")).not_to_contain_text("fire")
+    expect(page.locator("[data-part=banner]")).to_be_hidden()
 
 
-def test_whatever_a_store_holds_stays_text(open_page: Open, empty_server: Server) -> None:
+def test_a_lost_connection_is_said_and_what_is_known_stays(empty_server: Server, open_page: Open) -> None:
+    empty_server.tell("put ABC")
+    page = open_page(empty_server.url, expected="ERR_")
+    drawn(page)
+    expect(page.locator("[data-part=status]")).to_have_text("Live")
+    empty_server.close()
+    expect(page.locator("[data-part=banner]")).to_contain_text("The connection to the server is lost")
+    expect(page.locator("[data-part=status]")).to_have_text("Disconnected")
+    assert drawn(page)["candles"] == 100
+
+
+def test_whatever_a_store_holds_stays_text(empty_server: Server, open_page: Open) -> None:
     hostile = "<img/src=x/onerror=alert(1)>"
     empty_server.tell(f"put {hostile}")
-    page = open_page(f"{empty_server.url}?symbol={quote('</script><script>alert(2)</script>')}")
-    expect(page.locator(".tl-chart h1")).to_have_text(hostile)
-    drawn(page)
+    page = open_page(f"{empty_server.url}#chart/{quote('<script>alert(2)</script>', safe='')}", expected="status of 4")
+    page.locator(".row", has_text=hostile).wait_for()
+    expect(page.locator(".state[role]")).to_contain_text("Nothing to show")
+    expect(page.locator(".choose")).to_have_text("<script>alert(2)</script>")
     empty_server.tell("fail <script>alert(3)</script>`${alert(4)}`")
-    expect(page.locator(".tl-status")).to_contain_text("<script>alert(3)</script>`${alert(4)}`")
-    assert page.locator("#app img, #app script").count() == 0
+    expect(page.locator("[data-part=banner]")).to_contain_text("<script>alert(3)</script>`${alert(4)}`")
+    assert page.locator("body img, body b img, .rows script").count() == 0
+
+
+def test_nobody_looks_without_a_log_in_and_a_viewer_changes_nothing(guarded_server: Server, open_page: Open) -> None:
+    page = open_page(guarded_server.url, expected="status of 401")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Log in")
+    expect(page.locator(".rows li")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Name").fill("bob")
+    dialog.get_by_label("Password").fill("wrong")
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("wrong")
+    assert problems(page) == []
+    dialog.get_by_label("Password").fill("staple the correct horse")
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog).to_have_count(0)
+    assert drawn(page)["candles"] == 100
+    expect(page.get_by_label("Symbol to add")).to_be_hidden()
+    page.get_by_role("button", name="Log out").click()
+    expect(dialog).to_contain_text("Log in")

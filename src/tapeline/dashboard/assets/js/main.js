@@ -22,7 +22,7 @@ const part = (name) => document.querySelector(`[data-part=${name}]`);
 const panel = (name) => document.getElementById(name);
 let tab = null;
 let status = null;
-let restarts = 0;
+let wasLost = false;
 
 export const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
 export const chart = new ChartTab(panel("chart"), { listen, pick });
@@ -37,7 +37,7 @@ const events = new Events({
   quotes: (event) => {
     watchlist.update(event.quotes);
     chart.setQuote(watchlist.quotes.get(chart.symbol));
-    if (chart.symbol === null && watchlist.first) pick(watchlist.first, undefined, true);
+    if (chart.symbol === null && tab === "chart" && watchlist.first) pick(watchlist.first, undefined, true);
   },
   bars: (event) => chart.change(event),
   status: setStatus,
@@ -89,22 +89,24 @@ function show(symbol, interval, asked) {
 // -- what comes in ------------------------------------------------------------------------------------------------------
 
 function listen() {
-  events.open(chart.symbol, chart.interval, shownIndicators());
+  events.open(chart.known ? chart.symbol : null, chart.interval, shownIndicators());
 }
 
 async function connected(state) {
   document.body.dataset.connection = state;
   sayStatus();
   if (state === "lost") { // perhaps the session is over
+    wasLost = true;
     const who = await readSession().catch(() => null);
     if (who?.login_needed && who.role === null) logIn();
   }
   if (state !== "live") return;
-  if (restarts++) {
+  if (wasLost) { // symbols may have come or gone meanwhile
+    wasLost = false;
     const answer = await get("/symbols").catch(() => null);
     if (answer) watchlist.replace(answer.symbols, answer.collected);
   }
-  chart.caughtUp();
+  chart.retry();
 }
 
 function setStatus(event) {
@@ -172,12 +174,13 @@ async function begin() {
   } else {
     watchlist.replace(quotes.value.symbols, quotes.value.collected);
   }
-  if (chart.symbol === null) {
+  if (route.symbol === null && !watchlist.quotes.has(chart.symbol) && watchlist.first && tab === "chart") {
+    pick(watchlist.first, first.interval, true); // what this browser remembers is not here any more
+  } else if (chart.symbol === null) {
     if (first.symbol !== null) {
       if (tab === "chart") await show(first.symbol, first.interval, first.bars);
       else chart.symbol = first.symbol;
-    } else if (watchlist.first && tab === "chart") pick(watchlist.first, first.interval, true);
-    else if (tab === "chart") chart.show(null, first.interval);
+    } else if (tab === "chart") chart.show(null, first.interval);
   }
   watchlist.select(chart.symbol);
   chart.setQuote(watchlist.quotes.get(chart.symbol));

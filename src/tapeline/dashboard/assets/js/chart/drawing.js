@@ -109,7 +109,8 @@ export class Drawing {
   zoom(factor) {
     const scale = this.chart.timeScale();
     const range = scale.getVisibleLogicalRange();
-    if (range) scale.setVisibleLogicalRange({ from: range.to - (range.to - range.from) * factor, to: range.to });
+    if (!range || (factor > 1 && range.from < 0)) return; // all of it is shown
+    scale.setVisibleLogicalRange({ from: range.to - (range.to - range.from) * factor, to: range.to });
   }
 
   pan(share) {

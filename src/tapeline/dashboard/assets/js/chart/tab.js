@@ -11,13 +11,13 @@ import { Drawing } from "./drawing.js";
 import { Legend } from "./legend.js";
 import { openPicker } from "./picker.js";
 
-const TAIL_BARS = 5; // asked for when the stream of events begins, for what came between
 
 export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else.
   constructor(root, { listen, pick }) {
     this.symbol = null;
     this.wanted = "1m"; // the interval that was asked for
+    this.known = true; // whether the server knows the symbol
     this.interval = "1m"; // the one that is shown: that of the bars, where they are longer
     this._listen = listen;
     this._bars = null;
@@ -55,6 +55,7 @@ export class ChartTab {
     const other = symbol !== this.symbol;
     this.symbol = symbol;
     this.interval = this.wanted = interval;
+    this.known = true;
     text(this._parts.symbol, symbol ?? "–");
     this._press();
     if (other) {
@@ -74,8 +75,10 @@ export class ChartTab {
     if (turn === this._turn) this._asking = false;
     if (turn !== this._turn) return;
     if (answer.error) {
-      this._clear("error", answer.error.message);
-      this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), 3000);
+      this.known = ![404, 422].includes(answer.error.status);
+      this._clear(this.known ? "error" : "unknown", answer.error.message);
+      if (!this.known) this._listen();
+      else this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), 3000);
       return;
     }
     this._take(answer.value);
@@ -143,15 +146,9 @@ export class ChartTab {
     else this.show(this.symbol, this.wanted); // there was nothing to show before
   }
 
-  // The stream of events has begun (again): what came between is asked for.
-  async caughtUp() {
-    if (!this._bars?.length) {
-      if (this.symbol !== null && !this._parts.state.hidden && !this._asking) this.show(this.symbol, this.wanted);
-      return;
-    }
-    const turn = this._turn;
-    const answer = await this._ask({ limit: TAIL_BARS });
-    if (turn === this._turn && answer.value) this._merge(answer.value.columns);
+  // The server can be reached again.
+  retry() {
+    if (!this._bars && this.symbol !== null && this.known && !this._asking) this.show(this.symbol, this.wanted);
   }
 
   openPicker(spec = null) {
@@ -308,6 +305,7 @@ export class ChartTab {
       loading: ["Loading …", ""],
       empty: ["No symbols yet", "Add one to the watch-list, or store some bars: tapeline replay FILE, or tapeline demo."],
       "no bars": ["No bars yet", `They appear here as soon as the first of ${this.symbol} are stored.`],
+      unknown: ["Nothing to show", `${detail}.`],
       error: ["The bars cannot be shown", `${detail}. Trying again.`],
     }[state];
     fill(this._parts.state, h("b", {}, title), says ? h("span", {}, says) : null);
