@@ -94,7 +94,8 @@ class FakeDynamo:
         if any(code != "None" for code in codes):
             reasons = [{"Code": code} for code in codes]
             return {"__type": "x#TransactionCanceledException", "message": "", "CancellationReasons": reasons}
-        self.before_write()
+        for _ in operations:
+            self.before_write()
         for kind, how in operations:
             if kind == "Put":
                 self._put(how["TableName"], how["Item"])

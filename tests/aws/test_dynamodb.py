@@ -20,6 +20,7 @@ from tapeline.entrypoints.console import CommandError
 from tapeline.market import Bar, Bars, Reject
 from tapeline.ports import KEPT_CHECKPOINTS, Commit, ConflictError, Store, StoreError, SymbolState
 from tapeline.stores.dynamodb import DynamoStore
+from tapeline.stores.dynamodb.changes import TOGETHER
 from tapeline.stores.dynamodb.items import read_rows, row_items
 from tapeline.stores.sqlite import SqliteStore
 from tests.aws.conftest import REGION, ROWS, STATE
@@ -145,31 +146,61 @@ def test_items_have_the_names_and_types_that_the_tables_users_know(dynamodb: Any
 # -- what one commit costs ---------------------------------------------------------------------------------------------
 
 
-def test_rows_go_in_batches_the_last_of_every_bar_and_states_in_one_transaction(dynamodb: Any) -> None:
+def test_the_last_of_every_bar_the_state_and_the_newest_row_are_one_transaction(dynamodb: Any) -> None:
     client = Faulty(dynamodb)
     store = DynamoStore(client, ROWS, STATE)
-    bars = random_bars(40, 1)
+    bars = random_bars(30, 1)
     twice = Bars.concat((bars, replace(bars, close=bars.close + 1)))
     store.load(bars.symbols)
     store.commit(Commit(made_rows(twice), states(*bars.symbols), 0))
-    assert client.calls == {"batch_get_item": 1, "batch_write_item": 2, "transact_write_items": 1}
+    assert client.calls == {"batch_get_item": 1, "transact_write_items": 1}
     assert store.latest().bars.close.tolist() == (bars.close + 1).tolist()
     client.calls.clear()
     assert store.load()[0] == states(*bars.symbols)
     assert client.calls == {"query": 1, "batch_get_item": 1}
 
 
+@pytest.mark.parametrize(("names", "batches", "together"), [(("a",), 1, TOGETHER), (("a" * 50_000,), 2, 1)])
+def test_older_rows_go_in_batches_before_them(
+    dynamodb: Any, names: tuple[str, ...], batches: int, together: int
+) -> None:
+    client = Faulty(dynamodb)
+    rows = made_rows(random_bars(1, 30), names)
+    DynamoStore(client, ROWS, STATE).commit(Commit(rows, states("S00"), 0))
+    assert client.calls == {"batch_write_item": batches, "transact_write_items": 1}
+    assert len(client.requests[-1]["TransactItems"]) == together + 2
+    assert "RequestItems" in client.requests[0]
+    assert list(DynamoStore(dynamodb, ROWS, STATE).rows("S00")) == list(rows)
+
+
 def test_transactions_keep_within_100_items_and_4_megabytes(dynamodb: Any) -> None:
-    client = Faulty(dynamodb, batch_write_item=[lambda _: {}] * 5, transact_write_items=[lambda _: {}] * 9)
+    client = Faulty(dynamodb, transact_write_items=[lambda _: {}] * 20)
     symbols = [f"S{i:02d}" for i in range(100)]
     data = np.random.default_rng(0).bytes(200_000)
     large = {symbol: SymbolState(5, data) for symbol in symbols[:25]}
     rows = made_rows(random_bars(100, 1))
     DynamoStore(client, ROWS, STATE).commit(Commit(rows, large | states(*symbols[25:]), 0, large))
     sent = [request["TransactItems"] for request in client.requests if "TransactItems" in request]
-    assert sum(map(len, sent)) == 100 * 2 + 25
+    assert sum(map(len, sent)) == 100 * 3 + 25
     assert 95 < max(map(len, sent)) <= 100
     assert max(map(_bytes, sent)) < 4_000_000 < sum(map(_bytes, sent))
+
+
+def test_a_forming_row_that_comes_after_a_newer_one_changes_nothing(dynamodb: Any) -> None:
+    """Of a process that was believed dead, for one."""
+    store = DynamoStore(dynamodb, ROWS, STATE)
+    store.commit(Commit(made_rows(Bars.concat((one(1.0), one(2.0, timestamp=START + MINUTE)))), {}, 0))
+    store.commit(Commit(made_rows(one(5.0, final=False)), {}, 0))
+    assert [row.price for row in store.rows("S")] == [1.0, 2.0]
+
+
+def test_the_bar_under_way_comes_with_the_state(dynamodb: Any) -> None:
+    store = DynamoStore(dynamodb, ROWS, STATE)
+    store.commit(Commit(made_rows(one(1.0)), states("S"), 0))
+    assert store.load(["S"])[0]["S"].forming is None
+    forming = one(1.5, timestamp=START + MINUTE, final=False)
+    store.commit(Commit(made_rows(forming), {}, 0))
+    assert store.load(["S"])[0]["S"].forming == next(iter(forming))
 
 
 def _bytes(value: Any) -> int:
@@ -262,7 +293,7 @@ def test_unprocessed_items_are_sent_again(dynamodb: Any, slept: Slept) -> None:
         dynamodb.batch_write_item(RequestItems={ROWS: puts[:10]})
         return {"UnprocessedItems": {ROWS: puts[10:]}}
 
-    rows = made_rows(random_bars(1, 40))
+    rows = made_rows(random_bars(1, 40 + TOGETHER))
     client = Faulty(dynamodb, batch_write_item=[half, half])
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
     store.commit(Commit(rows, {}, 0))
@@ -288,7 +319,7 @@ def test_items_left_undone_for_ever_are_an_error_and_no_state_is_written(dynamod
     client = Faulty(dynamodb, batch_write_item=[lambda r: {"UnprocessedItems": r["RequestItems"]}] * 100)
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
     with pytest.raises(StoreError, match="stock-table: dynamodb:BatchWriteItem failed: 3 of 3 items were left undone"):
-        store.commit(Commit(made_rows(random_bars(3, 1)), states("S00"), 0))
+        store.commit(Commit(made_rows(random_bars(1, 3 + TOGETHER)), states("S00"), 0))
     assert client.calls["batch_write_item"] == 9
     assert all(0 <= pause <= min(2, 0.05 * 2**i) for i, pause in enumerate(slept.seconds))
     assert everything(dynamodb) == [[], []]
@@ -310,7 +341,7 @@ def test_throttling_is_waited_out_up_to_a_bound(dynamodb: Any, slept: Slept, fau
         batch_get_item=[fault] * 3,
     )  # fmt: skip
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
-    rows = made_rows(random_bars(2, 2))
+    rows = made_rows(random_bars(2, 2 + TOGETHER))
     store.commit(Commit(rows, states("S00"), 0))
     assert list(store.rows("S00")) == of(rows, "S00")
     assert store.load(["S00"])[0] == states("S00")
@@ -363,19 +394,19 @@ def test_two_processes_that_start_a_symbol_at_once_do_not_both_succeed(dynamodb:
 
 
 def test_a_transaction_that_met_another_one_is_tried_again(dynamodb: Any, slept: Slept) -> None:
-    faults = [cancelled("None", "TransactionConflict"), cancelled("ThrottlingError", "None")]
+    faults = [cancelled("None", "None", "TransactionConflict"), cancelled("ThrottlingError", "None", "None")]
     client = Faulty(dynamodb, transact_write_items=faults)
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
     store.commit(Commit(made_rows(one(1.0)), states("S"), 0))
     assert store.load(["S"])[0] == states("S")
     assert len(slept.seconds) == 2
-    client.plans["transact_write_items"] = [cancelled("None", "TransactionConflict")] * 9
+    client.plans["transact_write_items"] = [cancelled("None", "None", "TransactionConflict")] * 9
     with pytest.raises(StoreError, match=r"stock-state: dynamodb:TransactWriteItems failed: .*TransactionConflict"):
         store.commit(Commit(made_rows(one(1.0)), states("S", data=b"y"), 0))
 
 
 def test_a_transaction_that_cannot_be_made_names_the_symbol(dynamodb: Any) -> None:
-    client = Faulty(dynamodb, transact_write_items=[cancelled("None", "ValidationError")])
+    client = Faulty(dynamodb, transact_write_items=[cancelled("None", "None", "ValidationError")])
     with pytest.raises(StoreError, match="ValidationError for S;"):
         DynamoStore(client, ROWS, STATE).commit(Commit(made_rows(one(1.0)), states("S"), 0))
 
@@ -418,11 +449,11 @@ def test_a_crash_anywhere_and_the_same_commit_again_leave_the_same_items(dynamod
     def crash(_: dict[str, Any]) -> Any:
         raise KeyboardInterrupt
 
-    rows = made_rows(random_bars(2, 20))
+    rows = made_rows(random_bars(2, 2 * TOGETHER + 10))
     symbols = ("S00", "S01")
     commits = [
-        Commit(rows[:10], states(*symbols), 0, checkpoints=states("S00", timestamp=1)),
-        Commit(rows[10:], states(*symbols, data=b"2"), 0, checkpoints=states("S00", timestamp=9)),
+        Commit(rows[:50], states(*symbols), 0, checkpoints=states("S00", timestamp=1)),
+        Commit(rows[50:], states(*symbols, data=b"2"), 0, checkpoints=states("S00", timestamp=9)),
     ]
     for commit in commits:
         dead = DynamoStore(Faulty(dynamodb, **{method: [crash]}), ROWS, STATE)

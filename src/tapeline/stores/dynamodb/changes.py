@@ -1,7 +1,8 @@
-"""What changes in the state table for one symbol, all of it or nothing, and the transactions that carry it there.
+"""What changes for one symbol, all of it or nothing, and the transactions that carry it to the tables.
 
-A symbol's items are `state`, one `checkpoint#...` for every kept checkpoint, and its newest row (without indicators)
-in the partition `LATEST`, where all symbols' newest rows are read with one query.
+A symbol's newest rows go with its state: no row of a process that was believed dead gets past the state's condition. In
+the state table a symbol's items are `state`, one `checkpoint#...` for every kept checkpoint, and its newest row (without
+indicators) in the partition `LATEST`, where all symbols' newest rows are read with one query.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ from tapeline.stores.dynamodb.table import Patience, Table
 LATEST = "<latest>"
 STATE = "state"
 CHECKPOINT = "checkpoint#"
+
+#: Rows of one symbol that travel in the transaction of its state. A transaction costs twice the write units but holds
+#: four times as many items as a batch; live, a commit has a row or two of a symbol, and after a pause hundreds.
+TOGETHER = 20
+
+#: Rows this large are not many, or the transaction of one symbol would be too large.
+_LARGE_ROW = 40_000
 
 #: DynamoDB takes 100 items and 4 MB in one transaction.
 _OPERATIONS, _BYTES = 100, 3_900_000
@@ -50,6 +58,18 @@ class Change:
     after: Known | None = None
     size: int = 0
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_rows(self, table: str, items: Sequence[Item]) -> None:
+        """The symbol's newest rows."""
+        for item in items:
+            self.size += row_bytes(item)
+            self.operations[f"row {item['timestamp']['N']}"] = {"Put": {"TableName": table, "Item": item}}
+
+    def drop_forming(self) -> None:
+        """Leaves out rows of bars that were forming: there is a newer row, so what is stored of them is newer too."""
+        for name, operation in list(self.operations.items()):
+            if name.startswith("row ") and not operation["Put"]["Item"]["final"]["BOOL"]:
+                del self.operations[name]
 
     def to_latest(self, table: str, item: Item) -> None:
         """The symbol's newest row, unless there is a newer one."""
@@ -150,6 +170,17 @@ def state_key(symbol: str) -> Item:
     return _key(symbol, STATE)
 
 
+def row_bytes(item: Item) -> int:
+    """About what a row's item counts, rather too much."""
+    names = item["indicator"]["M"]
+    return 1000 + 24 * len(names) + sum(map(len, names))
+
+
+def together(items: Sequence[Item]) -> int:
+    """How many of a symbol's newest rows travel in its transaction."""
+    return 1 if any(row_bytes(item) > _LARGE_ROW for item in items[-TOGETHER:]) else TOGETHER
+
+
 def latest_key(symbol: str) -> Item:
     """Where the symbol's newest row is."""
     return _key(LATEST, symbol)
@@ -206,6 +237,8 @@ def _sorted_out(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[Change
             continue
         if codes.get(LATEST) == _UNMET:  # there is a newer row: this one is of the past
             del change.operations[LATEST]
+            if STATE not in change.operations:
+                change.drop_forming()
         wrong = _codes([(change, codes)]) - _PASSING - {_UNMET}
         if wrong:
             reason = f"{', '.join(sorted(wrong))} for {change.symbol}"

@@ -1,4 +1,4 @@
-"""`Store` over two DynamoDB tables: rows first, then states under a condition on their version."""
+"""`Store` over two DynamoDB tables: newest rows and state of a symbol at once, under a condition on the version."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tapeline.stores.dynamodb.changes import (
     read_known,
     read_state,
     state_key,
+    together,
     write,
 )
 from tapeline.stores.dynamodb.items import Item, read_rows, row_items
@@ -39,8 +40,8 @@ class DynamoStore:
     loaded counts as one that has no state. After a `ConflictError`, or a `StoreError` whose outcome is not known, the
     symbol is such a one, so that a commit without loading it again is a conflict too and overwrites nothing.
 
-    Rows have no such condition: a process that was believed dead and writes after its successor may put an older row
-    of a bar in place of a newer one before it learns of the conflict.
+    The newest rows of a symbol are written in the transaction of its state, so they hold under the same condition; of
+    more than `TOGETHER` rows the older ones go before, without a condition. A forming row alone gives way to a newer.
 
     States carry their own position: `Commit.position` is not kept. Rejected records have no place here either.
     """
@@ -62,16 +63,18 @@ class DynamoStore:
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def commit(self, commit: Commit) -> None:
-        """Writes the rows, then for every symbol state, checkpoints and newest row at once.
+        """Writes of every symbol the newest rows, state, checkpoints and newest-row item at once, older rows before.
 
         Raises `ConflictError` after the other symbols were written, `StoreError` when DynamoDB refuses, and
         `ValueError` for a commit with rejects.
         """
         if commit.rejects:
             raise ValueError("rejects are not kept in DynamoDB")
-        items = row_items(commit.rows, self._row_days)
+        items: dict[str, list[Item]] = {}
+        for (symbol, _), item in sorted(row_items(commit.rows, self._row_days).items()):
+            items.setdefault(symbol, []).append(item)
         changes = self._changes(commit, items)
-        self._rows.put(list(items.values()))
+        self._rows.put([item for own in items.values() for item in own[: -together(own)]])
         for change in changes:
             if change.after is not None:
                 self._known.pop(change.symbol, None)  # until it is certain what is there
@@ -83,16 +86,14 @@ class DynamoStore:
         if change.after is not None:
             self._known[change.symbol] = change.after
 
-    def _changes(self, commit: Commit, items: Mapping[tuple[str, int], Item]) -> list[Change]:
-        newest: dict[str, int] = {}
-        for symbol, timestamp in items:
-            newest[symbol] = max(timestamp, newest.get(symbol, timestamp))
+    def _changes(self, commit: Commit, items: Mapping[str, Sequence[Item]]) -> list[Change]:
         moved = dict.fromkeys([*commit.states, *commit.checkpoints, *commit.rewound])
         changes = []
-        for symbol in dict.fromkeys([*newest, *moved]):
+        for symbol in dict.fromkeys([*items, *moved]):
             change = Change(symbol)
-            if symbol in newest:
-                change.to_latest(self._states.name, items[symbol, newest[symbol]])
+            if symbol in items:
+                change.to_rows(self._rows.name, items[symbol][-together(items[symbol]) :])
+                change.to_latest(self._states.name, items[symbol][-1])
             if symbol in moved:
                 known = self._known.get(symbol, Known())
                 parts = (commit.states.get(symbol), commit.checkpoints.get(symbol), commit.rewound.get(symbol))
