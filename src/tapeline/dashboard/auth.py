@@ -124,11 +124,10 @@ class Access:
         """Counts a failed log-in of these: after four, each doubles the time to wait, up to five minutes."""
         now = self._clock()
         if len(self._failures) > _MOST_TRACKED:
-            self._failures = {key: value for key, value in self._failures.items() if value[1] > now - _LONGEST_WAIT}
-            for key in list(self._failures)[: max(len(self._failures) - _MOST_TRACKED, 0)]:
+            for key in list(self._failures)[: _MOST_TRACKED // 2]:  # those that failed longest ago
                 del self._failures[key]
         for key in keys:
-            count, until = self._failures.get(key, (0, 0.0))
+            count, until = self._failures.pop(key, (0, 0.0))
             if until and now - until > _LONGEST_WAIT:
                 count = 0
             count += 1

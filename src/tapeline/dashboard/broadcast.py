@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -120,15 +119,15 @@ class Broadcast:
         """All quotes as they are now, not older than a second. Raises what the store raises."""
         async with self._turn:
             if time.monotonic() - self._read_at >= TICK_SECONDS:
-                await self._refresh()
+                await self._reader.call(self._refresh_now)
             return self._quotes(self._board.quotes.values())
 
     async def status(self) -> dict[str, Any]:
         """The summary that pages show at their foot."""
         async with self._turn:
             if time.monotonic() - self._read_at >= TICK_SECONDS:
-                with contextlib.suppress(Exception):
-                    await self._refresh()
+                self._error = None
+                await self._ask(self._refresh_now)
             return await self._summary()
 
     async def stream(self, client: Client) -> AsyncIterator[bytes]:
@@ -228,9 +227,6 @@ class Broadcast:
             "trained": max((known[model].trained_until for model in used if model in known), default=None),
             "no_model": view.no_model,
         }
-
-    async def _refresh(self) -> list[Quote]:
-        return await self._reader.call(self._refresh_now)
 
     def _refresh_now(self) -> list[Quote]:
         changed = {quote.symbol: quote for quote in self._board.refresh(_BOARD_SECONDS)}

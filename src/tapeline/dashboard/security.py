@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +20,8 @@ CSRF_HEADER = "x-csrf-token"
 
 #: The largest body accepted; the largest there is a use for is a rule of an alert.
 LARGEST_BODY = 64 * 1024
+
+_TOO_LARGE = f"a request has at most {LARGEST_BODY} bytes"
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -79,7 +82,7 @@ class Guard:
         if self._access.open and _host(headers.get("host", "")) not in self._local:
             return 403, "this server answers to its own address only (a name that was pointed at it is refused)", {}
         if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > LARGEST_BODY:
-            return 413, f"a request has at most {LARGEST_BODY} bytes", {}
+            return 413, _TOO_LARGE, {}
         if not private:
             return None
         if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
@@ -159,10 +162,6 @@ async def _refuse(send: Send, status: int, text: str, extra: dict[str, str]) -> 
     await send({"type": "http.response.body", "body": orjson.dumps({"detail": text})})
 
 
-class BodyTooLargeError(Exception):
-    """More was sent than is accepted."""
-
-
 def _limited(receive: Receive) -> Receive:
     """`receive`, up to `LARGEST_BODY` bytes; for bodies that do not say how long they are."""
     received = 0
@@ -172,7 +171,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > LARGEST_BODY:
-            raise BodyTooLargeError
+            raise HTTPException(413, _TOO_LARGE)
         return message
 
     return limited

@@ -21,7 +21,7 @@ from tapeline.dashboard.api.formats import json_answer
 from tapeline.dashboard.auth import Access
 from tapeline.dashboard.broadcast import Broadcast
 from tapeline.dashboard.reading import Reader
-from tapeline.dashboard.security import BodyTooLargeError, Guard
+from tapeline.dashboard.security import Guard
 from tapeline.dashboard.versions import Versions
 from tapeline.dashboard.view import View
 
@@ -70,7 +70,6 @@ def _app(context: Context) -> FastAPI:
     app.include_router(health.metrics(context))
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(StarletteHTTPException, _refused)
-    app.add_exception_handler(BodyTooLargeError, _too_large)
     if (ASSETS / "index.html").exists():
         app.mount("/", StaticFiles(directory=ASSETS, html=True))
     return app
@@ -87,7 +86,3 @@ async def _wrong_parameter(_: Request, error: Exception) -> Response:
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 - registered for these
     return json_answer({"detail": str(error.detail)}, error.status_code, error.headers)
-
-
-async def _too_large(_: Request, __: Exception) -> Response:
-    return json_answer({"detail": "the request is too large"}, 413)

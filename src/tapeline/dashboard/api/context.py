@@ -14,7 +14,8 @@ from tapeline.dashboard.broadcast import Broadcast
 from tapeline.dashboard.reading import Reader
 from tapeline.dashboard.view import View
 from tapeline.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, MAX_SYMBOL_LENGTH, symbol_fault
-from tapeline.prediction.model import Metadata
+from tapeline.prediction.model import Metadata, ModelError
+from tapeline.prediction.registry import NotBetterError
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class Context:
         """The answer; 503 when the store cannot be read."""
         try:
             return await answer
-        except (HTTPException, ValueError, LookupError):
+        except (HTTPException, ModelError, NotBetterError, ValueError, LookupError):
             raise
         except OSError as error:
             raise HTTPException(503, brief(error)) from error
