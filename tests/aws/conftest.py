@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.aws import moto_speed
+
 REGION = "eu-central-1"
 ROWS, STATE = "stock-table", "stock-state"
 
@@ -16,6 +18,7 @@ def moto_server() -> Iterator[str]:
     """The address of the one server of this test process."""
     from moto.server import ThreadedMotoServer
 
+    moto_speed.install()
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
