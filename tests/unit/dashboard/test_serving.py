@@ -1,7 +1,8 @@
-"""Serving, in processes of its own: NiceGUI is one application a process."""
+"""Serving, in processes of its own, as signals end it."""
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from tests.unit.dashboard.memory import MemoryStore
 
-from tapeline.dashboard import PortInUseError, View, serve
+from tapeline.dashboard import Access, PortInUseError, View, serve
 
 _PROGRAM = """
 import sys, threading
@@ -58,10 +59,22 @@ def test_it_answers_with_no_other_host_in_the_page_and_stops_when_told(
         text = answer.read().decode()
     assert answer.status == 200
     assert "tapeline" in text
-    found = {part.split('"')[0].split("'")[0] for part in text.split("://")[1:]}
-    assert not {host for host in found if not host.startswith(("127.0.0.1", "www.w3.org"))}
+    loaded = re.findall(r"""<(?:script|link|img|iframe)[^>]*?(?:src|href)=["']([^"']*)""", text)
+    assert loaded
+    assert not [address for address in loaded if "//" in address]
     output, errors = process.communicate("stop\n", timeout=20)
     assert (output.strip(), errors, process.returncode) == ("over []", "", 0)
+
+
+def test_an_open_stream_of_events_does_not_hold_it_up(page: tuple[subprocess.Popen[str], str]) -> None:
+    process, url = page
+    with urllib.request.urlopen(url + "api/v1/events", timeout=10) as events:
+        assert events.headers["content-type"].startswith("text/event-stream")
+        assert events.readline() == b"retry: 3000\n"
+        assert b"event: quotes\n" in iter(events.readline, b"")
+        output, errors = process.communicate("stop\n", timeout=20)
+        assert (output.strip(), errors, process.returncode) == ("over []", "", 0)
+        assert b"event: status\n" in events.read().splitlines(keepends=True)
 
 
 def test_an_interrupt_stops_it_cleanly(page: tuple[subprocess.Popen[str], str]) -> None:
@@ -80,12 +93,12 @@ def test_a_port_in_use_is_found_before_anything_starts() -> None:
 
 def test_an_address_of_another_machine_is_refused_in_one_line() -> None:
     with pytest.raises(PortInUseError, match=r"192\.0\.2\.1:0") as caught:
-        serve(View(MemoryStore()), host="192.0.2.1", port=0)
+        serve(View(MemoryStore()), host="192.0.2.1", port=0, access=Access("x" * 24))
     assert "\n" not in str(caught.value)
 
 
 def test_importing_does_nothing() -> None:
     program = (
-        "import sys, tapeline.dashboard as d; assert 'nicegui' not in sys.modules and 'uvicorn' not in sys.modules"
+        "import sys, tapeline.dashboard as d; assert 'fastapi' not in sys.modules and 'uvicorn' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

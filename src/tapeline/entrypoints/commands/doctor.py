@@ -19,7 +19,7 @@ from tapeline.config import CONFIG_FILE, Settings
 from tapeline.database import DatabaseError
 from tapeline.entrypoints.console import print_json, print_table
 
-_PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "nicegui")
+_PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")
 _LOW_SPACE = 1 << 30
 
 
