@@ -85,3 +85,22 @@ def assert_in_order(found: Sequence[Bar], appended: Sequence[Bar]) -> None:
                 assert not any(needed[at + 1 : place[bar]]), f"{symbol}: {bar} came before what is before it"
                 at = place[bar]
         assert not any(needed[at + 1 :]), f"{symbol}: the end is missing"
+
+
+def bars_of_stream(client: Any, stream: str) -> list[Bar]:
+    """Everything on a real stream: shard by shard in the order they came to be, so that each symbol's order shows."""
+    found = []
+    shards = client.list_shards(StreamName=stream)["Shards"]
+    for shard in sorted(shard["ShardId"] for shard in shards):
+        place = client.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+        iterator = place["ShardIterator"]
+        while iterator:
+            answer = client.get_records(ShardIterator=iterator)
+            for record in answer["Records"]:
+                bars = decode(record["Data"])
+                assert bars.symbols == (record["PartitionKey"],)
+                found += list(bars)
+            iterator = (
+                answer.get("NextShardIterator") if answer["Records"] or answer.get("MillisBehindLatest") else None
+            )
+    return found

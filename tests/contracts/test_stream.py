@@ -1,18 +1,21 @@
-"""What every `Stream` promises, run against each backend."""
+"""What every `Sink` and every `Stream` promises, run against each backend."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from tapeline.database import Database
-from tapeline.market import Bars, Reject
-from tapeline.ports import Delivery, LogTrimmedError, Stream
+from tapeline.market import Bar, Bars, Reject
+from tapeline.ports import Delivery, LogTrimmedError, Sink, Stream
 from tapeline.stores.sqlite import SqliteStore
+from tapeline.streams.kinesis import KinesisSink
 from tapeline.streams.sqlite import SqliteStream
+from tests.kinesis import assert_in_order, bars_of_stream
 
 
 class SqliteBackend:
@@ -26,17 +29,113 @@ class SqliteBackend:
     def reopen(self) -> Stream:
         self.database.close()
         self.database = Database(self.path)
-        return SqliteStream(self.database, kept_bars=0)
+        self.stream = SqliteStream(self.database, kept_bars=0)
+        return self.stream
+
+    def appended(self) -> list[Bar]:
+        return list(self.stream.read(0, 1_000_000)[0])
 
     def rejects(self) -> list[Reject]:
         return list(SqliteStore(self.database).rejects())
 
+    def close(self) -> None:
+        self.database.close()
 
-@pytest.fixture(params=[SqliteBackend])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteBackend]:
-    made = request.param(tmp_path)
+
+class KinesisBackend:
+    """Four shards on moto's server, over the log in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        import boto3
+
+        self.client: Any = boto3.client("kinesis")
+        self.client.create_stream(StreamName="bars", ShardCount=4)
+        self.embedded = SqliteBackend(folder)
+        self.stream = KinesisSink(self.embedded.stream, self.client, "bars")
+
+    def reopen(self) -> Sink:
+        self.stream.close(0)
+        self.stream = KinesisSink(self.embedded.reopen(), self.client, "bars")
+        return self.stream
+
+    def appended(self) -> list[Bar]:
+        assert self.stream.close(30) == 0
+        self.reopen()
+        return bars_of_stream(self.client, "bars")
+
+    def rejects(self) -> list[Reject]:
+        return self.embedded.rejects()
+
+    def close(self) -> None:
+        self.stream.close(0)
+        self.embedded.close()
+
+
+class SinkBackend(Protocol):
+    """A sink and, as no sink can be read, a way to see what is on the stream."""
+
+    @property
+    def stream(self) -> Sink: ...
+
+    def reopen(self) -> Sink: ...
+
+    def appended(self) -> list[Bar]: ...
+
+    def rejects(self) -> list[Reject]: ...
+
+
+@pytest.fixture
+def backend(tmp_path: Path) -> Iterator[SqliteBackend]:
+    made = SqliteBackend(tmp_path)
     yield made
-    made.database.close()
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "kinesis"])
+def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkBackend]:
+    if request.param == "kinesis":
+        request.getfixturevalue("aws")
+    made = KinesisBackend(tmp_path) if request.param == "kinesis" else SqliteBackend(tmp_path)
+    yield made
+    made.close()
+
+
+# -- sinks -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_appended_is_on_the_stream_in_each_symbols_order(sink: SinkBackend, bars: Bars) -> None:
+    ends = [sink.stream.append("a", Delivery(bars[at : at + 70])) for at in range(0, 300, 70)]
+    assert ends == sorted(ends)
+    assert_in_order(sink.appended(), list(bars))
+
+
+def test_the_source_resumes_where_its_last_append_said(sink: SinkBackend, bars: Bars) -> None:
+    assert sink.stream.resume("a") == ""
+    sink.stream.append("a", Delivery(bars[:5], resume="five"))
+    sink.stream.append("b", Delivery(bars[5:6], resume="other"))
+    sink.stream.append("a", Delivery(bars[:0], resume="six"))
+    stream = sink.reopen()
+    assert stream.resume("a") == "six"
+    assert stream.resume("b") == "other"
+    assert_in_order(sink.appended(), list(bars[:6]))
+
+
+def test_a_restart_goes_on_behind_what_was_appended(sink: SinkBackend, bars: Bars) -> None:
+    for at in range(0, 300, 20):
+        sink.stream.append("a", Delivery(bars[at : at + 20]))
+        sink.reopen()
+    assert_in_order(sink.appended(), list(bars))
+
+
+def test_a_retried_append_stores_twice_at_the_most_and_keeps_rejects_once(sink: SinkBackend, bars: Bars) -> None:
+    reject = Reject("a", "file:row 3", "high is below low", b"\xff,raw")
+    for _ in range(2):
+        sink.stream.append("a", Delivery(bars[:1], [reject]))
+    assert sink.rejects() == [reject]
+    assert 1 <= len(sink.appended()) <= 2
+
+
+# -- streams -----------------------------------------------------------------------------------------------------------
 
 
 def test_reads_back_what_was_appended_in_order(backend: SqliteBackend, bars: Bars) -> None:
@@ -62,24 +161,6 @@ def test_reading_at_the_end_is_empty_and_stays_there(backend: SqliteBackend, bar
     part, position = backend.stream.read(end, 10)
     assert len(part) == 0
     assert position == end
-
-
-def test_the_source_resumes_where_its_last_append_said(backend: SqliteBackend, bars: Bars) -> None:
-    assert backend.stream.resume("a") == ""
-    backend.stream.append("a", Delivery(bars[:5], resume="five"))
-    backend.stream.append("b", Delivery(bars[5:6], resume="other"))
-    backend.stream.append("a", Delivery(bars[:0], resume="six"))
-    stream = backend.reopen()
-    assert stream.resume("a") == "six"
-    assert stream.resume("b") == "other"
-    assert list(stream.read(0, 100)[0]) == list(bars[:6])
-
-
-def test_rejects_are_kept_once_however_often_a_delivery_is_retried(backend: SqliteBackend, bars: Bars) -> None:
-    reject = Reject("a", "file:row 3", "high is below low", b"\xff,raw")
-    for _ in range(2):
-        backend.stream.append("a", Delivery(bars[:1], [reject]))
-    assert backend.rejects() == [reject]
 
 
 def test_trimmed_records_are_refused_and_new_ones_keep_their_positions(backend: SqliteBackend, bars: Bars) -> None:
