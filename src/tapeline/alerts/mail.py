@@ -1,0 +1,70 @@
+"""Alerts by e-mail, over SMTP with STARTTLS."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from tapeline.alerts.delivery import ChannelError, body, subject
+from tapeline.alerts.journal import Alert
+
+TIMEOUT_SECONDS = 20.0
+
+
+class Mail:
+    """Sends from one address to others. Without TLS nothing is sent, but to a relay on this machine (`plain`)."""
+
+    def __init__(
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        host: str,
+        port: int = 587,
+        user: str = "",
+        password: str = "",
+        *,
+        plain: bool = False,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._sender, self._recipients = sender, list(recipients)
+        self._host, self._port, self._user, self._password = host, port, user, password
+        self._plain = plain
+        self._timeout = timeout
+
+    def send(self, alerts: Sequence[Alert]) -> None:
+        message = EmailMessage()
+        message["Subject"] = subject(alerts)
+        message["From"] = self._sender
+        message["To"] = ", ".join(self._recipients)
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain="tapeline.invalid")
+        message.set_content(body(alerts) + "\n")
+        try:
+            with smtplib.SMTP(self._host, self._port, timeout=self._timeout) as server:
+                self._secure(server)
+                if self._user:
+                    server.login(self._user, self._password)
+                refused = server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            raise ChannelError(f"{self._host} takes nothing for {', '.join(error.recipients)}", again=False) from error
+        except smtplib.SMTPAuthenticationError as error:
+            raise ChannelError(f"{self._host} does not accept the user and password", again=False) from error
+        except smtplib.SMTPResponseException as error:
+            code = error.smtp_code
+            raise ChannelError(f"{self._host} answered {code}", again=not 500 <= code < 600) from error
+        except smtplib.SMTPException as error:
+            raise ChannelError(f"{self._host} does not take it: {type(error).__name__}") from error
+        except OSError as error:
+            raise ChannelError(f"{self._host} cannot be reached: {error.strerror or type(error).__name__}") from error
+        if refused:
+            raise ChannelError(f"{self._host} takes nothing for {', '.join(refused)}", again=False)
+
+    def _secure(self, server: smtplib.SMTP) -> None:
+        server.ehlo()
+        if server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+        elif not self._plain:
+            raise ChannelError(f"{self._host} offers no STARTTLS; nothing is sent in the clear", again=False)
