@@ -66,16 +66,18 @@ _UNKNOWN = _Background(0, None, False, False, 2, ())
 
 
 class Board:
-    """All quotes of a store. `zone` tells the days apart, each of which is a session.
+    """All quotes of a store. `zone_of` a symbol tells its days apart, each of which is a session.
 
     A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows; those stop when the time
     is up and go on in the next refresh, the longest waiting first, so that a thousand symbols do not hold up a page.
     """
 
-    def __init__(self, store: Store, zone: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Store, zone_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.quotes: dict[str, Quote] = {}
         self._store = store
-        self._zone = ZoneInfo(zone)
+        self._zone_of = zone_of
         self._clock = clock
         self._background: dict[str, _Background] = {}
         self._waiting: dict[str, None] = {}  # symbols whose background is out of date, in the order they moved
@@ -109,7 +111,7 @@ class Board:
     def _read(self, symbol: str, timestamp: int) -> _Background:
         rows = self._store.rows(symbol, limit=SPARK_BARS)
         daily = is_daily(rows.bars.timestamp)
-        session = session_start(timestamp, self._zone, daily=daily)
+        session = session_start(timestamp, ZoneInfo(self._zone_of(symbol)), daily=daily)
         before = self._background.get(symbol, _UNKNOWN)
         if before.session == session and before.daily == daily:
             reference, first = before.reference, before.first

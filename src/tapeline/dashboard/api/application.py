@@ -53,6 +53,7 @@ class Site:
 def _app(context: Context) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await context.broadcast.warm_up()
         running = asyncio.create_task(context.broadcast.run())
         yield
         running.cancel()

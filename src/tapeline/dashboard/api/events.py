@@ -29,7 +29,7 @@ def router(context: Context) -> APIRouter:
         symbol: SymbolQuery | None = None,
         interval: Interval = None,
         indicators: Indicators = None,
-        last_event_id: Annotated[int, Header(ge=0, le=2**62)] = 0,
+        last_event_id: Annotated[int | None, Header(ge=0, le=2**62)] = None,
     ) -> StreamingResponse:
         choice = None if symbol is None else choice_of(symbol, interval, indicators)
         session, bearer = credentials(request.scope)

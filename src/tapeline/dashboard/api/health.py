@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -10,8 +11,10 @@ from pydantic import BaseModel
 
 from tapeline.dashboard.api.context import Context, problems
 from tapeline.dashboard.api.formats import json_answer
+from tapeline.dashboard.view import View
 
 _COUNTED = 100_000  # rejects are counted up to here
+_COUNT_SECONDS = 10.0  # for which a count holds
 
 
 class Collector(BaseModel):
@@ -85,10 +88,11 @@ class RejectsAnswer(BaseModel):
 def router(context: Context) -> APIRouter:
     """The operations under /api/v1."""
     routes = APIRouter(tags=["health"])
+    rejected = Rejected(context.view)
 
     @routes.get("/health", response_model=HealthAnswer, responses=problems(), summary="How it goes")
     async def health() -> Response:
-        return json_answer(await gathered(context))
+        return json_answer(await gathered(context, rejected))
 
     @routes.get("/rejects", response_model=RejectsAnswer, responses=problems(), summary="Refused records")
     async def rejects(
@@ -110,14 +114,28 @@ def router(context: Context) -> APIRouter:
     return routes
 
 
-async def gathered(context: Context) -> dict[str, Any]:
+class Rejected:
+    """How many records were refused. Counting reads them all, so a count holds for a while."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._counted_at = -_COUNT_SECONDS
+        self._count = 0
+
+    def count(self) -> int:
+        """The number, ten seconds old at the most. Raises what the store raises."""
+        if time.monotonic() - self._counted_at >= _COUNT_SECONDS:
+            self._count = sum(1 for _ in itertools.islice(self._view.rejects(None), _COUNTED))
+            self._counted_at = time.monotonic()
+        return self._count
+
+
+async def gathered(context: Context, rejected: Rejected) -> dict[str, Any]:
     """The health document. A part that cannot be asked is null, and the error says why."""
     status = await context.broadcast.status()
 
     def parts() -> dict[str, Any]:
-        known = dict(context.view.health())
-        known["rejects"] = sum(1 for _ in itertools.islice(context.view.rejects(None), _COUNTED))
-        return known
+        return {**context.view.health(), "rejects": rejected.count()}
 
     try:
         known = await context.reader.call(parts)
@@ -135,6 +153,7 @@ async def gathered(context: Context) -> dict[str, Any]:
 def metrics(context: Context) -> APIRouter:
     """The operation that Prometheus asks for, beside the API."""
     routes = APIRouter(tags=["health"])
+    rejected = Rejected(context.view)
 
     @routes.get(
         "/metrics", summary="Metrics for Prometheus",
@@ -148,7 +167,7 @@ def metrics(context: Context) -> APIRouter:
         from prometheus_client import CollectorRegistry, Gauge, generate_latest
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-        found = await gathered(context)
+        found = await gathered(context, rejected)
         registry = CollectorRegistry()
 
         def gauge(name: str, text: str, value: float | None, **labels: str) -> None:
