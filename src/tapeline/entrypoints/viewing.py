@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.archives.local import LocalArchive
-from tapeline.bootstrap import Home
+from tapeline.bootstrap import Home, cloud
 from tapeline.config import Settings
 from tapeline.dashboard import Access, Replay, View
 from tapeline.dashboard.intervals import INTERVALS
@@ -71,6 +71,11 @@ def view_of(
         currency=_currencies(LocalArchive(home.path / "archive")),
         evaluation=functools.partial(_evaluation, home),
     )
+
+
+def cloud_view(settings: Settings, client: cloud.Clients) -> View:
+    """The rows in DynamoDB as a view, for looking only. Raises `ConfigError`."""
+    return View(cloud.store(settings, client))
 
 
 def is_live(home: Home) -> bool:

@@ -12,9 +12,10 @@ import typer
 
 from tapeline import bootstrap, config
 from tapeline.dashboard import serve
+from tapeline.entrypoints import aws
 from tapeline.entrypoints.console import CommandError, print_json, print_table
 from tapeline.entrypoints.running import announce
-from tapeline.entrypoints.viewing import access_of, is_live, view_of
+from tapeline.entrypoints.viewing import access_of, cloud_view, is_live, view_of
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  [default: tapeline-data]")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
@@ -104,9 +105,17 @@ def dashboard(
     data_dir: DataDir = None,
     port: Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")] = None,
 ) -> None:
-    """Serve the page over a data directory; what another process writes there shows up."""
+    """Serve the page over a data directory, or over DynamoDB where `rows_table` is set; what comes in shows up."""
+    settings = config.load(port=port, data_dir=data_dir)
+    if settings.rows_table and data_dir is None:
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(
+                cloud_view(settings, aws.client), settings.host, settings.port, on_ready=announce,
+                access=access_of(settings),
+            )  # fmt: skip
+        return
     with opened(data_dir) as home:
-        settings = config.load(port=port, data_dir=home.path)
+        settings = settings.model_copy(update={"data_dir": home.path})
         view = view_of(home, live=is_live(home))
         with contextlib.suppress(KeyboardInterrupt):
             serve(view, settings.host, settings.port, on_ready=announce, access=access_of(settings))
