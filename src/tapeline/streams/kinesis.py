@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
-
 from tapeline.codec import encode
 from tapeline.database import DatabaseError
 from tapeline.market import Bars
@@ -217,6 +215,8 @@ class KinesisSink:
 
     def _put(self, records: Mapping[str, bytes]) -> tuple[Sequence[str], bool]:
         """One request. Returns which symbols' records were accepted, and whether the others need somebody's help."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
         entries = [{"PartitionKey": symbol, "Data": data} for symbol, data in records.items()]
         try:
             results = self._client.put_records(StreamName=self._stream, Records=entries)["Records"]
@@ -305,8 +305,10 @@ def _request(waiting: Mapping[str, deque[bytes]]) -> Iterator[tuple[str, bytes]]
         yield symbol, records[0]
 
 
-def explained(error: BotoCoreError | ClientError, stream: str) -> Problem:
-    """What went wrong with a request."""
+def explained(error: Exception, stream: str) -> Problem:
+    """What went wrong with a request: one of botocore's errors."""
+    from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError
+
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
         return _advised(said.get("Code", ""), said.get("Message", ""), stream)

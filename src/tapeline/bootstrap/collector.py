@@ -1,0 +1,95 @@
+"""Settings -> the parts of `tapeline collector`: Yahoo's live bars onto Kinesis, over the log in the data directory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import filelock
+
+from tapeline.archives.local import LocalArchive
+from tapeline.bootstrap import DATABASE_FILE
+from tapeline.bootstrap.cloud import Clients, required
+from tapeline.config import Settings
+from tapeline.database import Database, DatabaseError, explained
+from tapeline.ports import LogTrimmedError
+from tapeline.sources.yahoo import (
+    ChartClient,
+    History,
+    SystemClock,
+    YahooSource,
+    YFinanceTransport,
+    interval_of,
+    period_ms,
+    symbols_of,
+)
+from tapeline.streams.kinesis import KinesisSink
+from tapeline.streams.sqlite import SqliteStream
+
+#: How far back the first bars are of, where one request does not bring less.
+LONGEST_PERIOD = "5y"
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """A source and the sink it goes to."""
+
+    symbols: tuple[str, ...]
+    source: YahooSource
+    sink: KinesisSink
+
+
+@contextlib.contextmanager
+def collecting(
+    settings: Settings, client: Clients, notify: Callable[[str], None], period: str | None = None
+) -> Iterator[Collecting]:
+    """The parts, over a data directory that this process alone collects into. The caller runs and closes them.
+
+    `period` is how far back the first bars are of (7d for 1m). Raises `ConfigError`, `DatabaseError` and `YahooError`.
+    """
+    required(settings, "symbols", "kinesis_stream")
+    symbols = symbols_of(",".join(settings.symbols))
+    interval = interval_of(settings.interval)
+    length = period_ms(period, interval) if period else min(interval.span, period_ms(LONGEST_PERIOD, interval))
+    kinesis, clock = client("kinesis"), SystemClock()
+    with _alone(settings):
+        database = Database(settings.data_dir / DATABASE_FILE)
+        try:
+            outbox = SqliteStream(database, kept_bars=0)
+            try:
+                sink = KinesisSink(outbox, kinesis, settings.kinesis_stream, notify)
+            except LogTrimmedError as error:
+                raise DatabaseError(
+                    f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"
+                ) from error
+            archive = LocalArchive(settings.data_dir / "archive")
+            history = History(ChartClient(YFinanceTransport(settings.yahoo_url), clock), archive, clock)
+            source = YahooSource(
+                symbols, interval, history, since=clock.now() - length, stream_url=settings.yahoo_stream_url
+            )
+            try:
+                yield Collecting(tuple(symbols), source, sink)
+            finally:
+                source.close()
+                sink.close(0)
+        finally:
+            database.close()
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    path = settings.data_dir
+    with explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(path / "collecting.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise DatabaseError(
+            f"{path}: another tapeline is collecting into it; stop it or choose another --data-dir"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
