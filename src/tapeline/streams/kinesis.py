@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
 from tapeline.codec import encode
 from tapeline.database import DatabaseError
 from tapeline.market import Bars
