@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tapeline.alerts.grammar import RuleError, parse_rule
+from tapeline.alerts.sns import TOPIC_ARN
+from tapeline.alerts.webhook import url_fault
 from tapeline.indicators import DEFAULT, SpecError, parse
 
 #: Looked for in the current directory.
@@ -22,7 +26,9 @@ CONFIG_FILE = Path("tapeline.toml")
 
 
 #: Settings whose value is never shown.
-_SECRETS = frozenset({"token"})
+_SECRETS = frozenset({"alert_webhook", "smtp_password", "token"})
+
+_MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
 
 
 class ConfigError(Exception):
@@ -67,8 +73,21 @@ class Settings(BaseSettings):
     behind_login: bool = Field(
         False, description="A load balancer in front has asked for a log-in: everybody who comes through may look."
     )
+    alerts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Alert rules, such as `rsi_14 < 30`; in the environment with `;` between them."
+    )
+    alert_webhook: SecretStr | None = Field(
+        None, description='Address that alerts are posted to as {"text": ...}, as Slack takes them.'
+    )
+    alert_mail_to: Annotated[tuple[str, ...], NoDecode] = Field((), description="Addresses that alerts are mailed to.")
+    alert_mail_from: str = Field("", description="Address that alerts are mailed from.")
+    alert_sns_topic: str = Field("", description="ARN of an SNS topic that alerts are published to.")
+    smtp_host: str = Field("", description="Server that takes the mail.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port; it must offer STARTTLS there.")
+    smtp_user: str = Field("", description="User to log in there as; empty: without a log-in.")
+    smtp_password: SecretStr | None = Field(None, description="That user's password.")
 
-    @field_validator("indicators", "symbols", mode="before")
+    @field_validator("indicators", "symbols", "alert_mail_to", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -81,6 +100,43 @@ class Settings(BaseSettings):
                 parse(spec)
         except SpecError as error:
             raise ValueError(str(error)) from error
+        return value
+
+    @field_validator("alerts", mode="before")
+    @classmethod
+    def _split_rules(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("alerts")
+    @classmethod
+    def _rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                parse_rule(text)
+            except RuleError as error:
+                raise ValueError(f"{text!r}: {error}") from error
+        return value
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (fault := url_fault(value.get_secret_value())):
+            raise ValueError(f"it {fault}")
+        return value
+
+    @field_validator("alert_sns_topic")
+    @classmethod
+    def _topic(cls, value: str) -> str:
+        if value and not TOPIC_ARN.fullmatch(value):
+            raise ValueError("it is not the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts")
+        return value
+
+    @field_validator("alert_mail_to", "alert_mail_from")
+    @classmethod
+    def _mail(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for address in (value,) if isinstance(value, str) else value:
+            if address and not _MAIL_ADDRESS.fullmatch(address):
+                raise ValueError(f"{address!r} is not an e-mail address")
         return value
 
     @classmethod

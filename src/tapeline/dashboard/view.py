@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tapeline.alerts import Alerts
 from tapeline.market import Reject
 from tapeline.ports import Store
 from tapeline.prediction.model import Metadata
@@ -44,7 +45,8 @@ class View:
     `rejects` gives the newest so many refused records. `watchlist` is the list of collected symbols, None where it
     cannot be changed. `health` says how the parts in this process and beside it do: names as in `GET /api/v1/health`.
     `currency` answers with what a symbol's prices are quoted in, '' where it is not known. `alerts` gives the fired
-    alerts with an `id` above the given one, oldest first. `evaluation` is the last walk-forward report as JSON types.
+    alerts with an `id` above the given one, oldest first, `rulebook` holds the rules, None where there can be none.
+    `evaluation` is the last walk-forward report as JSON types.
     """
 
     store: Store
@@ -58,4 +60,5 @@ class View:
     health: Callable[[], Mapping[str, Any]] = dict
     currency: Callable[[str], str] = lambda _: ""
     alerts: Callable[[int], Sequence[Mapping[str, Any]]] = lambda _: ()
+    rulebook: Alerts | None = None
     evaluation: Callable[[], Mapping[str, Any] | None] = lambda: None

@@ -11,7 +11,7 @@ import tapeline
 from tapeline.config import ConfigError
 from tapeline.dashboard import ExposedError, PortInUseError
 from tapeline.database import DatabaseError
-from tapeline.entrypoints.commands import collector, doctor, indicators, inspect, live, prediction, replay, users
+from tapeline.entrypoints.commands import alerts, collector, doctor, indicators, inspect, live, prediction, replay, users
 from tapeline.entrypoints.console import CommandError, stderr
 from tapeline.indicators import SpecError
 from tapeline.prediction.training import MissingLibraryError
@@ -41,6 +41,7 @@ inspect.register(app)
 indicators.register(app)
 prediction.register(app)
 doctor.register(app)
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(users.app, name="users")
 
 #: What a user can mend. Everything else is a defect, and its traceback is wanted.

@@ -1,0 +1,82 @@
+"""When a rule would have fired on bars that are there already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tapeline.alerts.evaluation import (
+    State,
+    is_daily,
+    silent_since,
+    step,
+    step_silence,
+    told,
+    told_silence,
+    utc,
+)
+from tapeline.alerts.rules import Rule, Silence
+from tapeline.alerts.values import bar_length, seen_in
+from tapeline.market import Rows
+
+
+class Rehearsal:
+    """Judges one rule over rows as they would have come: in the order of time, all symbols together.
+
+    Time stands at the newest bar, as in a replay. On final bars the rule's `on forming bars` says nothing.
+    """
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = replace(rule, forming=False)
+        self._states: dict[str, State] = {}
+        self._last: dict[str, int] = {}
+        self._lengths: dict[str, int] = {}
+        self._began: int | None = None
+
+    def judge(self, rows: Rows) -> list[dict[str, Any]]:
+        """What fires on these rows: `timestamp` (UTC epoch ms), `time`, `symbol`, `price` and `text`, in order."""
+        order = np.argsort(rows.bars.timestamp, kind="stable")
+        rows = rows[order]
+        return self._silences(rows) if isinstance(self._rule.condition, Silence) else self._bars(rows)
+
+    def _bars(self, rows: Rows) -> list[dict[str, Any]]:
+        found = []
+        symbols = [rows.bars.symbols[code] for code in rows.bars.code.tolist()]
+        for symbol, seen in zip(symbols, seen_in(rows, self._rule.columns), strict=True):
+            if not self._rule.applies(symbol):
+                continue
+            self._states[symbol], fires = step(self._rule, self._states.get(symbol) or State(), seen)
+            if fires:
+                found.append(_fired(symbol, seen.timestamp, told(self._rule, seen), seen.values["price"]))
+        return found
+
+    def _silences(self, rows: Rows) -> list[dict[str, Any]]:
+        found = []
+        bars = rows.bars
+        for code, symbol in enumerate(bars.symbols):
+            length = bar_length(bars.timestamp[bars.code == code])
+            if length is not None:
+                self._lengths.setdefault(symbol, length)
+        times, starts = np.unique(bars.timestamp, return_index=True)
+        codes = np.split(bars.code, starts[1:])
+        for now, here in zip(times.tolist(), codes, strict=True):
+            if self._began is None:
+                self._began = now
+            for code in here.tolist():
+                self._last[bars.symbols[code]] = now
+            for symbol, last in self._last.items():
+                length = self._lengths.get(symbol, 60_000)
+                if not self._rule.applies(symbol) or is_daily(length):
+                    continue
+                state = self._states.get(symbol) or State()
+                since = silent_since(symbol, last + length, last if state.holding else self._began, now)
+                self._states[symbol], fires = step_silence(self._rule, state, since, now)
+                if fires and since is not None:
+                    found.append(_fired(symbol, since, told_silence(since), None))
+        return found
+
+
+def _fired(symbol: str, timestamp: int, text: str, price: float | None) -> dict[str, Any]:
+    return {"timestamp": timestamp, "time": utc(timestamp), "symbol": symbol, "price": price, "text": text}
