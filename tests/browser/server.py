@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import sys
 import tempfile
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tapeline.alerts import running as alerts_running
 from tapeline.dashboard import Replay, View, serve
 from tapeline.dashboard.auth import Access
 from tapeline.dashboard.users import Role, Users
@@ -39,9 +42,11 @@ _REFUSED = (
 
 
 def main(kind: str) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         view, access, answer = {"sample": sample, "empty": empty, "guarded": guarded}[kind](folder)
+        alerts = stack.enter_context(alerts_running(view.store, folder, (), {}, live=False, say=lambda _: None))
+        view = dataclasses.replace(view, alerts=alerts.since, rulebook=alerts)
 
         def listen() -> None:
             for line in sys.stdin:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from tests.browser.conftest import Open, Server
 
@@ -105,7 +106,7 @@ def test_every_tab_is_drawn_and_can_be_used_by_everybody(
     for tab in _TABS:
         page.locator(f"nav [data-tab={tab}]").click()
         expect(page.locator(f"#{tab}")).to_be_visible()
-        expect(page.locator(f"#{tab} h2, #{tab} h1, #{tab} button").first).to_be_visible()
+        expect(page.locator(f"#{tab} h2, #{tab} [data-part=canvas]").first).to_be_visible()
         assert page.evaluate("document.scrollingElement.scrollWidth") <= size[0], tab
         page.screenshot(path=pictures / f"{tab}-{size[0]}-{'dark' if dark else 'light'}.png")
         assert problems(page) == [], tab
@@ -311,6 +312,37 @@ def test_the_model_tab_says_first_that_it_is_no_better_and_rolls_back_after_aski
     model.get_by_role("button", name=f"Promote {used}").click()
     page.get_by_role("dialog").get_by_role("button", name="Promote", exact=True).click()
     expect(model.locator("tr.current th").last).to_have_text(used)
+
+
+def test_a_rule_is_refused_at_its_place_added_fires_and_is_removed(open_page: Open, server: Server) -> None:
+    page = open_page(server.url + "#alerts", expected="status of 422")
+    alerts = page.locator("#alerts")
+    field = page.get_by_label("New rule")
+    field.fill("rsi_14 << 30")
+    field.press("Enter")
+    expect(alerts.locator(".rule-error")).to_contain_text("column 9")
+    expect(alerts.locator(".rule-error pre")).to_have_text("rsi_14 << 30\n        ^", use_inner_text=True)
+    assert page.evaluate("document.activeElement.selectionStart") == 8
+    field.fill("price crosses above sma_20 for AAPL")
+    field.press("Enter")
+    expect(alerts.locator(".rules code")).to_contain_text(["price crosses above sma_20 for AAPL"])
+    expect(field).to_have_value("")
+    page.keyboard.press("Escape")
+    page.locator("nav [data-tab=chart]").click()
+    toast = page.locator(".toast")
+    for _ in range(10):  # a new rule waits for the first bar it sees
+        server.tell("play 5")
+        with contextlib.suppress(Error):
+            toast.first.wait_for(timeout=1500)
+            break
+    expect(toast.first).to_contain_text("AAPL: price crosses above sma_20")
+    expect(page.locator("[data-part=unseen]")).to_have_text(re.compile(r"\d+"))
+    page.locator("nav [data-tab=alerts]").click()
+    expect(page.locator("[data-part=unseen]")).to_be_empty()
+    expect(alerts.get_by_role("row").nth(1)).to_contain_text(re.compile(r"2019 \d\d:\d\d EST.*AAPL", re.DOTALL))
+    alerts.get_by_role("button", name="Remove price").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(alerts.locator(".rules")).to_have_count(0)
 
 
 def test_the_health_tab_shows_what_was_refused_as_text(open_page: Open, server: Server) -> None:

@@ -6,8 +6,9 @@ import { labelOf } from "./catalogue.js";
 
 export class Legend {
   // `edit(spec)` and `remove(spec)` are called when a study's buttons are used; remove(null) hides the calls.
-  constructor(layer, { edit, remove }) {
+  constructor(layer, canvas, { edit, remove }) {
     this._layer = layer;
+    this._canvas = canvas;
     this._edit = edit;
     this._remove = remove;
     this._boxes = [];
@@ -67,6 +68,7 @@ export class Legend {
     const { o, h: high, l, c, v, f, s, p, y } = bars.columns;
     const time = bars.t[i];
     text(this._time, bars.clock.full(time));
+    attribute(this._canvas, "aria-label", `${bars.symbol}, candles of ${bars.interval}: ${bars.clock.full(time)}, close ${price(c[i], bars.decimals)}`);
     attribute(this._time, "title", bars.clock.utc(time));
     text(this._values.O, price(o[i], bars.decimals));
     text(this._values.H, price(high[i], bars.decimals));

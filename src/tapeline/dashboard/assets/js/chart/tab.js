@@ -35,7 +35,7 @@ export class ChartTab {
     this._offer(["1m", "5m", "15m", "1h", "1d"]);
     this._parts.indicators.addEventListener("click", () => this.openPicker());
     this._parts.newest.addEventListener("click", () => this._drawing?.newest());
-    this._legend = new Legend(this._parts.legend, {
+    this._legend = new Legend(this._parts.legend, this._parts.canvas, {
       edit: (spec) => this.openPicker(spec),
       remove: (spec) => {
         if (spec) selection.drop(spec);
