@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from tapeline.bars import DAY, resample
 from tapeline.dashboard.intervals import chosen, grid, stored_interval
-from tapeline.indicators import Engine, parse
+from tapeline.indicators import DEFAULT, Engine, parse
 from tapeline.indicators.spec import Spec
-from tapeline.market import Bars, Flags, Rows
+from tapeline.market import Bar, Bars, Flags, Rows
 from tapeline.ports import Store
 from tapeline.prediction.grading import Grades, score
 from tapeline.prediction.labels import HORIZON
@@ -106,6 +106,11 @@ def _behind(stored: int, models: Mapping[str, Metadata]) -> int:
     horizon = max((model.horizon for model in models.values()), default=HORIZON)
     pause = 5 * DAY if stored == DAY else max(stored, _PAUSE)
     return horizon * pause
+
+
+def warm_up() -> None:
+    """Loads the compiled indicators, which takes most of a second, before somebody waits for one that is not stored."""
+    Engine(DEFAULT).update(Bars.of([Bar("A", 0, 1.0, 1.0, 1.0, 1.0, 1.0)]))
 
 
 def rows_needed(choice: Choice, stored_names: Sequence[str], stored: int, interval: int, candles: int) -> int:

@@ -20,6 +20,7 @@ from tapeline.dashboard.api.context import Context
 from tapeline.dashboard.api.formats import json_answer
 from tapeline.dashboard.auth import Access
 from tapeline.dashboard.broadcast import Broadcast
+from tapeline.dashboard.candles import warm_up
 from tapeline.dashboard.reading import Reader
 from tapeline.dashboard.security import Guard
 from tapeline.dashboard.versions import Versions
@@ -54,9 +55,10 @@ def _app(context: Context) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await context.broadcast.warm_up()
-        running = asyncio.create_task(context.broadcast.run())
+        running = [asyncio.create_task(work) for work in (context.broadcast.run(), context.reader.call(warm_up))]
         yield
-        running.cancel()
+        for task in running:
+            task.cancel()
 
     app = FastAPI(
         title="tapeline", version=tapeline.__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
