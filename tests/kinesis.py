@@ -24,13 +24,14 @@ class FakeKinesis:
     """`put_records` of a boto3 client. Holds callers to the limits and never takes two records of a key in a request.
 
     `trouble` is the chance that a request fails in one of the ways requests fail; a time-out leaves some or all of its
-    records on the stream, and so does a `CrashError`, of which there are `crashes` at the most. `errors` are raised
-    first, one a request.
+    records on the stream, and so does a `CrashError`, of which there are `crashes` at the most. Now and then the stream
+    is resharded: keys go to other shards, with higher numbers. `errors` are raised first, one a request.
     """
 
     def __init__(self, trouble: float = 0.0, seed: int = 0, errors: Iterable[Exception] = (), crashes: int = 0):
-        self.records: list[tuple[str, bytes]] = []
+        self.shards: dict[int, list[tuple[str, bytes]]] = {}
         self.requests = 0
+        self._generation = 0
         self.errors = list(errors)
         self._trouble = trouble
         self._random = random.Random(seed)
@@ -51,19 +52,27 @@ class FakeKinesis:
         if kind == 1:
             raise EndpointConnectionError(endpoint_url="http://nowhere")
         answer = []
+        self._generation += self._random.random() < self._trouble / 10
         for entry in Records:
             if kind >= 2 and self._random.random() < 0.5:
                 code = self._random.choice(["ProvisionedThroughputExceededException", "InternalFailure"])
                 answer.append({"ErrorCode": code, "ErrorMessage": "no"})
             else:
-                self.records.append((entry["PartitionKey"], entry["Data"]))
-                answer.append({"SequenceNumber": str(len(self.records)), "ShardId": "shardId-000000000000"})
+                shard = 2 * self._generation + sum(entry["PartitionKey"].encode()) % 2
+                records = self.shards.setdefault(shard, [])
+                records.append((entry["PartitionKey"], entry["Data"]))
+                answer.append({"SequenceNumber": str(len(records)), "ShardId": f"shardId-{shard:012d}"})
         if kind == 3:
             raise ReadTimeoutError(endpoint_url="http://kinesis")
         if kind == 4:
             self._crashes -= 1
             raise CrashError
         return {"Records": answer, "FailedRecordCount": sum("ErrorCode" in result for result in answer)}
+
+    @property
+    def records(self) -> list[tuple[str, bytes]]:
+        """Shard by shard, a parent before its children."""
+        return [record for shard in sorted(self.shards) for record in self.shards[shard]]
 
     def bars(self) -> list[Bar]:
         return [bar for _, data in self.records for bar in decode(data)]

@@ -1,0 +1,297 @@
+"""`tapeline collector`: the process against moto's Kinesis and the local Yahoo, and what it says about itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tapeline.bootstrap.collector import Collecting
+from tapeline.database import Database
+from tapeline.entrypoints import logs
+from tapeline.entrypoints.commands.collector import Watch
+from tapeline.entrypoints.console import CommandError
+from tapeline.entrypoints.health import health
+from tapeline.market import Reject
+from tapeline.ports import Delivery
+from tapeline.streams.kinesis import KinesisSink, SinkStatus
+from tapeline.streams.sqlite import SqliteStream
+from tests.conftest import random_bars
+from tests.kinesis import assert_in_order, bars_of_stream
+from tests.local_yahoo.market import MINUTE, Market
+from tests.local_yahoo.server import LocalYahoo
+
+ROOT = Path(__file__).parents[2]
+DAY = 86_400_000
+SYMBOLS = ["BTC-USD", "ETH-USD"]  # they are traded now, whenever that is
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def ms(text: str) -> int:
+    return int(np.datetime64(text, "ms").astype(np.int64))
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+# -- the process -------------------------------------------------------------------------------------------------------
+
+
+class Collector:
+    """The command as the container runs it: settings by environment only."""
+
+    def __init__(self, folder: Path, yahoo: LocalYahoo, **env: str | None) -> None:
+        settings = {
+            "TAPELINE_SYMBOLS": ",".join(SYMBOLS),
+            "TAPELINE_KINESIS_STREAM": "bars",
+            "TAPELINE_DATA_DIR": str(folder / "data"),
+            "TAPELINE_HEALTH_PORT": "0",
+            "TAPELINE_YAHOO_URL": yahoo.url,
+            "TAPELINE_YAHOO_STREAM_URL": yahoo.stream_url,
+        }
+        merged = {name: value for name, value in (os.environ | settings | env).items() if value is not None}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tapeline.entrypoints.cli", "collector", "--period", "1h"],
+            cwd=folder,
+            env=merged,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.append(json.loads(line))  # every line is JSON
+
+    def line(self, text: str) -> dict[str, Any]:
+        """The first line whose event has this, once there is one."""
+        return eventually(lambda: next((line for line in self.lines if text in line["event"]), None))
+
+    def health(self) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.line('collecting')['health_port']}/health")
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        code = self.process.wait(60)
+        self._reader.join()
+        return code
+
+
+@pytest.fixture
+def yahoo() -> Iterator[LocalYahoo]:
+    midnight = now() // DAY * DAY
+    market = Market([(midnight + k * DAY, midnight + (k + 1) * DAY) for k in range(-2, 2)], SYMBOLS)
+    with LocalYahoo(market, now, quirks=False) as server:
+        yield server
+
+
+@contextmanager
+def running(folder: Path, yahoo: LocalYahoo, **env: str | None) -> Iterator[Collector]:
+    collector = Collector(folder, yahoo, **env)
+    try:
+        yield collector
+    finally:
+        collector.process.kill()
+        collector.ended()
+
+
+def test_bars_survive_a_missing_stream_and_a_killed_process_and_are_flushed_on_sigterm(
+    tmp_path: Path, aws: str, yahoo: LocalYahoo
+) -> None:
+    import boto3
+
+    with running(tmp_path, yahoo) as first:
+        said = first.line("ResourceNotFoundException")
+        assert "kinesis:PutRecords on stream bars" in said["event"]
+        assert "TAPELINE_KINESIS_STREAM" in said["event"]
+        assert said["level"] == "warning"
+        eventually(lambda: first.health().json().get("symbols_ready") == 2)
+        report = first.health()
+        assert report.status_code == 200  # not yet for ten minutes
+        assert report.json()["unsent_bars"] > 0
+        assert report.json()["problem"]
+        first.end(signal.SIGKILL)
+
+    client = boto3.client("kinesis")
+    client.create_stream(StreamName="bars", ShardCount=2)
+    with running(tmp_path, yahoo) as second:
+        eventually(lambda: second.health().json().get("streaming"))
+        yahoo.send_raw([b"\x00garbage"])
+        rejected = second.line("record rejected")
+        assert base64.b64decode(rejected["raw"]) == b"\x00garbage"
+        assert rejected["reason"]
+        sent = second.health().json()["sent_bars"]
+        live = now()
+        yahoo.publish(
+            [tick for tick in yahoo.market.ticks(live - MINUTE, live) if tick.time // MINUTE == live // MINUTE]
+        )
+        eventually(lambda: second.health().json()["sent_bars"] > sent or now() // MINUTE > live // MINUTE)
+        assert second.end(signal.SIGTERM) == 0
+    assert second.lines[-1]["event"] == "stopped"
+    assert second.lines[-1]["unsent_bars"] == 0
+    assert [line["event"] for line in second.lines].index("stopping") < len(second.lines) - 1
+
+    bars = bars_of_stream(client, "bars")
+    for symbol in SYMBOLS:
+        times = [bar.timestamp for bar in bars if bar.symbol == symbol and bar.final]
+        assert times == sorted(times)
+        official = yahoo.market.official(symbol, live - 50 * MINUTE, live - 2 * MINUTE, live)
+        traded = official["time"][~np.isnan(official["open"])]
+        assert not set(traded.astype(int).tolist()) - set(times)
+
+    metrics = next(line for line in second.lines if "_aws" in line)
+    check_metrics(metrics)
+
+
+def check_metrics(line: dict[str, Any]) -> None:
+    """What the alarms in services/ watch is what the collector writes."""
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    terraform = (ROOT / "services" / "alarms.tf").read_text()
+    assert directive["Namespace"] == re.search(r'own_namespace = "(\w+)"', terraform)[1]
+    assert directive["Dimensions"] == [["service"]]
+    assert line["service"] == "collector"
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert units == {"BarAgeSeconds": "Seconds", "RecordsRejected": "Count"}
+    alarm = re.search(r"collector_silence = \{.*?\n    \}", terraform, re.DOTALL)[0]
+    assert 'metric = "BarAgeSeconds"' in alarm
+    assert 'service = "collector"' in alarm
+    assert line["BarAgeSeconds"][0] >= 0
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "set AWS_REGION"),
+        ({"TAPELINE_SYMBOLS": ""}, "set TAPELINE_SYMBOLS"),
+    ],
+)
+def test_what_is_missing_is_said_in_a_line(
+    env: dict[str, str | None], said: str, tmp_path: Path, aws: str, yahoo: LocalYahoo
+) -> None:
+    with running(tmp_path, yahoo, **env) as collector:
+        assert collector.ended() == 1
+        line = collector.line(said)
+    assert line["level"] == "error"
+    assert len(collector.lines) == 1
+
+
+def test_order_holds_over_resharding(tmp_path: Path, aws: str) -> None:
+    import boto3
+
+    client = boto3.client("kinesis")
+    client.create_stream(StreamName="bars", ShardCount=1)
+    database, bars = Database(tmp_path / "tapeline.db"), random_bars(8, 40)
+    sink = KinesisSink(SqliteStream(database, kept_bars=0), client, "bars")
+    for at in range(0, len(bars), 40):
+        sink.append("yahoo", Delivery(bars[at : at + 40]))
+        if at == 120:
+            client.split_shard(StreamName="bars", ShardToSplit="shardId-000000000000", NewStartingHashKey=str(1 << 127))
+    assert sink.close(30) == 0
+    database.close()
+    assert_in_order(bars_of_stream(client, "bars"), list(bars))
+
+
+# -- what it says ------------------------------------------------------------------------------------------------------
+
+
+def status(**changed: Any) -> SinkStatus:
+    usual = {"backlog": 0, "sent": 0, "thinned": 0, "problem": "", "troubled": 0.0, "quiet": 0.0, "held": False}
+    return SinkStatus(**usual | changed)
+
+
+def watch(*symbols: str, **changed: Any) -> Watch:
+    sink: Any = SimpleNamespace(status=lambda: status(**changed), append=lambda *_: 0, resume=lambda _: "")
+    source: Any = SimpleNamespace(status=lambda: None)
+    return Watch(Collecting(symbols, source, sink), logging.getLogger("tapeline"))
+
+
+@pytest.mark.parametrize(
+    ("symbols", "moment", "quiet", "age"),
+    [
+        (["TSLA"], "2026-11-21T15:00", 9999.0, 0.0),  # a Saturday
+        (["TSLA"], "2026-11-23T15:00", 5.0, 5.0),
+        (["TSLA"], "2026-11-23T14:40", 9999.0, 600.0),  # nothing since the open ten minutes ago
+        (["TSLA"], "2026-11-27T18:30", 9999.0, 0.0),  # the half day has ended
+        (["7203.T"], "2026-11-24T03:00", 9999.0, 0.0),  # Tokyo has lunch
+        (["7203.T"], "2026-11-24T03:31", 9999.0, 60.0),
+        (["TSLA", "BTC-USD"], "2026-11-21T15:00", 9999.0, 9999.0),
+    ],
+)
+def test_bar_age_counts_while_a_bar_is_due(symbols: list[str], moment: str, quiet: float, age: float) -> None:
+    assert watch(*symbols, quiet=quiet).bar_age(ms(moment)) == age
+
+
+@pytest.mark.parametrize(("troubled", "code"), [(0.0, 200), (599.0, 200), (601.0, 503)])
+def test_health_says_what_is_wrong_and_after_ten_minutes_unhealthy(troubled: float, code: int) -> None:
+    problem = "kinesis:PutRecords on stream bars: AccessDenied" if troubled else ""
+    with health(0, watch("TSLA", troubled=troubled, problem=problem).report) as port:
+        answer = httpx.get(f"http://127.0.0.1:{port}/health")
+        assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 404
+        with pytest.raises(CommandError, match="--health-port"), health(port, lambda: (True, {})):
+            pass
+    assert answer.status_code == code
+    assert answer.json()["status"] == ("ok" if code == 200 else "unhealthy")
+    assert answer.json()["problem"] == problem
+
+
+def test_a_flood_of_rejects_is_counted_and_a_part_of_it_logged(caplog: pytest.LogCaptureFixture) -> None:
+    made = watch("TSLA")
+    rejects = [Reject("yahoo", f"stream {i}", "no price", b"\xff") for i in range(70)]
+    with caplog.at_level(logging.INFO, "tapeline"):
+        for _ in range(4):
+            made.append("yahoo", Delivery(random_bars(1, 1), rejects))
+            made.progress.rejected += len(rejects)
+        assert len(caplog.records) == 101
+        made.write_metrics()
+        made.write_metrics()
+    *_, first, second = caplog.records
+    assert first.RecordsRejected == [280.0]
+    assert second.RecordsRejected == [0.0]
+
+
+def test_a_log_line_is_one_json_object_with_its_fields() -> None:
+    try:
+        raise ValueError("broken\nin two")
+    except ValueError:
+        record = logging.getLogger("botocore").makeRecord(
+            "botocore", logging.ERROR, "f", 1, "it %s", ("broke",), sys.exc_info(), extra={"path": Path("x")}
+        )
+    text = logs.JsonLines().format(record)
+    assert "\n" not in text
+    line = json.loads(text)
+    assert list(line)[:3] == ["ts", "level", "event"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["ts"])
+    assert (line["level"], line["event"], line["logger"], line["path"]) == ("error", "it broke", "botocore", "x")
+    assert "ValueError" in line["traceback"]
