@@ -27,13 +27,12 @@ from tapeline.alerts.rules import (
     Silence,
     number,
 )
+from tapeline.bars import DAY
 from tapeline.market import Direction
 from tapeline.sessions import Phase, calendar_of
 
 #: A comparison is over when it has been left by this part of its right side.
 MARGIN = 0.001
-
-_DAY = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ def utc(timestamp: int) -> str:
 
 def is_daily(length: int) -> bool:
     """Whether bars of this length (ms) come once a day or less: those cannot be missed by the minute."""
-    return length >= _DAY
+    return length >= DAY
 
 
 def _is_loud(rule: Rule, state: State, timestamp: int) -> bool:

@@ -58,7 +58,7 @@ class Rehearsal:
         for code, symbol in enumerate(bars.symbols):
             length = bar_length(bars.timestamp[bars.code == code])
             if length is not None:
-                self._lengths.setdefault(symbol, length)
+                self._lengths[symbol] = min(length, self._lengths.get(symbol, length))
         times, starts = np.unique(bars.timestamp, return_index=True)
         codes = np.split(bars.code, starts[1:])
         for now, here in zip(times.tolist(), codes, strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 
 from tapeline.alerts.evaluation import Seen
 from tapeline.alerts.grammar import FIELDS, output_of
+from tapeline.bars import DAY
 from tapeline.indicators import Engine
 from tapeline.indicators.spec import Spec
 from tapeline.market import Floats, Ints, Rows
@@ -40,7 +41,7 @@ class Reader:
         self._lengths: dict[str, int] = {}
 
     def length(self, symbol: str) -> int:
-        """The usual time between two bars of the symbol (ms), a minute while there is only one."""
+        """The length of the symbol's bars (ms), a minute while nothing tells."""
         if symbol not in self._lengths:
             found = bar_length(self._store.rows(symbol, limit=64).bars.timestamp)
             if found is None:
@@ -121,7 +122,12 @@ def seen_in(
 
 
 def bar_length(timestamp: Ints) -> int | None:
-    """The usual time between two of these bars of one symbol (ms), None where nothing tells."""
+    """The length of these bars of one symbol (ms): the shortest time between two, as a minute may have no trade.
+
+    A day where all of them open at midnight UTC; None where nothing tells.
+    """
+    if len(timestamp) and not (timestamp % DAY).any():
+        return DAY
     steps = np.diff(timestamp)
     steps = steps[steps > 0]
-    return int(np.median(steps)) if len(steps) else None
+    return int(steps.min()) if len(steps) else None
