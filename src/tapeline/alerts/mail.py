@@ -63,7 +63,7 @@ class Mail:
             raise ChannelError(f"{self._host} takes nothing for {', '.join(refused)}", again=False)
 
     def _secure(self, server: smtplib.SMTP) -> None:
-        server.ehlo()
+        server.ehlo_or_helo_if_needed()
         if server.has_extn("starttls"):
             server.starttls(context=ssl.create_default_context())
         elif not self._plain:

@@ -1,0 +1,399 @@
+"""Channels over loopback, and couriers that try again, give up, go on after a restart, and tell no secret."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import socketserver
+import threading
+from collections.abc import Iterator, Sequence
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from tapeline.alerts.delivery import GIVE_UP, LONGEST_WAIT, ChannelError, Courier, Couriers, Log, body, subject
+from tapeline.alerts.journal import Alert, Journal, JournalError
+from tapeline.alerts.mail import Mail
+from tapeline.alerts.sns import Sns
+from tapeline.alerts.webhook import Webhook, url_fault
+
+AT = 1_700_000_000_000
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
+
+
+def alert(n: int = 0, **values: Any) -> Alert:
+    plain = {
+        "key": f"key{n}", "rule": "rsi_14 < 30", "symbol": f"S{n:02d}", "timestamp": 1_549_895_400_000, "at": AT,
+        "text": "rsi_14 29.2, price 170.97", "price": 170.97,
+    }  # fmt: skip
+    return Alert(**(plain | values))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with contextlib.closing(Journal(tmp_path / "alerts.db", create=True)) as found:
+        yield found
+
+
+# -- channels --------------------------------------------------------------------------------------------------------
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """Answers with `statuses`, the last one for ever; keeps what was posted."""
+
+    statuses: list[int]
+    posted: list[tuple[str, Any]]
+
+    def do_POST(self) -> None:
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        self.posted.append((self.path, json.loads(data)))
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        self.send_response(status)
+        self.send_header("Retry-After", "7")
+        self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def served(server: socketserver.BaseServer) -> Iterator[int]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def hook(*statuses: int) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    handler = type("Own", (Hook,), {"statuses": list(statuses), "posted": []})
+    with served(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)) as port:
+        yield f"http://127.0.0.1:{port}/services/T0/SECRET?x=1", handler.posted
+
+
+def test_a_webhook_gets_slack_s_json_in_one_message() -> None:
+    with hook(200) as (url, posted):
+        Webhook(url).send([alert(0), alert(1)])
+    [(path, document)] = posted
+    assert path == "/services/T0/SECRET?x=1"
+    assert document == {
+        "text": "S00: rsi_14 &lt; 30: rsi_14 29.2, price 170.97 (bar of 2019-02-11 14:30 UTC)\n"
+        "S01: rsi_14 &lt; 30: rsi_14 29.2, price 170.97 (bar of 2019-02-11 14:30 UTC)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "again", "wait"), [(500, True, 7), (503, True, 7), (429, True, 7), (404, False, 7), (302, False, 7)]
+)
+def test_a_webhook_that_refuses_says_so_without_its_secret(status: int, again: bool, wait: float) -> None:
+    with hook(status) as (url, posted), pytest.raises(ChannelError, match=str(status)) as caught:
+        Webhook(url).send([alert()])
+    assert (caught.value.again, caught.value.wait) == (again, wait)
+    assert "SECRET" not in str(caught.value)
+    assert len(posted) == 1  # a redirect is not followed
+
+
+def test_a_webhook_that_is_not_there_or_does_not_answer_may_be_tried_again() -> None:
+    with hook(200) as (url, _):
+        pass
+    with pytest.raises(ChannelError, match=r"127\.0\.0\.1 cannot be reached") as caught:
+        Webhook(url).send([alert()])
+    assert caught.value.again
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as silent:
+        webhook = Webhook(f"http://127.0.0.1:{silent.server_address[1]}/", timeout=0.05)
+        with pytest.raises(ChannelError, match="no answer in time"):
+            webhook.send([alert()])
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("https://hooks.slack.com/services/T0/B0/x", ""), ("http://localhost:8080/hook", ""), ("http://[::1]/", ""),
+        ("http://hooks.slack.com/x", "https"), ("http://169.254.169.254/", "https"), ("ftp://127.0.0.1/", "https"),
+        ("file:///etc/passwd", "not an address"), ("", "not an address"), ("https://a b/", "not an address"),
+        ("https://u:p@example.com/", "user name"), ("https://example.com:99999/", "not an address"),
+        ("https://example.com/\r\nX: y", "not an address"), ("https://[::1/", "not an address"),
+    ],
+)  # fmt: skip
+def test_the_address_of_a_webhook_is_checked(url: str, fault: str) -> None:
+    assert fault in url_fault(url)
+    assert bool(fault) == bool(url_fault(url))
+    if fault:
+        with pytest.raises(ValueError, match=fault):
+            Webhook(url)
+
+
+class Smtp(socketserver.StreamRequestHandler):
+    """As much of SMTP as is needed; `refuse` answers a command with another line."""
+
+    refuse: dict[bytes, bytes]
+    mail: list[bytes]
+    said: list[bytes]
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 fake\r\n")
+        for line in self.rfile:
+            verb = line.split()[0].upper().partition(b":")[0]
+            self.said.append(line)
+            if verb in self.refuse:
+                self.wfile.write(self.refuse[verb])
+            elif verb == b"EHLO":
+                self.wfile.write(b"250-fake\r\n250 AUTH PLAIN\r\n")
+            elif verb == b"AUTH":
+                self.wfile.write(b"235 fine\r\n")
+            elif verb == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                self.mail.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+                self.wfile.write(b"250 taken\r\n")
+            else:
+                self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 fine\r\n")
+            if verb == b"QUIT":
+                return
+
+
+@contextlib.contextmanager
+def relay(**refuse: bytes) -> Iterator[tuple[int, type[Smtp]]]:
+    refused = {name.encode(): answer for name, answer in refuse.items()}
+    handler = type("Own", (Smtp,), {"refuse": refused, "mail": [], "said": []})
+    socketserver.ThreadingTCPServer.allow_reuse_address = True
+    with served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)) as port:
+        yield port, handler
+
+
+def mail(port: int, *, plain: bool = True, user: str = "") -> Mail:
+    return Mail(
+        "from@example.com", ["to@example.com", "you@example.com"], "127.0.0.1", port, user, "hunter22", plain=plain
+    )
+
+
+def test_mail_has_a_heading_and_a_line_for_each_alert() -> None:
+    with relay() as (port, server):
+        mail(port, user="me").send([alert(0), alert(1, symbol="BÖRSE")])
+    message = message_from_bytes(server.mail[0], policy=default)
+    assert message["Subject"] == "tapeline: 2 alerts"
+    assert message["To"] == "to@example.com, you@example.com"
+    assert message["Date"]
+    assert message["Message-ID"]
+    assert message.get_content().splitlines()[1].startswith("BÖRSE: rsi_14 < 30: ")
+
+
+def test_mail_sends_neither_password_nor_alert_in_the_clear() -> None:
+    with relay() as (port, server), pytest.raises(ChannelError, match="no STARTTLS") as caught:
+        mail(port, plain=False, user="me").send([alert()])
+    assert not caught.value.again
+    assert not any(line.startswith((b"AUTH", b"MAIL")) for line in server.said)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "says", "again"),
+    [
+        ({"AUTH": b"535 no\r\n"}, "does not accept the user and password", False),
+        ({"RCPT": b"550 unknown\r\n"}, "takes nothing for to@example.com", False),
+        ({"MAIL": b"451 later\r\n"}, "answered 451", True),
+        ({"MAIL": b"552 never\r\n"}, "answered 552", False),
+        ({"EHLO": b"421 busy\r\n", "HELO": b"421 busy\r\n"}, "answered 421", True),
+    ],
+)
+def test_what_a_mail_server_refuses_is_said(refuse: dict[str, bytes], says: str, again: bool) -> None:
+    with relay(**refuse) as (port, _), pytest.raises(ChannelError, match=says) as caught:
+        mail(port, user="me").send([alert()])
+    assert caught.value.again == again
+    assert "hunter22" not in str(caught.value)
+
+
+def test_a_mail_server_that_is_not_there_may_be_tried_again() -> None:
+    with relay() as (port, _):
+        pass
+    with pytest.raises(ChannelError, match="cannot be reached") as caught:
+        mail(port).send([alert()])
+    assert caught.value.again
+
+
+@pytest.fixture(scope="module")
+def sns() -> Any:
+    return boto3.client("sns", region_name="eu-west-1", aws_access_key_id="k", aws_secret_access_key="s")
+
+
+def test_sns_is_published_to(sns: Any) -> None:
+    with Stubber(sns) as stub:
+        wanted = {"TopicArn": TOPIC, "Subject": "tapeline: S00 rsi_14 < 30", "Message": body([alert()])}
+        stub.add_response("publish", {"MessageId": "1"}, wanted)
+        Sns(TOPIC, sns).send([alert()])
+        stub.assert_no_pending_responses()
+        stub.add_client_error("publish", "Throttling", "slow down")
+        with pytest.raises(ChannelError, match="Throttling") as caught:
+            Sns(TOPIC, sns).send([alert()])
+        assert caught.value.again
+        stub.add_client_error("publish", "NotFound", "no such topic")
+        with pytest.raises(ChannelError, match="NotFound") as caught:
+            Sns(TOPIC, sns).send([alert()])
+        assert not caught.value.again
+        stub.add_response("publish", {"MessageId": "2"}, {
+            **wanted, "TopicArn": f"{TOPIC}.fifo", "MessageGroupId": "alerts", "MessageDeduplicationId": "key0-key0",
+        })  # fmt: skip
+        Sns(f"{TOPIC}.fifo", sns).send([alert()])
+
+
+def test_a_topic_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="not the ARN of an SNS topic"):
+        Sns("alerts")
+
+
+def test_a_heading_is_short_ascii() -> None:
+    assert subject([alert(symbol="BÖRSE")]) == "tapeline: B?RSE rsi_14 < 30"
+    assert len(subject([alert(rule="price > 1 or " * 30)])) == 100
+
+
+# -- couriers --------------------------------------------------------------------------------------------------------
+
+
+class Channel:
+    """Raises what it is told to, then takes everything."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.taken: list[list[str]] = []
+
+    def send(self, alerts: Sequence[Alert]) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.taken.append([each.symbol for each in alerts])
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = AT
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def deliveries(journal: Journal) -> list[dict[str, Any]]:
+    return [each for one in journal.fired() for each in one["deliveries"]]
+
+
+def test_what_fails_is_tried_again_with_growing_jittered_waits(journal: Journal) -> None:
+    journal.record({}, [alert(0), alert(1)], ["hook"])
+    channel = Channel(*(ChannelError("answered 500") for _ in range(12)))
+    said: list[str] = []
+    clock = Clock()
+    courier = Courier("hook", channel, journal, said.append, clock)
+    waits = [courier.attempt() for _ in range(12)]
+    for i, wait in enumerate(waits):
+        longest = min(2.0 ** (i + 1), LONGEST_WAIT)
+        assert wait is not None
+        assert longest / 2 <= wait <= longest
+    assert len(said) == 1  # once, not a dozen times
+    told = deliveries(journal)
+    assert [(each["state"], each["attempts"], each["error"]) for each in told] == [("pending", 12, "answered 500")] * 2
+    clock.now += 5000
+    assert courier.attempt() == 0
+    assert courier.attempt() is None
+    assert channel.taken == [["S00", "S01"]]
+    told = deliveries(journal)
+    assert [(each["state"], each["attempts"], each["error"], each["at"]) for each in told] == [
+        ("delivered", 13, "", AT + 5000)
+    ] * 2
+
+
+def test_the_other_side_may_ask_to_be_left_alone(journal: Journal) -> None:
+    journal.record({}, [alert()], ["hook"])
+    courier = Courier(
+        "hook", Channel(ChannelError("429", wait=30), ChannelError("429", wait=1e9)), journal, print, Clock()
+    )
+    assert courier.attempt() == 30
+    assert courier.attempt() == LONGEST_WAIT
+
+
+def test_after_an_hour_or_where_it_is_hopeless_it_is_given_up_and_said(journal: Journal) -> None:
+    journal.record({}, [alert(0), alert(1, at=AT + GIVE_UP)], ["hook"])
+    said: list[str] = []
+    clock = Clock()
+    clock.now += GIVE_UP
+    channel = Channel(ChannelError("answered 500"), ChannelError("answered 404", again=False))
+    courier = Courier("hook", channel, journal, said.append, clock)
+    courier.attempt()
+    assert [each["state"] for each in deliveries(journal)] == ["failed", "pending"]
+    courier.attempt()
+    assert [each["state"] for each in deliveries(journal)] == ["failed", "failed"]
+    assert courier.attempt() is None
+    assert sum("given up" in line for line in said) == 2
+
+
+def test_a_channel_with_a_defect_is_a_channel_that_failed(journal: Journal) -> None:
+    journal.record({}, [alert()], ["hook"])
+    courier = Courier("hook", Channel(RuntimeError("oops")), journal, print, Clock())
+    assert courier.attempt()
+    assert deliveries(journal)[0]["error"] == "RuntimeError: oops"
+    assert courier.attempt() == 0
+
+
+def test_what_waits_goes_on_after_a_restart_and_one_bad_channel_does_not_hold_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.db"
+    with contextlib.closing(Journal(path, create=True)) as journal:
+        journal.record({}, [alert(n) for n in range(120)], ["bad", "log"])
+        Courier("bad", Channel(ChannelError("down")), journal, print, Clock()).attempt()
+    with contextlib.closing(Journal(path, create=False)) as journal:
+        arrived, lines, blocked = threading.Event(), [], threading.Event()
+
+        class Stuck:
+            def send(self, _: Sequence[Alert]) -> None:
+                blocked.wait(20)
+
+        def say(text: str) -> None:
+            lines.append(text)
+            if len(lines) == 120:
+                arrived.set()
+
+        couriers = Couriers({"bad": Stuck(), "log": Log(say)}, journal, say)
+        couriers.start()
+        try:
+            assert arrived.wait(10)
+        finally:
+            blocked.set()
+            couriers.stop()
+    assert lines[0] == "alert: S00: rsi_14 < 30: rsi_14 29.2, price 170.97 (bar of 2019-02-11 14:30 UTC)"
+
+
+# -- the journal -----------------------------------------------------------------------------------------------------
+
+
+def test_the_same_alert_is_kept_once(journal: Journal) -> None:
+    [first] = journal.record({}, [alert(0)], ["log"])
+    [second] = journal.record({}, [alert(0), alert(1)], ["log"])
+    assert (first.id, second.symbol) == (1, "S01")
+    assert [each["symbol"] for each in journal.fired()] == ["S00", "S01"]
+    assert [each["symbol"] for each in journal.fired(after=1)] == ["S01"]
+    assert [each["symbol"] for each in journal.fired(limit=1)] == ["S01"]
+
+
+def test_old_alerts_are_forgotten(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapeline.alerts.journal.KEPT_ALERTS", 3)
+    for n in range(6):
+        journal.record({}, [alert(n)], ["log"])
+    assert [each["symbol"] for each in journal.fired()] == ["S03", "S04", "S05"]
+    assert len(deliveries(journal)) == len(journal.pending("log", 99)) == 3
+
+
+def test_a_file_that_is_no_journal_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.db"
+    path.write_text("no database" * 1000)
+    with pytest.raises(JournalError, match="cannot be read or written"):
+        Journal(path, create=True)
+    with pytest.raises(JournalError, match="no alerts kept there"):
+        Journal(tmp_path / "missing.db", create=False)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JournalError, match="cannot be read or written"):
+        Journal(tmp_path / "file" / "alerts.db", create=True)
