@@ -21,10 +21,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tapeline.bootstrap.collector import Collecting
 from tapeline.database import Database
 from tapeline.entrypoints import logs
+from tapeline.entrypoints.cli import app
 from tapeline.entrypoints.commands.collector import Watch
 from tapeline.entrypoints.console import CommandError
 from tapeline.entrypoints.health import health
@@ -64,7 +66,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
 class Collector:
     """The command as the container runs it: settings by environment only."""
 
-    def __init__(self, folder: Path, yahoo: LocalYahoo, **env: str | None) -> None:
+    def __init__(self, folder: Path, yahoo: LocalYahoo) -> None:
         settings = {
             "TAPELINE_SYMBOLS": ",".join(SYMBOLS),
             "TAPELINE_KINESIS_STREAM": "bars",
@@ -73,11 +75,10 @@ class Collector:
             "TAPELINE_YAHOO_URL": yahoo.url,
             "TAPELINE_YAHOO_STREAM_URL": yahoo.stream_url,
         }
-        merged = {name: value for name, value in (os.environ | settings | env).items() if value is not None}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tapeline.entrypoints.cli", "collector", "--period", "1h"],
             cwd=folder,
-            env=merged,
+            env=os.environ | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -118,8 +119,8 @@ def yahoo() -> Iterator[LocalYahoo]:
 
 
 @contextmanager
-def running(folder: Path, yahoo: LocalYahoo, **env: str | None) -> Iterator[Collector]:
-    collector = Collector(folder, yahoo, **env)
+def running(folder: Path, yahoo: LocalYahoo) -> Iterator[Collector]:
+    collector = Collector(folder, yahoo)
     try:
         yield collector
     finally:
@@ -191,20 +192,35 @@ def check_metrics(line: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("wrong", "options", "said"),
     [
-        ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "set AWS_REGION"),
-        ({"TAPELINE_SYMBOLS": ""}, "set TAPELINE_SYMBOLS"),
+        ("AWS_REGION", [], "set AWS_REGION"),
+        ("", ["--symbols", ""], "set TAPELINE_SYMBOLS"),
+        ("", ["--symbols", "TS LA,<A>"], "no ticker has"),
+        ("", ["--interval", "7m"], "there are 1m, 2m"),
+        ("", ["--data-dir", "/proc/nowhere"], "choose another --data-dir"),
     ],
 )
-def test_what_is_missing_is_said_in_a_line(
-    env: dict[str, str | None], said: str, tmp_path: Path, aws: str, yahoo: LocalYahoo
+def test_what_is_missing_or_wrong_is_said_in_a_line(
+    wrong: str,
+    options: list[str],
+    said: str,
+    tmp_path: Path,
+    aws: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with running(tmp_path, yahoo, **env) as collector:
-        assert collector.ended() == 1
-        line = collector.line(said)
-    assert line["level"] == "error"
-    assert len(collector.lines) == 1
+    if wrong:
+        monkeypatch.delenv("AWS_REGION")
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setattr(logs, "configured", lambda: logging.getLogger("tapeline"))
+    given = {"--symbols": "TSLA", "--stream": "bars", "--data-dir": str(tmp_path), "--health-port": "0"}
+    given |= dict(zip(options[::2], options[1::2], strict=True))
+    done = CliRunner().invoke(app, ["collector", *(part for option in given.items() for part in option)])
+    assert done.exit_code == 1
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert said in record.getMessage()
 
 
 def test_order_holds_over_resharding(tmp_path: Path, aws: str) -> None:
@@ -253,17 +269,20 @@ def test_bar_age_counts_while_a_bar_is_due(symbols: list[str], moment: str, quie
     assert watch(*symbols, quiet=quiet).bar_age(ms(moment)) == age
 
 
-@pytest.mark.parametrize(("troubled", "code"), [(0.0, 200), (599.0, 200), (601.0, 503)])
-def test_health_says_what_is_wrong_and_after_ten_minutes_unhealthy(troubled: float, code: int) -> None:
-    problem = "kinesis:PutRecords on stream bars: AccessDenied" if troubled else ""
-    with health(0, watch("TSLA", troubled=troubled, problem=problem).report) as port:
+def test_health_says_what_is_wrong_and_after_ten_minutes_unhealthy() -> None:
+    problem = "kinesis:PutRecords on stream bars: AccessDenied"
+    made = watch("BTC-USD")
+    with health(0, lambda: made.report()) as port:
         answer = httpx.get(f"http://127.0.0.1:{port}/health")
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+        for troubled, code, word in ((599.0, 200, "ok"), (601.0, 503, "unhealthy")):
+            made = watch("BTC-USD", troubled=troubled, problem=problem)
+            answer = httpx.get(f"http://127.0.0.1:{port}/health")
+            assert (answer.status_code, answer.json()["status"]) == (code, word)
+            assert answer.json()["problem"] == problem
         assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 404
-        with pytest.raises(CommandError, match="--health-port"), health(port, lambda: (True, {})):
+        with pytest.raises(CommandError, match="--health-port"), health(port, made.report):
             pass
-    assert answer.status_code == code
-    assert answer.json()["status"] == ("ok" if code == 200 else "unhealthy")
-    assert answer.json()["problem"] == problem
 
 
 def test_a_flood_of_rejects_is_counted_and_a_part_of_it_logged(caplog: pytest.LogCaptureFixture) -> None:

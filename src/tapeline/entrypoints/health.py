@@ -43,7 +43,7 @@ def health(port: int, report: Callable[[], Report]) -> Iterator[int]:
     except OSError as error:
         raise CommandError(f"port {port} for health answers: {error.strerror}; choose another --health-port") from error
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True)
     thread.start()
     try:
         yield int(server.server_address[1])

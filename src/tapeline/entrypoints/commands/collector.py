@@ -83,12 +83,16 @@ def _run(parts: Collecting, watch: Watch, logger: logging.Logger) -> None:
     with terminated_like_interrupted(), ThreadPoolExecutor(1, "collecting") as executor:
         job = executor.submit(collect, parts.source, watch, watch.progress, threading.Event(), logger.info)
         try:
-            _report(job, watch)
-        except KeyboardInterrupt:
-            logger.info("stopping")
-        parts.source.close()
-        wait((job,), _END_SECONDS)
-        left = parts.sink.close(_FLUSH_SECONDS)
+            try:
+                _report(job, watch)
+            except KeyboardInterrupt:
+                logger.info("stopping")
+            parts.source.close()
+            wait((job,), _END_SECONDS)
+            left = parts.sink.close(_FLUSH_SECONDS)
+        finally:  # a second signal ends the waiting
+            parts.source.close()
+            parts.sink.close(0)
         watch.write_metrics()
         done = parts.sink.status()
         logger.info("stopped", extra={"sent_bars": done.sent, "thinned_bars": done.thinned, "unsent_bars": left})
