@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +30,7 @@ from tapeline.entrypoints import logs
 from tapeline.entrypoints.cli import app
 from tapeline.entrypoints.commands.collector import Watch
 from tapeline.entrypoints.console import CommandError
-from tapeline.entrypoints.health import health
+from tapeline.entrypoints.health import Report, health
 from tapeline.market import Reject
 from tapeline.ports import Delivery
 from tapeline.streams.kinesis import KinesisSink, SinkStatus
@@ -155,10 +156,10 @@ def test_bars_survive_a_missing_stream_and_a_killed_process_and_are_flushed_on_s
         assert rejected["reason"]
         sent = second.health().json()["sent_bars"]
         live = now()
-        yahoo.publish(
-            [tick for tick in yahoo.market.ticks(live - MINUTE, live) if tick.time // MINUTE == live // MINUTE]
-        )
-        eventually(lambda: second.health().json()["sent_bars"] > sent or now() // MINUTE > live // MINUTE)
+        last = yahoo.market.last("BTC-USD", live)
+        assert last is not None
+        yahoo.publish([replace(last, time=live)])
+        eventually(lambda: second.health().json()["sent_bars"] > sent)
         assert second.end(signal.SIGTERM) == 0
     assert second.lines[-1]["event"] == "stopped"
     assert second.lines[-1]["unsent_bars"] == 0
@@ -272,7 +273,11 @@ def test_bar_age_counts_while_a_bar_is_due(symbols: list[str], moment: str, quie
 def test_health_says_what_is_wrong_and_after_ten_minutes_unhealthy() -> None:
     problem = "kinesis:PutRecords on stream bars: AccessDenied"
     made = watch("BTC-USD")
-    with health(0, lambda: made.report()) as port:
+
+    def report() -> Report:
+        return made.report()
+
+    with health(0, report) as port:
         answer = httpx.get(f"http://127.0.0.1:{port}/health")
         assert (answer.status_code, answer.json()["status"]) == (200, "ok")
         for troubled, code, word in ((599.0, 200, "ok"), (601.0, 503, "unhealthy")):
