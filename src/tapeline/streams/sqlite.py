@@ -99,8 +99,8 @@ class SqliteStream:
         Rejects beyond the newest `KEPT_REJECTS` go, too.
         """
         with self._database.transaction() as connection:
-            connection.execute(
-                "DELETE FROM log WHERE first + count <= ? AND first < (SELECT max(first) FROM log)",
+            connection.execute(  # `first` is bounded twice, so that a long rest of the log is not searched
+                "DELETE FROM log WHERE first < min(?1, (SELECT max(first) FROM log)) AND first + count <= ?1",
                 (position - self._kept_bars,),
             )
             connection.execute("DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?", (KEPT_REJECTS,))
