@@ -24,7 +24,7 @@ from tapeline.database import DatabaseError
 from tapeline.market import Bars
 from tapeline.ports import Delivery, Stream
 
-#: Bars in the log above which `append` waits. Two million forming bars are a day of 20 symbols, some 250 MB.
+#: Bars in the log above which `append` waits. Two million forming bars are a day of 20 symbols, some 200 MB.
 HELD_BARS = 2_000_000
 
 #: Bars read from the log at once; forming ones are thinned within that.
@@ -217,11 +217,12 @@ class KinesisSink:
     def _put(self, records: Mapping[str, bytes]) -> tuple[Sequence[str], bool]:
         """One request. Returns which symbols' records were accepted, and whether the others need somebody's help."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError  # what a proxy's HTML leads to
 
         entries = [{"PartitionKey": symbol, "Data": data} for symbol, data in records.items()]
         try:
             results = self._client.put_records(StreamName=self._stream, Records=entries)["Records"]
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             problem = explained(error, self._stream)
             self._troubled(problem)
             return (), problem.mending

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from botocore.exceptions import NoCredentialsError
+from botocore.parsers import ResponseParserError
 from tests.conftest import random_bars
 from tests.kinesis import CrashError, FakeKinesis, assert_in_order, client_error
 
@@ -206,9 +207,10 @@ def test_what_somebody_has_to_mend_is_said_once_and_bars_are_kept_until_then(
     assert not sink.status().problem
 
 
-def test_throttling_that_passes_is_not_worth_a_word(log: Callable[[], SqliteStream]) -> None:
+def test_what_passes_by_itself_is_not_worth_a_word(log: Callable[[], SqliteStream]) -> None:
     said: list[str] = []
-    client = FakeKinesis(errors=[client_error("ProvisionedThroughputExceededException")] * 5)
+    errors = [client_error("ProvisionedThroughputExceededException"), client_error("ServiceUnavailable")] * 2
+    client = FakeKinesis(errors=[*errors, ResponseParserError("<html>")])
     sink = KinesisSink(log(), client, "bars", said.append)
     sink.append("yahoo", Delivery(random_bars(1, 5)))
     assert sink.close(60) == 0
