@@ -134,7 +134,7 @@ def test_what_is_wrong_is_said_with_its_column(text: str, column: int, token: st
     assert text[error.place : error.place + error.length] == token
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(WORDS.split()), max_size=16).map(" ".join)))
 def test_any_text_is_a_rule_that_reads_the_same_again_or_a_rule_error(text: str) -> None:
     try:
@@ -166,7 +166,7 @@ TREES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TREES, st.integers(0, 100_000))
 def test_every_rule_of_the_grammar_reads_the_same_again(text: str, seconds: int) -> None:
     rule = parse_rule(f"{text} quiet {seconds} seconds") if len(text) < 450 else parse_rule("price > 1")
