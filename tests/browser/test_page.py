@@ -386,7 +386,7 @@ def test_on_a_phone_the_watch_list_opens_over_the_chart(open_page: Open, server:
     page = open_page(server.url, *_PHONE)
     drawn(page)
     expect(page.locator(".watch")).to_be_hidden()
-    page.get_by_role("button", name="Choose a symbol").click()
+    page.locator(".choose").click()
     page.locator(".row", has_text="MSFT").click()
     expect(page.locator(".watch")).to_be_hidden()
     expect(page.locator(".choose")).to_have_text("MSFT")

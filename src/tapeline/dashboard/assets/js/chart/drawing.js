@@ -14,6 +14,7 @@ export class Drawing {
   constructor(element, { pointed, wanted, moved }) {
     this.bars = null;
     this.studies = [];
+    this._going = null;
     this._colors = palette();
     this.chart = createChart(element, { autoSize: true, ...this._options() });
     this._candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false, priceLineWidth: 1 });
@@ -107,18 +108,27 @@ export class Drawing {
   }
 
   zoom(factor) {
-    const scale = this.chart.timeScale();
-    const range = scale.getVisibleLogicalRange();
+    const range = this._range();
     if (!range || (factor > 1 && range.from < 0)) return; // all of it is shown
-    scale.setVisibleLogicalRange({ from: range.to - (range.to - range.from) * factor, to: range.to });
+    this._go({ from: range.to - (range.to - range.from) * factor, to: range.to });
   }
 
   pan(share) {
-    const scale = this.chart.timeScale();
-    const range = scale.getVisibleLogicalRange();
+    const range = this._range();
     if (!range) return;
     const by = (range.to - range.from) * share;
-    scale.setVisibleLogicalRange({ from: range.from + by, to: range.to + by });
+    this._go({ from: range.from + by, to: range.to + by });
+  }
+
+  // The library moves with the next frame and tells the old range until then; keys come faster.
+  _range() {
+    return this._going ?? this.chart.timeScale().getVisibleLogicalRange();
+  }
+
+  _go(range) {
+    this._going = range;
+    this.chart.timeScale().setVisibleLogicalRange(range);
+    requestAnimationFrame(() => requestAnimationFrame(() => { if (this._going === range) this._going = null; }));
   }
 
   recolor(catalogue) {
