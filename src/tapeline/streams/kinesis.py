@@ -26,6 +26,7 @@ from tapeline.ports import Delivery, Stream
 
 #: Bars in the log above which `append` waits. Two million forming bars are a day of 20 symbols, some 200 MB.
 HELD_BARS = 2_000_000
+_RESUMED = 0.9  # it goes on when so much of them is left: not one bar at a time, and said once
 
 #: Bars read from the log at once; forming ones are thinned within that.
 READ_BARS = 8192
@@ -94,7 +95,7 @@ class SinkStatus:
 class KinesisSink:
     """`Sink` onto this Kinesis stream. `outbox` is the log, of this sink alone; `client` is a boto3 Kinesis client.
 
-    `notify` is told, from the sending thread, what somebody should know. What an earlier process left in the log is
+    `notify` is told, from any thread, what somebody should know. What an earlier process left in the log is
     sent at once. Raises `LogTrimmedError` when the log was trimmed by somebody else.
     """
 
@@ -153,7 +154,7 @@ class KinesisSink:
     def close(self, seconds: float) -> int:
         """Sends what is in the log, for so many seconds at the most. Returns how many bars stay there, on the disk.
 
-        A request that is under way then is waited for. A second call does nothing.
+        A request that is under way then is waited for. A second call, from another thread, can shorten the time.
         """
         with self._changed:
             self._deadline = min(self._deadline, time.monotonic() + seconds)
@@ -257,7 +258,7 @@ class KinesisSink:
             self._sent += sent
             self._thinned += thinned_out
             self._acknowledged = time.monotonic()
-            self._held = self._held and self._end - after >= HELD_BARS
+            self._held = self._held and self._end - after >= HELD_BARS * _RESUMED
             self._changed.notify_all()
 
     def _troubled(self, problem: Problem) -> None:

@@ -76,6 +76,9 @@ def collector(
     except (ArchiveError, CommandError, config.ConfigError, DatabaseError, YahooError) as error:
         logger.error(str(error))  # noqa: TRY400 - a user's mistake or the world's, no defect: no traceback
         raise typer.Exit(1) from error
+    except Exception as error:
+        logger.exception("a defect: please report it with this line")
+        raise typer.Exit(1) from error
 
 
 def _run(parts: Collecting, watch: Watch, logger: logging.Logger) -> None:
