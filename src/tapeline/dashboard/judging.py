@@ -7,12 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from tapeline.market import Bars
 from tapeline.ports import Store
 from tapeline.prediction.dataset import build, tidy
 from tapeline.prediction.drift import Drift, drift
-from tapeline.prediction.grading import Grade, Grades, grade, merge, reliability, score
+from tapeline.prediction.grading import Grade, Grades, grade, merge, reliability, rolling, score
 from tapeline.prediction.metrics import Bin
 from tapeline.prediction.model import Metadata
 
@@ -23,17 +26,22 @@ MOST_ROWS = 200_000
 KEPT_SECONDS = 60.0
 
 _MOST_KEPT = 32
+_POINTS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`grades` are those of `grade`; `calibration` is over all graded rows; `drifts` by model version."""
+    """`grades` are those of `grade`; `calibration` is over all graded rows; `drifts` by model version.
+
+    `rolling` has the columns of `prediction.grading.Rolling` and its `window`, thinned out for a drawing.
+    """
 
     rows: int
     symbols: int
     per_symbol: int
     grades: tuple[Grade, ...]
     calibration: tuple[Bin, ...]
+    rolling: Mapping[str, Any]
     drifts: Mapping[str, tuple[Drift, ...]]
     at: float
 
@@ -71,9 +79,21 @@ class Judge:
             each,
             tuple(grade(merged)) if len(merged) else (),
             tuple(reliability(merged)) if len(merged) else (),
+            _rolling(merged),
             {} if symbol else _drifts(models, merged.models, tidy([some.bars for some in rows])),
             self._clock(),
         )
+
+
+def _rolling(grades: Grades) -> dict[str, Any]:
+    """Over a tenth of the rows at a time, 50 at least, at `_POINTS` times at the most."""
+    window = max(len(grades) // 10, 50)
+    found = rolling(grades, window) if len(grades) >= window else None
+    if found is None or not len(found.timestamp):
+        return {"window": window, "timestamp": [], "hit_rate": [], "base_rate": [], "brier": []}
+    places = np.unique(np.linspace(0, len(found.timestamp) - 1, _POINTS).astype(np.intp))
+    names = ("timestamp", "hit_rate", "base_rate", "brier")
+    return {"window": window, **{name: getattr(found, name)[places] for name in names}}
 
 
 def _drifts(known: Mapping[str, Metadata], versions: tuple[str, ...], bars: Bars) -> dict[str, tuple[Drift, ...]]:

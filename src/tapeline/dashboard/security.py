@@ -63,8 +63,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if private:
-                    headers["Cache-Control"] = "no-store"
+                headers["Cache-Control"] = "no-store" if private else "no-cache"
                 if client_scheme(scope, self._access) == "https":
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)

@@ -12,6 +12,7 @@ from types import FrameType
 
 from tapeline import bootstrap
 from tapeline.bootstrap import Home
+from tapeline.bootstrap.alerting import alerting
 from tapeline.config import Settings
 from tapeline.dashboard import Replay, serve
 from tapeline.entrypoints.console import Ticker, notice, stderr
@@ -56,22 +57,19 @@ def run(
         job = executor.submit(pipeline.run)
         try:
             if page:
-                view = view_of(
-                    home,
-                    live=total is None,
-                    replay=replay,
-                    collector=collector,
-                    lags=pipeline.lag.seconds,
-                    no_model=no_model,
-                )
-                serve(
-                    view,
-                    settings.host,
-                    settings.port,
-                    on_ready=announce,
-                    should_stop=lambda: job.done() and (not stay or job.exception() is not None),
-                    access=access_of(settings),
-                )
+                with alerting(home, settings, live=total is None, say=notice) as alerts:
+                    view = view_of(
+                        home, live=total is None, replay=replay, collector=collector, lags=pipeline.lag.seconds,
+                        alerts=alerts, no_model=no_model,
+                    )  # fmt: skip
+                    serve(
+                        view,
+                        settings.host,
+                        settings.port,
+                        on_ready=announce,
+                        should_stop=lambda: job.done() and (not stay or job.exception() is not None),
+                        access=access_of(settings),
+                    )
             else:
                 _watch(pipeline, job, total and total - before, quiet=quiet)
         except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tapeline.alerts import Alerts
 from tapeline.archives.local import LocalArchive
 from tapeline.bootstrap import Home, cloud
 from tapeline.config import Settings
@@ -44,19 +45,22 @@ def view_of(
     replay: Callable[[], Replay | None] = lambda: None,
     collector: Callable[[], Status | None] = lambda: None,
     lags: Callable[[], list[float]] = list,
+    alerts: Alerts | None = None,
     no_model: str = "",
 ) -> View:
     """The data directory as a view. `live` when symbols are collected into it, so that the list of them can change."""
 
     def health() -> Mapping[str, Any]:
         status = collector()
+        disk = shutil.disk_usage(home.path)
         problems = [f"{symbol}: {text}" for symbol, text in status.problems.items()] if status else []
         return {
             "collector": None if status is None else _collector(status),
             "lag": _lag(lags()),
             "depth": _depth(home),
             "errors": problems[-_ERRORS:],
-            "disk_free": shutil.disk_usage(home.path).free,
+            "disk_free": disk.free,
+            "disk_total": disk.total,
         }
 
     return View(
@@ -69,6 +73,8 @@ def view_of(
         watchlist=Watchlist(home.path / "symbols.txt") if live else None,
         health=health,
         currency=_currencies(LocalArchive(home.path / "archive")),
+        alerts=alerts.since if alerts else lambda _: (),
+        rulebook=alerts,
         evaluation=functools.partial(_evaluation, home),
     )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
-import importlib.util
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 import tapeline
-from tapeline.dashboard.api import bars, catalogue, events, health, models, rows, session, symbols
+from tapeline.dashboard.api import alerts, bars, catalogue, events, health, models, rows, session, symbols
 from tapeline.dashboard.api.context import Context
 from tapeline.dashboard.api.formats import json_answer
 from tapeline.dashboard.auth import Access
@@ -26,7 +24,7 @@ from tapeline.dashboard.security import Guard
 from tapeline.dashboard.versions import Versions
 from tapeline.dashboard.view import View
 
-ASSETS = Path(__file__).parents[1] / "assets"
+_ASSETS = Path(__file__).parents[1] / "assets"
 PREFIX = "/api/v1"
 
 
@@ -67,14 +65,11 @@ def _app(context: Context) -> FastAPI:
     )  # fmt: skip
     for module in (session, symbols, bars, rows, catalogue, models, health, events):
         app.include_router(module.router(context), prefix=PREFIX)
-    if importlib.util.find_spec("tapeline.dashboard.api.alerts"):
-        alerts = importlib.import_module("tapeline.dashboard.api.alerts")
-        app.include_router(alerts.router(context.view), prefix=PREFIX)
+    app.include_router(alerts.router(context.view), prefix=PREFIX)
     app.include_router(health.metrics(context))
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(StarletteHTTPException, _refused)
-    if (ASSETS / "index.html").exists():
-        app.mount("/", StaticFiles(directory=ASSETS, html=True))
+    app.mount("/", StaticFiles(directory=_ASSETS, html=True))
     return app
 
 

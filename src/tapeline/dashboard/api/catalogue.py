@@ -23,7 +23,10 @@ class ParameterAnswer(BaseModel):
 
 
 class IndicatorAnswer(BaseModel):
-    """An indicator. `spec` is the one with the defaults, which `outputs` and `warm_up` (bars) belong to."""
+    """An indicator. `spec` is the one with the defaults, which `outputs` and `warm_up` (bars) belong to.
+
+    `off_price` are those outputs of an overlay that have no place over the price.
+    """
 
     name: str
     title: str
@@ -31,6 +34,7 @@ class IndicatorAnswer(BaseModel):
     pane: Literal["overlay", "own"]
     spec: str
     outputs: list[str]
+    off_price: list[str]
     parameters: list[ParameterAnswer]
     inputs: list[str]
     warm_up: int
@@ -59,6 +63,7 @@ def router(_: Context) -> APIRouter:
                         ParameterAnswer(name=p.name, default=p.default, low=p.low, high=p.high, whole=p.whole)
                         for p in CATALOGUE[one.name].parameters
                     ],
+                    off_price=[one.default + suffix for suffix in CATALOGUE[one.name].off_price],
                     inputs=list(one.inputs), warm_up=one.warm_up, formula=one.formula,
                 )
                 for one in listing()

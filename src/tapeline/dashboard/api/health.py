@@ -63,6 +63,7 @@ class HealthAnswer(BaseModel):
     rejects: int | None
     errors: list[str]
     disk_free: int | None
+    disk_total: int | None
     replay: ReplayAnswer | None
     models: list[str]
     trained: int | None
@@ -142,7 +143,7 @@ async def gathered(context: Context, rejected: Rejected) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - this is the place where trouble is said
         known = {}
         status["error"] = status["error"] or " ".join(str(error).split())[:300]
-    empty: dict[str, Any] = dict.fromkeys(("collector", "lag", "depth", "rejects", "disk_free"))
+    empty: dict[str, Any] = dict.fromkeys(("collector", "lag", "depth", "rejects", "disk_free", "disk_total"))
     whole: dict[str, Any] = {"errors": [], "symbols": 0, "last": None, "rows": None, "replay": None, "models": []}
     whole |= {"trained": None, "no_model": context.view.no_model, **empty, **status, **known}
     whole["clients"] = context.broadcast.clients

@@ -18,7 +18,8 @@ from tapeline.prediction.model import ModelError
 from tapeline.prediction.registry import DEFAULT_NAME, Entry, NotBetterError, Registry
 
 _VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-_IMPORTANCE = re.compile(r"\nfeature_importances:\n(.*?)\n\n", re.DOTALL)
+_SPLITS = re.compile(r"^split_feature=(.*)$", re.MULTILINE)
+_GAINS = re.compile(r"^split_gain=(.*)$", re.MULTILINE)
 
 Name = Annotated[str, Field(pattern=_VERSION)]
 
@@ -59,6 +60,16 @@ class BinAnswer(BaseModel):
     count: int
 
 
+class RollingAnswer(BaseModel):
+    """Hit-rate, base rate and Brier score over the last `window` graded rows, at the time of each (UTC epoch ms)."""
+
+    window: int
+    timestamp: list[int]
+    hit_rate: list[float | None]
+    base_rate: list[float | None]
+    brier: list[float | None]
+
+
 class ScoresAnswer(BaseModel):
     """The newest `per_symbol` rows of each symbol, graded: all together, per model, per symbol and model."""
 
@@ -67,13 +78,15 @@ class ScoresAnswer(BaseModel):
     per_symbol: int
     grades: list[GradeAnswer]
     calibration: list[BinAnswer]
+    rolling: RollingAnswer
 
 
 class FeatureAnswer(BaseModel):
-    """How often a feature splits a tree of the model."""
+    """How often a feature splits a tree of the model, and its share of what all splits gained."""
 
     feature: str
     splits: int
+    gain: float
 
 
 class DriftAnswer(BaseModel):
@@ -151,8 +164,8 @@ def router(context: Context) -> APIRouter:
         if symbol is not None:
             await known(context, checked(symbol))
         found = await context.call(lambda: judge.judge(context.models(), symbol or "", last))
-        document = {name: getattr(found, name) for name in ("rows", "symbols", "per_symbol", "grades", "calibration")}
-        return json_answer(document)
+        names = ("rows", "symbols", "per_symbol", "grades", "calibration", "rolling")
+        return json_answer({name: getattr(found, name) for name in names})
 
     @routes.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Versions of the model")
     async def models() -> Response:
@@ -216,12 +229,20 @@ def _plain(entry: Entry, registry: Registry | None) -> dict[str, Any]:
 
 
 def _importance(entry: Entry, registry: Registry | None) -> list[dict[str, Any]]:
-    """Features by how often they split a tree, as LightGBM's text says; none for a version that cannot be loaded."""
+    """Features by their share of what all splits gained, as LightGBM's text says; none where it cannot be read."""
     try:
         text = registry.load(entry.name, entry.version).text if registry is not None else ""
     except (ModelError, OSError):
         return []
-    found = _IMPORTANCE.search(text)
-    lines = [line.rpartition("=") for line in found[1].splitlines()] if found else []
-    names = dict(zip((f"Column_{i}" for i in range(1000)), entry.metadata.features, strict=False))
-    return [{"feature": names.get(name, name), "splits": int(count)} for name, _, count in lines if count.isdigit()]
+    features = entry.metadata.features
+    splits, gains = [0] * len(features), [0.0] * len(features)
+    for places, gained in zip(_SPLITS.findall(text), _GAINS.findall(text), strict=True):
+        for place, gain in zip(map(int, places.split()), map(float, gained.split()), strict=True):
+            splits[place] += 1
+            gains[place] += gain
+    total = sum(gains) or 1.0
+    found = [
+        {"feature": feature, "splits": count, "gain": gain / total}
+        for feature, count, gain in zip(features, splits, gains, strict=True)
+    ]
+    return sorted(found, key=lambda one: -one["gain"])

@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from tapeline import bootstrap, config
+from tapeline.bootstrap.alerting import alerting
 from tapeline.dashboard import serve
 from tapeline.entrypoints import aws
-from tapeline.entrypoints.console import CommandError, print_json, print_table
+from tapeline.entrypoints.console import CommandError, notice, print_json, print_table
 from tapeline.entrypoints.running import announce
 from tapeline.entrypoints.viewing import access_of, cloud_view, is_live, view_of
 
@@ -116,8 +117,9 @@ def dashboard(
         return
     with opened(data_dir) as home:
         settings = settings.model_copy(update={"data_dir": home.path})
-        view = view_of(home, live=is_live(home))
-        with contextlib.suppress(KeyboardInterrupt):
+        live = is_live(home)
+        with contextlib.suppress(KeyboardInterrupt), alerting(home, settings, live=live, say=notice) as alerts:
+            view = view_of(home, live=live, alerts=alerts)
             serve(view, settings.host, settings.port, on_ready=announce, access=access_of(settings))
 
 
