@@ -61,11 +61,12 @@ class Runner:
 
     def look(self) -> list[Alert]:
         """One round: what fired and was not there before. Raises what store and journal raise; then it never was."""
-        latest = self._store.latest()
         self._follow({rule.id: rule for rule in self._rules()})
+        if not self._judged:
+            return []  # without a read of the store, which may cost money
+        latest = self._store.latest()
         if not len(latest):
             self._new.clear()
-        if not len(latest) or not self._judged:
             return []
         now = self._clock()
         if now is None:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tapeline import alerts
 from tapeline.alerts import Alerts, JournalError
 from tapeline.alerts.delivery import Channel, Log
 from tapeline.bootstrap import Home
 from tapeline.config import ConfigError, Settings
+from tapeline.ports import Store
+
+
+def alerting(
+    home: Home, settings: Settings, *, live: bool, say: Callable[[str], None]
+) -> contextlib.AbstractContextManager[Alerts | None]:
+    """`alerting_over` the rows of a data directory."""
+    return alerting_over(home.store, home.path, settings, live=live, say=say)
 
 
 @contextlib.contextmanager
-def alerting(home: Home, settings: Settings, *, live: bool, say: Callable[[str], None]) -> Iterator[Alerts | None]:
-    """Alerts over the data directory's rows, judged until the block ends. `live`: bars come as the market moves.
+def alerting_over(
+    store: Store, folder: Path, settings: Settings, *, live: bool, say: Callable[[str], None]
+) -> Iterator[Alerts | None]:
+    """Alerts over these rows, kept in `folder` and judged until the block ends. `live`: bars come as the market moves.
 
     `say` takes lines for whoever runs the program, the alerts themselves among them. None, with a line that says why,
     where alerts cannot be kept. Raises `ConfigError` for settings that lack something.
@@ -22,7 +33,7 @@ def alerting(home: Home, settings: Settings, *, live: bool, say: Callable[[str],
     channels = {"log": Log(say), **channels_of(settings)}
     with contextlib.ExitStack() as stack:
         try:
-            running = alerts.running(home.store, home.path, settings.alerts, channels, live=live, say=say)
+            running = alerts.running(store, folder, settings.alerts, channels, live=live, say=say)
             found: Alerts | None = stack.enter_context(running)
         except JournalError as error:
             say(f"there are no alerts: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 from tapeline import bootstrap, config
-from tapeline.bootstrap.alerting import alerting
+from tapeline.bootstrap.alerting import alerting, alerting_over
 from tapeline.dashboard import serve
 from tapeline.entrypoints import aws
 from tapeline.entrypoints.console import CommandError, notice, print_json, print_table
@@ -109,11 +110,15 @@ def dashboard(
     """Serve the page over a data directory, or over DynamoDB where `rows_table` is set; what comes in shows up."""
     settings = config.load(port=port, data_dir=data_dir)
     if settings.rows_table and data_dir is None:
-        with contextlib.suppress(KeyboardInterrupt):
-            serve(
-                cloud_view(settings, aws.client), settings.host, settings.port, on_ready=announce,
-                access=access_of(settings),
-            )  # fmt: skip
+        view = cloud_view(settings, aws.client)
+        folder = settings.data_dir
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            alerting_over(view.store, folder, settings, live=True, say=notice) as alerts,
+        ):
+            if alerts is not None:
+                view = dataclasses.replace(view, alerts=alerts.since, rulebook=alerts)
+            serve(view, settings.host, settings.port, on_ready=announce, access=access_of(settings))
         return
     with opened(data_dir) as home:
         settings = settings.model_copy(update={"data_dir": home.path})
