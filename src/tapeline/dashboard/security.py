@@ -80,7 +80,8 @@ class Guard:
         headers = Headers(scope=scope)
         if self._access.open and _host(headers.get("host", "")) not in self._local:
             return 403, "this server answers to its own address only (a name that was pointed at it is refused)", {}
-        if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > LARGEST_BODY:
+        length = headers.get("content-length", "")
+        if length.isdecimal() and (len(length) > 9 or int(length) > LARGEST_BODY):
             return 413, _TOO_LARGE, {}
         if not private:
             return None
@@ -117,7 +118,7 @@ def _change_refusal(scope: Scope, headers: Headers, identity: Identity) -> tuple
 def _origin_refusal(headers: Headers) -> tuple[int, str, dict[str, str]] | None:
     """A browser names the site that a change comes from; it must be this one."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
         return 403, "requests from other sites are refused", {}
     return None
 

@@ -89,13 +89,15 @@ class Tail:
 
 
 def _same(a: Rows, b: Rows) -> bool:
-    """Whether two reads say the same; what a bar says is in its prices, so the values are compared only at the end."""
+    """Whether two reads say the same."""
     if len(a) != len(b) or a.names != b.names:
         return False
     bars = ("timestamp", "close", "volume", "high", "low", "open", "final")
     if not all(np.array_equal(getattr(a.bars, name), getattr(b.bars, name)) for name in bars):
         return False
-    return np.array_equal(a.prediction, b.prediction) and np.array_equal(a.indicator, b.indicator, equal_nan=True)
+    if not np.array_equal(a.prediction, b.prediction):
+        return False
+    return all(np.array_equal(getattr(a, n), getattr(b, n), equal_nan=True) for n in ("probability", "indicator"))
 
 
 def _joined(head: Rows, tail: Rows) -> Rows:

@@ -150,6 +150,8 @@ def test_the_catalogue_is_whole(client: Client) -> None:
     assert [one["name"] for one in found] == list(CATALOGUE)
     macd = next(one for one in found if one["name"] == "macd")
     assert macd["pane"] == "own"
+    bands = next(one for one in found if one["name"] == "bbands")
+    assert set(bands["off_price"]) < set(bands["outputs"])
     assert [p["default"] for p in macd["parameters"]] == [12, 26, 9]
 
 
@@ -161,6 +163,8 @@ def test_scores_are_graded_with_intervals_and_base_rates(client: Client, registr
     assert whole["hit_rate"]["low"] <= whole["hit_rate"]["value"] <= whole["hit_rate"]["high"]
     assert 0.5 <= whole["base_rate"] <= 1
     assert len(document["calibration"]) == 10
+    rolling = document["rolling"]
+    assert 1 < len(rolling["timestamp"]) == len(rolling["hit_rate"]) == len(rolling["brier"]) <= 200
     one = client.document("/scores?symbol=S01&last=400")
     assert {grade["symbol"] for grade in one["grades"]} == {"", "S01"}
     assert client.document("/scores?symbol=NONE", 404)["detail"].startswith("there are no bars of NONE")
@@ -174,7 +178,9 @@ def test_models_say_what_is_known_of_them(client: Client, registry: Registry) ->
     assert new["grade"]["model"] == new["version"]
     assert old["grade"] is None
     assert {one["feature"] for one in new["importance"]} <= set(new["features"])
-    assert new["importance"]
+    gains = [one["gain"] for one in new["importance"]]
+    assert gains == sorted(gains, reverse=True)
+    assert sum(gains) == pytest.approx(1)
     assert new["drift"][0].keys() == {"feature", "psi", "warning"}
     assert "skill" in new["metrics"]
     assert document["evaluation"] == {"headline": "not better"}

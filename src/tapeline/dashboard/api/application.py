@@ -32,9 +32,9 @@ class Site:
     """The application and what runs beside it. `end` ends the open connections, `close` everything."""
 
     def __init__(self, view: View, access: Access, host: str = "127.0.0.1") -> None:
-        self._reader, self._log_ins = Reader(), Reader(1, "log-in")
+        self._readers = reader, slow, log_ins = Reader(), Reader(1, "judging"), Reader(1, "log-in")
         models = Versions(view).metadata
-        self._context = context = Context(view, self._reader, self._log_ins, Broadcast(view, models), access, models)
+        self._context = context = Context(view, reader, slow, log_ins, Broadcast(view, models), access, models)
         self.app = _app(context)
         self.app.add_middleware(Guard, access=access, host=host)
 
@@ -45,8 +45,8 @@ class Site:
     def close(self) -> None:
         """Waits for reads under way; afterwards nothing uses the store."""
         self._context.broadcast.close()
-        self._reader.close()
-        self._log_ins.close()
+        for reader in self._readers:
+            reader.close()
 
 
 def _app(context: Context) -> FastAPI:

@@ -65,10 +65,14 @@ def checked(symbol: str) -> str:
 
 @dataclass(slots=True)
 class Context:
-    """The parts. `call` is how a router reads; `log_ins` has one thread, as hashing a password takes 64 MB."""
+    """The parts. `call` is how a router reads, `judge` how it does what takes seconds; nothing waits for that.
+
+    `log_ins` has one thread, as hashing a password takes 64 MB.
+    """
 
     view: View
     reader: Reader
+    slow: Reader
     log_ins: Reader
     broadcast: Broadcast
     access: Access
@@ -77,6 +81,10 @@ class Context:
     async def call(self, work: Callable[[], T]) -> T:
         """What `work` answers, from a thread. 503 when the store cannot be read."""
         return await self.guarded(self.reader.call(work))
+
+    async def judge(self, work: Callable[[], T]) -> T:
+        """As `call`, one at a time, in a thread for that."""
+        return await self.guarded(self.slow.call(work))
 
     async def guarded(self, answer: Awaitable[T]) -> T:
         """The answer; 503 when the store cannot be read."""

@@ -163,7 +163,7 @@ def router(context: Context) -> APIRouter:
     ) -> Response:
         if symbol is not None:
             await known(context, checked(symbol))
-        found = await context.call(lambda: judge.judge(context.models(), symbol or "", last))
+        found = await context.judge(lambda: judge.judge(context.models(), symbol or "", last))
         names = ("rows", "symbols", "per_symbol", "grades", "calibration", "rolling")
         return json_answer({name: getattr(found, name) for name in names})
 
@@ -183,7 +183,7 @@ def router(context: Context) -> APIRouter:
                 "no_model": view.no_model,
             }
 
-        return json_answer(await context.call(gathered))
+        return json_answer(await context.judge(gathered))
 
     @routes.post("/models/{version}/promote", responses=problems(404, 409, 413), summary="Put a version to use")
     async def promote(
