@@ -129,6 +129,7 @@ def sample(folder: Path) -> tuple[View, Access, Answer]:
             "lag": {"p50": 3.2, "p99": 21.0, "count": edges[done]},
             "depth": 0,
             "disk_free": 123 * 1024**3,
+            "disk_total": 500 * 1024**3,
         },
         evaluation=lambda: json.loads(_EVALUATION.read_text()),
     )

@@ -59,7 +59,7 @@ export class HealthTab {
         "Waiting in the stream": health.depth === null ? "no stream here" : `${whole(health.depth)} bars`,
         Rows: whole(health.rows), Symbols: whole(health.symbols), "Newest bar": health.last ? at(health.last) : null,
       })),
-      card("Disk", health.disk_free !== null && health.disk_free < LITTLE_BYTES ? "bad" : "", facts({ Free: bytes(health.disk_free) })),
+      card("Disk", health.disk_free !== null && health.disk_free < LITTLE_BYTES ? "bad" : "", facts({ Free: `${bytes(health.disk_free)} of ${bytes(health.disk_total)}` })),
       replay ? card("Replay", "", progress(replay), facts({
         Bars: `${whole(replay.done)} of ${whole(replay.total)}`, State: replay.ended ? "ended" : "running",
       })) : null,

@@ -2,7 +2,7 @@
 import { ApiError, get, mayChange, part, post } from "./api.js";
 import { confirmed, fill, h } from "./dom.js";
 import { barLength, clockOf, interval, price, share, signed, whole } from "./format.js";
-import { barList, calibrationPlot } from "./plots.js";
+import { barList, calibrationPlot, linePlot } from "./plots.js";
 
 const METRICS = {
   auc: "AUC", log_loss: "Log-loss", brier: "Brier", brier_skill: "Brier skill", balanced_accuracy: "Balanced accuracy", rank_ic: "Rank IC",
@@ -46,7 +46,7 @@ export class ModelTab {
       verdict(current, evaluation, total, answer.no_model),
       h("div", { class: "cards" },
         current ? this._current(current, models) : null,
-        live(total),
+        live(scores, total),
         calibration(scores, evaluation),
         evaluation ? walkForward(evaluation) : null,
         importance(current),
@@ -125,8 +125,9 @@ function beats(grade) {
   return grade.answered > 0 && grade.hit_rate?.low > grade.base_rate && grade.brier?.high < grade.brier_base;
 }
 
-function live(total) {
+function live(scores, total) {
   if (!total) return card("Live", "", h("p", { class: "none" }, "Nothing is graded yet: the horizon of the first predictions has not passed."));
+  const { window, timestamp, hit_rate: hits, base_rate: base } = scores.rolling;
   return card("Live, graded from stored bars", "",
     facts({
       "Hit-rate": interval(total.hit_rate, share),
@@ -136,6 +137,9 @@ function live(total) {
       "Calls decided": `${whole(total.answered)} of ${whole(total.predicted)}`,
       Pending: whole(total.pending),
       HOLD: whole(total.held),
+    }),
+    linePlot(timestamp, [{ name: "hit-rate", values: hits, style: "one" }, { name: "base rate", values: base, style: "two" }], {
+      when: (t) => clockOf("UTC", true).short(t), title: `Over ${whole(window)} rows at a time`,
     }),
     h("p", { class: "note" }, "In brackets: 95% block-bootstrap intervals. The base rate is that of always calling the more frequent direction."));
 }
@@ -165,10 +169,10 @@ function calibration(scores, evaluation) {
 }
 
 function importance(model) {
-  const items = [...(model?.importance ?? [])].sort((a, b) => b.splits - a.splits);
+  const items = (model?.importance ?? []).filter((one) => one.splits);
   if (!items.length) return null;
-  return card("What it looks at", "", barList(items.slice(0, FEATURES).map((one) => [one.feature, one.splits]), whole),
-    h("p", { class: "note" }, `Splits of its trees; the first ${Math.min(FEATURES, items.length)} of ${items.length} features in use.`));
+  return card("What it looks at", "", barList(items.slice(0, FEATURES).map((one) => [one.feature, one.gain]), share),
+    h("p", { class: "note" }, `Share of what its trees gained by each; the first ${Math.min(FEATURES, items.length)} of ${items.length} features in use.`));
 }
 
 function drifts(current) {

@@ -1,6 +1,6 @@
-// Small plots: calibration, and names with bars.
+// Small plots: calibration, names with bars, and lines over time.
 import { h, svg } from "./dom.js";
-import { share } from "./format.js";
+import { price, share } from "./format.js";
 
 // Mean probability against the share that rose; on the diagonal is right.
 export function calibrationPlot(bins) {
@@ -41,4 +41,39 @@ export function barList(items, show, most = Math.max(...items.map(([, value]) =>
     bar.style.width = `${Math.max(0, Math.min(1, value / most)) * 100}%`;
     return h("li", { class: mark ?? "" }, h("span", { title: name }, name), h("span", { class: "bar" }, bar), h("b", {}, show(value)));
   }));
+}
+
+// Lines over time: `lines` are { name, values, style }, all as long as `times`. `when` says a time.
+export function linePlot(times, lines, { when, title, show = (value) => share(value, 0) }) {
+  const [width, height, left, bottom] = [520, 180, 40, 20];
+  const values = lines.flatMap((line) => line.values).filter((value) => typeof value === "number");
+  if (times.length < 2 || !values.length) return null;
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const room = (high - low || 0.1) * 0.08;
+  const x = (i) => left + (i / (times.length - 1)) * (width - left - 6);
+  const y = (value) => 6 + (1 - (value - low + room) / (high - low + 2 * room || 1)) * (height - bottom - 6);
+  const path = (line) => {
+    let pen = "M";
+    let d = "";
+    line.values.forEach((value, i) => {
+      if (typeof value !== "number") pen = "M";
+      else {
+        d += `${pen}${price(x(i), 1).replace(",", "")} ${price(y(value), 1).replace(",", "")}`;
+        pen = "L";
+      }
+    });
+    return d;
+  };
+  const marks = [low, (low + high) / 2, high];
+  return h("figure", {},
+    svg("svg", { class: "plot wide", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${lines.map((line) => line.name).join(" and ")} over time, last ${lines.map((line) => show(line.values.at(-1))).join(" and ")}` },
+      marks.map((value) => [
+        svg("line", { class: "grid", x1: left, x2: width - 6, y1: y(value), y2: y(value) }),
+        svg("text", { x: left - 5, y: y(value) + 3, "text-anchor": "end" }, show(value)),
+      ]),
+      lines.map((line) => svg("path", { class: line.style, d: path(line) })),
+      svg("text", { x: left, y: height - 4 }, when(times[0])),
+      svg("text", { x: width - 6, y: height - 4, "text-anchor": "end" }, when(times.at(-1)))),
+    h("figcaption", {}, title, lines.map((line) => h("span", { class: `key ${line.style}` }, line.name))));
 }

@@ -5,6 +5,7 @@
 import { clockOf } from "../format.js";
 
 const MAX_BARS = 20_000;
+const TAIL_BARS = 40; // a stream of events begins with so many; with none in common, some between are missing
 
 export class Bars {
   constructor(answer) {
@@ -48,17 +49,21 @@ export class Bars {
     this._key(0);
   }
 
-  // Replaces everything from the first of these bars on. Answers with its place, null if they do not join what is here.
+  // Replaces the bars that these are about, and adds those behind; what is newer than all of them stays, as a message may
+  // be older than the last answer. Answers with the place of the first, null if they do not join what is here.
   merge(columns) {
     const count = columns.t?.length ?? 0;
     if (!count) return this.length;
     const from = place(this.t, columns.t[0]);
-    if (from === this.length && this.length && columns.t[0] - this.t.at(-1) > this._step() * count) return null;
+    if (from === this.length && from && count >= TAIL_BARS) return null;
+    const behind = place(this.t, columns.t[count - 1] + 1);
     for (const name of Object.keys(this.columns)) {
       const kept = this.columns[name];
-      kept.length = from;
+      const newer = kept.slice(behind);
       const added = columns[name];
+      kept.length = from;
       for (let i = 0; i < count; i++) kept.push(added ? added[i] : null);
+      kept.push(...newer);
     }
     this._key(from);
     return from;
@@ -67,11 +72,6 @@ export class Bars {
   // Whether the columns of all these names are here.
   has(names) {
     return names.every((name) => name in this.columns);
-  }
-
-  // The longest step that is no gap in what is known: a night or a weekend passes.
-  _step() {
-    return this.daily ? 10 * 86_400_000 : 5 * 86_400_000;
   }
 
   _key(from) {

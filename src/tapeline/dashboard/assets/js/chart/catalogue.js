@@ -21,13 +21,12 @@ export class Catalogue {
     const numbers = words.slice(first).map(Number);
     if (!indicator || numbers.length !== indicator.parameters.length) return null;
     const overPrice = indicator.pane === "overlay";
-    const suffixes = indicator.outputs.map((name) => name.slice(indicator.spec.length));
-    return {
-      spec, indicator, numbers, overPrice,
-      columns: suffixes.map((suffix) => ({
-        name: spec + suffix, suffix, style: styleOf(indicator, suffix), drawn: !(overPrice && OWN_SCALE.has(suffix)),
-      })),
-    };
+    const columns = indicator.outputs.map((output) => {
+      const suffix = output.slice(indicator.spec.length);
+      // outputs of an overlay that are no prices are told in the legend, not drawn
+      return { name: spec + suffix, suffix, style: styleOf(indicator, suffix), drawn: !indicator.off_price.includes(output) };
+    });
+    return { spec, indicator, numbers, overPrice, columns };
   }
 }
 
@@ -41,8 +40,6 @@ export function labelOf(spec) {
   return spec.replaceAll("_", " ").toUpperCase();
 }
 
-// Outputs of indicators over the price that are no prices: told in the legend, not drawn.
-const OWN_SCALE = new Set(["_width", "_percent_b", "_direction"]);
 const DOTS = new Set(["sar"]);
 
 function styleOf(indicator, suffix) {
