@@ -83,7 +83,9 @@ class Settings(BaseSettings):
     alert_mail_from: str = Field("", description="Address that alerts are mailed from.")
     alert_sns_topic: str = Field("", description="ARN of an SNS topic that alerts are published to.")
     smtp_host: str = Field("", description="Server that takes the mail.")
-    smtp_port: int = Field(587, ge=1, le=65535, description="Its port; it must offer STARTTLS there.")
+    smtp_port: int = Field(
+        587, ge=1, le=65535, description="Its port: 465 with TLS from the start, any other with STARTTLS."
+    )
     smtp_user: str = Field("", description="User to log in there as; empty: without a log-in.")
     smtp_password: SecretStr | None = Field(None, description="That user's password.")
 

@@ -1,4 +1,4 @@
-"""Alerts by e-mail, over SMTP with STARTTLS."""
+"""Alerts by e-mail, over SMTP with TLS."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from tapeline.alerts.journal import Alert
 
 TIMEOUT_SECONDS = 20.0
 
+_TLS_PORT = 465  # where TLS begins before SMTP does; elsewhere it begins with STARTTLS
+
 
 class Mail:
-    """Sends from one address to others. Without TLS nothing is sent, but to a relay on this machine (`plain`)."""
+    """Sends from one address to others. Nothing is sent without TLS, but to a relay on this machine (`plain`)."""
 
     def __init__(
         self,
@@ -43,8 +45,7 @@ class Mail:
         message["Message-ID"] = make_msgid(domain="tapeline.invalid")
         message.set_content(body(alerts) + "\n")
         try:
-            with smtplib.SMTP(self._host, self._port, timeout=self._timeout) as server:
-                self._secure(server)
+            with self._connected() as server:
                 if self._user:
                     server.login(self._user, self._password)
                 refused = server.send_message(message)
@@ -62,9 +63,19 @@ class Mail:
         if refused:
             raise ChannelError(f"{self._host} takes nothing for {', '.join(refused)}", again=False)
 
-    def _secure(self, server: smtplib.SMTP) -> None:
-        server.ehlo_or_helo_if_needed()
-        if server.has_extn("starttls"):
-            server.starttls(context=ssl.create_default_context())
-        elif not self._plain:
-            raise ChannelError(f"{self._host} offers no STARTTLS; nothing is sent in the clear", again=False)
+    def _connected(self) -> smtplib.SMTP:
+        if self._plain:
+            return smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+        context = ssl.create_default_context()
+        if self._port == _TLS_PORT:
+            return smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=context)
+        server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+        try:
+            server.ehlo_or_helo_if_needed()
+            if not server.has_extn("starttls"):
+                raise ChannelError(f"{self._host} offers no STARTTLS; nothing is sent in the clear", again=False)
+            server.starttls(context=context)
+        except BaseException:
+            server.close()
+            raise
+        return server

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import shutil
 import socketserver
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from email import message_from_bytes
@@ -141,16 +144,26 @@ class Smtp(socketserver.StreamRequestHandler):
     refuse: dict[bytes, bytes]
     mail: list[bytes]
     said: list[bytes]
+    tls: ssl.SSLContext | None = None
 
     def handle(self) -> None:
         self.wfile.write(b"220 fake\r\n")
-        for line in self.rfile:
+        while line := self.rfile.readline():
             verb = line.split()[0].upper().partition(b":")[0]
             self.said.append(line)
             if verb in self.refuse:
                 self.wfile.write(self.refuse[verb])
             elif verb == b"EHLO":
-                self.wfile.write(b"250-fake\r\n250 AUTH PLAIN\r\n")
+                self.wfile.write(b"250-fake\r\n250-STARTTLS\r\n" if self.tls else b"250-fake\r\n")
+                self.wfile.write(b"250 AUTH PLAIN\r\n")
+            elif verb == b"STARTTLS":
+                self.wfile.write(b"220 go on\r\n")
+                self.said.clear()
+                try:
+                    self.connection = self.tls.wrap_socket(self.connection, server_side=True)
+                except OSError:
+                    return
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
             elif verb == b"AUTH":
                 self.wfile.write(b"235 fine\r\n")
             elif verb == b"DATA":
@@ -162,11 +175,15 @@ class Smtp(socketserver.StreamRequestHandler):
             if verb == b"QUIT":
                 return
 
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()
+
 
 @contextlib.contextmanager
-def relay(**refuse: bytes) -> Iterator[tuple[int, type[Smtp]]]:
+def relay(tls: ssl.SSLContext | None = None, **refuse: bytes) -> Iterator[tuple[int, type[Smtp]]]:
     refused = {name.encode(): answer for name, answer in refuse.items()}
-    handler = type("Own", (Smtp,), {"refuse": refused, "mail": [], "said": []})
+    handler = type("Own", (Smtp,), {"refuse": refused, "mail": [], "said": [], "tls": tls})
     socketserver.ThreadingTCPServer.allow_reuse_address = True
     with served(socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)) as port:
         yield port, handler
@@ -194,6 +211,27 @@ def test_mail_sends_neither_password_nor_alert_in_the_clear() -> None:
         mail(port, plain=False, user="me").send([alert()])
     assert not caught.value.again
     assert not any(line.startswith((b"AUTH", b"MAIL")) for line in server.said)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes the certificate")
+def test_mail_goes_by_tls_to_a_server_that_can_show_who_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, certificate = tmp_path / "k", tmp_path / "c"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with relay(context) as (port, server):
+        with pytest.raises(ChannelError, match=r"cannot be reached: .*certificate"):
+            mail(port, plain=False, user="me").send([alert()])
+        assert server.mail == []
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        monkeypatch.setattr("tapeline.alerts.mail.ssl.create_default_context", lambda: trusting)
+        mail(port, plain=False, user="me").send([alert()])
+    assert len(server.mail) == 1
+    assert any(line.startswith(b"AUTH") for line in server.said)  # only what came by TLS is in there
 
 
 @pytest.mark.parametrize(
