@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
-from tapeline import bootstrap
+from tapeline import bootstrap, config
 from tapeline.bootstrap import Home
 from tapeline.bootstrap.alerting import alerting
 from tapeline.config import Settings
-from tapeline.dashboard import Replay, serve
+from tapeline.dashboard import Replay, check_port, serve
 from tapeline.entrypoints.console import Ticker, notice, stderr
 from tapeline.entrypoints.viewing import access_of, view_of
 from tapeline.market import Bars
@@ -78,6 +79,17 @@ def run(
             pipeline.stop()
             raise
         return job.result()
+
+
+def page_settings(data_dir: Path | None, port: int | None, *, page: bool) -> Settings:
+    """The settings of this run. With `page`, also makes sure that it can be served, before long work is begun for it.
+
+    Raises `ConfigError`, `PortInUseError` and `ExposedError`.
+    """
+    settings = config.load(data_dir=data_dir, port=port)
+    if page:
+        check_port(settings.host, settings.port, access_of(settings))
+    return settings
 
 
 def first_model(

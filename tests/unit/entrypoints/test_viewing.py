@@ -7,16 +7,20 @@ from pathlib import Path
 import pytest
 from tests.aws.fake_dynamo import FakeDynamo
 from tests.unit.dashboard.site import SPECS, client_of, filled, sample_bars
+from typer.testing import CliRunner
 
 from tapeline import bootstrap, config
-from tapeline.dashboard import View
+from tapeline.dashboard import ExposedError, View
+from tapeline.database import Database
+from tapeline.entrypoints.cli import app
 from tapeline.entrypoints.viewing import access_of, cloud_view, is_live, view_of
 from tapeline.ports import Commit, Delivery
 from tapeline.processor import Processor
 from tapeline.sources.yahoo.source import Status
 
 PATHS = [
-    "/symbols/S00/bars?limit=50&indicators=sma_5,rsi_7", "/symbols/S00/bars?interval=5m&indicators=ema_9", "/symbols/S00/rows?limit=3",
+    "/symbols/S00/bars?limit=50&indicators=sma_5,rsi_7", "/symbols/S00/bars?interval=5m&indicators=ema_9",
+    "/symbols/S00/rows?limit=3",
     "/latest", "/predictions?symbol=S01",
 ]  # fmt: skip
 
@@ -74,3 +78,14 @@ def test_settings_say_who_may_do_what(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.delenv("TAPELINE_TOKEN")
     monkeypatch.setenv("TAPELINE_BEHIND_LOGIN", "true")
     assert access_of(config.load(data_dir=tmp_path)).behind_login
+
+
+@pytest.mark.parametrize("command", [["run", "--symbols", "AAPL"], ["demo"], ["dashboard"], ["process", "--dashboard"]])
+def test_a_page_for_strangers_is_refused_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    Database(tmp_path / "tapeline.db").close()
+    monkeypatch.setenv("TAPELINE_HOST", "0.0.0.0")
+    done = CliRunner().invoke(app, [*command, "--data-dir", str(tmp_path), "--port", "0"])
+    assert isinstance(done.exception, ExposedError)
+    assert "\n" not in str(done.exception)

@@ -19,7 +19,7 @@ from tapeline.archives.local import LocalArchive
 from tapeline.config import Settings
 from tapeline.database import DatabaseError, explained
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_json, print_summary, print_table
-from tapeline.entrypoints.running import first_model, retraining, terminated_like_interrupted
+from tapeline.entrypoints.running import first_model, page_settings, retraining, terminated_like_interrupted
 from tapeline.entrypoints.running import run as run_pipeline
 from tapeline.market import Bars
 from tapeline.pipeline import Progress
@@ -89,7 +89,7 @@ def run(
     """
     if retrain is not None and retrain not in SCHEDULES:
         raise typer.BadParameter(f"{retrain!r} is no schedule: {', '.join(SCHEDULES)}", param_hint="--retrain")
-    settings = config.load(data_dir=data_dir, port=port)
+    settings = page_settings(data_dir, port, page=dashboard)
     with _explained(), bootstrap.writing(settings) as home, _collecting(settings):
         wanted, watchlist = _wanted(settings, symbols)
         kind, since = _span(interval, period)
@@ -147,7 +147,7 @@ def process(
     json: Json = False,
 ) -> None:
     """Process only: indicators and predictions of what a `tapeline collect` writes into the data directory."""
-    settings = config.load(data_dir=data_dir, port=port)
+    settings = page_settings(data_dir, port, page=dashboard)
     with _explained(), bootstrap.writing(settings) as home:
         with Ticker("compiling the kernels (once)", None, quiet=json):
             bootstrap.warm_up(settings)
