@@ -32,6 +32,7 @@ MOST_WAITING = 64
 MOST_CLIENTS = 500
 
 _BOARD_SECONDS = 0.25
+_CURRENCIES_AT_ONCE = 20  # each may take the reading of a file
 
 T = TypeVar("T")
 
@@ -244,8 +245,10 @@ class Broadcast:
         changed = {quote.symbol: quote for quote in self._board.refresh(_BOARD_SECONDS)}
         self._read_at = time.monotonic()
         now = self._now()
-        for symbol in self._board.quotes.keys() - self._currencies.keys():
+        unknown = [symbol for symbol in self._board.quotes if symbol not in self._currencies]
+        for symbol in unknown[:_CURRENCIES_AT_ONCE]:
             self._currencies[symbol] = self._view.currency(symbol) or currency_of(symbol) or None
+            changed[symbol] = self._board.quotes[symbol]
         for symbol, quote in self._board.quotes.items():  # a market that opened or closed changes its quotes, too
             phase = self._markets.of(symbol, now)
             if self._phases.get(symbol) != phase:
