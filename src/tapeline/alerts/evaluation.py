@@ -129,7 +129,8 @@ def silent_since(symbol: str, end: int, began: int, now: int) -> int | None:
 
 def told(rule: Rule, seen: Seen) -> str:
     """What was seen on the bar that fired, for people."""
-    shown = {name: seen.values.get(name, math.nan) for name in dict.fromkeys((*rule.columns, "price"))}
+    names = dict.fromkeys((*rule.columns, *(("probability",) if rule.predictions else ()), "price"))
+    shown = {name: seen.values.get(name, math.nan) for name in names}
     parts = [f"{name} {_short(value)}" for name, value in shown.items() if not math.isnan(value)]
     if rule.predictions and seen.prediction:
         parts.insert(0, f"prediction {Direction(seen.prediction).name}")
