@@ -10,7 +10,7 @@ PEERS  := $(EXTRAS),bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench terraform-apply deploy constraints clean
+.PHONY: help demo test lint bench terraform-apply aws-local deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other 
 
 terraform-apply: $(VENV)/.dev ## both stacks applied to a local imitation of AWS, planned again and destroyed
 	@$(BIN)/python -m tests.terraform.apply
+
+aws-local: $(VENV)/.dev ## the AWS path without an account: collector, Kinesis, Lambda, SageMaker, DynamoDB, page (ARGS=--exit)
+	@$(BIN)/python -m tests.aws.local.run $(ARGS)
 
 deploy: ## the steps to AWS one after the other, each shown and asked about before it runs
 	@sh deploy/steps.sh

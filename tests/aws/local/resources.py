@@ -1,0 +1,129 @@
+"""What the services stack makes of the account, by Terraform where there is one, else what the programs use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from tests.aws.local.account import ACCOUNT, REGION, Account, Call
+from tests.terraform.apply import IMAGE, MODEL
+from tests.terraform.running import Stack
+
+#: Actions in the policies that no program of ours calls, each with who does.
+_BY_AWS = {
+    "kinesis:DescribeStream": "Lambda's poller",
+    "kinesis:DescribeStreamSummary": "Lambda's poller",
+    "kinesis:GetRecords": "Lambda's poller",
+    "kinesis:GetShardIterator": "Lambda's poller",
+    "kinesis:ListShards": "Lambda's poller",
+    "s3:ListBucket": "Lambda, before it puts what was given up on into the bucket",
+    "logs:": "Lambda and ECS, for the log",
+    "kms:": "the services themselves, which check the caller's permission to the key",
+    "xray:": "Lambda, for its traces",
+    "ec2:": "Lambda, for its network interfaces",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Names of what was made. `policies` are the statements of each program's role, empty without Terraform."""
+
+    stream: str = "stock-stream"
+    rows_table: str = "stock-table"
+    state_table: str = "stock-state"
+    firehose: str = "stock-rows"
+    bucket: str = f"stock-data-{ACCOUNT}-{REGION}"
+    endpoint: str = "tsla-stock-predictor"
+    policies: tuple[tuple[str, tuple[dict[str, Any], ...]], ...] = ()
+
+
+def made_by_boto3(account: Account) -> Resources:
+    """The stream, the tables, the bucket and the delivery stream."""
+    names = Resources()
+    account.client("kinesis").create_stream(StreamName=names.stream, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    dynamodb = account.client("dynamodb")
+    for table, key, kind in ((names.rows_table, "timestamp", "N"), (names.state_table, "item", "S")):
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "stock_symbol", "KeyType": "HASH"},
+                {"AttributeName": key, "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "stock_symbol", "AttributeType": "S"},
+                {"AttributeName": key, "AttributeType": kind},
+            ],
+        )
+    account.client("s3").create_bucket(Bucket=names.bucket)
+    account.client("firehose").create_delivery_stream(
+        DeliveryStreamName=names.firehose,
+        ExtendedS3DestinationConfiguration={
+            "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/{names.firehose}",
+            "BucketARN": f"arn:aws:s3:::{names.bucket}",
+            "Prefix": "rows/",
+        },
+    )
+    return names
+
+
+@contextmanager
+def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
+    """Both stacks applied. Raises `UnavailableError` where Terraform or its provider is missing."""
+    environment = account.environment("terraform") | {"AWS_MAX_ATTEMPTS": "2"}
+    network = Stack.copied("network", folder, environment)
+    services = Stack.copied("services", folder, environment)
+    network.apply()
+    services.apply(
+        monthly_budget_usd=0, deletion_protection=False, image_uri=IMAGE, model_data_url=MODEL,
+        dashboard={
+            "domain_name": "stocks.example.com", "allowed_cidrs": ["203.0.113.0/24"], "certificate_arn":
+            account.client("acm").request_certificate(DomainName="stocks.example.com")["CertificateArn"],
+        },
+    )  # fmt: skip
+    iam = account.client("iam")
+    roles = {"collector": "stock-data-collector", "processor": "StockAnalysisLambda", "dashboard": "stock-dashboard"}
+    policies = []
+    for program, role in roles.items():
+        statements: list[dict[str, Any]] = []
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            parsed = document if isinstance(document, dict) else json.loads(document)
+            statements += parsed["Statement"]
+        policies.append((program, tuple(statements)))
+    yield Resources(policies=tuple(policies))
+
+
+def verdicts(resources: Resources, calls: set[Call]) -> tuple[list[str], list[str]]:
+    """What was called and is not allowed, and what is allowed and neither a program nor AWS itself needs."""
+    refused, unused = [], []
+    for program, statements in resources.policies:
+        allowed = [
+            (action, resource)
+            for statement in statements
+            if statement["Effect"] == "Allow"
+            for action in _listed(statement["Action"])
+            for resource in _listed(statement["Resource"])
+        ]
+        own = {call for call in calls if call.role == program}
+        refused += [
+            f"{program}: {call.action} on {call.resource}"
+            for call in sorted(own, key=str)
+            if not any(call.action == action and fnmatchcase(call.resource, resource) for action, resource in allowed)
+        ]
+        made = {call.action for call in own}
+        unused += [
+            f"{program}: {action} on {resource}"
+            for action, resource in sorted(set(allowed))
+            if action not in made and not any(action.startswith(known) for known in _BY_AWS)
+        ]
+    return refused, unused
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)

@@ -1,0 +1,327 @@
+"""`make aws-local`: the AWS path on this machine, from the local Yahoo to the page, without an account.
+
+The collector, the function (by the real `awslambdaric`), `serve` and the page are the programs that run on AWS; moto
+stands for its services. ARGS=--exit ends when the last session has gone through and was compared with an embedded run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tapeline.config import Settings
+from tapeline.database import Database
+from tapeline.market import Bar, Bars, Row
+from tapeline.pipeline import Pipeline
+from tapeline.ports import Delivery
+from tapeline.prediction.model import LightGBMModel
+from tapeline.prediction.training import fit
+from tapeline.processor import Processor
+from tapeline.sessions import calendar_of
+from tapeline.stores.dynamodb import DynamoStore
+from tapeline.stores.dynamodb.items import read_rows
+from tapeline.stores.sqlite import SqliteStore
+from tapeline.streams.sqlite import SqliteStream
+from tests.aws.local.account import ACCOUNT, REGION, Account
+from tests.aws.local.endpoint import Endpoint
+from tests.aws.local.poller import EventSource, Rules, destination
+from tests.aws.local.resources import Resources, made_by_boto3, made_by_terraform, verdicts
+from tests.aws.local.runtime import Function
+from tests.local_yahoo.market import Market
+from tests.local_yahoo.server import LocalYahoo
+from tests.terraform.running import UnavailableError
+
+HOUR, DAY = 3_600_000, 86_400_000
+
+#: Sessions that the model is trained on, before the one that goes through.
+_TRAINING_SESSIONS = 3
+
+
+@dataclass(frozen=True)
+class Day:
+    """A market of made-up prices with the real sessions of New York, and the last of them that has ended."""
+
+    market: Market
+    opened: int
+    closed: int
+    training: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def before(cls, now: int, symbols: int) -> Day:
+        sessions = [(s.open, s.close) for s in calendar_of("AAPL").sessions(now - 12 * DAY, now + DAY)]
+        ended = [s for s in sessions if s[1] + HOUR // 2 <= now]
+        names = [f"SYM{i:02d}" for i in range(symbols)]
+        return cls(Market(sessions, names), *ended[-1], tuple(ended[-1 - _TRAINING_SESSIONS : -1]))
+
+    def period(self, now: int) -> str:
+        """A look back that reaches to the session's open and not into the one before."""
+        return f"{(now - self.opened) // HOUR + 1}h"
+
+    def bars(self, opened: int, closed: int) -> Bars:
+        """The official bars of a session that has ended, in the order of time."""
+        found = []
+        for symbol in self.market.symbols:
+            rows = self.market.official(symbol, opened, closed, closed + DAY, settled=True)
+            columns = zip(*(rows[name].tolist() for name in rows), strict=True)
+            found += [Bar(symbol, int(values[0]), *values[1:]) for values in columns if not np.isnan(values[1])]
+        return Bars.of(sorted(found, key=lambda bar: (bar.timestamp, bar.symbol)))
+
+    def model(self) -> LightGBMModel:
+        return fit([self.bars(*session) for session in self.training], seed=1)
+
+
+class Embedded:
+    """The same bars through the embedded pipeline."""
+
+    name = "bars"
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+
+    def deliveries(self, _: str) -> Iterator[Delivery]:
+        yield Delivery(self._bars)
+
+    def close(self) -> None:
+        return
+
+    def rows(self, model: LightGBMModel, settings: Settings, folder: Path) -> dict[str, list[Row]]:
+        database = Database(folder / "embedded.db")
+        try:
+            store = SqliteStore(database)
+            Pipeline(self, SqliteStream(database), store, Processor(settings.indicators, model)).run()
+            return {symbol: list(store.rows(symbol)) for symbol in self._bars.symbols}
+        finally:
+            database.close()
+
+
+class Local:
+    """Everything that runs, from entering to leaving."""
+
+    def __init__(self, folder: Path, symbols: int, say: Callable[[str], None], *, terraform: bool, page: bool) -> None:
+        self.folder = folder
+        self.account = Account()
+        self.day = Day.before(int(time.time() * 1000), symbols)
+        self.page = ""
+        self._say = say
+        self._terraform = terraform
+        self._with_page = page
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Local:
+        with ExitStack() as stack:
+            self._begin(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _begin(self, stack: ExitStack) -> None:
+        self.account.start()
+        stack.callback(self.account.stop)
+        self._say(f"AWS is at {self.account.endpoint}")
+        self.resources = self._resources(stack)
+        self.model = self.day.model()
+        self.model.save(self.folder / "opt-ml" / "model")
+        endpoint = Endpoint(self.folder / "opt-ml", self.account.record)
+        stack.callback(endpoint.close)
+        yahoo = stack.enter_context(LocalYahoo(self.day.market, lambda: int(time.time() * 1000), quirks=False))
+        stack.enter_context(_publishing(yahoo))
+        endpoint.wait()
+        self._say(f"the endpoint serves model {self.model.version}")
+        names = self.resources
+        self.function = Function(
+            self._environment("processor") | {
+                "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint.url,
+                "TAPELINE_BUCKET": names.bucket,
+                "TAPELINE_FIREHOSE_STREAM": names.firehose,
+                "TAPELINE_ROWS_TABLE": names.rows_table,
+                "TAPELINE_SAGEMAKER_ENDPOINT": names.endpoint,
+                "TAPELINE_STATE_TABLE": names.state_table,
+            }
+        )  # fmt: skip
+        stack.callback(self.function.close)
+        given_up = destination(self.account.client("s3", "lambda"), names.bucket, names.stream)
+        kinesis = self.account.client("kinesis", "lambda")
+        self.events = EventSource(kinesis, names.stream, self.function, Rules(window=0.2), given_up)
+        self.events.start()
+        stack.callback(self.events.stop)
+        self._say("the event source polls the stream for the function")
+        collector = self._start(
+            stack, "collector", "collector", "--period", self.day.period(int(time.time() * 1000)),
+            TAPELINE_KINESIS_STREAM=names.stream,
+            TAPELINE_SYMBOLS=",".join(self.day.market.symbols),
+            TAPELINE_HEALTH_PORT="0",
+            TAPELINE_YAHOO_URL=yahoo.url,
+            TAPELINE_YAHOO_STREAM_URL=yahoo.stream_url,
+        )  # fmt: skip
+        self.collector = collector
+        self._say(
+            f"the collector (process {collector.pid}) asks the local Yahoo for {len(self.day.market.symbols)} symbols"
+        )
+        if self._with_page:
+            self.page = "http://127.0.0.1:8000/"
+            self._start(
+                stack, "dashboard", "dashboard",
+                TAPELINE_ROWS_TABLE=names.rows_table, TAPELINE_STATE_TABLE=names.state_table,
+            )  # fmt: skip
+            self._say(f"the page reads DynamoDB at {self.page}")
+
+    def _resources(self, stack: ExitStack) -> Resources:
+        if self._terraform:
+            try:
+                self._say("Terraform applies network/ and services/ (a minute or two)")
+                return stack.enter_context(made_by_terraform(self.account, self.folder))
+            except UnavailableError as error:
+                self._say(f"{error}; the resources are made by boto3 instead")
+        return made_by_boto3(self.account)
+
+    def _environment(self, role: str) -> dict[str, str]:
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "NUMBA_CACHE_DIR", "LD_LIBRARY_PATH")
+            if name in os.environ
+        }
+        source = Path(__file__).parents[3] / "src"
+        return kept | self.account.environment(role) | {"PYTHONPATH": str(source), "PYTHONUNBUFFERED": "1"}
+
+    def _start(self, stack: ExitStack, role: str, *command: str, **settings: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{role}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tapeline.entrypoints.cli", *command],
+            env=self._environment(role) | {"TAPELINE_DATA_DIR": str(self.folder / role)} | settings,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+        def end() -> None:
+            process.terminate()
+            process.wait(60)
+            log.close()
+
+        stack.callback(end)
+        return process
+
+    # -- what came of it ---------------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> DynamoStore:
+        return DynamoStore(
+            self.account.client("dynamodb", "reader"), self.resources.rows_table, self.resources.state_table
+        )
+
+    def wanted(self) -> dict[str, list[Row]]:
+        """The rows of the session by an embedded run."""
+        return Embedded(self.day.bars(self.day.opened, self.day.closed)).rows(self.model, Settings(), self.folder)
+
+    def found(self, symbol: str) -> list[Row]:
+        """The rows of the session in DynamoDB: taken from moto's memory, which is slow at writing out long answers."""
+        from moto.dynamodb.models import dynamodb_backends
+
+        table = dynamodb_backends[ACCOUNT][REGION].tables[self.resources.rows_table]
+        own = next((own for key, own in table.items.items() if key.value == symbol), {})
+        items = [item.to_json()["Attributes"] for item in own.values()]
+        rows = sorted(read_rows(items), key=lambda row: row.timestamp)
+        return [row for row in rows if self.day.opened <= row.timestamp < self.day.closed]
+
+    def wait(self, wanted: dict[str, list[Row]], seconds: float) -> None:
+        """Until the last bar of every symbol is there. Raises `TimeoutError` with the collector's last words."""
+        until = time.monotonic() + seconds
+        last = {symbol: rows[-1].timestamp for symbol, rows in wanted.items()}
+        while time.monotonic() < until:
+            there = {row.stock_symbol: row.timestamp for row in self.store.latest()}
+            if all(there.get(symbol, 0) >= timestamp for symbol, timestamp in last.items()) and self.events.idle:
+                return
+            if self.collector.poll() is not None:
+                break
+            time.sleep(0.2)
+        said = (self.folder / "collector.log").read_text()[-1500:]
+        raise TimeoutError(f"the session did not arrive; the collector said: {said}")
+
+
+@contextmanager
+def _publishing(yahoo: LocalYahoo) -> Iterator[None]:
+    """Prices as time goes by, while the market is open."""
+    ended = threading.Event()
+
+    def work() -> None:
+        before = int(time.time() * 1000)
+        while not ended.wait(0.5):
+            now = int(time.time() * 1000)
+            yahoo.publish(yahoo.market.ticks(before, now))
+            before = now
+
+    thread = threading.Thread(target=work, name="prices", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def compared(local: Local, wanted: dict[str, list[Row]]) -> list[str]:
+    """What differs between the rows in DynamoDB and those of an embedded run; [] for nothing."""
+    differences = []
+    for symbol, rows in wanted.items():
+        found = local.found(symbol)
+        if found != rows:
+            wrong = next((i for i, pair in enumerate(zip(found, rows, strict=False)) if pair[0] != pair[1]), None)
+            pair = "" if wrong is None else f"; the first: {found[wrong]} instead of {rows[wrong]}"
+            differences.append(f"{symbol}: {len(found)} rows instead of {len(rows)}{pair}")
+    return differences
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exit", action="store_true", help="end when the session has gone through")
+    parser.add_argument("--symbols", type=int, default=20)
+    parser.add_argument("--boto3", action="store_true", help="make the resources without Terraform")
+    options = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Local(Path(folder), options.symbols, say, terraform=not options.boto3, page=not options.exit) as local,
+    ):
+        wanted = local.wanted()
+        local.wait(wanted, 300)
+        rows = sum(map(len, wanted.values()))
+        say(f"all of {rows:,} rows of the last session are in DynamoDB; invocations: {local.events.invocations}")
+        differences = compared(local, wanted)
+        say("identical to an embedded run of the same bars" if not differences else "\n".join(differences))
+        for role in ("collector", "processor", "dashboard"):
+            made = sorted({f"{call.action}" for call in local.account.calls if call.role == role})
+            say(f"{role} called: {', '.join(made) or 'nothing'}")
+        if local.resources.policies:
+            refused, unused = verdicts(local.resources, local.account.calls)
+            say("policies: every call is allowed" if not refused else f"NOT ALLOWED: {refused}")
+            say("policies: nothing else is allowed" if not unused else f"allowed and not called: {unused}")
+            differences += refused
+        if not options.exit:
+            say(f"Ctrl-C ends. The page: {local.page}")
+            try:
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                pass
+    return bool(differences)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
