@@ -11,9 +11,11 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Error, Page, expect
 
+import tapeline.dashboard
 from tests.browser.conftest import Open, Server
 
 _DESKTOP, _PHONE = (1440, 900), (390, 844)
+_ASSETS = Path(tapeline.dashboard.__file__).with_name("assets")
 _TABS = ("chart", "model", "alerts", "health")
 _AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 
@@ -92,6 +94,49 @@ def problems(page: Page) -> list[str]:
         for one in found["violations"]
         if one["impact"] in {"serious", "critical"}
     ]
+
+
+def test_every_module_is_asked_for_at_once() -> None:
+    page = (_ASSETS / "index.html").read_text()
+    preloaded = re.findall(r'rel="modulepreload" href="(.+?)"', page)
+    modules = [
+        path.relative_to(_ASSETS).as_posix() for part in ("js", "vendor") for path in (_ASSETS / part).rglob("*.js")
+    ]
+    assert sorted(preloaded) == sorted(modules)
+    assert not re.search(
+        r"<script(?![^>]* src=)|<style| style=| on\w+=", page
+    )  # the content security policy refuses these
+
+
+def test_a_rule_is_refused_at_its_place_added_fires_and_is_removed(open_page: Open, server: Server) -> None:
+    page = open_page(server.url + "#alerts", expected="status of 422")
+    alerts = page.locator("#alerts")
+    field = page.get_by_label("New rule")
+    field.fill("rsi_14 << 30")
+    field.press("Enter")
+    expect(alerts.locator(".rule-error")).to_contain_text("column 9")
+    expect(alerts.locator(".rule-error pre")).to_have_text("rsi_14 << 30\n        ^", use_inner_text=True)
+    assert page.evaluate("document.activeElement.selectionStart") == 8
+    field.fill("price crosses above sma_20 for AAPL")
+    field.press("Enter")
+    expect(alerts.locator(".rules code")).to_contain_text(["price crosses above sma_20 for AAPL"])
+    expect(field).to_have_value("")
+    page.keyboard.press("Escape")
+    page.locator("nav [data-tab=chart]").click()
+    toast = page.locator(".toast", has_text="AAPL")
+    for _ in range(6):  # a new rule waits for the first bar it sees
+        server.tell("play 25")
+        with contextlib.suppress(Error):
+            toast.first.wait_for(timeout=3000)
+            break
+    expect(toast.first).to_contain_text("AAPL: price crosses above sma_20")
+    expect(page.locator("[data-part=unseen]")).to_have_text(re.compile(r"\d+"))
+    page.locator("nav [data-tab=alerts]").click()
+    expect(page.locator("[data-part=unseen]")).to_be_empty()
+    expect(alerts.get_by_role("row").nth(1)).to_contain_text(re.compile(r"2019 \d\d:\d\d EST.*AAPL", re.DOTALL))
+    alerts.get_by_role("button", name="Remove price").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(alerts.locator(".rules")).to_have_count(0)
 
 
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
@@ -307,37 +352,6 @@ def test_the_model_tab_says_first_that_it_is_no_better_and_rolls_back_after_aski
     model.get_by_role("button", name=f"Promote {used}").click()
     page.get_by_role("dialog").get_by_role("button", name="Promote", exact=True).click()
     expect(model.locator("tr.current th").last).to_have_text(used)
-
-
-def test_a_rule_is_refused_at_its_place_added_fires_and_is_removed(open_page: Open, server: Server) -> None:
-    page = open_page(server.url + "#alerts", expected="status of 422")
-    alerts = page.locator("#alerts")
-    field = page.get_by_label("New rule")
-    field.fill("rsi_14 << 30")
-    field.press("Enter")
-    expect(alerts.locator(".rule-error")).to_contain_text("column 9")
-    expect(alerts.locator(".rule-error pre")).to_have_text("rsi_14 << 30\n        ^", use_inner_text=True)
-    assert page.evaluate("document.activeElement.selectionStart") == 8
-    field.fill("price crosses above sma_20 for AAPL")
-    field.press("Enter")
-    expect(alerts.locator(".rules code")).to_contain_text(["price crosses above sma_20 for AAPL"])
-    expect(field).to_have_value("")
-    page.keyboard.press("Escape")
-    page.locator("nav [data-tab=chart]").click()
-    toast = page.locator(".toast")
-    for _ in range(6):  # a new rule waits for the first bar it sees
-        server.tell("play 25")
-        with contextlib.suppress(Error):
-            toast.first.wait_for(timeout=3000)
-            break
-    expect(toast.first).to_contain_text("AAPL: price crosses above sma_20")
-    expect(page.locator("[data-part=unseen]")).to_have_text(re.compile(r"\d+"))
-    page.locator("nav [data-tab=alerts]").click()
-    expect(page.locator("[data-part=unseen]")).to_be_empty()
-    expect(alerts.get_by_role("row").nth(1)).to_contain_text(re.compile(r"2019 \d\d:\d\d EST.*AAPL", re.DOTALL))
-    alerts.get_by_role("button", name="Remove price").click()
-    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
-    expect(alerts.locator(".rules")).to_have_count(0)
 
 
 def test_the_health_tab_shows_what_was_refused_as_text(open_page: Open, server: Server) -> None:

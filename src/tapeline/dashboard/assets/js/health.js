@@ -39,12 +39,16 @@ export class HealthTab {
   }
 
   _draw(health, rejects) {
-    const focused = this._root.contains(document.activeElement);
-    if (focused && document.activeElement.closest(".scroll")) return; // somebody is reading the table with the keyboard
     const clock = clockOf(this._zone());
     const at = (t) => h("span", { title: clock.utc(t) }, clock.second(t));
     const { collector, lag, replay } = health;
-    fill(this._root, h("div", { class: "cards" },
+    if (!this._cards?.isConnected) {
+      this._cards = h("div", { class: "cards" });
+      this._lists = h("div", { class: "cards lists" }); // apart: they are drawn anew only when they changed, as they scroll
+      this._listed = "";
+      fill(this._root, this._cards, this._lists);
+    }
+    fill(this._cards,
       card("System", health.status === "ok" ? "" : "bad", facts({
         State: state(health.status, health.error), "Open pages": whole(health.clients), "Model in use": health.models?.join(", ") || health.no_model || "none",
       })),
@@ -57,17 +61,22 @@ export class HealthTab {
       }) : h("p", { class: "none" }, "Not measured: no live rows yet.")),
       card("Stream and store", "", facts({
         "Waiting in the stream": health.depth === null ? "no stream here" : `${whole(health.depth)} bars`,
-        Rows: whole(health.rows), Symbols: whole(health.symbols), "Newest bar": health.last ? at(health.last) : null,
+        Rows: whole(health.rows), Symbols: whole(health.symbols), "Newest bar": health.last ? h("span", { title: clock.utc(health.last) }, clock.full(health.last)) : null,
       })),
       card("Disk", health.disk_free !== null && health.disk_free < LITTLE_BYTES ? "bad" : "", facts({ Free: `${bytes(health.disk_free)} of ${bytes(health.disk_total)}` })),
       replay ? card("Replay", "", progress(replay), facts({
         Bars: `${whole(replay.done)} of ${whole(replay.total)}`, State: replay.ended ? "ended" : "running",
       })) : null,
+    );
+    const listed = JSON.stringify([health.errors, health.rejects, rejects]);
+    if (listed === this._listed) return;
+    this._listed = listed;
+    fill(this._lists,
       card("Last errors", "wide", errors(health.errors ?? [])),
       card(`Refused records${health.rejects ? ` (${whole(health.rejects)})` : ""}`, "wide", rejects.length ? scroll(h("table", { class: "text" },
         h("thead", {}, h("tr", {}, ["From", "Place", "Reason", "Record"].map(head))),
         h("tbody", {}, rejects.map((one) => h("tr", {}, cell(one.source), cell(one.place), cell(one.reason),
-          h("td", { class: "raw" }, one.raw)))))) : h("p", { class: "none" }, "None was refused."))));
+          h("td", { class: "raw" }, one.raw)))))) : h("p", { class: "none" }, "None was refused.")));
   }
 }
 

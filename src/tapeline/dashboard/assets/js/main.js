@@ -28,7 +28,7 @@ export const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(s
 export const chart = new ChartTab(panel("chart"), { listen, pick });
 const zone = () => watchlist.quotes.get(chart.symbol)?.market?.zone ?? "UTC";
 const tabs = {
-  model: new ModelTab(panel("model"), toast),
+  model: new ModelTab(panel("model"), { zone, tell: toast }),
   alerts: new AlertsTab(panel("alerts"), { counted, zone, pick: (symbol) => pick(symbol) }),
   health: new HealthTab(panel("health"), zone),
 };
@@ -111,7 +111,7 @@ async function connected(state) {
 
 function setStatus(event) {
   status = event;
-  watchlist.replaying = Boolean(event.replay);
+  watchlist.setReplaying(Boolean(event.replay));
   sayStatus();
 }
 
@@ -152,7 +152,6 @@ function logIn() {
 // -- begin --------------------------------------------------------------------------------------------------------------
 
 async function begin() {
-  watchlist.replaying = false;
   const route = readRoute();
   chart.wanted = first.interval;
   if (first.symbol !== null && route.tab === "chart") {
@@ -210,7 +209,7 @@ bindKeys({
     watchlist.focusFilter();
   },
   interval: (by) => {
-    const next = chart.intervals[chart.intervals.indexOf(chart.interval) + by];
+    const next = chart.intervalBeside(by);
     if (next && chart.symbol !== null) pick(chart.symbol, next);
   },
   indicators: () => chart.openPicker(),

@@ -15,8 +15,9 @@ const utc = clockOf("UTC", true);
 const day = (t) => utc.full(t);
 
 export class ModelTab {
-  constructor(root, tell) {
+  constructor(root, { zone, tell }) {
     this._root = root;
+    this._zone = zone;
     this._tell = tell;
     this._turn = 0;
   }
@@ -46,7 +47,7 @@ export class ModelTab {
       verdict(current, evaluation, total, answer.no_model),
       h("div", { class: "cards" },
         current ? this._current(current, models) : null,
-        live(scores, total),
+        live(scores, total, clockOf(this._zone())),
         calibration(scores, evaluation),
         evaluation ? walkForward(evaluation) : null,
         importance(current),
@@ -125,7 +126,7 @@ function beats(grade) {
   return grade.answered > 0 && grade.hit_rate?.low > grade.base_rate && grade.brier?.high < grade.brier_base;
 }
 
-function live(scores, total) {
+function live(scores, total, clock) {
   if (!total) return card("Live", "", h("p", { class: "none" }, "Nothing is graded yet: the horizon of the first predictions has not passed."));
   const { window, timestamp, hit_rate: hits, base_rate: base } = scores.rolling;
   return card("Live, graded from stored bars", "",
@@ -139,7 +140,7 @@ function live(scores, total) {
       HOLD: whole(total.held),
     }),
     linePlot(timestamp, [{ name: "hit-rate", values: hits, style: "one" }, { name: "base rate", values: base, style: "two" }], {
-      when: (t) => clockOf("UTC", true).short(t), title: `Over ${whole(window)} rows at a time`,
+      when: (t) => clock.full(t), title: `Over ${whole(window)} rows at a time`,
     }),
     h("p", { class: "note" }, "In brackets: 95% block-bootstrap intervals. The base rate is that of always calling the more frequent direction."));
 }

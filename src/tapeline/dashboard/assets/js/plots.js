@@ -45,7 +45,7 @@ export function barList(items, show, most = Math.max(...items.map(([, value]) =>
 
 // Lines over time: `lines` are { name, values, style }, all as long as `times`. `when` says a time.
 export function linePlot(times, lines, { when, title, show = (value) => share(value, 0) }) {
-  const [width, height, left, bottom] = [520, 180, 40, 20];
+  const [width, height, left, bottom] = [350, 140, 34, 18];
   const values = lines.flatMap((line) => line.values).filter((value) => typeof value === "number");
   if (times.length < 2 || !values.length) return null;
   const low = Math.min(...values);

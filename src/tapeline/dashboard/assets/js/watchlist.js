@@ -1,9 +1,8 @@
 // The watch-list: every symbol with its last price, change, spark line, state, call and age.
 import { ApiError, del, mayChange, part, post } from "./api.js";
-import { attribute, confirmed, h, svg, text } from "./dom.js";
-import { clockOf, money, percent, share, trend } from "./format.js";
-import { freshness, PHASES } from "./market.js";
+import { attribute, confirmed, h, text } from "./dom.js";
 import { remember, remembered } from "./prefs.js";
+import { QuoteRow } from "./quoterow.js";
 
 const AGE_MS = 1000;
 const SORTS = {
@@ -18,7 +17,7 @@ export class Watchlist {
   constructor(root, { pick, tell }) {
     this.quotes = new Map();
     this.chosen = null;
-    this.replaying = false;
+    this._replaying = true; // until it is known: nothing is called late by mistake
     this._rows = new Map();
     this._pick = pick;
     this._tell = tell;
@@ -59,20 +58,21 @@ export class Watchlist {
 
   // Changed quotes.
   update(quotes) {
+    const key = SORTS[this._sort.by].of;
     let arrange = false;
-    for (const quote of quotes) {
-      const before = this.quotes.get(quote.symbol);
-      this.quotes.set(quote.symbol, { ...before, ...quote });
-      const key = SORTS[this._sort.by].of;
-      arrange ||= !before || key(before) !== key(quote);
-      this._draw(this.quotes.get(quote.symbol), before);
-    }
+    const earlier = quotes.map((quote) => this.quotes.get(quote.symbol));
+    for (const quote of quotes) this.quotes.set(quote.symbol, quote);
+    const now = this._now();
+    quotes.forEach((quote, i) => {
+      arrange ||= !earlier[i] || key(earlier[i]) !== key(quote);
+      this._row(quote.symbol).draw(quote, earlier[i], now);
+    });
     if (arrange) this._arrange();
   }
 
   select(symbol) {
     this.chosen = symbol;
-    for (const [one, row] of this._rows) attribute(row.button, "aria-current", one === symbol ? "true" : null);
+    for (const [one, row] of this._rows) row.choose(one === symbol);
     this._rows.get(symbol)?.item.scrollIntoView({ block: "nearest" });
   }
 
@@ -82,6 +82,12 @@ export class Watchlist {
     if (!shown.length) return;
     const at = shown.indexOf(this.chosen);
     this._pick(shown[at < 0 ? 0 : Math.min(Math.max(at + by, 0), shown.length - 1)]);
+  }
+
+  setReplaying(on) {
+    if (this._replaying === on) return;
+    this._replaying = on;
+    this._ages();
   }
 
   focusFilter() {
@@ -99,7 +105,7 @@ export class Watchlist {
 
   // Times are told against now, in a replay against the newest bar of all.
   _now() {
-    if (!this.replaying) return Date.now();
+    if (!this._replaying) return Date.now();
     let newest = 0;
     for (const { timestamp } of this.quotes.values()) newest = Math.max(newest, timestamp);
     return newest;
@@ -122,8 +128,8 @@ export class Watchlist {
     const shown = this._shown();
     const wanted = this._filter.value.trim().toUpperCase();
     const waiting = (this._collected ?? []).filter((symbol) => !this.quotes.has(symbol) && symbol.includes(wanted) && !this._hidden.has(symbol));
-    const items = [...shown, ...waiting].map((symbol) => (this._rows.get(symbol) ?? this._make(symbol)).item);
-    for (const symbol of waiting) this._wait(this._rows.get(symbol));
+    const items = [...shown, ...waiting].map((symbol) => this._row(symbol).item);
+    for (const symbol of waiting) this._row(symbol).wait();
     const now = this._list.children;
     if (items.length !== now.length || items.some((item, i) => item !== now[i])) this._list.replaceChildren(...items);
     this._unhide.hidden = this._hidden.size === 0;
@@ -149,68 +155,18 @@ export class Watchlist {
     }
   }
 
-  _draw(quote, before) {
-    const row = this._rows.get(quote.symbol) ?? this._make(quote.symbol);
-    const changed = before && before.price !== quote.price;
-    text(row.last, money(quote.price, quote.decimals, quote.currency));
-    text(row.change, percent(quote.change));
-    attribute(row.change, "class", `change ${trend(quote.change)}`);
-    const state = quote.market?.phase;
-    attribute(row.state, "class", `state ${state ?? ""}`);
-    attribute(row.state, "title", PHASES[state] ?? null);
-    text(row.state, PHASES[state] ?? "");
-    text(row.call, quote.signal ? `${quote.signal} ${share(quote.probability, 0)}` : "");
-    attribute(row.call, "class", `call ${{ UP: "up", DOWN: "down" }[quote.signal] ?? "flat"}`);
-    attribute(row.call, "title", quote.signal ? `the model's call and its probability of UP; model ${quote.model}` : null);
-    if (!before || before.spark?.join() !== quote.spark?.join()) {
-      const step = quote.spark?.length > 1 ? 60 / (quote.spark.length - 1) : 0;
-      attribute(row.line, "points", (quote.spark ?? []).map((y, i) => `${(i * step).toFixed(1)},${(21 - y * 0.2).toFixed(1)}`).join(" "));
-    }
-    attribute(row.spark, "class", `spark ${trend(quote.change)}`);
-    this._age(quote, row);
-    if (changed) {
-      row.last.classList.remove("rose", "fell");
-      void row.last.offsetWidth; // so that the flash begins anew
-      row.last.classList.add(quote.price > before.price ? "rose" : "fell");
-    }
-  }
-
-  // A symbol without bars.
-  _wait(row) {
-    text(row.state, "");
-    text(row.change, "no bars yet");
-    attribute(row.change, "class", "flat");
-  }
-
-  _age(quote, row) {
-    const { says, stale } = freshness(quote, this._now());
-    text(row.age, says);
-    attribute(row.age, "class", stale ? "age stale" : "age");
-    const clock = clockOf(quote.market?.zone ?? "UTC", quote.daily);
-    attribute(row.age, "title", `last bar ${clock.full(quote.timestamp)}${quote.daily ? "" : `, ${clock.utc(quote.timestamp)}`}`);
-  }
-
   _ages() {
-    for (const [symbol, row] of this._rows) if (this.quotes.has(symbol)) this._age(this.quotes.get(symbol), row);
+    const now = this._now();
+    for (const [symbol, row] of this._rows) if (this.quotes.has(symbol)) row.age(this.quotes.get(symbol), now);
   }
 
-  _make(symbol) {
-    const line = svg("polyline", { points: "" });
-    const row = {
-      line,
-      spark: svg("svg", { viewBox: "0 0 60 22", preserveAspectRatio: "none", "aria-hidden": "true" }, line),
-      last: h("span", { class: "last" }), change: h("span"), state: h("span"), call: h("span"), age: h("span", { class: "age" }),
-    };
-    row.button = h("button", { type: "button", class: "row", onclick: () => this._pick(symbol) },
-      h("b", {}, symbol), row.spark, row.last, row.change, row.state, row.call, row.age);
-    row.remove = h("button", {
-      type: "button", class: "remove icon", "aria-label": `Remove ${symbol}`, title: "Remove from the watch-list",
-      onclick: () => this._remove(symbol),
-    }, "×");
-    row.item = h("li", {}, row.button, row.remove);
-    attribute(row.button, "aria-current", symbol === this.chosen ? "true" : null);
-    this._rows.set(symbol, row);
-    return row;
+  _row(symbol) {
+    if (!this._rows.has(symbol)) {
+      const row = new QuoteRow(symbol, { pick: () => this._pick(symbol), remove: () => this._remove(symbol) });
+      row.choose(symbol === this.chosen);
+      this._rows.set(symbol, row);
+    }
+    return this._rows.get(symbol);
   }
 
   _forget(symbol) {
@@ -219,7 +175,7 @@ export class Watchlist {
     this._rows.delete(symbol);
   }
 
-  // Enter shows the first that is found; what no symbol has in its name is offered to be added.
+  // Enter shows the first that is found, Escape gives up.
   _filterKey(event) {
     if (event.key === "Enter" && this.first) {
       this._pick(this.first);

@@ -3,6 +3,8 @@ import { HistogramSeries, LineSeries, LineStyle } from "../../vendor/lightweight
 import { amount, price } from "../format.js";
 import { GUIDES } from "./catalogue.js";
 
+const BAND = new Set(["_upper", "_middle", "_lower"]); // of one colour
+
 export class Study {
   // `read` is what the catalogue says of the spec, `color` a place in the palette.
   constructor(chart, bars, read, color, pane, colors) {
@@ -16,7 +18,7 @@ export class Study {
     const format = this._format();
     this.columns = read.columns.map((column, i) => ({
       ...column,
-      color: column.style === "histogram" ? colors.soft : colors.lines[(color + (read.overPrice ? 0 : i)) % colors.lines.length],
+      color: column.style === "histogram" ? colors.soft : colors.lines[(color + (BAND.has(column.suffix) ? 0 : i)) % colors.lines.length],
       show: format,
     }));
     this._series = this.columns.filter((column) => column.drawn).map((column) => [column, this._add(column, format)]);

@@ -1,16 +1,17 @@
 // The chart tab: which symbol and interval are shown, their bars, and what is said about them.
 import { ApiError, PAGE_BARS, barsPath, get, part } from "../api.js";
-import { attribute, fill, h, text } from "../dom.js";
-import { clockOf, interval as estimate, money, percent, share, signed, trend } from "../format.js";
-import { marketText } from "../market.js";
+import { fill, h, text } from "../dom.js";
+import { interval as estimate, share } from "../format.js";
 import { watchTheme } from "../theme.js";
 import { Bars } from "./bars.js";
 import { Catalogue } from "./catalogue.js";
 import * as selection from "./chosen.js";
 import { Drawing } from "./drawing.js";
+import { Heading } from "./heading.js";
 import { Legend } from "./legend.js";
 import { openPicker } from "./picker.js";
 
+const GRADE_MS = 60_000;
 
 export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else.
@@ -28,11 +29,9 @@ export class ChartTab {
     this._point = null;
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._parts = Object.fromEntries(
-      ["symbol", "price", "change", "market", "signal", "intervals", "indicators", "newest", "canvas", "legend", "state", "key", "grade"]
-        .map((name) => [name, find(name)]),
+      ["indicators", "newest", "canvas", "legend", "state", "key", "grade"].map((name) => [name, find(name)]),
     );
-    this._pick = pick;
-    this._offer(["1m", "5m", "15m", "1h", "1d"]);
+    this._heading = new Heading(find, (interval) => pick(this.symbol, interval));
     this._parts.indicators.addEventListener("click", () => this.openPicker());
     this._parts.newest.addEventListener("click", () => this._drawing?.newest());
     this._legend = new Legend(this._parts.legend, this._parts.canvas, {
@@ -43,6 +42,7 @@ export class ChartTab {
         this._reselect();
       },
     });
+    setInterval(() => document.hidden || !this._bars || this._grade(this._turn), GRADE_MS);
     watchTheme(() => {
       this._drawing?.recolor(this._catalogue);
       if (this._bars) this._relabel();
@@ -56,12 +56,10 @@ export class ChartTab {
     this.symbol = symbol;
     this.interval = this.wanted = interval;
     this.known = true;
-    text(this._parts.symbol, symbol ?? "–");
-    this._press();
+    this._heading.press(interval);
     if (other) {
-      this._quote = null;
+      this._heading.begin(symbol);
       text(this._parts.grade, "");
-      for (const name of ["price", "change", "signal", "market"]) text(this._parts[name], "");
     }
     if (symbol === null) {
       this._clear("empty");
@@ -72,8 +70,8 @@ export class ChartTab {
     this._asking = true;
     let answer = await (asked ?? this._ask({ limit: PAGE_BARS }));
     if (answer.error?.status === 422 && turn === this._turn) answer = await this._mended();
-    if (turn === this._turn) this._asking = false;
     if (turn !== this._turn) return;
+    this._asking = false;
     if (answer.error) {
       this.known = ![404, 422].includes(answer.error.status);
       this._clear(this.known ? "error" : "unknown", answer.error.message);
@@ -97,22 +95,6 @@ export class ChartTab {
     return answer;
   }
 
-  // Puts buttons for these intervals.
-  _offer(intervals) {
-    if (this.intervals?.join() !== intervals.join()) {
-      this.intervals = intervals;
-      fill(this._parts.intervals, intervals.map((one) =>
-        h("button", { type: "button", "data-interval": one, onclick: () => this._pick(this.symbol, one) }, one)));
-    }
-    this._press();
-  }
-
-  _press() {
-    for (const button of this._parts.intervals.children) {
-      attribute(button, "aria-pressed", String(button.dataset.interval === this.interval));
-    }
-  }
-
   // What is drawn needs the catalogue's word on where; candles do not wait for it.
   setCatalogue(answer) {
     this._catalogue = new Catalogue(answer);
@@ -120,23 +102,7 @@ export class ChartTab {
   }
 
   setQuote(quote) {
-    if (!quote || quote.symbol !== this.symbol) return;
-    this._quote = quote;
-    const { price, change, market, signal } = this._parts;
-    text(price, money(quote.price, quote.decimals, quote.currency));
-    if (quote.change === null) text(change, "");
-    else {
-      text(change, `${signed(quote.price - quote.reference, quote.decimals)} (${percent(quote.change)})`);
-      attribute(change, "class", trend(quote.change));
-      attribute(change, "title", quote.first ? "since the open of this session's first bar" : "since the close of the session before");
-    }
-    const state = quote.market;
-    text(market, state ? marketText(state) : "");
-    attribute(market, "class", `market ${state?.phase ?? ""}`);
-    attribute(market, "title", state?.next ? clockOf(state.zone).utc(state.next) : null);
-    text(signal, quote.signal ? `${quote.signal} · P(UP) ${share(quote.probability)}` : "");
-    attribute(signal, "class", `badge ${{ UP: "up", DOWN: "down" }[quote.signal] ?? "flat"}`);
-    attribute(signal, "title", quote.model ? `model ${quote.model}` : null);
+    if (quote?.symbol === this.symbol) this._heading.quote(quote);
   }
 
   // A `bars` event.
@@ -153,6 +119,12 @@ export class ChartTab {
 
   openPicker(spec = null) {
     if (this._catalogue) openPicker(this._catalogue, () => this._reselect(), spec);
+  }
+
+  // The interval that many places from the one that is shown, null where there is none.
+  intervalBeside(by) {
+    const all = this._heading.intervals;
+    return all[all.indexOf(this.interval) + by] ?? null;
   }
 
   newest() {
@@ -182,7 +154,7 @@ export class ChartTab {
   _take(answer) {
     this._bars = new Bars({ symbol: this.symbol, interval: this.interval, ...answer });
     this._point = null;
-    if (answer.intervals) this._offer(answer.intervals);
+    if (answer.intervals) this._heading.offer(answer.intervals, this.interval);
     if (!this._bars.length) {
       this._clear("no bars");
       return;
@@ -228,7 +200,7 @@ export class ChartTab {
     if (!answer.value.columns.t?.length) bars.older = null;
     else {
       bars.prepend(answer.value);
-      if (this._point !== null) this._point = null;
+      this._point = null;
       this._drawing.refill();
       this._values();
     }

@@ -1,0 +1,64 @@
+// One line of the watch-list.
+import { attribute, h, svg, text } from "./dom.js";
+import { clockOf, money, percent, share, trend } from "./format.js";
+import { PHASES, freshness } from "./market.js";
+
+const FLASH_MS = 700;
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class QuoteRow {
+  constructor(symbol, { pick, remove }) {
+    this._line = svg("polyline", { points: "" });
+    this._spark = svg("svg", { viewBox: "0 0 60 22", preserveAspectRatio: "none", "aria-hidden": "true" }, this._line);
+    this._parts = { last: h("span", { class: "last" }), change: h("span"), state: h("span"), call: h("span"), age: h("span", { class: "age" }) };
+    const { last, change, state, call, age } = this._parts;
+    this._button = h("button", { type: "button", class: "row", onclick: pick }, h("b", {}, symbol), this._spark, last, change, state, call, age);
+    this.item = h("li", {}, this._button, h("button", {
+      type: "button", class: "remove icon", "aria-label": `Remove ${symbol}`, title: "Remove from the watch-list", onclick: remove,
+    }, "×"));
+  }
+
+  // Shows a quote; `before` is the one shown so far, `now` what its age is counted against (UTC epoch ms).
+  draw(quote, before, now) {
+    const { last, change, state, call } = this._parts;
+    const phase = quote.market?.phase;
+    text(last, money(quote.price, quote.decimals, quote.currency));
+    text(change, percent(quote.change));
+    attribute(change, "class", `change ${trend(quote.change)}`);
+    text(state, PHASES[phase] ?? "");
+    attribute(state, "class", `state ${phase ?? ""}`);
+    text(call, quote.signal ? `${quote.signal} ${share(quote.probability, 0)}` : "");
+    attribute(call, "class", `call ${{ UP: "up", DOWN: "down" }[quote.signal] ?? "flat"}`);
+    attribute(call, "title", quote.signal ? `the model's call and its probability of UP; model ${quote.model}` : null);
+    attribute(this._spark, "class", `spark ${trend(quote.change)}`);
+    if (before?.spark.join() !== quote.spark.join()) attribute(this._line, "points", points(quote.spark));
+    this.age(quote, now);
+    if (before && before.price !== quote.price && !still.matches) {
+      last.animate({ backgroundColor: [`var(--${quote.price > before.price ? "up" : "down"}-soft)`, "transparent"] }, FLASH_MS);
+    }
+  }
+
+  age(quote, now) {
+    const { age } = this._parts;
+    const { says, stale } = freshness(quote, now);
+    text(age, says);
+    attribute(age, "class", stale ? "age stale" : "age");
+    const clock = clockOf(quote.market?.zone ?? "UTC", quote.daily);
+    attribute(age, "title", `last bar ${clock.full(quote.timestamp)}${quote.daily ? "" : `, ${clock.utc(quote.timestamp)}`}`);
+  }
+
+  // There are no bars of it yet.
+  wait() {
+    text(this._parts.change, "no bars yet");
+    attribute(this._parts.change, "class", "flat");
+  }
+
+  choose(on) {
+    attribute(this._button, "aria-current", on ? "true" : null);
+  }
+}
+
+function points(spark) {
+  const step = spark.length > 1 ? 60 / (spark.length - 1) : 0;
+  return spark.map((y, i) => `${(i * step).toFixed(1)},${(21 - y * 0.2).toFixed(1)}`).join(" ");
+}
