@@ -106,8 +106,11 @@ class Broadcast:
 
     async def run(self) -> None:
         """Updates the clients until cancelled."""
+        due = time.monotonic()
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            due = max(due + TICK_SECONDS, now)  # what a round takes is part of its second
+            await asyncio.sleep(due - now)
             if self._clients:
                 try:
                     await self._tick()

@@ -16,7 +16,7 @@ from tapeline.indicators.spec import Spec
 from tapeline.market import Bar, Bars, Flags, Rows
 from tapeline.ports import Store
 from tapeline.prediction.grading import Grades, score
-from tapeline.prediction.labels import HORIZON
+from tapeline.prediction.labels import HORIZON, label
 from tapeline.prediction.model import Metadata
 from tapeline.sessions.ids import session_ids
 
@@ -109,8 +109,10 @@ def _behind(stored: int, models: Mapping[str, Metadata]) -> int:
 
 
 def warm_up() -> None:
-    """Loads the compiled indicators, which takes most of a second, before somebody waits for one that is not stored."""
-    Engine(DEFAULT).update(Bars.of([Bar("A", 0, 1.0, 1.0, 1.0, 1.0, 1.0)]))
+    """Loads what is compiled, which takes most of a second, before somebody waits for it."""
+    bars = Bars.of([Bar("A", 0, 1.0, 1.0, 1.0, 1.0, 1.0)])
+    Engine(DEFAULT).update(bars)
+    label(bars)
 
 
 def rows_needed(choice: Choice, stored_names: Sequence[str], stored: int, interval: int, candles: int) -> int:

@@ -52,11 +52,11 @@ class Site:
 def _app(context: Context) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await context.reader.call(warm_up)
         await context.broadcast.warm_up()
-        running = [asyncio.create_task(work) for work in (context.broadcast.run(), context.reader.call(warm_up))]
+        running = asyncio.create_task(context.broadcast.run())
         yield
-        for task in running:
-            task.cancel()
+        running.cancel()
 
     app = FastAPI(
         title="tapeline", version=tapeline.__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
