@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tapeline.alerts import running as alerts_running
-from tapeline.dashboard import Replay, View, serve
+from tapeline.alerts import service
+from tapeline.dashboard import Replay, View, broadcast, serve
 from tapeline.dashboard.auth import Access
 from tapeline.dashboard.users import Role, Users
 from tapeline.data import sample_path
@@ -42,10 +42,11 @@ _REFUSED = (
 
 
 def main(kind: str) -> None:
+    broadcast.TICK_SECONDS = service._LOOK_SECONDS = 0.15  # the clock of the page and of the alerts, faster
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         view, access, answer = {"sample": sample, "empty": empty, "guarded": guarded}[kind](folder)
-        alerts = stack.enter_context(alerts_running(view.store, folder, (), {}, live=False, say=lambda _: None))
+        alerts = stack.enter_context(service.running(view.store, folder, (), {}, live=False, say=lambda _: None))
         view = dataclasses.replace(view, alerts=alerts.since, rulebook=alerts)
 
         def listen() -> None:
