@@ -60,6 +60,11 @@ class LocalArchive:
         with _explained(folder):
             return sorted(unquote(path.stem) for path in folder.glob("*.parquet") if not path.name.startswith("."))
 
+    def intervals(self) -> list[str]:
+        """The intervals at which there are series, sorted."""
+        with _explained(self.folder):
+            return sorted({path.parent.name for path in self.folder.glob("*/*.parquet")})
+
     def _path(self, symbol: str, interval: str) -> Path:
         return self.folder / interval / f"{quote(symbol, safe='=^-')}.parquet"
 

@@ -11,7 +11,18 @@ import tapeline
 from tapeline.config import ConfigError
 from tapeline.dashboard import ExposedError, PortInUseError
 from tapeline.database import DatabaseError
-from tapeline.entrypoints.commands import alerts, collector, doctor, indicators, inspect, live, prediction, replay, users
+from tapeline.entrypoints.commands import (
+    alerts,
+    cloud,
+    collector,
+    doctor,
+    indicators,
+    inspect,
+    live,
+    prediction,
+    replay,
+    users,
+)
 from tapeline.entrypoints.console import CommandError, stderr
 from tapeline.indicators import SpecError
 from tapeline.prediction.training import MissingLibraryError
@@ -37,6 +48,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 replay.register(app)
 live.register(app)
 collector.register(app)
+cloud.register(app)
 inspect.register(app)
 indicators.register(app)
 prediction.register(app)
