@@ -71,7 +71,7 @@ def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_is_there_again(
     with tapeline("dashboard", "--data-dir", data, "--port", 0) as (process, url):
         page = open_page(url)
         assert drawn(page)["times"][-1] >= newest
-        expect(page.locator("[data-part=status]")).to_have_text("Live")
+        expect(page.locator("[data-part=status]")).to_have_text("Connected")
         page.close()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)

@@ -421,7 +421,7 @@ def test_a_lost_connection_is_said_and_what_is_known_stays(empty_server: Server,
     empty_server.tell("put ABC")
     page = open_page(empty_server.url, expected="ERR_")
     drawn(page)
-    expect(page.locator("[data-part=status]")).to_have_text("Live")
+    expect(page.locator("[data-part=status]")).to_have_text("Connected")
     empty_server.close()
     expect(page.locator("[data-part=banner]")).to_contain_text("The connection to the server is lost")
     expect(page.locator("[data-part=status]")).to_have_text("Disconnected")

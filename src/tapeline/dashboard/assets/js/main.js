@@ -25,7 +25,7 @@ let status = null;
 let wasLost = false;
 
 export const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
-export const chart = new ChartTab(panel("chart"), { listen, pick });
+export const chart = new ChartTab(panel("chart"), { listen, pick, daily: (symbol) => watchlist.quotes.get(symbol)?.daily });
 const zone = () => watchlist.quotes.get(chart.symbol)?.market?.zone ?? "UTC";
 const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
@@ -120,7 +120,7 @@ function sayStatus() {
   const lost = document.body.dataset.connection === "lost";
   const replay = status?.replay;
   const says = lost ? "Disconnected" : status?.error ? "Store unreadable" : replay
-    ? `Replay ${replay.ended ? "ended" : replay.total ? share(replay.done / replay.total, 0) : ""}` : document.body.dataset.connection === "live" ? "Live" : "Connecting";
+    ? `Replay ${replay.ended ? "ended" : replay.total ? share(replay.done / replay.total, 0) : ""}` : document.body.dataset.connection === "live" ? "Connected" : "Connecting";
   text(part("status"), says);
   attribute(part("status"), "data-state", lost || status?.error ? "bad" : says === "Connecting" ? "warn" : "good");
   const last = status?.last ? ` What is shown ends ${clockOf(zone()).full(status.last)}.` : "";

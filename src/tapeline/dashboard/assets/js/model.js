@@ -9,6 +9,7 @@ const METRICS = {
 };
 const FEATURES = 15;
 const MODEL = "tapeline"; // its name among the predictors
+const DAY_MS = 86_400_000;
 const DRIFT_SHOWN = 0.5; // twice the warning: more is not drawn longer
 const four = (value) => price(value, 4);
 const utc = clockOf("UTC", true);
@@ -47,7 +48,7 @@ export class ModelTab {
       verdict(current, evaluation, total, answer.no_model),
       h("div", { class: "cards" },
         current ? this._current(current, models) : null,
-        live(scores, total, clockOf(this._zone())),
+        live(scores, total, clockOf(this._zone(), current?.interval >= DAY_MS)),
         calibration(scores, evaluation),
         evaluation ? walkForward(evaluation) : null,
         importance(current),

@@ -14,13 +14,15 @@ import { openPicker } from "./picker.js";
 const GRADE_MS = 60_000;
 
 export class ChartTab {
-  // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else.
-  constructor(root, { listen, pick }) {
+  // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else; `daily(symbol)`
+  // answers whether a symbol has daily bars only, as far as that is known.
+  constructor(root, { listen, pick, daily }) {
     this.symbol = null;
     this.wanted = "1m"; // the interval that was asked for
     this.known = true; // whether the server knows the symbol
     this.interval = "1m"; // the one that is shown: that of the bars, where they are longer
     this._listen = listen;
+    this._daily = daily;
     this._bars = null;
     this._drawing = null;
     this._catalogue = null;
@@ -54,9 +56,10 @@ export class ChartTab {
     const turn = ++this._turn;
     const other = symbol !== this.symbol;
     this.symbol = symbol;
-    this.interval = this.wanted = interval;
+    this.wanted = interval;
+    this.interval = this._daily(symbol) ? "1d" : interval;
     this.known = true;
-    this._heading.press(interval);
+    this._heading.press(this.interval);
     if (other) {
       this._heading.begin(symbol);
       text(this._parts.grade, "");
@@ -69,7 +72,7 @@ export class ChartTab {
     this._listen();
     this._asking = true;
     let answer = await (asked ?? this._ask({ limit: PAGE_BARS }));
-    if (answer.error?.status === 422 && turn === this._turn) answer = await this._mended();
+    if ([409, 422].includes(answer.error?.status) && turn === this._turn) answer = await this._mended();
     if (turn !== this._turn) return;
     this._asking = false;
     if (answer.error) {
