@@ -181,6 +181,54 @@ def test_candles_indicators_and_calls_are_there_and_their_values_can_be_read(ope
     expect(legend.locator(".time")).to_have_text(re.compile(re.escape(last.split(" EST")[0])))
 
 
+_WORDS = """async () => {
+  const { marketText, freshness } = await import("/js/market.js");
+  const { money, signed, duration, bytes } = await import("/js/format.js");
+  const { Bars } = await import("/js/chart/bars.js");
+  const zone = "America/New_York";
+  const monday = Date.UTC(2026, 10, 23, 14, 30);
+  const quote = { timestamp: monday, daily: false, market: { phase: "open", next: null, zone } };
+  const hours = [...Array(5).keys()].map((i) => Date.UTC(2026, 10, 1, 4 + i)); // 01:00 comes twice that night
+  const columns = () => ({ t: [...hours], c: hours.map((_, i) => i) });
+  const bars = new Bars({ symbol: "X", interval: "1h", columns: columns(), zone });
+  const from = bars.merge({ t: hours.slice(1, 3), c: [10, 20] });
+  bars.prepend({ columns: { t: [hours[0] - 1, hours[0]], c: [7, 8] }, next: 5 });
+  return {
+    closed: marketText({ phase: "closed", next: monday, zone }),
+    open: marketText({ phase: "open", next: monday + 23_400_000, zone }),
+    always: marketText({ phase: "continuous", next: null, zone: "UTC" }),
+    fresh: freshness(quote, monday + 90_000),
+    late: freshness(quote, monday + 600_000),
+    shut: freshness({ ...quote, market: { ...quote.market, phase: "closed" } }, monday + 6e8),
+    money: [money(1234.5, 2, "USD"), money(99.1, 1, "GBp"), money(7, 0, "CHF"), money(null, 2, "USD")],
+    signed: [signed(-0.001, 2), signed(-1.5, 2), signed(2, 1)],
+    duration: [340, 12_000, 240_000, 12_000_000, 4e8].map(duration),
+    bytes: bytes(5 * 1024 ** 3),
+    ascending: bars.keys.every((key, i) => !i || key > bars.keys[i - 1]),
+    merged: [from, bars.columns.c, bars.older, bars.keys.length],
+    gap: bars.merge({ t: [...Array(40).keys()].map((i) => hours[4] + 1e9 + i), c: Array(40).fill(1) }),
+  };
+}"""
+
+
+def test_times_and_numbers_are_those_of_the_exchange(empty_server: Server, open_page: Open) -> None:
+    assert open_page(empty_server.url).evaluate(_WORDS) == {
+        "closed": "Closed · opens Mon 09:30 EST",
+        "open": "Open · closes Mon 16:00 EST",
+        "always": "Open all day",
+        "fresh": {"says": "90 s", "stale": False},
+        "late": {"says": "10 min", "stale": True},
+        "shut": {"says": "Mon 09:30", "stale": False},
+        "money": ["$1,234.50", "99.1 p", "7 CHF", "–"],
+        "signed": ["0.00", "\u22121.50", "+2.0"],
+        "duration": ["340 ms", "12 s", "4 min", "3 h 20 min", "4 d"],
+        "bytes": "5.0 GiB",
+        "ascending": True,
+        "merged": [1, [7, 0, 10, 20, 3, 4], 5, 6],
+        "gap": None,
+    }
+
+
 def test_a_forming_bar_moves_and_ends(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     before = drawn(page)

@@ -27,7 +27,8 @@ export function money(value, decimals, currency) {
 export function signed(value, decimals = 2) {
   if (absent(value)) return NONE;
   const number = price(Math.abs(value), decimals);
-  return (value < 0 && /[1-9]/.test(number) ? MINUS : "+") + number;
+  if (!/[1-9]/.test(number)) return number;
+  return (value < 0 ? MINUS : "+") + number;
 }
 
 export function percent(value, decimals = 2) {
