@@ -194,7 +194,7 @@ _WORDS = """async () => {
   const from = bars.merge({ t: hours.slice(1, 3), c: [10, 20] });
   bars.prepend({ columns: { t: [hours[0] - 1, hours[0]], c: [7, 8] }, next: 5 });
   return {
-    closed: marketText({ phase: "closed", next: monday, zone }),
+    closed: marketText({ phase: "closed", next: monday - 19_800_000, opens: monday, zone }),
     open: marketText({ phase: "open", next: monday + 23_400_000, zone }),
     always: marketText({ phase: "continuous", next: null, zone: "UTC" }),
     fresh: freshness(quote, monday + 90_000),

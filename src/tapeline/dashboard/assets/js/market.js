@@ -3,13 +3,19 @@ import { clockOf, duration } from "./format.js";
 
 export const PHASES = { open: "Open", pre: "Pre-market", post: "After hours", closed: "Closed", continuous: "Open all day" };
 
+// When the market next changes for those who trade in its regular hours, UTC epoch ms; null where it never does.
+export function nextChange(market) {
+  return market.phase === "open" ? market.next : market.opens ?? market.next;
+}
+
 // Closed · opens Mon 09:30 EST
 export function marketText(market) {
   const says = PHASES[market.phase] ?? market.phase;
-  if (!market.next || market.phase === "continuous") return says;
+  const next = nextChange(market);
+  if (!next) return says;
   const clock = clockOf(market.zone);
-  const next = { open: "closes", pre: "opens", post: "closes", closed: "opens" }[market.phase];
-  return `${says} · ${next} ${clock.short(market.next)} ${clock.zoneName(market.next)}`;
+  const verb = market.phase === "open" ? "closes" : market.opens ? "opens" : "until";
+  return `${says} · ${verb} ${clock.short(next)} ${clock.zoneName(next)}`;
 }
 
 // How old a quote is, and whether that is more than it should be. `now` is UTC epoch ms: in a replay, that of the replay.

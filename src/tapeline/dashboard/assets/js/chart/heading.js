@@ -1,7 +1,7 @@
 // The line above the chart: symbol, last price, change, call, state of the market, and the intervals to choose from.
 import { attribute, fill, h, text } from "../dom.js";
 import { clockOf, money, percent, share, signed, trend } from "../format.js";
-import { marketText } from "../market.js";
+import { marketText, nextChange } from "../market.js";
 
 const COMMON = ["1m", "5m", "15m", "1h", "1d"]; // until it is known which a symbol's bars allow
 
@@ -31,7 +31,7 @@ export class Heading {
     const state = quote.market;
     text(market, state ? marketText(state) : "");
     attribute(market, "class", `market ${state?.phase ?? ""}`);
-    attribute(market, "title", state?.next ? clockOf(state.zone).utc(state.next) : null);
+    attribute(market, "title", state ? clockOf(state.zone).utc(nextChange(state)) : null);
     text(signal, quote.signal ? `${quote.signal} · P(UP) ${share(quote.probability)}` : "");
     attribute(signal, "class", `badge ${{ UP: "up", DOWN: "down" }[quote.signal] ?? "flat"}`);
     attribute(signal, "title", quote.model ? `model ${quote.model}` : null);
