@@ -10,7 +10,7 @@ PEERS  := $(EXTRAS),bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench terraform-apply aws-local deploy constraints clean
+.PHONY: help demo test lint bench terraform-apply aws-local try-image deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ terraform-apply: $(VENV)/.dev ## both stacks applied to a local imitation of AWS
 
 aws-local: $(VENV)/.dev ## the AWS path without an account: collector, Kinesis, Lambda, SageMaker, DynamoDB, page (ARGS=--exit)
 	@$(BIN)/python -m tests.aws.local.run $(ARGS)
+
+try-image: $(VENV)/.dev ## the Dockerfile's install and every command of the image, without Docker (a few minutes)
+	@$(BIN)/python -m tests.image.try_image
 
 deploy: ## the steps to AWS one after the other, each shown and asked about before it runs
 	@sh deploy/steps.sh

@@ -73,12 +73,13 @@ resource "aws_iam_role_policy" "collector" {
 
 locals {
   collector_environment = {
-    AWS_REGION              = var.region
-    TAPELINE_DATA_DIR       = "/var/lib/tapeline"
-    TAPELINE_HEALTH_PORT    = "8080"
-    TAPELINE_INTERVAL       = var.interval
-    TAPELINE_KINESIS_STREAM = aws_kinesis_stream.this.name
-    TAPELINE_SYMBOLS        = join(",", var.symbols)
+    AWS_REGION               = var.region
+    TAPELINE_DATA_DIR        = "/var/lib/tapeline"
+    TAPELINE_FORMING_SECONDS = tostring(var.collector.forming_seconds)
+    TAPELINE_HEALTH_PORT     = "8080"
+    TAPELINE_INTERVAL        = var.interval
+    TAPELINE_KINESIS_STREAM  = aws_kinesis_stream.this.name
+    TAPELINE_SYMBOLS         = join(",", var.symbols)
   }
 }
 
@@ -107,6 +108,7 @@ resource "aws_ecs_task_definition" "collector" {
     name                   = "collector"
     image                  = var.image_uri
     command                = ["tapeline", "collector"]
+    user                   = "10001:10001"
     essential              = true
     readonlyRootFilesystem = true
     stopTimeout            = 110 # the buffer is flushed on SIGTERM; Spot gives 120 seconds

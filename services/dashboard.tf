@@ -301,6 +301,7 @@ resource "aws_ecs_task_definition" "dashboard" {
     name                   = "dashboard"
     image                  = var.image_uri
     command                = ["tapeline", "dashboard"]
+    user                   = "10001:10001"
     essential              = true
     readonlyRootFilesystem = true
     linuxParameters        = { initProcessEnabled = true }

@@ -153,8 +153,7 @@ resource "aws_lambda_function" "processor" {
   kms_key_arn                    = aws_kms_key.this.arn
 
   image_config {
-    entry_point = ["python", "-m", "awslambdaric"]
-    command     = ["tapeline.entrypoints.lambda_handler.handler"]
+    command = ["python", "-m", "awslambdaric", "tapeline.entrypoints.lambda_handler.handler"]
   }
 
   environment {

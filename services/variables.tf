@@ -204,12 +204,13 @@ variable "stream_retention_hours" {
 # -- collector -------------------------------------------------------------------------------------------------------
 
 variable "collector" {
-  description = "The collector's task: cpu (CPU units) and memory (MB) as Fargate pairs them, spot (cheaper, may be interrupted: what was missed is fetched afterwards), enabled."
+  description = "The collector's task: cpu (CPU units) and memory (MB) as Fargate pairs them, spot (cheaper, may be interrupted: what was missed is fetched afterwards), enabled, forming_seconds (between two updates of a forming bar; every one is written and paid for)."
   type = object({
-    cpu     = optional(number, 256)
-    memory  = optional(number, 512)
-    spot    = optional(bool, false)
-    enabled = optional(bool, true)
+    cpu             = optional(number, 256)
+    memory          = optional(number, 512)
+    spot            = optional(bool, false)
+    enabled         = optional(bool, true)
+    forming_seconds = optional(number, 5)
   })
   default = {}
 
@@ -221,6 +222,11 @@ variable "collector" {
       2048 = [4096, 5120, 6144, 7168, 8192, 9216, 10240, 11264, 12288, 13312, 14336, 15360, 16384]
     }, tostring(var.collector.cpu), []), var.collector.memory)
     error_message = "collector.cpu and collector.memory must be a pair that Fargate offers: 256 with 512, 1024 or 2048; 512 with 1024 to 4096; 1024 with 2048 to 8192; 2048 with 4096 to 16384."
+  }
+
+  validation {
+    condition     = var.collector.forming_seconds >= 0.25 && var.collector.forming_seconds <= 60
+    error_message = "collector.forming_seconds must be 0.25 to 60."
   }
 }
 

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         (), description="Symbols that a collector follows when none are named or kept."
     )
     interval: str = Field("1m", description="Length of the bars that a collector makes: 1m to 1d.")
+    forming_seconds: float = Field(
+        1.0, ge=0.25, le=60, description="Seconds between two updates of a forming bar; on AWS every one costs."
+    )
     kinesis_stream: str = Field("", description="Kinesis stream that `tapeline collector` puts bars on.")
     rows_table: str = Field("", description="DynamoDB table of the rows; where it is set, rows are kept on AWS.")
     state_table: str = Field("", description="DynamoDB table of the processor's state.")

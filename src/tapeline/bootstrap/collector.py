@@ -6,24 +6,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import filelock
-
-from tapeline.archives.local import LocalArchive
-from tapeline.bootstrap import DATABASE_FILE
+from tapeline.bootstrap import DATABASE_FILE, live
 from tapeline.bootstrap.cloud import Clients, required
 from tapeline.config import Settings
-from tapeline.database import Database, DatabaseError, explained
+from tapeline.database import Database, DatabaseError
 from tapeline.ports import LogTrimmedError
-from tapeline.sources.yahoo import (
-    ChartClient,
-    History,
-    SystemClock,
-    YahooSource,
-    YFinanceTransport,
-    interval_of,
-    period_ms,
-    symbols_of,
-)
+from tapeline.sources.yahoo import SystemClock, YahooSource, interval_of, period_ms, symbols_of
 from tapeline.streams.kinesis import KinesisSink
 from tapeline.streams.sqlite import SqliteStream
 
@@ -52,8 +40,8 @@ def collecting(
     symbols = symbols_of(",".join(settings.symbols))
     interval = interval_of(settings.interval)
     length = period_ms(period, interval) if period else min(interval.span, period_ms(LONGEST_PERIOD, interval))
-    kinesis, clock = client("kinesis"), SystemClock()
-    with _alone(settings):
+    kinesis = client("kinesis")
+    with live.collecting_alone(settings):
         database = Database(settings.data_dir / DATABASE_FILE)
         try:
             outbox = SqliteStream(database, kept_bars=0)
@@ -63,11 +51,8 @@ def collecting(
                 raise DatabaseError(
                     f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"
                 ) from error
-            archive = LocalArchive(settings.data_dir / "archive")
-            history = History(ChartClient(YFinanceTransport(settings.yahoo_url), clock), archive, clock)
-            source = YahooSource(
-                symbols, interval, history, since=clock.now() - length, stream_url=settings.yahoo_stream_url
-            )
+            past = live.history(settings)
+            source = live.source(settings, past, symbols, interval, SystemClock().now() - length)
             try:
                 yield Collecting(tuple(symbols), source, sink)
             finally:
@@ -75,21 +60,3 @@ def collecting(
                 sink.close(0)
         finally:
             database.close()
-
-
-@contextlib.contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    path = settings.data_dir
-    with explained(path):
-        path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path / "collecting.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise DatabaseError(
-            f"{path}: another tapeline is collecting into it; stop it or choose another --data-dir"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()

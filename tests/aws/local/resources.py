@@ -86,6 +86,9 @@ def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
             account.client("acm").request_certificate(DomainName="stocks.example.com")["CertificateArn"],
         },
     )  # fmt: skip
+    functions = account.client("lambda")  # moto would run the function in Docker; our own poller stands for it
+    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+        functions.delete_event_source_mapping(UUID=mapping["UUID"])
     iam = account.client("iam")
     roles = {"collector": "stock-data-collector", "processor": "StockAnalysisLambda", "dashboard": "stock-dashboard"}
     policies = []

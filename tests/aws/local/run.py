@@ -242,7 +242,7 @@ class Local:
         last = {symbol: rows[-1].timestamp for symbol, rows in wanted.items()}
         while time.monotonic() < until:
             there = {row.stock_symbol: row.timestamp for row in self.store.latest()}
-            if all(there.get(symbol, 0) >= timestamp for symbol, timestamp in last.items()) and self.events.idle:
+            if all(there.get(symbol, 0) >= timestamp for symbol, timestamp in last.items()):
                 return
             if self.collector.poll() is not None:
                 break

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -36,11 +36,19 @@ class _Invocation:
 class Function:
     """One execution environment: at most one invocation at a time, and a new process after one that went wrong."""
 
-    def __init__(self, environment: Mapping[str, str], *, timeout: float = 60.0, handler: str = HANDLER) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        timeout: float = 60.0,
+        handler: str = HANDLER,
+        command: Sequence[str] = (sys.executable, "-m", "awslambdaric"),
+    ) -> None:
         self.starts = 0
         self._environment = dict(environment)
         self._timeout = timeout
         self._handler = handler
+        self._command = command
         self._next: queue.Queue[_Invocation] = queue.Queue()
         self._running: dict[str, _Invocation] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +106,7 @@ class Function:
             "_HANDLER": self._handler,
         }
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "awslambdaric", self._handler],
+            [*self._command, self._handler],
             env=self._environment | own,
             stdout=subprocess.DEVNULL if "TAPELINE_LOCAL_LOG" not in self._environment else None,
             stderr=None,

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import filelock
 import numpy as np
 import typer
 
 from tapeline import bootstrap, config
 from tapeline.archives.local import LocalArchive
+from tapeline.bootstrap import live as parts
 from tapeline.config import Settings
-from tapeline.database import DatabaseError, explained
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_json, print_summary, print_table
 from tapeline.entrypoints.running import first_model, page_settings, retraining, terminated_like_interrupted
 from tapeline.entrypoints.running import run as run_pipeline
@@ -29,7 +28,6 @@ from tapeline.prediction.model import LightGBMModel
 from tapeline.prediction.retraining import SCHEDULES
 from tapeline.sources.files import Scan
 from tapeline.sources.yahoo import (
-    ChartClient,
     History,
     Interval,
     SystemClock,
@@ -38,7 +36,6 @@ from tapeline.sources.yahoo import (
     Watchlist,
     YahooError,
     YahooSource,
-    YFinanceTransport,
     interval_of,
     period_ms,
     symbols_of,
@@ -90,12 +87,12 @@ def run(
     if retrain is not None and retrain not in SCHEDULES:
         raise typer.BadParameter(f"{retrain!r} is no schedule: {', '.join(SCHEDULES)}", param_hint="--retrain")
     settings = page_settings(data_dir, port, page=dashboard)
-    with _explained(), bootstrap.writing(settings) as home, _collecting(settings):
+    with _explained(), bootstrap.writing(settings) as home, parts.collecting_alone(settings):
         wanted, watchlist = _wanted(settings, symbols)
         kind, since = _span(interval, period)
         with Ticker("compiling the kernels (once)", None, quiet=json):
             bootstrap.warm_up(settings)
-        history = _history(settings)
+        history = parts.history(settings)
         try:
             _fetch(history, wanted, kind, since, quiet=json)
         except UnreachableError as error:
@@ -103,7 +100,7 @@ def run(
                 raise
             notice(f"{error}; showing what is stored, and trying again")
         predictor, no_model = _model(home, settings, history, wanted, kind, since, quiet=json)
-        source = _source(settings, history, wanted, kind, since)
+        source = parts.source(settings, history, wanted, kind, since)
         pipeline = bootstrap.pipeline(home, settings, source, predictor, notice)
         with (
             _following(watchlist, source),
@@ -126,11 +123,11 @@ def collect(
     """Collect only: history and live bars into the data directory, for a `tapeline process` beside it."""
     settings = config.load(data_dir=data_dir)
     progress, stopping = Progress(), threading.Event()
-    with _explained(), _collecting(settings):
+    with _explained(), parts.collecting_alone(settings):
         wanted, watchlist = _wanted(settings, symbols)
         kind, since = _span(interval, period)
         home = bootstrap.open_home(settings, create=True)
-        source = _source(settings, _history(settings), wanted, kind, since)
+        source = parts.source(settings, parts.history(settings), wanted, kind, since)
         try:
             with _following(watchlist, source), terminated_like_interrupted(), contextlib.suppress(KeyboardInterrupt):
                 collect_into(source, home.stream, progress, stopping, notice)
@@ -151,7 +148,7 @@ def process(
     with _explained(), bootstrap.writing(settings) as home:
         with Ticker("compiling the kernels (once)", None, quiet=json):
             bootstrap.warm_up(settings)
-        archive = _archive(settings)
+        archive = parts.archive(settings)
         kind = next((interval_of(name) for name in _PERIODS if archive.symbols(name)), interval_of("1m"))
         predictor, no_model = _model(home, settings, archive, archive.symbols(kind.name), kind, 0, quiet=json)
         pipeline = bootstrap.pipeline(home, settings, None, predictor, notice)
@@ -175,7 +172,7 @@ def backfill(
         if not wanted:
             raise CommandError("name the symbols: --symbols TSLA,AAPL,MSFT")
         kind, since = _span(interval, period)
-        history = _history(settings)
+        history = parts.history(settings)
         started = time.perf_counter()
         try:
             updates = _fetch(history, wanted, kind, since, quiet=json)
@@ -253,25 +250,6 @@ def _explained() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _collecting(settings: Settings) -> Iterator[None]:
-    """Held by the one process that collects into a data directory. Raises `DatabaseError` for a second."""
-    path = settings.data_dir
-    with explained(path):
-        path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path / "collecting.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise DatabaseError(
-            f"{path}: another tapeline is collecting into it; stop it or choose another --data-dir"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
 def _following(watchlist: Watchlist, source: YahooSource) -> Iterator[None]:
     """Hands changes of the list to the source meanwhile."""
     stopping = threading.Event()
@@ -307,19 +285,6 @@ def _span(interval: str, period: str | None) -> tuple[Interval, int]:
             f"Yahoo has {interval} bars of the last {kind.reach // 86_400_000} days; the archive keeps them from now on"
         )
     return kind, SystemClock().now() - length
-
-
-def _archive(settings: Settings) -> LocalArchive:
-    return LocalArchive(settings.data_dir / "archive")
-
-
-def _history(settings: Settings) -> History:
-    clock = SystemClock()
-    return History(ChartClient(YFinanceTransport(settings.yahoo_url), clock), _archive(settings), clock)
-
-
-def _source(settings: Settings, history: History, symbols: list[str], interval: Interval, since: int) -> YahooSource:
-    return YahooSource(symbols, interval, history, since=since, stream_url=settings.yahoo_stream_url)
 
 
 def _fetch(history: History, symbols: list[str], interval: Interval, since: int, *, quiet: bool) -> dict[str, Update]:

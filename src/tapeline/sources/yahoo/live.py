@@ -31,7 +31,7 @@ from tapeline.sources.yahoo.stream import PriceStream
 from tapeline.sources.yahoo.tracked import Tracked, phase_text, session_start
 from tapeline.sources.yahoo.volume import VolumeMeter
 
-#: How often changed forming bars are handed over, and how often one symbol's at the most.
+#: How often changed forming bars are handed over, and how often one symbol's at the most, unless told otherwise.
 FLUSH_SECONDS = 0.25
 FORMING_MS = 1000
 
@@ -63,7 +63,14 @@ class Collector:
     """Everything on the event loop. `run` goes on until it is cancelled; the others are called on its loop."""
 
     def __init__(
-        self, interval: Interval, history: History, stream_url: str, clock: Clock, outbox: Outbox, since: int
+        self,
+        interval: Interval,
+        history: History,
+        stream_url: str,
+        clock: Clock,
+        outbox: Outbox,
+        since: int,
+        forming_ms: int = FORMING_MS,
     ) -> None:
         self.tracked: dict[str, Tracked] = {}
         self.polling = False
@@ -75,6 +82,7 @@ class Collector:
         self._clock = clock
         self._outbox = outbox
         self._since = since
+        self._forming_ms = forming_ms
         self.stream = PriceStream(stream_url, self, clock)
         self._builders: dict[str, BarBuilder] = {}
         self._meter = VolumeMeter()
@@ -135,7 +143,7 @@ class Collector:
             due = [
                 bar
                 for symbol, bar in self._dirty.items()
-                if now - self._handed[symbol] >= FORMING_MS and self.tracked[symbol].ready
+                if now - self._handed[symbol] >= self._forming_ms and self.tracked[symbol].ready
             ]
             for bar in due:
                 del self._dirty[bar.symbol]

@@ -11,7 +11,7 @@ from tapeline.ports import Delivery
 from tapeline.sources.yahoo.clock import Clock, SystemClock
 from tapeline.sources.yahoo.history import History
 from tapeline.sources.yahoo.intervals import Interval
-from tapeline.sources.yahoo.live import Collector
+from tapeline.sources.yahoo.live import FORMING_MS, Collector
 from tapeline.sources.yahoo.outbox import Outbox
 from tapeline.sources.yahoo.tracked import phase_text
 from tapeline.sources.yahoo.transport import STREAM_URL
@@ -57,6 +57,7 @@ class YahooSource:
         since: int,
         stream_url: str = STREAM_URL,
         clock: Clock | None = None,
+        forming_ms: int = FORMING_MS,
     ) -> None:
         self.name = f"yahoo {interval.name}"
         self._symbols = list(symbols)
@@ -65,6 +66,7 @@ class YahooSource:
         self._since = since
         self._stream_url = stream_url
         self._clock = clock or SystemClock()
+        self._forming_ms = forming_ms
         self._outbox = Outbox()
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -129,7 +131,9 @@ class YahooSource:
             self._outbox.close()
 
     async def _main(self, resume: str) -> None:
-        collector = Collector(self._interval, self._history, self._stream_url, self._clock, self._outbox, self._since)
+        collector = Collector(
+            self._interval, self._history, self._stream_url, self._clock, self._outbox, self._since, self._forming_ms
+        )
         collector.resume(resume)
         with self._lock:
             self._loop, self._task, self._collector = asyncio.get_running_loop(), asyncio.current_task(), collector

@@ -1,8 +1,8 @@
 """What changes for one symbol, all of it or nothing, and the transactions that carry it to the tables.
 
-A symbol's newest rows go with its state: no row of a process that was believed dead gets past the state's condition. In
-the state table a symbol's items are `state`, one `checkpoint#...` for every kept checkpoint, and its newest row (without
-indicators) in the partition `LATEST`, where all symbols' newest rows are read with one query.
+A symbol's newest rows go with its state: no row of a process that was believed dead gets past the state's condition.
+In the state table a symbol's items are `state`, one `checkpoint#...` for every kept checkpoint, and its newest row
+(without indicators) in the partition `LATEST`, where all symbols' newest rows are read with one query.
 """
 
 from __future__ import annotations

@@ -1,0 +1,139 @@
+"""What a month on AWS costs, with the arithmetic: `python deploy/costs.py [SYMBOLS ...] [--forming SECONDS]`.
+
+Prices are those published for us-east-1, on demand and without the free tier, as of the date below; look them up again
+before you rely on them. Needs nothing but Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+#: When these prices were written down here. DynamoDB's are those after its cut of November 2024.
+AS_OF = "2025-10"
+
+# USD, us-east-1
+FARGATE_CPU_HOUR, FARGATE_GB_HOUR = 0.04048, 0.004445
+KINESIS_STREAM_HOUR, KINESIS_GB_IN, KINESIS_GB_OUT = 0.04, 0.08, 0.04
+LAMBDA_MILLION, LAMBDA_GB_SECOND = 0.20, 0.0000166667
+DYNAMO_MILLION_WRITES, DYNAMO_MILLION_READS, DYNAMO_GB, DYNAMO_BACKUP_GB = 0.625, 0.125, 0.25, 0.20
+SAGEMAKER_SECOND_2GB = 0.00004
+FIREHOSE_GB, FIREHOSE_PARQUET_GB = 0.029, 0.018
+S3_GB, S3_THOUSAND_PUTS = 0.023, 0.005
+NAT_HOUR, NAT_GB = 0.045, 0.045
+ALARM, DASHBOARD, LOG_GB, METRIC = 0.10, 3.00, 0.50, 0.30
+KMS_KEY, KMS_TEN_THOUSAND = 1.00, 0.03
+ECR_GB = 0.10
+
+HOURS = 730  # a month
+SESSIONS, MINUTES = 21, 390  # New York
+
+#: What tapeline sends and stores, measured with the default indicators (benchmarks/handler.py, tests/aws).
+RECORD_KB = 1  # a bar on the stream: 120 bytes, charged as 1 KB
+ROW_WRITES = 2  # a row is below 1 KB; written in a transaction, which counts twice
+LATEST_WRITES = 2  # the newest row of the symbol, likewise
+STATE_WRITES = 10  # 4 to 5 KB packed, likewise
+CHECKPOINT_EVERY = 256  # bars
+ROW_KB, FIREHOSE_ROW_KB = 0.9, 0.6
+READS = 3  # state (two units) and newest row, consistently, for every symbol of a batch
+LAMBDA_GB, LAMBDA_MS, LAMBDA_MS_PER_ROW = 1.0, 40.0, 0.6
+PREDICT_MS, PREDICT_MS_PER_ROW = 15.0, 0.02
+WINDOW_SECONDS = 1.0  # of the event source
+ALARMS, METRICS = 25, 3
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the bill."""
+
+    what: str
+    arithmetic: str
+    usd: float
+
+
+def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[Line]:
+    """The bill for so many symbols; a forming bar is sent every `forming` seconds while the market is open."""
+    finals = symbols * MINUTES * SESSIONS
+    updates = symbols * (60 / forming) * MINUTES * SESSIONS if forming else 0.0
+    records = finals + updates
+    seconds = MINUTES * 60 * SESSIONS
+    batches = min(records, seconds / WINDOW_SECONDS if updates else MINUTES * SESSIONS * 5)
+    batches = max(batches, records / 500)
+
+    tasks = max(1, math.ceil(symbols / 500))
+    usd = tasks * HOURS * (0.25 * FARGATE_CPU_HOUR + 0.5 * FARGATE_GB_HOUR)
+    yield Line("Collector (Fargate)", f"{tasks} x {HOURS} h x (0.25 vCPU, 0.5 GB)", usd)
+
+    gigabytes = records * RECORD_KB / 1024**2
+    usd = HOURS * KINESIS_STREAM_HOUR + gigabytes * (KINESIS_GB_IN + KINESIS_GB_OUT)
+    yield Line("Kinesis, on demand", f"{HOURS} h x ${KINESIS_STREAM_HOUR}, {gigabytes:,.2f} GB in and out", usd)
+
+    spent = batches * LAMBDA_MS / 1000 + records * LAMBDA_MS_PER_ROW / 1000
+    usd = batches / 1e6 * LAMBDA_MILLION + spent * LAMBDA_GB * LAMBDA_GB_SECOND
+    yield Line("Lambda", f"{batches:,.0f} batches, {spent:,.0f} GB-s", usd)
+
+    writes = records * (ROW_WRITES + LATEST_WRITES) + finals * STATE_WRITES * (1 + 1 / CHECKPOINT_EVERY)
+    usd = writes / 1e6 * DYNAMO_MILLION_WRITES
+    yield Line("DynamoDB, writes", f"{writes / 1e6:,.1f} M units x ${DYNAMO_MILLION_WRITES}", usd)
+
+    reads = records * READS
+    usd = reads / 1e6 * DYNAMO_MILLION_READS
+    yield Line("DynamoDB, reads", f"{reads / 1e6:,.1f} M units x ${DYNAMO_MILLION_READS}", usd)
+
+    stored = finals * rows_kept_months * ROW_KB / 1024**2
+    usd = stored * (DYNAMO_GB + DYNAMO_BACKUP_GB)
+    yield Line("DynamoDB, storage", f"{stored:,.1f} GB after {rows_kept_months} months, with backups", usd)
+
+    spent = batches * PREDICT_MS / 1000 + records * PREDICT_MS_PER_ROW / 1000
+    yield Line("SageMaker, serverless 2 GB", f"{spent:,.0f} s x ${SAGEMAKER_SECOND_2GB}", spent * SAGEMAKER_SECOND_2GB)
+
+    copied = max(finals * FIREHOSE_ROW_KB, min(batches, finals) * 5) / 1024**2
+    usd = copied * (FIREHOSE_GB + FIREHOSE_PARQUET_GB) + copied * S3_GB + SESSIONS * 80 / 1000 * S3_THOUSAND_PUTS
+    yield Line("Firehose and S3", f"{copied:,.2f} GB as Parquet", usd)
+
+    gigabytes = symbols * SESSIONS * MINUTES * 60 * 2 * 0.3 / 1024**2  # two messages a second of 300 bytes
+    usd = HOURS * NAT_HOUR + gigabytes * NAT_GB
+    yield Line("NAT gateway (one)", f"{HOURS} h x ${NAT_HOUR}, {gigabytes:,.1f} GB", usd)
+
+    logged = batches * 0.6 / 1024**2 + 1
+    usd = ALARMS * ALARM + DASHBOARD + METRICS * METRIC + logged * LOG_GB
+    yield Line("CloudWatch", f"{ALARMS} alarms, a dashboard, {METRICS} metrics, {logged:,.1f} GB of logs", usd)
+
+    usd = KMS_KEY + (batches * 2) / 10_000 * KMS_TEN_THOUSAND + 1 * ECR_GB
+    yield Line("KMS and ECR", f"a key, {batches * 2:,.0f} requests at the most, an image of 1 GB", usd)
+
+
+def table(counts: list[int], forming: float) -> str:
+    """The bills side by side, as Markdown."""
+    bills = [list(lines(count, forming)) for count in counts]
+    rows = ["| | " + " | ".join(f"{count:,} symbols" for count in counts) + " |", "|---|" + "---:|" * len(counts)]
+    rows += [
+        f"| {same[0].what} | " + " | ".join(f"{line.usd:,.2f}" for line in same) + " |"
+        for same in zip(*bills, strict=True)
+    ]
+    sums = (sum(line.usd for line in bill) for bill in bills)
+    rows.append("| **USD a month** | " + " | ".join(f"**{usd:,.0f}**" for usd in sums) + " |")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Prints the table and the arithmetic behind it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("symbols", nargs="*", type=int, default=[10, 500, 5000])
+    parser.add_argument("--forming", type=float, default=5.0, help="seconds between forming bars of a symbol; 0: none")
+    options = parser.parse_args()
+    print(
+        f"Prices of {AS_OF}, us-east-1. One-minute bars of {MINUTES} minutes on {SESSIONS} days; a forming bar of each"
+    )
+    print(f"symbol every {options.forming:g} s.\n" if options.forming else "symbol: none.\n")
+    print(table(options.symbols, options.forming))
+    for count in options.symbols:
+        print(f"\n{count:,} symbols:")
+        for line in lines(count, options.forming):
+            print(f"  {line.usd:>10,.2f}  {line.what}: {line.arithmetic}")
+
+
+if __name__ == "__main__":
+    main()
