@@ -15,6 +15,7 @@ from tapeline.entrypoints.commands import (
     alerts,
     cloud,
     collector,
+    deploy,
     doctor,
     indicators,
     inspect,
@@ -49,6 +50,7 @@ replay.register(app)
 live.register(app)
 collector.register(app)
 cloud.register(app)
+deploy.register(app)
 inspect.register(app)
 indicators.register(app)
 prediction.register(app)

@@ -1,4 +1,4 @@
-"""`tapeline upload`, `export`, `import` and `deploy-model`: what is brought to AWS, and back, by hand."""
+"""`tapeline upload`, `export` and `import`: what is brought to AWS, and back, by hand."""
 
 from __future__ import annotations
 
