@@ -400,6 +400,9 @@ def test_the_model_tab_says_first_that_it_is_no_better_and_rolls_back_after_aski
     model.get_by_role("button", name=f"Promote {used}").click()
     page.get_by_role("dialog").get_by_role("button", name="Promote", exact=True).click()
     expect(model.locator("tr.current th").last).to_have_text(used)
+    page.locator("nav [data-tab=chart]").click()
+    drawn(page)
+    expect(page.locator(".row[aria-current]")).to_contain_text("AAPL")
 
 
 def test_the_health_tab_shows_what_was_refused_as_text(open_page: Open, server: Server) -> None:

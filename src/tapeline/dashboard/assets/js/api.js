@@ -85,7 +85,9 @@ export class Events {
 
   // Listens for this symbol's bars; null: for quotes and status only.
   open(symbol, interval, indicators) {
-    this._query = String(new URLSearchParams(symbol ? { symbol, interval, indicators: indicators.join(",") } : {}));
+    const query = String(new URLSearchParams(symbol ? { symbol, interval, indicators: indicators.join(",") } : {}));
+    if (this.isOpen && query === this._query && this._source.readyState !== EventSource.CLOSED) return;
+    this._query = query;
     this._connect();
   }
 

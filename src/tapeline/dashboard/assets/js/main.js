@@ -26,7 +26,8 @@ let wasLost = false;
 
 export const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
 export const chart = new ChartTab(panel("chart"), { listen, pick, daily: (symbol) => watchlist.quotes.get(symbol)?.daily });
-const zone = () => watchlist.quotes.get(chart.symbol)?.market?.zone ?? "UTC";
+const usual = () => first.symbol ?? watchlist.first; // what is shown unless something else is asked for
+const zone = () => watchlist.quotes.get(chart.symbol ?? usual())?.market?.zone ?? "UTC";
 const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
   alerts: new AlertsTab(panel("alerts"), { counted, zone, pick: (symbol) => pick(symbol) }),
@@ -69,7 +70,7 @@ function go() {
     tabs[tab]?.show();
   }
   if (tab !== "chart") return;
-  const symbol = route.symbol ?? chart.symbol;
+  const symbol = route.symbol ?? chart.symbol ?? usual();
   const interval = route.interval ?? chart.wanted;
   if (symbol !== null && (symbol !== chart.symbol || interval !== chart.wanted)) show(symbol, interval);
 }
@@ -176,14 +177,11 @@ async function begin() {
   if (route.symbol === null && !watchlist.quotes.has(chart.symbol) && watchlist.first && tab === "chart") {
     pick(watchlist.first, first.interval, true); // what this browser remembers is not here any more
   } else if (chart.symbol === null) {
-    if (first.symbol !== null) {
-      if (tab === "chart") await show(first.symbol, first.interval, first.bars);
-      else chart.symbol = first.symbol;
-    } else if (tab === "chart") chart.show(null, first.interval);
+    if (tab === "chart") chart.show(null, first.interval);
+    else watchlist.select(usual());
   }
-  watchlist.select(chart.symbol);
   chart.setQuote(watchlist.quotes.get(chart.symbol));
-  listen();
+  if (tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart does so when its bars are there
 }
 
 let hiddenSince = 0;

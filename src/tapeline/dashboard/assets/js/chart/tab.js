@@ -12,6 +12,7 @@ import { Legend } from "./legend.js";
 import { openPicker } from "./picker.js";
 
 const GRADE_MS = 60_000;
+const RETRY_MS = 3000;
 
 export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else; `daily(symbol)`
@@ -69,7 +70,6 @@ export class ChartTab {
       return;
     }
     if (other || !this._bars) this._say("loading");
-    this._listen();
     this._asking = true;
     let answer = await (asked ?? this._ask({ limit: PAGE_BARS }));
     if ([409, 422].includes(answer.error?.status) && turn === this._turn) answer = await this._mended();
@@ -78,11 +78,10 @@ export class ChartTab {
     if (answer.error) {
       this.known = ![404, 422].includes(answer.error.status);
       this._clear(this.known ? "error" : "unknown", answer.error.message);
-      if (!this.known) this._listen();
-      else this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), 3000);
-      return;
-    }
-    this._take(answer.value);
+      if (this.known) this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), RETRY_MS);
+    } else this._take(answer.value);
+    this._listen(); // after the bars, which it would hold up; it begins with what came since
+    if (answer.error) return;
     this._grade(turn);
   }
 
@@ -91,10 +90,7 @@ export class ChartTab {
     await this.catalogueKnown;
     for (const spec of selection.shownIndicators()) if (!this._catalogue?.read(spec)) selection.drop(spec);
     const answer = await this._ask({ limit: PAGE_BARS, interval: null });
-    if (answer.value) {
-      this.interval = answer.value.interval;
-      this._listen();
-    }
+    if (answer.value) this.interval = answer.value.interval;
     return answer;
   }
 
