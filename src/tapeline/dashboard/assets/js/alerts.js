@@ -11,6 +11,7 @@ const EXAMPLES = [
   "prediction changes to UP with probability > 0.6", "no bar for 3 minutes in an open session",
 ];
 const KEPT = 200;
+const MISSED = 20;
 
 export class AlertsTab {
   // `counted(n)` hears how many fired since the tab was looked at; `zone()` says whose times are shown.
@@ -21,6 +22,7 @@ export class AlertsTab {
     this._counted = counted;
     this._unseen = 0;
     this._shown = false;
+    this._last = null; // the id of the newest alert that was heard of
     this._fired = [];
     this._rules = [];
     this._built = false;
@@ -42,9 +44,23 @@ export class AlertsTab {
     this._shown = false;
   }
 
+  // A stream of events has begun, which tells of what fires from now on: what fired since the last one is asked for.
+  async catchUp() {
+    let missed;
+    try {
+      missed = (await get(`/alerts?limit=${MISSED}`)).alerts;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return;
+    }
+    if (this._last === null) this._last = missed[0]?.id ?? 0;
+    else for (const alert of missed.reverse()) this.fire(alert);
+  }
+
   // An alert has fired.
   fire(alert) {
-    if (this._fired.some((one) => one.id === alert.id)) return;
+    if (this._last !== null && alert.id <= this._last) return;
+    this._last = alert.id;
     this._fired = [alert, ...this._fired].slice(0, KEPT);
     const title = `${alert.symbol ? `${alert.symbol}: ` : ""}${alert.rule}`;
     toast(alert.text ?? "", "alert", title);

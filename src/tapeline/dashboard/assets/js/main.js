@@ -108,6 +108,7 @@ async function connected(state) {
     if (answer) watchlist.replace(answer.symbols, answer.collected);
   }
   chart.retry();
+  tabs.alerts.catchUp();
 }
 
 function setStatus(event) {
