@@ -26,8 +26,8 @@ from tapeline.processor import Processor
 from tapeline.sources.files import FileSource, Scan
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the archive.", show_default=False)]
-Bucket = Annotated[str | None, typer.Option(help="S3 bucket.  [default: setting bucket]", show_default=False)]
-Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  [default: all]")]
+Bucket = Annotated[str | None, typer.Option(help="S3 bucket.  \\[default: setting bucket]", show_default=False)]
+Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  \\[default: all]")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
 
 #: Rejected records that are shown; the rest is counted.
@@ -68,7 +68,7 @@ def upload(
         str | None, typer.Option(help="Whose bars these are, whatever the files say.", show_default=False)
     ] = None,
     interval: Annotated[
-        str | None, typer.Option(help="Length of the bars, such as 1m or 1d.  [default: as the times are apart]")
+        str | None, typer.Option(help="Length of the bars, such as 1m or 1d.  \\[default: as the times are apart]")
     ] = None,
     zone: Annotated[
         str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")

@@ -11,7 +11,7 @@ from tapeline import config
 from tapeline.bootstrap import cloud
 from tapeline.entrypoints import deployment
 from tapeline.entrypoints.aws import client
-from tapeline.entrypoints.commands import models
+from tapeline.entrypoints.commands.models import DataDir, Models, Name, explained, registry_at
 from tapeline.entrypoints.console import CommandError, notice, print_summary
 from tapeline.entrypoints.deployment import Endpoint, TakenBackError
 from tapeline.entrypoints.endpoint_plan import ENDPOINT, DeploymentError, Wanted, served
@@ -32,35 +32,35 @@ def deploy_model(
         bool, typer.Option("--only-upload", help="Leave the endpoint to Terraform: print the model_data_url for it.")
     ] = False,
     endpoint: Annotated[
-        str | None, typer.Option(help=f"Which endpoint.  [default: setting sagemaker_endpoint, {ENDPOINT}]")
+        str | None, typer.Option(help=f"Which endpoint.  \\[default: setting sagemaker_endpoint, {ENDPOINT}]")
     ] = None,
-    image: Annotated[str | None, typer.Option(help="Image that serves.  [default: as the endpoint has it]")] = None,
-    role: Annotated[str | None, typer.Option(help="ARN of the role.  [default: as the endpoint has it]")] = None,
+    image: Annotated[str | None, typer.Option(help="Image that serves.  \\[default: as the endpoint has it]")] = None,
+    role: Annotated[str | None, typer.Option(help="ARN of the role.  \\[default: as the endpoint has it]")] = None,
     memory: Annotated[
-        int | None, typer.Option(help="MB of a serverless endpoint.  [default: as it has, 2048]", min=1024, max=6144)
+        int | None, typer.Option(help="MB of a serverless endpoint.  \\[default: as it has, 2048]", min=1024, max=6144)
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(help="Calls at once of a serverless one.  [default: as it has, 5]", min=1, max=200)
+        int | None, typer.Option(help="Calls at once of a serverless one.  \\[default: as it has, 5]", min=1, max=200)
     ] = None,
     instance_type: Annotated[
         str | None, typer.Option(help="Such as ml.c6i.large: instances instead of serverless.", show_default=False)
     ] = None,
-    instances: Annotated[int | None, typer.Option(help="How many instances.  [default: as it has, 1]", min=1)] = None,
+    instances: Annotated[int | None, typer.Option(help="How many instances.  \\[default: as it has, 1]", min=1)] = None,
     canary: Annotated[
         int, typer.Option(help="Per cent of the traffic that a new model gets first.", min=1, max=50)
     ] = 10,
     bake: Annotated[int, typer.Option(help="Seconds that it has only these.", min=0, max=3600)] = 600,
     alarm: Annotated[
-        list[str] | None, typer.Option(help="Alarm that takes it back; may be repeated.  [default: as last time]")
+        list[str] | None, typer.Option(help="Alarm that takes it back; may be repeated.  \\[default: as last time]")
     ] = None,
     group: Annotated[
-        str | None, typer.Option(help="Model package group.  [default: named as the endpoint]", show_default=False)
+        str | None, typer.Option(help="Model package group.  \\[default: named as the endpoint]", show_default=False)
     ] = None,
     minutes: Annotated[int, typer.Option(help="How long to wait for the endpoint.", min=1)] = 90,
-    name: models.Name = DEFAULT_NAME,
-    bucket: Annotated[str | None, typer.Option(help="S3 bucket.  [default: setting bucket]")] = None,
-    data_dir: models.DataDir = None,
-    registry: models.Models = None,
+    name: Name = DEFAULT_NAME,
+    bucket: Annotated[str | None, typer.Option(help="S3 bucket.  \\[default: setting bucket]")] = None,
+    data_dir: DataDir = None,
+    models: Models = None,
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")] = False,
 ) -> None:
     """Serve a model of the registry from a SageMaker endpoint: canary, automatic rollback, and waiting for the end.
@@ -70,8 +70,8 @@ def deploy_model(
     """
     settings = config.load(bucket=bucket, sagemaker_endpoint=endpoint, data_dir=data_dir)
     cloud.required(settings, "bucket")
-    with models.explained():
-        model = models.registry_at(data_dir, registry).load(name, version)
+    with explained():
+        model = registry_at(data_dir, models).load(name, version)
     key = f"models/{name}/{model.version}/model.tar.gz"
     url = f"s3://{settings.bucket}/{key}"
     wanted = Wanted(image, role, memory, concurrency, instance_type, instances, canary, bake, tuple(alarm or ()))
