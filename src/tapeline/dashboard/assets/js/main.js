@@ -24,7 +24,7 @@ let tab = null;
 let status = null;
 let wasLost = false;
 
-export const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
+const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
 export const chart = new ChartTab(panel("chart"), { listen, pick, daily: (symbol) => watchlist.quotes.get(symbol)?.daily });
 const usual = () => first.symbol ?? watchlist.first; // what is shown unless something else is asked for
 const zone = () => watchlist.quotes.get(chart.symbol ?? usual())?.market?.zone ?? "UTC";

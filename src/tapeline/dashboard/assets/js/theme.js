@@ -20,7 +20,7 @@ export function choose(change) {
   apply();
 }
 
-export function isDark() {
+function isDark() {
   return chosen.mode === "dark" || (chosen.mode === "system" && system.matches);
 }
 

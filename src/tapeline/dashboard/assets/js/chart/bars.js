@@ -84,7 +84,7 @@ export class Bars {
 }
 
 // The first place in an ascending array that is not below the value.
-export function place(sorted, value) {
+function place(sorted, value) {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
