@@ -21,6 +21,7 @@ from tapeline.entrypoints.commands import deploy
 from tapeline.entrypoints.console import CommandError
 from tapeline.prediction.model import LightGBMModel
 from tapeline.prediction.registry import LocalFolder, Registry
+from tapeline.prediction.registry_s3 import S3Folder
 from tapeline.prediction.training import fit
 from tests.aws.conftest import REGION
 from tests.unit.prediction.conftest import daily_bars
@@ -167,6 +168,16 @@ def test_a_first_deployment_makes_everything_and_a_second_nothing(account: Accou
     assert account.run()["outcome"] == "served already"
     assert account.sagemaker.calls == []
     assert account.s3.head_object(Bucket=BUCKET, Key=key)["LastModified"] == put
+
+
+def test_models_on_s3_are_deployed_as_well(account: Account, model: LightGBMModel) -> None:
+    where = f"s3://{BUCKET}/models"
+    registry = Registry(S3Folder(account.s3, BUCKET, "models"))
+    registry.save("default", model)
+    assert account.run(model.version, "--models", where, *NEW)["outcome"] == "served"
+    assert [entry.version for entry in registry.entries()] == [model.version]  # the archive beside it is no model
+    with pytest.raises(CommandError, match="the models in s3://nowhere/models: GetObject failed: NoSuchBucket"):
+        account.run(model.version, "--models", "s3://nowhere/models", *NEW)
 
 
 def test_what_nobody_knows_has_to_be_named(account: Account) -> None:

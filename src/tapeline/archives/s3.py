@@ -44,7 +44,6 @@ _ATTEMPTS = 3
 
 _CREDENTIALS = "check the credentials (aws sts get-caller-identity)"
 _ADVICE = {
-    "403": "allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket there, and the use of the bucket's key",
     "AccessDenied": "allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket there, and its KMS key",
     "ExpiredToken": _CREDENTIALS,
     "InvalidAccessKeyId": _CREDENTIALS,

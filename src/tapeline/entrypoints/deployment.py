@@ -20,6 +20,7 @@ from tapeline.prediction.model import LightGBMModel
 
 _CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines", "application/x-npy"]
 _MOVING = {"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"}
+_DENIED = {"403", "AccessDenied", "AccessDeniedException"}
 _POLL_SECONDS = 10.0
 _LONGEST_REASON = 400  # SageMaker may list all instance types there are
 
@@ -235,7 +236,7 @@ def explained(what: str) -> Iterator[None]:
         yield
     except ClientError as error:
         problem = error.response["Error"]
-        advice = "; allow it in the policy of whoever runs this" if "AccessDenied" in problem.get("Code", "") else ""
+        advice = "; allow it in the policy of whoever runs this" if problem.get("Code") in _DENIED else ""
         reason = shorten(f"{problem.get('Code', '')}: {problem.get('Message', '')}", _LONGEST_REASON)
         raise DeploymentError(f"{what}: {error.operation_name} failed: {reason}{advice}") from error
     except BotoCoreError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,8 +71,7 @@ def deploy_model(
     """
     settings = config.load(bucket=bucket, sagemaker_endpoint=endpoint, data_dir=data_dir)
     cloud.required(settings, "bucket")
-    with explained():
-        model = registry_at(data_dir, models).load(name, version)
+    model = _model(name, version, data_dir, models)
     key = f"models/{name}/{model.version}/model.tar.gz"
     url = f"s3://{settings.bucket}/{key}"
     wanted = Wanted(image, role, memory, concurrency, instance_type, instances, canary, bake, tuple(alarm or ()))
@@ -104,6 +104,15 @@ def deploy_model(
     except DeploymentError as error:
         raise CommandError(str(error)) from error
     print_summary(summary, as_json=json)
+
+
+def _model(name: str, version: str | None, data_dir: Path | None, where: str | None) -> LightGBMModel:
+    """The version in the registry, wherever that is. Raises `CommandError`."""
+    try:
+        with explained(), deployment.explained(f"the models in {where}"):
+            return registry_at(data_dir, where).load(name, version)
+    except DeploymentError as error:
+        raise CommandError(str(error)) from error
 
 
 def _registered(
