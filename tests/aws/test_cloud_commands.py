@@ -25,7 +25,7 @@ from tapeline.entrypoints.console import CommandError
 from tapeline.market import Bar, Bars, Row, Rows
 from tapeline.pipeline import Pipeline
 from tapeline.ports import Action, Commit, ConflictError, Delivery, Series, StoreError
-from tapeline.processor import Processor
+from tapeline.processor import CHECKPOINT_BARS, Processor
 from tapeline.stores.dynamodb import DynamoStore
 from tests.aws.conftest import REGION, ROWS, STATE
 from tests.aws.fake_dynamo import FakeDynamo
@@ -340,13 +340,28 @@ def test_rows_that_come_in_before_the_receivers_own_have_those_computed_again(ho
     bars = day(1)
     homes.batches().apply(records(bars[30:]))
     assert next(iter(homes.cloud.rows("S00"))).indicator == {}
+    homes.cloud.commit(Commit(predicted(homes.cloud.rows("S00")), {}, 0))
     homes.local.commit(Commit(predicted(filled(bars[:30])), {}, 0))
     move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
     found = list(homes.cloud.rows("S00"))
-    assert found[30:] == list(filled(bars))[30:]
+    assert [row.indicator for row in found[30:]] == [row.indicator for row in filled(bars)][30:]
+    assert [row.model for row in found[30:]] == ["m-1", None, None] * 10
     assert found[:30] == list(predicted(filled(bars[:30])))
     state = homes.cloud.load(["S00"])[0]["S00"]
     assert state.position == 30  # what was applied from the stream stays applied
+
+
+def test_a_late_bar_after_an_export_does_not_have_everything_computed_again(homes: Homes) -> None:
+    bars = day(1, 700)
+    homes.local.commit(Commit(filled(bars[:650]), {}, 0))
+    move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    checkpoint = homes.cloud.checkpoint("S00", bars[600].timestamp)
+    assert checkpoint is not None
+    assert checkpoint.timestamp == bars[650 - CHECKPOINT_BARS - 1].timestamp
+    late = replace(bars[600], volume=1.0)
+    outcome = homes.batches().apply(records([late, *bars[650:]]))
+    assert outcome.corrected == 1
+    assert list(homes.cloud.rows("S00")) == list(filled([*bars[:600], late, *bars[601:]]))
 
 
 @pytest.mark.parametrize("fails_at", range(3))

@@ -7,15 +7,15 @@ no processor takes, so that one that comes too early (or after a crash) computes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tapeline.corrections import recomputed
+from tapeline.corrections import NO_ROWS
 from tapeline.market import Bars, Ints, Row, Rows
 from tapeline.ports import Action, Archive, Commit, ConflictError, Series, Store, SymbolState
-from tapeline.processor import Processor
+from tapeline.processor import CHECKPOINT_BARS, Processor
 from tapeline.sources.yahoo.adjust import in_todays_shares, shift
 
 #: Rows read and compared at once.
@@ -138,11 +138,10 @@ def move_rows(
     moved = Moved()
     earliest: int | None = None
     times = []
-    end: int | None = None
-    while len(rows := source.rows(symbol, end=end, limit=CHUNK)):
-        end = int(rows.bars.timestamp[0])
+    for rows in _newest_first(source, symbol):
         times.append(rows.bars.timestamp)
-        chosen = _differing(rows, target.rows(symbol, end, int(rows.bars.timestamp[-1]) + 1), moved)
+        first, last = int(rows.bars.timestamp[0]), int(rows.bars.timestamp[-1])
+        chosen = _differing(rows, target.rows(symbol, first, last + 1), moved)
         if len(chosen):
             _commit(target, symbol, chosen)
             earliest = int(chosen.bars.timestamp[0])
@@ -186,18 +185,46 @@ def _settle(target: Store, symbol: str, processor: Processor, times: Ints, earli
     """Computes the state that the target's bars lead to, and its own rows behind the first that came in."""
 
     def commit(position: int, state: SymbolState | None) -> Commit | None:
-        anew = recomputed(target, processor, symbol, position)
-        if anew is None:
+        bars = Bars.concat([rows.bars for rows in _newest_first(target, symbol)][::-1])
+        final = bars[bars.final]
+        if not len(final):
             return None
-        own = (anew.rows.bars.timestamp > earliest) & ~np.isin(anew.rows.bars.timestamp, times)
-        found = anew.states[symbol]
-        newest = target.rows(symbol, limit=1)
-        if not newest.bars.final[0]:
-            found = processor.step(newest.bars).states[symbol]
-        position_of = 0 if state is None else state.position
-        return replace(anew, rows=anew.rows[own], states={symbol: replace(found, position=position_of)})
+        before, after = final[:-CHECKPOINT_BARS], final[-CHECKPOINT_BARS:]
+        steps = [processor.rebuild(symbol, None, before), processor.step(after)]
+        found = steps[1].states[symbol]
+        if not bars.final[-1]:
+            found = processor.step(bars[-1:]).states[symbol]
+        return Commit(
+            _own(target, symbol, [step.rows for step in steps], times, earliest),
+            {symbol: replace(found, position=state.position if state else 0)},
+            position,
+            dict(steps[0].states),  # so that a late bar does not have the symbol computed from its beginning
+            {symbol: int(final.timestamp[0])},
+        )
 
     _committed(target, symbol, commit)
+
+
+def _own(target: Store, symbol: str, computed: Sequence[Rows], times: Ints, earliest: int) -> Rows:
+    """Of the rows computed, those behind `earliest` that are for none of `times`, with what was predicted of them."""
+    chosen = [
+        rows[(rows.bars.timestamp > earliest) & ~np.isin(rows.bars.timestamp, times)] for rows in computed if len(rows)
+    ]
+    bars = Bars.concat([rows.bars for rows in chosen])
+    if not len(bars):
+        return NO_ROWS
+    stored = target.rows(symbol, int(bars.timestamp[0]), int(bars.timestamp[-1]) + 1)
+    stored = stored[np.isin(stored.bars.timestamp, bars.timestamp)]
+    indicator = np.concatenate([rows.indicator for rows in chosen])
+    return Rows(bars, chosen[0].names, indicator, stored.prediction, stored.probability, stored.models, stored.model)
+
+
+def _newest_first(store: Store, symbol: str) -> Iterator[Rows]:
+    """The symbol's rows, so many at once; each in the order of time."""
+    end: int | None = None
+    while len(rows := store.rows(symbol, end=end, limit=CHUNK)):
+        yield rows
+        end = int(rows.bars.timestamp[0])
 
 
 def _committed(target: Store, symbol: str, make: Callable[[int, SymbolState | None], Commit | None]) -> None:
