@@ -149,8 +149,10 @@ def test_a_recorded_saturday_has_no_bars_and_is_no_error() -> None:
     ("text", "error", "reason"),
     [
         (
-            '{"chart":{"result":null,"error":{"code":"Not Found",'
-            '"description":"No data found, symbol may be delisted"}}}',
+            (
+                '{"chart":{"result":null,"error":{"code":"Not Found",'
+                '"description":"No data found, symbol may be delisted"}}}'
+            ),
             NoDataError,
             "TSLA: No data found, symbol may be delisted",
         ),
