@@ -244,7 +244,7 @@ resource "aws_iam_role_policy" "dashboard_execution" {
 data "aws_iam_policy_document" "dashboard" {
   statement {
     sid       = "Read"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:Query"]
+    actions   = ["dynamodb:Query"]
     resources = [aws_dynamodb_table.rows.arn, aws_dynamodb_table.state.arn]
   }
 

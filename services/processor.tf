@@ -25,7 +25,7 @@ data "aws_iam_policy_document" "processor" {
 
   statement {
     sid       = "Rows"
-    actions   = ["dynamodb:BatchWriteItem", "dynamodb:Query"]
+    actions   = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Query"]
     resources = [aws_dynamodb_table.rows.arn]
   }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,8 +15,10 @@ import pytest
 
 from tests.aws.local.account import Account
 from tests.aws.local.poller import EventSource, Found, Rules, destination
-from tests.aws.local.run import Local, compared
+from tests.aws.local.resources import BY_AWS
+from tests.aws.local.run import Local, compared, exercised
 from tests.aws.local.runtime import Function, FunctionError
+from tests.terraform.running import ROOT
 
 TOY = """
 import json, os, time
@@ -33,18 +36,27 @@ def handler(event, context):
 
 
 def test_a_session_through_aws_gives_the_rows_of_an_embedded_run(tmp_path: Path) -> None:
-    with Local(tmp_path, 20, print, terraform=False, page=False) as local:
+    with Local(tmp_path, 20, print, terraform=False, port=0) as local:
         wanted = local.wanted()
         local.wait(wanted, 120)
         assert sum(map(len, wanted.values())) > 20 * 200
         assert any(row.prediction for rows in wanted.values() for row in rows)
         assert compared(local, wanted) == []
         assert local.events.failures == 0
-        assert {call.action for call in local.account.calls if call.role == "collector"} == {"kinesis:PutRecords"}
-        assert {call.action for call in local.account.calls if call.role == "processor"} == {
-            "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
-            "firehose:PutRecordBatch", "sagemaker:InvokeEndpoint",
-        }  # fmt: skip
+        exercised(local, wanted, 60)
+        for role in ("collector", "processor", "dashboard"):
+            made = {call.action for call in local.account.calls if call.role == role}
+            assert made == allowed(role), role
+
+
+def allowed(program: str) -> set[str]:
+    """The actions that the program's policy in services/ names, without those that AWS itself needs."""
+    text = (ROOT / "services" / f"{program}.tf").read_text()
+    body = text.partition(f'data "aws_iam_policy_document" "{program}" {{')[2].partition("\n}\n")[0]
+    statements = re.findall(r"statement \{(.*?)\n  \}", body, re.DOTALL)
+    own = [s for s in statements if "dynamic" not in s and "Deny" not in s]
+    found = {action for s in own for action in re.findall(r'"(\w+:\w+)"', s.partition("resources")[0])}
+    return {action for action in found if not any(action.startswith(known) for known in BY_AWS)}
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from tests.terraform.apply import IMAGE, MODEL
 from tests.terraform.running import Stack
 
 #: Actions in the policies that no program of ours calls, each with who does.
-_BY_AWS = {
+BY_AWS = {
     "kinesis:DescribeStream": "Lambda's poller",
     "kinesis:DescribeStreamSummary": "Lambda's poller",
     "kinesis:GetRecords": "Lambda's poller",
     "kinesis:GetShardIterator": "Lambda's poller",
     "kinesis:ListShards": "Lambda's poller",
     "s3:ListBucket": "Lambda, before it puts what was given up on into the bucket",
+    "/aws/lambda/": "Lambda, for what was given up on",
     "logs:": "Lambda and ECS, for the log",
     "kms:": "the services themselves, which check the caller's permission to the key",
     "xray:": "Lambda, for its traces",
@@ -86,9 +87,7 @@ def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
             account.client("acm").request_certificate(DomainName="stocks.example.com")["CertificateArn"],
         },
     )  # fmt: skip
-    functions = account.client("lambda")  # moto would run the function in Docker; our own poller stands for it
-    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
-        functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    _unmapped()
     iam = account.client("iam")
     roles = {"collector": "stock-data-collector", "processor": "StockAnalysisLambda", "dashboard": "stock-dashboard"}
     policies = []
@@ -100,6 +99,14 @@ def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
             statements += parsed["Statement"]
         policies.append((program, tuple(statements)))
     yield Resources(policies=tuple(policies))
+
+
+def _unmapped() -> None:
+    """moto would run the function in Docker for every record; our own poller stands for Lambda's."""
+    from moto.kinesis.models import kinesis_backends
+
+    for stream in kinesis_backends[ACCOUNT][REGION].streams.values():
+        stream.lambda_event_source_mappings.clear()
 
 
 def verdicts(resources: Resources, calls: set[Call]) -> tuple[list[str], list[str]]:
@@ -119,11 +126,11 @@ def verdicts(resources: Resources, calls: set[Call]) -> tuple[list[str], list[st
             for call in sorted(own, key=str)
             if not any(call.action == action and fnmatchcase(call.resource, resource) for action, resource in allowed)
         ]
-        made = {call.action for call in own}
         unused += [
             f"{program}: {action} on {resource}"
             for action, resource in sorted(set(allowed))
-            if action not in made and not any(action.startswith(known) for known in _BY_AWS)
+            if not any(call.action == action and fnmatchcase(call.resource, resource) for call in own)
+            and not any(f"{action} {resource}".startswith(known) or known in resource for known in BY_AWS)
         ]
     return refused, unused
 

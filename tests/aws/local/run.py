@@ -7,13 +7,16 @@ stands for its services. ARGS=--exit ends when the last session has gone through
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,8 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tapeline.codec import encode
 from tapeline.config import Settings
 from tapeline.database import Database
+from tapeline.entrypoints.running import terminated_like_interrupted
 from tapeline.market import Bar, Bars, Row
 from tapeline.pipeline import Pipeline
 from tapeline.ports import Delivery
@@ -109,14 +114,15 @@ class Embedded:
 class Local:
     """Everything that runs, from entering to leaving."""
 
-    def __init__(self, folder: Path, symbols: int, say: Callable[[str], None], *, terraform: bool, page: bool) -> None:
+    def __init__(
+        self, folder: Path, symbols: int, say: Callable[[str], None], *, terraform: bool, page: int | None
+    ) -> None:
         self.folder = folder
         self.account = Account()
         self.day = Day.before(int(time.time() * 1000), symbols)
-        self.page = ""
         self._say = say
         self._terraform = terraform
-        self._with_page = page
+        self._port = port
         self._stack = ExitStack()
 
     def __enter__(self) -> Local:
@@ -171,13 +177,11 @@ class Local:
         self._say(
             f"the collector (process {collector.pid}) asks the local Yahoo for {len(self.day.market.symbols)} symbols"
         )
-        if self._with_page:
-            self.page = "http://127.0.0.1:8000/"
-            self._start(
-                stack, "dashboard", "dashboard",
-                TAPELINE_ROWS_TABLE=names.rows_table, TAPELINE_STATE_TABLE=names.state_table,
-            )  # fmt: skip
-            self._say(f"the page reads DynamoDB at {self.page}")
+        self._start(
+            stack, "dashboard", "dashboard", TAPELINE_PORT=str(self._port),
+            TAPELINE_ROWS_TABLE=names.rows_table, TAPELINE_STATE_TABLE=names.state_table,
+        )  # fmt: skip
+        self._say(f"the page reads DynamoDB at {self.page}")
 
     def _resources(self, stack: ExitStack) -> Resources:
         if self._terraform:
@@ -208,11 +212,27 @@ class Local:
 
         def end() -> None:
             process.terminate()
-            process.wait(60)
+            process.wait(120)
             log.close()
 
         stack.callback(end)
         return process
+
+    @property
+    def page(self) -> str:
+        """Where the page is, once it says so."""
+        log = self.folder / "dashboard.log"
+        until = time.monotonic() + 60
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
+            if time.monotonic() > until:
+                raise TimeoutError(f"the page does not come up: {log.read_text()[-1500:]}")
+            time.sleep(0.1)
+        return found[0]
+
+    def put(self, symbol: str, data: bytes) -> None:
+        """A record of our own onto the stream."""
+        kinesis = self.account.client("kinesis", "tester")
+        kinesis.put_record(StreamName=self.resources.stream, PartitionKey=symbol, Data=data)
 
     # -- what came of it ---------------------------------------------------------------------------------------------
 
@@ -284,12 +304,39 @@ def compared(local: Local, wanted: dict[str, list[Row]]) -> list[str]:
     return differences
 
 
+def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> None:
+    """What the session alone does not bring: a record that is no bar, a correction, and someone who looks at the page.
+
+    Raises `TimeoutError` when one of them has no effect.
+    """
+    symbol = min(wanted)
+    row = wanted[symbol][100]
+    corrected = Bar(symbol, row.timestamp, row.open, row.high, row.low, row.price, row.volume + 1)
+    local.put(symbol, b"poison")
+    local.put(symbol, encode(Bars.of([corrected])))
+    s3 = local.account.client("s3", "tester")
+
+    def done() -> bool:
+        kept = s3.list_objects_v2(Bucket=local.resources.bucket, Prefix="rejects/").get("KeyCount")
+        return bool(kept) and local.found(symbol)[100].volume == corrected.volume
+
+    until = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > until:
+            raise TimeoutError("the poison record or the correction did not arrive")
+        time.sleep(0.2)
+    for path in ("symbols", f"symbols/{symbol}/bars?limit=50", f"symbols/{symbol}/rows?limit=50", "health"):
+        with urllib.request.urlopen(f"{local.page}api/v1/{path}", timeout=60) as answer:
+            json.loads(answer.read())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exit", action="store_true", help="end when the session has gone through")
     parser.add_argument("--symbols", type=int, default=20)
     parser.add_argument("--boto3", action="store_true", help="make the resources without Terraform")
     options = parser.parse_args()
+    port = 0 if options.exit else Settings().port
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     started = time.monotonic()
 
@@ -297,8 +344,11 @@ def main() -> int:
         print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
 
     with (
+        terminated_like_interrupted(),
         tempfile.TemporaryDirectory() as folder,
-        Local(Path(folder), options.symbols, say, terraform=not options.boto3, page=not options.exit) as local,
+        Local(
+            Path(folder), options.symbols, say, terraform=not options.boto3, page=0 if options.exit else 8000
+        ) as local,
     ):
         wanted = local.wanted()
         local.wait(wanted, 300)
@@ -306,6 +356,7 @@ def main() -> int:
         say(f"all of {rows:,} rows of the last session are in DynamoDB; invocations: {local.events.invocations}")
         differences = compared(local, wanted)
         say("identical to an embedded run of the same bars" if not differences else "\n".join(differences))
+        exercised(local, wanted, 120)
         for role in ("collector", "processor", "dashboard"):
             made = sorted({f"{call.action}" for call in local.account.calls if call.role == role})
             say(f"{role} called: {', '.join(made) or 'nothing'}")
@@ -313,7 +364,7 @@ def main() -> int:
             refused, unused = verdicts(local.resources, local.account.calls)
             say("policies: every call is allowed" if not refused else f"NOT ALLOWED: {refused}")
             say("policies: nothing else is allowed" if not unused else f"allowed and not called: {unused}")
-            differences += refused
+            differences += refused + unused
         if not options.exit:
             say(f"Ctrl-C ends. The page: {local.page}")
             try:
