@@ -48,7 +48,7 @@ _ADVICE = {
     "ExpiredToken": _CREDENTIALS,
     "InvalidAccessKeyId": _CREDENTIALS,
     "NoSuchBucket": "create it with Terraform (services/), or correct its name",
-    "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
+    "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
     "SignatureDoesNotMatch": _CREDENTIALS,
 }
 
