@@ -114,9 +114,7 @@ class Embedded:
 class Local:
     """Everything that runs, from entering to leaving."""
 
-    def __init__(
-        self, folder: Path, symbols: int, say: Callable[[str], None], *, terraform: bool, page: int | None
-    ) -> None:
+    def __init__(self, folder: Path, symbols: int, say: Callable[[str], None], *, terraform: bool, port: int) -> None:
         self.folder = folder
         self.account = Account()
         self.day = Day.before(int(time.time() * 1000), symbols)
@@ -346,9 +344,7 @@ def main() -> int:
     with (
         terminated_like_interrupted(),
         tempfile.TemporaryDirectory() as folder,
-        Local(
-            Path(folder), options.symbols, say, terraform=not options.boto3, page=0 if options.exit else 8000
-        ) as local,
+        Local(Path(folder), options.symbols, say, terraform=not options.boto3, port=port) as local,
     ):
         wanted = local.wanted()
         local.wait(wanted, 300)
