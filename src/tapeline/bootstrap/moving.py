@@ -206,9 +206,11 @@ def _settle(target: Store, symbol: str, processor: Processor, times: Ints, earli
 
 
 def _own(target: Store, symbol: str, computed: Sequence[Rows], times: Ints, earliest: int) -> Rows:
-    """Of the rows computed, those behind `earliest` that are for none of `times`, with what was predicted of them."""
+    """Of the final rows computed, those behind `earliest` and for none of `times`, with what was predicted of them."""
     chosen = [
-        rows[(rows.bars.timestamp > earliest) & ~np.isin(rows.bars.timestamp, times)] for rows in computed if len(rows)
+        rows[rows.bars.final & (rows.bars.timestamp > earliest) & ~np.isin(rows.bars.timestamp, times)]
+        for rows in computed
+        if len(rows)
     ]
     bars = Bars.concat([rows.bars for rows in chosen])
     if not len(bars):
