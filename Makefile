@@ -19,7 +19,7 @@ demo: $(VENV)/.core ## real market data through the whole pipeline, with the pag
 	@$(BIN)/tapeline demo $(ARGS)
 
 test: lint $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: format, lint, types, import layers, tests (ARGS="-k bars")
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter
 	$(BIN)/ruff check

@@ -1,0 +1,76 @@
+"""The Dockerfile, as far as it can be judged without an engine; `make try-image` runs what it says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+START = ROOT / "deploy" / "start.sh"
+
+
+def test_hadolint_finds_nothing() -> None:
+    hadolint = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    if hadolint is None:
+        pytest.skip("hadolint has no wheel for this platform")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert done.stdout + done.stderr == ""
+
+
+def test_nothing_but_the_install_is_copied_out_of_the_build() -> None:
+    final = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert re.findall(r"^COPY .*--from=build (\S+)", final, re.MULTILINE) == ["/opt/tapeline"]
+    assert not re.search(r"gcc|g\+\+|build-essential|make\b", final)
+
+
+def test_bases_are_pinned_and_pins_are_used() -> None:
+    bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
+    assert len(bases) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", bases.pop())
+    assert "-c constraints.txt" in DOCKERFILE
+
+
+def test_what_is_copied_is_not_ignored() -> None:
+    kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    copied = [name for names in re.findall(r"^COPY (?!--from)(?:--\S+ )*(.+) \S+$", DOCKERFILE, re.MULTILINE)
+              for name in names.split()]  # fmt: skip
+    assert sorted(copied) == sorted(kept)
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_kernels_are_compiled_for_any_processor_in_both_stages() -> None:
+    for stage in DOCKERFILE.split("\nFROM ")[1:]:
+        assert "NUMBA_CPU_NAME=generic" in stage
+        assert "NUMBA_CACHE_DIR=/opt/tapeline/numba" in stage
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_the_start_copies_the_cache_to_where_it_can_be_written(tmp_path: Path, writable: bool) -> None:
+    cache, home = tmp_path / "cache", tmp_path / "home"
+    cache.mkdir()
+    home.mkdir()
+    (cache / "kernel.nbc").write_text("machine code")
+    seen = cache if writable else tmp_path / "nothing"
+    environment = {"NUMBA_CACHE_DIR": str(seen), "TAPELINE_DATA_DIR": str(home), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        ["/bin/sh", START, "/bin/sh", "-c", 'echo "$NUMBA_CACHE_DIR"'],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == str(cache if writable else home / ".numba")
+
+
+def test_the_start_knows_sagemakers_words(tmp_path: Path) -> None:
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    for word in ("train", "serve"):
+        done = subprocess.run(
+            ["/bin/sh", START, word], env={"PATH": f"{tmp_path}:/usr/bin:/bin", "TAPELINE_DATA_DIR": str(tmp_path)},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.strip() == f"-m tapeline.entrypoints.sagemaker {word}"
