@@ -195,7 +195,7 @@ def check_metrics(line: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "options", "said"),
     [
-        ("AWS_REGION", [], "set AWS_REGION"),
+        ("AWS_DEFAULT_REGION", [], "set AWS_DEFAULT_REGION"),
         ("", ["--symbols", ""], "set TAPELINE_SYMBOLS"),
         ("", ["--symbols", "TS LA,<A>"], "no ticker has"),
         ("", ["--interval", "7m"], "there are 1m, 2m"),
@@ -212,8 +212,7 @@ def test_what_is_missing_or_wrong_is_said_in_a_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     if wrong:
-        monkeypatch.delenv("AWS_REGION")
-        monkeypatch.delenv("AWS_DEFAULT_REGION")
+        monkeypatch.delenv(wrong)
     monkeypatch.setattr(logs, "configured", lambda: logging.getLogger("tapeline"))
     given = {"--symbols": "TSLA", "--stream": "bars", "--data-dir": str(tmp_path), "--health-port": "0"}
     given |= dict(zip(options[::2], options[1::2], strict=True))

@@ -528,7 +528,6 @@ def test_missing_credentials_are_said_in_one_line(dynamodb: Any, monkeypatch: py
 
 
 def test_no_region_is_said_in_one_line(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(CommandError, match="no dynamodb client: You must specify a region"):
         entrypoints_aws.client("dynamodb")

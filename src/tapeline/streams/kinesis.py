@@ -59,7 +59,7 @@ _ADVICE = {
     "KMSInvalidState": "the stream's key cannot be used; look at it in KMS",
     "KMSNotFound": "the stream's key is gone; give the stream another",
     "KMSOptInRequired": "this account has no KMS yet",
-    "ResourceNotFound": "create it, or mend TAPELINE_KINESIS_STREAM or AWS_REGION",
+    "ResourceNotFound": "create it, or mend TAPELINE_KINESIS_STREAM or AWS_DEFAULT_REGION",
     "UnrecognizedClient": "these credentials are not of an account; renew them",
     "ValidationError": "mend TAPELINE_KINESIS_STREAM",
     "Validation": "mend TAPELINE_KINESIS_STREAM",
