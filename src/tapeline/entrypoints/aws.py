@@ -32,4 +32,6 @@ def client(service: str) -> Any:
     except (BotoCoreError, ValueError) as error:
         from tapeline.entrypoints.console import CommandError
 
-        raise CommandError(f"no {service} client: {error} (set AWS_DEFAULT_REGION, or a profile with a region)") from error
+        raise CommandError(
+            f"no {service} client: {error} (set AWS_DEFAULT_REGION, or a profile with a region)"
+        ) from error

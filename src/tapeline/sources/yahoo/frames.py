@@ -70,7 +70,12 @@ def quote(frame: str | bytes) -> Quote | None:
 
 @functools.cache
 def _message_class() -> Any:
-    """yfinance's message class; importing it takes a second."""
+    """yfinance's message class; importing it takes a second.
+
+    Its modules import each other: two threads that begin with different parts of it each wait for the other, and
+    Python then hands out half-made modules. Whoever begins with the package waits for it and finds it whole.
+    """
+    import yfinance  # noqa: F401
     from yfinance.pricing_pb2 import PricingData
 
     return PricingData

@@ -72,6 +72,7 @@ class YFinanceTransport:
         self._session: Any = None
 
     def get(self, symbol: str, params: Mapping[str, str]) -> Answer:
+        import yfinance  # noqa: F401 - whole, before a part: see `frames`
         from curl_cffi.requests.exceptions import RequestException
         from yfinance.data import YfData
         from yfinance.exceptions import YFRateLimitError
