@@ -30,14 +30,18 @@ class LocalArchive:
 
     def load(self, symbol: str, interval: str) -> Series | None:
         path = self._path(symbol, interval)
-        if not path.exists():
-            return None
         with _explained(path):
-            table = pq.read_table(path)
-            facts = json.loads(table.schema.metadata[b"tapeline"])
-        if facts["version"] != _VERSION:
-            raise ArchiveError(f"{path}: version {facts['version']}, this program reads {_VERSION}: upgrade tapeline")
-        return series_of(table, symbol, interval, facts)
+            try:
+                file = pa.OSFile(str(path))
+            except FileNotFoundError:
+                return None
+            with file:  # opened once: a `save` meanwhile puts another file in its place and leaves this one whole
+                table = pq.ParquetFile(file, page_checksum_verification=True).read()
+            facts = json.loads((table.schema.metadata or {})[b"tapeline"])
+            version = facts["version"]
+            if version == _VERSION:
+                return series_of(table, symbol, interval, facts)
+        raise ArchiveError(f"{path}: version {version}, this program reads {_VERSION}: upgrade tapeline")
 
     def save(self, series: Series) -> None:
         path = self._path(series.symbol, series.interval)
@@ -46,7 +50,7 @@ class LocalArchive:
             handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    pq.write_table(table_of(series), file, compression="zstd")
+                    pq.write_table(table_of(series), file, compression="zstd", write_page_checksum=True)
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(name, path)  # noqa: PTH105 - the atomic step
@@ -66,7 +70,9 @@ class LocalArchive:
             return sorted({path.parent.name for path in self.folder.glob("*/*.parquet")})
 
     def _path(self, symbol: str, interval: str) -> Path:
-        return self.folder / interval / f"{quote(symbol, safe='=^-')}.parquet"
+        name = quote(symbol, safe="=^-")
+        name = f"%2E{name[1:]}" if name.startswith(".") else name  # hidden files are saves that were cut short
+        return self.folder / interval / f"{name}.parquet"
 
 
 def table_of(series: Series) -> pa.Table:
@@ -99,8 +105,14 @@ def series_of(table: pa.Table, symbol: str, interval: str, facts: dict[str, Any]
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowInvalid, KeyError, ValueError) as error:
-        advice = "not an archive of tapeline, or damaged; delete it, and it is fetched anew"
-        raise ArchiveError(f"{path}: {advice} ({error})") from error
     except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror or error}; free some space or check its permissions") from error
+        if error.errno is None:  # of what Arrow cannot decode; the system's errors have a number
+            raise _damaged(path, error) from error
+        raise ArchiveError(f"{path}: {error.strerror}; free some space or check its permissions") from error
+    except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ArchiveError:
+    reason = str(error).partition("\n")[0]
+    return ArchiveError(f"{path}: not an archive of tapeline, or damaged; delete it, and it is fetched anew ({reason})")

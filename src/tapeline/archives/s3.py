@@ -149,8 +149,11 @@ class S3Archive:
     def _part(self, key: str, symbol: str) -> Bars:
         content = self._get(key)
         try:
-            bars = _bars(pq.read_table(io.BytesIO(content), columns=_TABLE.names, partitioning=None), symbol)
-        except (pa.ArrowException, KeyError, ValueError) as error:
+            table = pq.read_table(io.BytesIO(content), columns=_TABLE.names, partitioning=None)
+            if table.schema != _TABLE:
+                raise ValueError("other types than were written")
+            bars = _bars(table, symbol)
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:  # Arrow's OSError: a page it cannot decode
             reason = str(error).partition("\n")[0]
         else:
             if _digest(bars) == key.rpartition("/")[2].removesuffix(".parquet"):
