@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
