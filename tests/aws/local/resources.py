@@ -88,6 +88,7 @@ def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
         },
     )  # fmt: skip
     _unmapped()
+    account.client("s3").delete_bucket_policy(Bucket=Resources().bucket)  # it demands TLS, which there is none of here
     iam = account.client("iam")
     roles = {"collector": "stock-data-collector", "processor": "StockAnalysisLambda", "dashboard": "stock-dashboard"}
     policies = []

@@ -154,7 +154,8 @@ class Local:
                 "TAPELINE_ROWS_TABLE": names.rows_table,
                 "TAPELINE_SAGEMAKER_ENDPOINT": names.endpoint,
                 "TAPELINE_STATE_TABLE": names.state_table,
-            }
+            },
+            log=self.folder / "processor.log",
         )  # fmt: skip
         stack.callback(self.function.close)
         given_up = destination(self.account.client("s3", "lambda"), names.bucket, names.stream)
@@ -255,7 +256,7 @@ class Local:
         return [row for row in rows if self.day.opened <= row.timestamp < self.day.closed]
 
     def wait(self, wanted: dict[str, list[Row]], seconds: float) -> None:
-        """Until the last bar of every symbol is there. Raises `TimeoutError` with the collector's last words."""
+        """Until the last bar of every symbol is there. Raises `TimeoutError` with the programs' last words."""
         until = time.monotonic() + seconds
         last = {symbol: rows[-1].timestamp for symbol, rows in wanted.items()}
         while time.monotonic() < until:
@@ -265,8 +266,11 @@ class Local:
             if self.collector.poll() is not None:
                 break
             time.sleep(0.2)
-        said = (self.folder / "collector.log").read_text()[-1500:]
-        raise TimeoutError(f"the session did not arrive; the collector said: {said}")
+        raise TimeoutError(f"the session did not arrive; {self.said('collector')}; {self.said('processor')}")
+
+    def said(self, program: str) -> str:
+        """The last words of a program's log."""
+        return f"the {program} said: {(self.folder / f'{program}.log').read_text()[-1500:]}"
 
 
 @contextmanager
@@ -305,7 +309,7 @@ def compared(local: Local, wanted: dict[str, list[Row]]) -> list[str]:
 def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> None:
     """What the session alone does not bring: a record that is no bar, a correction, and someone who looks at the page.
 
-    Raises `TimeoutError` when one of them has no effect.
+    Raises `TimeoutError`, with the function's last words, when one of them has no effect.
     """
     symbol = min(wanted)
     row = wanted[symbol][100]
@@ -321,7 +325,7 @@ def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> Non
     until = time.monotonic() + seconds
     while not done():
         if time.monotonic() > until:
-            raise TimeoutError("the poison record or the correction did not arrive")
+            raise TimeoutError(f"the poison record or the correction did not arrive; {local.said('processor')}")
         time.sleep(0.2)
     for path in ("symbols", f"symbols/{symbol}/bars?limit=50", f"symbols/{symbol}/rows?limit=50", "health"):
         with urllib.request.urlopen(f"{local.page}api/v1/{path}", timeout=60) as answer:

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 HANDLER = "tapeline.entrypoints.lambda_handler.handler"
@@ -34,7 +35,10 @@ class _Invocation:
 
 
 class Function:
-    """One execution environment: at most one invocation at a time, and a new process after one that went wrong."""
+    """One execution environment: at most one invocation at a time, and a new process after one that went wrong.
+
+    What it prints is added to the file `log`, if one is named.
+    """
 
     def __init__(
         self,
@@ -43,12 +47,14 @@ class Function:
         timeout: float = 60.0,
         handler: str = HANDLER,
         command: Sequence[str] = (sys.executable, "-m", "awslambdaric"),
+        log: Path | None = None,
     ) -> None:
         self.starts = 0
         self._environment = dict(environment)
         self._timeout = timeout
         self._handler = handler
         self._command = command
+        self._log = log or Path("/dev/null")
         self._next: queue.Queue[_Invocation] = queue.Queue()
         self._running: dict[str, _Invocation] = {}
         self._process: subprocess.Popen[bytes] | None = None
@@ -105,12 +111,13 @@ class Function:
             "AWS_LAMBDA_LOG_STREAM_NAME": "local",
             "_HANDLER": self._handler,
         }
-        self._process = subprocess.Popen(
-            [*self._command, self._handler],
-            env=self._environment | own,
-            stdout=subprocess.DEVNULL if "TAPELINE_LOCAL_LOG" not in self._environment else None,
-            stderr=None,
-        )
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._command, self._handler],
+                env=self._environment | own,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     def _kill(self) -> None:
         if self._process is not None:
