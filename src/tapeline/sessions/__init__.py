@@ -2,7 +2,8 @@
 
 Pure: nothing here asks for the time. The calendars are exchange-calendars' (holidays are data); the first use of an
 exchange imports it and builds the calendar, about a second, after that answers take microseconds. Behind the last year
-a calendar knows, its usual weekdays and hours go on; before the first one, a session is the UTC day.
+a calendar knows, its usual weekdays and hours go on, to the end of 2035. Before its first session and after that every
+market is closed, and a time before the first session has the UTC day for its session's date.
 
 Times are UTC epoch ms. Daylight saving is in the calendars: a session's times are exact on every day.
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapeline.bars import Sessions
-from tapeline.market import Flags, Ints
+from tapeline.market import Ints
 from tapeline.sessions.exchanges import exchange_of
 from tapeline.sessions.schedule import schedule, zone
 
@@ -58,7 +59,9 @@ class MarketState:
     """The phase at a time, until when it lasts, the session it belongs to (the latest begun), and the next open.
 
     `session` is None only before the first session the calendar knows. `next_open` is when regular trading next
-    starts, the end of a lunch break included.
+    starts, the end of a lunch break included. Where a session begins as the last one ends (currencies, futures,
+    crypto), `until` is the end of all of them, and `next_open` the begin of the next. Both are always later than the
+    time that was asked about.
     """
 
     exchange: str
@@ -72,13 +75,15 @@ class Calendar:
     """The sessions of one exchange, by exchange-calendars' name for it ("XNYS", "24/7", ...)."""
 
     def __init__(self, exchange: str) -> None:
-        """Builds the tables. Raises `KeyError` when there is no such calendar."""
+        """Builds the tables. Raises exchange-calendars' own error for a name that is in none of our tables."""
         self.exchange = exchange
         #: Its time zone, such as America/New_York.
         self.zone = zone(exchange)
         table = schedule(exchange)
         self.day, self.pre, self.open, self.break_start, self.break_end, self.close, self.post = table[:7]
         self.half = table[7].astype(np.bool_)
+        last = np.append(self.open[1:] > self.close[:-1], True)  # of a row of sessions without a pause
+        self._shut = self.close[last][np.cumsum(last) - last]
         self._trading: tuple[Sessions, Sessions] | None = None
 
     def __len__(self) -> int:
@@ -104,17 +109,17 @@ class Calendar:
             return MarketState(self.exchange, Phase.CLOSED, int(self.pre[0]), None, int(self.open[0]))
         now = self.session(place)
         later = self.session(following) if following < len(self) else None
-        next_open = later.open if later else now.open + _DAY
+        next_open = later.open if later else timestamp + _DAY - (timestamp - now.open) % _DAY
         next_phase = later.pre if later else next_open
         phase, until = Phase.CLOSED, next_phase
         if timestamp < now.open:
             phase, until, next_open = Phase.PRE, now.open, now.open
         elif timestamp < now.break_start:
-            phase, until = Phase.OPEN, now.break_start
+            phase, until = Phase.OPEN, now.break_start if now.break_start < now.close else int(self._shut[place])
         elif timestamp < now.break_end:
             phase, until, next_open = Phase.BREAK, now.break_end, now.break_end
         elif timestamp < now.close:
-            phase, until = Phase.OPEN, now.close
+            phase, until = Phase.OPEN, int(self._shut[place])
         elif timestamp < now.post:
             phase, until = Phase.POST, now.post
         return MarketState(self.exchange, phase, until, now, next_open)
@@ -131,15 +136,6 @@ class Calendar:
         if before.any():
             days = np.where(before, _utc_days(timestamps), days)
         return days
-
-    def is_open(self, timestamps: Ints) -> Flags:
-        """Whether regular trading is on at each time, bool [n]. Before the calendar's first session: True."""
-        timestamps = np.asarray(timestamps, np.int64)
-        place = np.searchsorted(self.pre, timestamps, "right") - 1
-        at = np.maximum(place, 0)
-        trading = (timestamps >= self.open[at]) & (timestamps < self.close[at])
-        trading &= ~((timestamps >= self.break_start[at]) & (timestamps < self.break_end[at]))
-        return trading | (place < 0)
 
     def trading(self, *, breaks: bool = True) -> Sessions:
         """The stretches of regular trading, for `bars.Grid`; without `breaks`, whole sessions.

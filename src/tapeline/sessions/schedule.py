@@ -24,8 +24,6 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
 
         made = exchange_calendars.calendar_utils._default_calendar_factories  # noqa: SLF001 - the bounds have no public way
         name = exchange_calendars.resolve_alias(exchange)
-        if name not in made:
-            raise KeyError(f"exchange-calendars has no calendar {exchange!r}")
         low, high = made[name].bound_min(), made[name].bound_max()
         start, end = (pd.Timestamp(day) for day in CALENDAR_RANGE)
         known = exchange_calendars.get_calendar(
@@ -33,7 +31,7 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
         )
         days = known.schedule
         half = days.index.isin(known.early_closes)
-        days = pd.concat([days, _usual(pd, days, known.tz, end)])
+        days = pd.concat([days, _usual(pd, days, known, end)])
     columns = {name: _milliseconds(days[name]) for name in ("open", "break_start", "break_end", "close")}
     opens, closes = columns["open"], columns["close"]
     if exchange in {"24/7", "24/5"}:
@@ -54,7 +52,7 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
 
 
 def zone(exchange: str) -> str:
-    """The time zone an exchange keeps, such as America/New_York. Raises `KeyError` when there is no such calendar."""
+    """The time zone an exchange keeps, such as America/New_York."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import exchange_calendars
@@ -69,10 +67,10 @@ def _milliseconds(column: Any) -> NDArray[np.int64]:
     return np.where(np.isnat(naive), 0, naive.astype(np.int64))
 
 
-def _usual(pd: Any, schedule: Any, zone: Any, end: Any) -> Any:
-    """Weekdays with the hours of the last full day, behind the schedule: holidays are known only so far."""
-    last = schedule.index[-1]
-    days = pd.bdate_range(last + pd.Timedelta(days=1), end)
+def _usual(pd: Any, schedule: Any, known: Any, end: Any) -> Any:
+    """The exchange's weekdays with the hours of the last full day, behind the schedule: so far holidays are known."""
+    days = pd.date_range(schedule.index[-1] + pd.Timedelta(days=1), end)
+    days = days[[known.weekmask[day] == "1" for day in days.weekday]]
     hours = schedule.iloc[-60:].copy()
     length = hours["close"] - hours["open"]
     model = hours[length == length.mode().iloc[0]].iloc[-1]
@@ -82,9 +80,9 @@ def _usual(pd: Any, schedule: Any, zone: Any, end: Any) -> Any:
         if pd.isna(at):
             columns[name] = pd.Series(pd.NaT, index=days, dtype=schedule[name].dtype)
             continue
-        local = at.tz_convert(zone)
+        local = at.tz_convert(known.tz)
         offset = local.tz_localize(None) - model.name
-        columns[name] = pd.Series((days + offset).tz_localize(zone, ambiguous=True, nonexistent="shift_forward"))
+        columns[name] = pd.Series((days + offset).tz_localize(known.tz, ambiguous=True, nonexistent="shift_forward"))
         columns[name].index = days
         columns[name] = columns[name].dt.tz_convert("UTC").astype(schedule[name].dtype)
     return pd.DataFrame(columns, index=days, columns=schedule.columns)

@@ -95,7 +95,7 @@ class Tracked:
 def phase_text(state: MarketState) -> str:
     """The state of a market for a person, such as `XNYS closed until Mon 2026-11-30 14:30 UTC`."""
     if state.phase is Phase.OPEN:
-        return f"{state.exchange} open until {_utc(state.until)}"
+        return f"{state.exchange} open" + (f" until {_utc(state.until)}" if state.exchange != "24/7" else "")
     half = " (half day)" if state.session is not None and state.session.half and state.phase is Phase.PRE else ""
     return f"{state.exchange} {state.phase.value}, opens {_utc(state.next_open)}{half}"
 
