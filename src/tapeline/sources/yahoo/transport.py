@@ -23,8 +23,8 @@ STREAM_URL = "wss://streamer.finance.yahoo.com/?version=2"
 
 _CHART_PATH = "/v8/finance/chart/"
 
-#: Connecting, and the whole answer.
-_TIMEOUT = (4.0, 8.0)
+#: Connecting, and the answer after it. curl is given the sum for both together.
+_TIMEOUT = (4.0, 3.0)
 
 #: The same for cookie and crumb, which the chart endpoint answers without ...
 _EXTRA_TIMEOUT = 2.0
@@ -156,7 +156,7 @@ def _explained(url: str, error: Any) -> YahooError:
         CurlECode.PROXY: "the proxy refused",
         CurlECode.SSL_CONNECT_ERROR: "no TLS connection",
         CurlECode.PEER_FAILED_VERIFICATION: "its certificate is not trusted here",
-        CurlECode.OPERATION_TIMEDOUT: f"no answer within {_TIMEOUT[1]:.0f} s",
+        CurlECode.OPERATION_TIMEDOUT: f"no answer within {sum(_TIMEOUT):.0f} s",
     }
     if (reason := reasons.get(error.code)) is not None:
         return UnreachableError(url, reason)
