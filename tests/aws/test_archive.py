@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +9,13 @@ from typing import Any
 
 import boto3
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tapeline.archives.s3 import S3Archive
-from tapeline.entrypoints import sagemaker_train
 from tapeline.market import Bars
 from tapeline.ports import ArchiveError
-from tapeline.sources.files import FileSource, replay
-from tests.archived import DAY, MINUTE, START, same, series
+from tapeline.sources.files import FileSource
+from tests.archived import START, same, series
 from tests.aws.conftest import REGION
 
 BUCKET = "tapeline-data"
@@ -88,26 +84,6 @@ def test_training_reads_the_objects_as_files(s3: Any, tmp_path: Path) -> None:
     bars = [bar for delivery in source.deliveries("") for bar in delivery.bars]
     assert not source.problems
     assert sorted(bars, key=lambda b: (b.symbol, b.timestamp)) == [*saved[0].bars, *saved[1].bars]
-
-
-def test_training_opens_more_days_than_a_process_may_by_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = 2 * replay._MIN_ROWS
-    prices = {name: [10.0] * rows for name in ("open", "high", "low", "close", "volume")}
-    files = [tmp_path / f"A_{day}.parquet" for day in range(60)]
-    for day, path in enumerate(files):
-        pq.write_table(pa.table({"timestamp": START + day * DAY + MINUTE * np.arange(rows), **prices}), path)
-    monkeypatch.setattr(replay, "_BUFFERED_ROWS", 1)  # as with thousands of files
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 40, hard))
-    try:
-        sagemaker_train.allow_many_files()
-        source = FileSource(files)
-        assert sum(len(delivery.bars) for delivery in source.deliveries("")) == 60 * rows
-        assert not source.problems
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_only_changed_dates_are_written(s3: Any) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import resource
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -25,7 +23,6 @@ class InputError(Exception):
 
 def train(root: Path) -> int:
     """Trains and returns the exit code. Nothing is left in `model` unless the model is whole."""
-    allow_many_files()
     try:
         settings = _hyperparameters(root / "input" / "config" / "hyperparameters.json")
         zone = str(settings.pop("zone", "UTC"))
@@ -46,13 +43,6 @@ def train(root: Path) -> int:
     for name, value in model.metadata.metrics.items():
         print(f"held_back_{name}={value:.6g};")  # noqa: T201 - for SageMaker's metric definitions
     return 0
-
-
-def allow_many_files() -> None:
-    """Lets this process open as many files as it may: history is one for each symbol and day, merged by time."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _failed(root: Path, reason: str) -> int:

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import random
+import resource
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -317,3 +318,31 @@ def test_deliveries_of_several_passes_do_not_share_anything(awkward: list[Path])
     both = [[one, two] for one, two in zip(first, second, strict=True)]
     assert rows([one for one, _ in both]) == rows([two for _, two in both])
     assert all(np.array_equal(one.bars.close, two.bars.close) for one, two in both)
+
+
+@pytest.mark.parametrize("may_be_raised", [True, False])
+def test_more_files_than_may_be_open_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_be_raised: bool
+) -> None:
+    rows = 2 * replay._MIN_ROWS
+    prices = {name: [10.0] * rows for name in ("open", "high", "low", "close", "volume")}
+    files = [tmp_path / f"A_{day}.parquet" for day in range(60)]
+    for day, path in enumerate(files):
+        times = START + (day * rows + np.arange(rows)) * MINUTE
+        pyarrow.parquet.write_table(pyarrow.table({"timestamp": times, **prices}), path)
+    monkeypatch.setattr(replay, "_BUFFERED_ROWS", 1)  # as with thousands of files
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    source = FileSource(files)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 40, limits[1]))
+    try:
+        if may_be_raised:
+            assert sum(len(delivery.bars) for delivery in source.deliveries("")) == 60 * rows
+            assert not source.problems
+        else:
+            monkeypatch.setattr(resource, "setrlimit", pytest.fail)
+            monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 20, 1 << 20))
+            with pytest.raises(SourceError, match=r"60 files are merged by time, more than .* `ulimit -n 1084`"):
+                list(source.deliveries(""))
+    finally:
+        monkeypatch.undo()
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import tempfile
 import threading
@@ -137,6 +138,14 @@ class Replay:
                 records["file"] = number
                 yield records if self._after is None else records[records["timestamp"] > self._after]
         except SourceError as error:
+            if (
+                getattr(error.__cause__, "errno", None) == errno.EMFILE
+            ):  # the file is whole: leaving it out would be wrong
+                count = len(self._passes)
+                raise SourceError(
+                    f"{count:,} files are merged by time, more than this process may have open at once; "
+                    f"`ulimit -n {count + 1024}` allows that, or put several symbols into one file"
+                ) from error
             if str(error) != self._scan.files[number].damage:
                 self._problem(str(error))
                 self._notices.append(str(error))

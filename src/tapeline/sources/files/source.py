@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,9 @@ from tapeline.sources.files.records import Pass
 from tapeline.sources.files.replay import Replay
 from tapeline.sources.files.scan import FileScan, Scan, scanned, together
 from tapeline.sources.files.values import Times
+
+#: What a process has open beside the files: databases, logs, connections of the page.
+_OTHER_FILES = 1024
 
 
 class FileSource:
@@ -74,9 +78,11 @@ class FileSource:
         """The bars behind `resume`, up to 16,384 in a delivery; bars of the same time are in the same one.
 
         From the time `single_from` on (UTC epoch ms) each delivery holds a single time. Raises `SourceError` when a
-        file is changed meanwhile or cannot be sorted; the deliveries before are good.
+        file is changed meanwhile or cannot be sorted, or when there are more files than may be open at once; the
+        deliveries before are good.
         """
         scan = self.scan()
+        _allow_open(len(self._readers))
         passes = [(reader, self._pass(reader)) for reader in self._readers]
         replay = Replay(self.name, scan, passes, resume, closed=self._closed, problem=self.problems.append)
         return replay.deliveries(single_from)
@@ -92,6 +98,22 @@ def _name(paths: list[Path]) -> str:
     digest = hashlib.sha256("\0".join(str(path.resolve()) for path in paths).encode()).hexdigest()[:8]
     first = paths[0].name if paths else "no files"
     return f"{first}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''} #{digest}"
+
+
+def _allow_open(files: int) -> None:
+    """Lets this process hold so many files open, as far as the machine allows: they are merged by time.
+
+    The usual limit is 1,024 (macOS: 256), and history on S3 is one file for each symbol and day.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError):  # no such limits on Windows
+        import resource
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = files + _OTHER_FILES
+        if now != resource.RLIM_INFINITY and now < wanted:
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most)
+            )
 
 
 def _zone(name: str) -> ZoneInfo | None:
