@@ -19,6 +19,7 @@ SPARK_BARS = 48
 
 _DAY = 86_400_000
 _SPARK_HEIGHT = 100
+_MANY, _MOVES = 20, 3  # so many prices, and so many different ones, do not all fall on whole units by chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +143,18 @@ def session_start(timestamp: int, zone: ZoneInfo, *, daily: bool) -> int:
 
 
 def decimals(prices: Floats) -> int:
-    """How many decimals to show, 2 to 8: the fewest that say a fifth of the prices exactly, fewer the larger the price.
+    """How many decimals to show, 0 to 8: the fewest that say a fifth of the prices exactly, fewer the larger the price.
 
-    A fifth, so that prints between the ticks of the instrument (a quarter of a cent) do not widen all its prices.
+    A fifth, so that prints between the ticks of the instrument (a quarter of a cent) do not widen all its prices. Fewer
+    than 2, as yen have, only where all of enough prices that move say so.
     """
     if not len(prices):
         return 2
     largest = float(prices.max())
+    if largest >= 100 and len(prices) >= _MANY and len(np.unique(prices)) >= _MOVES:
+        for places in range(2):
+            if np.array_equal(np.round(prices, places), prices):
+                return places
     most = 2 if largest >= 1000 else 3 if largest >= 100 else 5 if largest >= 1 else 8
     for places in range(2, most):
         if np.mean(np.abs(np.round(prices, places) - prices) < 1e-9 * prices) >= 0.2:

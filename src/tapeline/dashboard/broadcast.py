@@ -22,8 +22,8 @@ from tapeline.prediction.model import Metadata
 #: Seconds between two updates.
 TICK_SECONDS = 1.0
 
-#: Seconds after which a line without meaning keeps connections open that are quiet.
-HEARTBEAT_SECONDS = 15.0
+#: Seconds after which a quiet connection is told that the server is still there. The page gives up after 20 without.
+HEARTBEAT_SECONDS = 5.0
 
 #: Messages that wait for one client, at the most; one that is slower is dropped and connects again.
 MOST_WAITING = 64
@@ -156,7 +156,7 @@ class Broadcast:
                 except TimeoutError:
                     if not client.alive():
                         return
-                    message = b": still here\n\n"
+                    message = _event("beat", {})
                 if message is None:
                     return
                 yield message

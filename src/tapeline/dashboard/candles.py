@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.bars import DAY, resample
+from tapeline.dashboard.board import decimals
 from tapeline.dashboard.intervals import chosen, grid, stored_interval
 from tapeline.indicators import DEFAULT, Engine, parse
 from tapeline.indicators.spec import Spec
@@ -26,6 +27,7 @@ MOST_ROWS = 60_000
 #: Indicators asked for at once, at the most.
 MOST_INDICATORS = 30
 
+_PRICED = 500  # rows whose closes say how many decimals there are
 _WARM = 15  # times its warm-up: a recursive indicator started that far back has forgotten where (below 1e-6)
 _SESSION_ROWS = 1_500  # at least so many rows before: session-anchored indicators need the session's start
 _GRADED_ROWS = 40  # rows before, for the scale of the no-trade band
@@ -53,7 +55,8 @@ class Candles:
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 still forming); where they are the stored
     bars `s` (`Direction` predicted, 0 none), `p` (probability of UP) and `y` (outcome: `Direction`, 0 not decided); and
     one for each of `names`, the outputs of the indicators. `interval` and `stored` are ms. `whole` is True when there
-    is nothing older in the store; otherwise the first candles may be left out because they were cut.
+    is nothing older in the store; otherwise the first candles may be left out because they were cut. `decimals` is how
+    many the stored bars' prices are shown with, whatever the interval.
     """
 
     columns: Columns
@@ -62,13 +65,14 @@ class Candles:
     stored: int
     whole: bool
     grades: Grades | None = None
+    decimals: int = 2
 
     def __len__(self) -> int:
         return len(self.columns["t"])
 
     def __getitem__(self, where: slice | NDArray[Any]) -> Candles:
         columns = {name: column[where] for name, column in self.columns.items()}
-        return Candles(columns, self.names, self.interval, self.stored, self.whole, self.grades)
+        return Candles(columns, self.names, self.interval, self.stored, self.whole, self.grades, self.decimals)
 
 
 def read(
@@ -166,7 +170,7 @@ def build(rows: Rows, choice: Choice, models: Mapping[str, Metadata], *, whole: 
         "f": shown.final.astype(np.int8), **more,
     }  # fmt: skip
     columns |= {name: kept.get(name, np.zeros(0)) for name in names}
-    return Candles(columns, names, interval, stored, whole, grades)
+    return Candles(columns, names, interval, stored, whole, grades, decimals(bars.close[-_PRICED:]))
 
 
 def _resampled(bars: Bars, symbol: str, interval: int, stored: int, *, whole: bool) -> Bars:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.dashboard.board import decimals
 from tapeline.dashboard.candles import Candles, Choice, Columns, build, rows_needed
 from tapeline.dashboard.intervals import IntervalError, chosen, name_of, stored_interval
 from tapeline.market import Bars, Rows
@@ -63,7 +62,7 @@ class Tail:
             "interval": name_of(found.interval),
             "since": int(found.columns["t"][place]),
             "names": list(found.names),
-            "decimals": decimals(found.columns["c"]),
+            "decimals": found.decimals,
             "columns": {name: np.ascontiguousarray(column[place:]) for name, column in found.columns.items()},
         }
 

@@ -125,6 +125,12 @@ def test_daily_bars_are_told_by_their_midnights() -> None:
         ([10.0, 11.0], 2),
         ([170.1234, 170.125, 170.1375, 170.13], 2),  # prints between the ticks do not widen them all
         ([], 2),
+        ([2345.0 + i % 7 for i in range(20)], 0),  # yen
+        ([2431.5 - i % 4 / 2 for i in range(20)], 1),  # pence
+        ([2345.0 + i % 7 for i in range(19)], 2),  # too few to tell
+        ([100.0] * 48, 2),  # does not move
+        ([50.0 + i % 7 for i in range(48)], 2),
+        ([170.25 + i % 4 / 4 for i in range(48)], 2),
     ],
 )
 def test_decimals_follow_the_prices(prices: list[float], expected: int) -> None:

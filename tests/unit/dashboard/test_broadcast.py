@@ -135,7 +135,7 @@ def test_a_connection_ends_with_its_session_and_with_the_server(monkeypatch: pyt
         one, two, quiet = Reading(cast), Reading(cast), Reading(cast)
         for reader in (one, two, quiet):
             await reader.until("status")
-        assert await anext(quiet.stream) == b": still here\n\n"
+        assert await anext(quiet.stream) == b"event: beat\ndata: {}\n\n"
         one.alive = False
         await cast._tick()
         for reader in (one, quiet):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tapeline.dashboard.api.context import Context, Symbol, Time, checked, problems
 from tapeline.dashboard.api.formats import THREE_FORMATS, Format, Wanted, json_answer, plain, table_answer
-from tapeline.dashboard.board import decimals, is_daily
+from tapeline.dashboard.board import is_daily
 from tapeline.dashboard.candles import MOST_INDICATORS, Candles, Choice, read
 from tapeline.dashboard.intervals import INTERVALS, IntervalError, choices, name_of
 from tapeline.dashboard.markets import zone_of
@@ -88,7 +88,7 @@ def head(choice: Choice, found: Candles) -> dict[str, Any]:
         "intervals": choices(found.stored),
         "names": list(found.names),
         "layout": layout(found.names),
-        "decimals": decimals(found.columns["c"][-500:]),
+        "decimals": found.decimals,
         "daily": is_daily(found.columns["t"]),
         "zone": zone_of(choice.symbol),
     }

@@ -5,6 +5,8 @@ const ROOT = "/api/v1";
 // Bars asked for at once.
 export const PAGE_BARS = 1000;
 
+const PATIENCE_MS = 60_000; // a browser has six connections to a server: those that hang would use them up
+
 export const session = { role: null, name: null, login_needed: false, csrf: "" };
 const denied = new Set();
 
@@ -26,12 +28,14 @@ async function ask(method, path, body) {
   if (method !== "GET") headers["X-CSRF-Token"] = session.csrf ?? "";
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
+  let text;
   try {
-    response = await fetch(ROOT + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  } catch {
-    throw new ApiError(0, "the server cannot be reached");
+    const signal = method === "GET" ? AbortSignal.timeout(PATIENCE_MS) : undefined; // a change may have been made: it is waited for
+    response = await fetch(ROOT + path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    text = await response.text();
+  } catch (error) {
+    throw new ApiError(0, error.name === "TimeoutError" ? `the server has not answered for ${PATIENCE_MS / 1000} s` : "the server cannot be reached");
   }
-  const text = await response.text();
   let answer = null;
   try {
     answer = text ? JSON.parse(text) : null;
@@ -71,6 +75,7 @@ export function barsPath(symbol, { interval, limit, before, indicators = [] }) {
 }
 
 const RETRY_MS = [500, 1000, 2000, 5000, 10_000];
+const SILENCE_MS = 20_000; // the server says something every 5 s; a connection can die without a word, as in a laptop's sleep
 
 // The stream of events. `on` maps event names to functions; `state` hears "connecting", "live" and "lost".
 export class Events {
@@ -81,6 +86,8 @@ export class Events {
     this._query = "";
     this._failures = 0;
     this._timer = 0;
+    this._heard = 0;
+    setInterval(() => this._source && this._source.readyState !== EventSource.CLOSED && performance.now() - this._heard > SILENCE_MS && this._lose(), SILENCE_MS / 10);
   }
 
   // Listens for this symbol's bars; null: for quotes and status only.
@@ -105,19 +112,28 @@ export class Events {
     this.close();
     const source = new EventSource(`${ROOT}/events?${this._query}`);
     this._source = source;
+    this._heard = performance.now();
     source.onopen = () => {
+      this._heard = performance.now();
       this._failures = 0;
       this._state("live");
     };
     source.onerror = () => {
-      if (source !== this._source) return;
-      this._state("lost");
-      source.close(); // the browser's own retry stops for good at an HTTP error
-      clearTimeout(this._timer);
-      this._timer = setTimeout(() => this._connect(), RETRY_MS[Math.min(this._failures++, RETRY_MS.length - 1)]);
+      if (source === this._source) this._lose();
     };
-    for (const [name, callback] of Object.entries(this._on)) {
-      source.addEventListener(name, (event) => source === this._source && callback(JSON.parse(event.data)));
+    for (const [name, callback] of Object.entries({ beat: () => {}, ...this._on })) {
+      source.addEventListener(name, (event) => {
+        if (source !== this._source) return;
+        this._heard = performance.now();
+        callback(JSON.parse(event.data));
+      });
     }
+  }
+
+  _lose() {
+    this._source.close(); // the browser's own retry stops for good at an HTTP error
+    clearTimeout(this._timer);
+    this._timer = setTimeout(() => this._connect(), RETRY_MS[Math.min(this._failures++, RETRY_MS.length - 1)]);
+    this._state("lost");
   }
 }

@@ -102,8 +102,9 @@ async function connected(state) {
     if (who?.login_needed && who.role === null) logIn();
   }
   if (state !== "live") return;
-  if (wasLost) { // symbols may have come or gone meanwhile
+  if (wasLost) { // another server may be there: symbols may have come or gone, and changes need its own token
     wasLost = false;
+    if (await readSession().catch(() => null)) allow();
     const answer = await get("/symbols").catch(() => null);
     if (answer) watchlist.replace(answer.symbols, answer.collected);
   }

@@ -182,7 +182,7 @@ function drifts(current) {
   if (!found.length) return null;
   const worst = [...found].sort((a, b) => b.psi - a.psi).slice(0, FEATURES);
   const count = found.filter((one) => one.warning).length;
-  return card("Drift", "", h("p", {}, count ? `${count} of ${found.length} features have drifted away from training: time to retrain.` : `None of ${found.length} features has drifted away from training.`),
+  return card("Drift", "", h("p", {}, count ? `${count} of ${found.length} features ${count === 1 ? "has" : "have"} drifted away from training: time to retrain.` : `None of ${found.length} features has drifted away from training.`),
     barList(worst.map((one) => [one.feature, one.psi, one.warning ? "warn" : ""]), (value) => price(value, 2), DRIFT_SHOWN),
     h("p", { class: "note" }, "Population stability index since training; marked above 0.25."));
 }

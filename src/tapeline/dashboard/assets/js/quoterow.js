@@ -12,7 +12,7 @@ export class QuoteRow {
     this._spark = svg("svg", { viewBox: "0 0 60 22", preserveAspectRatio: "none", "aria-hidden": "true" }, this._line);
     this._parts = { last: h("span", { class: "last" }), change: h("span"), state: h("span"), call: h("span"), age: h("span", { class: "age" }) };
     const { last, change, state, call, age } = this._parts;
-    this._button = h("button", { type: "button", class: "row", onclick: pick }, h("b", {}, symbol), this._spark, last, change, state, call, age);
+    this._button = h("button", { type: "button", class: "row", onclick: pick }, h("b", { title: symbol }, symbol), this._spark, last, change, state, call, age);
     this.item = h("li", {}, this._button, h("button", {
       type: "button", class: "remove icon", "aria-label": `Remove ${symbol}`, title: "Remove from the watch-list", onclick: remove,
     }, "×"));

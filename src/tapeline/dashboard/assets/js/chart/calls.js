@@ -1,10 +1,12 @@
 // The model's calls on the chart: an arrow where the call turns, coloured by what became of it, and P(UP) below.
-import { BaselineSeries, createSeriesMarkers } from "../../vendor/lightweight-charts.js";
+import { BaselineSeries, LineStyle, createSeriesMarkers } from "../../vendor/lightweight-charts.js";
 
 export const NAMES = ["", "UP", "DOWN", "HOLD"];
 export const OUTCOMES = ["", "rose", "fell", "stayed flat"];
 const UP = 1;
 const HOLD = 3;
+
+const SHOWN = [0.45, 0.55]; // at the least: a scale of half a percent makes noise look like conviction
 
 export class Calls {
   constructor(chart, candles) {
@@ -33,8 +35,9 @@ export class Calls {
       topLineColor: colors.up, topFillColor1: colors.upSoft, topFillColor2: colors.upSoft,
       bottomLineColor: colors.down, bottomFillColor1: colors.downSoft, bottomFillColor2: colors.downSoft,
       priceFormat: { type: "custom", minMove: 0.001, formatter: (p) => `${(p * 100).toFixed(1)}%` },
-      crosshairMarkerVisible: false,
+      crosshairMarkerVisible: false, autoscaleInfoProvider: widened,
     }, pane);
+    this._series.createPriceLine({ price: 0.5, color: colors.soft, lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false, title: "" });
     this.setData();
   }
 
@@ -70,4 +73,11 @@ export class Calls {
     }
     this._markers.setMarkers(markers);
   }
+}
+
+// The scale that fits what is shown, and some room around 50%.
+function widened(fitting) {
+  const found = fitting();
+  const { minValue, maxValue } = found?.priceRange ?? { minValue: SHOWN[0], maxValue: SHOWN[1] };
+  return { ...found, priceRange: { minValue: Math.min(minValue, SHOWN[0]), maxValue: Math.max(maxValue, SHOWN[1]) } };
 }
