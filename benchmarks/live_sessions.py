@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import subprocess
 import sys
 import tempfile
@@ -65,7 +66,10 @@ def sessions(count: int) -> int:
     script = faults(played)
     print(f"{count} sessions, 2 symbols, {len(script)} faults, a split before session {count // 2 + 1}")
     print("differences: 40 minutes after the close; history is asked again until it has settled")
-    print(f"{'session':12} {'seconds':>8} {'bars':>7} {'gaps':>5} {'corrected':>10} {'rejected':>9}  differences")
+    print(
+        f"{'session':12} {'seconds':>8} {'bars':>7} {'gaps':>5} {'corrected':>10} {'rejected':>9} {'MB':>5}  "
+        "differences"
+    )
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:  # noqa: SIM117 - shorter lines
         with Simulation(Path(folder), market, played[0][0] - 4 * MINUTE, script, step=20_000) as sim:
@@ -80,8 +84,8 @@ def sessions(count: int) -> int:
                 status, progress = sim.source.status(), sim.pipeline.progress
                 print(
                     f"{np.datetime64(opened, 'ms').astype('datetime64[D]')!s:12} {time.perf_counter() - before:>8.1f} "
-                    f"{bars:>7,} {status.gaps if status else 0:>5} {progress.corrected:>10,} {progress.rejected:>9,}  "
-                    f"{'none' if not found else '; '.join(found)}",
+                    f"{bars:>7,} {status.gaps if status else 0:>5} {progress.corrected:>10,} {progress.rejected:>9,} "
+                    f"{resident():>5.0f}  {'none' if not found else '; '.join(found)}",
                     flush=True,
                 )
             since = next(opened for opened, _ in days if opened >= sim.since)
@@ -95,6 +99,11 @@ def sessions(count: int) -> int:
     print(f"at the end: {left or 'every stored bar is the official one'}")
     print(f"answers of the local Yahoo: {answers}; {time.perf_counter() - began:.0f} s in all\n")
     return len(left)
+
+
+def resident() -> float:
+    """Megabytes of this process in memory: a collector that is left alone for weeks must not grow."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
 # -- idling ------------------------------------------------------------------------------------------------------------
