@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -120,6 +121,13 @@ class Server:
         answer = self._process.stdout.readline().strip()
         assert answer, f"the server ended with exit code {self._process.wait(10)}"
         return answer
+
+    def pause(self) -> None:
+        """Leaves its connections open and says nothing more, like a machine that hangs."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         self._process.kill()

@@ -41,7 +41,7 @@ _REFUSED = (
 )
 
 
-def main(kind: str) -> None:
+def main(kind: str, port: int = 0) -> None:
     broadcast.TICK_SECONDS = service._LOOK_SECONDS = 0.15  # the clock of the page and of the alerts, faster
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
@@ -54,7 +54,7 @@ def main(kind: str) -> None:
                 print(answer(line.rstrip("\n")), flush=True)
 
         threading.Thread(target=listen, daemon=True).start()
-        serve(view, port=0, on_ready=lambda url: print(url, flush=True), access=access)
+        serve(view, port=port, on_ready=lambda url: print(url, flush=True), access=access)
 
 
 class Collected:
@@ -161,4 +161,4 @@ def guarded(folder: Path) -> tuple[View, Access, Answer]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -6,7 +6,7 @@ import contextlib
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Error, Page, expect
@@ -482,6 +482,55 @@ def test_a_lost_connection_is_said_and_what_is_known_stays(empty_server: Server,
     expect(page.locator("[data-part=banner]")).to_contain_text("The connection to the server is lost")
     expect(page.locator("[data-part=status]")).to_have_text("Disconnected")
     assert drawn(page)["candles"] == 100
+
+
+def test_a_server_that_hangs_is_noticed_and_one_that_was_started_again_takes_changes(
+    empty_server: Server, open_page: Open
+) -> None:
+    empty_server.tell("put ABC")
+    page = open_page(empty_server.url, expected="ERR_")
+    drawn(page)
+    status, banner = page.locator("[data-part=status]"), page.locator("[data-part=banner]")
+    expect(status).to_have_text("Connected")
+    empty_server.pause()
+    page.evaluate("""async () => {
+      const real = performance.now.bind(performance);
+      performance.now = () => real() + 30_000; // the page's half a minute passes at once
+    }""")
+    expect(banner).to_contain_text(re.compile(r"connection to the server is lost.* ends .*20\d\d"))
+    expect(status).to_have_text("Disconnected")
+    empty_server.resume()
+    expect(status).to_have_text("Connected")
+    expect(banner).to_be_hidden()
+
+    empty_server.close()
+    expect(status).to_have_text("Disconnected")
+    again = Server("empty", str(urlsplit(empty_server.url).port))
+    with contextlib.closing(again):
+        again.tell("put NEW")
+        expect(page.locator(".rows b")).to_have_text(["NEW"])
+        page.keyboard.press("3")
+        page.get_by_label("New rule").fill("rsi_14 < 30")
+        page.keyboard.press("Enter")
+        expect(page.locator("#alerts .rules code")).to_have_text(["rsi_14 < 30"])
+
+
+def test_symbols_of_every_kind_have_room_in_the_list_and_on_the_scale(empty_server: Server, open_page: Open) -> None:
+    for symbol in ("7203.T", "BTC-USD", "A-NAME-AS-LONG-AS-THEY-CAN-BE-32"):
+        empty_server.tell(f"put {symbol}")
+    page = open_page(f"{empty_server.url}#chart/7203.T/1m")
+    drawn(page)
+    expect(page.locator("[data-part=price]")).to_have_text("101")  # yen: whole prices have no decimals
+    expect(page.locator(".legend").first).to_contain_text(re.compile(r"H 108.*C 101"))
+    expect(page).to_have_title(re.compile(r"^101 .*% · 7203\.T · tapeline$"))
+    expect(page.locator(".row", has_text="BTC-USD").locator(".last")).to_have_text("$101")
+    long = page.locator(".row", has_text="A-NAME")
+    expect(long.locator("b")).to_have_attribute("title", "A-NAME-AS-LONG-AS-THEY-CAN-BE-32")
+    long.click()
+    for width in (1440, 1000, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        drawn(page)
 
 
 def test_whatever_a_store_holds_stays_text(empty_server: Server, open_page: Open) -> None:

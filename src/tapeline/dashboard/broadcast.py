@@ -33,6 +33,7 @@ MOST_CLIENTS = 500
 
 _BOARD_SECONDS = 0.25
 _CURRENCIES_AT_ONCE = 20  # each may take the reading of a file
+_CURRENCIES_SECONDS = 300.0  # after which those not found are looked for again
 
 T = TypeVar("T")
 
@@ -82,8 +83,10 @@ class Broadcast:
         self._turn = asyncio.Lock()
         self._clients: set[Client] = set()
         self._tails: dict[Choice, Tail] = {}
+        self._changed: dict[str, None] = {}  # symbols of which the open pages have not been told yet, whoever asked
         self._phases: dict[str, Any] = {}
-        self._currencies: dict[str, str | None] = {}
+        self._currencies: dict[str, str] = {}
+        self._currencies_until = 0.0
         self._status: dict[str, Any] = {}
         self._error: str | None = None
         self._read_at = -TICK_SECONDS
@@ -173,6 +176,8 @@ class Broadcast:
             if client.alert is None:
                 client.alert = max((int(alert["id"]) for alert in await self._fired()), default=0)
             self._send([client], _event("quotes", {"quotes": self._quotes(self._board.quotes.values())}))
+            if self._clients <= {client}:
+                self._changed.clear()  # there is nobody else to tell
             if client.choice is not None:
                 tail = self._tails.get(client.choice)
                 if tail is None:
@@ -189,8 +194,10 @@ class Broadcast:
             for client in [c for c in self._clients if not c.alive()]:
                 self._drop(client)
             self._error = None
-            changed = await self._ask(self._refresh_now)
-            if changed:
+            await self._ask(self._refresh_now)
+            if self._changed:
+                changed = [self._board.quotes[symbol] for symbol in self._changed if symbol in self._board.quotes]
+                self._changed.clear()
                 self._send(self._clients, _event("quotes", {"quotes": self._quotes(changed)}))
             groups: dict[Choice, list[Client]] = {}
             for client in self._clients:
@@ -244,20 +251,23 @@ class Broadcast:
             "no_model": view.no_model,
         }
 
-    def _refresh_now(self) -> list[Quote]:
-        changed = {quote.symbol: quote for quote in self._board.refresh(_BOARD_SECONDS)}
+    def _refresh_now(self) -> None:
+        self._changed.update(dict.fromkeys(quote.symbol for quote in self._board.refresh(_BOARD_SECONDS)))
         self._read_at = time.monotonic()
         now = self._now()
+        if self._read_at >= self._currencies_until:  # the history that tells one may have come since
+            self._currencies_until = self._read_at + _CURRENCIES_SECONDS
+            self._currencies = {symbol: known for symbol, known in self._currencies.items() if known}
         unknown = [symbol for symbol in self._board.quotes if symbol not in self._currencies]
         for symbol in unknown[:_CURRENCIES_AT_ONCE]:
-            self._currencies[symbol] = self._view.currency(symbol) or currency_of(symbol) or None
-            changed[symbol] = self._board.quotes[symbol]
-        for symbol, quote in self._board.quotes.items():  # a market that opened or closed changes its quotes, too
+            self._currencies[symbol] = self._view.currency(symbol)
+            if self._currencies[symbol]:
+                self._changed[symbol] = None
+        for symbol in self._board.quotes:  # a market that opened or closed changes its quotes, too
             phase = self._markets.of(symbol, now)
             if self._phases.get(symbol) != phase:
                 self._phases[symbol] = phase
-                changed[symbol] = quote
-        return list(changed.values())
+                self._changed[symbol] = None
 
     def _now(self) -> int:
         """The time that markets are judged by: in a replay, that of the newest bar."""
@@ -267,7 +277,11 @@ class Broadcast:
 
     def _quotes(self, quotes: Iterable[Quote]) -> list[dict[str, Any]]:
         return [
-            quote.as_json() | {"market": self._phases.get(quote.symbol), "currency": self._currencies.get(quote.symbol)}
+            quote.as_json()
+            | {
+                "market": self._phases.get(quote.symbol),
+                "currency": self._currencies.get(quote.symbol) or currency_of(quote.symbol) or None,
+            }
             for quote in quotes
         ]
 

@@ -85,6 +85,43 @@ def test_a_client_is_brought_up_to_date_and_then_told_what_changed() -> None:
     run(View(store), play)
 
 
+def test_a_change_that_somebody_else_asked_for_first_is_told_to_the_open_pages_too() -> None:
+    store = store_of_two()
+
+    async def play(cast: Broadcast) -> None:
+        one = Reading(cast)
+        await one.until("status")
+        store.put(row("A", START + 50 * MINUTE, 70.0))
+        cast._read_at -= 10
+        assert 70.0 in [quote["price"] for quote in await cast.quotes()]
+        store.put(row("B", START + 50 * MINUTE, 80.0))
+        cast._read_at -= 10
+        await Reading(cast).until("quotes")  # another page
+        await cast._tick()
+        told = {quote["symbol"]: quote["price"] for quote in (await one.until("quotes"))["quotes"]}
+        assert told == {"A": 70.0, "B": 80.0}
+
+    run(View(store), play)
+
+
+def test_a_currency_that_becomes_known_later_is_told() -> None:
+    known = {"A": "EUR"}
+
+    async def play(cast: Broadcast) -> None:
+        async def told() -> dict[str, Any]:
+            return {quote["symbol"]: quote["currency"] for quote in (await one.until("quotes"))["quotes"]}
+
+        one = Reading(cast)
+        assert await told() == {"A": "EUR", "B": None}
+        known["B"] = "JPY"
+        await cast._tick()
+        cast._currencies_until = 0.0
+        await cast._tick()
+        assert await told() == {"B": "JPY"}
+
+    run(View(store_of_two(), currency=lambda symbol: known.get(symbol, "")), play)
+
+
 def test_the_same_choice_is_read_and_made_once_for_all() -> None:
     store = store_of_two()
 

@@ -126,9 +126,10 @@ export class AlertsTab {
       return;
     }
     const clock = clockOf(this._zone());
+    const fired = [...this._fired].sort((a, b) => b.timestamp - a.timestamp || b.id - a.id); // symbols are looked at one after the other
     fill(this._firedList, scroll(h("table", { class: "text" },
       h("thead", {}, h("tr", {}, ["Bar", "Symbol", "Rule", "What was seen", "Delivered"].map(head))),
-      h("tbody", {}, this._fired.map((one) => h("tr", {},
+      h("tbody", {}, fired.map((one) => h("tr", {},
         h("td", { title: clock.utc(one.timestamp) }, clock.full(one.timestamp)),
         h("td", {}, one.symbol ? h("button", { type: "button", class: "link", onclick: () => this._pick(one.symbol) }, one.symbol) : ""),
         h("td", {}, h("code", {}, one.rule)), cell(one.text), h("td", {}, deliveries(one.deliveries))))))));

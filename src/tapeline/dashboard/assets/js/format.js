@@ -115,7 +115,7 @@ class Clock {
     this._date = make({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
     this._short = make({ weekday: "short", hour: "2-digit", minute: "2-digit" });
     this._parts = make({ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" });
-    this._zone = new Intl.DateTimeFormat("en-US", { timeZone: this.zone, timeZoneName: "short" }); // en-GB says GMT-5 for EST
+    this._zones = ["en-US", "en-GB", "en-AU"].map((where) => new Intl.DateTimeFormat(where, { timeZone: this.zone, timeZoneName: "short" }));
     this._offsets = new Map();
   }
 
@@ -132,8 +132,10 @@ class Clock {
     return t + offset;
   }
 
+  // EST, BST, AEDT; each part of the world has names for its own zones only, for others there is GMT+9.
   zoneName(t) {
-    return this._zone.formatToParts(t).find((part) => part.type === "timeZoneName").value;
+    const names = this._zones.map((zone) => zone.formatToParts(t).find((part) => part.type === "timeZoneName").value);
+    return names.find((name) => !/^GMT[+-]/.test(name)) ?? names[0];
   }
 
   // Fri 15 Feb 2019 15:59 EST

@@ -60,7 +60,7 @@ export class HealthTab {
         Median: duration(lag.p50), "99% within": duration(lag.p99), Measured: `${amount(lag.count)} rows`,
       }) : h("p", { class: "none" }, "Not measured: no live rows yet.")),
       card("Stream and store", "", facts({
-        "Waiting in the stream": health.depth === null ? "no stream here" : `${whole(health.depth)} bars`,
+        "In the stream": health.depth === null ? "no stream here" : `${whole(health.depth)} bars`,
         Rows: whole(health.rows), Symbols: whole(health.symbols), "Newest bar": health.last ? h("span", { title: clock.utc(health.last) }, clock.full(health.last)) : null,
       })),
       card("Disk", health.disk_free !== null && health.disk_free < LITTLE_BYTES ? "bad" : "", facts({ Free: `${bytes(health.disk_free)} of ${bytes(health.disk_total)}` })),

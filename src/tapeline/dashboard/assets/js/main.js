@@ -5,7 +5,7 @@ import { AlertsTab } from "./alerts.js";
 import { shownIndicators } from "./chart/chosen.js";
 import { ChartTab } from "./chart/tab.js";
 import { attribute, text } from "./dom.js";
-import { clockOf, share } from "./format.js";
+import { clockOf, money, percent, share } from "./format.js";
 import { HealthTab } from "./health.js";
 import { openAppearance, openHelp } from "./help.js";
 import { bindKeys } from "./keys.js";
@@ -37,7 +37,7 @@ const tabs = {
 const events = new Events({
   quotes: (event) => {
     watchlist.update(event.quotes);
-    chart.setQuote(watchlist.quotes.get(chart.symbol));
+    setQuote();
     if (chart.symbol === null && tab === "chart" && watchlist.first) pick(watchlist.first, undefined, true);
   },
   bars: (event) => chart.change(event),
@@ -81,10 +81,17 @@ function show(symbol, interval, asked) {
   watchlist.select(symbol);
   text(part("chosen"), symbol);
   attribute(document.querySelector("nav [data-tab=chart]"), "href", chartHash(symbol, interval));
-  document.title = `${symbol} · tapeline`;
   const shown = chart.show(symbol, interval, asked);
-  chart.setQuote(watchlist.quotes.get(symbol));
+  setQuote();
   return shown;
+}
+
+// What is known of the symbol that is shown: above the chart, and on the browser's tab, which is read from other windows.
+function setQuote() {
+  const quote = watchlist.quotes.get(chart.symbol);
+  chart.setQuote(quote);
+  document.title = [quote && `${money(quote.price, quote.decimals, quote.currency)} ${quote.change === null ? "" : percent(quote.change)}`.trim(), chart.symbol, "tapeline"]
+    .filter(Boolean).join(" · ");
 }
 
 // -- what comes in ------------------------------------------------------------------------------------------------------
@@ -182,7 +189,7 @@ async function begin() {
     if (tab === "chart") chart.show(null, first.interval);
     else watchlist.select(usual());
   }
-  chart.setQuote(watchlist.quotes.get(chart.symbol));
+  setQuote();
   if (tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart does so when its bars are there
 }
 

@@ -44,14 +44,15 @@ export class Watchlist {
     setInterval(() => document.hidden || this._ages(), AGE_MS);
   }
 
-  // The quotes of all symbols; those that are not among them are gone. `collected` are the symbols that are collected,
+  // The quotes of all symbols; those that are not among them are gone. What is known of one has come with the stream of
+  // events, which begins with all of them: it may be newer than this answer and stays. `collected` are the symbols that are collected,
   // some of which may have no bars yet; null where that list cannot be changed.
   replace(quotes, collected) {
     this._known = true;
     this._collected = collected ?? null;
     const kept = new Set(quotes.map((quote) => quote.symbol));
     for (const symbol of this.quotes.keys()) if (!kept.has(symbol)) this._forget(symbol);
-    this.update(quotes);
+    this.update(quotes.filter((quote) => !this.quotes.has(quote.symbol)));
     this._arrange();
     this.allow();
   }

@@ -41,7 +41,11 @@ export class Drawing {
       timeScale: { timeVisible: !bars.daily },
       localization: { timeFormatter: (key) => this._timeLabel(key) },
     });
-    this._candles.applyOptions({ priceFormat: { type: "custom", minMove: 10 ** -bars.decimals, formatter: (p) => price(p, bars.decimals) } });
+    const { decimals } = bars;
+    this._candles.applyOptions({ priceFormat: {
+      type: "custom", minMove: 10 ** -decimals, formatter: (p) => price(p, decimals),
+      tickmarksFormatter: (marks) => marks.map((p) => price(p, marks.every((one) => onGrid(one, decimals)) ? decimals : decimals + 1)),
+    } });
     this._fill();
     this.select(catalogue);
     this.newest();
@@ -185,4 +189,10 @@ export class Drawing {
       timeScale: { borderColor: line, rightOffset: this._rightOffset(), barSpacing: innerWidth < 760 ? 5 : 7, minBarSpacing: 0.5, secondsVisible: false },
     };
   }
+}
+
+// Whether a price needs no more than so many decimals: the library's scale may go in steps of two and a half.
+function onGrid(value, decimals) {
+  const steps = value * 10 ** decimals;
+  return Math.abs(steps - Math.round(steps)) < 1e-3;
 }
