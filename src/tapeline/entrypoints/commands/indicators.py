@@ -10,18 +10,15 @@ from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import typer
 
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_json, print_table
+from tapeline.entrypoints.table_files import bar_table, check_name, write
 from tapeline.indicators import DEFAULT, Engine, parse
 from tapeline.indicators.listing import listing
-from tapeline.market import Bars, Floats
+from tapeline.market import Floats
 from tapeline.sessions.ids import session_ids
 from tapeline.sources.files import FileSource
-
-_ENDINGS = (".parquet", ".csv")
 
 
 def register(app: typer.Typer) -> None:
@@ -52,8 +49,8 @@ def indicators(
         return
     if file is None:
         raise typer.BadParameter("give a file of bars, or --list", param_hint="FILE")
-    if out is not None and out.suffix not in _ENDINGS:
-        raise typer.BadParameter(f"{out}: the name must end in {' or '.join(_ENDINGS)}", param_hint="--out")
+    if out is not None:
+        check_name(out)
     specs = [parse(text) for text in set_.split(",") if text.strip()]
     if not specs:
         raise typer.BadParameter("no indicator is named", param_hint="--set")
@@ -82,14 +79,16 @@ def indicators(
                         newest[bars.symbols[code]] = int(bars.timestamp[row]), float(bars.close[row]), values[row]
                 done += len(bars)
                 ticker.show(done)
-                yield _table(bars, engine.outputs, values)
+                yield bar_table(
+                    bars, {name: pa.array(values[:, i], from_pandas=True) for i, name in enumerate(engine.outputs)}
+                )
 
     if out is None:
         for _ in tables():
             pass
         _show(newest, engine.outputs, as_json=json)
     else:
-        _write(out, tables())
+        write(out, tables())
     if rejected:
         notice(f"{rejected:,} records were left out; `tapeline replay` keeps them with their reasons")
 
@@ -101,35 +100,6 @@ def _list(*, as_json: bool) -> None:
     else:
         columns = ("name", "group", "default", "warm_up", "formula", "source")
         print_table(columns, ([getattr(row, column) for column in columns] for row in found))
-
-
-def _table(bars: Bars, outputs: tuple[str, ...], values: Floats) -> pa.Table:
-    columns: dict[str, Any] = {
-        "symbol": pa.DictionaryArray.from_arrays(bars.code, list(bars.symbols)).cast(pa.string()),
-        "timestamp": bars.timestamp,
-        **{name: getattr(bars, name) for name in ("open", "high", "low", "close", "volume")},
-        **{name: pa.array(values[:, place], from_pandas=True) for place, name in enumerate(outputs)},
-    }
-    return pa.table(columns)
-
-
-def _write(out: Path, tables: Iterator[pa.Table]) -> None:
-    """Writes the tables one after the other; what was there before stays until all is written."""
-    part = out.with_name(f".{out.name}.part")
-    try:
-        first = next(tables)
-        opened = pyarrow.parquet.ParquetWriter if out.suffix == ".parquet" else pyarrow.csv.CSVWriter
-        with opened(str(part), first.schema) as writer:
-            writer.write_table(first)
-            for table in tables:
-                writer.write_table(table)
-        part.replace(out)
-    except StopIteration:
-        raise CommandError("there are no bars in the file") from None
-    except OSError as error:
-        raise CommandError(f"{out}: cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _show(newest: dict[str, tuple[int, float, Floats]], outputs: tuple[str, ...], *, as_json: bool) -> None:
