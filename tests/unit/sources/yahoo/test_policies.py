@@ -1,0 +1,219 @@
+"""What becomes of single streamed prices, and of history that is too far away or in other shares.
+
+`docs/yahoo.md` has a table of all policies; that the tests it names are there is seen to here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from tapeline.archives.local import LocalArchive
+from tapeline.market import Bar, Bars
+from tapeline.ports import Action, Delivery, Series
+from tapeline.sessions import calendar_of
+from tapeline.sources.yahoo import ChartClient, History, interval_of
+from tapeline.sources.yahoo.adjust import adjusted
+from tapeline.sources.yahoo.chart import Chart
+from tapeline.sources.yahoo.frames import REGULAR, Quote
+from tapeline.sources.yahoo.history import Update
+from tapeline.sources.yahoo.intervals import Interval
+from tapeline.sources.yahoo.live import Collector
+from tapeline.sources.yahoo.outbox import Outbox
+
+MINUTE, DAY = 60_000, 86_400_000
+M1 = interval_of("1m")
+OPEN = int(np.datetime64("2026-11-25T14:30", "ms").astype(np.int64))
+
+
+class Standing:
+    """A clock that stands until it is set."""
+
+    def __init__(self, now: int) -> None:
+        self.time = now
+
+    def now(self) -> int:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += int(seconds * 1000)
+
+
+def test_the_tests_that_the_page_names_are_there() -> None:
+    root = Path(__file__).parents[4]
+    named = re.findall(r"`([\w/]*test_\w+)(?:::(\w+))?`", (root / "docs" / "yahoo.md").read_text())
+    assert len(named) > 40
+    for file, test in named:
+        path = root / f"{file}.py" if "/" in file else Path(__file__).with_name(f"{file}.py")
+        assert f"def {test}(" in path.read_text() if test else path.exists(), (file, test)
+
+
+# -- streamed prices ---------------------------------------------------------------------------------------------------
+
+
+class Listening:
+    """A collector with its history behind it up to the open, that is told single prices. Nothing is connected."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.clock = Standing(OPEN)
+        self.outbox = Outbox()
+        self.collector = Collector(M1, cast("History", None), "ws://127.0.0.1:9/", self.clock, self.outbox, OPEN)
+        asyncio.run(self.collector.watch([symbol]))
+        tracked = self.collector.tracked[symbol]
+        tracked.ready, tracked.official = True, OPEN
+
+    def hear(self, seconds: float, price: float, hours: int = REGULAR, ahead: float = 0.0) -> None:
+        """A price so long after the open, by a clock that Yahoo's is ahead of."""
+        time = OPEN + int(seconds * 1000)
+        self.clock.time = time - int(ahead * 1000)
+        self.collector.on_quote(Quote(self.symbol, price, time, 0, hours, 8))
+
+    def delivered(self) -> Delivery:
+        self.outbox.close()
+        return self.outbox.take() or Delivery(Bars.of(()))
+
+
+def test_prices_before_and_after_regular_trading_make_no_bar() -> None:
+    shares, coin = Listening("TSLA"), Listening("BTC-USD")
+    for hours in (0, 2, 3, 4):
+        shares.hear(10, 5.0, hours)
+        coin.hear(10, 5.0, hours)
+    shares.hear(70, 6.0)
+    shares.hear(130, 7.0)
+    coin.hear(130, 7.0)
+    assert [(b.timestamp, b.open) for b in shares.delivered().bars if b.final] == [(OPEN + MINUTE, 6.0)]
+    assert [(b.timestamp, b.open) for b in coin.delivered().bars if b.final] == [(OPEN, 5.0)]
+
+
+def test_a_late_price_corrects_its_bar_and_one_that_is_official_or_too_late_changes_nothing() -> None:
+    heard = Listening("TSLA")
+    heard.hear(-60, 1.0)  # before the last official bar
+    heard.hear(10, 5.0)
+    heard.hear(70, 6.0)
+    heard.hear(50, 4.0)
+    heard.hear(130, 6.0)
+    heard.hear(55, 1.0)  # more than a minute behind the newest
+    assert heard.collector.refused == 1
+    final = [b for b in heard.delivered().bars if b.final]
+    assert [(b.timestamp, b.low) for b in final] == [(OPEN, 5.0), (OPEN, 4.0), (OPEN + MINUTE, 6.0)]
+
+
+def test_prices_from_the_future_are_refused_and_a_wrong_clock_is_named_once() -> None:
+    heard = Listening("TSLA")
+    heard.hear(600, 5.0, ahead=301)
+    heard.hear(610, 5.0, ahead=20)
+    heard.hear(620, 5.0, ahead=40)
+    heard.hear(625, 5.0, ahead=50)
+    heard.hear(665, 6.0)
+    found = heard.delivered()
+    assert [reject.reason for reject in found.rejects] == ["the price is more than 5 minutes in the future"]
+    assert [text for text in found.notices if "clock" in text] == [
+        "prices are 40 s ahead of this machine's clock: set it right"
+    ]
+    assert [b.timestamp for b in found.bars] == [OPEN + 10 * MINUTE]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "time", "opened"),
+    [
+        ("TSLA", "2026-11-25T14:29", None),
+        ("TSLA", "2026-11-25T15:00", "2026-11-25T14:30"),
+        ("TSLA", "2026-11-26T15:00", None),  # Thanksgiving
+        ("TSLA", "2026-11-27T18:30", None),  # after the half day
+        ("7203.T", "2026-11-25T03:00", None),  # the lunch break
+        ("7203.T", "2026-11-25T03:40", "2026-11-25T03:30"),
+        ("BTC-USD", "2026-11-28T03:00", "2026-11-28T00:00"),
+    ],
+)
+def test_silence_counts_in_an_open_market_only(symbol: str, time: str, opened: str | None) -> None:
+    since = Listening(symbol).collector.open_since(int(np.datetime64(time, "ms").astype(np.int64)))
+    assert since == (None if opened is None else int(np.datetime64(opened, "ms").astype(np.int64)))
+
+
+# -- history -----------------------------------------------------------------------------------------------------------
+
+
+class Charts:
+    """Answers with those of these bars that were asked for."""
+
+    def __init__(self, bars: Bars, clock: Standing, actions: tuple[Action, ...] = ()) -> None:
+        self.bars, self.clock, self.actions = bars, clock, actions
+        self.asked: list[tuple[int, int]] = []
+
+    async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
+        self.asked.append((start, end))
+        bars = self.bars[(self.bars.timestamp >= start) & (self.bars.timestamp < end)]
+        return Chart(bars, self.actions, "USD", "America/New_York", 2, self.clock.now(), (), 0)
+
+
+def trading(first: str, last: str, factor: float = 1.0) -> Bars:
+    """Some minutes of every session between two dates, at prices of about 100 times the factor."""
+    sessions = calendar_of("TSLA").sessions(*(int(np.datetime64(d, "ms").astype(np.int64)) for d in (first, last)))
+    times = [s.open + minute * MINUTE for s in sessions for minute in range(40)]
+    prices = [factor * (100.0 + i % 7 / 8) for i in range(len(times))]
+    return Bars.of(Bar("TSLA", t, p, p, p, p, 60.0 / factor) for t, p in zip(times, prices, strict=True))
+
+
+def updated(folder: Path, held: Series, charts: Charts) -> Update:
+    archive = LocalArchive(folder)
+    archive.save(held)
+    history = History(cast("ChartClient", charts), archive, charts.clock)
+    found = asyncio.run(history.update("TSLA", M1, charts.clock.now() - 7 * DAY))
+    kept: Any = archive.load("TSLA", "1m")
+    assert list(kept.bars) == list(found.series.bars)
+    return found
+
+
+def held(bars: Bars, now: int) -> Series:
+    return Series("TSLA", "1m", bars, (), "USD", int(bars.timestamp[0]), now)
+
+
+def test_days_that_yahoo_has_no_longer_stay_missing_and_are_named(tmp_path: Path) -> None:
+    old = trading("2026-09-14", "2026-09-19")
+    clock = Standing(OPEN + 60 * MINUTE)
+    series = replace(held(old, int(old.timestamp[-1]) + MINUTE), start=0)
+    found = updated(tmp_path, series, Charts(trading("2026-09-21", "2026-11-25"), clock))
+    (notice,) = found.notices
+    assert "Yahoo no longer has 1m bars of the 38.1 days before 2026-10-26" in notice
+    assert "they stay missing" in notice
+    assert found.series.bars.timestamp[: len(old)].tolist() == old.timestamp.tolist()
+    assert found.series.bars.timestamp[len(old)] > clock.now() - 30 * DAY
+
+
+def test_prices_in_other_shares_without_an_announcement_have_all_of_it_fetched_again(tmp_path: Path) -> None:
+    clock = Standing(OPEN + 60 * MINUTE)
+    before, after = trading("2026-10-01", "2026-11-25"), trading("2026-10-01", "2026-11-26", 0.25)
+    charts = Charts(after, clock)
+    found = updated(tmp_path, held(before, OPEN - DAY + 60 * MINUTE), charts)
+    assert found.rebased
+    assert "split 4:1 (not announced)" in found.notices[0]
+    assert len(charts.asked) == 1 + 5  # and then from as far back as there is any, in windows of a week
+    assert charts.asked[1][0] > clock.now() - 30 * DAY > before.timestamp[0]
+    # what Yahoo has no longer is converted: four times as many shares at a quarter of the price
+    assert list(found.series.bars) == list(after)
+    assert list(found.changed) == list(after)
+
+
+def test_an_ordinary_fall_is_no_split(tmp_path: Path) -> None:
+    clock = Standing(OPEN + 60 * MINUTE)
+    charts = Charts(trading("2026-11-19", "2026-11-26", 0.95), clock)
+    found = updated(tmp_path, held(trading("2026-11-19", "2026-11-25"), OPEN - DAY + 60 * MINUTE), charts)
+    assert not found.rebased
+    assert found.notices == ()
+
+
+def test_a_dividend_in_pounds_is_a_hundred_times_one_in_pence() -> None:
+    bars = Bars.of(Bar("VOD.L", t * DAY, 100.0, 100.0, 100.0, 100.0, 1.0) for t in range(3))
+    series = Series("VOD.L", "1d", bars, (Action(2 * DAY, "dividend", 0.05, "GBP"),), "GBp")
+    pounds, named = adjusted(series)
+    pence, other = adjusted(replace(series, actions=(Action(2 * DAY, "dividend", 5.0, "GBp"),)))
+    assert pounds.close.tolist() == pence.close.tolist() == [95.0, 95.0, 100.0]
+    assert named != other
+    assert named != "raw"
