@@ -73,7 +73,7 @@ resource "aws_iam_role_policy" "collector" {
 
 locals {
   collector_environment = {
-    AWS_REGION               = var.region
+    AWS_DEFAULT_REGION       = var.region
     TAPELINE_DATA_DIR        = "/var/lib/tapeline"
     TAPELINE_FORMING_SECONDS = tostring(var.collector.forming_seconds)
     TAPELINE_HEALTH_PORT     = "8080"
@@ -168,11 +168,6 @@ resource "aws_ecs_service" "collector" {
     precondition {
       condition     = local.network.has_internet
       error_message = "The network has no NAT gateway, so the collector could not reach Yahoo Finance: apply network/ with nat = \"one\" or \"per_zone\"."
-    }
-
-    precondition {
-      condition     = local.network.region == var.region
-      error_message = "The network is in another region than these services."
     }
   }
 

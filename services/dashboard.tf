@@ -4,14 +4,21 @@ locals {
   dashboard_count = var.dashboard == null ? 0 : 1
   dashboard_port  = 8000
 
-  dashboard_environment = {
-    AWS_REGION           = var.region
-    TAPELINE_DATA_DIR    = "/var/lib/tapeline"
-    TAPELINE_HOST        = "0.0.0.0" # reached by the load balancer only: see the security groups
-    TAPELINE_PORT        = tostring(local.dashboard_port)
-    TAPELINE_ROWS_TABLE  = aws_dynamodb_table.rows.name
-    TAPELINE_STATE_TABLE = aws_dynamodb_table.state.name
-  }
+  dashboard_environment = merge(
+    {
+      AWS_DEFAULT_REGION    = var.region
+      TAPELINE_BEHIND_LOGIN = "true" # the listener's first action; without it the page refuses to start
+      TAPELINE_DATA_DIR     = "/var/lib/tapeline"
+      TAPELINE_HOST         = "0.0.0.0" # reached by the load balancer only: see the security groups
+      TAPELINE_PORT         = tostring(local.dashboard_port)
+      TAPELINE_ROWS_TABLE   = aws_dynamodb_table.rows.name
+      TAPELINE_STATE_TABLE  = aws_dynamodb_table.state.name
+    },
+    length(var.alert_rules) == 0 ? {} : {
+      TAPELINE_ALERTS          = join(";", var.alert_rules)
+      TAPELINE_ALERT_SNS_TOPIC = aws_sns_topic.alarms.arn
+    },
+  )
 }
 
 # -- who may log in: people whom an administrator has put into this pool ---------------------------------------------------
@@ -179,6 +186,7 @@ resource "aws_lb_target_group" "this" {
   protocol             = "HTTP"
   deregistration_delay = 30
 
+  # The page itself: it answers without DynamoDB, whose trouble no new task would end.
   health_check {
     path    = "/"
     matcher = "200"
@@ -259,13 +267,41 @@ data "aws_iam_policy_document" "dashboard" {
       values   = ["dynamodb.${var.region}.amazonaws.com"]
     }
   }
+
+  # The page is what judges the rules of alerts.
+  dynamic "statement" {
+    for_each = length(var.alert_rules) == 0 ? [] : [aws_sns_topic.alarms.arn]
+
+    content {
+      sid       = "Alert"
+      actions   = ["sns:Publish"]
+      resources = [statement.value]
+    }
+  }
+
+  # The topic is encrypted with our key.
+  dynamic "statement" {
+    for_each = length(var.alert_rules) == 0 ? [] : [aws_kms_key.this.arn]
+
+    content {
+      sid       = "EncryptAlert"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["sns.${var.region}.amazonaws.com"]
+      }
+    }
+  }
 }
 
 resource "aws_iam_role" "dashboard" {
   count = local.dashboard_count
 
   name               = local.dashboard_name
-  description        = "The page: reads rows"
+  description        = "The page: reads rows, publishes alerts"
   assume_role_policy = data.aws_iam_policy_document.trust["ecs-tasks"].json
 }
 
@@ -328,6 +364,9 @@ resource "aws_ecs_service" "dashboard" {
   task_definition = aws_ecs_task_definition.dashboard[0].arn
   desired_count   = 1
   propagate_tags  = "SERVICE"
+
+  # The first answer waits for imports and for the compiled kernels to be copied.
+  health_check_grace_period_seconds = 90
 
   capacity_provider_strategy {
     capacity_provider = "FARGATE_SPOT"

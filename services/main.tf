@@ -11,6 +11,13 @@ data "terraform_remote_state" "network" {
     key    = var.network_state.key
     region = var.network_state.region
   }
+
+  lifecycle {
+    postcondition {
+      condition     = self.outputs.region == var.region
+      error_message = "The network is in another region than these services: give both stacks the same region."
+    }
+  }
 }
 
 locals {

@@ -10,8 +10,8 @@ output "next_step" {
     ]),
     local.has_image && !local.has_model ? join("\n", [
       "No model yet: rows are stored without predictions. Upload history, train, and apply again with the model:",
-      "  aws s3 cp tsla_history.csv s3://${aws_s3_bucket.data.bucket}/history/",
-      "  (notebooks/train_and_deploy.ipynb trains and uploads model.tar.gz)",
+      "  tapeline upload tsla_history.csv --symbol TSLA --bucket ${aws_s3_bucket.data.bucket}",
+      "  (notebooks/train_and_deploy.ipynb trains and uploads model.tar.gz; so does: tapeline deploy-model --only-upload)",
       "  terraform apply -var image_uri=${var.image_uri} -var model_data_url=s3://${aws_s3_bucket.data.bucket}/models/VERSION/model.tar.gz",
     ]) : "",
     local.has_model ? "Everything is in place. Watch: CloudWatch dashboard ${local.name}." : "",
@@ -81,6 +81,11 @@ output "processor_environment" {
 output "collector_environment" {
   description = "Environment of the collector, to run the same thing elsewhere."
   value       = local.collector_environment
+}
+
+output "dashboard_environment" {
+  description = "Environment of the page, to run the same thing elsewhere."
+  value       = local.dashboard_environment
 }
 
 output "cluster_name" {

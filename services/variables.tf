@@ -420,6 +420,22 @@ variable "dashboard" {
   }
 }
 
+variable "alert_rules" {
+  description = "Rules that the page judges, such as \"rsi_14 < 30 for TSLA\" (docs/alerts.md); what fires goes to the topic of the alarms, too. They need dashboard."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.alert_rules) <= 200 && alltrue([for rule in var.alert_rules : trimspace(rule) != "" && length(rule) <= 500 && !strcontains(rule, ";")])
+    error_message = "alert_rules must be at most 200 rules of 1 to 500 characters, each without a semicolon."
+  }
+
+  validation {
+    condition     = length(var.alert_rules) == 0 || var.dashboard != null
+    error_message = "alert_rules need dashboard: rules are judged where the page is served."
+  }
+}
+
 variable "enable_quicksight" {
   description = "Make the QuickSight data source, data set, analysis and dashboard. The account must have subscribed to QuickSight (Enterprise) first."
   type        = bool

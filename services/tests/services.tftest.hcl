@@ -270,6 +270,8 @@ run "everything" {
       certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
       allowed_cidrs   = ["203.0.113.0/24"]
     }
+
+    alert_rules = ["rsi_14 < 30 for TSLA", "no bar for 3 minutes in an open session"]
   }
 
   assert {
@@ -280,6 +282,24 @@ run "everything" {
   assert {
     condition     = aws_sagemaker_endpoint_configuration.this[0].production_variants[0].serverless_config[0].memory_size_in_mb == 2048 && length(aws_appautoscaling_target.endpoint) == 0
     error_message = "the endpoint is serverless by default"
+  }
+
+  assert {
+    condition = (
+      output.dashboard_environment["TAPELINE_BEHIND_LOGIN"] == "true" && output.dashboard_environment["TAPELINE_HOST"] == "0.0.0.0"
+      && output.dashboard_environment["TAPELINE_PORT"] == tostring(aws_lb_target_group.this[0].port)
+    )
+    error_message = "the page starts behind the log-in, on the port that the load balancer asks"
+  }
+
+  assert {
+    condition     = output.dashboard_environment["AWS_DEFAULT_REGION"] == "us-east-1" && output.collector_environment["AWS_DEFAULT_REGION"] == "us-east-1"
+    error_message = "tasks know their region under the name that boto3 reads"
+  }
+
+  assert {
+    condition     = output.dashboard_environment["TAPELINE_ALERTS"] == "rsi_14 < 30 for TSLA;no bar for 3 minutes in an open session" && output.dashboard_environment["TAPELINE_ALERT_SNS_TOPIC"] == aws_sns_topic.alarms.arn
+    error_message = "the page judges the rules and tells the topic"
   }
 
   assert {

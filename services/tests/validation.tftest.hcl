@@ -337,6 +337,16 @@ run "collector_2" {
   expect_failures = [var.collector]
 }
 
+run "collector_3" {
+  command = plan
+
+  variables {
+    collector = { forming_seconds = 0.1 }
+  }
+
+  expect_failures = [var.collector]
+}
+
 run "processor_1" {
   command = plan
 
@@ -578,4 +588,36 @@ run "dashboard_4" {
   }
 
   expect_failures = [var.dashboard]
+}
+
+run "alert_rules_1" {
+  command = plan
+
+  variables {
+    image_uri   = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    dashboard   = { domain_name = "stocks.example.com", certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1", allowed_cidrs = ["203.0.113.0/24"] }
+    alert_rules = ["rsi_14 < 30; rsi_14 > 70"]
+  }
+
+  expect_failures = [var.alert_rules]
+}
+
+run "alert_rules_2" {
+  command = plan
+
+  variables {
+    alert_rules = ["rsi_14 < 30"]
+  }
+
+  expect_failures = [var.alert_rules]
+}
+
+run "network_in_another_region" {
+  command = plan
+
+  variables {
+    region = "eu-west-1"
+  }
+
+  expect_failures = [data.terraform_remote_state.network]
 }
