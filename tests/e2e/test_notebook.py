@@ -5,25 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import boto3
 import nbclient
 import nbformat
 import pytest
 
 from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry
+from tests.aws.conftest import REGION, aws, moto_server
+
+__all__ = ["aws", "moto_server"]  # fixtures
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "train_and_deploy.ipynb"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("notebook")
-
-
-@pytest.fixture(scope="module")
-def executed(folder) -> nbformat.NotebookNode:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(folder)}})
-    return client.execute()
 
 
 def printed(notebook: nbformat.NotebookNode) -> str:
@@ -34,16 +26,28 @@ def printed(notebook: nbformat.NotebookNode) -> str:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Jupyter's own about its folders and event loops
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # its sockets to the kernel are closed by the collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_it_trains_reports_and_deploys(executed, folder):
-    text = printed(executed)
+def test_it_trains_reports_and_deploys_here_and_to_sagemaker(aws: str, tmp_path: Path) -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("SAGEMAKER = False", "SAGEMAKER = True").replace("ACCOUNT", "123456789012")
+        cell.source = cell.source.replace('"BUCKET"', '"bucket"')
+    boto3.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+    client = nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}})
+    text = printed(client.execute())
     assert "bars of 24 symbols" in text
     assert re.search(r"\*\*(NOT better than its baselines|Better than every baseline)", text)
-    assert (folder / "notebook-work" / "report.html").stat().st_size > 20_000
-    registry = Registry(LocalFolder(folder / "notebook-work" / "models"))
+    assert (tmp_path / "notebook-work" / "report.html").stat().st_size > 20_000
+    registry = Registry(LocalFolder(tmp_path / "notebook-work" / "models"))
     version = registry.current(DEFAULT_NAME)
     assert version is not None
     assert f"('{version}', True)" in text
     assert re.search(r"0\.\d{3}  (UP|DOWN|HOLD)", text)
+
+    sagemaker = boto3.client("sagemaker")
+    (model,) = sagemaker.list_models()["Models"]
+    container = sagemaker.describe_model(ModelName=model["ModelName"])["PrimaryContainer"]
+    assert version in container["ModelDataUrl"]
+    assert sagemaker.list_endpoints()["Endpoints"] == []
 
 
 def test_sagemaker_is_behind_one_switch_that_is_off():
