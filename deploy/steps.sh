@@ -1,9 +1,13 @@
 #!/bin/sh
 # `make deploy`: the way to AWS in steps. Shows each command and asks before it runs; "s" leaves a step out, anything else stops.
+#   VERSION    tag of the image         (what git says)
+#   PLATFORM   amd64, or arm64 with Terraform's architecture = "ARM64"
+#   HISTORY    file of bars to upload   (tsla_history.csv), of SYMBOL (TSLA)
 set -eu
 cd "$(dirname "$0")/.."
+PATH=$PATH:$PWD/.venv/bin
 
-for tool in terraform aws docker; do
+for tool in terraform aws docker tapeline; do
   command -v "$tool" >/dev/null 2>&1 || echo "note: $tool is not installed; steps that use it will fail" >&2
 done
 
@@ -12,11 +16,20 @@ step() {
   printf '   run it? [y = yes, s = leave it out, other = stop] '
   read -r answer || answer=
   case $answer in
-    y | Y) sh -c "$2" ;;
-    s | S) echo "   left out" ;;
+    y | Y) ;;
+    s | S) echo "   left out" && return ;;
     *) echo "   stopped; 'make deploy' starts at the first step again, and what is done already changes nothing" && exit 0 ;;
   esac
+  case $2 in
+    *REPOSITORY* | *BUCKET*) echo "stopped: this step needs what the first phase of the services makes; run that first" >&2 && exit 1 ;;
+  esac
+  sh -c "$2" || {
+    echo "stopped: '$1' failed (exit code $?). Mend what it says above and run 'make deploy' again; what is done already changes nothing" >&2
+    exit 1
+  }
 }
+
+output() { terraform -chdir=services output -raw "$1" 2>/dev/null || echo "$2"; }
 
 version=${VERSION:-$(git describe --always --dirty)}
 echo "Every apply shows its plan and asks once more. What it costs: docs/operations.md. Account:"
@@ -24,13 +37,13 @@ aws sts get-caller-identity --query Arn --output text || echo "no AWS credential
 
 step "the network (a NAT gateway is billed by the hour)" "terraform -chdir=network init && terraform -chdir=network apply"
 step "the services, first phase: repository, buckets, tables, stream" "terraform -chdir=services init && terraform -chdir=services apply"
-repository=$(terraform -chdir=services output -raw repository_url 2>/dev/null || echo REPOSITORY)
-bucket=$(terraform -chdir=services output -raw bucket_name 2>/dev/null || echo BUCKET)
+repository=$(output repository_url REPOSITORY)
+bucket=$(output bucket_name BUCKET)
 region=$(printf '%s' "$repository" | cut -d. -f4)
 step "log in to the repository" "aws ecr get-login-password --region $region | docker login --username AWS --password-stdin ${repository%%/*}"
-step "build and push the image" "docker build -t $repository:$version . && docker push $repository:$version"
+step "build and push the image" "docker build --platform linux/${PLATFORM:-amd64} -t $repository:$version . && docker push $repository:$version"
 step "the services with the image: collector and processor start" "terraform -chdir=services apply -var image_uri=$repository:$version"
-step "upload history" "aws s3 cp ${HISTORY:-tsla_history.csv} s3://$bucket/history/"
+step "upload history" "AWS_DEFAULT_REGION=$region tapeline upload '${HISTORY:-tsla_history.csv}' --symbol '${SYMBOL:-TSLA}' --bucket $bucket"
 echo
-echo "Next: train and upload a model (notebooks/train_and_deploy.ipynb), then"
-echo "  terraform -chdir=services apply -var image_uri=$repository:$version -var model_data_url=s3://$bucket/models/VERSION/model.tar.gz"
+echo "Next: train and upload a model (notebooks/train_and_deploy.ipynb, or tapeline train and tapeline deploy-model --only-upload), then"
+echo "  terraform -chdir=services apply -var image_uri=$repository:$version -var model_data_url=s3://$bucket/models/..."
