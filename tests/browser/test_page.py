@@ -356,8 +356,24 @@ def test_the_watch_list_is_searched_sorted_and_walked_through(open_page: Open, s
     expect(heading).to_have_text("TSLA")
     expect(rows).to_have_count(24)
     page.get_by_role("button", name="Change", exact=True).click()
-    changes = [float(text[:-1].replace("\u2212", "-")) for text in page.locator(".rows .change").all_inner_texts()]
-    assert changes == sorted(changes, reverse=True)
+
+    def changes() -> list[float]:
+        texts = page.locator(".rows .change").all_inner_texts()
+        return [float(text[:-1].replace("\u2212", "-")) for text in texts]
+
+    def order() -> list[str]:
+        return page.locator(".rows b").all_inner_texts()
+
+    assert changes() == sorted(changes(), reverse=True)
+    page.locator(".row").nth(3).hover()
+    held = order()
+    newest(page, int(server.tell("play 90")))
+    assert changes() != sorted(changes(), reverse=True)
+    assert order() == held  # nothing moves away from under the mouse
+    page.mouse.move(900, 400)
+    newest(page, int(server.tell("play 1")))
+    expect(page.locator(".rows b")).not_to_have_text(held)
+    assert changes() == sorted(changes(), reverse=True)
     page.reload()
     expect(heading).to_have_text("TSLA")
     expect(page.locator(".sorts [data-by=change]")).to_have_attribute("aria-pressed", "true")

@@ -1,6 +1,7 @@
 // The log-in form, and leaving again.
 import { ApiError, del, post, readSession, session } from "./api.js";
 import { h, text } from "./dom.js";
+import { toast } from "./toast.js";
 
 let open = null;
 
@@ -52,6 +53,11 @@ function close() {
 }
 
 export async function logOut() {
-  await del("/session");
-  location.reload();
+  try {
+    await del("/session");
+    location.reload();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    toast(`Still logged in: ${error.message}.`, "bad");
+  }
 }

@@ -13,7 +13,7 @@ export class QuoteRow {
     this._parts = { last: h("span", { class: "last" }), change: h("span"), state: h("span"), call: h("span"), age: h("span", { class: "age" }) };
     const { last, change, state, call, age } = this._parts;
     this._button = h("button", { type: "button", class: "row", onclick: pick }, h("b", { title: symbol }, symbol), this._spark, last, change, state, call, age);
-    this.item = h("li", {}, this._button, h("button", {
+    this.item = h("li", { "data-symbol": symbol }, this._button, h("button", {
       type: "button", class: "remove icon", "aria-label": `Remove ${symbol}`, title: "Remove from the watch-list", onclick: remove,
     }, "×"));
   }
@@ -33,7 +33,7 @@ export class QuoteRow {
     attribute(this._spark, "class", `spark ${trend(quote.change)}`);
     if (before?.spark.join() !== quote.spark.join()) attribute(this._line, "points", points(quote.spark));
     this.age(quote, now);
-    if (before && before.price !== quote.price && !still.matches) {
+    if (before && before.price !== quote.price && !still.matches && onScreen(last)) {
       last.animate({ backgroundColor: [`var(--${quote.price > before.price ? "up" : "down"}-soft)`, "transparent"] }, FLASH_MS);
     }
   }
@@ -57,6 +57,9 @@ export class QuoteRow {
     attribute(this._button, "aria-current", on ? "true" : null);
   }
 }
+
+// Most rows of a long list are out of sight, where the browser does not draw them either.
+const onScreen = (element) => !document.hidden && element.checkVisibility?.({ contentVisibilityAuto: true }) !== false;
 
 function points(spark) {
   const step = spark.length > 1 ? 60 / (spark.length - 1) : 0;

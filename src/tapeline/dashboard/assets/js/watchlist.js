@@ -5,6 +5,7 @@ import { remember, remembered } from "./prefs.js";
 import { QuoteRow } from "./quoterow.js";
 
 const AGE_MS = 1000;
+const hovers = matchMedia("(hover: hover)"); // what a finger touched last counts as hovered until the next touch
 const SORTS = {
   symbol: { says: "Symbol", of: (quote) => quote.symbol, first: 1 },
   change: { says: "Change", of: (quote) => quote.change, first: -1 },
@@ -22,6 +23,7 @@ export class Watchlist {
     this._pick = pick;
     this._tell = tell;
     this._known = false;
+    this._late = false; // whether the rows are to be put in order as soon as they are not used
     this._collected = null;
     this._hidden = new Set(remembered("hidden", [])); // removed from this browser's list
     const find = (name) => root.querySelector(`[data-part=${name}]`);
@@ -60,15 +62,22 @@ export class Watchlist {
   // Changed quotes.
   update(quotes) {
     const key = SORTS[this._sort.by].of;
-    let arrange = false;
+    let [arrange, come] = [this._late, false];
     const earlier = quotes.map((quote) => this.quotes.get(quote.symbol));
     for (const quote of quotes) this.quotes.set(quote.symbol, quote);
     const now = this._now();
     quotes.forEach((quote, i) => {
-      arrange ||= !earlier[i] || key(earlier[i]) !== key(quote);
+      come ||= !earlier[i];
+      arrange ||= come || key(earlier[i]) !== key(quote);
       this._row(quote.symbol).draw(quote, earlier[i], now);
     });
-    if (arrange) this._arrange();
+    this._late = arrange && !come && this._used();
+    if (arrange && !this._late) this._arrange();
+  }
+
+  // Whether somebody is about to take a row: none moves away from under the mouse, or takes the keyboard's focus along.
+  _used() {
+    return (hovers.matches && this._list.matches(":hover")) || this._list.querySelector(":focus-visible") !== null;
   }
 
   select(symbol) {
@@ -79,7 +88,7 @@ export class Watchlist {
 
   // The symbol that many rows from the chosen one, among those shown.
   move(by) {
-    const shown = this._shown();
+    const shown = [...this._list.children].map((item) => item.dataset.symbol);
     if (!shown.length) return;
     const at = shown.indexOf(this.chosen);
     this._pick(shown[at < 0 ? 0 : Math.min(Math.max(at + by, 0), shown.length - 1)]);

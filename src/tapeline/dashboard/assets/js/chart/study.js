@@ -19,7 +19,7 @@ export class Study {
     this.columns = read.columns.map((column, i) => ({
       ...column,
       color: column.style === "histogram" ? colors.soft : colors.lines[(color + (BAND.has(column.suffix) ? 0 : i)) % colors.lines.length],
-      show: format,
+      show: column.drawn ? format : this._sized([column]), // a band's width is no price
     }));
     this._series = this.columns.filter((column) => column.drawn).map((column) => [column, this._add(column, format)]);
     const guides = GUIDES[read.indicator.name] ?? [];
@@ -71,13 +71,17 @@ export class Study {
     }, this.pane);
   }
 
-  // How its numbers are shown: like prices over the price, otherwise by their size.
+  // How what is drawn is shown: like prices over the price, otherwise by its size.
   _format() {
     if (this.read.overPrice) {
       return (value) => price(value, Math.abs(value) >= 10 ** -this._bars.decimals || value === 0 ? this._bars.decimals : 6);
     }
+    return this._sized(this.read.columns);
+  }
+
+  _sized(columns) {
     let largest = 0;
-    for (const { name } of this.read.columns) {
+    for (const { name } of columns) {
       for (const value of this._bars.column(name) ?? []) if (value !== null) largest = Math.max(largest, Math.abs(value));
     }
     if (largest >= 1e6) return amount;
