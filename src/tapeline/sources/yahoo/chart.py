@@ -68,6 +68,15 @@ def decode(
     `ServerError` for what is no chart.
     """
     result = _result(text, symbol)
+    try:
+        return _chart(result, symbol, interval, calendar, as_of, latest)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise ServerError(f"{symbol}: the answer is no chart: {str(error)[:80]!r}") from error
+
+
+def _chart(
+    result: dict[str, Any], symbol: str, interval: Interval, calendar: Calendar, as_of: int, latest: int | None
+) -> Chart:
     meta = result.get("meta") or {}
     quote = ((result.get("indicators") or {}).get("quote") or [{}])[0] or {}
     times = np.array(result.get("timestamp") or (), np.int64) * 1000
@@ -114,13 +123,14 @@ def _result(text: str, symbol: str) -> dict[str, Any]:
     try:
         chart = json.loads(text)["chart"]
         error, results = chart.get("error"), chart.get("result")
+        reason = error and (error.get("description") or error.get("code") or error)
     except (ValueError, KeyError, TypeError, AttributeError):
         if "Too Many Requests" in text[:500]:
             raise RateLimitedError from None
         raise ServerError(f"{symbol}: the answer is no chart: {text[:60]!r}") from None
     if error:
-        raise NoDataError(f"{symbol}: {error.get('description') or error.get('code') or error}")
-    if not results or not isinstance(results[0], dict):
+        raise NoDataError(f"{symbol}: {reason}")
+    if not isinstance(results, list) or not results or not isinstance(results[0], dict):
         raise NoDataError(f"{symbol}: Yahoo has no prices for it")
     return dict(results[0])
 
@@ -131,7 +141,7 @@ def _column(quote: dict[str, Any], name: str, count: int) -> Floats:
         return np.full(count, np.nan)
     column = np.array(values, np.float64)  # None becomes NaN
     if len(column) != count:
-        raise ServerError(f"the chart has {count} timestamps and {len(column)} values of {name}")
+        raise ValueError(f"{count} timestamps and {len(column)} values of {name}")
     return column
 
 
