@@ -578,5 +578,11 @@ def test_nobody_looks_without_a_log_in_and_a_viewer_changes_nothing(guarded_serv
     expect(dialog).to_have_count(0)
     assert drawn(page)["candles"] == 100
     expect(page.get_by_label("Symbol to add")).to_be_hidden()
+    page.set_viewport_size({"width": _PHONE[0], "height": _PHONE[1]})
+    for last in (page.get_by_role("button", name="Theme"), page.get_by_role("button", name="Indicators")):
+        box = last.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= _PHONE[0]  # with a log-out in the line as well
+    assert problems(page) == []
     page.get_by_role("button", name="Log out").click()
     expect(dialog).to_contain_text("Log in")
