@@ -18,17 +18,19 @@ class Markets:
         self._states: dict[str, tuple[int, MarketState]] = {}
 
     def of(self, symbol: str, now: int) -> dict[str, Any]:
-        """`phase` (open, pre, post, closed or continuous), `next` (UTC epoch ms: when that ends, None: never) and the
-        exchange's time `zone`."""
+        """`phase` (open, pre, post, closed or continuous), `next` (UTC epoch ms: when that ends, None: never), `opens`
+        (when regular trading next begins, None where it never ends) and the exchange's time `zone`."""
         exchange = exchange_of(symbol)
         known = calendar(exchange)
         if exchange == "24/7":
-            return {"phase": "continuous", "next": None, "zone": known.zone}
+            return {"phase": "continuous", "next": None, "opens": None, "zone": known.zone}
         since, state = self._states.get(exchange, (0, None))
         if state is None or not since <= now < state.until:
             state = known.at(now)
             self._states[exchange] = now, state
-        return {"phase": _PHASES[state.phase], "next": state.until, "zone": known.zone}
+        return {
+            "phase": _PHASES[state.phase], "next": state.until, "opens": state.next_open, "zone": known.zone,
+        }  # fmt: skip
 
 
 def zone_of(symbol: str) -> str:

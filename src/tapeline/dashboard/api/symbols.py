@@ -16,10 +16,14 @@ MOST_SYMBOLS = 1_000
 
 
 class Market(BaseModel):
-    """What the exchange is doing, until when (UTC epoch ms, null: for ever), and its time zone."""
+    """What the exchange is doing, until when, when regular trading next begins, and its time zone.
+
+    Times are UTC epoch ms, null where trading never ends.
+    """
 
     phase: Literal["open", "pre", "post", "closed", "continuous"]
     next: int | None
+    opens: int | None
     zone: str
 
 
