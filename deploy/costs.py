@@ -41,7 +41,7 @@ READS = 3  # state (two units) and newest row, consistently, for every symbol of
 LAMBDA_GB, LAMBDA_MS, LAMBDA_MS_PER_ROW = 1.0, 40.0, 0.6
 PREDICT_MS, PREDICT_MS_PER_ROW = 15.0, 0.02
 WINDOW_SECONDS = 1.0  # of the event source
-ALARMS, METRICS = 25, 3
+ALARMS, METRICS = 19, 3
 
 
 @dataclass(frozen=True)

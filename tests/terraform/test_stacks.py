@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tapeline import config
 from tapeline.config import Settings
+from tapeline.dashboard.auth import ExposedError
+from tapeline.entrypoints.viewing import access_of
 from tapeline.indicators import DEFAULT, Engine
 from tests.terraform.running import ROOT, Stack, UnavailableError
 
@@ -65,14 +68,6 @@ def test_variables_and_outputs_are_described_and_typed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_every_validation_has_a_refused_value(name: str) -> None:
-    tests = (ROOT / name / "tests" / "validation.tftest.hcl").read_text()
-    for variable, body in blocks(source(name), "variable").items():
-        refused = tests.count(f"expect_failures = [var.{variable}]")
-        assert refused >= body.count("validation {"), f"{variable}: fewer refused values than validations"
-
-
-@pytest.mark.parametrize("name", STACKS)
 def test_a_variable_that_can_be_wrong_is_validated(name: str) -> None:
     variables = blocks(source(name), "variable")
     assert {n for n, body in variables.items() if "validation {" not in body} <= {"deletion_protection"}
@@ -113,6 +108,27 @@ def test_what_terraform_sets_is_a_setting() -> None:
 def test_required_settings_are_set() -> None:
     required = {f"TAPELINE_{name.upper()}" for name, field in Settings.model_fields.items() if field.is_required()}
     assert required <= set(re.findall(r"\b(TAPELINE_[A-Z_]+)\s*=", source("services")))
+
+
+def test_the_page_starts_with_what_its_task_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It refuses to listen beyond loopback without a log-in; the one in front is the load balancer's."""
+    told = re.search(r"dashboard_environment = merge\((.*?)\n  \)\n", source("services"), re.DOTALL)
+    assert told is not None
+    for name, value in re.findall(r'(TAPELINE_\w+)\s*= "([^"$]*)"', told[1]):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TAPELINE_DATA_DIR", str(tmp_path))
+    settings = config.load()
+    assert settings.host == "0.0.0.0"
+    access_of(settings).bind(settings.host)
+    monkeypatch.delenv("TAPELINE_BEHIND_LOGIN")
+    with pytest.raises(ExposedError):
+        access_of(config.load()).bind(settings.host)
+
+
+def test_tasks_know_their_region_as_boto3_reads_it() -> None:
+    """Lambda sets it itself; ECS does not, and `AWS_REGION` alone is not read."""
+    assert len(re.findall(r"AWS_DEFAULT_REGION\s+= var.region", source("services"))) == 2
+    assert "AWS_REGION" not in source("services")
 
 
 def test_the_indicators_that_quicksight_shows_are_stored() -> None:

@@ -1,4 +1,4 @@
-"""`make deploy` against stand-ins of the programs it calls: what runs, in which order, and what no answer or a failure stops."""
+"""`make deploy` against stand-ins of the programs it calls: what runs, in which order, and what stops it."""
 
 from __future__ import annotations
 
