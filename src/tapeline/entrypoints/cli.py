@@ -22,6 +22,7 @@ from tapeline.entrypoints.commands import (
     live,
     prediction,
     replay,
+    symbols,
     users,
 )
 from tapeline.entrypoints.console import CommandError, stderr
@@ -55,6 +56,7 @@ inspect.register(app)
 indicators.register(app)
 prediction.register(app)
 doctor.register(app)
+app.add_typer(symbols.app, name="symbols")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(users.app, name="users")
 

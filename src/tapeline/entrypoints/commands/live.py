@@ -1,4 +1,4 @@
-"""`tapeline run`, `collect`, `process`, `backfill` and `symbols`: Yahoo's prices, live and past."""
+"""`tapeline run`, `collect`, `process` and `backfill`: Yahoo's prices, live and past."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from tapeline import bootstrap, config
 from tapeline.archives.local import LocalArchive
 from tapeline.bootstrap import live as parts
 from tapeline.config import Settings
+from tapeline.entrypoints.commands.symbols import explained, watchlist_of
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_json, print_summary, print_table
 from tapeline.entrypoints.running import first_model, page_settings, retraining, terminated_like_interrupted
 from tapeline.entrypoints.running import run as run_pipeline
 from tapeline.market import Bars
 from tapeline.pipeline import Progress
 from tapeline.pipeline import collect as collect_into
-from tapeline.ports import Archive, ArchiveError
+from tapeline.ports import Archive
 from tapeline.prediction.model import LightGBMModel
 from tapeline.prediction.retraining import SCHEDULES
 from tapeline.sources.files import Scan
@@ -56,8 +57,6 @@ Period = Annotated[
 _PERIODS = {"1m": "7d", "60m": "1y", "1h": "1y", "1d": "5y"}
 _OTHER_PERIOD = "60d"
 
-symbols_app = typer.Typer(help="Show or change which symbols are collected; a running collector follows.")
-
 
 def register(app: typer.Typer) -> None:
     """Adds these commands."""
@@ -65,7 +64,6 @@ def register(app: typer.Typer) -> None:
     app.command()(collect)
     app.command()(process)
     app.command()(backfill)
-    app.add_typer(symbols_app, name="symbols")
 
 
 def run(
@@ -87,7 +85,7 @@ def run(
     if retrain is not None and retrain not in SCHEDULES:
         raise typer.BadParameter(f"{retrain!r} is no schedule: {', '.join(SCHEDULES)}", param_hint="--retrain")
     settings = page_settings(data_dir, port, page=dashboard)
-    with _explained(), bootstrap.writing(settings) as home, parts.collecting_alone(settings):
+    with explained(), bootstrap.writing(settings) as home, parts.collecting_alone(settings):
         wanted, watchlist = _wanted(settings, symbols)
         kind, since = _span(interval, period)
         with Ticker("compiling the kernels (once)", None, quiet=json):
@@ -123,7 +121,7 @@ def collect(
     """Collect only: history and live bars into the data directory, for a `tapeline process` beside it."""
     settings = config.load(data_dir=data_dir)
     progress, stopping = Progress(), threading.Event()
-    with _explained(), parts.collecting_alone(settings):
+    with explained(), parts.collecting_alone(settings):
         wanted, watchlist = _wanted(settings, symbols)
         kind, since = _span(interval, period)
         home = bootstrap.open_home(settings, create=True)
@@ -145,7 +143,7 @@ def process(
 ) -> None:
     """Process only: indicators and predictions of what a `tapeline collect` writes into the data directory."""
     settings = page_settings(data_dir, port, page=dashboard)
-    with _explained(), bootstrap.writing(settings) as home:
+    with explained(), bootstrap.writing(settings) as home:
         with Ticker("compiling the kernels (once)", None, quiet=json):
             bootstrap.warm_up(settings)
         archive = parts.archive(settings)
@@ -167,8 +165,8 @@ def backfill(
 ) -> None:
     """Fetch history into the archive. A second time only what is new is asked for."""
     settings = config.load(data_dir=data_dir)
-    with _explained():
-        wanted = symbols_of(symbols) if symbols else _watchlist(settings).load()
+    with explained():
+        wanted = symbols_of(symbols) if symbols else watchlist_of(settings).load()
         if not wanted:
             raise CommandError("name the symbols: --symbols TSLA,AAPL,MSFT")
         kind, since = _span(interval, period)
@@ -201,52 +199,7 @@ def backfill(
         raise typer.Exit(1)
 
 
-@symbols_app.command("add")
-def _add(
-    symbols: Annotated[list[str], typer.Argument(help="Such as NVDA AMD.", show_default=False)],
-    data_dir: DataDir = None,
-) -> None:
-    """Collect these as well."""
-    with _explained():
-        watchlist = _watchlist(config.load(data_dir=data_dir))
-        watchlist.save(dict.fromkeys([*watchlist.load(), *symbols_of(" ".join(symbols))]))
-
-
-@symbols_app.command("remove")
-def _remove(
-    symbols: Annotated[list[str], typer.Argument(help="Such as NVDA AMD.", show_default=False)],
-    data_dir: DataDir = None,
-) -> None:
-    """Collect these no longer. What is stored of them stays."""
-    with _explained():
-        watchlist = _watchlist(config.load(data_dir=data_dir))
-        kept, gone = watchlist.load(), symbols_of(" ".join(symbols))
-        if unknown := [symbol for symbol in gone if symbol not in kept]:
-            raise CommandError(f"not collected: {', '.join(unknown)}; collected are: {', '.join(kept) or 'none'}")
-        watchlist.save(symbol for symbol in kept if symbol not in gone)
-
-
-@symbols_app.command("list")
-def _list(data_dir: DataDir = None, json: Json = False) -> None:
-    """Which symbols are collected."""
-    with _explained():
-        found = _watchlist(config.load(data_dir=data_dir)).load()
-    if json:
-        print_json(found)
-    else:
-        typer.echo("\n".join(found) if found else "no symbols yet: tapeline symbols add TSLA AAPL MSFT")
-
-
 # -- parts -------------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Turns what Yahoo and the archive say into a line for the user."""
-    try:
-        yield
-    except (YahooError, ArchiveError) as error:
-        raise CommandError(str(error)) from error
 
 
 @contextlib.contextmanager
@@ -261,13 +214,9 @@ def _following(watchlist: Watchlist, source: YahooSource) -> Iterator[None]:
         thread.join()
 
 
-def _watchlist(settings: Settings) -> Watchlist:
-    return Watchlist(settings.data_dir / "symbols.txt")
-
-
 def _wanted(settings: Settings, symbols: str | None) -> tuple[list[str], Watchlist]:
     """The symbols of this run, which the list holds from now on."""
-    watchlist = _watchlist(settings)
+    watchlist = watchlist_of(settings)
     if symbols is not None:
         watchlist.save(symbols_of(symbols))
     wanted = watchlist.load()
