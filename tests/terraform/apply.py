@@ -156,6 +156,7 @@ def main() -> int:
             full = {**first, "image_uri": IMAGE, "model_data_url": MODEL, "alarm_email": "ann@example.com"}
             certificate = clients(endpoint)("acm").request_certificate(DomainName=DASHBOARD["domain_name"])
             full["dashboard"] = {**DASHBOARD, "certificate_arn": certificate["CertificateArn"]}
+            full["alert_rules"] = ["rsi_14 < 30 for TSLA", "no bar for 3 minutes in an open session"]
             for text, action in (
                 ("network: apply", network.apply),
                 ("network: second plan", network.changes),
