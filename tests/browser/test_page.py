@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Error, Page, expect
 
 import tapeline.dashboard
+from tapeline.alerts import parse_rule
 from tests.browser.conftest import Open, Server
 
 _DESKTOP, _PHONE = (1440, 900), (390, 844)
@@ -106,6 +107,15 @@ def test_every_module_is_asked_for_at_once() -> None:
     assert not re.search(
         r"<script(?![^>]* src=)|<style| style=| on\w+=", page
     )  # the content security policy refuses these
+
+
+def test_every_rule_that_the_page_offers_is_one() -> None:
+    offered = re.search(r"EXAMPLES = \[(.+?)\];", (_ASSETS / "js" / "alerts.js").read_text(), re.DOTALL)
+    assert offered is not None
+    rules = re.findall(r'"(.+?)"', offered[1])
+    assert len(rules) >= 6
+    for rule in rules:
+        assert parse_rule(rule).text
 
 
 def test_a_rule_is_refused_at_its_place_added_fires_and_is_removed(open_page: Open, server: Server) -> None:

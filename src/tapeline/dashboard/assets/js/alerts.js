@@ -9,6 +9,7 @@ import { toast } from "./toast.js";
 const EXAMPLES = [
   "rsi_14 < 30", "price crosses above sma_50", "sma_50 crosses above sma_200",
   "prediction changes to UP with probability > 0.6", "no bar for 3 minutes in an open session",
+  "price crosses below 150 for AAPL on forming bars quiet 1 hour",
 ];
 const KEPT = 200;
 const MISSED = 20;
