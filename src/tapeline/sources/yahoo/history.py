@@ -96,7 +96,7 @@ class History:
         notices = []
         start = wanted
         if held is not None and held.start <= wanted:
-            start = min(held.covered, now) - OVERLAP_BARS * interval.ms
+            start = _overlap(held, interval, now)
             start = start if again_from is None else min(start, again_from)
             if held.covered < oldest:
                 notices.append(
@@ -176,6 +176,15 @@ def merged(held: Series | None, fetched: Fetched, interval: Interval) -> Series:
         min(held.start, fetched.start),
         max(held.covered, covered),
     )
+
+
+def _overlap(held: Series, interval: Interval, now: int) -> int:
+    """So many archived bars before the end, across nights and weekends; no further than one request's span."""
+    end = min(held.covered, now)
+    start = end - OVERLAP_BARS * interval.ms
+    if len(held.bars):
+        start = min(start, max(int(held.bars.timestamp[-OVERLAP_BARS:][0]), end - interval.span))
+    return start
 
 
 def _differing(bars: Bars, held: Bars) -> Bars:
