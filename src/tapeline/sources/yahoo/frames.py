@@ -6,6 +6,7 @@ import base64
 import binascii
 import functools
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,18 +37,18 @@ class FrameError(ValueError):
 def quote(frame: str | bytes) -> Quote | None:
     """The quote in a frame; None for a message of another type. Raises `FrameError` for what cannot be decoded.
 
-    Prices come as float32: they are rounded to `price_hint` decimals, or, where a frame has none, to the shortest
-    decimal that is the same float32.
+    Prices come as float32: they are rounded to `price_hint` decimals, or, where a frame has none or nothing would be
+    left of the price, to the shortest decimal that is the same float32.
     """
     text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
     if text.startswith("{"):
         try:
             envelope = json.loads(text)
-        except ValueError:
-            raise FrameError("a JSON message that was cut") from None
+        except (ValueError, RecursionError):
+            raise FrameError("a JSON message that was cut or is none") from None
         if envelope.get("type", "pricing") != "pricing":
             return None
-        text = envelope.get("message") or ""
+        text = envelope.get("message")
         if not isinstance(text, str):
             raise FrameError("the message is no text")
     message = _message_class()()
@@ -55,12 +56,12 @@ def quote(frame: str | bytes) -> Quote | None:
         message.ParseFromString(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError, _decode_error()):
         raise FrameError("neither base64 nor PricingData") from None
-    if not message.id or not message.time or not message.price > 0:
+    if not message.id or not message.time or not 0 < message.price < math.inf:
         raise FrameError("a message without a symbol, a time or a price")
-    price = message.price
+    rounded = round(message.price, message.price_hint) if 0 < message.price_hint <= 12 else 0.0
     return Quote(
         message.id,
-        round(price, message.price_hint) if 0 < message.price_hint <= 12 else float(str(np.float32(price))),
+        rounded or float(str(np.float32(message.price))),
         message.time,
         message.day_volume,
         message.market_hours,

@@ -19,7 +19,7 @@ from tapeline.sources.yahoo.limits import backoff
 SUBSCRIBE_SECONDS = 15.0
 
 #: Silence in an open market after which a connection is taken for dead. It doubles as long as a new connection is
-#: silent too, for then the symbols are just not traded.
+#: silent too, for then the symbols are just not traded; with prices it shrinks again.
 SILENCE_SECONDS = 60.0
 LONGEST_SILENCE = 1800.0
 
@@ -158,8 +158,11 @@ class PriceStream:
 
     async def _watchdog(self) -> str:
         while True:
+            heard = self._heard
             await self._clock.sleep(_WATCH_SECONDS)
             now = self._clock.now()
+            if self._heard > heard:  # prices come again: a connection that was quiet once is soon watched as any other
+                self._patience = max(self._patience / 2, SILENCE_SECONDS)
             since = self._listener.open_since(now)
             if since is None or now - max(self._heard, since) < self._patience * 1000:
                 continue

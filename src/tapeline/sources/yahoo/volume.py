@@ -22,6 +22,8 @@ class VolumeMeter:
             return 0.0
         known = self._totals.get(quote.symbol)
         total = quote.day_volume
+        if total <= 0:
+            return 0.0  # Yahoo sent none: taken for the baseline, the whole day would fall into the next bar
         if known is None:
             self._totals[quote.symbol] = session, total
             return 0.0
