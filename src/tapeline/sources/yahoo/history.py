@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -114,9 +115,7 @@ class History:
                 held = replace(
                     held,
                     bars=in_todays_shares(held.bars, splits, witnessed),
-                    actions=tuple(_in_todays_shares(a, splits) for a in held.actions)
-                    if witnessed != 1.0
-                    else held.actions,
+                    actions=tuple(_in_todays_shares(a, splits, witnessed) for a in held.actions),
                 )
                 rebased = witnessed != 1.0
                 if rebased:
@@ -206,12 +205,14 @@ def _before(bars: Bars, splits: list[Action]) -> Bars:
     return bars[bars.timestamp < min(s.timestamp for s in splits)] if splits else bars
 
 
-def _in_todays_shares(action: Action, splits: list[Action]) -> Action:
-    if action.kind == "dividend":
-        for split in splits:
-            if action.timestamp < split.timestamp:
-                action = replace(action, value=action.value / split.value)
-    return action
+def _in_todays_shares(action: Action, splits: list[Action], witnessed: float | None) -> Action:
+    """A dividend per share as there are now; `adjust.in_todays_shares` does the same with bars."""
+    if action.kind != "dividend" or witnessed == 1.0:
+        return action
+    ratios = [split.value for split in splits if action.timestamp < split.timestamp]
+    if not splits and witnessed is not None:
+        ratios = [witnessed]
+    return replace(action, value=action.value / math.prod(ratios))
 
 
 def _united(actions: Iterable[Action]) -> tuple[Action, ...]:
