@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import hmac
-import ipaddress
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from tapeline.alerts.webhook import is_loopback
 from tapeline.dashboard.users import Role, User, UserError, Users, hashed, matches
 
 #: The shortest token accepted.
@@ -198,16 +198,6 @@ class Access:
             return self._users.load()
         except UserError:
             return {"": User("", Role.VIEWER, "")}  # damaged: nobody can log in, and nothing becomes open
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to a server that listens there."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @functools.cache

@@ -11,7 +11,8 @@ from tests.unit.dashboard.memory import MemoryStore, row
 from tests.unit.dashboard.site import Client, Names, client_of
 
 from tapeline.dashboard import Access, ExposedError, View, serve
-from tapeline.dashboard.auth import IDLE_SECONDS, LONGEST_SECONDS, TooManyError, is_loopback
+from tapeline.alerts.webhook import is_loopback
+from tapeline.dashboard.auth import IDLE_SECONDS, LONGEST_SECONDS, TooManyError
 from tapeline.dashboard.users import Role, Users
 
 TOKEN = "a-token-of-more-than-24-characters"
