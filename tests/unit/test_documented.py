@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,6 @@ def test_every_option_has_a_help_text() -> None:
         for each in getattr(command, "commands", {name: command}).values():
             assert each.help, name
             for parameter in each.params:
-                assert getattr(parameter, "help", "-") or parameter.param_type_name == "argument", (
-                    name,
-                    parameter.name,
-                )
+                text = getattr(parameter, "help", "-")
+                assert text or parameter.param_type_name == "argument", (name, parameter.name)
+                assert not re.search(r"(?<!\\)\[", text or ""), f"rich takes it for markup: {name}, {parameter.name}"

@@ -25,7 +25,7 @@ from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry
 from tapeline.processor import Processor
 from tapeline.sources.files import FileSource
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  [default: tapeline-data]")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  \\[default: tapeline-data]")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
 RuleText = Annotated[str, typer.Argument(metavar="RULE", help="Such as 'rsi_14 < 30 for TSLA'.", show_default=False)]
 

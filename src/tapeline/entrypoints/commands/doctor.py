@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    data_dir: Annotated[Path | None, typer.Option(help="Folder to look at.  [default: tapeline-data]")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder to look at.  \\[default: tapeline-data]")] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")] = False,
 ) -> None:
     """Check what is installed, configured, writable and reachable, and say what to do about what is not."""

@@ -19,7 +19,7 @@ from tapeline.entrypoints.console import CommandError, notice, print_json, print
 from tapeline.entrypoints.running import announce
 from tapeline.entrypoints.viewing import access_of, cloud_view, is_live, view_of
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  [default: tapeline-data]")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  \\[default: tapeline-data]")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
 
 
@@ -105,7 +105,7 @@ def rejects(
 
 def dashboard(
     data_dir: DataDir = None,
-    port: Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  \\[default: 8000]")] = None,
 ) -> None:
     """Serve the page over a data directory, or over DynamoDB where `rows_table` is set; what comes in shows up."""
     settings = config.load(port=port, data_dir=data_dir)

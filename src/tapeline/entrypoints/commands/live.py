@@ -43,14 +43,14 @@ from tapeline.sources.yahoo import (
 )
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the models and the archive.")]
-Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")]
+Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  \\[default: 8000]")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
 Symbols = Annotated[
-    str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD; kept for the next time.  [default: the kept ones]")
+    str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD; kept for the next time.  \\[default: the kept ones]")
 ]
 IntervalName = Annotated[str, typer.Option(help="1m, 2m, 5m, 15m, 30m, 60m, 90m, 1h or 1d.")]
 Period = Annotated[
-    str | None, typer.Option(help="How far back: 12h, 30d, 6mo, 2y, max.  [default: 7d for 1m, 60d, 1y for 1h, 5y]")
+    str | None, typer.Option(help="How far back: 12h, 30d, 6mo, 2y, max.  \\[default: 7d for 1m, 60d, 1y for 1h, 5y]")
 ]
 
 #: Of 1m it is what one request brings, so that the page opens within seconds.

@@ -21,7 +21,7 @@ from tapeline.prediction.training import MissingLibraryError, NotEnoughHistoryEr
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the models.", show_default=False)]
 Name = Annotated[str, typer.Option(help="Which model.")]
 Models = Annotated[
-    str | None, typer.Option(help="Folder of the models or s3://bucket/prefix.  [default: models in --data-dir]")
+    str | None, typer.Option(help="Folder of the models or s3://bucket/prefix.  \\[default: models in --data-dir]")
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
 

@@ -23,7 +23,7 @@ from tapeline.sources.files import FileSource, Scan
 from tapeline.sources.pace import Paced
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the models.", show_default=False)]
-Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")]
+Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  \\[default: 8000]")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
 
 #: Part of the sample that `demo` plays at once, so that the page opens on a history; the rest comes at `DEMO_SPEED`.
@@ -67,7 +67,7 @@ def replay(
     data_dir: DataDir = None,
     speed: Annotated[str, typer.Option(help="`max`, or a factor of real time: 60 plays a minute in a second.")] = "max",
     dashboard: Annotated[
-        bool | None, typer.Option(help="Serve the page meanwhile.  [default: yes, except at --speed max]")
+        bool | None, typer.Option(help="Serve the page meanwhile.  \\[default: yes, except at --speed max]")
     ] = None,
     port: Port = None,
     zone: Annotated[

@@ -22,7 +22,9 @@ from tapeline.prediction.model import Metadata
 
 
 def score(
-    symbols: Annotated[list[str] | None, typer.Argument(help="Only these.  [default: all]", show_default=False)] = None,
+    symbols: Annotated[
+        list[str] | None, typer.Argument(help="Only these.  \\[default: all]", show_default=False)
+    ] = None,
     last: Annotated[int | None, typer.Option(help="Only the newest so many rows of each symbol.", min=50)] = None,
     data_dir: DataDir = None,
     models: Models = None,
