@@ -62,6 +62,7 @@ def test_several_dividends_multiply() -> None:
 def test_a_dividend_before_the_first_bar_or_as_high_as_the_price_changes_nothing() -> None:
     found, _ = adjusted(series([100.0, 100.0], dividend(0, 5.0), dividend(1, 100.0)))
     assert found.close.tolist() == [100.0, 100.0]
+    assert len(adjusted(series([], dividend(0, 5.0)))[0]) == 0
 
 
 def test_splits_are_in_the_archived_bars_already_and_not_applied_again_on_read() -> None:
