@@ -1,4 +1,4 @@
-"""What becomes of single streamed prices, and of history that is too far away or in other shares.
+"""What becomes of single streamed prices.
 
 `docs/yahoo.md` has a table of all policies; that the tests it names are there is seen to here.
 """
@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
 
-from tapeline.archives.local import LocalArchive
-from tapeline.market import Bar, Bars
-from tapeline.ports import Action, Delivery, Series
-from tapeline.sessions import calendar_of
-from tapeline.sources.yahoo import ChartClient, History, interval_of
-from tapeline.sources.yahoo.adjust import adjusted
-from tapeline.sources.yahoo.chart import Chart
+from tapeline.market import Bars
+from tapeline.ports import Delivery
+from tapeline.sources.yahoo import History, interval_of
 from tapeline.sources.yahoo.frames import REGULAR, Quote
-from tapeline.sources.yahoo.history import Update
-from tapeline.sources.yahoo.intervals import Interval
 from tapeline.sources.yahoo.live import Collector
 from tapeline.sources.yahoo.outbox import Outbox
 
@@ -135,85 +128,3 @@ def test_prices_from_the_future_are_refused_and_a_wrong_clock_is_named_once() ->
 def test_silence_counts_in_an_open_market_only(symbol: str, time: str, opened: str | None) -> None:
     since = Listening(symbol).collector.open_since(int(np.datetime64(time, "ms").astype(np.int64)))
     assert since == (None if opened is None else int(np.datetime64(opened, "ms").astype(np.int64)))
-
-
-# -- history -----------------------------------------------------------------------------------------------------------
-
-
-class Charts:
-    """Answers with those of these bars that were asked for."""
-
-    def __init__(self, bars: Bars, clock: Standing, actions: tuple[Action, ...] = ()) -> None:
-        self.bars, self.clock, self.actions = bars, clock, actions
-        self.asked: list[tuple[int, int]] = []
-
-    async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
-        self.asked.append((start, end))
-        bars = self.bars[(self.bars.timestamp >= start) & (self.bars.timestamp < end)]
-        return Chart(bars, self.actions, "USD", "America/New_York", 2, self.clock.now(), (), 0)
-
-
-def trading(first: str, last: str, factor: float = 1.0) -> Bars:
-    """Some minutes of every session between two dates, at prices of about 100 times the factor."""
-    sessions = calendar_of("TSLA").sessions(*(int(np.datetime64(d, "ms").astype(np.int64)) for d in (first, last)))
-    times = [s.open + minute * MINUTE for s in sessions for minute in range(40)]
-    prices = [factor * (100.0 + i % 7 / 8) for i in range(len(times))]
-    return Bars.of(Bar("TSLA", t, p, p, p, p, 60.0 / factor) for t, p in zip(times, prices, strict=True))
-
-
-def updated(folder: Path, held: Series, charts: Charts) -> Update:
-    archive = LocalArchive(folder)
-    archive.save(held)
-    history = History(cast("ChartClient", charts), archive, charts.clock)
-    found = asyncio.run(history.update("TSLA", M1, charts.clock.now() - 7 * DAY))
-    kept: Any = archive.load("TSLA", "1m")
-    assert list(kept.bars) == list(found.series.bars)
-    return found
-
-
-def held(bars: Bars, now: int) -> Series:
-    return Series("TSLA", "1m", bars, (), "USD", int(bars.timestamp[0]), now)
-
-
-def test_days_that_yahoo_has_no_longer_stay_missing_and_are_named(tmp_path: Path) -> None:
-    old = trading("2026-09-14", "2026-09-19")
-    clock = Standing(OPEN + 60 * MINUTE)
-    series = replace(held(old, int(old.timestamp[-1]) + MINUTE), start=0)
-    found = updated(tmp_path, series, Charts(trading("2026-09-21", "2026-11-25"), clock))
-    (notice,) = found.notices
-    assert "Yahoo no longer has 1m bars of the 38.1 days before 2026-10-26" in notice
-    assert "they stay missing" in notice
-    assert found.series.bars.timestamp[: len(old)].tolist() == old.timestamp.tolist()
-    assert found.series.bars.timestamp[len(old)] > clock.now() - 30 * DAY
-
-
-def test_prices_in_other_shares_without_an_announcement_have_all_of_it_fetched_again(tmp_path: Path) -> None:
-    clock = Standing(OPEN + 60 * MINUTE)
-    before, after = trading("2026-10-01", "2026-11-25"), trading("2026-10-01", "2026-11-26", 0.25)
-    charts = Charts(after, clock)
-    found = updated(tmp_path, held(before, OPEN - DAY + 60 * MINUTE), charts)
-    assert found.rebased
-    assert "split 4:1 (not announced)" in found.notices[0]
-    assert len(charts.asked) == 1 + 5  # and then from as far back as there is any, in windows of a week
-    assert charts.asked[1][0] > clock.now() - 30 * DAY > before.timestamp[0]
-    # what Yahoo has no longer is converted: four times as many shares at a quarter of the price
-    assert list(found.series.bars) == list(after)
-    assert list(found.changed) == list(after)
-
-
-def test_an_ordinary_fall_is_no_split(tmp_path: Path) -> None:
-    clock = Standing(OPEN + 60 * MINUTE)
-    charts = Charts(trading("2026-11-19", "2026-11-26", 0.95), clock)
-    found = updated(tmp_path, held(trading("2026-11-19", "2026-11-25"), OPEN - DAY + 60 * MINUTE), charts)
-    assert not found.rebased
-    assert found.notices == ()
-
-
-def test_a_dividend_in_pounds_is_a_hundred_times_one_in_pence() -> None:
-    bars = Bars.of(Bar("VOD.L", t * DAY, 100.0, 100.0, 100.0, 100.0, 1.0) for t in range(3))
-    series = Series("VOD.L", "1d", bars, (Action(2 * DAY, "dividend", 0.05, "GBP"),), "GBp")
-    pounds, named = adjusted(series)
-    pence, other = adjusted(replace(series, actions=(Action(2 * DAY, "dividend", 5.0, "GBp"),)))
-    assert pounds.close.tolist() == pence.close.tolist() == [95.0, 95.0, 100.0]
-    assert named != other
-    assert named != "raw"
