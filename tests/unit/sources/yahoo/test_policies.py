@@ -20,7 +20,7 @@ from tapeline.sources.yahoo.frames import REGULAR, Quote
 from tapeline.sources.yahoo.live import Collector
 from tapeline.sources.yahoo.outbox import Outbox
 
-MINUTE, DAY = 60_000, 86_400_000
+MINUTE = 60_000
 M1 = interval_of("1m")
 OPEN = int(np.datetime64("2026-11-25T14:30", "ms").astype(np.int64))
 
