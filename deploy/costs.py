@@ -38,7 +38,8 @@ STATE_WRITES = 10  # 4 to 5 KB packed, likewise
 CHECKPOINT_EVERY = 256  # bars
 ROW_KB, FIREHOSE_ROW_KB = 0.9, 0.6
 READS = 3  # state (two units) and newest row, consistently, for every symbol of a batch
-LAMBDA_GB, LAMBDA_MS, LAMBDA_MS_PER_ROW = 1.0, 40.0, 0.6
+LAMBDA_GB = 1769 / 1024  # what Terraform gives it: a whole CPU
+LAMBDA_MS, LAMBDA_MS_PER_ROW = 40.0, 0.6
 PREDICT_MS, PREDICT_MS_PER_ROW = 15.0, 0.02
 WINDOW_SECONDS = 1.0  # of the event source
 ALARMS, METRICS = 19, 3
@@ -72,7 +73,7 @@ def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[
 
     spent = batches * LAMBDA_MS / 1000 + records * LAMBDA_MS_PER_ROW / 1000
     usd = batches / 1e6 * LAMBDA_MILLION + spent * LAMBDA_GB * LAMBDA_GB_SECOND
-    yield Line("Lambda", f"{batches:,.0f} batches, {spent:,.0f} GB-s", usd)
+    yield Line("Lambda", f"{batches:,.0f} batches, {spent:,.0f} s x {LAMBDA_GB:.2f} GB", usd)
 
     writes = records * (ROW_WRITES + LATEST_WRITES) + finals * STATE_WRITES * (1 + 1 / CHECKPOINT_EVERY)
     usd = writes / 1e6 * DYNAMO_MILLION_WRITES
