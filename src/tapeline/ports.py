@@ -199,7 +199,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A corporate action at the open of its day (UTC epoch ms).
+    """A corporate action, at the time of the first bar that trades without it (UTC epoch ms).
 
     `kind` "split": `value` new shares for one old. `kind` "dividend": `value` in `currency` per share.
     """

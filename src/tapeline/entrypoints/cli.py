@@ -13,6 +13,7 @@ from tapeline.dashboard import ExposedError, PortInUseError
 from tapeline.database import DatabaseError
 from tapeline.entrypoints.commands import (
     alerts,
+    backfill,
     cloud,
     collector,
     deploy,
@@ -49,6 +50,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 replay.register(app)
 live.register(app)
+backfill.register(app)
 collector.register(app)
 cloud.register(app)
 deploy.register(app)

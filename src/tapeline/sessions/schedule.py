@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,21 +16,18 @@ _DAY = 86_400_000
 
 def schedule(exchange: str) -> tuple[Ints, ...]:
     """day, pre, open, break start, break end, close, post, half: int64 columns, one row a session."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # exchange-calendars uses what newer versions of pandas warn about
-        import exchange_calendars
-        import pandas as pd
+    exchange_calendars, made = _library()
+    import pandas as pd
 
-        made = exchange_calendars.calendar_utils._default_calendar_factories  # noqa: SLF001 - the bounds have no public way
-        name = exchange_calendars.resolve_alias(exchange)
-        low, high = made[name].bound_min(), made[name].bound_max()
-        start, end = (pd.Timestamp(day) for day in CALENDAR_RANGE)
-        known = exchange_calendars.get_calendar(
-            exchange, start=start if low is None else max(start, low), end=end if high is None else min(end, high)
-        )
-        days = known.schedule
-        half = days.index.isin(known.early_closes)
-        days = pd.concat([days, _usual(pd, days, known, end)])
+    name = exchange_calendars.resolve_alias(exchange)
+    low, high = made[name].bound_min(), made[name].bound_max()
+    start, end = (pd.Timestamp(day) for day in CALENDAR_RANGE)
+    known = exchange_calendars.get_calendar(
+        exchange, start=start if low is None else max(start, low), end=end if high is None else min(end, high)
+    )
+    days = known.schedule
+    half = days.index.isin(known.early_closes)
+    days = pd.concat([days, _usual(pd, days, known, end)])
     columns = {name: _milliseconds(days[name]) for name in ("open", "break_start", "break_end", "close")}
     opens, closes = columns["open"], columns["close"]
     if exchange in {"24/7", "24/5"}:
@@ -53,12 +49,15 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
 
 def zone(exchange: str) -> str:
     """The time zone an exchange keeps, such as America/New_York."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import exchange_calendars
+    exchange_calendars, made = _library()
+    return str(made[exchange_calendars.resolve_alias(exchange)].tz)  # building one takes a second
 
-        made = exchange_calendars.calendar_utils._default_calendar_factories  # noqa: SLF001 - building one takes a second
-        return str(made[exchange_calendars.resolve_alias(exchange)].tz)
+
+def _library() -> tuple[Any, Any]:
+    """exchange-calendars, and its calendars' classes by name."""
+    import exchange_calendars
+
+    return exchange_calendars, exchange_calendars.calendar_utils._default_calendar_factories  # noqa: SLF001 - the bounds have no public way
 
 
 def _milliseconds(column: Any) -> NDArray[np.int64]:
@@ -70,7 +69,7 @@ def _milliseconds(column: Any) -> NDArray[np.int64]:
 def _usual(pd: Any, schedule: Any, known: Any, end: Any) -> Any:
     """The exchange's weekdays with the hours of the last full day, behind the schedule: so far holidays are known."""
     days = pd.date_range(schedule.index[-1] + pd.Timedelta(days=1), end)
-    days = days[[known.weekmask[day] == "1" for day in days.weekday]]
+    days = days[[known.weekmask[day] == "1" for day in days.day_of_week]]
     hours = schedule.iloc[-60:].copy()
     length = hours["close"] - hours["open"]
     model = hours[length == length.mode().iloc[0]].iloc[-1]

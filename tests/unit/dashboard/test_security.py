@@ -10,8 +10,8 @@ from tests.conftest import START
 from tests.unit.dashboard.memory import MemoryStore, row
 from tests.unit.dashboard.site import Client, Names, client_of
 
-from tapeline.dashboard import Access, ExposedError, View, serve
 from tapeline.alerts.webhook import is_loopback
+from tapeline.dashboard import Access, ExposedError, View, serve
 from tapeline.dashboard.auth import IDLE_SECONDS, LONGEST_SECONDS, TooManyError
 from tapeline.dashboard.users import Role, Users
 

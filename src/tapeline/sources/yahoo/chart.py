@@ -7,14 +7,14 @@
   that stands between two bars is refused.
 - Of several rows for one bar the last complete one counts.
 - A bar is final when it closed `grace` before the answer was made.
-- Daily bars are stamped with midnight UTC of the exchange's date, as everywhere in tapeline.
+- Daily bars are stamped with midnight UTC of the exchange's date, as everywhere in tapeline, actions among them too.
 - Prices stay as they are quoted, in pence (GBp) or cents (ZAc) where they are.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -107,9 +107,13 @@ def _chart(
     )
     kept[refused] = False
     bars = _latest(bars[kept])
+    actions = _actions(result.get("events") or {}, str(meta.get("currency") or ""))
+    if INTERVALS[interval.requested].ms >= DAY:  # stamped as the bar that trades without them
+        days, _ = _days(np.array([action.timestamp for action in actions], np.int64), calendar, zone)
+        actions = [replace(action, timestamp=day) for action, day in zip(actions, days.tolist(), strict=True)]
     return Chart(
         bars if interval.requested == interval.name else _joined(bars, interval, calendar, as_of),
-        _actions(result.get("events") or {}, str(meta.get("currency") or "")),
+        tuple(actions),
         str(meta.get("currency") or ""),
         zone,
         int(meta.get("priceHint") or 2),
@@ -217,7 +221,7 @@ def _joined(bars: Bars, interval: Interval, calendar: Calendar, as_of: int) -> B
     )  # fmt: skip
 
 
-def _actions(events: dict[str, Any], currency: str) -> tuple[Action, ...]:
+def _actions(events: dict[str, Any], currency: str) -> list[Action]:
     found = []
     for event in (events.get("dividends") or {}).values():
         if event.get("amount"):
@@ -227,4 +231,4 @@ def _actions(events: dict[str, Any], currency: str) -> tuple[Action, ...]:
         if event.get("numerator") and event.get("denominator"):
             ratio = float(event["numerator"]) / float(event["denominator"])
             found.append(Action(int(event["date"]) * 1000, "split", ratio))
-    return tuple(sorted(found, key=lambda action: (action.timestamp, action.kind)))
+    return sorted(found, key=lambda action: (action.timestamp, action.kind))

@@ -115,8 +115,8 @@ def test_a_recorded_chart_with_a_split_and_a_dividend() -> None:
     assert len(chart.bars) == 49
     assert chart.currency == "USD"
     assert chart.actions == (
-        Action(1598880600000, "split", 4.0),
-        Action(1604673000000, "dividend", 0.205, "USD"),
+        Action(ms("2020-08-31"), "split", 4.0),
+        Action(ms("2020-11-06"), "dividend", 0.205, "USD"),
     )
 
 
