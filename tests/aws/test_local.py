@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.aws.local.account import Account
 from tests.aws.local.poller import EventSource, Found, Rules, destination
@@ -161,6 +162,34 @@ def test_a_shard_is_dealt_by_key_to_several_batches_at_once(account: Account) ->
         "".join(key for key in "abcabcabc" if key in batch) for batch in function.batches
     )
     assert 1 < len(function.batches) <= 3
+
+
+def test_an_expired_iterator_is_taken_anew_behind_the_last_record(account: Account) -> None:
+    client = account.client("kinesis")
+    client.create_stream(StreamName="s", ShardCount=1)
+    expired = ClientError({"Error": {"Code": "ExpiredIteratorException"}}, "GetRecords")
+    read, trouble = client.get_records, iter([False, True, False, True])
+
+    def get_records(**request: Any) -> Any:
+        if next(trouble, False):
+            raise expired
+        return read(**request)
+
+    client.get_records = get_records
+    function = Recorder()
+    source = EventSource(client, "s", function, Rules(), lambda *_: None)
+    source.start()
+    try:
+        for key in "abc":
+            client.put_record(StreamName="s", Data=key.encode(), PartitionKey=key)
+            until = time.monotonic() + 20
+            while source.delivered < "abc".index(key) + 1:
+                assert time.monotonic() < until
+                time.sleep(0.01)
+    finally:
+        source.stop()
+    assert "".join("".join(batch) for batch in function.batches) == "abc"
+    assert next(trouble, None) is None
 
 
 def test_what_was_given_up_on_is_kept_with_its_records(account: Account) -> None:
