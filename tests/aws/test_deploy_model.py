@@ -176,7 +176,7 @@ def test_models_on_s3_are_deployed_as_well(account: Account, model: LightGBMMode
     registry.save("default", model)
     assert account.run(model.version, "--models", where, *NEW)["outcome"] == "served"
     assert [entry.version for entry in registry.entries()] == [model.version]  # the archive beside it is no model
-    with pytest.raises(CommandError, match="the models in s3://nowhere/models: GetObject failed: NoSuchBucket"):
+    with pytest.raises(CommandError, match=r"s3://nowhere/models/.*NoSuchBucket"):
         account.run(model.version, "--models", "s3://nowhere/models", *NEW)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 
 class S3Folder:
-    """A registry `Folder` under `s3://bucket/prefix`. `client` is a boto3 S3 client."""
+    """A registry `Folder` under `s3://bucket/prefix`. `client` is a boto3 S3 client.
+
+    What S3 refuses is an `OSError`, as from a folder on the disk, with the address as its file name.
+    """
 
     def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:
         self._client = client
@@ -25,20 +29,32 @@ class S3Folder:
         return cls(boto3.client("s3"), bucket, prefix)
 
     def read(self, key: str) -> bytes:
-        try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-        except self._client.exceptions.NoSuchKey:
-            raise FileNotFoundError(key) from None
-        content: bytes = answer["Body"].read()
+        with self._explained(key):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            except self._client.exceptions.NoSuchKey:
+                raise FileNotFoundError(key) from None
+            content: bytes = answer["Body"].read()
         return content
 
     def write(self, key: str, content: bytes) -> None:
-        self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=content)
+        with self._explained(key):
+            self._client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=content)
 
     def keys(self, prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._prefix + prefix
         )
-        for page in pages:
-            for item in page.get("Contents", ()):
-                yield item["Key"][len(self._prefix) :]
+        with self._explained(prefix):
+            for page in pages:
+                for item in page.get("Contents", ()):
+                    yield item["Key"][len(self._prefix) :]
+
+    @contextlib.contextmanager
+    def _explained(self, key: str) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            raise OSError(0, str(error), f"s3://{self._bucket}/{self._prefix}{key}") from error

@@ -7,7 +7,10 @@ import boto3
 import numpy as np
 import pytest
 from moto import mock_aws
+from typer.testing import CliRunner
 
+from tapeline.entrypoints.cli import app
+from tapeline.entrypoints.console import CommandError
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.prediction.model import LightGBMModel, ModelError
 from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, NotBetterError, Registry, Watch
@@ -180,6 +183,21 @@ def test_an_address_that_is_not_s3_is_refused():
     for url in ("http://x/y", "s3://", "bucket/prefix"):
         with pytest.raises(ValueError, match="s3://bucket/prefix"):
             S3Folder.at(url)
+
+
+@mock_aws
+def test_what_s3_refuses_is_said_in_one_line_with_the_address(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    done = CliRunner().invoke(app, ["models", "list", "--models", "s3://nobody-has-it/models"])
+    assert isinstance(done.exception, CommandError)
+    assert "s3://nobody-has-it/models/: " in str(done.exception)
+    assert "NoSuchBucket" in str(done.exception)
+    folder = S3Folder(boto3.client("s3"), "nobody-has-it", "models")
+    for call in (lambda: folder.read("a/b"), lambda: folder.write("a/b", b"")):
+        with pytest.raises(OSError, match="s3://nobody-has-it/models/a/b"):
+            call()
 
 
 def test_a_model_for_bars_of_another_interval_is_not_promoted(registry, model):

@@ -108,11 +108,8 @@ def deploy_model(
 
 def _model(name: str, version: str | None, data_dir: Path | None, where: str | None) -> LightGBMModel:
     """The version in the registry, wherever that is. Raises `CommandError`."""
-    try:
-        with explained(), deployment.explained(f"the models in {where}"):
-            return registry_at(data_dir, where).load(name, version)
-    except DeploymentError as error:
-        raise CommandError(str(error)) from error
+    with explained():
+        return registry_at(data_dir, where).load(name, version)
 
 
 def _registered(
