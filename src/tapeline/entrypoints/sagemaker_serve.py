@@ -10,7 +10,6 @@ name another `schema` than the model was made for is refused with 409.
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import sys
@@ -29,7 +28,7 @@ from starlette.routing import Route
 from tapeline.market import Direction, Floats
 from tapeline.prediction.labels import direction
 from tapeline.prediction.model import LightGBMModel, ModelError
-from tapeline.prediction.sagemaker import NPY
+from tapeline.prediction.npy import NPY, packed, unpacked
 
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _LARGEST = 32 * 1024 * 1024  # bytes of a request; SageMaker itself stops at 25 MB
@@ -150,10 +149,10 @@ def parse(body: bytes, content_type: str, width: int) -> Floats:
 
 def _npy(body: bytes, width: int) -> Floats:
     try:
-        rows = np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        rows = unpacked(body)
+    except ValueError as error:
         raise RequestError(400, f"the body is not an array in NumPy's format: {error}") from None
-    if not isinstance(rows, np.ndarray) or rows.dtype.kind != "f" or rows.ndim != 2 or not len(rows):
+    if rows.ndim != 2 or not len(rows):
         raise RequestError(400, "the body is not a two-dimensional array of floats with at least a row")
     if rows.shape[1] != width:
         raise RequestError(400, f"the rows have {rows.shape[1]} values, the model takes {width}")
@@ -213,9 +212,7 @@ _READERS: dict[str, Callable[[str], list[Any]]] = {
 def render(model: LightGBMModel, probability: Floats, accept: str) -> tuple[str | bytes, str]:
     """The answer and its content type, as the Accept header asks."""
     if NPY in accept:
-        file = io.BytesIO()
-        np.save(file, probability, allow_pickle=False)
-        return file.getvalue(), NPY
+        return packed(probability), NPY
     answers = [Direction(code).name for code in direction(probability, model.band).tolist()]
     pairs = list(zip(probability.tolist(), answers, strict=True))
     if "text/csv" in accept:

@@ -8,7 +8,6 @@ asked.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,9 +17,7 @@ import numpy as np
 
 from tapeline.market import LATEST_TIMESTAMP, Floats
 from tapeline.prediction.features import DEFAULT_FEATURES, FeatureSet
-
-#: Content type of float64 rows in NumPy's own format, which SageMaker's containers commonly take.
-NPY = "application/x-npy"
+from tapeline.prediction.npy import NPY, packed, unpacked
 
 #: Serverless endpoints take 4 MB; some room is left for the array's header.
 PAYLOAD_BYTES = 4_000_000
@@ -99,9 +96,7 @@ class SageMakerPredictor:
         A model that comes up for the first time answers bars that it may have been trained on, unless its training
         ended before that of the model the bars were chosen for: the next batch asks it about bars behind its training.
         """
-        file = io.BytesIO()
-        np.save(file, np.ascontiguousarray(features, "<f8"), allow_pickle=False)
-        answer = self._ask(file.getvalue(), NPY)
+        answer = self._ask(packed(features), NPY)
         if answer is None:
             return "", None
         body, version = answer
@@ -111,14 +106,14 @@ class SageMakerPredictor:
         if self._served[version].trained_until > chosen_for:
             return "", None
         try:
-            found: Floats = np.load(io.BytesIO(body), allow_pickle=False)
-        except (ValueError, EOFError) as error:
+            found = unpacked(body)
+        except ValueError as error:
             self._failed(f"its answer cannot be read: {error}")
             return "", None
         if found.shape != (len(features),) or found.dtype != np.float64:
             self._failed(f"it answered {found.dtype} {found.shape} to {len(features)} rows")
             return "", None
-        return version, found
+        return version, np.asarray(found, np.float64)
 
     def _ask(self, body: bytes, kind: str) -> tuple[bytes, str] | None:
         """The answer and the version of the model that gave it."""

@@ -238,9 +238,16 @@ def as_npy(array) -> bytes:
     return file.getvalue()
 
 
+def with_header(text: str, rest: bytes = b"") -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + rest
+
+
+HEADER = "{'descr': '<f8', 'fortran_order': False, 'shape': %s, }"
+
+
 def test_numpy_arrays_in_and_out_are_the_models_own_answer(client, model, X):
     headers = {"content-type": "application/x-npy", "accept": "application/x-npy"}
-    answer = client.post("/invocations", content=as_npy(X), headers=headers)
+    answer = client.post("/invocations", content=as_npy(np.asfortranarray(X)), headers=headers)
     assert answer.headers["x-amzn-sagemaker-custom-attributes"] == f"model={model.version}"
     assert np.load(io.BytesIO(answer.content), allow_pickle=False).tolist() == model.predict(X).tolist()
 
@@ -253,7 +260,12 @@ def test_numpy_arrays_in_and_out_are_the_models_own_answer(client, model, X):
         (as_npy(np.array([[object()]], object)), "not an array in NumPy's format"),  # would have to be unpickled
         (as_npy(np.zeros(WIDTH)), "two-dimensional"),
         (as_npy(np.zeros((0, WIDTH))), "at least a row"),
-        (as_npy(np.zeros((1, WIDTH), "U3")), "two-dimensional array of floats"),
+        (as_npy(np.zeros((1, WIDTH), "U3")), "not an array in NumPy's format: it holds <U3, not floats"),
+        (as_npy(np.zeros((1, WIDTH))) + b"more", f"takes {WIDTH * 8} bytes, there are {WIDTH * 8 + 4}"),
+        (with_header(HEADER % f"({10**12}, {WIDTH})", b"few"), "there are 3"),  # nothing is allocated for it
+        (with_header(HEADER % f"({10**30}, {WIDTH})"), "there are 0"),
+        (with_header(HEADER % f"(-1, {WIDTH})"), "there are 0"),
+        (with_header(HEADER[:-1] % "(1, 2"), "its header cannot be read"),
         (as_npy(np.zeros((2, WIDTH - 1))), f"{WIDTH - 1} values, the model takes {WIDTH}"),
         (as_npy(np.full((1, WIDTH), np.nan)), "row 1, value 1: 'nan' is not a finite number"),
     ],
