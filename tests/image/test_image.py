@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +14,9 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 START = ROOT / "deploy" / "start.sh"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="hadolint is installed on Linux only")
 def test_hadolint_finds_nothing() -> None:
-    hadolint = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
-    if hadolint is None:
-        pytest.skip("hadolint has no wheel for this platform")
+    hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
     assert done.stdout + done.stderr == ""
 

@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told to go on. Sleepers of any event loop are woken when their time comes."""
+"""Clocks of tests: one that wakes sleepers of any event loop when it is told to go on, and one that sleeping moves."""
 
 from __future__ import annotations
 
@@ -40,6 +40,25 @@ class SimClock:
         for _, loop, future in woken:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_wake, future)
+
+
+class Standing:
+    """A clock that stands until it is set; who sleeps moves it on, and lets the others run."""
+
+    def __init__(self, start: int) -> None:
+        self.time = self._start = start
+
+    def now(self) -> int:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += max(round(seconds * 1000), 1)
+        await asyncio.sleep(0)
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the start."""
+        return (self.time - self._start) / 1000
 
 
 class SkewedClock:

@@ -8,6 +8,8 @@ from typing import cast
 
 import numpy as np
 import pytest
+from tests.archived import Memory
+from tests.local_yahoo.clock import Standing
 
 from tapeline.market import Bar, Bars
 from tapeline.ports import Action, Series
@@ -133,32 +135,6 @@ def test_without_an_announcement_the_ratio_that_was_seen_is_taken() -> None:
 # -- updates over a split ----------------------------------------------------------------------------------------------
 
 
-class Standing:
-    def __init__(self, now: int) -> None:
-        self.time = now
-
-    def now(self) -> int:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += int(seconds * 1000)
-
-
-class Memory:
-    def __init__(self, kept: Series) -> None:
-        self.kept = kept
-
-    def load(self, symbol: str, interval: str) -> Series:
-        assert (symbol, interval) == (self.kept.symbol, self.kept.interval)
-        return self.kept
-
-    def save(self, kept: Series) -> None:
-        self.kept = kept
-
-    def symbols(self, interval: str) -> list[str]:
-        return [self.kept.symbol]
-
-
 class Yahoo:
     """Has these bars, and tells of the actions in the period that is asked for."""
 
@@ -186,7 +162,7 @@ def updated(
     archive = Memory(kept)
     yahoo = Yahoo(after, actions, now)
     found = asyncio.run(History(cast("ChartClient", yahoo), archive, Standing(now)).update("TSLA", D1, kept.start))
-    assert archive.kept is found.series
+    assert archive.load("TSLA", "1d") is found.series
     return found, yahoo
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from curl_cffi.const import CurlECode
 from curl_cffi.requests.exceptions import RequestException
+from tests.local_yahoo.clock import Standing
 
 from tapeline.sources.yahoo import ChartClient, interval_of
 from tapeline.sources.yahoo.chart import Chart
@@ -44,24 +45,6 @@ DELISTED = (
 GOOD = Answer(200, CHART, None, None)
 
 
-class Standing:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.time = self.start = OPEN + 60 * MINUTE
-
-    def now(self) -> int:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += max(round(seconds * 1000), 1)
-        await asyncio.sleep(0)
-
-    @property
-    def passed(self) -> float:
-        return (self.time - self.start) / 1000
-
-
 class Scripted:
     """A transport that answers, or fails, in this order; the last one for ever."""
 
@@ -83,7 +66,7 @@ class Asking:
     """A client over such a transport, and its clock. The jitter is left out."""
 
     def __init__(self, *script: Answer | Exception) -> None:
-        self.clock = Standing()
+        self.clock = Standing(OPEN + 60 * MINUTE)
         self.transport = Scripted(*script)
         self.limits = Limits(self.clock, burst=1000, chance=lambda: 1.0)
 

@@ -8,9 +8,11 @@ from typing import cast
 
 import numpy as np
 import pytest
+from tests.archived import Memory
+from tests.local_yahoo.clock import Standing
 
 from tapeline.market import Bar, Bars, Reject
-from tapeline.ports import Action, Series
+from tapeline.ports import Action
 from tapeline.sessions import calendar_of
 from tapeline.sources.yahoo import ChartClient, History, interval_of
 from tapeline.sources.yahoo.chart import Chart
@@ -93,37 +95,6 @@ def test_what_is_no_period_is_answered_with_examples(text: str) -> None:
 
 
 # -- updates -----------------------------------------------------------------------------------------------------------
-
-
-class Standing:
-    """A clock that stands until it is set."""
-
-    def __init__(self, now: int) -> None:
-        self.time = now
-
-    def now(self) -> int:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += int(seconds * 1000)
-
-
-class Memory:
-    """An archive in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], Series] = {}
-        self.saves = 0
-
-    def load(self, symbol: str, interval: str) -> Series | None:
-        return self.kept.get((symbol, interval))
-
-    def save(self, series: Series) -> None:
-        self.kept[series.symbol, series.interval] = series
-        self.saves += 1
-
-    def symbols(self, interval: str) -> list[str]:
-        return sorted(s for s, i in self.kept if i == interval)
 
 
 def minutes(first: str, last: str, symbol: str = "TSLA", count: int = 390) -> dict[int, Bar]:

@@ -5,33 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.local_yahoo.clock import Standing
 
 from tapeline.sources.yahoo.limits import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Limits, backoff
 
 START = 1_700_000_000_000
 
 
-class Standing:
-    """A clock that only sleeping moves, or the test. Who sleeps lets the others run."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> int:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += max(round(seconds * 1000), 1)
-        await asyncio.sleep(0)
-
-    @property
-    def passed(self) -> float:
-        return (self.time - START) / 1000
-
-
 @pytest.fixture
 def clock() -> Standing:
-    return Standing()
+    return Standing(START)
 
 
 def limits(clock: Standing, *, chance: float = 1.0, burst: int = 1000) -> Limits:

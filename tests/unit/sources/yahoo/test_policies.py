@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+from tests.local_yahoo.clock import Standing
 
 from tapeline.market import Bars
 from tapeline.ports import Delivery
@@ -23,19 +24,6 @@ from tapeline.sources.yahoo.outbox import Outbox
 MINUTE = 60_000
 M1 = interval_of("1m")
 OPEN = int(np.datetime64("2026-11-25T14:30", "ms").astype(np.int64))
-
-
-class Standing:
-    """A clock that stands until it is set."""
-
-    def __init__(self, now: int) -> None:
-        self.time = now
-
-    def now(self) -> int:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.time += int(seconds * 1000)
 
 
 def test_the_tests_that_the_page_names_are_there() -> None:
