@@ -13,7 +13,7 @@ import typer
 
 from tapeline import config
 from tapeline.bootstrap import live as parts
-from tapeline.entrypoints.commands.symbols import explained, watchlist_of
+from tapeline.entrypoints.commands.symbols import DataDir, Json, explained, watchlist_of
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_json, print_table
 from tapeline.entrypoints.table_files import bar_table, check_name, write
 from tapeline.sources.yahoo import (
@@ -29,8 +29,6 @@ from tapeline.sources.yahoo import (
 )
 from tapeline.sources.yahoo.adjust import adjusted
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the models and the archive.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
 Symbols = Annotated[
     str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD; kept for the next time.  \\[default: the kept ones]")
 ]

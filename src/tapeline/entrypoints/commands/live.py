@@ -15,15 +15,13 @@ from tapeline.bootstrap import live as parts
 from tapeline.config import Settings
 from tapeline.entrypoints.commands.backfill import (
     PERIODS,
-    DataDir,
     IntervalName,
-    Json,
     Period,
     Symbols,
     fetched,
     span,
 )
-from tapeline.entrypoints.commands.symbols import explained, watchlist_of
+from tapeline.entrypoints.commands.symbols import DataDir, Json, explained, watchlist_of
 from tapeline.entrypoints.console import CommandError, Ticker, notice, print_summary
 from tapeline.entrypoints.running import first_model, page_settings, retraining, terminated_like_interrupted
 from tapeline.entrypoints.running import run as run_pipeline

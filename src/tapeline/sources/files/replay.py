@@ -138,9 +138,7 @@ class Replay:
                 records["file"] = number
                 yield records if self._after is None else records[records["timestamp"] > self._after]
         except SourceError as error:
-            if (
-                getattr(error.__cause__, "errno", None) == errno.EMFILE
-            ):  # the file is whole: leaving it out would be wrong
+            if getattr(error.__cause__, "errno", None) == errno.EMFILE:  # the file is not to blame: none is left out
                 count = len(self._passes)
                 raise SourceError(
                     f"{count:,} files are merged by time, more than this process may have open at once; "
