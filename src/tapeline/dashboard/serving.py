@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.1
 _GOODBYE_SECONDS = 2
+_FILE_READERS = "AnyIO worker thread"  # as anyio names them; Starlette opens files in them
 
 
 class PortInUseError(Exception):
@@ -77,6 +78,9 @@ def serve(
             server.run(sockets=[listener])
         finally:
             site.close()
+            for thread in threading.enumerate():  # they read files; they end with the loop, but nobody waits for them
+                if thread.name == _FILE_READERS:
+                    thread.join(_GOODBYE_SECONDS)
         if not told.is_set():
             raise KeyboardInterrupt  # also where the signal was being ignored, as in a shell's background job
 

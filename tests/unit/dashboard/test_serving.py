@@ -16,11 +16,14 @@ from tests.unit.dashboard.memory import MemoryStore
 from tapeline.dashboard import Access, PortInUseError, View, serve
 
 _PROGRAM = """
-import sys, threading
+import sys, threading, time
+from anyio._backends import _asyncio
 from tapeline.dashboard import View, serve
 from tests.unit.dashboard.memory import MemoryStore
 
 stopping = threading.Event()
+run = _asyncio.WorkerThread.run
+_asyncio.WorkerThread.run = lambda thread: (run(thread), time.sleep(0.2))  # one that is slow to end
 
 def ready(url):
     print(url, flush=True)
