@@ -180,12 +180,13 @@ class KinesisSink:
     def _run(self) -> None:
         try:
             while not self._over():
+                closing = self._closing.is_set()  # asked before the read, which then has all that came before `close`
                 bars, after = self._outbox.read(self._position, READ_BARS)
                 if len(bars):
                     kept = thinned(bars)
                     if self._send(kept):
                         self._advance(after, len(kept), len(bars) - len(kept))
-                elif self._closing.is_set():
+                elif closing:
                     return
                 else:
                     self._outbox.wait(self._position, _WAIT_SECONDS)

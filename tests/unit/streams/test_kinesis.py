@@ -265,6 +265,33 @@ def test_closing_ends_in_time_and_what_is_left_is_sent_by_the_next_process(
     assert client.bars() == list(bars)
 
 
+def test_closing_sends_what_came_between_the_last_look_at_the_log_and_the_close(
+    log: Callable[[], SqliteStream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox, client, bars = log(), FakeKinesis(), random_bars(1, 10)
+    read, looked, go = outbox.read, threading.Event(), threading.Event()
+
+    def slow_read(position: int, count: int) -> tuple[Bars, int]:
+        found = read(position, count)
+        if not looked.is_set() and threading.current_thread().name == "kinesis":
+            looked.set()
+            go.wait(30)
+        return found
+
+    monkeypatch.setattr(outbox, "read", slow_read)
+    sink = KinesisSink(outbox, client, "bars")
+    looked.wait(30)
+    sink.append("yahoo", Delivery(bars))
+    left: list[int] = []
+    closing = threading.Thread(target=lambda: left.append(sink.close(60)))
+    closing.start()
+    sink._closing.wait(30)
+    go.set()
+    closing.join(30)
+    assert left == [0]
+    assert client.bars() == list(bars)
+
+
 def test_a_full_disk_is_said_and_what_was_kept_is_sent(log: Callable[[], SqliteStream]) -> None:
     outbox, client = log(), FakeKinesis()
     database = outbox._database
