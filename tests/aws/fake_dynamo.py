@@ -121,7 +121,8 @@ class FakeDynamo:
             return True
         item = self._get(how["TableName"], how["Key"] if "Key" in how else how["Item"]) or {}
         names, values = how["ExpressionAttributeNames"], how.get("ExpressionAttributeValues", {})
-        return any(self._holds(part, item, names, values) for part in condition.split(" OR "))
+        ways = [way.split(" AND ") for way in condition.split(" OR ")]
+        return any(all(self._holds(part, item, names, values) for part in way) for way in ways)
 
     @staticmethod
     def _holds(condition: str, item: Item, names: Item, values: Item) -> bool:
@@ -131,7 +132,7 @@ class FakeDynamo:
         if names[name] not in item:
             return False
         have, want = _value(item[names[name]]), _value(values[value])
-        return bool({"=": have == want, "<=": have <= want}[comparison])
+        return bool({"=": have == want, "<": have < want, "<=": have <= want}[comparison])
 
     def _query(self, asked: Item) -> Item:
         names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]

@@ -194,6 +194,17 @@ def test_a_forming_row_that_comes_after_a_newer_one_changes_nothing(dynamodb: An
     assert [row.price for row in store.rows("S")] == [1.0, 2.0]
 
 
+def test_a_forming_row_that_comes_after_the_final_one_of_its_bar_changes_nothing(dynamodb: Any) -> None:
+    """Or the bar would be missing from the history that a correction replays."""
+    dead, alive = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)
+    dead.commit(Commit(made_rows(one(1.0, final=False)), states("S"), 0))
+    dead.commit(Commit(made_rows(one(1.5, final=False)), {}, 0))
+    alive.load(["S"])
+    alive.commit(Commit(made_rows(one(2.0)), states("S", data=b"2"), 0))
+    dead.commit(Commit(made_rows(one(1.7, final=False)), {}, 0))
+    assert [(row.price, row.final) for row in [*alive.rows("S"), *alive.latest()]] == [(2.0, True)] * 2
+
+
 def test_the_bar_under_way_comes_with_the_state(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
     store.commit(Commit(made_rows(one(1.0)), states("S"), 0))

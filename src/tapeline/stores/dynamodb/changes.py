@@ -66,22 +66,28 @@ class Change:
             self.operations[f"row {item['timestamp']['N']}"] = {"Put": {"TableName": table, "Item": item}}
 
     def drop_forming(self) -> None:
-        """Leaves out rows of bars that were forming: there is a newer row, so what is stored of them is newer too."""
+        """Leaves out rows of bars that were forming: what is stored of them is newer, as the newest row is."""
         for name, operation in list(self.operations.items()):
             if name.startswith("row ") and not operation["Put"]["Item"]["final"]["BOOL"]:
                 del self.operations[name]
 
     def to_latest(self, table: str, item: Item) -> None:
-        """The symbol's newest row, unless there is a newer one."""
+        """The symbol's newest row, unless there is a newer one; a forming row gives way to the final one of its bar."""
         own = {name: value for name, value in item.items() if name != "indicator"}
+        names, values = {"#timestamp": "timestamp"}, {":timestamp": item["timestamp"]}
+        if item["final"]["BOOL"]:
+            earlier = "#timestamp <= :timestamp"
+        else:
+            earlier = "#timestamp < :timestamp OR #timestamp = :timestamp AND #final = :final"
+            names["#final"], values[":final"] = "final", item["final"]
         self.size += 1000
         self.operations[LATEST] = {
             "Put": {
                 "TableName": table,
                 "Item": own | latest_key(self.symbol),
-                "ConditionExpression": "attribute_not_exists(#timestamp) OR #timestamp <= :timestamp",
-                "ExpressionAttributeNames": {"#timestamp": "timestamp"},
-                "ExpressionAttributeValues": {":timestamp": item["timestamp"]},
+                "ConditionExpression": f"attribute_not_exists(#timestamp) OR {earlier}",
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
             }
         }
 

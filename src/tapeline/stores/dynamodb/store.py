@@ -41,7 +41,8 @@ class DynamoStore:
     symbol is such a one, so that a commit without loading it again is a conflict too and overwrites nothing.
 
     The newest rows of a symbol are written in the transaction of its state, so they hold under the same condition; of
-    more than `TOGETHER` rows the older ones go before, without a condition. A forming row alone gives way to a newer.
+    more than `TOGETHER` rows the older ones go before, without a condition. A forming row alone gives way to a newer
+    row, and to the final one of its bar.
 
     States carry their own position: `Commit.position` is not kept. Rejected records have no place here either.
     """
