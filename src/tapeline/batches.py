@@ -15,7 +15,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from tapeline.codec import CodecError, decode
+from tapeline.codec import CodecError, decode, encode
 from tapeline.corrections import NO_ROWS, corrections, marked, recomputed, unmarked
 from tapeline.indicators import SnapshotError
 from tapeline.market import FAULTS, Bars, Ints, Reject, Rows, faults, symbol_fault
@@ -132,7 +132,8 @@ class Batches:
             record = records[source[i]]
             reason = names[bars.code[i]] or FAULTS[wrong[i]]
             place = i - int(np.searchsorted(source, source[i]))
-            rejects.append(Reject("stream", f"{record.place} bar {place}", reason, record.data))
+            own = encode(Bars.of(bars[i : i + 1]))  # not the whole record, which may have hundreds such
+            rejects.append(Reject("stream", f"{record.place} bar {place}", reason, own))
         good = (wrong == 0) & ~named
         return bars[good], source[good], rejects
 

@@ -13,7 +13,7 @@ from tests.event_source import CrashError, EventSource, eventful_day, records
 from tests.unit.test_pipeline import FakeModel
 
 from tapeline.batches import ATTEMPTS, Batches, Record
-from tapeline.codec import encode
+from tapeline.codec import decode, encode
 from tapeline.corrections import marked, unmarked
 from tapeline.market import Bar, Bars, Reject, Row, Rows
 from tapeline.ports import Commit, ConflictError, SymbolState
@@ -223,6 +223,17 @@ def test_what_cannot_be_used_is_kept_with_its_reason_and_the_others_go_on(data: 
     assert kept[0].place.startswith("2")
     assert reason in kept[0].reason
     assert kept[0].raw == data
+
+
+def test_of_a_record_with_many_unusable_bars_each_is_kept_once() -> None:
+    """Kept with the whole record every time, a request's worth of such records is gigabytes."""
+    store, kept = TornStore(), list[Reject]()
+    bars = [bar(minute) for minute in range(300)]
+    bad = [replace(one, high=1.0) for one in bars[1:]]
+    outcome = function(store, refuse=kept.extend).apply([Record(1, "1", encode(Bars.of([bars[0], *bad])))])
+    assert (outcome.rejects, outcome.rows) == (299, 1)
+    assert [each for reject in kept for each in decode(reject.raw)] == bad
+    assert [reject.place for reject in kept] == [f"1 bar {place}" for place in range(1, 300)]
 
 
 def test_rejects_that_cannot_be_kept_fail_the_batch_before_anything_is_passed_over() -> None:
