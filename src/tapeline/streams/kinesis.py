@@ -13,16 +13,15 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from tapeline.codec import encode
 from tapeline.database import DatabaseError
 from tapeline.market import Bars
 from tapeline.ports import Delivery, Stream
+from tapeline.streams.records import records_of, request_of, thinned
+from tapeline.streams.refusals import Problem, advised, explained
 
 #: Bars in the log above which `append` waits. Two million forming bars are a day of 20 symbols, some 200 MB.
 HELD_BARS = 2_000_000
@@ -30,14 +29,6 @@ _RESUMED = 0.9  # it goes on when so much of them is left: not one bar at a time
 
 #: Bars read from the log at once; forming ones are thinned within that.
 READ_BARS = 8192
-
-#: Bars in a record at the most. So many stay within 25 KB, the unit Kinesis charges by, far below its limit of 1 MiB; a
-#: consumer that fails can be given a smaller part of a long history.
-RECORD_BARS = 480
-
-#: What Kinesis takes in a request.
-REQUEST_RECORDS = 500
-REQUEST_BYTES = 5_000_000
 
 #: Seconds between attempts: longest pause of what passes by itself, and of what somebody has to mend.
 FIRST_PAUSE, LONGEST_PAUSE, MENDING_PAUSE = 0.1, 5.0, 30.0
@@ -48,31 +39,6 @@ PATIENCE = 10.0
 _PLACE = "kinesis"  # under this name the log keeps how far it was sent
 _NO_BARS = Bars.of(())
 _WAIT_SECONDS = 0.2
-
-#: What somebody has to do about an error that does not pass by itself.
-_ADVICE = {
-    "AccessDenied": "allow the action on this stream to the role or user that tapeline runs as",
-    "ExpiredToken": "the credentials have expired; renew them",
-    "InvalidSignature": "check the secret key, and this machine's clock",
-    "KMSAccessDenied": "allow kms:GenerateDataKey on the stream's key",
-    "KMSDisabled": "enable the stream's key",
-    "KMSInvalidState": "the stream's key cannot be used; look at it in KMS",
-    "KMSNotFound": "the stream's key is gone; give the stream another",
-    "KMSOptInRequired": "this account has no KMS yet",
-    "ResourceNotFound": "create it, or mend TAPELINE_KINESIS_STREAM or AWS_DEFAULT_REGION",
-    "UnrecognizedClient": "these credentials are not of an account; renew them",
-    "ValidationError": "mend TAPELINE_KINESIS_STREAM",
-    "Validation": "mend TAPELINE_KINESIS_STREAM",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a request failed: a code, a line for a person, and whether it stays until somebody mends it."""
-
-    code: str
-    text: str
-    mending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +171,7 @@ class KinesisSink:
         while waiting:
             if self._over():
                 return False
-            records = dict(_request(waiting))
+            records = dict(request_of(waiting))
             accepted, mending = self._put(records)
             for symbol in accepted:
                 waiting[symbol].popleft()
@@ -233,7 +199,7 @@ class KinesisSink:
         if not refused:
             self._well()
             return accepted, False
-        problem = _advised(refused[0]["ErrorCode"], refused[0].get("ErrorMessage", ""), self._stream)
+        problem = advised(refused[0]["ErrorCode"], refused[0].get("ErrorMessage", ""), self._stream)
         self._troubled(problem)
         return accepted, problem.mending
 
@@ -278,51 +244,3 @@ class KinesisSink:
         if self._said:
             self._said = ""
             self._notify(f"stream {self._stream} takes records again, after {time.monotonic() - self._since:.0f} s")
-
-
-def thinned(bars: Bars) -> Bars:
-    """These bars without the forming ones that a later one of the same symbol and time replaces."""
-    keys = np.stack((bars.code[::-1], bars.timestamp[::-1]))
-    _, last = np.unique(keys, axis=1, return_index=True)
-    kept = bars.final.copy()
-    kept[len(bars) - 1 - last] = True
-    return bars[kept]
-
-
-def records_of(bars: Bars) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Every symbol with its bars as records of `RECORD_BARS` at the most, in order."""
-    order = np.argsort(bars.code, kind="stable")
-    codes, starts = np.unique(bars.code[order], return_index=True)
-    for code, own in zip(codes.tolist(), np.split(order, starts[1:]), strict=True):
-        symbol = bars.symbols[code]
-        part = replace(bars[own], symbols=(symbol,), code=np.zeros(len(own), np.int32))
-        yield symbol, (encode(part[at : at + RECORD_BARS]) for at in range(0, len(part), RECORD_BARS))
-
-
-def _request(waiting: Mapping[str, deque[bytes]]) -> Iterator[tuple[str, bytes]]:
-    """The first records of as many symbols as a request may have."""
-    size = 0
-    for count, (symbol, records) in enumerate(waiting.items()):
-        size += len(symbol.encode()) + len(records[0])
-        if count == REQUEST_RECORDS or size > REQUEST_BYTES:
-            return
-        yield symbol, records[0]
-
-
-def explained(error: Exception, stream: str) -> Problem:
-    """What went wrong with a request: one of botocore's errors."""
-    from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError
-
-    if isinstance(error, ClientError):
-        said = error.response.get("Error", {})
-        return _advised(said.get("Code", ""), said.get("Message", ""), stream)
-    text = f"kinesis:PutRecords on stream {stream}: {error}"
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return Problem("credentials", f"{text} (give the task a role, or set AWS_PROFILE)", mending=True)
-    return Problem(type(error).__name__, text)
-
-
-def _advised(code: str, text: str, stream: str) -> Problem:
-    advice = _ADVICE.get(code.removesuffix("Exception"))
-    text = f"kinesis:PutRecords on stream {stream}: {code}: {text}" + (f" ({advice})" if advice else "")
-    return Problem(code, text, mending=bool(advice))

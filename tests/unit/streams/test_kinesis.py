@@ -19,8 +19,9 @@ from tapeline.codec import decode, encode
 from tapeline.database import Database, DatabaseError
 from tapeline.market import Bar, Bars
 from tapeline.ports import Delivery, LogTrimmedError
-from tapeline.streams import kinesis
-from tapeline.streams.kinesis import KinesisSink, records_of, thinned
+from tapeline.streams import kinesis, records
+from tapeline.streams.kinesis import KinesisSink
+from tapeline.streams.records import records_of, thinned
 from tapeline.streams.sqlite import SqliteStream
 
 
@@ -62,8 +63,8 @@ def test_under_any_trouble_everything_arrives_in_each_symbols_order(
 ) -> None:
     rng = np.random.default_rng(seed)
     monkeypatch.setattr(kinesis, "READ_BARS", int(rng.integers(5, 200)))
-    monkeypatch.setattr(kinesis, "RECORD_BARS", int(rng.integers(1, 8)))
-    monkeypatch.setattr(kinesis, "REQUEST_RECORDS", int(rng.integers(1, 6)))
+    monkeypatch.setattr(records, "RECORD_BARS", int(rng.integers(1, 8)))
+    monkeypatch.setattr(records, "REQUEST_RECORDS", int(rng.integers(1, 6)))
     client = FakeKinesis(trouble=0.4, seed=seed, crashes=8)
     bars = day(rng)
     sink = KinesisSink(log(), client, "bars")
@@ -132,9 +133,9 @@ def test_a_long_history_is_cut_into_records_within_kinesis_limits(log: Callable[
     sink = KinesisSink(log(), client, "bars")
     sink.append("yahoo", Delivery(bars))
     assert sink.close(60) == 0
-    assert len(client.records) >= 2 * 12_000 / kinesis.RECORD_BARS
+    assert len(client.records) >= 2 * 12_000 / records.RECORD_BARS
     assert_in_order(client.bars(), list(bars))
-    longest = Bars.of([replace(next(iter(bars)), symbol="\U0001d4d0" * 32)] * kinesis.RECORD_BARS)
+    longest = Bars.of([replace(next(iter(bars)), symbol="\U0001d4d0" * 32)] * records.RECORD_BARS)
     assert len(encode(longest)) <= 25 * 1024
 
 
@@ -146,7 +147,7 @@ def test_a_request_has_500_records_and_5_megabytes_at_the_most(
     sink.append("yahoo", Delivery(random_bars(1200, 2)))
     assert sink.close(60) == 0
     assert len(client.records) == 1200
-    monkeypatch.setattr(kinesis, "RECORD_BARS", 10_000)  # 530 kB a record
+    monkeypatch.setattr(records, "RECORD_BARS", 10_000)  # 530 kB a record
     monkeypatch.setattr(kinesis, "READ_BARS", 1_000_000)
     client = FakeKinesis()
     sink = KinesisSink(log(), client, "bars")
@@ -175,10 +176,10 @@ def test_forming_bars_are_thinned_and_final_ones_never() -> None:
 
 def test_records_have_one_symbol_and_keep_its_order() -> None:
     bars = random_bars(3, 40)[10:60]
-    found = [(symbol, list(records)) for symbol, records in records_of(bars)]
+    found = [(symbol, list(own)) for symbol, own in records_of(bars)]
     assert sorted(symbol for symbol, _ in found) == ["S00", "S01", "S02"]
-    for symbol, records in found:
-        assert [bar for data in records for bar in decode(data)] == [bar for bar in bars if bar.symbol == symbol]
+    for symbol, own in found:
+        assert [bar for data in own for bar in decode(data)] == [bar for bar in bars if bar.symbol == symbol]
 
 
 ADVICE = [
