@@ -16,8 +16,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from tapeline.alerts.grammar import RuleError, parse_rule
+from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.sns import TOPIC_ARN
+from tapeline.alerts.tokens import RuleError
 from tapeline.alerts.webhook import url_fault
 from tapeline.indicators import DEFAULT, SpecError, parse
 

@@ -5,8 +5,9 @@ reads the store for them, `runner` brings these together, `journal` keeps what f
 and `service` is all of it in one place.
 """
 
-from tapeline.alerts.grammar import RuleError, parse_rule
+from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.journal import JournalError
 from tapeline.alerts.service import Alerts, AlertsError, running
+from tapeline.alerts.tokens import RuleError
 
 __all__ = ["Alerts", "AlertsError", "JournalError", "RuleError", "parse_rule", "running"]

@@ -14,10 +14,11 @@ from typing import Any
 import filelock
 
 from tapeline.alerts.delivery import Channel, Couriers
-from tapeline.alerts.grammar import RuleError, parse_rule
+from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.journal import JOURNAL_FILE, Journal
 from tapeline.alerts.rules import Rule
 from tapeline.alerts.runner import Runner
+from tapeline.alerts.tokens import RuleError
 from tapeline.ports import Store
 
 #: Rules that can be added beside those of the settings, at the most.

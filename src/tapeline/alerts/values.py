@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from tapeline.alerts.evaluation import Seen
-from tapeline.alerts.grammar import FIELDS, output_of
+from tapeline.alerts.names import FIELDS, output_of
 from tapeline.bars import DAY
 from tapeline.indicators import Engine
 from tapeline.indicators.spec import Spec

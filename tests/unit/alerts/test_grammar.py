@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapeline.alerts.grammar import LONGEST_RULE, RuleError, parse_rule
+from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
 from tapeline.alerts.rules import All, Any, Change, Comparison, Crossing, Predicted, Silence, Value
+from tapeline.alerts.tokens import RuleError
 from tapeline.market import Direction
 
 RSI = Value("rsi_14")

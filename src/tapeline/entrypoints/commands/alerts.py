@@ -12,8 +12,8 @@ import typer
 from tapeline import config
 from tapeline.alerts import Alerts, AlertsError, JournalError, RuleError, parse_rule
 from tapeline.alerts.evaluation import utc
-from tapeline.alerts.grammar import output_of
 from tapeline.alerts.journal import JOURNAL_FILE, Journal
+from tapeline.alerts.names import output_of
 from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rules import Rule
 from tapeline.config import Settings

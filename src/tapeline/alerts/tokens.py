@@ -1,0 +1,80 @@
+"""The words, signs and numbers of a rule's text, one after the other, and the error that names a column of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NoReturn
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<number>-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<sign><=|>=|[<>*(),]))"
+)
+_ANY = re.compile(r"\s*(\S[^\s(),<>=*]*|$)")
+
+
+class RuleError(ValueError):
+    """A text is no rule. `place` is the column it is about, from 0, `length` the characters it covers from there."""
+
+    def __init__(self, message: str, place: int = 0, length: int = 1) -> None:
+        super().__init__(f"column {place + 1}: {message}")
+        self.message = message
+        self.place = place
+        self.length = max(length, 1)
+
+
+class Cursor:
+    """Walks over the text; `at` is where it has come to, in front of blanks. Raises `RuleError` for what is amiss."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def number(self) -> float:
+        match = TOKEN.match(self.text, self.at)
+        if match is None or not match["number"]:
+            self.fail("expected a number")
+        value = float(match["number"])
+        if not math.isfinite(value):
+            self.fail("the number is too large", match.start("number"), len(match["number"]))
+        self.at = match.end()
+        return value
+
+    def peek(self) -> str:
+        """The next word or sign in lower case, '' where there is neither."""
+        match = TOKEN.match(self.text, self.at)
+        return "" if match is None or match["number"] else (match["word"] or match["sign"]).lower()
+
+    def accept(self, wanted: str) -> bool:
+        """Steps over this word or sign, if it is the next one."""
+        match = TOKEN.match(self.text, self.at)
+        if match is None or self.peek() != wanted:
+            return False
+        self.at = match.end()
+        return True
+
+    def expect(self, wanted: str, message: str) -> None:
+        if not self.accept(wanted):
+            self.fail(message)
+
+    def one_of(self, *wanted: str, after: str) -> str:
+        found = next((word for word in wanted if self.accept(word)), None)
+        if found is None:
+            shown = [word.upper() if word in {"up", "down", "hold"} else word for word in wanted]
+            self.fail(f"after {after} comes {', '.join(shown[:-1])} or {shown[-1]}")
+        return found
+
+    def start(self) -> int:
+        """Where the next token begins."""
+        return len(self.text) - len(self.text[self.at :].lstrip())
+
+    def ended(self) -> bool:
+        return not self.text[self.at :].strip()
+
+    def fail(self, message: str, place: int | None = None, length: int | None = None) -> NoReturn:
+        """Refuses the token at `place` (None: the next one, which is shown)."""
+        start = self.start() if place is None else place
+        found = _ANY.match(self.text, start)
+        token = found[1] if found else ""
+        if place is None:
+            message += f", not {token[:40]!r}" if token else "; the text ends too early"
+        raise RuleError(message, start, len(token) if length is None else length)
