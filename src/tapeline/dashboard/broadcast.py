@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import orjson
 
-from tapeline.dashboard.board import Board, Quote
 from tapeline.dashboard.candles import Choice
-from tapeline.dashboard.markets import Markets, currency_of, zone_of
+from tapeline.dashboard.markets import zone_of
 from tapeline.dashboard.reading import Reader
 from tapeline.dashboard.tail import Tail
 from tapeline.dashboard.view import View
+from tapeline.dashboard.watchlist import Watchlist
 from tapeline.prediction.model import Metadata
 
 #: Seconds between two updates.
@@ -30,10 +30,6 @@ MOST_WAITING = 64
 
 #: Open connections, at the most.
 MOST_CLIENTS = 500
-
-_BOARD_SECONDS = 0.25
-_CURRENCIES_AT_ONCE = 20  # each may take the reading of a file
-_CURRENCIES_SECONDS = 300.0  # after which those not found are looked for again
 
 T = TypeVar("T")
 
@@ -77,19 +73,13 @@ class Broadcast:
     def __init__(self, view: View, models: Callable[[], Mapping[str, Metadata]]) -> None:
         self._view = view
         self._models = models
-        self._board = Board(view.store, zone_of)
-        self._markets = Markets()
+        self._watchlist = Watchlist(view)
         self._reader = Reader(1, "live")
         self._turn = asyncio.Lock()
         self._clients: set[Client] = set()
         self._tails: dict[Choice, Tail] = {}
-        self._changed: dict[str, None] = {}  # symbols of which the open pages have not been told yet, whoever asked
-        self._phases: dict[str, Any] = {}
-        self._currencies: dict[str, str] = {}
-        self._currencies_until = 0.0
         self._status: dict[str, Any] = {}
         self._error: str | None = None
-        self._read_at = -TICK_SECONDS
         self._ended = False
 
     @property
@@ -105,7 +95,7 @@ class Broadcast:
     async def warm_up(self) -> None:
         """Reads what the first page asks for: the calendars of the exchanges alone take a second each."""
         await self._ask(lambda: [zone_of(row.stock_symbol) for row in self._view.store.latest()])
-        await self._ask(self._refresh_now)
+        await self._ask(self._watchlist.refresh)
 
     async def run(self) -> None:
         """Updates the clients until cancelled."""
@@ -133,16 +123,16 @@ class Broadcast:
     async def quotes(self) -> list[dict[str, Any]]:
         """All quotes as they are now, not older than a second. Raises what the store raises."""
         async with self._turn:
-            if time.monotonic() - self._read_at >= TICK_SECONDS:
-                await self._reader.call(self._refresh_now)
-            return self._quotes(self._board.quotes.values())
+            if self._watchlist.age >= TICK_SECONDS:
+                await self._reader.call(self._watchlist.refresh)
+            return self._watchlist.as_json()
 
     async def status(self) -> dict[str, Any]:
         """The summary that pages show at their foot."""
         async with self._turn:
-            if time.monotonic() - self._read_at >= TICK_SECONDS:
+            if self._watchlist.age >= TICK_SECONDS:
                 self._error = None
-                await self._ask(self._refresh_now)
+                await self._ask(self._watchlist.refresh)
             return await self._summary()
 
     async def stream(self, client: Client) -> AsyncIterator[bytes]:
@@ -171,13 +161,13 @@ class Broadcast:
     async def _join(self, client: Client) -> None:
         """Brings a new client up to date at once."""
         async with self._turn:
-            if time.monotonic() - self._read_at >= TICK_SECONDS:
-                await self._ask(self._refresh_now)
+            if self._watchlist.age >= TICK_SECONDS:
+                await self._ask(self._watchlist.refresh)
             if client.alert is None:
                 client.alert = max((int(alert["id"]) for alert in await self._fired()), default=0)
-            self._send([client], _event("quotes", {"quotes": self._quotes(self._board.quotes.values())}))
+            self._send([client], _event("quotes", {"quotes": self._watchlist.as_json()}))
             if self._clients <= {client}:
-                self._changed.clear()  # there is nobody else to tell
+                self._watchlist.news()  # there is nobody else to tell
             if client.choice is not None:
                 tail = self._tails.get(client.choice)
                 if tail is None:
@@ -194,11 +184,9 @@ class Broadcast:
             for client in [c for c in self._clients if not c.alive()]:
                 self._drop(client)
             self._error = None
-            await self._ask(self._refresh_now)
-            if self._changed:
-                changed = [self._board.quotes[symbol] for symbol in self._changed if symbol in self._board.quotes]
-                self._changed.clear()
-                self._send(self._clients, _event("quotes", {"quotes": self._quotes(changed)}))
+            await self._ask(self._watchlist.refresh)
+            if news := self._watchlist.news():
+                self._send(self._clients, _event("quotes", {"quotes": news}))
             groups: dict[Choice, list[Client]] = {}
             for client in self._clients:
                 if client.choice is not None:
@@ -237,7 +225,7 @@ class Broadcast:
         return {"error": self._error, **(await self._ask(self._facts) or {})}
 
     def _facts(self) -> dict[str, Any]:
-        view, quotes = self._view, self._board.quotes.values()
+        view, quotes = self._view, self._watchlist.quotes
         replay = view.replay()
         used = {quote.model for quote in quotes} - {""}
         known = self._models()
@@ -250,40 +238,6 @@ class Broadcast:
             "trained": max((known[model].trained_until for model in used if model in known), default=None),
             "no_model": view.no_model,
         }
-
-    def _refresh_now(self) -> None:
-        self._changed.update(dict.fromkeys(quote.symbol for quote in self._board.refresh(_BOARD_SECONDS)))
-        self._read_at = time.monotonic()
-        now = self._now()
-        if self._read_at >= self._currencies_until:  # the history that tells one may have come since
-            self._currencies_until = self._read_at + _CURRENCIES_SECONDS
-            self._currencies = {symbol: known for symbol, known in self._currencies.items() if known}
-        unknown = [symbol for symbol in self._board.quotes if symbol not in self._currencies]
-        for symbol in unknown[:_CURRENCIES_AT_ONCE]:
-            self._currencies[symbol] = self._view.currency(symbol)
-            if self._currencies[symbol]:
-                self._changed[symbol] = None
-        for symbol in self._board.quotes:  # a market that opened or closed changes its quotes, too
-            phase = self._markets.of(symbol, now)
-            if self._phases.get(symbol) != phase:
-                self._phases[symbol] = phase
-                self._changed[symbol] = None
-
-    def _now(self) -> int:
-        """The time that markets are judged by: in a replay, that of the newest bar."""
-        if self._view.replay() is not None:
-            return max((quote.timestamp for quote in self._board.quotes.values()), default=0)
-        return time.time_ns() // 1_000_000
-
-    def _quotes(self, quotes: Iterable[Quote]) -> list[dict[str, Any]]:
-        return [
-            quote.as_json()
-            | {
-                "market": self._phases.get(quote.symbol),
-                "currency": self._currencies.get(quote.symbol) or currency_of(quote.symbol) or None,
-            }
-            for quote in quotes
-        ]
 
     # -- help --------------------------------------------------------------------------------------------------------
 

@@ -92,10 +92,10 @@ def test_a_change_that_somebody_else_asked_for_first_is_told_to_the_open_pages_t
         one = Reading(cast)
         await one.until("status")
         store.put(row("A", START + 50 * MINUTE, 70.0))
-        cast._read_at -= 10
+        cast._watchlist._read_at -= 10
         assert 70.0 in [quote["price"] for quote in await cast.quotes()]
         store.put(row("B", START + 50 * MINUTE, 80.0))
-        cast._read_at -= 10
+        cast._watchlist._read_at -= 10
         await Reading(cast).until("quotes")  # another page
         await cast._tick()
         told = {quote["symbol"]: quote["price"] for quote in (await one.until("quotes"))["quotes"]}
@@ -115,7 +115,7 @@ def test_a_currency_that_becomes_known_later_is_told() -> None:
         assert await told() == {"A": "EUR", "B": None}
         known["B"] = "JPY"
         await cast._tick()
-        cast._currencies_until = 0.0
+        cast._watchlist._currencies_until = 0.0
         await cast._tick()
         assert await told() == {"B": "JPY"}
 
@@ -245,7 +245,7 @@ def test_a_market_that_opens_changes_its_quotes() -> None:
 
     async def play(cast: Broadcast) -> None:
         now = START - 1
-        cast._now = lambda: now  # type: ignore[method-assign]
+        cast._watchlist._now = lambda: now  # type: ignore[method-assign]
         one = Reading(cast)
         (quote,) = (await one.until("quotes"))["quotes"]
         assert (quote["market"]["phase"], quote["market"]["next"]) == ("pre", START)

@@ -8,47 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
-from tapeline.bars import BarBuilder, RefusedError
-from tapeline.market import Bar, Bars, Reject, Tick
+from tapeline.market import Bars, Reject
 from tapeline.ports import ArchiveError
 from tapeline.sessions import MarketState, Phase, calendar_of
 from tapeline.sources.yahoo.adjust import shift
-from tapeline.sources.yahoo.chart import CONTINUOUS, grid_of
 from tapeline.sources.yahoo.client import PARALLEL
 from tapeline.sources.yahoo.clock import Clock
 from tapeline.sources.yahoo.errors import UnreachableError, YahooError
-from tapeline.sources.yahoo.frames import REGULAR, Quote
+from tapeline.sources.yahoo.frames import Quote
 from tapeline.sources.yahoo.history import History
 from tapeline.sources.yahoo.intervals import Interval
 from tapeline.sources.yahoo.limits import PER_SECOND
 from tapeline.sources.yahoo.outbox import Outbox
 from tapeline.sources.yahoo.stream import PriceStream
+from tapeline.sources.yahoo.streamed import Streamed
 from tapeline.sources.yahoo.tracked import Tracked, phase_text, session_start
-from tapeline.sources.yahoo.volume import VolumeMeter
 
 #: How often changed forming bars are handed over, and how often one symbol's at the most, unless told otherwise.
 FLUSH_SECONDS = 0.25
 FORMING_MS = 1000
-
-#: How long after its close a streamed bar waits for a late price.
-STREAM_GRACE = 1500
-
-#: How far ahead of our clock a price may be.
-FUTURE = 5 * 60_000
 
 #: Time between two questions about a symbol's history while its market is open ...
 RECONCILE = 5 * 60_000
 
 #: ... and while prices are polled because the stream cannot be opened.
 POLL = 15_000
-
-#: A clock that is this far off is worth a word.
-SKEW = 30_000
 
 #: Markets that never close have their history archived so often.
 ARCHIVE = 6 * 3_600_000
@@ -75,22 +61,16 @@ class Collector:
         self.tracked: dict[str, Tracked] = {}
         self.polling = False
         self.gaps = 0
-        self.refused = 0
         self.corrected = 0
         self._interval = interval
         self._history = history
         self._clock = clock
         self._outbox = outbox
         self._since = since
-        self._forming_ms = forming_ms
         self.stream = PriceStream(stream_url, self, clock)
-        self._builders: dict[str, BarBuilder] = {}
-        self._meter = VolumeMeter()
-        self._dirty: dict[str, Bar] = {}
-        self._handed: dict[str, int] = defaultdict(int)
+        self.streamed = Streamed(interval, clock, outbox, self.tracked, forming_ms)
         self._asked = asyncio.Event()
         self._lost = False
-        self._skewed = False
         self._phases: dict[str, Phase] = {}
         self._resumed: dict[str, tuple[int, str]] = {}
         self._running: set[str] = set()
@@ -115,13 +95,12 @@ class Collector:
             tracked = self.tracked.pop(symbol)
             if tracked.ready:
                 self._resumed[symbol] = tracked.official, tracked.basis
-            self._dirty.pop(symbol, None)
-            self._meter.forget(symbol)
+            self.streamed.forget(symbol)
         for symbol in wanted:
             if symbol not in self.tracked:
                 calendar = await asyncio.to_thread(calendar_of, symbol)
                 self.tracked[symbol] = Tracked(symbol, calendar)
-                self._builders.setdefault(calendar.exchange, BarBuilder(grid_of(calendar, self._interval)))
+                self.streamed.follow(calendar)
         self._asked.set()
         await self.stream.watch(wanted)
 
@@ -137,19 +116,7 @@ class Collector:
     async def _flushing(self) -> None:
         while True:
             await self._clock.sleep(FLUSH_SECONDS)
-            now = self._clock.now()
-            for builder in self._builders.values():
-                self._final(builder.advance(now - STREAM_GRACE))
-            due = [
-                bar
-                for symbol, bar in self._dirty.items()
-                if now - self._handed[symbol] >= self._forming_ms and self.tracked[symbol].ready
-            ]
-            for bar in due:
-                del self._dirty[bar.symbol]
-                self._handed[bar.symbol] = now
-            if due:
-                self._outbox.put_forming(due)
+            self.streamed.flush()
 
     async def _asking(self, group: asyncio.TaskGroup) -> None:
         """Asks history about every symbol that is due, and says when a market opens or closes."""
@@ -249,67 +216,21 @@ class Collector:
 
     def _hand_forming(self, tracked: Tracked, forming: Bars) -> None:
         """The bar under way, as history has it, until the stream brings prices for it."""
-        if tracked.symbol not in self._dirty and self.tracked.get(tracked.symbol) is tracked:
+        if not self.streamed.holds(tracked.symbol) and self.tracked.get(tracked.symbol) is tracked:
             self._outbox.put_forming([bar for bar in list(forming)[-1:] if bar.timestamp >= tracked.official])
 
     # -- the stream's listener ---------------------------------------------------------------------------------------
 
     def on_quote(self, quote: Quote) -> None:
-        tracked = self.tracked.get(quote.symbol)
-        if tracked is None:
-            return
-        now = self._clock.now()
-        if quote.time > now + FUTURE:
-            self._refuse(quote, "the price is more than 5 minutes in the future")
-            return
-        if quote.time - now > SKEW and not self._skewed:
-            self._skewed = True
-            ahead = f"prices are {(quote.time - now) / 1000:.0f} s ahead of this machine's clock: set it right"
-            self._outbox.put(_NONE, notices=[ahead])
-        if quote.market_hours != REGULAR and tracked.calendar.exchange not in CONTINUOUS:
-            return
-        if quote.time < tracked.official:
-            return  # the last price of a closed market, which a subscription is answered with
-        day = int(tracked.calendar.days(np.array([quote.time]))[0])
-        size = self._meter.size(quote, day)
-        try:
-            changed = self._builders[tracked.calendar.exchange].update(
-                Tick(quote.symbol, quote.time, quote.price, size)
-            )
-        except RefusedError:
-            self.refused += 1  # outside the session or too late: history has what there was
-            return
-        if not changed[-1].final:
-            self._dirty[quote.symbol] = changed.pop()
-        self._final(changed)
-
-    def _final(self, bars: list[Bar]) -> None:
-        """Streamed bars that are complete, except where history was there first."""
-        for bar in bars:
-            held = self._dirty.get(bar.symbol)
-            if held is not None and held.timestamp <= bar.timestamp:
-                del self._dirty[bar.symbol]
-        new = [
-            bar
-            for bar in bars
-            if (tracked := self.tracked.get(bar.symbol)) and tracked.ready and bar.timestamp >= tracked.official
-        ]
-        if new:
-            self._outbox.put(Bars.of(new))
+        self.streamed.add(quote)
 
     def on_garbage(self, frame: str | bytes, reason: str) -> None:
         raw = frame if isinstance(frame, bytes) else frame.encode("utf-8", "replace")
         place = f"stream {self._clock.now()} {self.stream.garbage}"
         self._outbox.put(_NONE, rejects=[Reject("yahoo", place, reason, raw[:4096])])
 
-    def _refuse(self, quote: Quote, reason: str) -> None:
-        self.refused += 1
-        raw = json.dumps([quote.symbol, quote.price, quote.time, quote.day_volume]).encode()
-        place = f"stream {quote.symbol} {quote.time // 60_000 * 60}"  # one a minute is kept, not thousands
-        self._outbox.put(_NONE, rejects=[Reject("yahoo", place, reason, raw)])
-
     def on_connected(self) -> None:
-        self._meter.reset()
+        self.streamed.reset()
         notices = []
         if self.polling:
             self.polling = False
@@ -324,7 +245,7 @@ class Collector:
 
     def on_lost(self, reason: str) -> None:
         self._lost = True
-        self._meter.reset()
+        self.streamed.reset()
         self._outbox.put(_NONE, notices=[f"the stream was lost: {reason}; connecting again"])
 
     def on_unavailable(self, reason: str) -> None:

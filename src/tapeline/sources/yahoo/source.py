@@ -113,7 +113,7 @@ class YahooSource:
             official=sum(t.ready for t in tracked),
             frames=collector.stream.frames,
             gaps=collector.gaps,
-            refused=collector.refused,
+            refused=collector.streamed.refused,
             corrected=collector.corrected,
             problems={t.symbol: t.problem for t in tracked if t.problem},
             heard=collector.stream.heard,

@@ -19,8 +19,9 @@ from tapeline.sources.yahoo.errors import NoDataError, UnreachableError
 from tapeline.sources.yahoo.frames import CRYPTOCURRENCY, REGULAR, Quote
 from tapeline.sources.yahoo.history import Fetched, Update
 from tapeline.sources.yahoo.intervals import Interval
-from tapeline.sources.yahoo.live import POLL, RECONCILE, STREAM_GRACE, Collector
+from tapeline.sources.yahoo.live import POLL, RECONCILE, Collector
 from tapeline.sources.yahoo.outbox import Outbox
+from tapeline.sources.yahoo.streamed import STREAM_GRACE
 from tapeline.sources.yahoo.volume import VolumeMeter
 
 MINUTE = 60_000

@@ -81,7 +81,7 @@ def test_a_late_price_corrects_its_bar_and_one_that_is_official_or_too_late_chan
     heard.hear(50, 4.0)
     heard.hear(130, 6.0)
     heard.hear(55, 1.0)  # more than a minute behind the newest
-    assert heard.collector.refused == 1
+    assert heard.collector.streamed.refused == 1
     final = [b for b in heard.delivered().bars if b.final]
     assert [(b.timestamp, b.low) for b in final] == [(OPEN, 5.0), (OPEN, 4.0), (OPEN + MINUTE, 6.0)]
 
