@@ -50,7 +50,7 @@ def test_valid(stack: Stack) -> None:
     assert json.loads(stack.run("validate", "-json").stdout)["diagnostics"] == []
 
 
-@pytest.mark.timeout(1200)  # it plans the stacks some hundred times; on a busy machine five minutes were not enough
+@pytest.mark.timeout(1200)  # it plans the stacks dozens of times; on a busy machine five minutes were not enough
 def test_properties_and_refusals(stack: Stack) -> None:
     """`terraform test`: security properties hold, and every validation refuses what it should."""
     assert "Success!" in stack.run("test").stdout
