@@ -167,7 +167,7 @@ class Broadcast:
                 client.alert = max((int(alert["id"]) for alert in await self._fired()), default=0)
             self._send([client], _event("quotes", {"quotes": self._watchlist.as_json()}))
             if self._clients <= {client}:
-                self._watchlist.news()  # there is nobody else to tell
+                self._watchlist.seen()  # there is nobody else to tell
             if client.choice is not None:
                 tail = self._tails.get(client.choice)
                 if tail is None:

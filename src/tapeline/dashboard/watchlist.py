@@ -46,8 +46,12 @@ class Watchlist:
     def news(self) -> list[dict[str, Any]]:
         """What has changed since this was asked last, whoever called `refresh`."""
         changed = [self._board.quotes[symbol] for symbol in self._changed if symbol in self._board.quotes]
-        self._changed.clear()
+        self.seen()
         return self._shown(changed)
+
+    def seen(self) -> None:
+        """What has changed so far is no news any more."""
+        self._changed.clear()
 
     def refresh(self) -> None:
         """Reads the store. A market that opened or closed changes its quotes, too."""
