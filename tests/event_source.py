@@ -61,7 +61,8 @@ def eventful_day(rng: np.random.Generator) -> list[Record]:
 class EventSource:
     """Delivers as Lambda does: a batch that fails comes again, whole or in halves, until it has been applied.
 
-    `environment` makes a fresh execution environment of the function: records in, places that failed out. `arm` lets
+    `environment` makes a fresh execution environment of the function: records in, places that failed out. Of two that
+    are kept, now one and now the other is given the batch; either may be replaced by a fresh one. `arm` lets
     the world fail with `CrashError` after so many writes; `disarm` makes it well again.
     """
 
@@ -78,6 +79,8 @@ class EventSource:
         self._arm = arm
         self._disarm = disarm
         self._function = environment()
+        self._idle = environment()
+        self._turns = rng.spawn(1)[0]
 
     def run(self, day: Sequence[Record]) -> None:
         start = 0
@@ -91,6 +94,8 @@ class EventSource:
         while batch:
             if self._rng.random() < 0.2:
                 self._function = self._environment()
+            if self._turns.random() < 0.2:  # one that was busy before goes on with what it remembers
+                self._function, self._idle = self._idle, self._function
             if self._rng.random() < 0.3:
                 self._arm(int(self._rng.integers(0, 80)))
             try:
