@@ -1,7 +1,7 @@
 # One image for everything that runs on AWS. Its commands:
 #   tapeline collector                                                     ECS: Yahoo's bars onto Kinesis
 #   tapeline dashboard                                                     ECS: the page
-#   python -m awslambdaric tapeline.entrypoints.lambda_handler.handler     Lambda: indicators, predictions, rows
+#   python -m awslambdaric tapeline.lambdas.handler.handler     Lambda: indicators, predictions, rows
 #   train, serve                                                           SageMaker
 #
 # Users: ECS runs it as 10001 (services/*.tf say so), Lambda as a user of its own. SageMaker's training writes to folders

@@ -189,7 +189,7 @@ class Walk:
 
 class Tapeline(Side):
     def prepare(self) -> None:
-        from tapeline.entrypoints import lambda_handler
+        from tapeline.lambdas import handler as lambda_handler
 
         for name, value in {
             "BUCKET": "b",
@@ -208,7 +208,7 @@ class Tapeline(Side):
     def _endpoint(self, request: Any) -> tuple[bytes, dict[str, str]]:
         import numpy as np
 
-        from tapeline.prediction.features import DEFAULT_FEATURES
+        from tapeline.forecast.features import DEFAULT_FEATURES
 
         headers = {"x-amzn-sagemaker-custom-attributes": "model=m1", "content-type": "application/x-npy"}
         if b"describe" in request.body[:20]:
@@ -226,8 +226,8 @@ class Tapeline(Side):
         return file.getvalue(), headers
 
     def data(self, bar: dict[str, Any]) -> bytes:
-        from tapeline.codec import encode
-        from tapeline.market import Bar, Bars
+        from tapeline.core.codec import encode
+        from tapeline.core.market import Bar, Bars
 
         return encode(Bars.of([Bar(**bar)]))
 

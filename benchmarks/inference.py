@@ -23,8 +23,8 @@ import lightgbm
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from tapeline.prediction.features import DEFAULT_FEATURES
-from tapeline.prediction.model import LightGBMModel, Metadata
+from tapeline.forecast.features import DEFAULT_FEATURES
+from tapeline.forecast.model import LightGBMModel, Metadata
 
 BATCHES = (1, 100, 10_000)
 PORT = 18_080
@@ -46,7 +46,7 @@ def main() -> None:
     model = LightGBMModel(booster.model_to_string(), metadata())
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")
-        command = [sys.executable, "-m", "tapeline.entrypoints.sagemaker", "serve", "--root", folder]
+        command = [sys.executable, "-m", "tapeline.lambdas.sagemaker", "serve", "--root", folder]
         server = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(PORT)])
         try:
             connection = wait_for_server(server)

@@ -105,15 +105,15 @@ def serve(options: argparse.Namespace) -> None:
 
 
 def measure(options: argparse.Namespace) -> None:
-    from tapeline.archives.local import LocalArchive
-    from tapeline.config import Settings
-    from tapeline.database import Database
-    from tapeline.pipeline import Pipeline
-    from tapeline.processor import Processor
-    from tapeline.sources.yahoo import ChartClient, History, SystemClock, YahooSource, YFinanceTransport, interval_of
-    from tapeline.sources.yahoo.limits import Limits
-    from tapeline.stores.sqlite import SqliteStore
-    from tapeline.streams.sqlite import SqliteStream
+    from tapeline.app.config import Settings
+    from tapeline.backends.files.file_archive import LocalArchive
+    from tapeline.backends.sqlite.database import Database
+    from tapeline.backends.sqlite.sqlite_store import SqliteStore
+    from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+    from tapeline.feeds.live.limits import Limits
+    from tapeline.feeds.yahoo import ChartClient, History, SystemClock, YahooSource, YFinanceTransport, interval_of
+    from tapeline.runtime.pipeline import Pipeline
+    from tapeline.runtime.processor import Processor
 
     folder = tempfile.TemporaryDirectory()
     path = Path(folder.name)

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from tapeline.sessions import calendar_of
+from tapeline.core.sessions import calendar_of
 
 DAY = 86_400_000
 MINUTE = 60_000
@@ -151,7 +151,7 @@ def cpu(pid: int) -> float:
 
 
 def idle_tapeline(options: argparse.Namespace) -> None:
-    from tapeline.entrypoints.cli import app
+    from tapeline.cli.main import app
 
     with tempfile.TemporaryDirectory() as folder:
         import os

@@ -26,13 +26,14 @@ from pathlib import Path
 import aiohttp
 import numpy as np
 
-from tapeline import bootstrap, config
-from tapeline.dashboard import View, serve
+from tapeline.app import config
+from tapeline.app import wiring as bootstrap
+from tapeline.core.market import Bars
+from tapeline.core.ports import Commit
+from tapeline.core.sessions import calendar
 from tapeline.indicators import DEFAULT
-from tapeline.market import Bars
-from tapeline.ports import Commit
-from tapeline.processor import Processor
-from tapeline.sessions import calendar
+from tapeline.runtime.processor import Processor
+from tapeline.web import View, serve
 
 _UNTIL = 1_795_200_000_000  # 2026-11-20: a fixed day, so that every run has the same bars
 _BLOCK = 16  # minutes committed at once

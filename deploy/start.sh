@@ -17,6 +17,6 @@ if ! [ -w "${NUMBA_CACHE_DIR:-/nowhere}" ]; then
 fi
 
 case "${1:-}" in
-  train | serve) set -- python -m tapeline.entrypoints.sagemaker "$@" ;;
+  train | serve) set -- python -m tapeline.lambdas.sagemaker "$@" ;;
 esac
 exec "$@"

@@ -153,7 +153,7 @@ resource "aws_lambda_function" "processor" {
   kms_key_arn                    = aws_kms_key.this.arn
 
   image_config {
-    command = ["python", "-m", "awslambdaric", "tapeline.entrypoints.lambda_handler.handler"]
+    command = ["python", "-m", "awslambdaric", "tapeline.lambdas.handler.handler"]
   }
 
   environment {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tapeline.market import Bar, Bars
-from tapeline.ports import Action, Series
+from tapeline.core.market import Bar, Bars
+from tapeline.core.ports import Action, Series
 
 DAY, MINUTE = 86_400_000, 60_000
 START = 1_790_000_000_000 // DAY * DAY

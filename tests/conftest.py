@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tapeline.market import Bars
+from tapeline.core.market import Bars
 
 MINUTE = 60_000
 START = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open of a New York session

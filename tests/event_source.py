@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tapeline.batches import Record
-from tapeline.codec import encode
-from tapeline.market import Bar, Bars
-from tapeline.ports import StoreError
+from tapeline.core.codec import encode
+from tapeline.core.market import Bar, Bars
+from tapeline.core.ports import StoreError
+from tapeline.runtime.batches import Record
 from tests.conftest import random_bars
 
 

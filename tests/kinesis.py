@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from tapeline.codec import decode
-from tapeline.market import Bar
+from tapeline.core.codec import decode
+from tapeline.core.market import Bar
 
 
 class CrashError(BaseException):

@@ -10,5 +10,5 @@ __all__ = ["__version__", "analyse"]
 
 def __getattr__(name: str) -> Any:
     if name == "analyse":  # loaded at its first use: `import tapeline` stays instant, and the layers below stay below
-        return importlib.import_module("tapeline.frames").analyse
+        return importlib.import_module("tapeline.app.frames").analyse
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

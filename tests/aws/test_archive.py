@@ -11,10 +11,10 @@ import boto3
 import numpy as np
 import pytest
 
-from tapeline.archives.s3 import S3Archive
-from tapeline.market import Bars
-from tapeline.ports import ArchiveError
-from tapeline.sources.files import FileSource
+from tapeline.backends.aws.s3_archive import S3Archive
+from tapeline.core.market import Bars
+from tapeline.core.ports import ArchiveError
+from tapeline.feeds.files import FileSource
 from tests.archived import START, same, series
 from tests.aws.conftest import REGION
 

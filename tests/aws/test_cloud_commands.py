@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tapeline import bootstrap, config
-from tapeline.archives.local import LocalArchive
-from tapeline.archives.s3 import S3Archive
-from tapeline.batches import Batches
-from tapeline.bootstrap import moving
-from tapeline.bootstrap.moving import MovingError, move_rows, move_series, over
-from tapeline.database import DatabaseError
-from tapeline.entrypoints.cli import app
-from tapeline.entrypoints.console import CommandError
-from tapeline.market import Bar, Bars, Row, Rows
-from tapeline.pipeline import Pipeline
-from tapeline.ports import Action, Commit, ConflictError, Delivery, Series, StoreError
-from tapeline.processor import CHECKPOINT_BARS, Processor
-from tapeline.stores.dynamodb import DynamoStore
+from tapeline.app import config, moving
+from tapeline.app import wiring as bootstrap
+from tapeline.app.moving import MovingError, move_rows, move_series, over
+from tapeline.backends.aws.dynamodb import DynamoStore
+from tapeline.backends.aws.s3_archive import S3Archive
+from tapeline.backends.files.file_archive import LocalArchive
+from tapeline.backends.sqlite.database import DatabaseError
+from tapeline.cli.console import CommandError
+from tapeline.cli.main import app
+from tapeline.core.market import Bar, Bars, Row, Rows
+from tapeline.core.ports import Action, Commit, ConflictError, Delivery, Series, StoreError
+from tapeline.runtime.batches import Batches
+from tapeline.runtime.pipeline import Pipeline
+from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
 from tests.aws.conftest import REGION, ROWS, STATE
 from tests.aws.fake_dynamo import FakeDynamo
 from tests.conftest import MINUTE, START, random_bars

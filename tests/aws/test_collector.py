@@ -24,17 +24,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tapeline.bootstrap.collector import Collecting
-from tapeline.database import Database
-from tapeline.entrypoints import logs
-from tapeline.entrypoints.cli import app
-from tapeline.entrypoints.commands.collector import Watch
-from tapeline.entrypoints.console import CommandError
-from tapeline.entrypoints.health import Report, health
-from tapeline.market import Reject
-from tapeline.ports import Delivery
-from tapeline.streams.kinesis import KinesisSink, SinkStatus
-from tapeline.streams.sqlite import SqliteStream
+from tapeline.app.collector_wiring import Collecting
+from tapeline.backends.aws.kinesis import KinesisSink, SinkStatus
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+from tapeline.cli import json_logs as logs
+from tapeline.cli.collector_commands import Watch
+from tapeline.cli.collector_health import Report, health
+from tapeline.cli.console import CommandError
+from tapeline.cli.main import app
+from tapeline.core.market import Reject
+from tapeline.core.ports import Delivery
 from tests.conftest import random_bars
 from tests.kinesis import assert_in_order, bars_of_stream
 from tests.local_yahoo.market import MINUTE, Market
@@ -77,7 +77,7 @@ class Collector:
             "TAPELINE_YAHOO_STREAM_URL": yahoo.stream_url,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tapeline.entrypoints.cli", "collector", "--period", "1h"],
+            [sys.executable, "-m", "tapeline.cli.main", "collector", "--period", "1h"],
             cwd=folder,
             env=os.environ | settings,
             stdout=subprocess.PIPE,

@@ -15,16 +15,16 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 from typer.testing import CliRunner
 
-from tapeline.entrypoints import deployment
-from tapeline.entrypoints.cli import app
-from tapeline.entrypoints.commands import deploy
-from tapeline.entrypoints.console import CommandError
-from tapeline.prediction.model import LightGBMModel
-from tapeline.prediction.registry import LocalFolder, Registry
-from tapeline.prediction.registry_s3 import S3Folder
-from tapeline.prediction.training import fit
+from tapeline.backends.aws import deployment
+from tapeline.backends.aws.s3_registry import S3Folder
+from tapeline.cli import deploy_commands as deploy
+from tapeline.cli.console import CommandError
+from tapeline.cli.main import app
+from tapeline.forecast.model import LightGBMModel
+from tapeline.forecast.registry import LocalFolder, Registry
+from tapeline.research.training import fit
 from tests.aws.conftest import REGION
-from tests.unit.prediction.conftest import daily_bars
+from tests.daily import daily_bars
 
 BUCKET, NAME = "tapeline-data", "tsla-stock-predictor"
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/tapeline:1.0"

@@ -14,15 +14,15 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tapeline.database import Database
-from tapeline.entrypoints import aws as entrypoints_aws
-from tapeline.entrypoints.console import CommandError
-from tapeline.market import Bar, Bars, Reject
-from tapeline.ports import KEPT_CHECKPOINTS, Commit, ConflictError, Store, StoreError, SymbolState
-from tapeline.stores.dynamodb import DynamoStore
-from tapeline.stores.dynamodb.changes import TOGETHER
-from tapeline.stores.dynamodb.items import read_rows, row_items
-from tapeline.stores.sqlite import SqliteStore
+from tapeline.backends.aws import clients as entrypoints_aws
+from tapeline.backends.aws.dynamodb import DynamoStore
+from tapeline.backends.aws.dynamodb.changes import TOGETHER
+from tapeline.backends.aws.dynamodb.items import read_rows, row_items
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.cli.console import CommandError
+from tapeline.core.market import Bar, Bars, Reject
+from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, ConflictError, Store, StoreError, SymbolState
 from tests.aws.conftest import REGION, ROWS, STATE
 from tests.conftest import MINUTE, START, random_bars
 from tests.contracts.test_store import made_rows, of
@@ -365,7 +365,7 @@ def test_throttling_is_waited_out_up_to_a_bound(dynamodb: Any, slept: Slept, fau
 def test_a_state_that_another_process_moved_on_is_not_overwritten_and_the_others_are_written(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tapeline.stores.dynamodb.changes._OPERATIONS", 6)  # two transactions
+    monkeypatch.setattr("tapeline.backends.aws.dynamodb.changes._OPERATIONS", 6)  # two transactions
     symbols = [f"S{i:02d}" for i in range(6)]
     rows = made_rows(random_bars(6, 1))
     ours, theirs = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.batches import Record
-from tapeline.entrypoints import lambda_handler
-from tapeline.entrypoints.lambda_handler import Function
-from tapeline.market import Bar
-from tapeline.ports import StoreError
-from tapeline.stores.dynamodb import DynamoStore
+from tapeline.backends.aws.dynamodb import DynamoStore
+from tapeline.core.market import Bar
+from tapeline.core.ports import StoreError
+from tapeline.lambdas import handler as lambda_handler
+from tapeline.lambdas.handler import Function
+from tapeline.runtime.batches import Record
 from tests.aws.fake_dynamo import FakeDynamo
 from tests.conftest import MINUTE, START
 from tests.event_source import CrashError, EventSource, eventful_day, records

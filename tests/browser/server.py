@@ -14,21 +14,21 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.alerts import service
-from tapeline.dashboard import Replay, View, broadcast, serve
-from tapeline.dashboard.auth import Access
-from tapeline.dashboard.users import Role, Users
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.core.market import Bars, Reject
+from tapeline.core.ports import Commit
 from tapeline.data import sample_path
-from tapeline.database import Database
+from tapeline.feeds.files import FileSource
+from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, Registry
 from tapeline.indicators import DEFAULT
-from tapeline.market import Bars, Reject
-from tapeline.ports import Commit
-from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry
-from tapeline.prediction.training import fit
-from tapeline.processor import Processor
-from tapeline.sources.files import FileSource
-from tapeline.stores.sqlite import SqliteStore
+from tapeline.research.training import fit
+from tapeline.runtime.processor import Processor
+from tapeline.web import Replay, View, broadcast, serve
+from tapeline.web.access import Access
+from tapeline.web.users import Role, Users
 from tests.conftest import MINUTE, START
-from tests.unit.dashboard.memory import MemoryStore, row
+from tests.memory import MemoryStore, row
 
 Answer = Callable[[str], str]
 

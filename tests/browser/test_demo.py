@@ -23,7 +23,7 @@ _URL = re.compile(r"http://127\.0\.0\.1:\d+/")
 @contextmanager
 def tapeline(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A command that serves the page, and the page's address as it tells it."""
-    command = [sys.executable, "-m", "tapeline.entrypoints.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "tapeline.cli.main", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
@@ -55,7 +55,7 @@ def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_is_there_again(
         page.close()
 
         port = urlsplit(url).port
-        command = [sys.executable, "-m", "tapeline.entrypoints.cli", "dashboard", "--data-dir", data, "--port", port]
+        command = [sys.executable, "-m", "tapeline.cli.main", "dashboard", "--data-dir", data, "--port", port]
         second = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, check=False)
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr.strip().endswith("the port is in use; stop what uses it or choose another --port (0 takes "

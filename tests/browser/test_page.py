@@ -11,12 +11,12 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-import tapeline.dashboard
+import tapeline.web
 from tapeline.alerts import parse_rule
 from tests.browser.conftest import Open, Server
 
 _DESKTOP, _PHONE = (1440, 900), (390, 844)
-_ASSETS = Path(tapeline.dashboard.__file__).with_name("assets")
+_ASSETS = Path(tapeline.web.__file__).with_name("assets")
 _TABS = ("chart", "model", "alerts", "health")
 _AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 

@@ -12,11 +12,11 @@ from typing import Any
 import boto3
 import pytest
 
-from tapeline.archives.local import LocalArchive
-from tapeline.archives.s3 import S3Archive
-from tapeline.market import Bar, Bars
-from tapeline.ports import Action, ArchiveError
-from tapeline.sources.yahoo.adjust import adjusted, basis
+from tapeline.backends.aws.s3_archive import S3Archive
+from tapeline.backends.files.file_archive import LocalArchive
+from tapeline.core.adjustment import adjusted, basis
+from tapeline.core.market import Bar, Bars
+from tapeline.core.ports import Action, ArchiveError
 from tests.archived import DAY, MINUTE, START, same, series
 from tests.aws.conftest import REGION
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapeline.database import Database
-from tapeline.market import Bars, Row, Rows
-from tapeline.ports import KEPT_CHECKPOINTS, Commit, Store, SymbolState
-from tapeline.stores.dynamodb import DynamoStore
-from tapeline.stores.sqlite import SqliteStore
+from tapeline.backends.aws.dynamodb import DynamoStore
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.core.market import Bars, Row, Rows
+from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, Store, SymbolState
 from tests.aws.conftest import ROWS, STATE
 from tests.conftest import random_bars
 

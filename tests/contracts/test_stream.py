@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from tapeline.database import Database
-from tapeline.market import Bar, Bars, Reject
-from tapeline.ports import Delivery, LogTrimmedError, Sink, Stream
-from tapeline.stores.sqlite import SqliteStore
-from tapeline.streams.kinesis import KinesisSink
-from tapeline.streams.sqlite import SqliteStream
+from tapeline.backends.aws.kinesis import KinesisSink
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+from tapeline.core.market import Bar, Bars, Reject
+from tapeline.core.ports import Delivery, LogTrimmedError, Sink, Stream
 from tests.kinesis import assert_in_order, bars_of_stream
 
 
@@ -177,7 +177,7 @@ def test_trimmed_records_are_refused_and_new_ones_keep_their_positions(backend: 
 
 
 def test_rejects_do_not_grow_without_bound(backend: SqliteBackend, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tapeline.streams.sqlite.KEPT_REJECTS", 3)
+    monkeypatch.setattr("tapeline.backends.sqlite.sqlite_stream.KEPT_REJECTS", 3)
     rejects = [Reject("a", f"file:row {row}", "high is below low", b"") for row in range(10)]
     backend.stream.append("a", Delivery(bars[:1], rejects))
     backend.stream.trim(1)

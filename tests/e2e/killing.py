@@ -35,7 +35,7 @@ def appended(database: Path) -> int:
 def start(arguments: list[str]) -> int:
     child = os.fork()
     if child == 0:
-        from tapeline.entrypoints import cli
+        from tapeline.cli import main as cli
 
         sys.argv = ["tapeline", *arguments]
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -51,7 +51,7 @@ def main() -> None:
     seed, kills, total, folder, *arguments = sys.argv[1:]
     rng = random.Random(int(seed))
     database = Path(folder) / "tapeline.db"
-    import tapeline.entrypoints.cli  # noqa: F401 - imported once, before any fork
+    import tapeline.cli.main  # noqa: F401 - imported once, before any fork
 
     killed = 0
     targets = sorted(rng.randrange(int(total) - 1) for _ in range(int(kills)))

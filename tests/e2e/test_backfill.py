@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from tapeline.archives.local import LocalArchive
-from tapeline.entrypoints.cli import app
-from tapeline.market import Bars
-from tapeline.sources.files import FileSource
+from tapeline.backends.files.file_archive import LocalArchive
+from tapeline.cli.main import app
+from tapeline.core.market import Bars
+from tapeline.feeds.files import FileSource
 from tests.local_yahoo.market import Market
 from tests.local_yahoo.server import LocalYahoo
 

@@ -24,7 +24,7 @@ HEADER = "symbol,timestamp,open,high,low,close,volume"
 
 
 def tapeline(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "tapeline.entrypoints.cli", *map(str, arguments)]
+    program = [sys.executable, "-m", "tapeline.cli.main", *map(str, arguments)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TAPELINE_")}
     return subprocess.run(
         program, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=clean | {"COLUMNS": "200"} | env
@@ -202,7 +202,7 @@ def test_demo_runs_to_its_end_and_says_what_it_did(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_demo_stops_cleanly_and_resumes(tmp_path: Path) -> None:
-    program = [sys.executable, "-m", "tapeline.entrypoints.cli", "demo", "--port", "0", "--data-dir", str(tmp_path)]
+    program = [sys.executable, "-m", "tapeline.cli.main", "demo", "--port", "0", "--data-dir", str(tmp_path)]
     for stop in (signal.SIGINT, signal.SIGTERM):
         with subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
             assert process.stderr is not None

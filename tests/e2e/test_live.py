@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tapeline.sessions import calendar_of
+from tapeline.core.sessions import calendar_of
 from tests.local_yahoo.faults import SCHEDULE, faults
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.simulation import Simulation

@@ -10,7 +10,7 @@ import nbclient
 import nbformat
 import pytest
 
-from tapeline.prediction.registry import DEFAULT_NAME, LocalFolder, Registry
+from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, Registry
 from tests.aws.conftest import REGION, aws, moto_server
 
 __all__ = ["aws", "moto_server"]  # fixtures

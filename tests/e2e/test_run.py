@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tapeline.sessions import Phase, calendar_of
-from tapeline.sources.yahoo.history import OVERLAP_BARS
+from tapeline.core.sessions import Phase, calendar_of
+from tapeline.feeds.yahoo.history import OVERLAP_BARS
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.server import LocalYahoo
 
@@ -66,7 +66,7 @@ class Run:
             "TAPELINE_YAHOO_STREAM_URL": stream_url,
         }
         self.environment = {**os.environ, **own, "COLUMNS": "200"}
-        command = [sys.executable, "-m", "tapeline.entrypoints.cli", "run", *arguments, "--period", "4h", "--port", "0"]
+        command = [sys.executable, "-m", "tapeline.cli.main", "run", *arguments, "--period", "4h", "--port", "0"]
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, "--json"], env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
@@ -98,7 +98,7 @@ class Run:
 
     def symbols(self, *arguments: str) -> None:
         subprocess.run(
-            [sys.executable, "-m", "tapeline.entrypoints.cli", "symbols", *arguments], env=self.environment, check=True
+            [sys.executable, "-m", "tapeline.cli.main", "symbols", *arguments], env=self.environment, check=True
         )
 
     def end(self) -> dict[str, int]:

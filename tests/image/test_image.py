@@ -71,4 +71,4 @@ def test_the_start_knows_sagemakers_words(tmp_path: Path) -> None:
             ["/bin/sh", START, word], env={"PATH": f"{tmp_path}:/usr/bin:/bin", "TAPELINE_DATA_DIR": str(tmp_path)},
             capture_output=True, text=True, check=True,
         )  # fmt: skip
-        assert done.stdout.strip() == f"-m tapeline.entrypoints.sagemaker {word}"
+        assert done.stdout.strip() == f"-m tapeline.lambdas.sagemaker {word}"

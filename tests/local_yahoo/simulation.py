@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tapeline.archives.local import LocalArchive
-from tapeline.database import Database
-from tapeline.market import Bars
-from tapeline.pipeline import Pipeline, Progress
-from tapeline.processor import Processor
-from tapeline.sources.yahoo import ChartClient, History, YahooSource, YFinanceTransport, interval_of
-from tapeline.stores.sqlite import SqliteStore
-from tapeline.streams.sqlite import SqliteStream
+from tapeline.backends.files.file_archive import LocalArchive
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+from tapeline.core.market import Bars
+from tapeline.feeds.yahoo import ChartClient, History, YahooSource, YFinanceTransport, interval_of
+from tapeline.runtime.pipeline import Pipeline, Progress
+from tapeline.runtime.processor import Processor
 from tests.local_yahoo.clock import SimClock, SkewedClock
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.server import LocalYahoo

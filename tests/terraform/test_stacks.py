@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tapeline import config
-from tapeline.config import Settings
-from tapeline.dashboard.auth import ExposedError
-from tapeline.entrypoints.viewing import access_of
+from tapeline.app import config
+from tapeline.app.config import Settings
+from tapeline.app.viewing import access_of
 from tapeline.indicators import DEFAULT, Engine
+from tapeline.web.access import ExposedError
 from tests.terraform.running import ROOT, Stack, UnavailableError
 
 STACKS = ("network", "services")

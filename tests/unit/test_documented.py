@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from tapeline.config import Settings
-from tapeline.entrypoints.cli import app
+from tapeline.app.config import Settings
+from tapeline.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from tapeline.alerts.evaluation import utc
 from tapeline.alerts.journal import Alert, Journal, JournalError
+from tapeline.alerts.rule_state import utc
 
 #: An alert is not tried again so long after it fired (ms).
 GIVE_UP = 3_600_000

@@ -9,21 +9,10 @@ import math
 import re
 
 from tapeline.alerts.names import column_of
-from tapeline.alerts.rules import (
-    All,
-    Any,
-    Change,
-    Comparison,
-    Condition,
-    Crossing,
-    Predicted,
-    Rule,
-    Silence,
-    Value,
-)
+from tapeline.alerts.rules import All, Any, Change, Comparison, Condition, Crossing, Predicted, Rule, Silence, Value
 from tapeline.alerts.tokens import TOKEN, Cursor, RuleError
+from tapeline.core.market import Direction, symbol_fault
 from tapeline.indicators import SpecError
-from tapeline.market import Direction, symbol_fault
 
 LONGEST_RULE = 500
 _DEEPEST = 16

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tapeline.alerts.evaluation import State
+from tapeline.alerts.rule_state import State
 
 JOURNAL_FILE = "alerts.db"
 

@@ -7,19 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.alerts.evaluation import (
-    State,
-    is_daily,
-    silent_since,
-    step,
-    step_silence,
-    told,
-    told_silence,
-    utc,
-)
+from tapeline.alerts.bar_values import bar_length, seen_in
+from tapeline.alerts.rule_state import State, is_daily, silent_since, step, step_silence, told, told_silence, utc
 from tapeline.alerts.rules import Rule, Silence
-from tapeline.alerts.values import bar_length, seen_in
-from tapeline.market import Rows
+from tapeline.core.market import Rows
 
 
 class Rehearsal:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from tapeline.market import Direction
+from tapeline.core.market import Direction
 
 #: After firing for a symbol, a rule keeps quiet about it for so long (ms), where it does not say otherwise.
 DEFAULT_QUIET = 15 * 60_000

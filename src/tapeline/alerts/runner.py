@@ -8,20 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
-from tapeline.alerts.evaluation import (
-    State,
-    is_daily,
-    silent_since,
-    step,
-    step_silence,
-    told,
-    told_silence,
-)
+from tapeline.alerts.bar_values import Reader
 from tapeline.alerts.journal import Alert, Journal
+from tapeline.alerts.rule_state import State, is_daily, silent_since, step, step_silence, told, told_silence
 from tapeline.alerts.rules import Rule, Silence
-from tapeline.alerts.values import Reader
-from tapeline.market import Rows
-from tapeline.ports import Store
+from tapeline.core.market import Rows
+from tapeline.core.ports import Store
 
 #: What is seen for the first time so long after it ended (ms, or three bars, whichever is longer) fires nothing: a
 #: history that is filled in, or a replay at full speed, is not news.

@@ -19,7 +19,7 @@ from tapeline.alerts.journal import JOURNAL_FILE, Journal
 from tapeline.alerts.rules import Rule
 from tapeline.alerts.runner import Runner
 from tapeline.alerts.tokens import RuleError
-from tapeline.ports import Store
+from tapeline.core.ports import Store
 
 #: Rules that can be added beside those of the settings, at the most.
 MOST_RULES = 200

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tapeline.indicators.catalogue import CATALOGUE, DEFAULT
-from tapeline.indicators.compiling import compile_all
-from tapeline.indicators.engine import Engine, InsufficientHistory
-from tapeline.indicators.program import Program
-from tapeline.indicators.snapshots import SnapshotError
+from tapeline.indicators.engine.compiling import compile_all
+from tapeline.indicators.engine.program import Program
+from tapeline.indicators.engine.snapshots import SnapshotError
+from tapeline.indicators.engine.streaming import Engine, InsufficientHistory
 from tapeline.indicators.spec import Spec, SpecError, parse, parse_all
 
 __all__ = [
@@ -18,6 +18,6 @@ __all__ = [
 
 def warm_up(specs: Sequence[str] = DEFAULT) -> int:
     """Makes all that these specs run ready. Returns how many functions had to be compiled as no cache held them."""
-    from tapeline.indicators import driver
+    from tapeline.indicators.engine import driver
 
     return compile_all(Program(parse_all(specs)).kernels) + driver.compile_all()

@@ -25,7 +25,7 @@ class Endpoint:
     def __init__(self, folder: Path, record: Callable[[str, str, str], None]) -> None:
         self._record = record
         self._port = _free_port()
-        command = [sys.executable, "-m", "tapeline.entrypoints.sagemaker", "serve", "--root", str(folder)]
+        command = [sys.executable, "-m", "tapeline.lambdas.sagemaker", "serve", "--root", str(folder)]
         self._process = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(self._port)])
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._routes())
         self._server.daemon_threads = True

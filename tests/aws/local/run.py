@@ -24,21 +24,21 @@ from pathlib import Path
 
 import numpy as np
 
-from tapeline.codec import encode
-from tapeline.config import Settings
-from tapeline.database import Database
-from tapeline.entrypoints.running import terminated_like_interrupted
-from tapeline.market import Bar, Bars, Row
-from tapeline.pipeline import Pipeline
-from tapeline.ports import Delivery
-from tapeline.prediction.model import LightGBMModel
-from tapeline.prediction.training import fit
-from tapeline.processor import Processor
-from tapeline.sessions import calendar_of
-from tapeline.stores.dynamodb import DynamoStore
-from tapeline.stores.dynamodb.items import read_rows
-from tapeline.stores.sqlite import SqliteStore
-from tapeline.streams.sqlite import SqliteStream
+from tapeline.app.config import Settings
+from tapeline.app.running import terminated_like_interrupted
+from tapeline.backends.aws.dynamodb import DynamoStore
+from tapeline.backends.aws.dynamodb.items import read_rows
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+from tapeline.core.codec import encode
+from tapeline.core.market import Bar, Bars, Row
+from tapeline.core.ports import Delivery
+from tapeline.core.sessions import calendar_of
+from tapeline.forecast.model import LightGBMModel
+from tapeline.research.training import fit
+from tapeline.runtime.pipeline import Pipeline
+from tapeline.runtime.processor import Processor
 from tests.aws.local.account import ACCOUNT, REGION, Account
 from tests.aws.local.endpoint import Endpoint
 from tests.aws.local.poller import EventSource, Rules, destination
@@ -203,7 +203,7 @@ class Local:
     def _start(self, stack: ExitStack, role: str, *command: str, **settings: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{role}.log").open("wb")
         process = subprocess.Popen(
-            [sys.executable, "-m", "tapeline.entrypoints.cli", *command],
+            [sys.executable, "-m", "tapeline.cli.main", *command],
             env=self._environment(role) | {"TAPELINE_DATA_DIR": str(self.folder / role)} | settings,
             stdout=log,
             stderr=subprocess.STDOUT,

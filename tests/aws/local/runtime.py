@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-HANDLER = "tapeline.entrypoints.lambda_handler.handler"
+HANDLER = "tapeline.lambdas.handler.handler"
 _VERSION = "/2018-06-01/runtime/"
 
 

@@ -23,8 +23,8 @@ from botocore.stub import Stubber
 from tapeline.alerts.delivery import GIVE_UP, LONGEST_WAIT, ChannelError, Courier, Couriers, Log, body, subject
 from tapeline.alerts.journal import Alert, Journal, JournalError
 from tapeline.alerts.mail import Mail
-from tapeline.alerts.sns import Sns
 from tapeline.alerts.webhook import Webhook, url_fault
+from tapeline.backends.aws.sns import Sns
 
 AT = 1_700_000_000_000
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
 from tapeline.alerts.rules import All, Any, Change, Comparison, Crossing, Predicted, Silence, Value
 from tapeline.alerts.tokens import RuleError
-from tapeline.market import Direction
+from tapeline.core.market import Direction
 
 RSI = Value("rsi_14")
 LONG = " or ".join(["macd_signal > macd_signal"] * 16)

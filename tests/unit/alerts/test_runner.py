@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tests.unit.dashboard.memory import MemoryStore, row
+from tests.memory import MemoryStore, row
 
 from tapeline.alerts import Alerts, AlertsError, RuleError, parse_rule, running
-from tapeline.alerts.evaluation import State
 from tapeline.alerts.journal import Journal, JournalError
 from tapeline.alerts.rehearsal import Rehearsal
+from tapeline.alerts.rule_state import State
 from tapeline.alerts.runner import STALE, Runner
+from tapeline.core.market import Bar, Bars, Rows
 from tapeline.data import sample_path
-from tapeline.market import Bar, Bars, Rows
-from tapeline.processor import Processor
+from tapeline.runtime.processor import Processor
 
 MINUTE = 60_000
 OPEN = 1_549_895_400_000  # 2019-02-11 14:30 UTC, New York opens

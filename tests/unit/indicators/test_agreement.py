@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import talib
 
+from tapeline.core.market import Bars, Floats
 from tapeline.data import sample_path
 from tapeline.indicators import CATALOGUE, Engine
-from tapeline.market import Bars, Floats
 
 Columns = dict[str, Floats]
 

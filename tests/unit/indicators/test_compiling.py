@@ -12,7 +12,8 @@ import pytest
 from numba.core.registry import cpu_target
 from tests.conftest import random_bars
 
-from tapeline.indicators import Engine, compiling
+from tapeline.indicators import Engine
+from tapeline.indicators.engine import compiling
 
 
 def run(program: str, cache: Path) -> str:

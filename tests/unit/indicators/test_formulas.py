@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from tapeline.core.market import Bars, Floats, Ints
 from tapeline.data import sample_path
 from tapeline.indicators import CATALOGUE, Engine
-from tapeline.market import Bars, Floats, Ints
 
 DAY = 86_400_000
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import random_bars
 
-from tapeline.codec import decode, encode
+from tapeline.core.codec import decode, encode
+from tapeline.core.market import Bars, Floats
 from tapeline.indicators import CATALOGUE, Engine, InsufficientHistory, SnapshotError
 from tapeline.indicators.kernels.types import BLOCK, REBASE
-from tapeline.market import Bars, Floats
 
 EVERYTHING = tuple(CATALOGUE)
 COUNT = REBASE + 40  # every running sum is re-based and every column moved to its front on the way

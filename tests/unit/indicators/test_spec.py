@@ -7,8 +7,8 @@ import inspect
 import pytest
 
 from tapeline.indicators import CATALOGUE, DEFAULT, Engine, SpecError, parse
+from tapeline.indicators.engine.program import INTEGERS, REALS
 from tapeline.indicators.entry import Indicator
-from tapeline.indicators.program import INTEGERS, REALS
 
 
 @pytest.mark.parametrize(

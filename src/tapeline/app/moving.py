@@ -1,0 +1,244 @@
+"""History and rows from one home to another: files, the data directory, AWS. What is there is not written again.
+
+States are not moved. The rows' bars are, and what a processor would remember of them is computed here, at the receiving
+end, by the receiving end's settings: its next record goes on from there. Until that is done the symbol has a state that
+no processor takes, so that one that comes too early (or after a crash) computes the symbol anew from its stored bars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tapeline.core.adjustment import in_todays_shares, shift
+from tapeline.core.market import Bars, Ints, Row, Rows
+from tapeline.core.ports import Action, Archive, Commit, ConflictError, Series, Store, SymbolState
+from tapeline.runtime.corrections import NO_ROWS
+from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
+
+#: Rows read and compared at once.
+CHUNK = 2000
+
+#: How often a symbol is tried again that a running processor moved on meanwhile.
+ATTEMPTS = 5
+
+_NO_STATE = b"\0"  # a state's first byte is its version, and there is no version 0
+
+
+class MovingError(Exception):
+    """What is moved does not go with what is there; one line: whose, why and what to do."""
+
+
+@dataclass(slots=True)
+class Moved:
+    """Bars or rows of one symbol: not there before, other than before, and there already."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.new + self.changed + self.same
+
+
+# -- history -----------------------------------------------------------------------------------------------------------
+
+
+def move_series(given: Series, archive: Archive, *, from_file: bool = False) -> Moved:
+    """Saves the series over what the archive has of it. Raises `MovingError` and `ArchiveError`.
+
+    A file says nothing of splits: its prices are taken to be in the shares that the archive's are in.
+    """
+    held = archive.load(given.symbol, given.interval)
+    if from_file and held is not None:
+        given = replace(given, actions=held.actions)
+    united = over(held, given)
+    moved = Moved()
+    if held is None:
+        moved.new = len(united.bars)
+    else:
+        _, here, there = np.intersect1d(united.bars.timestamp, held.bars.timestamp, return_indices=True)
+        equal = np.ones(len(here), np.bool_)
+        for name in ("open", "high", "low", "close", "volume"):
+            equal &= getattr(united.bars, name)[here] == getattr(held.bars, name)[there]
+        own = np.isin(united.bars.timestamp[here], given.bars.timestamp)
+        moved = Moved(len(united.bars) - len(here), int((~equal).sum()), int((equal & own).sum()))
+    if held is None or moved.new or moved.changed or _facts(united) != _facts(held):
+        archive.save(united)
+    return moved
+
+
+def over(held: Series | None, given: Series) -> Series:
+    """`held` with `given` put over it: where both have a bar, the given one counts.
+
+    Bars from before a split that only the other series knows of are put into today's shares. The part that is said to
+    be complete is both together where they touch, otherwise the later one. Raises `MovingError` when currency or prices
+    of the two do not fit together.
+    """
+    if held is None:
+        return given
+    if held.currency and given.currency and held.currency != given.currency:
+        raise MovingError(
+            f"{given.symbol}: is in {given.currency}, what is there in {held.currency}; one of them is another "
+            "instrument: delete it, or name it differently"
+        )
+    before, after = _unknown_splits(held, given), _unknown_splits(given, held)
+    ratio = shift(held.bars, given.bars)
+    if not before and not after and ratio not in {None, 1.0}:
+        raise MovingError(
+            f"{given.symbol}: what is there has prices {ratio:.4g} times these at the same times; has one of them not "
+            "been adjusted for a split? Adjust it, or delete what is there"
+        )
+    old = in_todays_shares(held.bars, before, shift(_before(held.bars, before), given.bars)) if before else held.bars
+    new = in_todays_shares(given.bars, after, shift(_before(given.bars, after), held.bars)) if after else given.bars
+    bars = Bars.concat((new, old))
+    _, first = np.unique(bars.timestamp, return_index=True)
+    actions = {(a.timestamp, a.kind): a for a in (*held.actions, *given.actions)}
+    start, covered = given.start, given.covered
+    if held.start <= covered and start <= held.covered:
+        start, covered = min(start, held.start), max(covered, held.covered)
+    elif held.start > start:
+        start, covered = held.start, held.covered
+    return Series(
+        given.symbol, given.interval, bars[first], tuple(actions[key] for key in sorted(actions)),
+        given.currency or held.currency, start, covered,
+    )  # fmt: skip
+
+
+def _unknown_splits(one: Series, other: Series) -> list[Action]:
+    """The splits that only the other series knows of, where they matter to the one."""
+    known = {action.timestamp for action in one.actions if action.kind == "split"}
+    first = int(one.bars.timestamp[0]) if len(one.bars) else 0
+    return [a for a in other.actions if a.kind == "split" and a.timestamp not in known and first < a.timestamp]
+
+
+def _before(bars: Bars, splits: Sequence[Action]) -> Bars:
+    return bars[bars.timestamp < min(split.timestamp for split in splits)]
+
+
+def _facts(series: Series) -> tuple[object, ...]:
+    return series.actions, series.currency, series.start, series.covered
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def move_rows(
+    symbol: str, source: Store, target: Store, processor: Processor, progress: Callable[[int], None] = lambda _: None
+) -> Moved:
+    """Writes the symbol's rows that the target lacks or has otherwise, then the state that its bars lead to.
+
+    A row of a forming bar does not replace one of the same bar that is final. Rows of bars that only the target has are
+    computed anew where bars came in before them. `processor` has the target's indicators and no model. `progress` is
+    told how many rows were looked at. Raises what the stores raise, and `MovingError` when the symbol keeps moving.
+    """
+    moved = Moved()
+    earliest: int | None = None
+    times = []
+    for rows in _newest_first(source, symbol):
+        times.append(rows.bars.timestamp)
+        first, last = int(rows.bars.timestamp[0]), int(rows.bars.timestamp[-1])
+        chosen = _differing(rows, target.rows(symbol, first, last + 1), moved)
+        if len(chosen):
+            _commit(target, symbol, chosen)
+            earliest = int(chosen.bars.timestamp[0])
+        progress(len(rows))
+    if times and earliest is None:
+        state = target.load([symbol])[0].get(symbol)
+        if state is None or state.data == _NO_STATE:  # a run before this one did not come to its end
+            earliest = int(times[-1][0])
+    if earliest is not None:
+        _settle(target, symbol, processor, np.concatenate(times), earliest)
+    return moved
+
+
+def _differing(rows: Rows, there: Rows, moved: Moved) -> Rows:
+    """Those of the rows that are to be written; counts them."""
+    known: dict[int, Row] = {row.timestamp: row for row in there}
+    chosen = []
+    for place, row in enumerate(rows):
+        old = known.get(row.timestamp)
+        if old == row or (old is not None and old.final and not row.final):
+            moved.same += 1
+            continue
+        chosen.append(place)
+        moved.new += old is None
+        moved.changed += old is not None
+    return rows[np.array(chosen, np.intp)]
+
+
+def _commit(target: Store, symbol: str, rows: Rows) -> None:
+    """Writes the rows, with the state that no processor takes."""
+
+    def commit(position: int, state: SymbolState | None) -> Commit:
+        last = int(rows.bars.timestamp[-1])
+        unfit = SymbolState(last, _NO_STATE) if state is None else replace(state, data=_NO_STATE)
+        return Commit(rows, {symbol: unfit}, position, rewound={symbol: int(rows.bars.timestamp[0])})
+
+    _committed(target, symbol, commit)
+
+
+def _settle(target: Store, symbol: str, processor: Processor, times: Ints, earliest: int) -> None:
+    """Computes the state that the target's bars lead to, and its own rows behind the first that came in."""
+
+    def commit(position: int, state: SymbolState | None) -> Commit | None:
+        bars = Bars.concat([rows.bars for rows in _newest_first(target, symbol)][::-1])
+        final = bars[bars.final]
+        if not len(final):
+            return None
+        before, after = final[:-CHECKPOINT_BARS], final[-CHECKPOINT_BARS:]
+        steps = [processor.rebuild(symbol, None, before), processor.step(after)]
+        found = steps[1].states[symbol]
+        if not bars.final[-1]:
+            found = processor.step(bars[-1:]).states[symbol]
+        return Commit(
+            _own(target, symbol, [step.rows for step in steps], times, earliest),
+            {symbol: replace(found, position=state.position if state else 0)},
+            position,
+            dict(steps[0].states),  # so that a late bar does not have the symbol computed from its beginning
+            {symbol: int(final.timestamp[0])},
+        )
+
+    _committed(target, symbol, commit)
+
+
+def _own(target: Store, symbol: str, computed: Sequence[Rows], times: Ints, earliest: int) -> Rows:
+    """Of the final rows computed, those behind `earliest` and for none of `times`, with what was predicted of them."""
+    chosen = [
+        rows[rows.bars.final & (rows.bars.timestamp > earliest) & ~np.isin(rows.bars.timestamp, times)]
+        for rows in computed
+        if len(rows)
+    ]
+    bars = Bars.concat([rows.bars for rows in chosen])
+    if not len(bars):
+        return NO_ROWS
+    stored = target.rows(symbol, int(bars.timestamp[0]), int(bars.timestamp[-1]) + 1)
+    stored = stored[np.isin(stored.bars.timestamp, bars.timestamp)]
+    indicator = np.concatenate([rows.indicator for rows in chosen])
+    return Rows(bars, chosen[0].names, indicator, stored.prediction, stored.probability, stored.models, stored.model)
+
+
+def _newest_first(store: Store, symbol: str) -> Iterator[Rows]:
+    """The symbol's rows, so many at once; each in the order of time."""
+    end: int | None = None
+    while len(rows := store.rows(symbol, end=end, limit=CHUNK)):
+        yield rows
+        end = int(rows.bars.timestamp[0])
+
+
+def _committed(target: Store, symbol: str, make: Callable[[int, SymbolState | None], Commit | None]) -> None:
+    """Commits what `make` makes of the target's position and the symbol's state, again when that has moved on."""
+    for _ in range(ATTEMPTS):
+        states, position = target.load([symbol])
+        commit = make(position, states.get(symbol))
+        if commit is None:
+            return
+        try:
+            target.commit(commit)
+        except ConflictError:
+            continue
+        return
+    raise MovingError(f"{symbol}: a running processor keeps moving it on; stop the stream, or try again after hours")

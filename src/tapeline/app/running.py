@@ -1,0 +1,169 @@
+"""Running a pipeline from the command line: in the background, with a progress bar or the page in front."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from tapeline.app import config
+from tapeline.app import wiring as bootstrap
+from tapeline.app.alert_wiring import alerting
+from tapeline.app.config import Settings
+from tapeline.app.viewing import access_of, view_of
+from tapeline.app.wiring import Home
+from tapeline.cli.console import Ticker, notice, stderr
+from tapeline.core.market import Bars
+from tapeline.feeds.files import Scan
+from tapeline.feeds.yahoo.yahoo_source import Status
+from tapeline.forecast.model import LightGBMModel, ModelError
+from tapeline.forecast.registry import DEFAULT_NAME
+from tapeline.research.retraining import due, retrain
+from tapeline.research.training import NotEnoughHistoryError
+from tapeline.runtime.pipeline import Pipeline, Progress
+from tapeline.web import Replay, check_port, serve
+
+_LOOK_SECONDS = 0.1
+_RETRAIN_SECONDS = 600.0
+
+
+def run(
+    pipeline: Pipeline,
+    home: Home,
+    settings: Settings,
+    *,
+    total: int | None,
+    page: bool,
+    stay: bool,
+    quiet: bool,
+    no_model: str = "",
+    collector: Callable[[], Status | None] = lambda: None,
+) -> Progress:
+    """Runs the pipeline until its source ends or Ctrl-C; everything read by then is stored.
+
+    With `page` it is served meanwhile, and with `stay` also when the source has ended, until Ctrl-C. `total` is how
+    many bars the source has, those of earlier runs included (None: it has no end); `no_model` says why there are no
+    predictions; `collector` how the source does, where it can say so.
+    """
+    before = 0 if total is None else min(home.store.count(), total)  # a run that was stopped goes on where it was
+
+    def replay() -> Replay | None:
+        return Replay(min(before + pipeline.progress.bars_in, total), total, ended=job.done()) if total else None
+
+    with terminated_like_interrupted(), ThreadPoolExecutor(1, "pipeline") as executor:
+        job = executor.submit(pipeline.run)
+        try:
+            if page:
+                with alerting(home, settings, live=total is None, say=notice) as alerts:
+                    view = view_of(
+                        home, live=total is None, replay=replay, collector=collector, lags=pipeline.lag.seconds,
+                        alerts=alerts, no_model=no_model,
+                    )  # fmt: skip
+                    serve(
+                        view,
+                        settings.host,
+                        settings.port,
+                        on_ready=announce,
+                        should_stop=lambda: job.done() and (not stay or job.exception() is not None),
+                        access=access_of(settings),
+                    )
+            else:
+                _watch(pipeline, job, total and total - before, quiet=quiet)
+        except KeyboardInterrupt:
+            pipeline.stop()
+        except BaseException:
+            pipeline.stop()
+            raise
+        return job.result()
+
+
+def page_settings(data_dir: Path | None, port: int | None, *, page: bool) -> Settings:
+    """The settings of this run. With `page`, also makes sure that it can be served, before long work is begun for it.
+
+    Raises `ConfigError`, `PortInUseError` and `ExposedError`.
+    """
+    settings = config.load(data_dir=data_dir, port=port)
+    if page:
+        check_port(settings.host, settings.port, access_of(settings))
+    return settings
+
+
+def first_model(
+    home: Home, settings: Settings, history: Callable[[int], Iterator[Bars]], scan: Scan, *, quiet: bool
+) -> tuple[LightGBMModel | None, str]:
+    """The model to predict with, trained first where there is none; without one, why."""
+    with Ticker("training on the first part, percent", 100, quiet=quiet) as ticker:
+        try:
+            model = bootstrap.starting_model(
+                home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
+            )
+        except NotEnoughHistoryError as error:
+            notice(f"no predictions: {error}")
+            return None, str(error)
+    return model, ""
+
+
+@contextmanager
+def retraining(
+    home: Home, settings: Settings, history: Callable[[], Iterator[Bars]], schedule: str | None
+) -> Iterator[None]:
+    """Trains again in the background whenever the model in use is older than the schedule allows (None: never).
+
+    A model that is not worse than the one in use is promoted, and the running pipeline takes it up.
+    """
+    ended = threading.Event()
+
+    def work(schedule: str) -> None:
+        while not ended.wait(_RETRAIN_SECONDS):
+            now = int(time.time() * 1000)
+            try:
+                if not due(schedule, home.models.load(DEFAULT_NAME).trained_until, now):
+                    continue
+                made = retrain(home.models, DEFAULT_NAME, history(), at=now, horizon=settings.horizon)
+            except (ModelError, NotEnoughHistoryError, OSError) as error:
+                notice(f"not trained again: {error}")
+                continue
+            notice(f"trained again: {made.model.version} " + ("is in use now" if made.promoted else made.reason))
+
+    if schedule is None:
+        yield
+        return
+    thread = threading.Thread(target=work, args=(schedule,), name="retraining", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _watch(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quiet: bool) -> None:
+    with Ticker("replaying", total, quiet=quiet) as ticker:
+        while not job.done():
+            try:
+                job.result(_LOOK_SECONDS)
+            except TimeoutError:
+                ticker.show(pipeline.progress.bars_in)
+
+
+def announce(url: str) -> None:
+    """Says where the page is."""
+    stderr.print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, which service managers send, stops as cleanly as Ctrl-C."""
+
+    def interrupt(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,1 +1,0 @@
-"""Where raw history is kept. Each module is one `tapeline.ports.Archive`."""

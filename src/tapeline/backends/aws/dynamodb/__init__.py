@@ -1,0 +1,5 @@
+"""The store on AWS: rows in one DynamoDB table, the processor's states in another."""
+
+from tapeline.backends.aws.dynamodb.dynamodb_store import DynamoStore
+
+__all__ = ["DynamoStore"]

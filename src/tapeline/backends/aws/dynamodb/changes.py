@@ -1,0 +1,269 @@
+"""What changes for one symbol, all of it or nothing, and the transactions that carry it to the tables.
+
+A symbol's newest rows go with its state: no row of a process that was believed dead gets past the state's condition.
+In the state table a symbol's items are `state`, one `checkpoint#...` for every kept checkpoint, and its newest row
+(without indicators) in the partition `LATEST`, where all symbols' newest rows are read with one query.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow
+
+from tapeline.backends.aws.dynamodb.items import ITEM_BYTES, Item
+from tapeline.backends.aws.dynamodb.table import Patience, Table
+from tapeline.core.ports import KEPT_CHECKPOINTS, StoreError, SymbolState
+
+#: A partition that no symbol can have: no ticker has these brackets.
+LATEST = "<latest>"
+STATE = "state"
+CHECKPOINT = "checkpoint#"
+
+#: Rows of one symbol that travel in the transaction of its state. A transaction costs twice the write units but holds
+#: four times as many items as a batch; live, a commit has a row or two of a symbol, and after a pause hundreds.
+TOGETHER = 20
+
+#: Rows this large are not many, or the transaction of one symbol would be too large.
+_LARGE_ROW = 40_000
+
+#: DynamoDB takes 100 items and 4 MB in one transaction.
+_OPERATIONS, _BYTES = 100, 3_900_000
+
+#: DynamoDB charges by the kilobyte written. LZ4 takes four fifths off a state in a hundredth of a millisecond; zlib
+#: takes hardly more, and a dozen times as long. Raw LZ4 does not know its length, so that is put in front.
+_CODEC = "lz4_raw"
+_LENGTH = struct.Struct("<I")
+
+#: Kinesis' sequence numbers have 56 digits, more than a DynamoDB number; with a shard's number in front, 73.
+_POSITION_DIGITS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What this process knows of a symbol's items: the state's version (0: there is none), the checkpoints kept."""
+
+    version: int = 0
+    checkpoints: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Change:
+    """Operations on one symbol's items by item, their size in bytes, and what will be known when they are done."""
+
+    symbol: str
+    after: Known | None = None
+    size: int = 0
+    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_rows(self, table: str, items: Sequence[Item]) -> None:
+        """The symbol's newest rows."""
+        for item in items:
+            self.size += row_bytes(item)
+            self.operations[f"row {item['timestamp']['N']}"] = {"Put": {"TableName": table, "Item": item}}
+
+    def drop_forming(self) -> None:
+        """Leaves out rows of bars that were forming: what is stored of them is newer, as the newest row is."""
+        for name, operation in list(self.operations.items()):
+            if name.startswith("row ") and not operation["Put"]["Item"]["final"]["BOOL"]:
+                del self.operations[name]
+
+    def to_latest(self, table: str, item: Item) -> None:
+        """The symbol's newest row, unless there is a newer one; a forming row gives way to the final one of its bar."""
+        own = {name: value for name, value in item.items() if name != "indicator"}
+        names, values = {"#timestamp": "timestamp"}, {":timestamp": item["timestamp"]}
+        if item["final"]["BOOL"]:
+            earlier = "#timestamp <= :timestamp"
+        else:
+            earlier = "#timestamp < :timestamp OR #timestamp = :timestamp AND #final = :final"
+            names["#final"], values[":final"] = "final", item["final"]
+        self.size += 1000
+        self.operations[LATEST] = {
+            "Put": {
+                "TableName": table,
+                "Item": own | latest_key(self.symbol),
+                "ConditionExpression": f"attribute_not_exists(#timestamp) OR {earlier}",
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def to_state(
+        self,
+        table: str,
+        known: Known,
+        state: SymbolState | None,
+        checkpoint: SymbolState | None,
+        rewound: int | None,
+    ) -> None:
+        """State and checkpoints, if nobody else has changed them. Raises `StoreError` when they are too large."""
+        before = set(known.checkpoints)
+        kept = {time for time in before if rewound is None or time < rewound}
+        if checkpoint is not None:
+            kept.add(checkpoint.timestamp)
+        kept = set(sorted(kept)[-KEPT_CHECKPOINTS:])
+        self.after = Known(known.version + 1, tuple(sorted(kept)))
+        values: Item = {
+            "version": {"N": str(self.after.version)},
+            "checkpoints": {"L": [{"N": f"{time:d}"} for time in self.after.checkpoints]},
+            **(self._state(state) if state is not None else {}),
+        }
+        names = {f"#{name}": name for name in values}
+        given = {f":{name}": value for name, value in values.items()}
+        if known.version:
+            given[":before"] = {"N": str(known.version)}
+        self.size += 1000
+        self.operations[STATE] = {
+            "Update": {
+                "TableName": table,
+                "Key": state_key(self.symbol),
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                "ConditionExpression": "#version = :before" if known.version else "attribute_not_exists(#version)",
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": given,
+            }
+        }
+        for time in before - kept:
+            name = checkpoint_item(time)
+            self.operations[name] = {"Delete": {"TableName": table, "Key": _key(self.symbol, name)}}
+        if checkpoint is not None and checkpoint.timestamp in kept:
+            name = checkpoint_item(checkpoint.timestamp)
+            item = _key(self.symbol, name) | self._state(checkpoint)
+            self.operations[name] = {"Put": {"TableName": table, "Item": item}}
+
+    def _state(self, state: SymbolState) -> Item:
+        item: Item = {
+            "timestamp": {"N": f"{state.timestamp:d}"},
+            "position": {"S": f"{state.position:0{_POSITION_DIGITS}d}"},
+            "data": {"B": _packed(state.data)},
+        }
+        size = len(item["data"]["B"]) + 1000
+        if size > ITEM_BYTES:
+            raise StoreError(
+                f"the state of {self.symbol} has {size} bytes when compressed, DynamoDB takes {ITEM_BYTES} an item: "
+                "compute fewer indicators, or over shorter windows"
+            )
+        self.size += size
+        return item
+
+
+def read_state(item: Item) -> SymbolState:
+    """The state in the item of a state or of a checkpoint."""
+    return SymbolState(int(item["timestamp"]["N"]), _unpacked(item["data"]["B"]), int(item["position"]["S"]))
+
+
+def _packed(data: bytes) -> bytes:
+    packed: bytes = pyarrow.compress(data, _CODEC, asbytes=True)
+    return _LENGTH.pack(len(data)) + packed
+
+
+def _unpacked(packed: bytes) -> bytes:
+    (length,) = _LENGTH.unpack_from(packed)
+    data: bytes = pyarrow.decompress(packed[_LENGTH.size :], length, _CODEC, asbytes=True)
+    return data
+
+
+def read_known(item: Item) -> Known:
+    """What the item of a state says about itself and the checkpoints."""
+    return Known(int(item["version"]["N"]), tuple(int(time["N"]) for time in item["checkpoints"]["L"]))
+
+
+def state_key(symbol: str) -> Item:
+    """The key of a symbol's state."""
+    return _key(symbol, STATE)
+
+
+def row_bytes(item: Item) -> int:
+    """About what a row's item counts, rather too much."""
+    names = item["indicator"]["M"]
+    return 1000 + 24 * len(names) + sum(map(len, names))
+
+
+def together(items: Sequence[Item]) -> int:
+    """How many of a symbol's newest rows travel in its transaction."""
+    return 1 if any(row_bytes(item) > _LARGE_ROW for item in items[-TOGETHER:]) else TOGETHER
+
+
+def latest_key(symbol: str) -> Item:
+    """Where the symbol's newest row is."""
+    return _key(LATEST, symbol)
+
+
+def checkpoint_item(timestamp: int) -> str:
+    """The sort key of a checkpoint: in the order of time, before 1970 too."""
+    return f"{CHECKPOINT}{timestamp + (1 << 63):020d}"
+
+
+def _key(symbol: str, item: str) -> Item:
+    return {"stock_symbol": {"S": symbol}, "item": {"S": item}}
+
+
+def write(table: Table, changes: Sequence[Change], done: Callable[[Change], None]) -> list[str]:
+    """Makes the changes, calls `done` for each that is made, and returns the symbols that someone else has changed.
+
+    Raises `StoreError` when DynamoDB refuses time and again; whether the last transaction was made is not known then.
+    """
+    conflicts: list[str] = []
+    for chunk in _chunks(changes):
+        left = chunk
+        patience = Patience(table, "TransactWriteItems")
+        while left:
+            reasons = iter(table.transact([operation for change in left for operation in change.operations.values()]))
+            verdicts = [(change, {name: next(reasons, "") for name in change.operations}) for change in left]
+            if not any(any(codes.values()) for _, codes in verdicts):
+                for change in left:
+                    done(change)
+                break
+            left, lost = _sorted_out(table, verdicts)
+            conflicts += lost
+            if len(left) == len(verdicts) and not any(codes.get(LATEST) == _UNMET for _, codes in verdicts):
+                patience.lose("the transaction was cancelled: " + ", ".join(sorted(_codes(verdicts))))
+    return conflicts
+
+
+_UNMET = "ConditionalCheckFailed"
+_PASSING = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
+_Verdict = tuple[Change, dict[str, str]]
+
+
+def _codes(verdicts: Sequence[_Verdict]) -> set[str]:
+    return {code for _, codes in verdicts for code in codes.values() if code != "None"}
+
+
+def _sorted_out(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[Change], list[str]]:
+    """What of a cancelled transaction is to be tried again, and the symbols that someone else has changed."""
+    left: list[Change] = []
+    lost: list[str] = []
+    for change, codes in verdicts:
+        if codes.get(STATE) == _UNMET:
+            lost.append(change.symbol)
+            continue
+        if codes.get(LATEST) == _UNMET:  # there is a newer row: this one is of the past
+            del change.operations[LATEST]
+            if STATE not in change.operations:
+                change.drop_forming()
+        wrong = _codes([(change, codes)]) - _PASSING - {_UNMET}
+        if wrong:
+            reason = f"{', '.join(sorted(wrong))} for {change.symbol}"
+            raise table.error("TransactWriteItems", reason, "nothing of this transaction was written")
+        if change.operations:
+            left.append(change)
+    return left, lost
+
+
+def _chunks(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """The changes in as few transactions as may be; those of one symbol stay together."""
+    chunk: list[Change] = []
+    operations = size = 0
+    for change in changes:
+        if chunk and (operations + len(change.operations) > _OPERATIONS or size + change.size > _BYTES):
+            yield chunk
+            chunk, operations, size = [], 0, 0
+        chunk.append(change)
+        operations += len(change.operations)
+        size += change.size
+    if chunk:
+        yield chunk

@@ -1,0 +1,170 @@
+"""`Store` over two DynamoDB tables: newest rows and state of a symbol at once, under a condition on the version."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from tapeline.backends.aws.dynamodb.changes import (
+    CHECKPOINT,
+    LATEST,
+    Change,
+    Known,
+    checkpoint_item,
+    latest_key,
+    read_known,
+    read_state,
+    state_key,
+    together,
+    write,
+)
+from tapeline.backends.aws.dynamodb.items import Item, read_rows, row_items
+from tapeline.backends.aws.dynamodb.table import Table
+from tapeline.core.market import Rows
+from tapeline.core.ports import Commit, ConflictError, SymbolState
+
+_EARLIEST, _LAST = -(1 << 62), 1 << 62
+
+
+class DynamoStore:
+    """`Store` over a table of rows (keys `stock_symbol`, `timestamp`) and one of states (`stock_symbol`, `item`).
+
+    `client` is a boto3 DynamoDB client; its own retries may be off. With `row_days` > 0 rows expire so many days after
+    their bar. `sleep` waits for seconds before a refused call is repeated. `load` and `commit` are for one thread; the
+    others are for any.
+
+    A state is written only if its version is the one that this object loaded or wrote last; a symbol that was never
+    loaded counts as one that has no state. After a `ConflictError`, or a `StoreError` whose outcome is not known, the
+    symbol is such a one, so that a commit without loading it again is a conflict too and overwrites nothing.
+
+    The newest rows of a symbol are written in the transaction of its state, so they hold under the same condition; of
+    more than `TOGETHER` rows the older ones go before, without a condition. A forming row alone gives way to a newer
+    row, and to the final one of its bar.
+
+    States carry their own position: `Commit.position` is not kept. Rejected records have no place here either.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        rows_table: str,
+        state_table: str,
+        *,
+        row_days: int = 0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rows = Table(client, rows_table, sleep)
+        self._states = Table(client, state_table, sleep)
+        self._row_days = row_days
+        self._known: dict[str, Known] = {}
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def commit(self, commit: Commit) -> None:
+        """Writes of every symbol the newest rows, state, checkpoints and newest-row item at once, older rows before.
+
+        Raises `ConflictError` after the other symbols were written, `StoreError` when DynamoDB refuses, and
+        `ValueError` for a commit with rejects.
+        """
+        if commit.rejects:
+            raise ValueError("rejects are not kept in DynamoDB")
+        items: dict[str, list[Item]] = {}
+        for (symbol, _), item in sorted(row_items(commit.rows, self._row_days).items()):
+            items.setdefault(symbol, []).append(item)
+        changes = self._changes(commit, items)
+        self._rows.put([item for own in items.values() for item in own[: -together(own)]])
+        for change in changes:
+            if change.after is not None:
+                self._known.pop(change.symbol, None)  # until it is certain what is there
+        conflicts = write(self._states, changes, self._done)
+        if conflicts:
+            raise ConflictError(conflicts)
+
+    def _done(self, change: Change) -> None:
+        if change.after is not None:
+            self._known[change.symbol] = change.after
+
+    def _changes(self, commit: Commit, items: Mapping[str, Sequence[Item]]) -> list[Change]:
+        moved = dict.fromkeys([*commit.states, *commit.checkpoints, *commit.rewound])
+        changes = []
+        for symbol in dict.fromkeys([*items, *moved]):
+            change = Change(symbol)
+            if symbol in items:
+                change.to_rows(self._rows.name, items[symbol][-together(items[symbol]) :])
+                change.to_latest(self._states.name, items[symbol][-1])
+            if symbol in moved:
+                known = self._known.get(symbol, Known())
+                parts = (commit.states.get(symbol), commit.checkpoints.get(symbol), commit.rewound.get(symbol))
+                change.to_state(self._states.name, known, *parts)
+            changes.append(change)
+        return changes
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
+        """The states, and 0. Without `symbols`: of all that have a newest row, which a state never goes without.
+
+        That is one query for the names and a call for every 50 of them; a scan would read all checkpoints too.
+        """
+        if symbols is None:
+            symbols = [item["item"]["S"] for item in self._newest()]
+        wanted = list(dict.fromkeys(symbols))
+        for symbol in wanted:
+            self._known.pop(symbol, None)
+        states: dict[str, SymbolState] = {}
+        forming: list[Item] = []
+        for item in self._states.get([key for symbol in wanted for key in (state_key(symbol), latest_key(symbol))]):
+            symbol = item["stock_symbol"]["S"]
+            if symbol == LATEST:
+                if not item["final"]["BOOL"]:
+                    forming.append(item)
+                continue
+            self._known[symbol] = read_known(item)
+            if "data" in item:
+                states[symbol] = read_state(item)
+        for bar in read_rows(forming, "item").bars:
+            if bar.symbol in states:
+                states[bar.symbol] = replace(states[bar.symbol], forming=bar)
+        return states, 0
+
+    def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
+        found = self._states.query(
+            "#symbol = :symbol AND #item BETWEEN :first AND :last",
+            {"#symbol": "stock_symbol", "#item": "item"},
+            {
+                ":symbol": {"S": symbol},
+                ":first": {"S": CHECKPOINT},
+                ":last": {"S": checkpoint_item(timestamp - 1)},
+            },
+            ScanIndexForward=False,
+            Limit=1,
+        )
+        item = next(found, None)
+        return None if item is None else read_state(item)
+
+    def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
+        """The rows; `names` has the indicators that are warm in any of them, sorted."""
+        first = _EARLIEST if start is None else start
+        last = _LAST if end is None else end - 1
+        if first > last or limit == 0:
+            return read_rows(())
+        found = self._rows.query(
+            "#symbol = :symbol AND #timestamp BETWEEN :first AND :last",
+            {"#symbol": "stock_symbol", "#timestamp": "timestamp"},
+            {":symbol": {"S": symbol}, ":first": {"N": str(first)}, ":last": {"N": str(last)}},
+            ScanIndexForward=limit is None,
+            **({} if limit is None else {"Limit": limit}),
+        )
+        if limit is None:
+            return read_rows(list(found))
+        return read_rows(list(islice(found, limit))[::-1])
+
+    def latest(self) -> Rows:
+        return read_rows(list(self._newest()), "item")
+
+    def _newest(self) -> Iterator[Item]:
+        """The newest row of every symbol, sorted by symbol."""
+        return self._states.query("#symbol = :latest", {"#symbol": "stock_symbol"}, {":latest": {"S": LATEST}})

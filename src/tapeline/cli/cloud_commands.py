@@ -1,0 +1,272 @@
+"""`tapeline upload`, `export` and `import`: what is brought to AWS, and back, by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from tapeline.app import cloud_wiring as cloud
+from tapeline.app import config
+from tapeline.app import wiring as bootstrap
+from tapeline.app.config import ConfigError, Settings
+from tapeline.app.moving import Moved, MovingError, move_rows, move_series
+from tapeline.backends.aws.clients import client
+from tapeline.backends.aws.s3_archive import S3Archive
+from tapeline.backends.files.file_archive import LocalArchive
+from tapeline.cli.console import CommandError, Ticker, notice, print_json, print_table
+from tapeline.core.market import Bars, symbol_fault
+from tapeline.core.ports import ArchiveError, Series, Store, StoreError
+from tapeline.feeds.files import FileSource, Scan
+from tapeline.runtime.processor import Processor
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the archive.", show_default=False)]
+Bucket = Annotated[str | None, typer.Option(help="S3 bucket.  \\[default: setting bucket]", show_default=False)]
+Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  \\[default: all]")]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
+
+#: Rejected records that are shown; the rest is counted.
+_SHOWN_REJECTS = 20
+
+#: A file in local times without a zone may run ahead of UTC by so much (ms) without being in the future.
+_ZONE_SLACK = 14 * 3_600_000
+
+_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
+_INTERVAL = re.compile(r"[1-9][0-9]{0,3}(m|h|d|wk|mo)")
+
+#: What was moved: (what, symbol, counts).
+Counts = list[tuple[str, str, Moved]]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds these commands."""
+    app.command()(upload)
+    app.command()(export)
+    app.command("import")(import_)
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """What a user can mend, as one line."""
+    try:
+        yield
+    except (ArchiveError, MovingError, StoreError) as error:
+        raise CommandError(str(error)) from error
+
+
+# -- files -> S3 -------------------------------------------------------------------------------------------------------
+
+
+def upload(
+    files: Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)],
+    symbol: Annotated[
+        str | None, typer.Option(help="Whose bars these are, whatever the files say.", show_default=False)
+    ] = None,
+    interval: Annotated[
+        str | None, typer.Option(help="Length of the bars, such as 1m or 1d.  \\[default: as the times are apart]")
+    ] = None,
+    zone: Annotated[
+        str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")
+    ] = "UTC",
+    bucket: Bucket = None,
+    json: Json = False,
+) -> None:
+    """Put files of bars into the history on S3, where training on AWS finds them.
+
+    Files are checked as `tapeline replay` checks them. Where there are such bars already, the uploaded ones count; the
+    same file again changes nothing.
+    """
+    if interval is not None and not _INTERVAL.fullmatch(interval):
+        raise typer.BadParameter(f"{interval!r} is no length of bars; write 1m, 60m, 1d", param_hint="--interval")
+    if symbol is not None and (fault := symbol_fault(symbol)):
+        raise typer.BadParameter(fault, param_hint="--symbol")
+    settings = config.load(bucket=bucket)
+    archive = _on_s3(settings)
+    counts: Counts = []
+    rejected, failed = 0, False
+    for path in files:
+        source = FileSource([path], zone=zone, now=int(time.time() * 1000) + _ZONE_SLACK)
+        scan = source.scan()
+        bars, refused = _read(source, scan, path, quiet=json)
+        rejected += refused
+        for problem in source.problems:
+            notice(problem)
+        failed = failed or bool(source.problems)
+        if not len(bars):
+            continue
+        name = interval or _interval_name(path, scan)
+        with explained():
+            for given in _series(path, bars, symbol, name, scan):
+                counts.append((name, given.symbol, move_series(given, archive, from_file=True)))
+    _print(counts, "interval", as_json=json, rejected=rejected)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read(source: FileSource, scan: Scan, path: Path, *, quiet: bool) -> tuple[Bars, int]:
+    """All bars of a file, and how many records of it are refused; the first of those are shown."""
+    parts: list[Bars] = []
+    rejected = done = 0
+    with Ticker(f"reading {path.name}", scan.rows, quiet=quiet) as ticker:
+        for delivery in source.deliveries(""):
+            for reject in delivery.rejects:
+                if rejected < _SHOWN_REJECTS:
+                    notice(f"refused: {reject.place}: {reject.reason}")
+                rejected += 1
+            parts.append(delivery.bars)
+            done += len(delivery.bars)
+            ticker.show(done)
+    if rejected > _SHOWN_REJECTS:
+        notice(f"{path}: {rejected:,} records were refused, {_SHOWN_REJECTS} of them are shown")
+    return Bars.concat(parts), rejected
+
+
+def _interval_name(path: Path, scan: Scan) -> str:
+    """The name of the time between two bars, as Yahoo has it. Raises `CommandError` when there is none."""
+    apart = scan.interval or 0
+    if apart and apart % _DAY == 0:
+        return f"{apart // _DAY}d"
+    if apart and apart % _HOUR == 0:
+        return f"{apart // _HOUR}h"
+    if apart and apart % _MINUTE == 0:
+        return f"{apart // _MINUTE}m"
+    raise CommandError(f"{path}: the length of its bars cannot be told from their times; name it with --interval")
+
+
+def _series(path: Path, bars: Bars, symbol: str | None, interval: str, scan: Scan) -> Iterator[Series]:
+    """The bars of each symbol by itself. They are complete from the first to the last, so far as a file can say."""
+    if symbol is not None and len(bars.symbols) > 1:
+        raise CommandError(f"{path}: has bars of {', '.join(bars.symbols[:5])}: --symbol is for files of one symbol")
+    for code, own in enumerate(bars.symbols):
+        if symbol is None and own != own.upper():
+            notice(f"{path}: the symbol is {own!r}, as the file or its name says; --symbol {own.upper()} names another")
+        some = bars[bars.code == code]
+        one = symbol or own
+        table = Bars(
+            (one,), np.zeros(len(some), np.int32), some.timestamp, some.open, some.high, some.low, some.close,
+            some.volume, some.final,
+        )  # fmt: skip
+        end = int(some.timestamp[-1]) + (scan.interval or 0)
+        yield Series(one, interval, table, start=int(some.timestamp[0]), covered=end)
+
+
+# -- the data directory <-> AWS ----------------------------------------------------------------------------------------
+
+
+def export(symbols: Symbols = None, bucket: Bucket = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """Copy the data directory's history and rows to AWS: the archive to S3, the rows to DynamoDB.
+
+    What is there already is passed over, so a second run, or one after an interruption, does what is left.
+    """
+    settings = _cloud_settings(data_dir, bucket)
+    counts: Counts = []
+    home = bootstrap.open_home(settings, create=False)
+    with explained(), contextlib.closing(home.database):
+        local = LocalArchive(settings.data_dir / "archive")
+        if settings.bucket:
+            _move_history(local, _on_s3(settings), _wanted(symbols), counts, quiet=json)
+        if settings.rows_table:
+            with Ticker("rows", home.store.count(), quiet=json) as ticker:
+                _move_rows(home.store, cloud.store(settings, client), settings, _wanted(symbols), counts, ticker)
+    _print(counts, "what", as_json=json)
+
+
+def import_(symbols: Symbols = None, bucket: Bucket = None, data_dir: DataDir = None, json: Json = False) -> None:
+    """Copy history and rows from AWS into the data directory: the archive from S3, the rows from DynamoDB.
+
+    What is there already is passed over, so a second run, or one after an interruption, does what is left.
+    """
+    settings = _cloud_settings(data_dir, bucket)
+    counts: Counts = []
+    with explained(), bootstrap.writing(settings) as home:
+        local = LocalArchive(settings.data_dir / "archive")
+        if settings.bucket:
+            _move_history(_on_s3(settings), local, _wanted(symbols), counts, quiet=json)
+        if settings.rows_table:
+            with Ticker("rows", None, quiet=json) as ticker:
+                _move_rows(cloud.store(settings, client), home.store, settings, _wanted(symbols), counts, ticker)
+    _print(counts, "what", as_json=json)
+
+
+def _cloud_settings(data_dir: Path | None, bucket: str | None) -> Settings:
+    settings = config.load(data_dir=data_dir, bucket=bucket)
+    if not settings.bucket and not settings.rows_table:
+        raise ConfigError(
+            "settings bucket and rows_table are empty; set TAPELINE_BUCKET for the history, TAPELINE_ROWS_TABLE and "
+            "TAPELINE_STATE_TABLE for the rows"
+        )
+    if not settings.bucket:
+        notice("only rows: setting bucket is empty, so the history stays where it is")
+    if settings.rows_table:
+        cloud.required(settings, "state_table")
+    else:
+        notice("only the history: setting rows_table is empty, so the rows stay where they are")
+    return settings
+
+
+def _wanted(symbols: str | None) -> set[str] | None:
+    return None if symbols is None else {part.strip() for part in symbols.split(",") if part.strip()}
+
+
+def _move_history(
+    source: LocalArchive | S3Archive,
+    target: LocalArchive | S3Archive,
+    wanted: set[str] | None,
+    counts: Counts,
+    *,
+    quiet: bool,
+) -> None:
+    names = [
+        (interval, symbol)
+        for interval in source.intervals()
+        for symbol in source.symbols(interval)
+        if wanted is None or symbol in wanted
+    ]
+    with Ticker("history", len(names), quiet=quiet) as ticker:
+        for done, (interval, symbol) in enumerate(names, 1):
+            series = source.load(symbol, interval)
+            if series is not None:
+                counts.append((f"history {interval}", symbol, move_series(series, target)))
+            ticker.show(done)
+
+
+def _move_rows(
+    source: Store, target: Store, settings: Settings, wanted: set[str] | None, counts: Counts, ticker: Ticker
+) -> None:
+    processor = Processor(settings.indicators)
+    done = 0
+
+    def looked_at(rows: int) -> None:
+        nonlocal done
+        done += rows
+        ticker.show(done)
+
+    for symbol in source.latest().bars.symbols:
+        if wanted is None or symbol in wanted:
+            counts.append(("rows", symbol, move_rows(symbol, source, target, processor, looked_at)))
+
+
+def _on_s3(settings: Settings) -> S3Archive:
+    cloud.required(settings, "bucket")
+    return S3Archive(client("s3"), settings.bucket)
+
+
+def _print(counts: Counts, first: str, *, as_json: bool, rejected: int | None = None) -> None:
+    if as_json:
+        found: Iterable[dict[str, object]] = [
+            {first: what, "symbol": symbol, "new": moved.new, "changed": moved.changed, "same": moved.same}
+            for what, symbol, moved in counts
+        ]
+        print_json({"moved": found} | ({} if rejected is None else {"rejected": rejected}))
+        return
+    if not counts:
+        notice("there was nothing to copy")
+        return
+    heads = (first, "symbol", "new", "changed", "there already")
+    print_table(heads, ((what, symbol, moved.new, moved.changed, moved.same) for what, symbol, moved in counts))

@@ -1,0 +1,194 @@
+"""`tapeline collector`: the container's command. Live bars onto Kinesis; logs, metrics and health for machines."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tapeline.app import config
+from tapeline.app.collector_wiring import Collecting, collecting
+from tapeline.app.running import terminated_like_interrupted
+from tapeline.backends.aws.clients import client
+from tapeline.backends.sqlite.database import DatabaseError
+from tapeline.cli import json_logs as logs
+from tapeline.cli.collector_health import Report, health
+from tapeline.cli.console import CommandError
+from tapeline.core.market import Reject
+from tapeline.core.ports import ArchiveError, Delivery
+from tapeline.core.sessions import Phase, calendar_of
+from tapeline.feeds.yahoo import YahooError
+from tapeline.runtime.pipeline import Progress, collect
+
+#: Metrics are written so often.
+_REPORT_SECONDS = 60.0
+
+#: On SIGTERM: for the source to end, and for what it brought to be sent. The task is given 110 seconds.
+_END_SECONDS = 20.0
+_FLUSH_SECONDS = 60.0
+
+#: When the stream has refused records for so long, the task is unhealthy.
+_UNHEALTHY_SECONDS = 600.0
+
+#: Rejects written into the log between two reports; all are counted, and kept in the data directory.
+_LOGGED_REJECTS = 100
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(collector)
+
+
+def collector(
+    symbols: Annotated[str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD.")] = None,
+    interval: Annotated[str | None, typer.Option(help="1m, 2m, 5m, 15m, 30m, 60m, 90m, 1h or 1d.")] = None,
+    period: Annotated[
+        str | None, typer.Option(help="How far back the first bars are of: 12h, 30d, 6mo.  \\[default: 7d for 1m]")
+    ] = None,
+    stream: Annotated[str | None, typer.Option(help="Name of the Kinesis stream.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of what is not sent yet, and of the archive.")] = None,
+    health_port: Annotated[int | None, typer.Option(help="Port of the health answer; 0 takes a free one.")] = None,
+) -> None:
+    """Put Yahoo's bars onto a Kinesis stream: what the container on AWS runs. All options may be settings.
+
+    SIGTERM ends it with what was collected sent.
+    """
+    logger = logs.configured()
+    try:
+        settings = config.load(
+            symbols=symbols, interval=interval, kinesis_stream=stream, data_dir=data_dir, health_port=health_port
+        )
+        with collecting(settings, client, logger.warning, period) as parts:
+            watch = Watch(parts, logger)
+            with health(settings.health_port, watch.report) as port:
+                logger.info("collecting", extra={
+                    "symbols": parts.symbols, "interval": settings.interval, "stream": settings.kinesis_stream,
+                    "health_port": port,
+                })  # fmt: skip
+                _run(parts, watch, logger)
+    except (ArchiveError, CommandError, config.ConfigError, DatabaseError, YahooError) as error:
+        logger.error(str(error))  # noqa: TRY400 - a user's mistake or the world's, no defect: no traceback
+        raise typer.Exit(1) from error
+    except Exception as error:
+        logger.exception("a defect: please report it with this line")
+        raise typer.Exit(1) from error
+
+
+def _run(parts: Collecting, watch: Watch, logger: logging.Logger) -> None:
+    """Until SIGTERM, Ctrl-C or a failure, which is raised when all that can be sent was sent."""
+    with terminated_like_interrupted(), ThreadPoolExecutor(1, "collecting") as executor:
+        job = executor.submit(collect, parts.source, watch, watch.progress, threading.Event(), logger.info)
+        try:
+            try:
+                _report(job, watch)
+            except KeyboardInterrupt:
+                logger.info("stopping")
+            parts.source.close()
+            wait((job,), _END_SECONDS)
+            left = parts.sink.close(_FLUSH_SECONDS)
+        finally:  # a second signal ends the waiting
+            parts.source.close()
+            parts.sink.close(0)
+        watch.write_metrics()
+        done = parts.sink.status()
+        logger.info("stopped", extra={"sent_bars": done.sent, "thinned_bars": done.thinned, "unsent_bars": left})
+        job.result()
+
+
+def _report(job: Future[None], watch: Watch) -> None:
+    while not job.done():
+        watch.write_metrics()
+        wait((job,), _REPORT_SECONDS)
+
+
+class Watch:
+    """`Sink` that passes on to another, and says how collecting does: as log lines, metrics and a health report."""
+
+    def __init__(self, parts: Collecting, logger: logging.Logger) -> None:
+        self.progress = Progress()
+        self._parts = parts
+        self._logger = logger
+        self._logged = 0
+        self._counted = 0
+
+    # -- the sink ----------------------------------------------------------------------------------------------------
+
+    def append(self, source: str, delivery: Delivery) -> int:
+        self._log(delivery.rejects)
+        return self._parts.sink.append(source, delivery)
+
+    def resume(self, source: str) -> str:
+        return self._parts.sink.resume(source)
+
+    def _log(self, rejects: Sequence[Reject]) -> None:
+        room = max(0, _LOGGED_REJECTS - self._logged)
+        self._logged += len(rejects)
+        for reject in rejects[:room]:
+            raw = base64.b64encode(reject.raw).decode()
+            found = {"source": reject.source, "place": reject.place, "reason": reject.reason, "raw": raw}
+            self._logger.warning("record rejected", extra=found)
+        if room and len(rejects) > room:
+            self._logger.warning("more records rejected; `tapeline rejects` has them, the log again in a minute")
+
+    # -- what is said ------------------------------------------------------------------------------------------------
+
+    def bar_age(self, now: int) -> float:
+        """Seconds for which no bar reached the stream although a market was open; 0 while all are closed.
+
+        `now` is UTC epoch ms.
+        """
+        opened = []
+        for state in {
+            calendar_of(symbol).exchange: calendar_of(symbol).at(now) for symbol in self._parts.symbols
+        }.values():
+            if state.phase is Phase.OPEN and state.session is not None:
+                session = state.session
+                opened.append(session.break_end if now >= session.break_end > session.break_start else session.open)
+        return min(self._parts.sink.status().quiet, (now - min(opened)) / 1000) if opened else 0.0
+
+    def write_metrics(self) -> None:
+        """A log line in CloudWatch's embedded metric format: a metric each for the alarms in `services/`."""
+        from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+        rejected = self.progress.rejected
+        metrics = EphemeralMetrics(namespace="Tapeline", service="collector")
+        metrics.add_metric("BarAgeSeconds", MetricUnit.Seconds, self.bar_age(_now()))
+        metrics.add_metric("RecordsRejected", MetricUnit.Count, rejected - self._counted)
+        self._counted, self._logged = rejected, 0
+        sink = self._parts.sink.status()
+        extra = {"sent_bars": sink.sent, "thinned_bars": sink.thinned, "unsent_bars": sink.backlog}
+        self._logger.info("metrics", extra=metrics.serialize_metric_set() | extra)
+
+    def report(self) -> Report:
+        """For the health answer. Unhealthy is what another task might do better."""
+        sink, source = self._parts.sink.status(), self._parts.source.status()
+        found: dict[str, Any] = {
+            "bar_age_seconds": round(self.bar_age(_now()), 1),
+            "unsent_bars": sink.backlog,
+            "sent_bars": sink.sent,
+            "rejected": self.progress.rejected,
+            "held": sink.held,
+            "problem": sink.problem,
+            "problem_seconds": round(sink.troubled, 1),
+        }
+        if source is not None:
+            found |= {
+                "streaming": source.streaming,
+                "polling": source.polling,
+                "markets": source.markets,
+                "symbols": source.symbols,
+                "symbols_ready": source.official,
+                "symbol_problems": source.problems,
+            }
+        return sink.troubled < _UNHEALTHY_SECONDS, found
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,120 @@
+"""`tapeline doctor`: what is installed, configured, writable and reachable, and what to do about what is not."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import platform
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tapeline import __version__
+from tapeline.app import config
+from tapeline.app import wiring as bootstrap
+from tapeline.app.config import CONFIG_FILE, Settings
+from tapeline.backends.sqlite.database import DatabaseError
+from tapeline.cli.console import print_json, print_table
+
+_PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")
+_LOW_SPACE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: `state` is ok, note or fail; `advice` says what to do where there is something to do."""
+
+    check: str
+    state: str
+    found: str
+    advice: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this command."""
+    app.command()(doctor)
+
+
+def doctor(
+    data_dir: Annotated[Path | None, typer.Option(help="Folder to look at.  \\[default: tapeline-data]")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")] = False,
+) -> None:
+    """Check what is installed, configured, writable and reachable, and say what to do about what is not."""
+    findings = list(_installed())
+    try:
+        settings = config.load(data_dir=data_dir)
+    except config.ConfigError as error:
+        findings.append(Finding("settings", "fail", str(error), f"mend {CONFIG_FILE} or the environment variable"))
+    else:
+        where = str(CONFIG_FILE.resolve()) if CONFIG_FILE.exists() else f"defaults and environment (no {CONFIG_FILE})"
+        findings.append(Finding("settings", "ok", where))
+        for check in _CHECKS:
+            findings += check(settings)
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        print_table(("check", "state", "found", "what to do"), (asdict(finding).values() for finding in findings))
+    if any(finding.state == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _installed() -> Iterator[Finding]:
+    yield Finding("python", "ok", platform.python_version())
+    yield Finding("tapeline", "ok", __version__)
+    for name in _PACKAGES:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            yield Finding(name, "fail", str(error), "run `make demo` again, or `pip install tapeline`")
+        except OSError as error:  # a shared library that the wheel needs of the system
+            yield Finding(
+                name, "fail", str(error), "Debian and Ubuntu: apt-get install libgomp1; macOS: brew install libomp"
+            )
+        else:
+            yield Finding(name, "ok", importlib.metadata.version(name))
+
+
+def _data(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir
+    if not (folder / bootstrap.DATABASE_FILE).exists():
+        yield Finding("data directory", "note", f"{folder}: no data yet", "tapeline demo, or tapeline replay FILE")
+        return
+    try:
+        with bootstrap.writing(settings) as home:
+            latest = home.store.latest()
+    except DatabaseError as error:
+        state = "note" if "another tapeline" in str(error) else "fail"
+        yield Finding("data directory", state, str(error))
+    else:
+        yield Finding("data directory", "ok", f"{folder}: {len(latest)} symbols")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    found = f"{free / (1 << 30):.1f} GiB free for {settings.data_dir}"
+    if free < _LOW_SPACE:
+        yield Finding("disk", "fail", found, "free some space; a million rows take about 250 MB")
+    else:
+        yield Finding("disk", "ok", found)
+
+
+def _port(settings: Settings) -> Iterator[Finding]:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            yield Finding("port", "note", f"{settings.host}:{settings.port}: {error.strerror}", "choose another --port")
+        else:
+            yield Finding("port", "ok", f"{settings.host}:{settings.port} is free")
+
+
+_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_data, _disk, _port)

@@ -1,0 +1,252 @@
+"""Every seam of the system, and what each side may rely on. Backends implement these; `bootstrap` chooses among them.
+
+A *position* is a place in a stream: an integer that only grows along one symbol's records; 0 is before the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tapeline.core.market import Bar, Bars, Floats, Reject, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a source hands over at once: bars, what it had to refuse on the way, and the place to resume behind them.
+
+    `resume` is the source's own JSON text; only the source reads it. `notices` are lines for the user, such as a file
+    that had to be sorted; they carry no data.
+    """
+
+    bars: Bars
+    rejects: Sequence[Reject] = ()
+    resume: str = ""
+    notices: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolState:
+    """What the processor remembers of one symbol: opaque bytes with a version of their own, and the time they stand at.
+
+    `timestamp` is the open time of the last committed bar in it (UTC epoch ms). `position` is that of the last record
+    applied to it, for streams whose place is kept by symbol (Kinesis); 0 where the store keeps one place for all.
+    `forming` is the bar that the symbol's newest row is about if that is still forming, for a store that may be given
+    forming rows without a state, and answers with it on `load`; what the state itself says of that bar is older.
+    """
+
+    timestamp: int
+    data: bytes
+    position: int = 0
+    forming: Bar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one step of the processor changed.
+
+    `position` is the stream position behind the last record that went into it. `checkpoints` are states to keep beside
+    the current one, so that a late bar can be replayed from there. `rewound` names the symbols that were replayed, with
+    the time of the first bar that changed: kept checkpoints at or after it are dropped first.
+    """
+
+    rows: Rows
+    states: Mapping[str, SymbolState]
+    position: int
+    checkpoints: Mapping[str, SymbolState] = field(default_factory=dict)
+    rewound: Mapping[str, int] = field(default_factory=dict)
+    rejects: Sequence[Reject] = ()
+
+
+class Source(Protocol):
+    """Where bars come from.
+
+    Order: one symbol's bars come in the order of their timestamps, except for corrections, which may come at any time.
+    Duplicates: may occur; the stream's records are upserts. Restart: `deliveries(resume)` with the `resume` of the last
+    delivery that was appended goes on behind it and leaves nothing out; with '' it starts at the beginning.
+    A finite source ends its iterator; a live one goes on until `close`.
+    """
+
+    name: str
+
+    def deliveries(self, resume: str) -> Iterator[Delivery]: ...
+
+    def close(self) -> None:
+        """Ends `deliveries` soon, from any thread. A second call does nothing."""
+        ...
+
+
+class Sink(Protocol):
+    """The writing end of a stream of bars. A record is an upsert of the bar (symbol, timestamp): the later one counts.
+
+    Order: one symbol's records are in the stream in the order they were appended. Duplicates: a retried `append` may
+    store a record twice; nothing is ever lost. Restart: what `append` returned from is there after a crash of the
+    process.
+    """
+
+    def append(self, source: str, delivery: Delivery) -> int:
+        """Stores bars, rejects and the source's place to resume, together. Returns where the next write goes."""
+        ...
+
+    def resume(self, source: str) -> str:
+        """The place to resume that this source's last `append` stored, '' if it never did."""
+        ...
+
+
+class Stream(Sink, Protocol):
+    """An append-only log of bars, both ends of it. `read` gives one symbol's records in the order of `append`."""
+
+    def read(self, position: int, limit: int) -> tuple[Bars, int]:
+        """Up to `limit` bars at or behind `position`, and the position behind them. Empty when there are none (yet).
+
+        Raises `LogTrimmedError` when records at `position` are no longer kept.
+        """
+        ...
+
+    def wait(self, position: int, seconds: float) -> bool:
+        """Blocks until there is a record at `position` or the time is up. True if there is one."""
+        ...
+
+    def trim(self, position: int) -> None:
+        """Records before `position` are not needed any more. What is kept all the same is the backend's choice."""
+        ...
+
+
+class LogTrimmedError(Exception):
+    """The stream no longer keeps the records at the position that was asked for."""
+
+
+#: Checkpoints kept of each symbol; what is older is replayed from the first stored row.
+KEPT_CHECKPOINTS = 8
+
+
+class Store(Protocol):
+    """Rows, one per bar, and the processor's state.
+
+    Order: `rows` are in the order of time. Duplicates: a row replaces the one with its (symbol, timestamp).
+    Restart: a state is never there without the rows that led to it. A commit that fails, or the process that makes it,
+    may leave rows that are ahead of their state; the same records processed again write them identically.
+    """
+
+    def commit(self, commit: Commit) -> None:
+        """Writes rows, then states, checkpoints, rejects and position; at once, where the backend can.
+
+        Raises `ConflictError` when another process has moved a symbol's state on since it was loaded here.
+        """
+        ...
+
+    def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
+        """The current state of these symbols (None: of all that have one), and the position of the last commit.
+
+        The position is 0 at the very start, and for a store whose states carry their own.
+        """
+        ...
+
+    def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
+        """The newest kept checkpoint of the symbol whose last bar is *before* `timestamp`, if one is kept."""
+        ...
+
+    def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
+        """The symbol's rows with start <= timestamp < end, in the order of time; with `limit`, the newest so many.
+
+        Rows from different indicator sets come under the union of their names, NaN where a row has no such value.
+        """
+        ...
+
+    def latest(self) -> Rows:
+        """The newest row of every symbol, sorted by symbol, with the prices only (`names` is empty)."""
+        ...
+
+
+class ConflictError(Exception):
+    """Another process has committed states of these symbols meanwhile: load them again and repeat the step."""
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        super().__init__(f"another process moved the state of {', '.join(symbols)} on")
+        self.symbols = tuple(symbols)
+
+
+class StoreError(Exception):
+    """What was to be stored or read could not be; the message is one line: what, where, why and what to do."""
+
+
+class RejectLog(Protocol):
+    """Records that were refused, in the order they came in."""
+
+    def rejects(self, limit: int | None = None) -> Iterator[Reject]:
+        """The rejects, oldest first; with `limit`, only the newest so many."""
+        ...
+
+
+class Predictor(Protocol):
+    """A trained model. The same features give the same answer, in any batch.
+
+    `version` names the model in every row it predicts. `features` are the columns it expects, in order.
+    `trained_until` is the last bar time (UTC epoch ms) that training saw, labels included: the processor asks for no
+    prediction at or before it. `band` is the half-width of the HOLD zone around probability 0.5.
+    """
+
+    version: str
+    features: tuple[str, ...]
+    trained_until: int
+    band: float
+
+    def predict(self, features: Floats) -> Floats:
+        """The probability of UP for each row of float64 [n, len(features)], float64 [n]. NaN: cannot tell."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A corporate action, at the time of the first bar that trades without it (UTC epoch ms).
+
+    `kind` "split": `value` new shares for one old. `kind` "dividend": `value` in `currency` per share.
+    """
+
+    timestamp: int
+    kind: str
+    value: float
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """The archived history of one symbol at one interval: final bars in the order of time, and the actions among them.
+
+    Bars are in today's shares, as far as `actions` knows of splits, and not adjusted for dividends. Everything in
+    start <= t < covered was asked for; where there is no bar in it, there was no trade. `currency` is what prices are
+    quoted in, such as USD or GBp (pence).
+    """
+
+    symbol: str
+    interval: str
+    bars: Bars
+    actions: tuple[Action, ...] = ()
+    currency: str = ""
+    start: int = 0
+    covered: int = 0
+
+
+class Archive(Protocol):
+    """Raw history, kept so that it is asked for once.
+
+    Order: bars are in the order of time. Duplicates: one bar a time. Restart: `save` is atomic; a crash leaves the
+    series as it was or as it was to become, never half of it. One process saves a series at a time; others may load.
+    """
+
+    def load(self, symbol: str, interval: str) -> Series | None:
+        """What was last saved, None if nothing was. Raises `ArchiveError` for what cannot be read."""
+        ...
+
+    def save(self, series: Series) -> None:
+        """Keeps this in place of what was there. Raises `ArchiveError` when it cannot be written."""
+        ...
+
+    def symbols(self, interval: str) -> list[str]:
+        """The symbols with a series at this interval, sorted."""
+        ...
+
+
+class ArchiveError(Exception):
+    """A series cannot be read or written; the message says which, why and what to do."""

@@ -1,0 +1,87 @@
+"""exchange-calendars' schedule of an exchange as columns. The only module that touches that library, lazily."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeline.core.market import Ints
+from tapeline.core.sessions.exchanges import CALENDAR_RANGE, EXTENDED_MINUTES
+
+_MINUTE = 60_000
+_DAY = 86_400_000
+
+
+def schedule(exchange: str) -> tuple[Ints, ...]:
+    """day, pre, open, break start, break end, close, post, half: int64 columns, one row a session."""
+    exchange_calendars, made = _library()
+    import pandas as pd
+
+    name = exchange_calendars.resolve_alias(exchange)
+    low, high = made[name].bound_min(), made[name].bound_max()
+    start, end = (pd.Timestamp(day) for day in CALENDAR_RANGE)
+    known = exchange_calendars.get_calendar(
+        exchange, start=start if low is None else max(start, low), end=end if high is None else min(end, high)
+    )
+    days = known.schedule
+    half = days.index.isin(known.early_closes)
+    days = pd.concat([days, _usual(pd, days, known, end)])
+    columns = {name: _milliseconds(days[name]) for name in ("open", "break_start", "break_end", "close")}
+    opens, closes = columns["open"], columns["close"]
+    if exchange in {"24/7", "24/5"}:
+        closes = np.where(closes > opens, closes, opens + _DAY)
+    broken = columns["break_start"] > 0
+    before, after = EXTENDED_MINUTES.get(exchange, (0, 0))
+    pre = opens - before * _MINUTE
+    pre[1:] = np.maximum(pre[1:], closes[:-1])
+    post = closes + after * _MINUTE
+    halves = np.concatenate([half, np.zeros(len(days) - len(half), np.bool_)]).astype(np.int64)
+    post[:-1] = np.minimum(post[:-1], pre[1:])
+    day = np.array([d.year * 10_000 + d.month * 100 + d.day for d in days.index], np.int64)
+    return (
+        day, pre, opens,
+        np.where(broken, columns["break_start"], closes), np.where(broken, columns["break_end"], closes),
+        closes, post, halves,
+    )  # fmt: skip
+
+
+def zone(exchange: str) -> str:
+    """The time zone an exchange keeps, such as America/New_York."""
+    exchange_calendars, made = _library()
+    return str(made[exchange_calendars.resolve_alias(exchange)].tz)  # building one takes a second
+
+
+def _library() -> tuple[Any, Any]:
+    """exchange-calendars, and its calendars' classes by name."""
+    import exchange_calendars
+
+    return exchange_calendars, exchange_calendars.calendar_utils._default_calendar_factories  # noqa: SLF001 - the bounds have no public way
+
+
+def _milliseconds(column: Any) -> NDArray[np.int64]:
+    """A column of UTC times as epoch ms; 0 where there is none."""
+    naive = column.dt.tz_convert(None).to_numpy().astype("datetime64[ms]")
+    return np.where(np.isnat(naive), 0, naive.astype(np.int64))
+
+
+def _usual(pd: Any, schedule: Any, known: Any, end: Any) -> Any:
+    """The exchange's weekdays with the hours of the last full day, behind the schedule: so far holidays are known."""
+    days = pd.date_range(schedule.index[-1] + pd.Timedelta(days=1), end)
+    days = days[[known.weekmask[day] == "1" for day in days.day_of_week]]
+    hours = schedule.iloc[-60:].copy()
+    length = hours["close"] - hours["open"]
+    model = hours[length == length.mode().iloc[0]].iloc[-1]
+    columns = {}
+    for name in schedule.columns:
+        at = model[name]
+        if pd.isna(at):
+            columns[name] = pd.Series(pd.NaT, index=days, dtype=schedule[name].dtype)
+            continue
+        local = at.tz_convert(known.tz)
+        offset = local.tz_localize(None) - model.name
+        columns[name] = pd.Series((days + offset).tz_localize(known.tz, ambiguous=True, nonexistent="shift_forward"))
+        columns[name].index = days
+        columns[name] = columns[name].dt.tz_convert("UTC").astype(schedule[name].dtype)
+    return pd.DataFrame(columns, index=days, columns=schedule.columns)

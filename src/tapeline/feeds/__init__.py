@@ -1,0 +1,1 @@
+"""Where bars come from. Each module is one `tapeline.core.ports.Source`."""

@@ -1,0 +1,93 @@
+"""Rows of a file as records: checked, compact, and ready to be sorted, merged and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeline.core.market import FAULTS, Bars, Reject, faults
+from tapeline.feeds.files.blocks import Block, Reader
+from tapeline.feeds.files.cell_values import REASONS, Times, numbers, symbols
+from tapeline.feeds.files.layout import NUMBERS, symbol_of
+
+#: One bar with the row it comes from. `code` is the place of its symbol in a table; `file` the place of its file.
+RECORD = np.dtype(
+    [
+        ("timestamp", np.int64),
+        ("row", np.int64),
+        *((name, np.float64) for name in NUMBERS),
+        ("code", np.int32),
+        ("file", np.int32),
+    ]
+)
+Records = NDArray[np.void]
+
+NO_RECORDS: Records = np.empty(0, RECORD)
+
+_SHOWN = 60  # characters of a wrong value that a reason shows
+
+
+class Pass:
+    """One pass over a file from its start. `table` gathers its symbols; records' codes are places in it.
+
+    Rows later than `now` (UTC epoch ms), where given, are in the future and rejected.
+    """
+
+    def __init__(self, reader: Reader, times: Times, source: str, now: int | None = None) -> None:
+        self.table: dict[str, int] = {}
+        self._reader = reader
+        self._times = times
+        self._source = source
+        self._now = now
+
+    def blocks(self, rows: int) -> Iterator[tuple[Records, list[Reject]]]:
+        """The rows that can be used, as records, and the others. Raises `SourceError` where the file is damaged."""
+        for block in self._reader.blocks(rows, self._times):
+            yield self._checked(block)
+
+    def _checked(self, block: Block) -> tuple[Records, list[Reject]]:
+        records = np.zeros(len(block.row), RECORD)
+        records["row"] = block.row
+        states = {}
+        records["timestamp"], states["timestamp"] = self._times.read(block.columns["timestamp"])
+        for name in NUMBERS:
+            records[name], states[name] = numbers(block.columns[name])
+        if "symbol" in block.columns:
+            records["code"], wrong_symbols = symbols(block.columns["symbol"], self.table)
+        else:
+            records["code"], wrong_symbols = self.table.setdefault(symbol_of(self._reader.path), 0), {}
+        fault = faults(as_bars(records, ()), self._now)
+        bad = (fault != 0) | (records["code"] < 0)
+        for state in states.values():
+            bad |= state != 0
+
+        def reason(i: int) -> str:
+            for name, state in states.items():
+                if state[i]:
+                    return f"{name} {REASONS[state[i]]}".format(_shown(block.columns[name][i]))
+            return wrong_symbols.get(int(records["code"][i])) or FAULTS[fault[i]]
+
+        found = [(row, why, raw) for row, why, raw in block.malformed]
+        found += [(int(block.row[i]), reason(i), block.raw(i)) for i in np.flatnonzero(bad).tolist()]
+        rejects = [Reject(self._source, place(self._reader, row), why, raw) for row, why, raw in sorted(found)]
+        return records[~bad] if bad.any() else records, rejects
+
+
+def place(reader: Reader, row: int) -> str:
+    """How a reject names this row of the file."""
+    return f"{reader.path}:row {row}"
+
+
+def as_bars(records: Records, table: tuple[str, ...]) -> Bars:
+    """The records as bars, all final, over this symbol table."""
+    code, times = np.ascontiguousarray(records["code"]), np.ascontiguousarray(records["timestamp"])
+    values = (np.ascontiguousarray(records[name]) for name in ("open", "high", "low", "close", "volume"))
+    return Bars(table, code, times, *values, np.ones(len(records), np.bool_))  # type: ignore[call-arg]
+
+
+def _shown(value: Any) -> str:
+    text = str(value.as_py())
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")

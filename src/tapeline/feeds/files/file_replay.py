@@ -1,0 +1,199 @@
+"""One run over files that were scanned: from a place on, merged, row by row exactly once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import json
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from tapeline.core.market import Reject
+from tapeline.core.ports import Delivery
+from tapeline.feeds.files.blocks import Reader
+from tapeline.feeds.files.file_records import NO_RECORDS, Pass, Records, as_bars, place
+from tapeline.feeds.files.layout import NUMBERS, SourceError
+from tapeline.feeds.files.merge import Spill, batches, in_order, merged, repeats
+from tapeline.feeds.files.scan import Scan
+
+#: Bars in one delivery, at the most, unless more have the same time.
+DELIVERY_BARS = 16_384
+
+_BUFFERED_ROWS = 1 << 18  # read and not merged yet, over all files together
+_MIN_ROWS = 1 << 9  # and of each one at least
+_MANY_REJECTS = 1000  # are handed over at once, also when there are no bars to go with them
+
+
+class Replay:
+    """The state of one run: what was read, and what was handed over.
+
+    A delivery ends between two timestamps, so that the time of its last bar says which rows are behind it. Rejects are
+    handed over as they are met; how many there were of each file says which ones are left.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        scan: Scan,
+        passes: Sequence[tuple[Reader, Pass]],
+        resume: str,
+        *,
+        closed: threading.Event,
+        problem: Callable[[str], None],
+    ) -> None:
+        self._name = name
+        self._scan = scan
+        self._passes = passes
+        self._closed = closed
+        self._problem = problem
+        self._symbols: dict[str, int] = {}
+        self._rejects: list[Reject] = []
+        self._notices = [file.damage for file in scan.files if file.damage]
+        self._after, self._skipped = self._resumed(resume)
+        self._rejected = list(self._skipped)
+
+    def deliveries(self, single_from: int | None) -> Iterator[Delivery]:
+        """What is left; from the time `single_from` on in deliveries of a single time."""
+        if not self._finished:
+            spills = {i: Spill() for i, file in enumerate(self._scan.files) if not file.ordered}
+            try:
+                for i, spill in spills.items():
+                    yield from self._spilled(i, spill)
+                yield from self._merged(spills, single_from)
+            finally:
+                for spill in spills.values():
+                    spill.close()
+        if (self._rejects or self._notices) and not self._closed.is_set():
+            yield self._delivery(NO_RECORDS)
+
+    @property
+    def _finished(self) -> bool:
+        """Whether all was handed over before."""
+        bars = not self._scan.rows or (self._after is not None and self._after >= self._scan.end)
+        return bars and self._rejected == [file.rejected for file in self._scan.files]
+
+    def _spilled(self, number: int, spill: Spill) -> Iterator[Delivery]:
+        path = self._scan.files[number].path
+        self._notices.append(f"{path}: its rows are not in the order of time; they are sorted first")
+        try:
+            for records in self._read(number, DELIVERY_BARS):
+                spill.add(records)
+                if len(self._rejects) >= _MANY_REJECTS:
+                    yield self._delivery(NO_RECORDS)
+            spill.finish()
+        except OSError as error:
+            folder = tempfile.gettempdir()
+            raise SourceError(
+                f"{path}: cannot be sorted in {folder}: {error.strerror}; make room or set TMPDIR"
+            ) from error
+
+    def _merged(self, spills: dict[int, Spill], single_from: int | None) -> Iterator[Delivery]:
+        runs = {number: spill.runs for number, spill in spills.items()}
+        inputs = len(self._passes) - len(runs) + sum(runs.values())
+        rows = min(max(_BUFFERED_ROWS // max(inputs, 1), _MIN_ROWS), DELIVERY_BARS)
+        flows: list[Iterator[Records]] = []
+        for number in range(len(self._passes)):
+            if number in spills:
+                flows += [spills[number].run(run, rows) for run in range(runs[number])]
+            else:
+                flows.append(self._ordered(number, rows))
+        for records in batches(merged(flows), DELIVERY_BARS, single_from):
+            if self._closed.is_set():
+                return
+            if len(records) or len(self._rejects) >= _MANY_REJECTS:
+                yield self._delivery(records)
+
+    def _ordered(self, number: int, rows: int) -> Iterator[Records]:
+        """The records of a file that the scan found to be in the order of time."""
+        last = None
+        for records in self._read(number, rows):
+            if len(records):
+                if in_order(records) is not records or (last is not None and records["timestamp"][0] < last):
+                    raise SourceError(
+                        f"{self._scan.files[number].path}: was changed while it was read; replay it again"
+                    )
+                last = records["timestamp"][-1]
+            yield records
+
+    def _read(self, number: int, rows: int) -> Iterator[Records]:
+        """The records of a file that are left, with codes and file numbers of this run. Its rejects are noted."""
+        _, one_pass = self._passes[number]
+        codes = np.empty(0, np.int32)
+        seen = 0
+        try:
+            for records, rejects in one_pass.blocks(rows):
+                if self._closed.is_set():
+                    return
+                fresh = rejects[max(self._skipped[number] - seen, 0) :]
+                seen += len(rejects)
+                self._rejects += fresh
+                self._rejected[number] += len(fresh)
+                if len(codes) < len(one_pass.table):
+                    symbols = self._symbols
+                    codes = np.array([symbols.setdefault(s, len(symbols)) for s in one_pass.table], np.int32)
+                records["code"] = codes[records["code"]]
+                records["file"] = number
+                yield records if self._after is None else records[records["timestamp"] > self._after]
+        except SourceError as error:
+            if getattr(error.__cause__, "errno", None) == errno.EMFILE:  # the file is not to blame: none is left out
+                count = len(self._passes)
+                raise SourceError(
+                    f"{count:,} files are merged by time, more than this process may have open at once; "
+                    f"`ulimit -n {count + 1024}` allows that, or put several symbols into one file"
+                ) from error
+            if str(error) != self._scan.files[number].damage:
+                self._problem(str(error))
+                self._notices.append(str(error))
+
+    # -- handing over ------------------------------------------------------------------------------------------------
+
+    def _delivery(self, records: Records) -> Delivery:
+        rejects = self._rejects
+        if len(records):
+            self._after = int(records["timestamp"][-1])
+            again, first = repeats(records)
+            if len(again):
+                rejects = rejects + [self._repeated(records[i], records[j]) for i, j in zip(again, first, strict=True)]
+                records = np.delete(records, again)
+        delivery = Delivery(as_bars(records, tuple(self._symbols)), rejects, self._resume(), self._notices)
+        self._rejects, self._notices = [], []
+        return delivery
+
+    def _repeated(self, record: np.void, first: np.void) -> Reject:
+        symbol = list(self._symbols)[record["code"]]
+        time = dt.datetime.fromtimestamp(int(record["timestamp"]) / 1000, dt.UTC).isoformat()
+        row = {"symbol": symbol, "timestamp": int(record["timestamp"])}
+        row |= {name: float(record[name]) for name in NUMBERS}
+        places = [place(self._passes[one["file"]][0], int(one["row"])) for one in (record, first)]
+        reason = f"{symbol} at {time} came before, in {places[1]}; the first one is used"
+        return Reject(self._name, places[0], reason, json.dumps(row).encode())
+
+    def _resume(self) -> str:
+        files = [
+            [str(file.path), file.content, rejected]
+            for file, rejected in zip(self._scan.files, self._rejected, strict=True)
+        ]
+        return json.dumps({"after": self._after, "files": files})
+
+    def _resumed(self, resume: str) -> tuple[int | None, list[int]]:
+        """The time of the last bar handed over, and how many rejects of each file were. None and 0: from the start."""
+        if resume:
+            try:
+                place = json.loads(resume)
+                before = {path: (content, int(rejected)) for path, content, rejected in place["files"]}
+                after = None if place["after"] is None else int(place["after"])
+            except (ValueError, KeyError, TypeError):
+                self._notices.append("the place to resume cannot be read; the files are replayed from the start")
+                return None, [0] * len(self._scan.files)
+            now = {str(file.path): file.content for file in self._scan.files}
+            if {path: content for path, (content, _) in before.items()} == now:
+                return after, [before[path][1] for path in now]
+            changed = [path for path in {**before, **now} if before.get(path, ("", 0))[0] != now.get(path)]
+            self._notices.append(
+                f"{', '.join(changed[:3])}{', ...' if len(changed) > 3 else ''}: not the same as when the replay was "
+                "stopped; replaying from the start (bars that are stored already are recognised)"
+            )
+        return None, [0] * len(self._scan.files)

@@ -1,0 +1,126 @@
+"""`FileSource`: which files, whether they are fit, and what they deliver."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tapeline.core.ports import Delivery
+from tapeline.feeds.files.blocks import Reader
+from tapeline.feeds.files.cell_values import Times
+from tapeline.feeds.files.file_records import Pass
+from tapeline.feeds.files.file_replay import Replay
+from tapeline.feeds.files.layout import SourceError
+from tapeline.feeds.files.readers import open_reader
+from tapeline.feeds.files.scan import FileScan, Scan, scanned, together
+
+#: What a process has open beside the files: databases, logs, connections of the page.
+_OTHER_FILES = 1024
+
+
+class FileSource:
+    """The bars of these files, merged by time; the package's text says what is read how.
+
+    `zone` names the time zone of times that have none. Rows later than `now` (UTC epoch ms; None: any) are rejected:
+    one of them would make every true bar after it come too late. `problems` has one line for each file that cannot be
+    used or is damaged; the scan may add to it. `name` is the same for the same paths, wherever they are named from.
+
+    Each row comes once. A restart goes on exactly behind the last delivery; when the files were changed meanwhile, it
+    starts over and says so.
+    """
+
+    def __init__(self, paths: Iterable[str | Path], *, zone: str = "UTC", now: int | None = None) -> None:
+        """Opens the files. Raises `SourceError` only for a time zone that there is not."""
+        files = [Path(path) for path in paths]
+        self.name = _name(files)
+        self.problems: list[str] = []
+        self._zone = _zone(zone)
+        self._now = now
+        self._closed = threading.Event()
+        self._scan: Scan | None = None
+        self._readers: list[Reader] = []
+        seen: set[Path] = set()
+        for path in files:
+            if path.resolve() in seen:
+                self.problems.append(f"{path}: is named twice; it is replayed once")
+                continue
+            seen.add(path.resolve())
+            try:
+                self._readers.append(open_reader(path))
+            except SourceError as error:
+                self.problems.append(str(error))
+
+    def scan(self) -> Scan:
+        """Reads every file once, and remembers the answer."""
+        if self._scan is None:
+            found: dict[str, FileScan] = {}
+            readers = []
+            for reader in self._readers:
+                file = scanned(reader.path, self._pass(reader))
+                if file.damage:
+                    self.problems.append(file.damage)
+                if file.rows and file.content in found:
+                    self.problems.append(
+                        f"{file.path}: has the same bars as {found[file.content].path}; it is left out"
+                    )
+                    continue
+                found[file.content if file.rows else str(file.path)] = file
+                readers.append(reader)
+            self._readers = readers
+            self._scan = together(tuple(found.values()))
+        return self._scan
+
+    def deliveries(self, resume: str, *, single_from: int | None = None) -> Iterator[Delivery]:
+        """The bars behind `resume`, up to 16,384 in a delivery; bars of the same time are in the same one.
+
+        From the time `single_from` on (UTC epoch ms) each delivery holds a single time. Raises `SourceError` when a
+        file is changed meanwhile or cannot be sorted, or when there are more files than may be open at once; the
+        deliveries before are good.
+        """
+        scan = self.scan()
+        _allow_open(len(self._readers))
+        passes = [(reader, self._pass(reader)) for reader in self._readers]
+        replay = Replay(self.name, scan, passes, resume, closed=self._closed, problem=self.problems.append)
+        return replay.deliveries(single_from)
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _pass(self, reader: Reader) -> Pass:
+        return Pass(reader, Times(self._zone), self.name, self._now)
+
+
+def _name(paths: list[Path]) -> str:
+    digest = hashlib.sha256("\0".join(str(path.resolve()) for path in paths).encode()).hexdigest()[:8]
+    first = paths[0].name if paths else "no files"
+    return f"{first}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''} #{digest}"
+
+
+def _allow_open(files: int) -> None:
+    """Lets this process hold so many files open, as far as the machine allows: they are merged by time.
+
+    The usual limit is 1,024 (macOS: 256), and history on S3 is one file for each symbol and day.
+    """
+    with contextlib.suppress(ImportError, OSError, ValueError):  # no such limits on Windows
+        import resource
+
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = files + _OTHER_FILES
+        if now != resource.RLIM_INFINITY and now < wanted:
+            resource.setrlimit(
+                resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most)
+            )
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """None for UTC, which needs no table."""
+    if name.upper() == "UTC":
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:
+        raise SourceError(f"there is no time zone {name!r}; name one such as America/New_York") from error

@@ -1,0 +1,62 @@
+"""What the columns of a file mean, and what its name says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tapeline.core.market import symbol_fault
+
+NUMBERS = ("open", "high", "low", "close", "volume")
+
+_ALIASES = {
+    "symbol": ("ticker", "stock_symbol"),
+    "timestamp": ("datetime", "date", "time"),
+    "volume": ("vol",),
+}
+_ENDINGS = {".csv", ".txt", ".gz", ".parquet", ".pq"}
+_MAX_LISTED = 12
+
+
+class SourceError(Exception):
+    """A file cannot be read as bars. The message is one line: which file, what is wrong, what to do."""
+
+
+def places(names: Sequence[str], path: Path) -> dict[str, int]:
+    """Where each column is: meaning -> place in `names`. `symbol` may be absent.
+
+    Raises `SourceError` when another one is, or when two columns could be meant.
+    """
+    plain = [name.strip().lower().replace(" ", "_") for name in names]
+    found: dict[str, int] = {}
+    missing: list[str] = []
+    for meaning in ("symbol", "timestamp", *NUMBERS):
+        own = [i for i, name in enumerate(plain) if name == meaning]
+        others = [i for i, name in enumerate(plain) if name in _ALIASES.get(meaning, ())]
+        candidates = own or others
+        if len(candidates) > 1:
+            several = ", ".join(names[i] for i in candidates)
+            raise SourceError(
+                f"{path}: columns {several} could all be the {meaning}; name only one of them {meaning!r}"
+            )
+        if candidates:
+            found[meaning] = candidates[0]
+        elif meaning != "symbol":
+            missing.append(meaning)
+    if missing:
+        listed = ", ".join(repr(name) for name in names[:_MAX_LISTED]) + (", ..." if len(names) > _MAX_LISTED else "")
+        raise SourceError(
+            f"{path}: no column {', '.join(missing)}; its columns are {listed}: rename them or add a header line"
+        )
+    return found
+
+
+def symbol_of(path: Path) -> str:
+    """The symbol in a file's name: `AAPL_1d.csv.gz` -> AAPL. Raises `SourceError` when it is none."""
+    name = path.name
+    while Path(name).suffix.lower() in _ENDINGS:
+        name = Path(name).stem
+    symbol = name.replace(" ", "_").partition("_")[0]
+    if fault := symbol_fault(symbol):
+        raise SourceError(f"{path}: it has no symbol column, and its name does not say one ({fault}): add a column")
+    return symbol

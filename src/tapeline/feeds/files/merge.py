@@ -1,0 +1,205 @@
+"""Records in the order of time: sorting on disk, merging, cutting into batches. Memory does not grow with their number.
+
+The order is that of (timestamp, input, place in the input), however the inputs are cut into pieces.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeline.core.market import Ints
+from tapeline.feeds.files.file_records import NO_RECORDS, RECORD, Records
+
+#: Records sorted in memory at once; a file is kept on disk as runs of so many (64 bytes each).
+RUN_RECORDS = 1 << 18
+
+
+class Spill:
+    """Records kept in a temporary file, as runs that are each in the order of time."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._pending: list[Records] = []
+        self._runs: list[int] = []
+
+    def add(self, records: Records) -> None:
+        """Raises `OSError` when the disk is full."""
+        self._pending.append(records)
+        if sum(map(len, self._pending)) >= RUN_RECORDS:
+            self._write()
+
+    def finish(self) -> None:
+        """To be called behind the last `add`."""
+        if self._pending:
+            self._write()
+        self._file.flush()
+
+    @property
+    def runs(self) -> int:
+        return len(self._runs)
+
+    def _write(self) -> None:
+        run = in_order(joined(self._pending))
+        self._pending = []
+        self._file.write(run.tobytes())
+        self._runs.append(len(run))
+
+    def run(self, number: int, rows: int) -> Iterator[Records]:
+        """The records of a run, `rows` at a time."""
+        start = sum(self._runs[:number])
+        for offset in range(start, start + self._runs[number], rows):
+            count = min(rows, start + self._runs[number] - offset)
+            self._file.seek(offset * RECORD.itemsize)
+            yield np.frombuffer(self._file.read(count * RECORD.itemsize), RECORD)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def joined(parts: Sequence[Records]) -> Records:
+    """The parts one after the other. (NumPy's own way compares the field names of each part, slowly.)"""
+    parts = [part for part in parts if len(part)]
+    if len(parts) == 1:
+        return parts[0]
+    whole = np.empty(sum(map(len, parts)), RECORD)
+    at = 0
+    for part in parts:
+        whole[at : at + len(part)] = part
+        at += len(part)
+    return whole
+
+
+def in_order(records: Records) -> Records:
+    """The records in the order of time; those of the same time stay as they were."""
+    times = np.ascontiguousarray(records["timestamp"])
+    if (times[1:] >= times[:-1]).all():
+        return records
+    return records[np.argsort(times, kind="stable")]
+
+
+class _Input:
+    """What was read of one input and not merged yet."""
+
+    def __init__(self, pieces: Iterator[Records]) -> None:
+        self._pieces = pieces
+        self.ended = False
+        self._size = 0  # of its largest piece
+        self._records = NO_RECORDS
+        self._times: Ints = np.empty(0, np.int64)
+
+    @property
+    def held(self) -> int:
+        return len(self._times)
+
+    @property
+    def last(self) -> int:
+        return int(self._times[-1])
+
+    @property
+    def ready(self) -> bool:
+        """Whether it holds a timestamp whose records are all here; and enough not to end all merging soon again."""
+        if self.ended:
+            return True
+        return len(self._times) * 2 > self._size and bool(self._times[0] < self._times[-1])
+
+    def read(self) -> bool:
+        """Reads a piece. False when there was none or nothing in it."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            self.ended = True
+            return False
+        if len(piece):
+            self._size = max(self._size, len(piece))
+            self._records = joined([self._records, piece])
+            self._times = np.ascontiguousarray(self._records["timestamp"])
+        return len(piece) > 0
+
+    def take(self, before: int | None) -> Records:
+        """The records before this time (None: all), which are then no longer held."""
+        cut = len(self._times) if before is None else int(np.searchsorted(self._times, before))
+        taken, self._records, self._times = self._records[:cut], self._records[cut:], self._times[cut:]
+        return taken
+
+
+def merged(inputs: Sequence[Iterator[Records]]) -> Iterator[Records]:
+    """The records of inputs that are each in the order of time, as pieces. All records of a time are in one piece.
+
+    An empty piece says that something was read and nothing found yet.
+    """
+    active = [_Input(pieces) for pieces in inputs]
+    while active:
+        for one in active:
+            while not one.ready:
+                if not one.read():
+                    yield NO_RECORDS
+        horizon = min((one.last for one in active if not one.ended), default=None)
+        parts = [part for one in active if len(part := one.take(horizon))]
+        active = [one for one in active if not one.ended or one.held]
+        if parts:
+            yield in_order(joined(parts))
+
+
+def batches(pieces: Iterator[Records], rows: int, single_from: int | None) -> Iterator[Records]:
+    """The pieces of `merged` cut anew: as many whole timestamps as fit into `rows` records, at least one.
+
+    From the time `single_from` on each timestamp comes on its own. Empty pieces are passed on.
+    """
+    held: list[Records] = []
+    count = 0
+    for piece in pieces:
+        if not len(piece):
+            yield piece
+            continue
+        held.append(piece)
+        count += len(piece)
+        if count > rows or (single_from is not None and int(piece["timestamp"][-1]) >= single_from):
+            rest = yield from _cut(joined(held), rows, single_from)
+            held, count = [rest], len(rest)
+    if count:
+        rest = yield from _cut(joined(held), rows, single_from)
+        if len(rest):
+            yield rest
+
+
+def _cut(records: Records, rows: int, single_from: int | None) -> Generator[Records, None, Records]:
+    """Yields the batches that are certain; the answer is the rest, which more records may still join."""
+    times = np.ascontiguousarray(records["timestamp"])
+    start = 0
+    while start < len(records):
+        if single_from is not None and times[start] >= single_from:
+            end = np.searchsorted(times, times[start], "right")
+        else:
+            end = len(records)
+            if end - start > rows:
+                end = np.searchsorted(times, times[start + rows])
+                end = end if end > start else np.searchsorted(times, times[start], "right")
+            if single_from is not None:
+                end = min(end, np.searchsorted(times, single_from))
+            if end == len(records) and end - start <= rows:
+                break
+        yield records[start : int(end)]
+        start = int(end)
+    return records[start:]
+
+
+def repeats(records: Records) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Those of these records (in the order of time) whose symbol and time came before, and where each came first."""
+    times, codes = np.ascontiguousarray(records["timestamp"]), np.ascontiguousarray(records["code"])
+    if not len(records) or ((times[1:] > times[:-1]) | (codes[1:] > codes[:-1])).all():
+        return _NONE, _NONE
+    symbols = np.int64(codes.max()) + 1
+    key = (times - times[0]) * symbols + codes
+    order = np.argsort(key, kind="stable")
+    same = np.concatenate(([False], key[order][1:] == key[order][:-1]))
+    if not same.any():
+        return _NONE, _NONE
+    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(order))))
+    return order[same], order[first[same]]
+
+
+_NONE: NDArray[np.intp] = np.empty(0, np.intp)

@@ -1,0 +1,101 @@
+"""A first look through whole files: how many bars, from when to when, in which order, how far apart."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tapeline.feeds.files.file_records import Pass, Records
+from tapeline.feeds.files.layout import SourceError
+from tapeline.feeds.files.merge import in_order
+
+_BLOCK_ROWS = 1 << 14
+_LOOKED_AT_ROWS = 1 << 17  # of each file, for its interval
+
+
+@dataclass(frozen=True, slots=True)
+class FileScan:
+    """What a file holds. `start` and `end` are the open times of its first and last bar (UTC epoch ms; 0 without bars).
+
+    `interval` is the most frequent time between two bars of a symbol in ms, None where no symbol has two. `content`
+    changes when the file's bars do. `damage` says that the file ends too early, and why; '' where it does not.
+    """
+
+    path: Path
+    rows: int
+    rejected: int
+    start: int
+    end: int
+    interval: int | None
+    ordered: bool
+    content: str
+    damage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What all files hold together; see `FileScan`. `rows` are the usable ones, repeated ones included."""
+
+    rows: int
+    start: int
+    end: int
+    interval: int | None
+    files: tuple[FileScan, ...]
+
+
+def scanned(path: Path, one_pass: Pass) -> FileScan:
+    """Reads a file from its start to its end, or to where it is damaged."""
+    rows = rejected = digest = start = end = 0
+    ordered, damage = True, ""
+    distances: Counter[int] = Counter()
+    try:
+        for records, rejects in one_pass.blocks(_BLOCK_ROWS):
+            rejected += len(rejects)
+            if not len(records):
+                continue
+            times = np.ascontiguousarray(records["timestamp"])
+            ordered = ordered and in_order(records) is records and (not rows or int(times[0]) >= end)
+            start = min(start, int(times.min())) if rows else int(times.min())
+            end = max(end, int(times.max())) if rows else int(times.max())
+            if rows < _LOOKED_AT_ROWS:
+                distances.update(_distances(records))
+            digest = zlib.crc32(records.tobytes(), digest)
+            rows += len(records)
+    except SourceError as error:
+        damage = str(error)
+    digest = zlib.crc32("\n".join(one_pass.table).encode(), digest)
+    content = f"{rows}-{rejected}-{digest:08x}"
+    return FileScan(path, rows, rejected, start, end, _mode(distances), ordered, content, damage)
+
+
+def together(files: tuple[FileScan, ...]) -> Scan:
+    """What these files hold together."""
+    full = [file for file in files if file.rows]
+    intervals: Counter[int] = Counter()
+    for file in full:
+        if file.interval is not None:
+            intervals[file.interval] += file.rows
+    return Scan(
+        sum(file.rows for file in full),
+        min((file.start for file in full), default=0),
+        max((file.end for file in full), default=0),
+        _mode(intervals),
+        files,
+    )
+
+
+def _distances(records: Records) -> Counter[int]:
+    """How often each time between neighbouring bars of the same symbol occurs, ms."""
+    by_symbol = records[np.argsort(records["code"], kind="stable")]
+    distance = np.abs(np.diff(by_symbol["timestamp"]))[np.diff(by_symbol["code"]) == 0]
+    found, counts = np.unique(distance[distance > 0], return_counts=True)
+    return Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+
+
+def _mode(counts: Counter[int]) -> int | None:
+    """The most frequent one, of several the smallest."""
+    return min(counts, key=lambda value: (-counts[value], value)) if counts else None

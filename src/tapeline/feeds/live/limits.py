@@ -1,0 +1,96 @@
+"""How fast requests may go: one token bucket for all of them, and a circuit breaker that waits out a refusal."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from tapeline.feeds.live.clock import Clock
+
+#: Requests a second in the long run, and so many at once after a pause.
+PER_SECOND = 2.0
+BURST = 8
+
+#: Failures in a row, of whichever requests, that open the breaker. A 429 opens it at once.
+FAILURES = 5
+
+#: Seconds the breaker stays open for the first time, and at the most.
+FIRST_PAUSE = 5.0
+LONGEST_PAUSE = 900.0
+
+
+def backoff(attempt: int, first: float, longest: float, chance: Callable[[], float] = random.random) -> float:
+    """Seconds to wait before attempt number `attempt` (0 is the first repetition): doubling, half of it by chance."""
+    return min(first * 2.0 ** min(attempt, 30), longest) * (0.5 + chance() / 2)
+
+
+class Limits:
+    """Shared by every request to Yahoo. `admit` before each, then `succeeded` or `failed`.
+
+    While the breaker is open nothing is asked; when its pause is over, one request tries, and the others wait for how
+    that went. Each failure in a row doubles the pause.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        per_second: float = PER_SECOND,
+        burst: int = BURST,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock
+        self._per_second = per_second
+        self._burst = float(burst)
+        self._chance = chance
+        self._tokens = float(burst)
+        self._filled = clock.now()
+        self._failures = 0
+        self._pauses = 0
+        self._open_until = 0
+        self._trying = False
+
+    @property
+    def open_until(self) -> int:
+        """When the breaker's pause is over (UTC epoch ms), 0 when it is closed."""
+        return self._open_until
+
+    async def admit(self) -> None:
+        """Waits until a request may be made."""
+        while (wait := self._wait()) > 0:
+            await self._clock.sleep(wait)
+
+    def _wait(self) -> float:
+        now = self._clock.now()
+        if self._open_until:
+            if now < self._open_until:
+                return max((self._open_until - now) / 1000, 0.001)
+            if self._trying:
+                return 0.5
+        self._tokens = min(self._burst, self._tokens + max(now - self._filled, 0) / 1000 * self._per_second)
+        self._filled = now
+        if self._tokens < 1:
+            return max((1 - self._tokens) / self._per_second, 0.001)
+        self._tokens -= 1
+        self._trying = bool(self._open_until)
+        return 0.0
+
+    def succeeded(self) -> None:
+        self._failures = self._pauses = self._open_until = 0
+        self._trying = False
+
+    def failed(self, *, refused: bool = False, retry_after: float | None = None) -> None:
+        """A request failed; `refused` when it was for the rate."""
+        now = self._clock.now()
+        self._failures += 1
+        if self._open_until > now and not self._trying:
+            return  # one of several that were under way when the breaker opened
+        if refused or self._trying or self._failures >= FAILURES:
+            pause = backoff(self._pauses, FIRST_PAUSE, LONGEST_PAUSE, self._chance)
+            self._pauses += 1
+            self._open_until = now + int(1000 * max(pause, min(retry_after or 0.0, LONGEST_PAUSE)))
+            self._trying = False
+
+    def abandoned(self) -> None:
+        """A request was given up before it was answered: says nothing about Yahoo, lets another one try."""
+        self._trying = False

@@ -1,0 +1,109 @@
+"""Between the event loop that collects and the thread that stores: what waits is joined, so that it cannot pile up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from tapeline.core.market import Bar, Bars, Reject
+from tapeline.core.ports import Delivery
+
+#: Final bars that may wait before history is held back.
+ROOM = 100_000
+
+#: Rejects and notices that may wait; what comes above it is dropped, as nobody reads thousands a second.
+_LINES = 1000
+
+
+class Outbox:
+    """Takes bars from one thread and gives them to another as deliveries, everything that waits at once.
+
+    A forming bar that was not fetched yet is replaced by a newer one of its symbol, so a slow reader gets fewer forming
+    bars, never fewer final ones.
+    """
+
+    def __init__(self) -> None:
+        self._ready = threading.Condition()
+        self._final: list[Bars] = []
+        self._waiting = 0
+        self._forming: dict[str, Bar] = {}
+        self._rejects: list[Reject] = []
+        self._notices: list[str] = []
+        self._resume = ""
+        self._closed = False
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._taken = asyncio.Event()
+
+    # -- the event loop's side ---------------------------------------------------------------------------------------
+
+    async def room(self) -> None:
+        """Waits until there is room for more history."""
+        self._loop = asyncio.get_running_loop()
+        while True:
+            with self._ready:
+                if self._waiting < ROOM or self._closed:
+                    return
+                self._taken.clear()
+            await self._taken.wait()
+
+    def put(
+        self, bars: Bars, *, resume: str | None = None, rejects: Sequence[Reject] = (), notices: Sequence[str] = ()
+    ) -> None:
+        """Adds final bars, and the place to resume behind everything that was put so far."""
+        with self._ready:
+            if len(bars):
+                self._final.append(bars)
+                self._waiting += len(bars)
+            self._resume = self._resume if resume is None else resume
+            self._rejects.extend(rejects[: _LINES - len(self._rejects)])
+            self._notices.extend(notices[: _LINES - len(self._notices)])
+            self._ready.notify()
+
+    def put_forming(self, bars: Sequence[Bar]) -> None:
+        with self._ready:
+            for bar in bars:
+                self._forming[bar.symbol] = bar
+            self._ready.notify()
+
+    def fail(self, error: BaseException) -> None:
+        """What waits is still handed out; then `take` raises this."""
+        with self._ready:
+            self._failure = self._failure or error
+            self._ready.notify()
+
+    # -- the reader's side -------------------------------------------------------------------------------------------
+
+    def start(self, resume: str) -> None:
+        """Before anything is put: where the stream stands."""
+        self._resume = resume
+
+    def take(self) -> Delivery | None:
+        """Everything that waits, or blocks until there is something; None when it was closed. Raises what failed."""
+        with self._ready:
+            while not (self._final or self._forming or self._rejects or self._notices):
+                if self._failure is not None:
+                    raise self._failure
+                if self._closed:
+                    return None
+                self._ready.wait()
+            final = Bars.concat(self._final)
+            done = dict(zip(final.symbols, (-1,) * len(final.symbols), strict=True))
+            for bar in self._final:
+                for code, symbol in enumerate(bar.symbols):
+                    own = bar.timestamp[bar.code == code]
+                    done[symbol] = max(done[symbol], int(own.max(initial=-1)))
+            forming = [bar for bar in self._forming.values() if bar.timestamp > done.get(bar.symbol, -1)]
+            bars = Bars.concat([final, Bars.of(forming)]) if forming else final
+            delivery = Delivery(bars, tuple(self._rejects), self._resume, tuple(self._notices))
+            self._final, self._forming, self._rejects, self._notices = [], {}, [], []
+            self._waiting = 0
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._taken.set)
+        return delivery
+
+    def close(self) -> None:
+        with self._ready:
+            self._closed = True
+            self._ready.notify_all()

@@ -1,0 +1,111 @@
+"""One watched symbol: up to where its bars are official, and when Yahoo's history is to be asked about it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tapeline.core.adjustment import basis
+from tapeline.core.market import Bar, Bars
+from tapeline.core.ports import Action, Series
+from tapeline.core.sessions import Calendar, MarketState, Phase
+from tapeline.feeds.yahoo.chart_intervals import Interval
+
+#: After the close Yahoo still corrects the day's bars; and once more overnight.
+SETTLED = 20 * 60_000
+BEFORE_OPEN = 30 * 60_000
+
+Values = tuple[float, float, float, float, float]
+
+
+@dataclass(slots=True)
+class Tracked:
+    """What the collector knows of a symbol.
+
+    Every bar that opens before `official` was delivered as Yahoo's history has it. `known` are the values delivered
+    for the latest session, so that an answer that says nothing new leads to nothing. `basis` names the splits that the
+    delivered bars are adjusted for, `splits` are their times. `due` is when history is to be asked next (UTC epoch ms;
+    0: at once), `archived` when it was last archived.
+    """
+
+    symbol: str
+    calendar: Calendar
+    official: int = 0
+    basis: str = ""
+    splits: frozenset[int] = frozenset()
+    archived: int = 0
+    ready: bool = False
+    due: int = 0
+    problem: str = ""
+    known: dict[int, Values] = field(default_factory=dict)
+
+    def news(self, bars: Bars) -> Bars:
+        """Those of the final bars that were not delivered with these values before. Remembers them."""
+        values = list(
+            zip(
+                bars.open.tolist(), bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), bars.volume.tolist(),
+                strict=True,
+            )
+        )  # fmt: skip
+        fresh = np.fromiter(
+            (self.known.get(t) != v for t, v in zip(bars.timestamp.tolist(), values, strict=True)), np.bool_, len(bars)
+        )
+        self.known.update(zip(bars.timestamp.tolist(), values, strict=True))
+        return bars[fresh]
+
+    def adopt(self, series: Series) -> None:
+        """Takes over which splits the archived series is adjusted for. When that changes, nothing delivered holds."""
+        name = basis(series.actions)
+        if name != self.basis:
+            self.known.clear()
+        self.basis = name
+        self.splits = frozenset(action.timestamp for action in series.actions if action.kind == "split")
+
+    def unseen_split(self, actions: Iterable[Action]) -> bool:
+        return any(action.kind == "split" and action.timestamp not in self.splits for action in actions)
+
+    def bars(self) -> Bars:
+        """The known bars, for comparison."""
+        return Bars.of(Bar(self.symbol, t, *values) for t, values in sorted(self.known.items()))
+
+    def forget_before(self, timestamp: int) -> None:
+        """Lets go of the values of bars before this time."""
+        if self.known and min(self.known) < timestamp:
+            self.known = {t: v for t, v in self.known.items() if t >= timestamp}
+
+    def next_due(self, asked: int, interval: Interval, period: int) -> int:
+        """When to ask history again, having asked at `asked`; every `period` ms while the market is open.
+
+        Besides: when the first bar of a session is complete, at the close, when the day has settled, and before the
+        next open, because Yahoo revises a session overnight.
+        """
+        state = self.calendar.at(asked)
+        first_bar = interval.ms + interval.grace
+        marks = [state.next_open - BEFORE_OPEN, state.next_open + first_bar]
+        if state.session is not None:
+            close = state.session.close + interval.grace
+            marks += [state.session.open + first_bar, close, close + SETTLED]
+        if state.phase is Phase.OPEN:
+            marks.append(asked + period)
+        return min(mark for mark in marks if mark > asked)
+
+
+def phase_text(state: MarketState) -> str:
+    """The state of a market for a person, such as `XNYS closed until Mon 2026-11-30 14:30 UTC`."""
+    if state.phase is Phase.OPEN:
+        return f"{state.exchange} open" + (f" until {_utc(state.until)}" if state.exchange != "24/7" else "")
+    half = " (half day)" if state.session is not None and state.session.half and state.phase is Phase.PRE else ""
+    return f"{state.exchange} {state.phase.value}, opens {_utc(state.next_open)}{half}"
+
+
+def session_start(calendar: Calendar, timestamp: int) -> int:
+    """The open of the latest session that has begun."""
+    session = calendar.at(timestamp).session
+    return timestamp if session is None else session.open
+
+
+def _utc(timestamp: int) -> str:
+    moment = np.datetime64(timestamp, "ms").item()
+    return f"{moment:%a %Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,234 @@
+"""The chart endpoint's JSON -> bars and actions. Pure; every policy about a row of history is decided here.
+
+- A row whose prices are all null is a bar without a trade: there is no bar. A row with some of them null is refused.
+- A missing volume is 0, as it is for indices and currencies.
+- Rows outside regular trading are left out: pre-market, after hours, and what Yahoo stamps with the close itself.
+- The last row may be the live price under the time of the last trade, between two bars: it is left out. Any other row
+  that stands between two bars is refused.
+- Of several rows for one bar the last complete one counts.
+- A bar is final when it closed `grace` before the answer was made.
+- Daily bars are stamped with midnight UTC of the exchange's date, as everywhere in tapeline, actions among them too.
+- Prices stay as they are quoted, in pence (GBp) or cents (ZAc) where they are.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from tapeline.core.bars import DAY, Grid, Sessions, resample
+from tapeline.core.market import FAULTS, Bars, Flags, Floats, Ints, Reject, faults
+from tapeline.core.ports import Action
+from tapeline.core.sessions import Calendar
+from tapeline.feeds.yahoo.chart_intervals import INTERVALS, Interval
+from tapeline.feeds.yahoo.errors import NoDataError, RateLimitedError, ServerError
+
+#: Markets without a daily pause to speak of: bars are aligned to the hour, and none is outside a session.
+CONTINUOUS = frozenset({"24/7", "24/5", "CMES"})
+
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chart:
+    """One answer: bars in the order of time (`final` says whether they are complete), actions, and what was refused.
+
+    `as_of` is when it was made (UTC epoch ms): by the server's clock, or by ours if that is behind.
+    `quiet` counts bars without a trade.
+    """
+
+    bars: Bars
+    actions: tuple[Action, ...]
+    currency: str
+    zone: str
+    price_hint: int
+    as_of: int
+    rejects: tuple[Reject, ...]
+    quiet: int
+
+
+def grid_of(calendar: Calendar, interval: Interval) -> Grid:
+    """Where bars of this interval begin on this exchange."""
+    if calendar.exchange in CONTINUOUS:
+        return Grid(interval.ms)
+    return Grid(interval.ms, calendar.trading(breaks=interval.ms < DAY))
+
+
+def decode(
+    text: str, symbol: str, interval: Interval, calendar: Calendar, as_of: int, latest: int | None = None
+) -> Chart:
+    """The chart in an answer of status 200. No bar may open after `latest` (`as_of` unless said otherwise).
+
+    Raises `NoDataError` with Yahoo's reason, `RateLimitedError` for a refusal that comes with status 200, and
+    `ServerError` for what is no chart.
+    """
+    result = _result(text, symbol)
+    try:
+        return _chart(result, symbol, interval, calendar, as_of, latest)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise ServerError(f"{symbol}: the answer is no chart: {str(error)[:80]!r}") from error
+
+
+def _chart(
+    result: dict[str, Any], symbol: str, interval: Interval, calendar: Calendar, as_of: int, latest: int | None
+) -> Chart:
+    meta = result.get("meta") or {}
+    quote = ((result.get("indicators") or {}).get("quote") or [{}])[0] or {}
+    times = np.array(result.get("timestamp") or (), np.int64) * 1000
+    columns = [_column(quote, name, len(times)) for name in _PRICES]
+    volume = np.nan_to_num(_column(quote, "volume", len(times)), nan=0.0)
+    missing = np.isnan(np.stack(columns)) if len(times) else np.zeros((4, 0), np.bool_)
+    zone = str(meta.get("exchangeTimezoneName") or "UTC")
+    start, end, inside, aligned = _places(times, interval, calendar, meta, zone)
+
+    quiet = missing.all(axis=0)
+    live = np.zeros(len(times), np.bool_)
+    live[-1:] = ~aligned[-1:]
+    kept = inside & ~quiet & ~live
+    bars = Bars(
+        (symbol,), np.zeros(len(times), np.int32), start, columns[0], columns[1], columns[2], columns[3], volume,
+        end + interval.grace <= as_of,
+    )  # fmt: skip
+    fault = faults(bars, as_of if latest is None else latest)
+    refused = np.flatnonzero(kept & ((fault > 0) | ~aligned))
+    rejects = tuple(
+        Reject(
+            "yahoo",
+            f"{symbol} {interval.name} {int(times[i]) // 1000}",
+            FAULTS[fault[i]] if fault[i] else f"not at the start of a {interval.name} bar",
+            json.dumps({"timestamp": int(times[i]) // 1000} | {n: (quote.get(n) or [None])[i] for n in quote}).encode(),
+        )
+        for i in refused
+    )
+    kept[refused] = False
+    bars = _latest(bars[kept])
+    actions = _actions(result.get("events") or {}, str(meta.get("currency") or ""))
+    if INTERVALS[interval.requested].ms >= DAY:  # stamped as the bar that trades without them
+        days, _ = _days(np.array([action.timestamp for action in actions], np.int64), calendar, zone)
+        actions = [replace(action, timestamp=day) for action, day in zip(actions, days.tolist(), strict=True)]
+    return Chart(
+        bars if interval.requested == interval.name else _joined(bars, interval, calendar, as_of),
+        tuple(actions),
+        str(meta.get("currency") or ""),
+        zone,
+        int(meta.get("priceHint") or 2),
+        as_of,
+        rejects,
+        int(quiet.sum()),
+    )
+
+
+def _result(text: str, symbol: str) -> dict[str, Any]:
+    try:
+        chart = json.loads(text)["chart"]
+        error, results = chart.get("error"), chart.get("result")
+        reason = error and (error.get("description") or error.get("code") or error)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        if "Too Many Requests" in text[:500]:
+            raise RateLimitedError from None
+        raise ServerError(f"{symbol}: the answer is no chart: {text[:60]!r}") from None
+    if error:
+        raise NoDataError(f"{symbol}: {reason}")
+    if not isinstance(results, list) or not results or not isinstance(results[0], dict):
+        raise NoDataError(f"{symbol}: Yahoo has no prices for it")
+    return dict(results[0])
+
+
+def _column(quote: dict[str, Any], name: str, count: int) -> Floats:
+    values = quote.get(name)
+    if values is None:
+        return np.full(count, np.nan)
+    column = np.array(values, np.float64)  # None becomes NaN
+    if len(column) != count:
+        raise ValueError(f"{count} timestamps and {len(column)} values of {name}")
+    return column
+
+
+def _places(
+    times: Ints, interval: Interval, calendar: Calendar, meta: dict[str, Any], zone: str
+) -> tuple[Ints, Ints, Flags, Flags]:
+    """Start and end of each row's bar, whether it is in regular trading, and whether it stands at the start."""
+    asked = INTERVALS[interval.requested]
+    if asked.ms >= DAY:
+        start, end = _days(times, calendar, zone)
+        return start, end, np.ones(len(times), np.bool_), np.ones(len(times), np.bool_)
+    grid = grid_of(calendar, asked)
+    periods = _periods(meta)
+    if grid.sessions is not None and periods is not None and not _broken(calendar, times):
+        grid = Grid(asked.ms, periods)
+    start, end, inside = grid.spans(times)
+    return start, end, inside, start == times
+
+
+def _periods(meta: dict[str, Any]) -> Sessions | None:
+    """The sessions the answer itself names, which know of special days before any calendar does."""
+    periods = meta.get("tradingPeriods")
+    if isinstance(periods, dict):
+        periods = periods.get("regular")
+    if not periods:
+        return None
+    stretches = sorted((int(p["start"]) * 1000, int(p["end"]) * 1000) for group in periods for p in group)
+    opens, closes = (np.array(column, np.int64) for column in zip(*stretches, strict=True))
+    return Sessions(opens, closes, opens // DAY * DAY)
+
+
+def _broken(calendar: Calendar, times: Ints) -> bool:
+    """Whether the market has a lunch break, which the answer's own sessions do not tell."""
+    return bool(len(times)) and len(calendar.trading().open) > len(calendar)
+
+
+def _days(times: Ints, calendar: Calendar, zone: str) -> tuple[Ints, Ints]:
+    """Midnight UTC of each row's local date, and when that date's session is over."""
+    local = ZoneInfo(zone)
+    dates = [datetime.fromtimestamp(t / 1000, local).date() for t in times.tolist()]
+    start = np.array([date.toordinal() - _EPOCH_ORDINAL for date in dates], np.int64) * DAY
+    whole = calendar.trading(breaks=False)
+    at = np.searchsorted(whole.date, start)
+    known = (at < len(whole.date)) & (whole.date[np.minimum(at, len(whole.date) - 1)] == start)
+    midnight = np.array(
+        [
+            int(datetime.combine(date + timedelta(days=1), datetime.min.time(), local).timestamp() * 1000)
+            for date in dates
+        ],
+        np.int64,
+    )
+    end = np.where(known, whole.close[np.minimum(at, len(whole.date) - 1)], midnight)
+    return start, end
+
+
+_EPOCH_ORDINAL = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a date
+
+
+def _latest(bars: Bars) -> Bars:
+    """In the order of time, the last of several for one time."""
+    _, place = np.unique(bars.timestamp[::-1], return_index=True)
+    return bars[len(bars) - 1 - place]
+
+
+def _joined(bars: Bars, interval: Interval, calendar: Calendar, as_of: int) -> Bars:
+    """Longer bars from those that Yahoo was asked for; final when the whole of it is."""
+    grid = grid_of(calendar, interval)
+    longer = resample(bars, grid)
+    _, end, _ = grid.spans(longer.timestamp)
+    return Bars(
+        longer.symbols, longer.code, longer.timestamp, longer.open, longer.high, longer.low, longer.close,
+        longer.volume, end + interval.grace <= as_of,
+    )  # fmt: skip
+
+
+def _actions(events: dict[str, Any], currency: str) -> list[Action]:
+    found = []
+    for event in (events.get("dividends") or {}).values():
+        if event.get("amount"):
+            paid = str(event.get("currency") or currency)
+            found.append(Action(int(event["date"]) * 1000, "dividend", float(event["amount"]), paid))
+    for event in (events.get("splits") or {}).values():
+        if event.get("numerator") and event.get("denominator"):
+            ratio = float(event["numerator"]) / float(event["denominator"])
+            found.append(Action(int(event["date"]) * 1000, "split", ratio))
+    return sorted(found, key=lambda action: (action.timestamp, action.kind))

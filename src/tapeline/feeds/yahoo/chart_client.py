@@ -1,0 +1,105 @@
+"""Charts, asked for within the limits. Repeating is done here; `transport` does one request, `chart` decodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from tapeline.core.sessions import calendar_of
+from tapeline.feeds.live.clock import Clock
+from tapeline.feeds.live.limits import Limits, backoff
+from tapeline.feeds.yahoo.chart import Chart, decode
+from tapeline.feeds.yahoo.chart_intervals import Interval
+from tapeline.feeds.yahoo.errors import NoDataError, RateLimitedError, ServerError, UnreachableError
+from tapeline.feeds.yahoo.transport import Answer, Transport
+
+#: Requests under way at once.
+PARALLEL = 4
+
+#: Attempts at one request, the first included.
+ATTEMPTS = 6
+
+_FIRST_DELAY = 1.0
+_LONGEST_DELAY = 60.0
+
+
+class ChartClient:
+    """Asks for charts. Usable from one event loop at a time; `close` when done.
+
+    What a moment may mend (429, 5xx, cut answers, a lost network) is repeated; only that Yahoo cannot be reached for
+    the very first request is said at once.
+    """
+
+    def __init__(self, transport: Transport, clock: Clock, limits: Limits | None = None) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._limits = limits or Limits(clock)
+        self._pool = ThreadPoolExecutor(PARALLEL, "yahoo")
+        self._reached = False
+        self.requests = 0
+
+    async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
+        """The bars that open in start <= t < end (UTC epoch ms). Raises a `YahooError` when all attempts failed."""
+        params = {
+            "period1": str(start // 1000),
+            "period2": str(-(-end // 1000)),
+            "interval": interval.requested,
+            "includePrePost": "false",
+            "events": "div,splits",
+        }
+        for attempt in range(ATTEMPTS):
+            await self._limits.admit()
+            try:
+                chart = await self._once(symbol, interval, params)
+            except RateLimitedError as error:
+                self._limits.failed(refused=True, retry_after=error.retry_after)
+                if attempt == ATTEMPTS - 1:
+                    raise
+            except (ServerError, UnreachableError) as error:
+                self._limits.failed()
+                first_contact = isinstance(error, UnreachableError) and not self._reached
+                if first_contact or attempt == ATTEMPTS - 1:
+                    raise
+                await self._clock.sleep(backoff(attempt, _FIRST_DELAY, _LONGEST_DELAY))
+            except NoDataError:
+                self._limits.succeeded()
+                raise
+            except BaseException:
+                self._limits.abandoned()
+                raise
+            else:
+                self._limits.succeeded()
+                return chart
+        raise AssertionError("unreachable")
+
+    async def _once(self, symbol: str, interval: Interval, params: Mapping[str, str]) -> Chart:
+        loop = asyncio.get_running_loop()
+        self.requests += 1
+        answer = await loop.run_in_executor(self._pool, self._transport.get, symbol, params)
+        self._reached = True
+        _raise_for(answer, symbol)
+        now = self._clock.now()
+        date = now if answer.date is None else answer.date + 999
+        as_of, latest = min(now, date), max(now, date)  # ours or theirs may be wrong: no bar is final too soon
+        # a long history takes some milliseconds to decode, and the first symbol of an exchange builds its calendar
+        return await loop.run_in_executor(
+            self._pool, lambda: decode(answer.text, symbol, interval, calendar_of(symbol), as_of, latest)
+        )
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._transport.close()
+
+
+def _raise_for(answer: Answer, symbol: str) -> None:
+    """Refusals. A chart's own error (unknown symbol, window too far back) comes as JSON with 400, 404 or 422."""
+    if answer.status == 200:
+        return
+    if answer.status == 429:
+        raise RateLimitedError(answer.retry_after)
+    if answer.status in {400, 404, 422} and answer.text.lstrip().startswith("{"):
+        return  # decoding finds the reason
+    if answer.status == 404:
+        raise NoDataError(f"{symbol}: Yahoo has nothing under this symbol (404)")
+    raise ServerError(f"{symbol}: Yahoo answered with status {answer.status}: {answer.text[:60]!r}")

@@ -1,0 +1,170 @@
+"""The streamer's WebSocket: connected, subscribed, watched, and opened again whenever it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from tapeline.feeds.live.clock import Clock
+from tapeline.feeds.live.limits import backoff
+from tapeline.feeds.yahoo.stream_frames import FrameError, Quote, quote
+
+#: Yahoo forgets subscriptions that are not repeated.
+SUBSCRIBE_SECONDS = 15.0
+
+#: Silence in an open market after which a connection is taken for dead. It doubles as long as a new connection is
+#: silent too, for then the symbols are just not traded; with prices it shrinks again.
+SILENCE_SECONDS = 60.0
+LONGEST_SILENCE = 1800.0
+
+#: Failures to connect in a row after which the prices are polled.
+FAILURES = 3
+
+_FIRST_DELAY = 1.0
+_LONGEST_DELAY = 120.0
+_WATCH_SECONDS = 5.0
+_FRAMES_AT_ONCE = 256
+_OPEN_SECONDS = 10.0  # of real time: what the handshake may take
+
+
+class Listener(Protocol):
+    """Who is told what the stream does, on the event loop."""
+
+    def on_quote(self, quote: Quote) -> None: ...
+
+    def on_garbage(self, frame: str | bytes, reason: str) -> None: ...
+
+    def on_connected(self) -> None:
+        """A connection is there. What was traded since the last one was lost has not been seen."""
+
+    def on_lost(self, reason: str) -> None: ...
+
+    def on_unavailable(self, reason: str) -> None:
+        """It could not be opened several times in a row."""
+
+    def open_since(self, now: int) -> int | None:
+        """Since when some watched market has been open (UTC epoch ms), None when all are closed."""
+
+
+class PriceStream:
+    """Runs until it is cancelled. `watch` sets the symbols at any time, on the event loop."""
+
+    def __init__(
+        self, url: str, listener: Listener, clock: Clock, *, chance: Callable[[], float] = random.random
+    ) -> None:
+        self.connected = False
+        self.frames = 0
+        self.garbage = 0
+        self._url = url
+        self._listener = listener
+        self._clock = clock
+        self._chance = chance
+        self._symbols: set[str] = set()
+        self._socket: ClientConnection | None = None
+        self._heard = 0
+        self._patience = SILENCE_SECONDS
+
+    @property
+    def heard(self) -> int:
+        """When the last message came, UTC epoch ms; 0 before the first connection."""
+        return self._heard
+
+    async def watch(self, symbols: Iterable[str]) -> None:
+        """The symbols to hear of from now on."""
+        wanted = set(symbols)
+        gone, new = self._symbols - wanted, wanted - self._symbols
+        self._symbols = wanted
+        if self._socket is not None:
+            try:
+                if gone:
+                    await self._socket.send(json.dumps({"unsubscribe": sorted(gone)}))
+                if new:
+                    await self._socket.send(json.dumps({"subscribe": sorted(new)}))
+            except ConnectionClosed:
+                pass  # the next connection subscribes to all
+
+    async def run(self) -> None:
+        failures = 0
+        while True:
+            frames = self.frames
+            try:
+                reason = await self._connection()
+                failures = 0
+            except (OSError, InvalidHandshake, InvalidURI, TimeoutError, EOFError) as error:
+                failures += 1
+                reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                if failures % FAILURES == 0:
+                    self._listener.on_unavailable(f"{self._url}: {reason}")
+            if self.frames > frames:
+                attempt = 0  # it worked: come back soon
+                self._patience = SILENCE_SECONDS
+            else:
+                attempt = max(failures, 1)
+            await self._clock.sleep(backoff(attempt, _FIRST_DELAY, _LONGEST_DELAY, self._chance))
+
+    async def _connection(self) -> str:
+        """One connection, from opening it to losing it. Returns why it was lost; raises when it was never there."""
+        async with connect(self._url, open_timeout=_OPEN_SECONDS, close_timeout=1, max_queue=1024) as socket:
+            self._socket = socket
+            self.connected = True
+            self._heard = self._clock.now()
+            self._listener.on_connected()
+            jobs = [asyncio.create_task(job) for job in (self._read(socket), self._subscribe(socket), self._watchdog())]
+            try:
+                done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+                reason = next(iter(done)).result()
+            finally:
+                self._socket = None
+                self.connected = False
+                for job in jobs:
+                    job.cancel()
+                await asyncio.gather(*jobs, return_exceptions=True)
+            self._listener.on_lost(reason)
+            return reason
+
+    async def _read(self, socket: ClientConnection) -> str:
+        try:
+            async for frame in socket:
+                try:
+                    found = quote(frame)
+                except FrameError as error:
+                    self.garbage += 1
+                    self._listener.on_garbage(frame, str(error))
+                    continue
+                if found is not None:
+                    self.frames += 1
+                    self._heard = self._clock.now()
+                    self._listener.on_quote(found)
+                    if self.frames % _FRAMES_AT_ONCE == 0:
+                        await asyncio.sleep(0)  # buffered frames are read without waiting; others have work to do too
+        except ConnectionClosed as error:
+            return f"the connection broke ({error})"
+        return "Yahoo closed the connection"
+
+    async def _subscribe(self, socket: ClientConnection) -> str:
+        while True:
+            try:
+                if self._symbols:
+                    await socket.send(json.dumps({"subscribe": sorted(self._symbols)}))
+            except ConnectionClosed as error:
+                return f"the connection broke ({error})"
+            await self._clock.sleep(SUBSCRIBE_SECONDS)
+
+    async def _watchdog(self) -> str:
+        while True:
+            heard = self._heard
+            await self._clock.sleep(_WATCH_SECONDS)
+            now = self._clock.now()
+            if self._heard > heard:  # prices come again: a connection that was quiet once is soon watched as any other
+                self._patience = max(self._patience / 2, SILENCE_SECONDS)
+            since = self._listener.open_since(now)
+            if since is None or now - max(self._heard, since) < self._patience * 1000:
+                continue
+            silence, self._patience = self._patience, min(self._patience * 2, LONGEST_SILENCE)
+            return f"no price for {silence:.0f} s in an open market"

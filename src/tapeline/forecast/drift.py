@@ -1,0 +1,61 @@
+"""Do today's features look like those the model was trained on? The population stability index of each feature.
+
+PSI = sum over ten bins of (share now - share then) * ln(share now / share then), the bins being deciles of training.
+Usual reading: below 0.1 stable, 0.1 to 0.25 worth watching, above 0.25 another distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapeline.core.market import Floats
+
+#: PSI above this is a warning.
+WARNING = 0.25
+
+_BINS = 10
+_FEWEST = 200  # rows; with fewer, chance alone gives a PSI of 0.05 and more
+_EMPTY = 1e-4  # an empty bin's share, so that the logarithm exists
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One feature's PSI and whether it is above the threshold."""
+
+    feature: str
+    psi: float
+    warning: bool
+
+
+def reference(names: Sequence[str], X: Floats) -> dict[str, dict[str, list[float]]]:
+    """Bin edges and shares of each feature (float64 [n, len(names)], no NaN), as JSON types; kept with the model."""
+    kept = {}
+    for name, column in zip(names, X.T, strict=True):
+        edges = np.unique(np.quantile(column, np.arange(1, _BINS) / _BINS))
+        kept[name] = {"edges": edges.tolist(), "shares": _shares(column, edges).tolist()}
+    return kept
+
+
+def drift(then: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[str], X: Floats) -> list[Drift]:
+    """PSI of each feature of X (float64 [n, len(names)], no NaN) against a `reference`, the largest first.
+
+    Raises `ValueError` for fewer than 200 rows, or a feature that the reference does not know.
+    """
+    if len(X) < _FEWEST:
+        raise ValueError(f"{len(X)} rows are too few to judge drift by: at least {_FEWEST} are needed")
+    found = []
+    for name, column in zip(names, X.T, strict=True):
+        if name not in then:
+            raise ValueError(f"the model has no reference for the feature {name}")
+        before = np.maximum(np.array(then[name]["shares"]), _EMPTY)
+        now = np.maximum(_shares(column, np.array(then[name]["edges"])), _EMPTY)
+        psi = float(((now - before) * np.log(now / before)).sum())
+        found.append(Drift(name, psi, psi > WARNING))
+    return sorted(found, key=lambda one: -one.psi)
+
+
+def _shares(column: Floats, edges: Floats) -> Floats:
+    return np.bincount(np.searchsorted(edges, column), minlength=len(edges) + 1) / len(column)

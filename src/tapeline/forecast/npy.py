@@ -1,0 +1,46 @@
+"""Arrays of float as bytes in NumPy's own format, between the predictor and the endpoint. Nothing is ever unpickled.
+
+`numpy.load` believes the shape that the sender writes and allocates it; here the bytes must be as many as it says.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from tapeline.core.market import Floats
+
+#: Content type, which SageMaker's containers commonly take.
+NPY = "application/x-npy"
+
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+def packed(array: Floats) -> bytes:
+    """A float64 array of any shape as bytes."""
+    file = io.BytesIO()
+    npy.write_array(file, np.ascontiguousarray(array, "<f8"), allow_pickle=False)
+    return file.getvalue()
+
+
+def unpacked(body: bytes) -> np.ndarray[Any, np.dtype[np.floating[Any]]]:
+    """The array of floats, of any width, in these bytes; it cannot be written to. Raises `ValueError`."""
+    file = io.BytesIO(body)
+    version = npy.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"version {version[0]}.{version[1]} of the format is not read, write 1.0 or 2.0")
+    try:
+        shape, columns_first, dtype = _HEADERS[version](file)
+    except (TokenError, RecursionError, MemoryError) as error:  # numpy lets these through
+        raise ValueError(f"its header cannot be read: {error}") from error
+    if dtype.kind != "f":
+        raise ValueError(f"it holds {dtype}, not floats")
+    place, size = file.tell(), math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or len(body) - place != size:
+        raise ValueError(f"shape {shape} of {dtype} takes {size} bytes, there are {len(body) - place}")
+    return np.frombuffer(body, dtype, offset=place).reshape(shape, order="F" if columns_first else "C")

@@ -1,0 +1,42 @@
+"""A symbol's state as bytes and back.
+
+Layout, little-endian: magic `TI`, length of the layout id (u16), CRC-32 of all behind it (u32), the id, the row (f64).
+The checksum is there because kernels trust the row: a flipped bit in a count would have them read past its end.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+
+from tapeline.core.market import Floats
+
+_HEADER = struct.Struct("<2sHI")
+_MAGIC = b"TI"
+
+
+class SnapshotError(ValueError):
+    """The bytes are not a snapshot, are damaged, or are of another layout than the engine's."""
+
+
+def pack(layout: str, row: Floats) -> bytes:
+    """The snapshot of a row."""
+    name = layout.encode()
+    content = name + row.astype("<f8", copy=False).tobytes()
+    return _HEADER.pack(_MAGIC, len(name), zlib.crc32(content)) + content
+
+
+def unpack(layout: str, data: bytes, width: int) -> Floats:
+    """The row in a snapshot, float64 [width]. Raises `SnapshotError`."""
+    if len(data) < _HEADER.size or data[:2] != _MAGIC:
+        raise SnapshotError("these bytes are not a snapshot of the indicator engine")
+    _, size, checksum = _HEADER.unpack_from(data)
+    start = _HEADER.size + size
+    if zlib.crc32(data[_HEADER.size :]) != checksum:
+        raise SnapshotError("the snapshot was cut short or damaged: its checksum differs")
+    name = data[_HEADER.size : start].decode(errors="replace")
+    if name != layout or len(data) != start + 8 * width:
+        raise SnapshotError(f"the snapshot has layout {name}, this engine {layout}: other indicators or version")
+    return np.frombuffer(data, "<f8", width, start)

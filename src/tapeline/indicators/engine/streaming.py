@@ -1,0 +1,233 @@
+"""The indicator engine: bars in, values out, one row of state a symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tapeline.core.market import Bars, Codes, Floats, Ints
+from tapeline.indicators.catalogue import DEFAULT
+from tapeline.indicators.engine import compiling
+from tapeline.indicators.engine.program import Program
+from tapeline.indicators.engine.snapshots import pack, unpack
+from tapeline.indicators.kernels.types import ROOM
+from tapeline.indicators.spec import parse_all
+
+_DAY = 86_400_000
+
+#: Commits one bar, the fast way, without any checks: `out` (float64 [outputs]), slot, session, open, high, low, close,
+#: volume. Take it from the engine anew for every bar: it is another one whenever `slots` had to make room.
+UpdateOne = Callable[[Floats, int, int, float, float, float, float, float], None]
+
+
+class InsufficientHistory(ValueError):  # noqa: N818  the name users know from TA-Lib
+    """A value was asked for that is not warm: too few bars have been seen."""
+
+
+class Engine:
+    """Indicators over any number of symbols, bar by bar or in batches, with the same values to the last bit.
+
+    `specs` are the canonical texts, `outputs` the names of the value columns, `warm_up` the bars before each output's
+    first value, `layout` the id of what a snapshot holds. Raises `SpecError` for specs that cannot be computed.
+
+    Values are float64 [bars, len(outputs)], NaN where an indicator is not warm. Bars must have been validated (finite,
+    prices above zero, high >= low, volume >= 0) and, per symbol, be in the order of time. One thread at a time.
+    """
+
+    def __init__(self, specs: Sequence[str] = DEFAULT) -> None:
+        from tapeline.indicators.engine import driver
+
+        parsed = parse_all(specs)
+        self.specs = tuple(spec.text for spec in parsed)
+        self.outputs = tuple(name for spec in parsed for name in spec.outputs)
+        self.warm_up = tuple(bars for spec in parsed for bars in spec.warm_up)
+        program = Program(parsed)
+        program.place_kernels(compiling.addresses(program.kernels))
+        self.layout = program.layout
+        self._compiled_one, self._compiled_update, self._compiled_peek = driver.entry_points()
+        self._code = program.code
+        self._state = np.zeros((0, program.width))
+        self._counts = np.zeros(0, np.int64)
+        self._work = np.zeros(ROOM + max(driver.PITCH * program.outputs, program.numbers_end))
+        self._place()
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
+        self._table: tuple[tuple[str, ...], Codes] = ((), np.zeros(0, np.int32))
+
+    # -- symbols -----------------------------------------------------------------------------------------------------
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that have a state."""
+        return tuple(self._slots)
+
+    @property
+    def bytes_per_symbol(self) -> int:
+        """The size of one symbol's state."""
+        return self._state.shape[1] * 8
+
+    def slots(self, symbols: Sequence[str]) -> Codes:
+        """The row of each symbol's state, int32 [len(symbols)]; a new symbol is given one. Valid until `forget`."""
+        if symbols is self._table[0]:
+            return self._table[1]
+        known = self._slots
+        found = np.empty(len(symbols), np.int32)
+        for i, symbol in enumerate(symbols):
+            slot = known.get(symbol)
+            if slot is None:
+                slot = known[symbol] = self._free.pop() if self._free else len(known)
+                if slot >= len(self._state):
+                    self._grow(slot + 1)
+            found[i] = slot
+        if isinstance(symbols, tuple):
+            self._table = symbols, found
+        return found
+
+    def _grow(self, least: int) -> None:
+        room = max(least, 2 * len(self._state), 16)
+        state = np.zeros((room, self._state.shape[1]))
+        state[: len(self._state)] = self._state
+        self._state = state
+        self._counts = np.zeros(room, np.int64)
+        self._place()
+
+    def _place(self) -> None:
+        """Hands the compiled functions the places in memory of state, program and work space."""
+        self._places = (self._state.ctypes.data, self._code.ctypes.data, self._work.ctypes.data)
+        bound: Any = partial(self._compiled_one, *self._places)
+        bound.keeps = self._state, self._code, self._work  # whoever holds on to it must not write to freed memory
+        self.update_one: UpdateOne = bound
+
+    def forget(self, symbol: str) -> None:
+        """Drops the symbol's state; its next bar is its first. Unknown symbols are ignored."""
+        slot = self._slots.pop(symbol, None)
+        if slot is not None:
+            self._state[slot] = 0.0
+            self._free.append(slot)
+            self._table = ((), np.zeros(0, np.int32))
+
+    def count(self, symbol: str) -> int:
+        """The bars committed for this symbol."""
+        slot = self._slots.get(symbol)
+        return 0 if slot is None else int(self._state[slot, 0])
+
+    # -- bars --------------------------------------------------------------------------------------------------------
+
+    def update(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
+        """Commits the bars in order and gives their values.
+
+        `out`, where given, is float64 [n, len(outputs)] and is filled and returned: in C order, or in Fortran order,
+        which is faster for the history of one symbol. `session` is the id of each bar's trading session, int64;
+        without it, the UTC day of its timestamp.
+        """
+        slots = self.slots(bars.symbols)[bars.code]
+        session = bars.timestamp // _DAY if session is None else session
+        return self.update_columns(slots, session, bars.open, bars.high, bars.low, bars.close, bars.volume, out)
+
+    def peek(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
+        """The values each bar would have if it were its symbol's next one. The state stays as it is."""
+        slots = self.slots(bars.symbols)[bars.code]
+        session = bars.timestamp // _DAY if session is None else session
+        return self.peek_columns(slots, session, bars.open, bars.high, bars.low, bars.close, bars.volume, out)
+
+    def update_columns(
+        self, slots: Codes, session: Ints,
+        open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,  # noqa: A002
+        out: Floats | None = None,
+    ) -> Floats:  # fmt: skip
+        """`update` for plain columns of one length: `slots` from `slots()`, `session` int64, the others float64."""
+        out = self._out(out, len(slots))
+        columns = _columns(slots, session, open, high, low, close, volume)
+        order = np.empty(len(slots), np.int64)
+        self._compiled_update(*self._places, *_strided(out), *columns, self._counts, order)
+        return out
+
+    def peek_columns(
+        self, slots: Codes, session: Ints,
+        open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,  # noqa: A002
+        out: Floats | None = None,
+    ) -> Floats:  # fmt: skip
+        """`peek` for plain columns of one length."""
+        out = self._out(out, len(slots))
+        columns = _columns(slots, session, open, high, low, close, volume)
+        if len(slots) and not 0 <= slots.min() <= slots.max() < len(self._state):
+            raise ValueError("a slot is not from this engine's slots()")
+        self._compiled_peek(*self._places, *_strided(out), *columns)
+        return out
+
+    def _out(self, out: Floats | None, count: int) -> Floats:
+        shape = (count, len(self.outputs))
+        if out is None:
+            return np.empty(shape)
+        whole = out.flags.behaved and (out.flags.c_contiguous or out.flags.f_contiguous)
+        if out.shape != shape or out.dtype != np.float64 or not whole:
+            raise ValueError(f"out must be a writable, contiguous float64 array of shape {shape}")
+        return out
+
+    # -- state -------------------------------------------------------------------------------------------------------
+
+    def snapshot(self, symbol: str) -> bytes:
+        """The symbol's state as bytes, for `restore` on an engine with the same specs. A new symbol has one, too."""
+        slot = self.slots([symbol])[0]  # may move the matrix
+        return pack(self.layout, self._state[slot])
+
+    def restore(self, symbol: str, data: bytes) -> None:
+        """Takes on the state in a snapshot. Raises `SnapshotError` when it is damaged or of another layout."""
+        row = unpack(self.layout, data, self._state.shape[1])
+        slot = self.slots([symbol])[0]  # may move the matrix
+        self._state[slot] = row
+
+    def correct(
+        self, symbol: str, checkpoint: bytes | None, bars: Bars,
+        out: Floats | None = None, session: Ints | None = None,
+    ) -> Floats:  # fmt: skip
+        """Replays a symbol from a snapshot taken before the corrected bar (None: from nothing) with all bars since.
+
+        Gives the values of these bars. The state is that of an engine which had seen the corrected bars at once.
+        Raises `SnapshotError`, and `ValueError` for bars of another symbol or an unfit `out`; the state is then as it
+        was.
+        """
+        used = {bars.symbols[code] for code in np.unique(bars.code)}
+        if used - {symbol}:
+            raise ValueError(f"bars of {', '.join(sorted(used - {symbol}))} cannot correct {symbol}")
+        slot = self.slots([symbol])[0]
+        before = self._state[slot].copy()
+        self._state[slot] = 0.0 if checkpoint is None else unpack(self.layout, checkpoint, self._state.shape[1])
+        try:
+            return self.update(bars, out, session)
+        except ValueError:
+            self._state[slot] = before
+            raise
+
+    def warm_value(self, values: Floats, output: str) -> float:
+        """One output's value from one row of values. Raises `InsufficientHistory` where it is not warm."""
+        if output not in self.outputs:
+            raise KeyError(f"{output!r} is not computed here; there are {', '.join(self.outputs)}")
+        place = self.outputs.index(output)
+        value = float(values[place])
+        if value != value:  # noqa: PLR0124  NaN
+            raise InsufficientHistory(f"{output} has no value yet: it needs {self.warm_up[place] + 1} bars")
+        return value
+
+
+def _column(values: Floats | Ints | Codes, dtype: type) -> np.ndarray:
+    if values.dtype == dtype and values.flags.behaved and values.flags.c_contiguous:
+        return values
+    return np.array(values, dtype)  # read-only, unaligned or strided: the kernels are compiled for plain arrays
+
+
+def _strided(out: Floats) -> tuple[Floats, int, int]:
+    """The numbers of `out` in the order of memory, and the steps there from bar to bar and from output to output."""
+    if out.flags.c_contiguous:
+        return out.reshape(-1), out.shape[1], 1
+    return out.T.reshape(-1), 1, out.shape[0]
+
+
+def _columns(slots: Codes, session: Ints, *values: Floats) -> list[np.ndarray]:
+    """The columns as the compiled functions take them. Raises `ValueError` when their lengths differ."""
+    if len({len(slots), len(session), *map(len, values)}) > 1:
+        raise ValueError("all columns must have one length")
+    return [_column(slots, np.int32), _column(session, np.int64), *(_column(each, np.float64) for each in values)]

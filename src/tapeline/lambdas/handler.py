@@ -1,0 +1,77 @@
+"""The Lambda function: a batch of the Kinesis stream to rows in DynamoDB.
+
+A symbol whose state another invocation moved on is reported as a failed item, from its first record: Lambda delivers
+the batch again from there, and what was applied is passed over. What cannot be read is kept on S3 and does not come
+back. Anything else that goes wrong is raised: Lambda retries, and cuts the batch in two until the culprit is alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.data_classes import KinesisStreamEvent
+from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
+
+from tapeline.app import cloud_wiring as cloud
+from tapeline.app import config
+from tapeline.backends.aws.clients import client
+from tapeline.backends.aws.sagemaker_predictor import SageMakerPredictor
+from tapeline.runtime.batches import Batches, Record
+
+#: Kinesis' sequence numbers have 186 bits at the most. Numbers of shards only grow, and a shard that a symbol moves to
+#: when the stream is resharded is newer than the one it was in: in front of the sequence number they keep the order.
+_SEQUENCE_BITS = 200
+
+
+class Function:
+    """What one execution environment keeps between invocations."""
+
+    def __init__(self) -> None:
+        self.logger = Logger(service="processor")
+        self.metrics = Metrics(namespace="Tapeline", service="processor")
+        self.batches, self.predictor = self._parts()
+
+    def _parts(self) -> tuple[Batches, SageMakerPredictor | None]:
+        return cloud.batches(config.load(), client, self.logger.warning)
+
+    def __call__(self, event: dict[str, Any]) -> dict[str, Any]:
+        records = [_record(record) for record in KinesisStreamEvent(event).records]
+        ready = self.predictor is None or self.predictor.prepare()
+        missed = self.predictor.missed if self.predictor else 0
+        outcome = self.batches.apply(records)
+        missed = (self.predictor.missed if self.predictor else 0) - missed + (0 if ready else outcome.rows)
+        if outcome.rejects:
+            self.metrics.add_metric("RecordsRejected", MetricUnit.Count, outcome.rejects)
+            self.logger.warning("records were rejected; they are kept on S3", extra={"rejects": outcome.rejects})
+        if self.predictor:
+            self.metrics.add_metric("PredictionsMissed", MetricUnit.Count, missed)
+        if outcome.failed:
+            self.logger.warning("records are given back: their symbols were moved on meanwhile", extra={
+                "failed": len(outcome.failed)
+            })  # fmt: skip
+        self.logger.info("batch", extra={
+            "records": len(records), "bars": outcome.bars, "rows": outcome.rows, "repeated": outcome.repeated,
+            "corrected": outcome.corrected, "rejected": outcome.rejects, "unpredicted": missed,
+        })  # fmt: skip
+        if self.metrics.metric_set:
+            self.metrics.flush_metrics()
+        return {"batchItemFailures": [{"itemIdentifier": place} for place in outcome.failed]}
+
+
+_function: Function | None = None
+
+
+def handler(event: dict[str, Any], _: Any = None) -> dict[str, Any]:
+    """Lambda's entry: a Kinesis event in, the items to deliver again out. Parts are made at the first call."""
+    global _function  # noqa: PLW0603 - what an execution environment keeps is module state by Lambda's design
+    if _function is None:
+        _function = Function()
+    return _function(event)
+
+
+def _record(record: KinesisStreamRecord) -> Record:
+    sequence = record.kinesis.sequence_number
+    shard = record.event_id.partition(":")[0].rpartition("-")[2]
+    return Record(int(shard) << _SEQUENCE_BITS | int(sequence), sequence, record.kinesis.data_as_bytes())

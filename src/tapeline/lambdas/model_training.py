@@ -1,0 +1,109 @@
+"""SageMaker's `train`: hyperparameters and channels in, a model folder or a failure file out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tapeline.core.market import Bars
+from tapeline.feeds.files import FileSource, SourceError
+from tapeline.research.training import PARAMETERS, MissingLibraryError, NotEnoughHistoryError, fit
+
+_LONGEST_FAILURE = 1024  # characters that SageMaker shows
+_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+
+class InputError(Exception):
+    """What SageMaker handed over cannot be trained on; one line that says what and where."""
+
+
+def train(root: Path) -> int:
+    """Trains and returns the exit code. Nothing is left in `model` unless the model is whole."""
+    try:
+        settings = _hyperparameters(root / "input" / "config" / "hyperparameters.json")
+        zone = str(settings.pop("zone", "UTC"))
+        files = _files(root / "input" / "data")
+        source = FileSource(files, zone=zone)
+        for problem in source.problems:
+            print(f"skipped: {problem}", file=sys.stderr)  # noqa: T201 - SageMaker's log is the container's output
+        if len(source.problems) == len(files):
+            raise InputError(f"none of the {len(files)} files can be read: {source.problems[0]}")
+        model = fit(_bars(source), **settings)
+        model.save(root / "model")
+    except (InputError, SourceError, NotEnoughHistoryError, MissingLibraryError, OSError) as error:
+        return _failed(root, str(error))
+    except Exception as error:  # noqa: BLE001 - the contract: whatever happens, say it in the failure file
+        traceback.print_exc()
+        return _failed(root, f"{type(error).__name__}: {error}")
+    print(f"model_version={model.version};")  # noqa: T201
+    for name, value in model.metadata.metrics.items():
+        print(f"held_back_{name}={value:.6g};")  # noqa: T201 - for SageMaker's metric definitions
+    return 0
+
+
+def _failed(root: Path, reason: str) -> int:
+    print(f"training failed: {reason}", file=sys.stderr)  # noqa: T201
+    output = root / "output"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "failure").write_text(reason[:_LONGEST_FAILURE])
+    except OSError as error:
+        print(f"and {output}/failure cannot be written: {error}", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text.lower() == "true"
+
+
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "horizon": int, "no_trade_band": float, "across_sessions": _boolean, "seed": int, "max_rows": int, "rounds": int,
+    "zone": str,
+}  # fmt: skip
+
+
+def _hyperparameters(path: Path) -> dict[str, Any]:
+    """Arguments of `fit` (and `zone`) from SageMaker's file, in which every value is a string. Absent: no settings."""
+    try:
+        given = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise InputError(f"{path}: not a JSON object")
+    settings: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    for name, text in given.items():
+        if name.startswith("sagemaker_"):
+            continue  # SageMaker's SDK adds these for its own toolkit
+        kind = _KINDS.get(name) or (type(PARAMETERS[name]) if name in PARAMETERS else None)
+        if kind is None:
+            known = ", ".join(sorted([*_KINDS, *PARAMETERS]))
+            raise InputError(f"unknown hyperparameter {name!r}; known are {known}")
+        try:
+            value = kind(str(text).strip().strip('"'))
+        except ValueError:
+            raise InputError(f"hyperparameter {name} = {text!r} is not {kind.__name__.strip('_')}") from None
+        (settings if name in _KINDS else parameters)[name] = value
+    return settings | ({"parameters": parameters} if parameters else {})
+
+
+def _files(folder: Path) -> list[Path]:
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.name.lower().endswith(_SUFFIXES))
+    if not found:
+        raise InputError(f"no file of bars ({', '.join(_SUFFIXES)}) in any channel under {folder}")
+    return found
+
+
+def _bars(source: FileSource) -> Iterator[Bars]:
+    for delivery in source.deliveries(""):
+        for reject in delivery.rejects:
+            print(f"rejected: {reject.source} {reject.place}: {reject.reason}", file=sys.stderr)  # noqa: T201
+        yield delivery.bars

@@ -1,0 +1,44 @@
+"""The SageMaker container: `python -m tapeline.lambdas.sagemaker train|serve`, as its toolkit-free contract has it.
+
+SageMaker starts an image with the one word `train` or `serve`. Everything lies under `/opt/ml`; `--root` is for tests
+and for trying a container's work on this machine.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ROOT = Path("/opt/ml")
+PORT = 8080
+
+app = typer.Typer(help="Tapeline in a SageMaker container.", no_args_is_help=True, pretty_exceptions_enable=False)
+Root = Annotated[Path, typer.Option(help="Where SageMaker's folders are.")]
+
+
+@app.command()
+def train(root: Root = ROOT) -> None:
+    """Train on the files of all channels under ROOT/input/data; write ROOT/model, or ROOT/output/failure."""
+    from tapeline.lambdas import model_training as sagemaker_train
+
+    raise typer.Exit(sagemaker_train.train(root))
+
+
+@app.command()
+def serve(
+    root: Root = ROOT,
+    # SageMaker reaches the container over its network; nothing else can, there is no way in from outside
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = PORT,
+) -> None:
+    """Answer GET /ping and POST /invocations with the model in ROOT/model until SIGTERM."""
+    from tapeline.lambdas import model_serving as sagemaker_serve
+
+    raise typer.Exit(sagemaker_serve.serve(root / "model", host, port))
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,170 @@
+"""What the predictions would have earned after costs: long, flat or short against buy-and-hold, through `bt`.
+
+The rule: each answer is held for the horizon, so a symbol's position is the mean of its last `horizon` answers (UP +1,
+HOLD 0, DOWN -1), every symbol has the same share of the capital, and an answer given at a bar's close is traded at the
+next bar's open. Intraday positions are closed at the open of the last bar before a session gap, because that is how far
+the labels reach. Every trade costs `cost_bps` of its value. Slippage beyond that, borrowing fees, taxes and dividends
+are not in it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tapeline.core.market import Bars, Direction, Floats, Ints
+from tapeline.forecast.labels import session_ends
+from tapeline.research.metrics import RESAMPLES, Estimate, draws, interval
+from tapeline.research.training import MissingLibraryError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COST_BPS = 5.0
+
+_CAPITAL = 1_000_000.0
+_TRADING_DAYS = 252
+_DAY = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Performance:
+    """One rule's result. `sharpe` is annual, from bar returns, with no risk-free rate; `drawdown` is the worst, < 0.
+
+    `turnover` is the value traded per bar over the capital. `equity` starts at 1, one value per time of the backtest.
+    """
+
+    total_return: float
+    sharpe: Estimate
+    drawdown: float
+    turnover: float
+    equity: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backtest:
+    """The rule beside buy-and-hold of the same symbols in the same time, and the Sharpe ratio's difference."""
+
+    times: Ints
+    model: Performance
+    hold: Performance
+    excess_sharpe: Estimate
+    cost_bps: float
+    bars_per_year: float
+
+
+def backtest(
+    bars: Bars, answer: NDArray[np.int8], start: int, *, horizon: int, across_sessions: bool = False,
+    cost_bps: float = COST_BPS, resamples: int = RESAMPLES, seed: int = 0,
+) -> Backtest:  # fmt: skip
+    """Trades `answer` (int8 `Direction`, one per bar; NONE counts as HOLD) from `start` (UTC epoch ms) on.
+
+    `bars` are tidy. Raises `MissingLibraryError` when `bt` is not installed, `ValueError` when there are fewer than
+    three bar times from `start` on.
+    """
+    bt = _import_bt()
+    late = bars.timestamp >= start
+    flat = np.zeros(len(bars), np.bool_) if across_sessions else session_ends(bars)
+    bars, answer, flat = bars[late], answer[late], flat[late]
+    times, row = np.unique(bars.timestamp, return_inverse=True)
+    if len(times) < 3:
+        raise ValueError("a backtest needs at least three bar times")
+    present = np.unique(bars.code)
+    column = np.searchsorted(present, bars.code)
+    names = [bars.symbols[code] for code in present]
+    signal = (answer == Direction.UP).astype(np.float64) - (answer == Direction.DOWN)
+    order = np.lexsort((bars.timestamp, bars.code))
+    position = np.empty(len(bars))
+    position[order] = _held(signal[order], bars.code[order], horizon)
+    prices = np.full((len(times), len(names)), np.nan)
+    prices[row, column] = bars.open
+    weights = np.full_like(prices, np.nan)
+    weights[row[order], column[order]] = position[order]
+    weights = np.where(np.isnan(weights), 0.0, weights) / len(names)
+    weights[row[flat], column[flat]] = 0.0
+    index = times.astype("M8[ms]")
+    per_year = _bars_per_year(times)
+    made = [
+        _run(bt, "model", _filled(prices), weights, index, names, cost_bps),
+        _run(bt, "buy and hold", _filled(prices), None, index, names, cost_bps),
+    ]
+    returns = [np.diff(equity) / equity[:-1] for equity, _ in made]
+    block, drawn = draws(times[1:], horizon, resamples, seed)
+    samples = [np.array([_sharpe(r, d[block], per_year) for d in drawn]) for r in returns]
+    whole = [_sharpe(r, np.ones(len(r)), per_year) for r in returns]
+    model, hold = (
+        Performance(
+            float(equity[-1] - 1), Estimate(value, *interval(sample)),
+            float((equity / np.maximum.accumulate(equity) - 1).min()), turnover, equity,
+        )
+        for (equity, turnover), value, sample in zip(made, whole, samples, strict=True)
+    )  # fmt: skip
+    excess = Estimate(whole[0] - whole[1], *interval(samples[0] - samples[1]))
+    return Backtest(times, model, hold, excess, cost_bps, per_year)
+
+
+def _held(signal: Floats, code: NDArray[np.int32], horizon: int) -> Floats:
+    """What is held at the open of each bar: the mean of the symbol's last `horizon` answers before that bar."""
+    total = np.zeros(len(signal))
+    for back in range(1, horizon + 1):
+        same = code[back:] == code[:-back]
+        total[back:] += np.where(same, signal[:-back], 0.0)
+    return total / horizon
+
+
+def _filled(prices: Floats) -> Floats:
+    """Prices without holes: the last known one; before the first, the first, on which no weight is ever put."""
+    known = ~np.isnan(prices)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(prices))[:, None], -1), axis=0)
+    first = np.argmax(known, axis=0)
+    result: Floats = np.take_along_axis(prices, np.where(last < 0, first, last), axis=0)
+    return result
+
+
+def _run(
+    bt: Any, name: str, prices: Floats, weights: Floats | None, index: Any, names: list[str], cost_bps: float
+) -> tuple[Floats, float]:
+    """Equity at each time (1 at the first) and mean turnover per bar. No weights: buy equal parts once, keep them."""
+    import pandas as pd
+
+    frame = pd.DataFrame(prices, index=index, columns=names)
+    if weights is None:
+        rule = [bt.algos.RunOnce(), bt.algos.SelectAll(), bt.algos.WeighEqually(), bt.algos.Rebalance()]
+    else:
+        rule = [bt.algos.WeighTarget(pd.DataFrame(weights, index=index, columns=names)), bt.algos.Rebalance()]
+    test = bt.Backtest(
+        bt.Strategy(name, rule), frame, initial_capital=_CAPITAL, integer_positions=False, progress_bar=False,
+        commissions=lambda quantity, price: abs(quantity) * price * cost_bps / 10_000,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas' deprecations inside bt are not the user's business
+        test.run()
+    equity = test.strategy.values.loc[index[0] :].to_numpy(np.float64)
+    outlays = test.strategy.outlays.abs().sum(axis=1)  # empty when nothing was ever bought
+    traded = outlays.reindex(pd.DatetimeIndex(index), fill_value=0.0).to_numpy(np.float64)
+    return equity / equity[0], float((traded / equity).mean())
+
+
+def _sharpe(returns: Floats, weight: Floats, per_year: float) -> float:
+    total = weight.sum()
+    mean = float((returns * weight).sum() / total)
+    variance = float(((returns - mean) ** 2 * weight).sum() / total)
+    return mean / variance**0.5 * per_year**0.5 if variance > 1e-18 else 0.0
+
+
+def _bars_per_year(times: Ints) -> float:
+    """Times per trading day, times the trading days of a year."""
+    return len(times) / len(np.unique(times // _DAY)) * _TRADING_DAYS
+
+
+def _import_bt() -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import bt  # type: ignore[import-untyped]
+    except ImportError:
+        raise MissingLibraryError("the backtest needs the package bt: pip install 'tapeline[train]'") from None
+    return bt

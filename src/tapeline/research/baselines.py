@@ -1,0 +1,69 @@
+"""What a model has to beat, trained and tested in the same folds as the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tapeline.core.market import Bars, Direction, Flags, Floats
+from tapeline.forecast.features import FeatureSet
+from tapeline.research.dataset import Dataset
+from tapeline.research.training import MissingLibraryError
+
+#: The columns that simple systems of this kind feed to a random forest: prices and shares, not scale-free.
+RAW_NAMES = ("Close", "Volume", "MA20", "MA50", "MA200", "MACD", "Signal", "Hist", "RSI")
+_RAW_INPUTS = ("sma_20", "sma_50", "sma_200", "macd_12_26_9", "macd_12_26_9_signal", "macd_12_26_9_hist", "rsi_14")
+_TREES = 100
+
+
+def _raw_formula(bars: Bars, x: Floats) -> Floats:
+    return np.column_stack((bars.close, bars.volume, x))
+
+
+RAW_FEATURES = FeatureSet(
+    ("sma_20", "sma_50", "sma_200", "macd_12_26_9", "rsi_14"), _RAW_INPUTS, RAW_NAMES, _raw_formula
+)
+
+
+def majority(data: Dataset, train: Flags, test: Flags) -> Floats:
+    """The share of UP in the training rows, for every test row. It always calls what was more frequent."""
+    share = float((data.direction[train] == Direction.UP).mean())
+    return np.full(int(test.sum()), share)
+
+
+def previous_move(data: Dataset, train: Flags, test: Flags) -> Floats:
+    """The share of UP in those training rows whose last `horizon` bars went the way the test row's did."""
+    rose = _rose(data.bars, data.horizon)[data.place]
+    up = data.direction[train] == Direction.UP
+    everything = float(up.mean())
+    share = [float(up[rose[train] == side].mean()) if (rose[train] == side).any() else everything for side in (0, 1)]
+    result: Floats = np.array(share)[rose[test]]
+    return result
+
+
+def _rose(bars: Bars, horizon: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """1 where the close is above that of the same symbol `horizon` bars before, otherwise 0; int64 [len(bars)]."""
+    order = np.lexsort((bars.timestamp, bars.code))
+    code, close = bars.code[order], bars.close[order]
+    rose = np.zeros(len(bars), np.int64)
+    same = code[horizon:] == code[:-horizon]
+    rose[order[horizon:]] = same & (close[horizon:] > close[:-horizon])
+    return rose
+
+
+def random_forest(data: Dataset, train: Flags, test: Flags, seed: int = 0) -> Floats:
+    """scikit-learn's random forest of 100 trees with its default settings on the rows of a `RAW_FEATURES` dataset.
+
+    Raises `MissingLibraryError` when scikit-learn is not installed.
+    """
+    try:
+        from sklearn.ensemble import RandomForestClassifier
+    except ImportError:
+        raise MissingLibraryError(
+            "the random-forest baseline needs scikit-learn: pip install 'tapeline[train]'"
+        ) from None
+    forest = RandomForestClassifier(n_estimators=_TREES, random_state=seed, n_jobs=1)
+    forest.fit(data.X[train], data.direction[train] == Direction.UP)
+    result: Floats = forest.predict_proba(data.X[test])[:, 1]
+    return result

@@ -1,0 +1,264 @@
+"""Is a model worth anything? Walk-forward tests beside baselines, with intervals, and a verdict in one line."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tapeline import __version__
+from tapeline.core.market import Bars, Direction, Flags, Floats
+from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND, decided, direction
+from tapeline.research.audit import Finding, audit
+from tapeline.research.backtest import COST_BPS, Backtest, backtest
+from tapeline.research.baselines import RAW_FEATURES, majority, previous_move, random_forest
+from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent, tidy
+from tapeline.research.metrics import RESAMPLES, Bin, Estimate, Judge, calibration, hit_rate_by_confidence
+from tapeline.research.search import search
+from tapeline.research.training import NotEnoughHistoryError, fit_rows
+from tapeline.research.walk_forward import FOLDS, walk_forward
+
+MODEL = "tapeline"
+FOREST = "random forest"
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """One fold: times of the test (UTC epoch ms), rows, trees of its model, and the model's AUC in it."""
+
+    start: int
+    end: int
+    train_rows: int
+    test_rows: int
+    trees: int
+    auc: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """What `evaluate` found. `headline` is the verdict, to be shown before anything else.
+
+    `scores` are metrics by predictor; `gains` by how much the model beats each baseline in log-loss and AUC (positive:
+    better), measured in pairs. `answered` is the share of tested rows answered with UP or DOWN, `hit_rate` how often
+    these were right, `hit_rate_of_majority` how often the frequenter side was on the same rows.
+    """
+
+    headline: str
+    better: bool
+    symbols: tuple[str, ...]
+    bars: int
+    first: int
+    last: int
+    tested: int
+    horizon: int
+    no_trade_band: float
+    folds: tuple[FoldResult, ...]
+    scores: Mapping[str, Mapping[str, Estimate]]
+    gains: Mapping[str, Mapping[str, Estimate]]
+    calibration: tuple[Bin, ...]
+    confidence: tuple[Bin, ...]
+    answered: float
+    hit_rate: float
+    hit_rate_of_majority: float
+    trading: Backtest | None
+    findings: tuple[Finding, ...]
+    data_hash: str
+    feature_hash: str
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON types; absent values (NaN) are None. Equity curves are left out."""
+        document = asdict(self)
+        if self.trading is not None:
+            del document["trading"]["times"]
+            for name in ("model", "hold"):
+                del document["trading"][name]["equity"]
+        cleaned: dict[str, Any] = _without_nan(document)
+        return cleaned
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+@dataclass(slots=True, eq=False)
+class _Tested:
+    """Out-of-sample probabilities of every warm row of a dataset, and what each fold's model would have answered."""
+
+    model: Floats
+    answer: np.ndarray[Any, np.dtype[np.int8]]
+    baselines: dict[str, Floats]
+    judged: Flags
+    folds: list[FoldResult] = field(default_factory=list)
+
+
+def evaluate(
+    bars: Iterable[Bars],
+    *,
+    horizon: int = HORIZON,
+    no_trade_band: float = NO_TRADE_BAND,
+    across_sessions: bool = False,
+    features: FeatureSet = DEFAULT_FEATURES,
+    folds: int = FOLDS,
+    embargo: int | None = None,
+    forest: bool = True,
+    trials: int = 0,
+    trade: bool = True,
+    cost_bps: float = COST_BPS,
+    leaks: bool = False,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Report:
+    """Trains and tests walk-forward on these bars, beside the baselines, on exactly the same rows.
+
+    `forest`: with the random-forest baseline; `trials`: so many Optuna trials inside each training fold; `trade`: with
+    the backtest; `leaks`: with the leak audit of the features. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
+    """
+    history = tidy(bars)
+    rows_of = partial(
+        build, history, horizon=horizon, no_trade_band=no_trade_band, across_sessions=across_sessions,
+        only_decided=False,
+    )  # fmt: skip
+    data = rows_of(features=features, progress=_part(progress, 0.0, 0.1))
+    raw = rows_of(features=RAW_FEATURES) if forest else None
+    if raw is not None:
+        data, raw = _common(data, raw)
+    tested = _test(data, raw, folds, embargo, trials, seed, _part(progress, 0.1, 0.8))
+    rows = tested.judged
+    up, move = data.direction[rows] == Direction.UP, data.labels.move[data.place[rows]]
+    judge = Judge(data.timestamp[rows], up, move, tested.baselines["majority"][rows], horizon, resamples, seed)
+    scores = {}
+    for name, probability in {MODEL: tested.model, **tested.baselines}.items():
+        scores[name] = judge.measure(name, probability[rows])
+        progress(0.8 + 0.1 * len(scores) / (1 + len(tested.baselines)), "intervals")
+    gains = {
+        name: {metric: judge.difference(metric, MODEL, name) for metric in ("log_loss", "auc")}
+        for name in tested.baselines
+    }
+    trading = None
+    if trade:
+        answer = np.zeros(len(history), np.int8)
+        answer[data.place] = tested.answer
+        trading = backtest(
+            history, answer, tested.folds[0].start, horizon=horizon, across_sessions=across_sessions,
+            cost_bps=cost_bps, resamples=resamples, seed=seed,
+        )  # fmt: skip
+    progress(0.95, "audit" if leaks else "backtest")
+    findings = tuple(audit(data, list(walk_forward(data, folds, embargo)), seed)) if leaks else ()
+    better = all(gain["log_loss"].low > 0 and gain["auc"].low > 0 for gain in gains.values())
+    leaking = any(not finding.passed for finding in findings)
+    called = (tested.answer[rows] == Direction.UP) | (tested.answer[rows] == Direction.DOWN)
+    right = (tested.answer[rows] == Direction.UP) == up
+    progress(1.0, "done")
+    return Report(
+        headline=_headline(scores, gains, better, leaking),
+        better=better and not leaking,
+        symbols=tuple(history.symbols[code] for code in np.unique(history.code)),
+        bars=len(history),
+        first=int(history.timestamp[0]),
+        last=int(history.timestamp[-1]),
+        tested=int(rows.sum()),
+        horizon=horizon,
+        no_trade_band=no_trade_band,
+        folds=tuple(tested.folds),
+        scores=scores,
+        gains=gains,
+        calibration=tuple(calibration(tested.model[rows], up)),
+        confidence=tuple(hit_rate_by_confidence(tested.model[rows], up)),
+        answered=float(called.mean()),
+        hit_rate=float(right[called].mean()) if called.any() else float("nan"),
+        hit_rate_of_majority=float(max(up[called].mean(), 1 - up[called].mean())) if called.any() else float("nan"),
+        trading=trading,
+        findings=findings,
+        data_hash=fingerprint(history),
+        feature_hash=features.hash,
+        libraries={"tapeline": __version__, "numpy": np.__version__, "python": platform.python_version()},
+    )
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    return lambda done, what: progress(start + (end - start) * done, what)
+
+
+def _common(data: Dataset, raw: Dataset) -> tuple[Dataset, Dataset]:
+    """Both datasets on the rows that are warm in both, so that every predictor is tried on the same ones."""
+    _, mine, other = np.intersect1d(data.place, raw.place, assume_unique=True, return_indices=True)
+    return data.only(mine), raw.only(other)
+
+
+def _test(
+    data: Dataset, raw: Dataset | None, folds: int, embargo: int | None, trials: int, seed: int, progress: Progress
+) -> _Tested:
+    names = ["majority", "previous move", *([FOREST] if raw is not None else [])]
+    count = len(data.place)
+    done = _Tested(
+        np.full(count, np.nan), np.zeros(count, np.int8), {name: np.full(count, np.nan) for name in names},
+        np.zeros(count, np.bool_),
+    )  # fmt: skip
+    learnable = decided(data.direction)
+    for k, fold in enumerate(walk_forward(data, folds, embargo)):
+        inner = _part(progress, k / folds, (k + 1) / folds)
+        what = f"fold {k + 1} of {folds}"
+        try:
+            chosen = search(data, fold.train, trials, seed=seed, progress=_part(inner, 0.0, 0.5)) if trials else {}
+            model = fit_rows(
+                data, fold.train, seed=seed, parameters=chosen, progress=_named(_part(inner, 0, 0.7), what)
+            )
+        except NotEnoughHistoryError as error:
+            day = datetime.fromtimestamp(fold.start / 1000, UTC)
+            raise NotEnoughHistoryError(
+                f"fold {k + 1} of {folds}, trained before {day:%Y-%m-%d %H:%M}: {error}"
+            ) from None
+        test = fold.test
+        done.model[test] = model.predict(data.X[test])
+        done.answer[test] = direction(done.model[test], model.band)
+        done.baselines["majority"][test] = majority(data, fold.train, test)
+        done.baselines["previous move"][test] = previous_move(data, fold.train, test)
+        if raw is not None:
+            inner(0.7, f"{what}: {FOREST}")
+            done.baselines[FOREST][test] = random_forest(raw, fold.train, test, seed)
+        judged = test & learnable
+        done.judged |= judged
+        auc = Judge(
+            data.timestamp[judged], data.direction[judged] == Direction.UP, data.labels.move[data.place[judged]],
+            done.baselines["majority"][judged], data.horizon, 1,
+        ).measure(MODEL, done.model[judged])["auc"]  # fmt: skip
+        trees = len(model.trees.root)
+        done.folds.append(FoldResult(fold.start, fold.end, int(fold.train.sum()), int(judged.sum()), trees, auc.value))
+    if not done.judged.any():
+        raise NotEnoughHistoryError(f"{len(data.bars)} bars give no row to test on: give more history")
+    return done
+
+
+def _named(progress: Progress, what: str) -> Callable[[float, str], None]:
+    return lambda done, _: progress(done, what)
+
+
+def _headline(
+    scores: Mapping[str, Mapping[str, Estimate]],
+    gains: Mapping[str, Mapping[str, Estimate]],
+    better: bool,
+    leaking: bool,
+) -> str:
+    mine = scores[MODEL]
+    best = min(gains, key=lambda name: scores[name]["log_loss"].value)
+    gain = gains[best]["log_loss"]
+    facts = (
+        f"log-loss {mine['log_loss'].value:.4f} against {scores[best]['log_loss'].value:.4f} of the best baseline "
+        f"({best}), gain {gain.value:+.4f} (95% interval {gain.low:+.4f} to {gain.high:+.4f}), AUC {mine['auc']}"
+    )
+    if leaking:
+        return f"NOT TO BE TRUSTED, the leak audit failed: {facts}"
+    verdict = "Better than every baseline" if better else "NOT better than its baselines"
+    return f"{verdict}: {facts}"

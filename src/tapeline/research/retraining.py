@@ -1,0 +1,50 @@
+"""Training again on a schedule: when it is due, and train, store and promote if not worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tapeline.core.market import Bars
+from tapeline.forecast.model import LightGBMModel
+from tapeline.forecast.registry import NotBetterError, Registry
+from tapeline.research.training import fit
+
+#: The schedules, in days.
+SCHEDULES = {"daily": 1, "weekly": 7, "monthly": 30}
+
+_DAY = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """What came of it: the model, whether it is in use now, and why not if it is not."""
+
+    model: LightGBMModel
+    promoted: bool
+    reason: str
+
+
+def due(schedule: str, trained_until: int, now: int) -> bool:
+    """Whether a model trained on bars up to `trained_until` is older than the schedule allows at `now` (both ms).
+
+    `now` may be the time of the newest bar, so that a replay retrains as the live run did. Raises `ValueError`.
+    """
+    if schedule not in SCHEDULES:
+        raise ValueError(f"{schedule!r} is no schedule: {', '.join(SCHEDULES)}")
+    return now - trained_until >= SCHEDULES[schedule] * _DAY
+
+
+def retrain(registry: Registry, name: str, bars: Iterable[Bars], *, at: int, **training: Any) -> Retrained:
+    """Trains on these bars, stores the model under `name`, and promotes it unless it is worse than the one in use.
+
+    `at` is the time now (UTC epoch ms), `training` goes to `fit`, whose errors are raised.
+    """
+    model = fit(bars, **training)
+    registry.save(name, model)
+    try:
+        registry.promote(name, model.version, at=at)
+    except NotBetterError as error:
+        return Retrained(model, promoted=False, reason=str(error))
+    return Retrained(model, promoted=True, reason="")

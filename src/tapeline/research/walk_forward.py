@@ -1,0 +1,56 @@
+"""Cuts history into folds that only ever look back: train on the past, test on what came after, move on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapeline.core.market import Flags, Floats, Ints
+from tapeline.forecast.labels import decided
+from tapeline.research.dataset import Dataset
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """Rows of a dataset to train on and to test on (bool [n] each), and the first and last time of the test (ms)."""
+
+    train: Flags
+    test: Flags
+    start: int
+    end: int
+
+
+def walk_forward(data: Dataset, folds: int = FOLDS, embargo: int | None = None) -> Iterator[Fold]:
+    """`folds` folds of equally long tests in the last folds/(folds+1) of the rows, each trained on all before it.
+
+    Purged: a training label must have been decided before the test starts. Embargoed: and `embargo` bar times (None:
+    the horizon) earlier still, so that features which overlap the test's do not carry it over. Training rows are
+    those labelled UP or DOWN; test rows are all warm rows. Raises `ValueError` when folds < 1.
+    """
+    if folds < 1:
+        raise ValueError(f"there must be at least 1 fold, not {folds}")
+    timestamp = data.timestamp
+    times = np.unique(timestamp)
+    learnable = decided(data.direction)
+    gap = data.horizon if embargo is None else embargo
+    edges = _edges(timestamp, times, folds)
+    for first, last in itertools.pairwise(edges):
+        if last <= first:
+            continue
+        test = (timestamp >= times[first]) & (timestamp < (times[last] if last < len(times) else times[-1] + 1))
+        train = learnable & (data.end < times[max(0, first - gap)])
+        yield Fold(train, test, int(times[first]), int(times[last - 1]))
+
+
+def _edges(timestamp: Ints, times: Ints, folds: int) -> Ints:
+    """Places in `times` that cut the rows into folds + 1 parts of about equally many, without the first 0."""
+    if not len(times):
+        return np.zeros(0, np.int64)
+    cuts: Floats = np.arange(1, folds + 1) / (folds + 1) * len(timestamp)
+    inner = np.searchsorted(times, timestamp[cuts.astype(np.int64)])
+    return np.append(inner, len(times))

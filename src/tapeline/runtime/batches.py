@@ -1,0 +1,220 @@
+"""Batches of stream records, as a Lambda function is given them: each is applied whole, however often it comes.
+
+The batch's bars go through the same processor as on one machine. A symbol's state carries the position of the last
+record that went into it: what was applied is passed over, so that a retry, a repetition or a bisected batch changes
+nothing. Rows are written before states, so that a crash in between repeats the step with the same result; a correction,
+whose rows could tell a repeated step that there is nothing left to do, leaves a mark in the state first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+import numpy as np
+
+from tapeline.core.codec import CodecError, decode, encode
+from tapeline.core.market import FAULTS, Bars, Ints, Reject, Rows, faults, symbol_fault
+from tapeline.core.ports import Commit, ConflictError, Store, SymbolState
+from tapeline.indicators import SnapshotError
+from tapeline.runtime.corrections import NO_ROWS, corrections, marked, recomputed, unmarked
+from tapeline.runtime.processor import Processor, StateError, Step
+
+#: How often a symbol that another process moved on is loaded and stepped again before its records are given back.
+ATTEMPTS = 3
+
+#: How far behind this machine's clock a collector's may be.
+SKEW = 5 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of the stream. `position` grows along one symbol's records; `place` names it in messages."""
+
+    position: int
+    place: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch came to. `failed` are places of records to deliver again, the first of every symbol in trouble."""
+
+    bars: int = 0
+    rows: int = 0
+    repeated: int = 0
+    corrected: int = 0
+    rejects: int = 0
+    failed: tuple[str, ...] = ()
+
+
+class Batches:
+    """Applies batches through the ports. `apply` may be called again after it raised; it then starts from the store.
+
+    `processor` makes an empty one. `refuse` keeps rejects, `copy` passes final rows on; both before the records they
+    came from are passed over, so what they were given once may be given again, and nothing is left out. `clock` says
+    the time, UTC epoch ms.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        processor: Callable[[], Processor],
+        *,
+        clock: Callable[[], int],
+        refuse: Callable[[Sequence[Reject]], None] = lambda _: None,
+        copy: Callable[[Rows], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._make = processor
+        self._clock = clock
+        self._refuse = refuse
+        self._copy = copy
+        self._processor: Processor | None = None
+        self._held: dict[str, bytes] = {}  # the states as they stand in the processor
+
+    def apply(self, records: Sequence[Record]) -> Outcome:
+        """Applies the records, in the order of their positions. Raises what the store or a callable raises."""
+        outcome = Outcome()
+        bars, source, rejects = self._decoded(records)
+        if rejects:
+            self._refuse(rejects)
+        outcome.bars, outcome.rejects = len(bars), len(rejects)
+        positions = list(accumulate((record.position for record in records), max))
+        for _ in range(ATTEMPTS):
+            if not len(bars):
+                return outcome
+            try:
+                self._step(bars, source, positions, outcome)
+            except ConflictError as error:
+                self._reset()
+                left = np.isin(bars.code, [bars.symbols.index(s) for s in error.symbols if s in bars.symbols])
+                bars, source = bars[left], source[left]
+            except BaseException:
+                self._reset()
+                raise
+            else:
+                return outcome
+        firsts = {int(source[bars.code == code][0]) for code in np.unique(bars.code)}
+        outcome.failed = tuple(records[place].place for place in sorted(firsts))
+        return outcome
+
+    def _reset(self) -> None:
+        """What is in memory may be ahead of the store."""
+        self._processor = None
+        self._held = {}
+
+    # -- records to bars ---------------------------------------------------------------------------------------------
+
+    def _decoded(self, records: Sequence[Record]) -> tuple[Bars, Ints, list[Reject]]:
+        """The good bars of all records, which record each is of (int64 [n], places in `records`), and the rest."""
+        parts: list[Bars] = []
+        places: list[int] = []
+        rejects: list[Reject] = []
+        newest = -1
+        for place, record in enumerate(records):
+            if record.position <= newest:
+                continue  # delivered twice in one batch
+            newest = record.position
+            try:
+                parts.append(decode(record.data))
+                places.append(place)
+            except CodecError as error:
+                rejects.append(Reject("stream", record.place, str(error), record.data))
+        bars = Bars.concat(parts)
+        source = np.repeat(np.array(places, np.int64), [len(part) for part in parts])
+        wrong = faults(bars, self._clock() + SKEW)
+        names = [symbol_fault(symbol) for symbol in bars.symbols]
+        named = np.array([bool(name) for name in names], np.bool_)[bars.code]
+        for i in np.flatnonzero((wrong > 0) | named).tolist():
+            record = records[source[i]]
+            reason = names[bars.code[i]] or FAULTS[wrong[i]]
+            place = i - int(np.searchsorted(source, source[i]))
+            own = encode(Bars.of(bars[i : i + 1]))  # not the whole record, which may have hundreds such
+            rejects.append(Reject("stream", f"{record.place} bar {place}", reason, own))
+        good = (wrong == 0) & ~named
+        return bars[good], source[good], rejects
+
+    # -- bars to rows ------------------------------------------------------------------------------------------------
+
+    def _step(self, bars: Bars, source: Ints, positions: Sequence[int], outcome: Outcome) -> None:
+        symbols = [bars.symbols[code] for code in np.unique(bars.code).tolist()]
+        states, _ = self._store.load(symbols)
+        begun, processor = self._restored(states)
+        applied = {s: states[s].position if s in states else 0 for s in bars.symbols}
+        since = np.array([bisect_right(positions, applied[symbol]) for symbol in bars.symbols])
+        fresh = source >= since[bars.code]
+        outcome.repeated += int(len(bars) - fresh.sum())
+        bars, source = bars[fresh], source[fresh]
+        if not len(bars) and not begun:
+            return
+        underway = [state.forming for state in states.values() if state.forming]
+        reached = {bars.symbols[c]: positions[source[bars.code == c][-1]] for c in np.unique(bars.code).tolist()}
+        step = processor.step(Bars.concat((Bars.of(underway), bars)) if underway else bars)
+        outcome.repeated += step.repeated
+        late = {step.late.symbols[code] for code in np.unique(step.late.code).tolist()} | begun.keys()
+        self._commit(step, {s: applied[s] if s in late else p for s, p in reached.items()}, states, outcome)
+        for found in corrections(self._store, processor, step.late, 0, begun) if late else ():
+            outcome.repeated += found.repeated
+            outcome.corrected += found.changed
+            symbol = found.symbol
+            position = reached.get(symbol, applied.get(symbol, 0))
+            if found.commit is None:
+                now = replace(step.states[symbol], position=position)
+                self._store.commit(Commit(NO_ROWS, {symbol: now}, 0))
+                continue
+            # rows and state in one would do where a store writes them at once; where it does not, the mark heals
+            before = step.states[symbol] if symbol in step.states else unmarked(states[symbol])[0]
+            note = replace(marked(before, found.since), position=applied.get(symbol, 0))
+            self._store.commit(Commit(NO_ROWS, {symbol: note}, 0))
+            self._write(found.commit, {symbol: position}, outcome)
+
+    def _restored(self, states: Mapping[str, SymbolState]) -> tuple[dict[str, int], Processor]:
+        """The processor standing at these states, and the symbols whose correction was interrupted, with its start."""
+        if self._processor is None:
+            self._processor = self._make()
+            self._held = {}
+        begun: dict[str, int] = {}
+        for symbol, stored in states.items():
+            state, since = unmarked(stored)
+            if since is not None:
+                begun[symbol] = since
+            if self._held.get(symbol) == stored.data:
+                continue
+            try:
+                self._processor.restore({symbol: state})
+                self._held[symbol] = stored.data
+            except (StateError, SnapshotError):  # made for other indicators or by another version
+                commit = recomputed(self._store, self._processor, symbol, 0)
+                if commit is not None:
+                    self._write(commit, {symbol: stored.position}, Outcome())
+        return begun, self._processor
+
+    def _commit(
+        self, step: Step, reached: Mapping[str, int], known: Mapping[str, SymbolState], outcome: Outcome
+    ) -> None:
+        """The step's rows, and the states of the symbols for which a bar was committed.
+
+        A state has kilobytes, and a forming bar comes every second: the store answers with that bar itself. The last
+        record applied to it may then be applied again, which is no more than writing the same forming bar again.
+        """
+        committed = step.rows.bars.final
+        moved = {step.rows.bars.symbols[code] for code in np.unique(step.rows.bars.code[committed]).tolist()}
+        states = {
+            symbol: state
+            for symbol, state in step.states.items()
+            if symbol in reached and (symbol in moved or symbol not in known)
+        }
+        if len(step.rows) or states:
+            self._write(Commit(step.rows, states, 0, step.checkpoints), reached, outcome)
+
+    def _write(self, commit: Commit, reached: Mapping[str, int], outcome: Outcome) -> None:
+        final = commit.rows[commit.rows.bars.final]
+        if len(final):
+            self._copy(final)
+        states = {symbol: replace(state, position=reached[symbol]) for symbol, state in commit.states.items()}
+        self._store.commit(replace(commit, states=states))
+        self._held |= {symbol: state.data for symbol, state in states.items()}
+        outcome.rows += len(commit.rows)

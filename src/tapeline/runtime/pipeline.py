@@ -1,0 +1,241 @@
+"""The embedded loop: source -> stream -> processor -> store, each at its own pace, in three threads of one process.
+
+- *collecting* appends what the source delivers to the stream;
+- *processing* (the caller's thread) reads the stream from the store's position and steps the processor;
+- *storing* commits what came out. A short queue before it holds the processor back when the disk is slower.
+
+A crash at any moment loses nothing and doubles nothing: deliveries are appended together with the source's place, and
+rows, states and the stream position are committed together; a restart goes on from both.
+"""
+
+from __future__ import annotations
+
+import collections
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tapeline.core.market import Bars
+from tapeline.core.ports import Commit, Predictor, Sink, Source, Store, Stream
+from tapeline.indicators import SnapshotError
+from tapeline.runtime.corrections import NO_ROWS, corrections, recomputed
+from tapeline.runtime.processor import Processor, StateError
+
+#: Bars processed and committed at once, at the most.
+BATCH_BARS = 8192
+
+#: Late bars gathered before their symbols are replayed while more records are waiting.
+_LATE_BARS = 100_000
+_TRIM_EVERY = 64  # commits
+_LAGS = 1000
+_WAIT_SECONDS = 0.2
+_MODEL_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the pipeline has done since it started. Written by its threads, read by anyone for display."""
+
+    bars_in: int = 0
+    rows: int = 0
+    rejected: int = 0
+    repeated: int = 0
+    corrected: int = 0
+    last_timestamp: int | None = None
+
+
+class Lag:
+    """How long the last `_LAGS` deliveries took from their arrival to the commit of their rows. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._position = 0
+        self._under_way: collections.deque[tuple[int, float]] = collections.deque(maxlen=_LAGS)
+        self._taken: collections.deque[float] = collections.deque(maxlen=_LAGS)
+
+    def appended(self, position: int, since: float) -> None:
+        """What is before this position arrived at `since` (monotonic seconds) and is in the stream now."""
+        with self._lock:
+            self._under_way.append((position, since))
+            self._settle()
+
+    def stored(self, position: int) -> None:
+        """What is before this position is in the store now."""
+        with self._lock:
+            self._position = position
+            self._settle()
+
+    def seconds(self) -> list[float]:
+        """The times taken, the newest last."""
+        with self._lock:
+            return list(self._taken)
+
+    def _settle(self) -> None:
+        now = time.monotonic()
+        while self._under_way and self._under_way[0][0] <= self._position:
+            self._taken.append(now - self._under_way.popleft()[1])
+
+
+def collect(
+    source: Source,
+    sink: Sink,
+    progress: Progress,
+    stopping: threading.Event,
+    notify: Callable[[str], None],
+    appended: Callable[[int, float], None] = lambda *_: None,
+) -> None:
+    """Appends what the source delivers, from where the sink says it was, until it ends or `stopping` is set."""
+    for delivery in source.deliveries(sink.resume(source.name)):
+        for text in delivery.notices:
+            notify(text)
+        arrived = time.monotonic()
+        appended(sink.append(source.name, delivery), arrived)
+        progress.bars_in += len(delivery.bars)
+        progress.rejected += len(delivery.rejects)
+        if stopping.is_set():
+            break
+
+
+class Pipeline:
+    """Drives one source through the ports. `run` blocks; `stop` ends it soon, from any thread or a signal handler.
+
+    Without a source it processes what another process appends to the stream. `promoted` is asked now and then whether
+    another model is to predict from here on.
+    """
+
+    def __init__(
+        self,
+        source: Source | None,
+        stream: Stream,
+        store: Store,
+        processor: Processor,
+        *,
+        promoted: Callable[[], Predictor | None] = lambda: None,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.progress = Progress()
+        self.lag = Lag()
+        self._source = source
+        self._stream = stream
+        self._store = store
+        self._processor = processor
+        self._promoted = promoted
+        self._notify = notify
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._failures: list[BaseException] = []
+        self._queue: queue.Queue[Commit | None] = queue.Queue(maxsize=4)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._source is not None:
+            self._source.close()
+
+    def run(self) -> Progress:
+        """Goes on until the source ends or `stop`; everything read by then is committed. Raises what a part raised."""
+        position = self._resume()
+        threads = [threading.Thread(target=self._storing, name="storing")]
+        if self._source is not None:
+            threads.append(threading.Thread(target=self._collecting, args=(self._source,), name="collecting"))
+        for thread in threads:
+            thread.start()
+        try:
+            self._process(position)
+        finally:
+            self.stop()
+            self._queue.put(None)
+            for thread in threads:
+                thread.join()
+        if self._failures:
+            raise self._failures[0]
+        return self.progress
+
+    # -- threads -----------------------------------------------------------------------------------------------------
+
+    def _collecting(self, source: Source) -> None:
+        try:
+            collect(source, self._stream, self.progress, self._stopping, self._notify, self.lag.appended)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller of `run`
+            self._failures.append(error)
+            self.stop()
+        finally:
+            self._ended.set()
+
+    def _storing(self) -> None:
+        commits = 0
+        while (commit := self._queue.get()) is not None:
+            try:
+                if not self._failures:
+                    self._store.commit(commit)
+                    self.lag.stored(commit.position)
+                    self.progress.rows += len(commit.rows)
+                    commits += 1
+                    if commits % _TRIM_EVERY == 0:
+                        self._stream.trim(commit.position)
+            except BaseException as error:  # noqa: BLE001 - the queue is drained all the same, or `put` would block
+                self._failures.append(error)
+                self.stop()
+            finally:
+                self._queue.task_done()
+
+    # -- processing --------------------------------------------------------------------------------------------------
+
+    def _resume(self) -> int:
+        """Restores the processor and answers with the stream position. States that do not fit are computed anew."""
+        states, position = self._store.load()
+        try:
+            self._processor.restore(states)
+        except (StateError, SnapshotError) as error:
+            self._notify(f"{error}; computing all {len(states)} symbols anew from their stored bars")
+            for symbol in states:
+                commit = recomputed(self._store, self._processor, symbol, position)
+                if commit is not None:
+                    self._store.commit(commit)
+        return position
+
+    def _process(self, position: int) -> None:
+        """Reads on from `position`. The committed position stays before late bars until they have been replayed.
+
+        Should the process die in between, those records are read again; the others are recognised as repeated.
+        """
+        late: list[Bars] = []
+        held = position
+        looked = time.monotonic()
+        while not self._failures:
+            if time.monotonic() - looked > _MODEL_SECONDS:
+                looked = time.monotonic()
+                promoted = self._promoted()
+                if promoted is not None:
+                    self._processor.replace_predictor(promoted)
+            bars, after = self._stream.read(position, BATCH_BARS)
+            if late and (not len(bars) or sum(map(len, late)) > _LATE_BARS):
+                self._correct(Bars.concat(late), held)
+                self._queue.put(Commit(NO_ROWS, {}, position))
+                late, held = [], position
+                continue
+            if not len(bars):
+                if self._stopping.is_set() or (self._ended.is_set() and not self._stream.wait(position, 0)):
+                    break
+                self._stream.wait(position, _WAIT_SECONDS)
+                continue
+            step = self._processor.step(bars)
+            if len(step.late):
+                late.append(step.late)
+            position = after
+            held = held if late else position
+            self.progress.repeated += step.repeated
+            self.progress.last_timestamp = int(bars.timestamp.max())
+            self._queue.put(Commit(step.rows, step.states, held, step.checkpoints))
+            if self._stopping.is_set() and not late:
+                break
+
+    def _correct(self, late: Bars, position: int) -> None:
+        """Replays the symbols of these late bars, unless the stored bars already say the same."""
+        self._queue.join()  # the history must be complete before it is read
+        for correction in corrections(self._store, self._processor, late, position):
+            self.progress.repeated += correction.repeated
+            self.progress.corrected += correction.changed
+            if correction.commit is not None:
+                self._queue.put(correction.commit)

@@ -1,0 +1,296 @@
+"""The pure step: (state, batch of bars) -> (state', rows). Live, replay, Lambda and training all run this one.
+
+For every symbol the processor keeps the last committed bar, the forming bar if there is one, and the indicator engine's
+committed state. A forming bar is evaluated on a copy of that state; it is committed when a record with a later time, or
+the same bar as final, arrives. What comes for a bar that is already committed is either the same again (nothing to do)
+or a correction, which is handed back as `late`: the caller has the history to replay the symbol from (`rebuild`).
+
+Rows do not depend on how records are cut into batches: forming bars that a later record of the same batch replaces are
+not evaluated, and would have been overwritten in the store anyway.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from tapeline.core.market import Bars, Codes, Flags, Floats, Ints, Rows
+from tapeline.core.ports import Predictor, SymbolState
+from tapeline.core.sessions.session_ids import session_ids
+from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.labels import direction
+from tapeline.indicators import Engine, parse
+
+#: Bars of one symbol between two checkpoints.
+CHECKPOINT_BARS = 256
+
+_NEVER = -(1 << 62)
+_STATE = struct.Struct("<BQq5dq5d")  # version, committed bars, last bar, forming bar
+_STATE_VERSION = 1
+
+
+class StateError(ValueError):
+    """A stored state cannot be restored: made by another version or for other indicators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one batch led to: rows to store, new states, checkpoints to keep, and final bars that came too late.
+
+    `repeated` counts records that changed nothing: duplicates, and forming updates of a bar already committed.
+    """
+
+    rows: Rows
+    states: Mapping[str, SymbolState]
+    checkpoints: Mapping[str, SymbolState]
+    late: Bars
+    repeated: int
+
+
+class Processor:
+    """Turns bars into rows. `specs` are the indicators to store; the model's own inputs are computed beside them.
+
+    Deterministic; does no I/O and reads no clock. The state lives in here between steps: after a failed commit, build a
+    new processor and `restore` what the store holds.
+    """
+
+    def __init__(
+        self, specs: Sequence[str], predictor: Predictor | None = None, features: FeatureSet = DEFAULT_FEATURES
+    ) -> None:
+        self._predictor = predictor
+        self._former: Predictor | None = None
+        self._former_until = np.zeros(0, np.int64)
+        self._features = features
+        shown = [parse(spec) for spec in specs]
+        needed = [parse(spec) for spec in features.specs]
+        self._engine = Engine(tuple(dict.fromkeys(spec.text for spec in [*shown, *needed])))
+        self._sessions = any("session" in spec.indicator.inputs for spec in [*shown, *needed])
+        self._names = tuple(dict.fromkeys(name for spec in shown for name in spec.outputs))
+        self._shown = np.array([self._engine.outputs.index(name) for name in self._names], np.intp)
+        self._slots: dict[str, int] = {}
+        self._symbols: list[str] = []
+        self._last = _Latest(0)
+        self._forming = _Latest(0)
+        self._count = np.zeros(0, np.int64)
+
+    def replace_predictor(self, predictor: Predictor) -> None:
+        """Lets another model predict the bars that are behind what was seen so far, symbol by symbol.
+
+        A bar that is forming now stays with the model that has spoken about it: no bar is predicted by two.
+        """
+        self._former = self._predictor
+        self._former_until = np.maximum(self._last.timestamp, self._forming.timestamp)
+        self._predictor = predictor
+
+    # -- state -------------------------------------------------------------------------------------------------------
+
+    def restore(self, states: Mapping[str, SymbolState]) -> None:
+        """Goes on from these states. Raises `StateError` when one of them does not fit this processor."""
+        for symbol, state in states.items():
+            if state.data[:1] != bytes([_STATE_VERSION]):
+                raise StateError(f"the stored state of {symbol} has version {state.data[0]}, not {_STATE_VERSION}")
+            _, count, last, *rest = _STATE.unpack_from(state.data)
+            slot = self._slot([symbol])[0]
+            self._engine.restore(symbol, state.data[_STATE.size :])
+            self._count[slot] = count
+            self._last.put(slot, last, rest[:5])
+            self._forming.put(slot, rest[5], rest[6:])
+
+    def _state(self, symbol: str) -> SymbolState:
+        slot = self._slots[symbol]
+        last, forming = self._last, self._forming
+        header = _STATE.pack(
+            _STATE_VERSION,
+            self._count[slot],
+            last.timestamp[slot],
+            *last.values[slot],
+            forming.timestamp[slot],
+            *forming.values[slot],
+        )
+        return SymbolState(int(last.timestamp[slot]), header + self._engine.snapshot(symbol))
+
+    def _slot(self, symbols: Sequence[str]) -> Codes:
+        """The place of each symbol in this processor's arrays; new symbols are given one."""
+        for symbol in symbols:
+            if symbol not in self._slots:
+                self._slots[symbol] = len(self._symbols)
+                self._symbols.append(symbol)
+        missing = len(self._symbols) - len(self._count)
+        if missing > 0:
+            room = max(missing, len(self._count), 16)
+            self._count = np.concatenate((self._count, np.zeros(room, np.int64)))
+            self._last.grow(room)
+            self._forming.grow(room)
+        return np.fromiter((self._slots[symbol] for symbol in symbols), np.int32, len(symbols))
+
+    # -- stepping ----------------------------------------------------------------------------------------------------
+
+    def step(self, bars: Bars) -> Step:
+        """Applies the records in order. The rows are those of all bars that were committed or are forming now."""
+        slot = self._slot(bars.symbols)[bars.code]
+        values = np.stack((bars.open, bars.high, bars.low, bars.close, bars.volume), axis=1)
+        plan = _plan(
+            slot, bars.timestamp, values, bars.final,
+            self._last.timestamp, self._last.values, self._forming.timestamp, self._forming.values,
+        )  # fmt: skip
+        made_slot, made_time, made_values, late, repeated = plan
+        touched, symbols = self._local(slot)
+        committed = _bars(symbols, touched[made_slot], made_time, made_values, final=True)
+        forming_slot = np.flatnonzero((touched >= 0) & (self._forming.timestamp[: len(touched)] != _NEVER))
+        forming = _bars(
+            symbols, touched[forming_slot],
+            self._forming.timestamp[forming_slot], self._forming.values[forming_slot], final=False,
+        )  # fmt: skip
+        before = self._count[: len(touched)] // CHECKPOINT_BARS
+        self._count[: len(touched)] += np.bincount(made_slot, minlength=len(touched))
+        due = self._count[: len(touched)] // CHECKPOINT_BARS > before
+        rows = self._evaluate(committed, forming)
+        states = {symbol: self._state(symbol) for symbol in symbols}
+        checkpoints = {self._symbols[s]: states[self._symbols[s]] for s in np.flatnonzero(due)}
+        return Step(rows, states, checkpoints, bars[late], repeated)
+
+    def rebuild(self, symbol: str, checkpoint: SymbolState | None, bars: Bars) -> Step:
+        """Replays one symbol from a checkpoint (None: from nothing) with the bars behind it, in the order of time.
+
+        The forming bar, if there is one, is evaluated again on the new state.
+        """
+        slot = self._slot([symbol])[0]
+        forming = self._forming.timestamp[slot], self._forming.values[slot].copy()
+        self._engine.forget(symbol)
+        self._count[slot] = 0
+        self._last.put(slot, _NEVER, np.zeros(5))
+        if checkpoint is not None:
+            self.restore({symbol: checkpoint})
+        self._forming.put(slot, _NEVER, np.zeros(5))
+        if forming[0] != _NEVER:
+            tail = _bars((symbol,), np.zeros(1, np.int32), np.array([forming[0]]), forming[1][None], final=False)
+            bars = Bars.concat((bars, tail))
+        return self.step(bars)
+
+    def _local(self, slot: Codes) -> tuple[Codes, tuple[str, ...]]:
+        """A batch's own symbol table: slot -> place in it (-1 for slots not in the batch), and the symbols."""
+        places = np.full(len(self._symbols), -1, np.int32)
+        places[slot] = 0
+        used = np.flatnonzero(places == 0)
+        places[used] = np.arange(len(used), dtype=np.int32)
+        return places, tuple(self._symbols[s] for s in used)
+
+    def _session(self, bars: Bars) -> Ints | None:
+        """The exchange's session of each bar, where an indicator asks for it: calendars are not loaded for nothing."""
+        return session_ids(bars) if self._sessions and len(bars) else None
+
+    def _evaluate(self, committed: Bars, forming: Bars) -> Rows:
+        values = self._engine.update(committed, session=self._session(committed))
+        bars = committed
+        if len(forming):
+            values = np.concatenate((values, self._engine.peek(forming, session=self._session(forming))))
+            bars = Bars.concat((committed, forming))
+        probability = np.full(len(bars), np.nan)
+        prediction = np.zeros(len(bars), np.int8)
+        model = np.full(len(bars), -1, np.int32)
+        versions: list[str] = []
+        for predictor, own in self._shares(bars):
+            asked = np.flatnonzero(own & (bars.timestamp > predictor.trained_until))
+            if len(asked):
+                every = len(asked) == len(bars)
+                some, known = (bars, values) if every else (bars[asked], values[asked])
+                probability[asked] = predictor.predict(self._features.compute(some, self._engine.outputs, known))
+                prediction[asked] = direction(probability[asked], predictor.band)
+                model[asked] = np.where(prediction[asked] != 0, len(versions), -1)
+            versions.append(predictor.version)
+        return Rows(bars, self._names, values[:, self._shown], prediction, probability, tuple(versions), model)
+
+    def _shares(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
+        """Which predictor each of these bars belongs to, bool [len(bars)]."""
+        if self._predictor is None:
+            return
+        newer = np.ones(len(bars), np.bool_)
+        if self._former is not None:
+            slot = self._slot(bars.symbols)[bars.code]
+            known = slot < len(self._former_until)
+            newer[known] = bars.timestamp[known] > self._former_until[slot[known]]
+            if not newer.all():
+                yield self._former, ~newer
+        yield self._predictor, newer
+
+
+class _Latest:
+    """One bar per slot: its time (`_NEVER` for none) and open, high, low, close, volume."""
+
+    def __init__(self, size: int) -> None:
+        self.timestamp: Ints = np.full(size, _NEVER, np.int64)
+        self.values: Floats = np.zeros((size, 5))
+
+    def grow(self, room: int) -> None:
+        self.timestamp = np.concatenate((self.timestamp, np.full(room, _NEVER, np.int64)))
+        self.values = np.concatenate((self.values, np.zeros((room, 5))))
+
+    def put(self, slot: int, timestamp: int, values: Sequence[float] | Floats) -> None:
+        self.timestamp[slot] = timestamp
+        self.values[slot] = values
+
+
+def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats, *, final: bool) -> Bars:
+    columns = [np.ascontiguousarray(values[:, i]) for i in range(5)]
+    return Bars(
+        symbols, code, timestamp, columns[0], columns[1], columns[2], columns[3], columns[4],
+        np.full(len(code), final, np.bool_),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _plan(
+    slot: Codes,
+    timestamp: Ints,
+    values: Floats,
+    final: Flags,
+    last_time: Ints,
+    last_values: Floats,
+    forming_time: Ints,
+    forming_values: Floats,
+) -> tuple[Codes, Ints, Floats, NDArray[np.int64], int]:
+    """Which bars the records commit, in order, and which records come too late; moves last and forming bars on."""
+    count = len(slot)
+    made_slot = np.empty(2 * count, np.int32)  # a record commits at most itself and the forming bar before it
+    made_time = np.empty(2 * count, np.int64)
+    made_values = np.empty((2 * count, 5))
+    late = np.empty(count, np.int64)
+    made = late_count = repeated = 0
+    for i in range(count):
+        s, t = slot[i], timestamp[i]
+        if t <= last_time[s]:
+            same = t == last_time[s]
+            for k in range(5):
+                same = same and values[i, k] == last_values[s, k]
+            if same or not final[i]:
+                repeated += 1
+            else:
+                late[late_count] = i
+                late_count += 1
+            continue
+        pending = forming_time[s]
+        if pending != _NEVER and pending < t:
+            made_slot[made], made_time[made] = s, pending
+            made_values[made] = forming_values[s]
+            made += 1
+            last_time[s] = pending
+            last_values[s] = forming_values[s]
+            forming_time[s] = _NEVER
+            pending = _NEVER
+        if final[i] or pending > t:
+            made_slot[made], made_time[made] = s, t
+            made_values[made] = values[i]
+            made += 1
+            last_time[s] = t
+            last_values[s] = values[i]
+            if pending == t:
+                forming_time[s] = _NEVER
+        else:
+            forming_time[s] = t
+            forming_values[s] = values[i]
+    return made_slot[:made], made_time[:made], made_values[:made], late[:late_count], repeated

@@ -1,1 +1,0 @@
-"""Where bars come from. Each module is one `tapeline.ports.Source`."""

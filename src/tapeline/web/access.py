@@ -1,0 +1,209 @@
+"""Who is asking, and what they may do: open on loopback, otherwise by log-in, token or a log-in in front."""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from tapeline.alerts.webhook import is_loopback
+from tapeline.web.users import Role, User, UserError, Users, hashed, matches
+
+#: The shortest token accepted.
+SHORTEST_TOKEN = 24
+
+#: Seconds without a request after which a session ends, and after which it ends in any case.
+IDLE_SECONDS = 12 * 3600.0
+LONGEST_SECONDS = 7 * 86_400.0
+
+_MOST_SESSIONS = 1_000
+_FREE_ATTEMPTS = 4
+_LONGEST_WAIT = 300.0
+_MOST_TRACKED = 10_000
+
+
+class ExposedError(Exception):
+    """The page would be reachable from elsewhere without any log-in; the message says what to do."""
+
+
+class TooManyError(Exception):
+    """Too many failed log-ins; `seconds` is how long to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"too many failed log-ins; try again in {max(1, round(seconds))} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody who may do something. `csrf` must come with every change; a bearer token needs none ('')."""
+
+    name: str
+    role: Role
+    csrf: str
+
+
+@dataclass(slots=True)
+class _Session:
+    name: str
+    role: Role
+    csrf: str
+    began: float
+    seen: float
+    hash: str  # of the password it began with: a session ends when that is changed
+
+
+class Access:
+    """The rules of one server. Without users, token or log-in in front everybody who can connect is an administrator.
+
+    `token` opens everything; `users` may log in; with `behind_login` a load balancer has asked already, and everybody
+    may look. Methods are called from one thread, but for `verified`, which takes its time.
+    """
+
+    def __init__(
+        self,
+        token: str = "",
+        users: Users | None = None,
+        *,
+        behind_login: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if token and len(token) < SHORTEST_TOKEN:
+            raise ValueError(f"the token has {len(token)} characters; at least {SHORTEST_TOKEN} are needed")
+        self.behind_login = behind_login
+        self._token = token
+        self._users = users
+        self._clock = clock
+        self._sessions: dict[bytes, _Session] = {}
+        self._open_csrf = secrets.token_urlsafe(24)
+        self._failures: dict[str, tuple[int, float]] = {}
+        self._loopback = False
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody has to log in, because only this machine can connect."""
+        return self._loopback and not (self._token or self.behind_login or self._known())
+
+    def bind(self, host: str) -> None:
+        """Says where the server listens, before it does. Raises `ExposedError` when that would let strangers in."""
+        self._loopback = is_loopback(host)
+        if not (self._loopback or self._token or self.behind_login or self._known()):
+            raise ExposedError(
+                f"listening on {host} without a log-in would show everything to everybody: set TAPELINE_TOKEN "
+                f"(at least {SHORTEST_TOKEN} characters), or `tapeline users add NAME --role admin`, or "
+                "TAPELINE_BEHIND_LOGIN=true where a load balancer asks for a log-in"
+            )
+
+    def identify(self, session: str, bearer: str) -> Identity | None:
+        """Who sent this session cookie or bearer token ('' for none); None for a stranger."""
+        if bearer:
+            return Identity("token", Role.ADMIN, "") if self._is_token(bearer) else None
+        found = self._session(session)
+        if found is not None:
+            return Identity(found.name, found.role, found.csrf)
+        if self.open:
+            return Identity("", Role.ADMIN, self._open_csrf)
+        if self.behind_login:
+            return Identity("", Role.VIEWER, self._open_csrf)
+        return None
+
+    # -- logging in --------------------------------------------------------------------------------------------------
+
+    def check_attempts(self, *keys: str) -> None:
+        """Raises `TooManyError` while one of these (an address, a name) has to wait."""
+        now = self._clock()
+        wait = max((self._failures[key][1] - now for key in keys if key in self._failures), default=0.0)
+        if wait > 0:
+            raise TooManyError(wait)
+
+    def failed(self, *keys: str) -> None:
+        """Counts a failed log-in of these: after four, each doubles the time to wait, up to five minutes."""
+        now = self._clock()
+        if len(self._failures) > _MOST_TRACKED:
+            for key in list(self._failures)[: _MOST_TRACKED // 2]:  # those that failed longest ago
+                del self._failures[key]
+        for key in keys:
+            count, until = self._failures.pop(key, (0, 0.0))
+            if until and now - until > _LONGEST_WAIT:
+                count = 0
+            count += 1
+            wait = 0.0 if count < _FREE_ATTEMPTS else min(2.0 ** (count - _FREE_ATTEMPTS), _LONGEST_WAIT)
+            self._failures[key] = count, now + wait
+
+    def succeeded(self, *keys: str) -> None:
+        """Forgets the failures of these."""
+        for key in keys:
+            self._failures.pop(key, None)
+
+    def verified(self, name: str, password: str) -> User | None:
+        """The user with this name and password. An unknown name takes as long as a wrong password."""
+        user = self._known().get(name)
+        right = matches(user.hash if user else _nobody(), password)
+        return user if user and right else None
+
+    def is_token(self, text: str) -> bool:
+        """Whether this is the token."""
+        return self._is_token(text)
+
+    def begin(self, user: User | None) -> str:
+        """A new session of this user (None: the holder of the token). The text for the cookie."""
+        now = self._clock()
+        for key in [k for k, s in self._sessions.items() if self._over(s, now)]:
+            del self._sessions[key]
+        while len(self._sessions) >= _MOST_SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+        secret = secrets.token_urlsafe(32)
+        name, role, hash_ = (user.name, user.role, user.hash) if user else ("token", Role.ADMIN, "")
+        self._sessions[_key(secret)] = _Session(name, role, secrets.token_urlsafe(24), now, now, hash_)
+        return secret
+
+    def end(self, session: str) -> None:
+        """Ends this session, if it is one."""
+        self._sessions.pop(_key(session), None)
+
+    def goes_on(self, session: str, bearer: str) -> bool:
+        """Whether a long connection that began with these may go on."""
+        return self.identify(session, bearer) is not None
+
+    def _session(self, secret: str) -> _Session | None:
+        key = _key(secret)
+        found = self._sessions.get(key) if secret else None
+        if found is None:
+            return None
+        now = self._clock()
+        user = self._known().get(found.name) if found.hash else None
+        if self._over(found, now) or (found.hash and (user is None or user.hash != found.hash)):
+            del self._sessions[key]
+            return None
+        found.seen = now
+        if user is not None:
+            found.role = user.role
+        return found
+
+    @staticmethod
+    def _over(session: _Session, now: float) -> bool:
+        return now - session.seen > IDLE_SECONDS or now - session.began > LONGEST_SECONDS
+
+    def _is_token(self, text: str) -> bool:
+        return bool(self._token) and hmac.compare_digest(text.encode(), self._token.encode())
+
+    def _known(self) -> dict[str, User]:
+        if self._users is None:
+            return {}
+        try:
+            return self._users.load()
+        except UserError:
+            return {"": User("", Role.VIEWER, "")}  # damaged: nobody can log in, and nothing becomes open
+
+
+@functools.cache
+def _nobody() -> str:
+    return hashed(secrets.token_urlsafe(16))
+
+
+def _key(secret: str) -> bytes:
+    return sha256(secret.encode()).digest()

@@ -1,0 +1,171 @@
+"""The watch-list: one quote per symbol, kept fresh with few and small reads of the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from tapeline.core.market import Floats, Ints
+from tapeline.core.ports import Store
+
+#: Closes in a spark line.
+SPARK_BARS = 48
+
+_DAY = 86_400_000
+_SPARK_HEIGHT = 100
+_MANY, _MOVES = 20, 3  # so many prices, and so many different ones, do not all fall on whole units by chance
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One line of the watch-list.
+
+    `timestamp` is the open time of the last bar (UTC epoch ms), which is `final` or still forming. `change` is the move
+    since `reference`, a fraction: the close of the previous session's last stored bar, or, where none is stored
+    (`first`), the open of this session's first; None while it is not known yet. `probability` is that of UP, None
+    without a `signal` ('' or a `Direction`'s name). `spark` are the last closes, scaled to 0..100.
+    """
+
+    symbol: str
+    timestamp: int
+    price: float
+    decimals: int
+    final: bool
+    daily: bool
+    signal: str
+    probability: float | None
+    model: str
+    reference: float | None
+    first: bool
+    change: float | None
+    spark: tuple[int, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The quote for the browser."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class _Background:
+    """What a quote needs beside the last row; read when the symbol's session or bars move on."""
+
+    session: int
+    reference: float | None
+    first: bool
+    daily: bool
+    decimals: int
+    spark: tuple[int, ...]
+
+
+_UNKNOWN = _Background(0, None, False, False, 2, ())
+
+
+class Board:
+    """All quotes of a store. `zone_of` a symbol tells its days apart, each of which is a session.
+
+    A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows; those stop when the time
+    is up and go on in the next refresh, the longest waiting first, so that a thousand symbols do not hold up a page.
+    """
+
+    def __init__(
+        self, store: Store, zone_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.quotes: dict[str, Quote] = {}
+        self._store = store
+        self._zone_of = zone_of
+        self._clock = clock
+        self._background: dict[str, _Background] = {}
+        self._waiting: dict[str, None] = {}  # symbols whose background is out of date, in the order they moved
+
+    def refresh(self, seconds: float) -> list[Quote]:
+        """The quotes that changed since the last refresh; backgrounds are read for `seconds` at the most."""
+        until = self._clock() + seconds
+        latest = {row.stock_symbol: row for row in self._store.latest()}
+        for symbol, row in latest.items():
+            known = self.quotes.get(symbol)
+            if known is None or (known.timestamp, known.price) != (row.timestamp, row.price):
+                self._waiting.setdefault(symbol)
+        for symbol in list(self._waiting):
+            if self._clock() >= until:
+                break
+            del self._waiting[symbol]
+            if symbol in latest:
+                self._background[symbol] = self._read(symbol, latest[symbol].timestamp)
+        quotes = {}
+        for symbol, row in latest.items():
+            behind = self._background.get(symbol, _UNKNOWN)
+            quotes[symbol] = Quote(
+                symbol, row.timestamp, row.price, behind.decimals, row.final, behind.daily,
+                row.prediction or "", row.probability, row.model or "",
+                behind.reference, behind.first, behind.reference and row.price / behind.reference - 1, behind.spark,
+            )  # fmt: skip
+        changed = [q for s, q in quotes.items() if q != self.quotes.get(s)]
+        self.quotes = quotes
+        return changed
+
+    def _read(self, symbol: str, timestamp: int) -> _Background:
+        rows = self._store.rows(symbol, limit=SPARK_BARS)
+        daily = is_daily(rows.bars.timestamp)
+        session = session_start(timestamp, ZoneInfo(self._zone_of(symbol)), daily=daily)
+        before = self._background.get(symbol, _UNKNOWN)
+        if before.session == session and before.daily == daily:
+            reference, first = before.reference, before.first
+        else:
+            reference, first = self._reference(symbol, session)
+        return _Background(session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close))
+
+    def _reference(self, symbol: str, session: int) -> tuple[float | None, bool]:
+        previous = self._store.rows(symbol, end=session, limit=1)
+        if len(previous):
+            return float(previous.bars.close[-1]), False
+        own = self._store.rows(symbol, start=session)
+        return (float(own.bars.open[0]), True) if len(own) else (None, True)
+
+
+def is_daily(timestamp: Ints) -> bool:
+    """Whether bars with these open times are daily or longer: all of them open at midnight UTC."""
+    return len(timestamp) > 0 and not (timestamp % _DAY).any()
+
+
+def session_start(timestamp: int, zone: ZoneInfo, *, daily: bool) -> int:
+    """The midnight that begins the bar's session, UTC epoch ms: in the exchange's zone, or of its UTC date if daily."""
+    if daily:
+        return timestamp - timestamp % _DAY
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=timestamp)
+    midnight = moment.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(midnight.timestamp() * 1000)
+
+
+def decimals(prices: Floats) -> int:
+    """How many decimals to show, 0 to 8: the fewest that say a fifth of the prices exactly, fewer the larger the price.
+
+    A fifth, so that prints between the ticks of the instrument (a quarter of a cent) do not widen all its prices. Fewer
+    than 2, as yen have, only where all of enough prices that move say so.
+    """
+    if not len(prices):
+        return 2
+    largest = float(prices.max())
+    if largest >= 100 and len(prices) >= _MANY and len(np.unique(prices)) >= _MOVES:
+        for places in range(2):
+            if np.array_equal(np.round(prices, places), prices):
+                return places
+    most = 2 if largest >= 1000 else 3 if largest >= 100 else 5 if largest >= 1 else 8
+    for places in range(2, most):
+        if np.mean(np.abs(np.round(prices, places) - prices) < 1e-9 * prices) >= 0.2:
+            return places
+    return most
+
+
+def _spark(closes: Floats) -> tuple[int, ...]:
+    if len(closes) < 2:
+        return ()
+    low, high = float(closes.min()), float(closes.max())
+    scale = _SPARK_HEIGHT / (high - low) if high > low else 0.0
+    heights: Iterable[float] = ((closes - low) * scale if scale else np.full(len(closes), _SPARK_HEIGHT / 2)).tolist()
+    return tuple(round(height) for height in heights)

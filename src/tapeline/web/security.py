@@ -1,0 +1,177 @@
+"""What every request passes: is it meant for this server, who sent it, may they; and what every answer carries."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tapeline.web.access import Access, Identity, TooManyError
+from tapeline.web.users import Role
+
+COOKIE = "tapeline_session"
+CSRF_HEADER = "x-csrf-token"
+
+#: The largest body accepted; the largest there is a use for is a rule of an alert.
+LARGEST_BODY = 64 * 1024
+
+_TOO_LARGE = f"a request has at most {LARGEST_BODY} bytes"
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_SESSION = "/api/v1/session"
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+
+
+class Guard:
+    """ASGI middleware. Puts the `Identity` (or None) into `scope["state"]["identity"]`."""
+
+    def __init__(self, app: ASGIApp, access: Access, host: str) -> None:
+        self._app = app
+        self._access = access
+        self._local = _LOCAL | {host.strip("[]")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self._app(scope, receive, send)
+            return
+        private = scope["path"].startswith("/api/") or scope["path"] == "/metrics"
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["Cache-Control"] = "no-store" if private else "no-cache"
+                if client_scheme(scope, self._access) == "https":
+                    headers["Strict-Transport-Security"] = "max-age=31536000"
+            await send(message)
+
+        refusal = self._refusal(scope, private=private)
+        if refusal is not None:
+            status, text, extra = refusal
+            await _refuse(answer, status, text, extra)
+            return
+        await self._app(scope, _limited(receive), answer)
+
+    def _refusal(self, scope: Scope, *, private: bool) -> tuple[int, str, dict[str, str]] | None:
+        """Status, text and headers where the request is not let through."""
+        headers = Headers(scope=scope)
+        if self._access.open and _host(headers.get("host", "")) not in self._local:
+            return 403, "this server answers to its own address only (a name that was pointed at it is refused)", {}
+        length = headers.get("content-length", "")
+        if length.isdecimal() and (len(length) > 9 or int(length) > LARGEST_BODY):
+            return 413, _TOO_LARGE, {}
+        if not private:
+            return None
+        if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+            return 403, "requests from other sites are refused", {}
+        session, bearer = credentials(scope)
+        address = client_address(scope, self._access)
+        if bearer:
+            try:
+                self._access.check_attempts(address)
+            except TooManyError as error:
+                return 429, str(error), {"Retry-After": str(max(1, round(error.seconds)))}
+        identity = self._access.identify(session, bearer)
+        scope.setdefault("state", {})["identity"] = identity
+        if bearer and identity is None:
+            self._access.failed(address)
+        if scope["path"] == _SESSION and scope["method"] != "DELETE":
+            return _origin_refusal(headers)
+        if identity is None:
+            return 401, "log in first, or send the token: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}
+        if scope["method"] in _SAFE:
+            return None
+        return _origin_refusal(headers) or _change_refusal(scope, headers, identity)
+
+
+def _change_refusal(scope: Scope, headers: Headers, identity: Identity) -> tuple[int, str, dict[str, str]] | None:
+    if identity.csrf and not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), identity.csrf.encode()):
+        return 403, "changes need the header X-CSRF-Token with the `csrf` of GET /api/v1/session", {}
+    if identity.role != Role.ADMIN and scope["path"] != _SESSION:
+        return 403, "only an administrator may change anything", {}
+    return None
+
+
+def _origin_refusal(headers: Headers) -> tuple[int, str, dict[str, str]] | None:
+    """A browser names the site that a change comes from; it must be this one."""
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
+        return 403, "requests from other sites are refused", {}
+    return None
+
+
+def credentials(scope: Scope) -> tuple[str, str]:
+    """The session cookie and the bearer token of a request, '' for none."""
+    headers = Headers(scope=scope)
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    session = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+    return session, token.strip() if kind.lower() == "bearer" else ""
+
+
+def client_address(scope: Scope, access: Access) -> str:
+    """Who connects. What a load balancer says of it counts only where one is known to be in front."""
+    if access.behind_login:
+        forwarded = Headers(scope=scope).get("x-forwarded-for", "")
+        if forwarded:
+            return forwarded.rsplit(",", 1)[-1].strip()[:64]
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def client_scheme(scope: Scope, access: Access) -> str:
+    """`http` or `https`, as the browser sees it."""
+    if access.behind_login:
+        return Headers(scope=scope).get("x-forwarded-proto", scope["scheme"])
+    return str(scope["scheme"])
+
+
+def _host(header: str) -> str:
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
+
+
+async def _refuse(send: Send, status: int, text: str, extra: dict[str, str]) -> None:
+    headers = [(b"content-type", b"application/json")]
+    headers += [(name.lower().encode(), value.encode()) for name, value in extra.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps({"detail": text})})
+
+
+def _limited(receive: Receive) -> Receive:
+    """`receive`, up to `LARGEST_BODY` bytes; for bodies that do not say how long they are."""
+    received = 0
+
+    async def limited() -> Any:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > LARGEST_BODY:
+            raise HTTPException(413, _TOO_LARGE)
+        return message
+
+    return limited

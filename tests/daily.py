@@ -1,0 +1,50 @@
+"""Bars with something to learn in them, and models made from them once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tapeline.core.market import Bars
+from tapeline.forecast.model import LightGBMModel
+from tapeline.research.dataset import Dataset, build, tidy
+from tapeline.research.training import fit
+
+DAY = 86_400_000
+MONDAY = 17_940 * DAY  # 2019-02-13 was a Wednesday; any midnight will do
+
+
+def daily_bars(symbols: int = 4, count: int = 400, seed: int = 0, reversal: float = 0.0) -> Bars:
+    """Daily bars of a random walk; with `reversal`, a part of each move is taken back over the next five bars."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0, 0.015, (count, symbols))
+    moves = noise.copy()
+    for i in range(1, count):
+        moves[i] -= reversal * moves[max(0, i - 5) : i].mean(axis=0)
+    close = 50 * np.exp(np.cumsum(moves, axis=0))
+    open_ = np.vstack((close[:1], close[:-1])) * (1 + rng.normal(0, 0.002, close.shape))
+    high = np.maximum(open_, close) * (1 + rng.exponential(0.003, close.shape))
+    low = np.minimum(open_, close) * (1 - rng.exponential(0.003, close.shape))
+    return Bars(
+        tuple(f"S{i:02d}" for i in range(symbols)),
+        np.tile(np.arange(symbols, dtype=np.int32), count),
+        np.repeat(MONDAY + DAY * np.arange(count, dtype=np.int64), symbols),
+        *(column.ravel() for column in (open_, high, low, close)),
+        rng.integers(1, 100_000, count * symbols).astype(np.float64),
+        np.ones(count * symbols, np.bool_),
+    )
+
+
+@pytest.fixture(scope="session")
+def learnable() -> Bars:
+    return daily_bars(symbols=6, count=600, reversal=1.5)
+
+
+@pytest.fixture(scope="session")
+def data(learnable: Bars) -> Dataset:
+    return build(tidy([learnable]))
+
+
+@pytest.fixture(scope="session")
+def model(learnable: Bars) -> LightGBMModel:
+    return fit([learnable], until=int(np.quantile(learnable.timestamp, 0.6)))

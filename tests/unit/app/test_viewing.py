@@ -1,0 +1,92 @@
+"""What the page is given: the same over DynamoDB as over SQLite, and what a data directory says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.aws.fake_dynamo import FakeDynamo
+from tests.web_site import SPECS, client_of, filled, sample_bars
+from typer.testing import CliRunner
+
+from tapeline.app import config
+from tapeline.app import wiring as bootstrap
+from tapeline.app.viewing import access_of, cloud_view, is_live, view_of
+from tapeline.backends.sqlite.database import Database
+from tapeline.cli.main import app
+from tapeline.core.ports import Commit, Delivery
+from tapeline.feeds.yahoo.yahoo_source import Status
+from tapeline.runtime.processor import Processor
+from tapeline.web import ExposedError, View
+
+PATHS = [
+    "/symbols/S00/bars?limit=50&indicators=sma_5,rsi_7", "/symbols/S00/bars?interval=5m&indicators=ema_9",
+    "/symbols/S00/rows?limit=3",
+    "/latest", "/predictions?symbol=S01",
+]  # fmt: skip
+
+
+def test_dynamodb_and_sqlite_show_alike(tmp_path: Path) -> None:
+    bars, dynamo = sample_bars(2, 120), FakeDynamo()
+    settings = config.load(data_dir=tmp_path, rows_table="rows", state_table="state")
+    view = cloud_view(settings, lambda _: dynamo.client())
+    step = Processor(SPECS).step(bars)
+    view.store.commit(Commit(step.rows, step.states, len(bars)))
+    with client_of(view) as there, client_of(View(filled(tmp_path, bars))) as here:
+        for path in PATHS:
+            assert there.document(path) == here.document(path), path
+        assert there.document("/health")["status"] == "ok"
+        dynamo.refuse = lambda _: "AccessDeniedException"
+        assert "AccessDenied" in there.document("/latest", 503)["detail"]
+
+
+def test_a_data_directory_says_how_it_does(tmp_path: Path) -> None:
+    settings = config.load(data_dir=tmp_path)
+    with bootstrap.writing(settings) as home:
+        bars = sample_bars(2, 50)
+        home.stream.append("test", Delivery(bars[:80]))
+        step = Processor(SPECS).step(bars[:60])
+        home.store.commit(Commit(step.rows, step.states, 60))
+        status = Status(("New York: open",), True, False, 2, 2, 9, 0, 0, 0, {"X": "unknown"}, heard=5)
+        (tmp_path / "evaluation.json").write_text("[damaged")
+        view = view_of(home, live=True, collector=lambda: status, lags=lambda: [0.001] * 98 + [0.5] * 2)
+        with client_of(view) as client:
+            found = client.document("/health")
+            assert (found["status"], found["errors"]) == ("trouble", ["X: unknown"])
+            assert (found["depth"], found["rows"]) == (20, 60)
+            assert found["lag"] == {"p50": 1.0, "p99": 500.0, "count": 100}
+            assert found["collector"] == {
+                "state": "streaming", "last_message": 5, "symbols": 2, "markets": ["New York: open"]
+            }  # fmt: skip
+            assert found["disk_free"] > 0
+            assert client.document("/models") == {"models": [], "evaluation": None, "no_model": ""}
+            assert not is_live(home)
+            client.take_csrf()
+            client.request("POST", "/symbols", json={"symbol": "nvda"})
+            assert (tmp_path / "symbols.txt").read_text() == "NVDA\n"
+            assert is_live(home)
+
+
+def test_settings_say_who_may_do_what(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TAPELINE_TOKEN", "a-token-of-more-than-24-characters")
+    access = access_of(config.load(data_dir=tmp_path))
+    access.bind("0.0.0.0")
+    assert access.is_token("a-token-of-more-than-24-characters")
+    monkeypatch.setenv("TAPELINE_TOKEN", "short-secret")
+    with pytest.raises(config.ConfigError, match="token") as caught:
+        config.load()
+    assert "short-secret" not in str(caught.value)
+    monkeypatch.delenv("TAPELINE_TOKEN")
+    monkeypatch.setenv("TAPELINE_BEHIND_LOGIN", "true")
+    assert access_of(config.load(data_dir=tmp_path)).behind_login
+
+
+@pytest.mark.parametrize("command", [["run", "--symbols", "AAPL"], ["demo"], ["dashboard"], ["process", "--dashboard"]])
+def test_a_page_for_strangers_is_refused_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    Database(tmp_path / "tapeline.db").close()
+    monkeypatch.setenv("TAPELINE_HOST", "0.0.0.0")
+    done = CliRunner().invoke(app, [*command, "--data-dir", str(tmp_path), "--port", "0"])
+    assert isinstance(done.exception, ExposedError)
+    assert "\n" not in str(done.exception)

@@ -1,0 +1,112 @@
+"""`tapeline alerts` and the settings, as a user meets them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tapeline.alerts.mail import Mail
+from tapeline.alerts.webhook import Webhook
+from tapeline.app import config
+from tapeline.app.alert_wiring import channels_of
+from tapeline.app.config import ConfigError
+from tapeline.backends.aws.sns import Sns
+from tapeline.cli.alert_commands import app
+from tapeline.cli.console import CommandError
+from tapeline.data import sample_path
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_rules_are_added_listed_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(run("list", "--json")) == []
+    assert not Path("tapeline-data").exists()
+    monkeypatch.setenv("TAPELINE_ALERTS", "rsi < 30 for A, B; price > 100")
+    assert [rule["text"] for rule in json.loads(run("list", "--json"))] == ["rsi_14 < 30 for A, B", "price > 100"]
+    run("add", "rsi > 70")
+    rules = json.loads(run("list", "--json"))
+    assert [(rule["text"], rule["source"]) for rule in rules][2:] == [("rsi_14 > 70", "page")]
+    assert "rsi_14 > 70" in run("list")
+    assert json.loads(run("list", "--fired", "--json")) == []
+    with pytest.raises(CommandError, match="there already"):
+        run("add", "rsi>70")
+    with pytest.raises(CommandError, match="in the settings"):
+        run("remove", rules[0]["id"])
+    run("remove", rules[2]["id"])
+    with pytest.raises(CommandError, match="there is no rule"):
+        run("remove", rules[2]["id"])
+    with pytest.raises(CommandError, match="not a rule: column 7: "):
+        run("add", "rsi_14")
+
+
+def test_a_rule_is_tried_on_a_file() -> None:
+    found = json.loads(run("test", "rsi_14 < 30 for TSLA", str(sample_path("1m")), "--json"))
+    assert found[0] == {
+        "timestamp": 1549910220000, "time": "2019-02-11 18:37 UTC", "symbol": "TSLA", "price": 314.35,
+        "text": "rsi_14 29.2087, price 314.35",
+    }  # fmt: skip
+    assert len(found) == 16
+    assert "2019-02-11 18:37 UTC\tTSLA\t314.35" in run(
+        "test", "rsi_14 < 30 for TSLA on forming bars", str(sample_path())
+    )
+
+
+def test_what_cannot_be_tried_is_said() -> None:
+    with pytest.raises(CommandError, match="column 1: there is no indicator 'foo'"):
+        run("test", "foo < 3", str(sample_path()))
+    with pytest.raises(CommandError, match="needs a model, and there is none in tapeline-data"):
+        run("test", "prediction is UP", str(sample_path()))
+    with pytest.raises(CommandError, match=r"missing\.csv"):
+        run("test", "rsi < 30", "missing.csv")
+
+
+def test_settings_name_channels() -> None:
+    assert channels_of(config.load()) == {}
+    everything = {
+        "alert_webhook": "https://hooks.example.com/SECRET", "alert_mail_to": "a@example.com, b@example.com",
+        "alert_mail_from": "c@example.com", "smtp_host": "mail.example.com", "smtp_password": "hunter22",
+        "alert_sns_topic": "arn:aws:sns:eu-west-1:123456789012:alerts",
+    }  # fmt: skip
+    settings = config.load(**everything)
+    assert settings.alert_mail_to == ("a@example.com", "b@example.com")
+    assert {name: type(channel) for name, channel in channels_of(settings).items()} == {
+        "webhook": Webhook, "e-mail": Mail, "sns": Sns,
+    }  # fmt: skip
+    assert "SECRET" not in repr(settings)
+    assert "hunter22" not in repr(settings)
+    for needed in ("smtp_host", "alert_mail_from"):
+        with pytest.raises(ConfigError, match=f"alert_mail_to needs {needed}"):
+            channels_of(config.load(**{**everything, needed: ""}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("alerts", ["rsi < 30", "price >"], "'price >': column 8: expected a number"),
+        ("alert_webhook", "http://example.com/SECRET", "must begin with https://"),
+        ("alert_mail_to", "a@example.com\nBcc: x@example.com", "is not an e-mail address"),
+        ("alert_mail_from", "nobody", "is not an e-mail address"),
+        ("alert_sns_topic", "alerts", "not the ARN of an SNS topic"),
+        ("smtp_port", 0, "smtp_port = 0"),
+    ],
+)
+def test_wrong_settings_are_said_without_their_secrets(name: str, value: object, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(**{name: value})
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(f"setting {name}")
+    assert "SECRET" not in str(caught.value)

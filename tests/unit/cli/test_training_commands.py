@@ -1,0 +1,183 @@
+"""`tapeline train`, `evaluate`, `models` and `score`, as a user calls them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from tests.daily import daily_bars
+from typer.testing import CliRunner
+
+from tapeline.app import config
+from tapeline.app import wiring as bootstrap
+from tapeline.cli import training_commands as prediction
+from tapeline.cli.console import CommandError
+from tapeline.core.market import Bars
+from tapeline.core.ports import Commit
+from tapeline.research.training import fit
+from tapeline.runtime.processor import Processor
+
+SINS = """
+import numpy as np
+from tapeline.prediction.features import FeatureSet
+
+def peek(bars, x):
+    return np.column_stack((x[:, 0] / bars.close, np.append(bars.close[9:], bars.close[-9:]) / bars.close))
+
+SIN = FeatureSet(["sma_5"], ["sma_5"], ["honest", "peeking"], peek)
+FINE = FeatureSet(["sma_5"], ["sma_5"], ["honest"], lambda bars, x: x / bars.close[:, None])
+OTHER = 7
+"""
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return daily_bars(symbols=4, count=700)
+
+
+@pytest.fixture(scope="module")
+def file(bars, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("bars") / "bars.csv"
+    with path.open("w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["symbol", "timestamp", "open", "high", "low", "close", "volume"])
+        rows.writerows([b.symbol, b.timestamp, b.open, b.high, b.low, b.close, b.volume] for b in bars)
+    return path
+
+
+def call(*arguments: object, fails: int = 0) -> str:
+    app = typer.Typer()
+    prediction.register(app)
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if isinstance(result.exception, CommandError):
+        assert fails == 1, result.exception
+        return str(result.exception)
+    assert result.exit_code == fails, (result.output, result.exception)
+    if fails:
+        return re.sub(r"[\s│]+", " ", result.output)  # usage errors are drawn into a box
+    return result.stdout
+
+
+def test_training_makes_a_version_and_puts_it_to_use(file, bars):
+    made = json.loads(call("train", file, "--json"))
+    assert made["version"] == fit([bars]).version
+    assert made["in_use"]
+    assert made["interval"] == 86_400_000
+    assert "reference" not in made
+    text = call("train", file, "--seed", 1, "--no-promote")
+    assert "base rate on" in text.splitlines()[0]
+    listed = json.loads(call("models", "list", "--json"))
+    assert [entry["in_use"] for entry in listed].count(True) == 1
+    assert len(listed) == 2
+    assert made["version"] in call("models", "list")
+    assert json.loads(call("models", "show", "--json"))["version"] == made["version"]
+    other = next(entry["version"] for entry in listed if not entry["in_use"])
+    assert "in use" in call("models", "show", other)
+    assert "is" in call("models", "promote", other, "--force")
+    assert made["version"] in call("models", "rollback")
+    assert "no earlier promotion" in call("models", "rollback", fails=1)
+
+
+def test_training_until_a_day_sees_nothing_later(file, bars):
+    day = np.datetime64(int(bars.timestamp[-400]), "ms").astype("M8[D]")
+    made = json.loads(call("train", file, "--until", day, "--json"))
+    assert made["trained_until"] <= day.astype("M8[ms]").astype(int)
+    assert made["version"] == fit([bars], until=int(day.astype("M8[ms]").astype(int))).version
+
+
+def test_the_models_folder_can_be_chosen(file, tmp_path):
+    call("train", file, "--models", tmp_path / "elsewhere", "--json")
+    assert (tmp_path / "elsewhere" / "default" / "current.json").exists()
+    assert call("models", "list", "--models", "s3://", fails=2)
+
+
+def test_mistakes_are_one_line(file, tmp_path):
+    assert "none of the files" in call("train", tmp_path / "nothing.csv", fails=1)
+    assert "not both" in call("train", fails=2)
+    assert "not both" in call("train", file, "--symbols", "A", fails=2)
+    assert "no version x of default" in call("models", "promote", "x", fails=1)
+    assert "no version of default is in use" in call("models", "show", fails=1)
+    few = tmp_path / "few.csv"
+    lines = file.read_text().splitlines()
+    few.write_text("\n".join(lines[:200]))
+    assert "training needs 500" in call("train", few, fails=1)
+    few.write_text("\n".join(lines[:900]))
+    assert "fold 1 of 5" in call("evaluate", few, "--no-forest", "--no-trade", fails=1)
+    assert "--features" in call("evaluate", file, "--features", "nothing.py:X", fails=2)
+    assert "is no name" in call("train", file, "--name", "../x", fails=1)
+
+
+def test_evaluation_says_first_whether_it_is_better_and_writes_its_reports(file, tmp_path):
+    arguments = ("evaluate", file, "--folds", 2, "--no-forest", "--no-trade", "--audit")
+    text = call(*arguments, "--report", "r.html", "--table", "t.md")
+    assert text.startswith("NOT better than its baselines: ")
+    assert "Leak audit" in text
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "t.md").read_text().startswith("**NOT better")
+    document = json.loads(call(*arguments, "--json"))
+    assert document["headline"] == text.splitlines()[0]
+    assert not document["better"]
+    assert "No such file" in call(*arguments, "--report", tmp_path / "no" / "r.html", fails=1)
+
+
+def test_features_of_the_users_own_are_audited(file, tmp_path):
+    sins = tmp_path / "mine.py"
+    sins.write_text(SINS)
+    arguments = ("evaluate", file, "--folds", 1, "--no-forest", "--no-trade", "--audit", "--features")
+    text = call(*arguments, f"{sins}:SIN", fails=1)
+    assert text.startswith("NOT TO BE TRUSTED")
+    assert "peeking" in text
+    assert "NOT better" in call(*arguments, f"{sins}:FINE")
+    assert "no FeatureSet called OTHER" in call(*arguments, f"{sins}:OTHER", fails=2)
+
+
+@pytest.fixture
+def stored(bars, tmp_path) -> Path:
+    """A data directory in which a model has predicted the second half of the bars."""
+    settings = config.load(data_dir=tmp_path / "data")
+    until = int(np.quantile(bars.timestamp, 0.6))
+    model = fit([bars], until=until)
+    with bootstrap.writing(settings) as home:
+        rows = Processor(("sma_5",), model).step(bars).rows
+        home.store.commit(Commit(rows, {}, len(bars)))
+    call(
+        "train",
+        "--symbols",
+        "all",
+        "--until",
+        np.datetime64(until, "ms").astype("M8[s]"),
+        "--data-dir",
+        settings.data_dir,
+    )
+    return settings.data_dir
+
+
+def test_stored_predictions_are_graded(stored):
+    text = call("score", "--data-dir", stored)
+    assert text.splitlines()[0].startswith(("NOT better than the base rate", "Better than", "Nothing to grade"))
+    found = json.loads(call("score", "--data-dir", stored, "--json"))
+    whole = found["grades"][0]
+    assert whole["symbol"] == ""
+    assert whole["predicted"] == 1120
+    assert whole["pending"] == 20
+    assert whole["graded"] > 500
+    assert {g["symbol"] for g in found["grades"]} == {"", "S00", "S01", "S02", "S03"}
+    assert next(iter(found["drift"].values()))[0]["psi"] >= 0
+    one = json.loads(call("score", "S01", "--last", 100, "--data-dir", stored, "--json"))
+    assert one["grades"][0]["predicted"] == 100
+    assert "symbols there: S00, S01" in call("score", "NOPE", "--data-dir", stored, fails=1)
+
+
+def test_a_model_is_trained_on_what_is_stored(stored, bars):
+    made = json.loads(call("train", "--symbols", "S00,S01,S02,S03", "--data-dir", stored, "--name", "x", "--json"))
+    assert made["version"] == fit([bars]).version

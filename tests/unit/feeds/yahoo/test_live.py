@@ -1,0 +1,327 @@
+"""The collector on a clock that only the test moves, with history and prices that are made up: what it hands over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from tests.local_yahoo.clock import SimClock
+
+from tapeline.core.market import Bar, Bars
+from tapeline.core.ports import Delivery, Series
+from tapeline.feeds.live.outbox import Outbox
+from tapeline.feeds.yahoo import History, interval_of
+from tapeline.feeds.yahoo.chart_intervals import Interval
+from tapeline.feeds.yahoo.errors import NoDataError, UnreachableError
+from tapeline.feeds.yahoo.history import Fetched, Update
+from tapeline.feeds.yahoo.live_collector import POLL, RECONCILE, Collector
+from tapeline.feeds.yahoo.stream_frames import CRYPTOCURRENCY, REGULAR, Quote
+from tapeline.feeds.yahoo.streamed_bars import STREAM_GRACE
+from tapeline.feeds.yahoo.volume_meter import VolumeMeter
+
+MINUTE = 60_000
+M1 = interval_of("1m")
+OPEN = int(np.datetime64("2026-11-25T14:30", "ms").astype(np.int64))
+NONE = Bars.of(())
+DEAF = "ws://127.0.0.1:9/"
+
+
+def bar(minute: int, price: float, volume: float = 10.0, *, symbol: str = "TSLA", final: bool = True) -> Bar:
+    return Bar(symbol, OPEN + minute * MINUTE, price, price, price, price, volume, final=final)
+
+
+@dataclass
+class Official:
+    """In the place of `History`: every minute since the open that is complete, at a price of 100; counts questions."""
+
+    clock: SimClock
+    start: int = OPEN
+    asked: list[tuple[str, float]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    def bars(self, symbol: str) -> Bars:
+        complete = (self.clock.now() - M1.grace - self.start) // MINUTE
+        return Bars.of(Bar(symbol, self.start + i * MINUTE, 100, 100, 100, 100, 50) for i in range(complete))
+
+    def _asked(self, symbol: str) -> None:
+        self.asked.append((symbol, (self.clock.now() - self.start) / 1000))
+        if self.failure is not None:
+            raise self.failure
+
+    async def update(self, symbol: str, interval: Interval, since: int, *, again_from: int | None = None) -> Update:
+        self._asked(symbol)
+        bars = self.bars(symbol)
+        covered = self.clock.now() - M1.grace
+        return Update(Series(symbol, "1m", bars, (), "USD", since, covered), bars, NONE, rebased=False)
+
+    async def fetch(self, symbol: str, interval: Interval, start: int) -> Fetched:
+        self._asked(symbol)
+        bars, now = self.bars(symbol), self.clock.now()
+        under_way = bar((now - OPEN) // MINUTE, 99, symbol=symbol, final=False)
+        return Fetched(symbol, start, now, bars[bars.timestamp >= start], Bars.of([under_way]), (), "USD", ())
+
+
+class Desk:
+    """A running collector whose stream is the test: nothing is connected."""
+
+    def __init__(self, start: int) -> None:
+        self.clock = SimClock(start)
+        self.history = Official(self.clock)
+        self.outbox = Outbox()
+        self.collector = Collector(M1, cast("History", self.history), DEAF, self.clock, self.outbox, OPEN)
+
+    async def settle(self) -> None:
+        for _ in range(30):
+            await asyncio.sleep(0)
+
+    async def to(self, seconds: float) -> None:
+        """So long after the open."""
+        end = OPEN + int(seconds * 1000)
+        while self.clock.now() < end:
+            self.clock.advance(min(self.clock.now() + 250, end))
+            await self.settle()
+
+    def hear(self, price: float, total: int = 0, symbol: str = "TSLA", *, late: int = 0) -> None:
+        kind = CRYPTOCURRENCY if symbol.endswith("-USD") else 8
+        self.collector.on_quote(Quote(symbol, price, self.clock.now() - late, total, REGULAR, kind))
+
+    def taken(self) -> Delivery:
+        """What waits, in one."""
+        self.outbox.put(NONE, notices=["taken"])  # so that there is always something
+        found = self.outbox.take()
+        assert found is not None
+        return found
+
+
+def final(found: Delivery) -> list[tuple[int, float, float]]:
+    """(minute behind the open, close, volume) of the final bars."""
+    return [((b.timestamp - OPEN) // MINUTE, b.close, b.volume) for b in found.bars if b.final]
+
+
+Act = Callable[[Desk], Coroutine[Any, Any, None]]
+
+
+def play(monkeypatch: pytest.MonkeyPatch, act: Act, *symbols: str, start: float = 0) -> None:
+    async def main() -> None:
+        desk = Desk(OPEN + int(start * 1000))
+
+        async def nothing() -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(desk.collector.stream, "run", nothing)
+        task = asyncio.create_task(desk.collector.run(symbols or ("TSLA",)))
+        # the calendar is built in a thread of its own
+        while len(desk.collector.tracked) < len(symbols or ("TSLA",)):
+            await asyncio.sleep(0.001)
+        await desk.settle()
+        try:
+            await act(desk)
+        finally:
+            ended = task.done()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert not ended, task
+
+    asyncio.run(main())
+
+
+def test_a_bar_under_way_is_handed_over_once_a_second_and_every_complete_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        desk.taken()
+        forming: list[float] = []
+        complete: list[tuple[int, float, float]] = []
+        for quarter in range(4 * 130):
+            desk.hear(100 + quarter)
+            await desk.to((quarter + 1) / 4)
+            found = desk.taken()
+            forming += [b.close for b in found.bars if not b.final]
+            complete += final(found)
+        assert 125 <= len(forming) <= 131
+        assert forming == sorted(set(forming))
+        streamed = [(minute, close) for minute, close, volume in complete if not volume]
+        assert streamed == [(0, 100 + 239.0), (1, 100 + 479.0)]
+
+    play(monkeypatch, act)
+
+
+def test_a_slow_reader_gets_the_newest_bar_under_way_and_every_complete_one() -> None:
+    outbox = Outbox()
+    for minute in range(3):
+        for price in (1.0, 2.0, 3.0):
+            outbox.put_forming([bar(minute, price, final=False), bar(minute, price, symbol="AAPL", final=False)])
+        outbox.put(Bars.of([bar(minute, 3.0)]), resume=str(minute))
+    outbox.put_forming([bar(3, 9.0, final=False)])
+    found = outbox.take()
+    assert found is not None
+    assert final(found) == [(0, 3.0, 10.0), (1, 3.0, 10.0), (2, 3.0, 10.0)]
+    assert {(b.symbol, b.timestamp, b.close) for b in found.bars if not b.final} == {
+        ("TSLA", OPEN + 3 * MINUTE, 9.0),
+        ("AAPL", OPEN + 2 * MINUTE, 3.0),
+    }
+    assert found.resume == "2"
+
+
+def test_a_bar_under_way_that_is_complete_already_is_not_handed_over_after_it() -> None:
+    outbox = Outbox()
+    outbox.put_forming([bar(0, 1.0, final=False)])
+    outbox.put(Bars.of([bar(0, 2.0)]))
+    found = outbox.take()
+    assert found is not None
+    assert [(b.close, b.final) for b in found.bars] == [(2.0, True)]
+
+
+def test_what_failed_is_raised_behind_what_still_waits() -> None:
+    outbox = Outbox()
+    outbox.put(Bars.of([bar(0, 1.0)]))
+    outbox.fail(UnreachableError("http://x", "no network"))
+    outbox.fail(ValueError("a consequence"))
+    found = outbox.take()
+    assert found is not None
+    assert len(found.bars) == 1
+    with pytest.raises(UnreachableError, match="no network"):
+        outbox.take()
+
+
+def test_official_bars_replace_streamed_ones_and_what_is_official_is_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def act(desk: Desk) -> None:
+        desk.taken()
+        desk.hear(101, 1000)
+        await desk.to(30)
+        desk.hear(102, 1007)
+        await desk.to(60 + STREAM_GRACE / 1000 + 0.5)
+        assert final(desk.taken()) == [(0, 102, 7)]
+        await desk.to(60 + M1.grace / 1000 + 5)  # the first bar is asked for as soon as it is complete
+        assert final(desk.taken()) == [(0, 100, 50)]
+        await desk.to(2 * RECONCILE / 1000 + 2 * M1.grace / 1000 + 120)
+        rest = final(desk.taken())
+        assert rest == [(minute, 100, 50) for minute in range(1, 1 + len(rest))]
+        assert len(rest) >= 5
+
+    play(monkeypatch, act)
+
+
+def test_after_a_gap_the_missing_bars_are_fetched_and_its_volume_is_in_no_streamed_bar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def act(desk: Desk) -> None:
+        await desk.to(400)  # what is due at the open and right behind it has been asked
+        desk.collector.on_connected()
+        desk.hear(101, 1000)
+        await desk.to(405)
+        desk.hear(102, 1010)
+        desk.taken()
+        asked = len(desk.history.asked)
+        desk.collector.on_lost("cut")
+        await desk.to(545)  # two whole minutes and parts of two
+        desk.collector.on_connected()
+        assert desk.collector.gaps == 1
+        desk.hear(103, 90_000)
+        desk.hear(103, 90_005)
+        limit = 545 + (M1.ms + M1.grace) / 1000 + 2
+        await desk.to(limit)
+        assert len(desk.history.asked) > asked
+        assert desk.history.asked[-1][1] <= limit
+        found = desk.taken()
+        assert any("cut" in text for text in found.notices)
+        bars = final(found)
+        assert {7, 8} <= {minute for minute, close, _ in bars if close == 100}
+        assert max(volume for _, _, volume in bars) == 50  # 89 000 shares of the gap are in none
+
+    play(monkeypatch, act)
+
+
+def test_where_the_stream_cannot_be_opened_prices_are_polled_and_it_is_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def act(desk: Desk) -> None:
+        await desk.to(400)
+        desk.taken()
+        before = len(desk.history.asked)
+        desk.collector.on_unavailable("ws://x: refused")
+        desk.collector.on_unavailable("ws://x: refused")
+        await desk.settle()
+        assert desk.history.asked[before:] == [("TSLA", 400.0)]  # at once, ...
+        await desk.to(400 + 4 * POLL / 1000 + 2)
+        times = [seconds for _, seconds in desk.history.asked[before:]]
+        assert len(times) == 5
+        assert all(POLL <= 1000 * gap <= POLL + 1500 for gap in np.diff(times))  # ... and so often
+        found = desk.taken()
+        assert [text for text in found.notices if "stream" in text] == [
+            "the stream cannot be opened (ws://x: refused); prices are polled meanwhile"
+        ]
+        assert final(found)
+        assert [b.close for b in found.bars if not b.final] == [99]  # the bar under way, as history has it
+        desk.collector.on_connected()
+        assert "the stream is open again; prices are streamed" in desk.taken().notices
+        assert not desk.collector.polling
+
+    play(monkeypatch, act)
+
+
+def test_nothing_is_polled_while_the_market_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        before = len(desk.history.asked)
+        desk.collector.on_unavailable("refused")
+        await desk.to(-3 * 3600 + 600)
+        assert len(desk.history.asked) == before
+
+    play(monkeypatch, act, start=-3 * 3600)
+
+
+def test_a_coin_has_bars_at_any_hour_and_no_volume_of_24_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        desk.history.start = desk.clock.now()
+        desk.taken()
+        begin = (desk.clock.now() - OPEN) / 1000
+        for second, total in enumerate((59_712_028_672, 59_712_030_000, 59_700_000_000)):
+            desk.hear(90_000.0 + second, total, "BTC-USD")
+            await desk.to(begin + second + 1)
+        await desk.to(begin + 60 + STREAM_GRACE / 1000 + 0.5)
+        assert final(desk.taken()) == [(begin // 60, 90_002.0, 0)]
+
+    play(monkeypatch, act, "BTC-USD", start=-9 * 3600)
+
+
+def test_a_symbol_yahoo_does_not_know_is_said_once_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        desk.taken()
+        desk.history.failure = NoDataError("GONE: no data found")
+        await desk.collector.watch(["TSLA", "GONE"])
+        await desk.to(10)
+        desk.history.failure = None
+        desk.hear(101)
+        await desk.to(60 + STREAM_GRACE / 1000 + 0.5)
+        found = desk.taken()
+        assert [text for text in found.notices if "GONE" in text] == ["GONE: no data found; trying again later"]
+        assert final(found) == [(0, 101, 0)]
+        assert sum(symbol == "GONE" for symbol, _ in desk.history.asked) == 1
+
+    play(monkeypatch, act)
+
+
+def test_a_dropped_symbol_makes_no_more_bars_and_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        desk.hear(101)
+        await desk.collector.watch(["AAPL"])
+        desk.hear(102)
+        await desk.to(70)
+        found = desk.taken()
+        assert set(found.bars.symbols) <= {"AAPL"}
+        assert set(json.loads(found.resume)["symbols"]) == {"TSLA", "AAPL"}
+
+    play(monkeypatch, act)
+
+
+def test_a_frame_without_a_volume_is_no_baseline() -> None:
+    meter = VolumeMeter()
+    sizes = [meter.size(Quote("A", 1.0, 0, total, REGULAR, 8), 1) for total in (0, 5_000_000, 5_000_010, 0, 5_000_015)]
+    assert sizes == [0, 0, 10, 0, 5]
+    assert meter.size(Quote("A", 1.0, 0, 0, REGULAR, 8), 2) == 0
+    assert meter.size(Quote("A", 1.0, 0, 70, REGULAR, 8), 2) == 70  # the first of a new session

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from tests.daily import daily_bars
+
+from tapeline.core.market import Bars, Direction, Rows
+from tapeline.forecast.drift import drift, reference
+from tapeline.forecast.grading import grade, merge, reliability, rolling, score
+from tapeline.forecast.labels import direction, label
+from tapeline.forecast.model import LightGBMModel
+from tapeline.forecast.registry import LocalFolder, Registry
+from tapeline.research.retraining import due, retrain
+from tapeline.research.training import NotEnoughHistoryError
+
+DAY = 86_400_000
+
+
+def stored(bars: Bars, probability: np.ndarray, band: float = 0.0, models=("v1",), model=None) -> Rows:
+    answer = direction(probability, band)
+    model = np.where(answer == 0, -1, 0 if model is None else model).astype(np.int32)
+    return Rows(bars, (), np.zeros((len(bars), 0)), answer, probability, models, model)
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return daily_bars(symbols=3, count=300)
+
+
+@pytest.fixture(scope="module")
+def perfect(bars) -> Rows:
+    outcome = label(bars).direction
+    p = np.where(outcome == Direction.UP, 0.9, np.where(outcome == Direction.DOWN, 0.1, 0.7))
+    p[: 30 * 3] = np.nan  # no model at first
+    return stored(bars, p)
+
+
+def test_outcomes_are_the_labels_that_training_uses(bars, perfect):
+    grades = score(perfect)
+    assert len(grades) == 270 * 3
+    np.testing.assert_array_equal(grades.outcome, label(bars).direction[90:])
+    assert (grades.outcome[-15:] == Direction.NONE).all()
+
+
+def test_a_prophet_is_graded_as_one(perfect):
+    whole, model, *symbols = grade(score(perfect), resamples=100)
+    assert (whole.symbol, whole.model) == ("", "")
+    assert whole.pending == 15
+    assert whole.graded + whole.held + whole.pending == whole.predicted == 810
+    assert whole.answered == whole.graded
+    assert (whole.hit_rate.value, whole.hit_rate.low) == (1.0, 1.0)
+    assert whole.brier.value == pytest.approx(0.01)
+    assert 0.5 <= whole.base_rate < 0.7
+    assert whole.brier_base == pytest.approx(0.25, abs=0.02)
+    assert model.model == "v1"
+    assert [g.symbol for g in symbols] == ["S00", "S01", "S02"]
+    assert sum(g.graded for g in symbols) == whole.graded
+
+
+def test_a_coin_is_graded_as_one(bars):
+    p = np.random.default_rng(0).uniform(0.3, 0.7, len(bars))
+    whole = grade(score(stored(bars, p, band=0.1)), resamples=200)[0]
+    assert whole.hit_rate.low < whole.base_rate
+    assert whole.brier.high > whole.brier_base
+    assert 0.3 < whole.answered / whole.graded < 0.7
+
+
+def test_each_model_is_asked_its_own_question(bars, model):
+    longer = dataclasses.replace(model.metadata, horizon=20)
+    rows = stored(bars, np.full(len(bars), 0.6), models=("v1", "v2"), model=np.arange(len(bars)) % 2)
+    grades = score(rows, {"v2": longer})
+    short, long = label(bars, 5).direction, label(bars, 20).direction
+    np.testing.assert_array_equal(grades.outcome[::2], short[::2])
+    np.testing.assert_array_equal(grades.outcome[1::2], long[1::2])
+    assert grades.horizon == 20
+
+
+def test_forming_rows_are_not_graded(bars, perfect):
+    final = bars.final.copy()
+    final[-3:] = False
+    rows = dataclasses.replace(perfect, bars=dataclasses.replace(bars, final=final))
+    assert len(score(rows)) == len(score(perfect)) - 3
+
+
+def test_symbols_that_were_read_apart_are_graded_together(bars, perfect):
+    parts = []
+    for code in range(3):
+        part = perfect[np.flatnonzero(bars.code == code)]
+        own = dataclasses.replace(part.bars, symbols=(bars.symbols[code],), code=np.zeros(len(part), np.int32))
+        parts.append(score(dataclasses.replace(part, bars=own)))
+    assert grade(merge(parts), resamples=50) == grade(score(perfect), resamples=50)
+    assert len(merge([])) == 0
+
+
+def test_no_predictions_are_no_grades(bars):
+    rows = stored(bars, np.full(len(bars), np.nan))
+    assert grade(score(rows)) == []
+    some = grade(score(stored(bars[:60], np.full(60, 0.6))), resamples=20)[0]
+    assert some.graded == 0
+    assert math.isnan(some.hit_rate.value)
+
+
+def test_rolling_figures_equal_a_plain_loop(bars):
+    p = np.random.default_rng(1).uniform(0.3, 0.7, len(bars))
+    grades = score(stored(bars, p, band=0.05))
+    got = rolling(grades, 100)
+    known = grades[np.isin(grades.outcome, (1, 2))]
+    assert len(got.timestamp) == len(known) - 99
+    for i in (0, 57, len(got.timestamp) - 1):
+        part = known[np.arange(i, i + 100)]
+        called = np.isin(part.answer, (1, 2))
+        up = part.outcome == 1
+        assert got.timestamp[i] == part.timestamp[-1]
+        assert got.hit_rate[i] == pytest.approx((part.answer == part.outcome)[called].mean())
+        assert got.base_rate[i] == pytest.approx(max(up[called].mean(), 1 - up[called].mean()))
+        assert got.brier[i] == pytest.approx(((part.probability - up) ** 2).mean())
+    assert len(rolling(grades, 10_000).timestamp) == 0
+    assert sum(b.count for b in reliability(grades)) == len(known)
+
+
+def test_drift_is_small_between_like_and_large_between_unlike():
+    rng = np.random.default_rng(0)
+    then = reference(
+        ["a", "b", "c"], np.column_stack((rng.normal(size=5000), rng.normal(size=5000), np.arange(5000) % 5))
+    )
+    now = np.column_stack((rng.normal(1.0, 1, 2000), rng.normal(size=2000), np.arange(2000) % 5))
+    found = {d.feature: d for d in drift(then, ["a", "b", "c"], now)}
+    assert found["a"].psi > 0.5
+    assert found["a"].warning
+    assert found["b"].psi < 0.05
+    assert not found["b"].warning
+    assert found["c"].psi == pytest.approx(0, abs=1e-9)
+    assert next(iter(found)) == "a"
+    with pytest.raises(ValueError, match="too few"):
+        drift(then, ["a", "b", "c"], now[:100])
+    with pytest.raises(ValueError, match="no reference"):
+        drift(then, ["a", "x", "c"], now)
+
+
+def test_psi_equals_its_formula():
+    then = {"a": {"edges": [0.0], "shares": [0.5, 0.5]}}
+    X = np.where(np.arange(1000) < 200, -1.0, 1.0)[:, None]
+    want = (0.2 - 0.5) * math.log(0.2 / 0.5) + (0.8 - 0.5) * math.log(0.8 / 0.5)
+    assert drift(then, ["a"], X)[0].psi == pytest.approx(want)
+
+
+def test_a_model_keeps_a_reference_of_what_it_was_trained_on(model, data):
+    trained = data.X[data.end <= model.trained_until]
+    assert max(d.psi for d in drift(model.metadata.reference, model.features, trained)) < 1e-6
+
+
+def test_a_schedule_is_due_by_the_age_of_the_training_data():
+    assert not due("weekly", 0, 7 * DAY - 1)
+    assert due("weekly", 0, 7 * DAY)
+    assert due("daily", 0, DAY)
+    assert not due("monthly", 0, 29 * DAY)
+    with pytest.raises(ValueError, match="weekly"):
+        due("hourly", 0, 1)
+
+
+def test_retraining_stores_the_model_and_promotes_it_unless_it_is_worse(tmp_path, learnable, model):
+    registry = Registry(LocalFolder(tmp_path))
+    until = int(np.quantile(learnable.timestamp, 0.8))
+    first = retrain(registry, "default", [learnable], at=1, until=until)
+    assert first.promoted
+    assert registry.current("default") == first.model.version
+    metrics = dict(first.model.metadata.metrics) | {"skill": 0.99}
+    best = LightGBMModel(first.model.text, dataclasses.replace(first.model.metadata, metrics=metrics))
+    registry.save("default", best)
+    registry.promote("default", best.version, at=2)
+    second = retrain(registry, "default", [learnable], at=3)
+    assert not second.promoted
+    assert "not promoted" in second.reason
+    assert registry.current("default") == best.version
+    assert registry.load("default", second.model.version).trained_until > until
+    with pytest.raises(NotEnoughHistoryError):
+        retrain(registry, "default", [], at=4)

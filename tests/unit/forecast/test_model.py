@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, ModelError, write_atomically
+
+
+def test_a_saved_model_comes_back_the_same(model, data, tmp_path):
+    model.save(tmp_path / "m")
+    loaded = LightGBMModel.load(tmp_path / "m")
+    assert loaded.metadata == model.metadata
+    assert loaded.version == model.version
+    assert (loaded.predict(data.X) == model.predict(data.X)).all()
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == [METADATA, TEXT]
+    model.save(tmp_path / "m")  # again, over itself
+
+
+def test_predictions_are_probabilities_and_nan_where_a_feature_is(model, data):
+    X = data.X[:100].copy()
+    X[3, 7] = np.nan
+    p = model.predict(X)
+    assert np.isnan(p).nonzero()[0].tolist() == [3]
+    assert ((p > 0) & (p < 1))[np.arange(100) != 3].all()
+    with pytest.raises(ValueError, match="33 features"):
+        model.predict(X[:, :5])
+
+
+def test_the_version_names_the_last_day_and_the_content(model):
+    day = np.datetime64(model.trained_until, "ms").astype("M8[D]")
+    assert model.version.startswith(str(day).replace("-", "") + "-")
+    other = LightGBMModel(model.text, dataclasses.replace(model.metadata, band=0.123))
+    assert other.version != model.version
+
+
+def test_a_model_for_other_features_is_refused(model, tmp_path):
+    model.save(tmp_path)
+    newer = FeatureSet(DEFAULT_FEATURES.specs, DEFAULT_FEATURES.inputs, DEFAULT_FEATURES.names, len, version=99)
+    with pytest.raises(ModelError, match=r"other features.*train again"):
+        LightGBMModel.load(tmp_path, newer)
+
+
+def damage(files: dict[str, bytes], how: str) -> dict[str, bytes]:
+    meta = json.loads(files[METADATA])
+    if how == "another format":
+        meta["format"] = 99
+    elif how == "edited metadata":
+        meta["band"] = 0.0
+    elif how == "a field less":
+        del meta["slope"]
+    elif how == "edited trees":
+        return files | {TEXT: files[TEXT].replace(b"leaf_value=", b"leaf_value=9", 1)}
+    elif how == "trees cut short":
+        return files | {TEXT: files[TEXT][:-500]}
+    elif how == "no trees":
+        return {METADATA: files[METADATA]}
+    elif how == "not JSON":
+        return files | {METADATA: b"{"}
+    elif how == "not UTF-8":
+        return files | {TEXT: b"\xff\xfe"}
+    return files | {METADATA: json.dumps(meta).encode()}
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["another format", "edited metadata", "a field less", "edited trees", "trees cut short", "no trees", "not JSON",
+     "not UTF-8"],
+)  # fmt: skip
+def test_a_damaged_model_is_refused(model, how):
+    with pytest.raises(ModelError):
+        LightGBMModel.restore(damage(model.dump(), how))
+
+
+def test_a_missing_model_is_a_clear_error(tmp_path):
+    with pytest.raises(ModelError, match=r"no model in .*nothing"):
+        LightGBMModel.load(tmp_path / "nothing")
+
+
+def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_predicting_needs_no_lightgbm(model, tmp_path):
+    model.save(tmp_path)
+    code = (
+        "import sys; sys.modules['lightgbm'] = None\n"
+        "import numpy, tapeline.research.training\n"
+        "from tapeline.forecast.model import LightGBMModel\n"
+        f"m = LightGBMModel.load({str(tmp_path)!r})\n"
+        "print(m.predict(numpy.zeros((1, len(m.features))))[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) == model.predict(np.zeros((1, len(model.features))))[0]

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import boto3
+import numpy as np
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from tapeline.backends.aws.s3_registry import S3Folder
+from tapeline.cli.console import CommandError
+from tapeline.cli.main import app
+from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.model import LightGBMModel, ModelError
+from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, NotBetterError, Registry, Watch
+
+NAME = DEFAULT_NAME
+
+
+@pytest.fixture(params=["local", "s3"])
+def folder(request, tmp_path, monkeypatch):
+    if request.param == "local":
+        yield LocalFolder(tmp_path / "models")
+        return
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="bucket")
+        yield S3Folder(client, "bucket", "some/prefix/")
+
+
+@pytest.fixture
+def registry(folder) -> Registry:
+    return Registry(folder)
+
+
+def variant(model: LightGBMModel, skill: float, seed: int = 0) -> LightGBMModel:
+    metrics = dict(model.metadata.metrics) | {"skill": skill}
+    return LightGBMModel(model.text, dataclasses.replace(model.metadata, metrics=metrics, seed=seed))
+
+
+def test_a_model_goes_in_and_comes_out_the_same(registry, model, data):
+    version = registry.save(NAME, model)
+    registry.save(NAME, model)
+    loaded = registry.load(NAME, version)
+    assert (loaded.predict(data.X) == model.predict(data.X)).all()
+    assert registry.metadata() == {version: model.metadata}
+    [entry] = registry.entries()
+    assert (entry.name, entry.version, entry.current) == (NAME, version, False)
+    assert entry.metadata == model.metadata
+
+
+def test_nothing_is_in_use_until_it_is_promoted(registry, model):
+    assert registry.current(NAME) is None
+    assert registry.entries(NAME) == []
+    version = registry.save(NAME, model)
+    with pytest.raises(ModelError, match=r"no version of default is in use: tapeline models promote"):
+        registry.load(NAME)
+    registry.promote(NAME, version, at=1)
+    assert registry.current(NAME) == version == registry.load(NAME).version
+    assert [e.current for e in registry.entries(NAME)] == [True]
+
+
+def test_promotion_refuses_a_worse_model_unless_forced_and_rollback_undoes_it(registry, model):
+    good, worse, better = variant(model, 0.02), variant(model, 0.01), variant(model, 0.03)
+    for one in (good, worse, better):
+        registry.save(NAME, one)
+    registry.promote(NAME, good.version, at=1)
+    with pytest.raises(NotBetterError, match=r"skill of \+0.0100.*has \+0.0200.*--force"):
+        registry.promote(NAME, worse.version, at=2)
+    assert registry.current(NAME) == good.version
+    registry.promote(NAME, better.version, at=3)
+    registry.promote(NAME, worse.version, at=4, force=True)
+    registry.promote(NAME, worse.version, at=5)  # already in use
+    assert registry.rollback(NAME) == better.version
+    assert registry.rollback(NAME) == good.version == registry.current(NAME)
+    with pytest.raises(ModelError, match="no earlier promotion"):
+        registry.rollback(NAME)
+
+
+def test_a_damaged_version_is_never_promoted(registry, folder, model):
+    version = registry.save(NAME, model)
+    folder.write(f"{NAME}/{version}/model.txt", b"tree\n")
+    with pytest.raises(ModelError, match="damaged"):
+        registry.promote(NAME, version, at=1)
+    assert registry.current(NAME) is None
+
+
+def test_what_does_not_exist_is_named(registry):
+    with pytest.raises(ModelError, match=r"no version v9 of default"):
+        registry.load(NAME, "v9")
+    with pytest.raises(ModelError, match="no version v9"):
+        registry.promote(NAME, "v9", at=1)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "x" * 65, "a b", "a\n"])
+def test_names_cannot_leave_the_folder(registry, model, name):
+    with pytest.raises(ModelError, match="no name"):
+        registry.save(name, model)
+    with pytest.raises(ModelError, match="no name"):
+        registry.load(NAME, name)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"format": 99, "promotions": []}', b'{"format": 1}'])
+def test_a_damaged_pointer_is_a_clear_error(registry, folder, content):
+    folder.write(f"{NAME}/current.json", content)
+    with pytest.raises(ModelError, match=r"current\.json"):
+        registry.current(NAME)
+
+
+def test_other_files_in_the_folder_do_no_harm(registry, folder, model):
+    version = registry.save(NAME, model)
+    folder.write("README", b"hello")
+    folder.write("other/broken/metadata.json", b"{}")
+    assert list(registry.metadata()) == [version]
+    assert [e.version for e in registry.entries(NAME)] == [version]
+
+
+def test_a_running_pipeline_hears_of_each_promotion_once(registry, model, data):
+    first, second = variant(model, 0.01), variant(model, 0.02)
+    registry.save(NAME, first)
+    registry.save(NAME, second)
+    watch = Watch(registry, NAME, None)
+    assert watch.poll() is None
+    registry.promote(NAME, first.version, at=1)
+    heard = watch.poll()
+    assert heard is not None
+    assert heard.version == first.version
+    assert watch.poll() is None
+    registry.promote(NAME, second.version, at=2)
+    assert watch.poll().version == second.version
+    registry.rollback(NAME)
+    assert watch.poll().version == first.version
+    assert watch.poll() is None
+    assert np.isfinite(heard.predict(data.X[:1])).all()
+
+
+def test_a_promoted_model_that_cannot_be_used_is_reported_once(registry, model):
+    registry.save(NAME, model)
+    registry.promote(NAME, model.version, at=1)
+    other = FeatureSet(DEFAULT_FEATURES.specs, DEFAULT_FEATURES.inputs, DEFAULT_FEATURES.names, len, version=7)
+    watch = Watch(registry, NAME, None, other)
+    with pytest.raises(ModelError, match="other features"):
+        watch.poll()
+    assert watch.poll() is None
+
+
+def test_a_registry_that_cannot_be_read_is_reported_once_for_as_long_as_it_lasts(registry, folder, model):
+    registry.save(NAME, model)
+    watch = Watch(registry, NAME, None)
+    folder.write(f"{NAME}/current.json", b"{")
+    with pytest.raises(ModelError, match="damaged"):
+        watch.poll()
+    assert watch.poll() is None
+    folder.write(f"{NAME}/current.json", b'{"format": 1, "promotions": []}')
+    assert watch.poll() is None
+    registry.promote(NAME, model.version, at=1)
+    assert watch.poll().version == model.version
+
+
+def test_a_write_that_failed_half_way_leaves_the_pointer_whole(tmp_path, model, monkeypatch):
+    registry = Registry(LocalFolder(tmp_path))
+    first, second = variant(model, 0.01), variant(model, 0.02)
+    registry.save(NAME, first)
+    registry.save(NAME, second)
+    registry.promote(NAME, first.version, at=1)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        registry.promote(NAME, second.version, at=2)
+    assert registry.current(NAME) == first.version
+    assert json.loads((tmp_path / NAME / "current.json").read_text())["promotions"][-1]["at"] == 1
+
+
+def test_an_address_that_is_not_s3_is_refused():
+    for url in ("http://x/y", "s3://", "bucket/prefix"):
+        with pytest.raises(ValueError, match="s3://bucket/prefix"):
+            S3Folder.at(url)
+
+
+@mock_aws
+def test_what_s3_refuses_is_said_in_one_line_with_the_address(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    done = CliRunner().invoke(app, ["models", "list", "--models", "s3://nobody-has-it/models"])
+    assert isinstance(done.exception, CommandError)
+    assert "s3://nobody-has-it/models/: " in str(done.exception)
+    assert "NoSuchBucket" in str(done.exception)
+    folder = S3Folder(boto3.client("s3"), "nobody-has-it", "models")
+    for call in (lambda: folder.read("a/b"), lambda: folder.write("a/b", b"")):
+        with pytest.raises(OSError, match="s3://nobody-has-it/models/a/b"):
+            call()
+
+
+def test_a_model_for_bars_of_another_interval_is_not_promoted(registry, model):
+    daily, minutes = model, LightGBMModel(model.text, dataclasses.replace(model.metadata, interval=60_000))
+    assert daily.metadata.interval == 86_400_000
+    for one in (daily, minutes):
+        registry.save(NAME, one)
+    registry.promote(NAME, daily.version, at=1)
+    with pytest.raises(NotBetterError, match=r"bars of 60 s.*bars of 86,400 s.*--name of its own"):
+        registry.promote(NAME, minutes.version, at=2)
+    registry.promote("minutes", registry.save("minutes", minutes), at=3)
+    assert registry.current("minutes") == minutes.version

@@ -1,0 +1,109 @@
+"""Every leak guard passes on tapeline's own features, and fails when what it guards is broken on purpose."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tests.daily import daily_bars
+
+from tapeline.core.market import Bars
+from tapeline.forecast.features import FeatureSet
+from tapeline.forecast.labels import Labels
+from tapeline.research import audit as guards
+from tapeline.research.dataset import Dataset, build, tidy
+from tapeline.research.walk_forward import walk_forward
+
+
+@pytest.fixture(scope="module")
+def bars() -> Bars:
+    return tidy([daily_bars(symbols=5, count=500)])
+
+
+@pytest.fixture(scope="module")
+def clean(bars) -> Dataset:
+    return build(bars, only_decided=False)
+
+
+def planted(formula, name: str) -> FeatureSet:
+    """An honest feature with a planted one beside it."""
+
+    def both(bars, x):
+        return np.column_stack((x[:, 0] / bars.close - 1, formula(bars, x)))
+
+    return FeatureSet(["sma_5"], ["sma_5"], ["honest", name], both)
+
+
+def next_close(bars: Bars, _: np.ndarray) -> np.ndarray:
+    """The sin: each row reads a row that comes later in its batch."""
+    return np.append(bars.close[5:], bars.close[-5:]) / bars.close - 1
+
+
+def whole_mean(bars: Bars, _: np.ndarray) -> np.ndarray:
+    """The subtle sin: normalised with a mean over all rows, later ones too."""
+    return bars.volume / bars.volume.mean()
+
+
+def test_all_guards_pass_on_the_default_features(clean):
+    found = list(guards.audit(clean, list(walk_forward(clean, 3))))
+    assert [f.guard for f in found] == [
+        "future bars", "neighbouring rows", "too good to be true", "purge", "shuffled labels",
+    ]  # fmt: skip
+    assert all(f.passed for f in found), found
+
+
+@pytest.mark.parametrize("formula", [next_close, whole_mean])
+def test_a_planted_look_ahead_is_caught_and_named(bars, formula):
+    data = build(bars, features=planted(formula, "planted"), only_decided=False)
+    for finding in (guards.future_bars(data), guards.neighbouring_rows(data.bars, data.features)):
+        assert not finding.passed
+        assert "planted" in finding.detail
+        assert "honest" not in finding.detail
+
+
+def test_a_future_that_is_brought_along_is_caught_as_too_good(bars):
+    table = {(code, time): close for code, time, close in zip(bars.code, bars.timestamp, bars.close, strict=True)}
+    day = 86_400_000
+
+    def oracle(some, _):
+        keys = zip(some.code, some.timestamp, some.close, strict=True)
+        return np.array([table.get((code, time + 5 * day), close) / close - 1 for code, time, close in keys])
+
+    data = build(bars, features=planted(oracle, "oracle"), only_decided=False)
+    finding = guards.too_good(data)
+    assert not finding.passed
+    assert "oracle" in finding.detail
+    assert "honest" not in finding.detail
+
+
+def test_a_label_that_changes_after_it_was_decided_is_caught(clean, monkeypatch):
+    honest = guards.label
+
+    def whole_sample_band(bars, *rest, **options):
+        made = honest(bars, *rest, **options)
+        band = np.nanstd(made.move) / 2  # of all bars, later ones too
+        hold = np.abs(made.move) <= band
+        return Labels(np.where(hold, np.int8(3), made.direction), made.move, made.end)
+
+    monkeypatch.setattr(guards, "label", whole_sample_band)
+    finding = guards.future_bars(clean)
+    assert not finding.passed
+    assert "label" in finding.detail
+
+
+def test_training_rows_that_reach_into_the_test_are_caught(clean):
+    folds = list(walk_forward(clean, 2))
+    assert guards.purge(clean, folds).passed
+    unpurged = [dataclasses.replace(f, train=(clean.timestamp < f.start) & (clean.end > 0)) for f in folds]
+    finding = guards.purge(clean, unpurged)
+    assert not finding.passed
+    assert "decided after" in finding.detail
+
+
+def test_a_model_that_was_trained_on_its_test_is_caught_by_shuffled_labels(clean):
+    folds = list(walk_forward(clean, 2))
+    assert guards.shuffled_labels(clean, folds).passed
+    decided = np.isin(clean.direction, (1, 2))
+    leaking = [dataclasses.replace(f, train=decided) for f in folds]
+    assert not guards.shuffled_labels(clean, leaking).passed

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+
+import numpy as np
+import pytest
+from tests.daily import daily_bars
+from tests.unit.research.test_audit import next_close, planted
+
+from tapeline.core.market import Bars
+from tapeline.research.dataset import build, tidy
+from tapeline.research.evaluation import FOREST, MODEL, Report, evaluate
+from tapeline.research.report import html, markdown
+from tapeline.research.search import search
+from tapeline.research.training import MissingLibraryError, NotEnoughHistoryError
+
+
+@pytest.fixture(scope="module")
+def good(learnable) -> Report:
+    return evaluate([learnable], folds=2, resamples=200)
+
+
+@pytest.fixture(scope="module")
+def useless() -> Report:
+    return evaluate([daily_bars(symbols=6, count=600, seed=3)], folds=3, resamples=200, forest=False, trade=False)
+
+
+def test_what_can_be_predicted_is_found_better_than_every_baseline(good):
+    assert good.better
+    assert good.headline.startswith("Better than every baseline: log-loss 0.")
+    assert set(good.scores) == {MODEL, "majority", "previous move", FOREST}
+    assert good.scores[MODEL]["auc"].low > 0.55
+    assert all(gain["log_loss"].low > 0 for gain in good.gains.values())
+    assert good.hit_rate > good.hit_rate_of_majority
+    assert good.tested == sum(fold.test_rows for fold in good.folds) > 1000
+    assert good.trading.model.sharpe.value > good.trading.hold.sharpe.value
+    assert good.findings == ()
+
+
+def test_a_random_walk_is_not_and_the_first_line_says_so(useless):
+    assert not useless.better
+    assert useless.headline.startswith("NOT better than its baselines: ")
+    auc = useless.scores[MODEL]["auc"]
+    assert auc.low <= 0.5 <= auc.high
+    assert markdown(useless).startswith("**NOT better than its baselines")
+    assert useless.trading is None
+    first = re.search(r"<h1>.*?</h1>\s*<p[^>]*>([^<]*)", html(useless)).group(1)
+    assert first.startswith("NOT better than its baselines")
+
+
+def test_the_future_changes_no_prediction_before_it(learnable, monkeypatch):
+    """The whole chain: bars after the first test fold may be anything, its out-of-sample probabilities stay."""
+    import tapeline.research.evaluation as module
+
+    seen = {}
+    real = module._test
+
+    def spying(data, *rest):
+        seen[len(seen)] = data, (done := real(data, *rest))
+        return done
+
+    monkeypatch.setattr(module, "_test", spying)
+    cut = int(np.quantile(learnable.timestamp, 0.7))
+    later = learnable.timestamp > cut
+    factor = np.where(later, np.exp(np.random.default_rng(0).normal(0, 0.2, len(learnable))), 1)
+    changed = dataclasses.replace(
+        learnable, **{n: getattr(learnable, n) * factor for n in ("open", "high", "low", "close")}
+    )
+    for bars in (learnable, changed):
+        evaluate([bars], folds=3, forest=False, trade=False, resamples=10)
+    (one, first), (other, second) = seen.values()
+    known = one.timestamp[one.timestamp <= cut]
+    count = len(known)
+    assert (other.timestamp[:count] == known).all()
+    # folds are cut by rows, and all rows are warm in both, so the first two folds are the same
+    compared = ~np.isnan(first.model[:count])
+    assert compared.sum() > 500
+    np.testing.assert_array_equal(first.model[:count][compared], second.model[:count][compared])
+
+
+def test_features_that_look_ahead_are_not_to_be_trusted(learnable):
+    report = evaluate(
+        [learnable], folds=2, forest=False, trade=False, resamples=100, leaks=True, features=planted(next_close, "sin")
+    )
+    assert not report.better
+    assert report.headline.startswith("NOT TO BE TRUSTED")
+    assert "sin" in next(f.detail for f in report.findings if not f.passed)
+
+
+def test_the_same_bars_give_the_same_report(useless):
+    again = evaluate([daily_bars(symbols=6, count=600, seed=3)], folds=3, resamples=200, forest=False, trade=False)
+    assert again.as_dict() == useless.as_dict()
+
+
+def test_every_predictor_is_tried_on_the_same_rows(good, learnable):
+    """With the forest, whose 200-bar average warms up last, all start behind it."""
+    fewer = good.tested
+    more = evaluate([learnable], folds=2, resamples=10, forest=False, trade=False).tested
+    assert fewer < more
+
+
+def test_the_report_is_json_and_one_html_file_without_another_host(good):
+    text = json.dumps(good.as_dict(), allow_nan=False)
+    assert json.loads(text)["headline"] == good.headline
+    page = html(good)
+    assert page.count("<svg") == 4
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!\#)|url\((?!\#)|@import|<script""", page)
+    assert "default-src 'none'" in page
+    for name in good.scores:
+        assert f"<td>{name}</td>" in page
+    assert html(good) == page
+
+
+def test_symbols_in_the_report_are_escaped(useless):
+    page = html(dataclasses.replace(useless, symbols=("<b>X",), headline="a <script> & b"))
+    assert "<script" not in page
+    assert "&lt;b&gt;X" in page
+
+
+def test_an_audit_that_failed_is_shown_as_such(useless):
+    from tapeline.research.audit import Finding
+
+    page = html(dataclasses.replace(useless, findings=(Finding("purge", False, "two labels"),)))
+    assert '<td class="bad">FAILED</td>' in page
+
+
+def test_too_little_history_names_the_fold():
+    with pytest.raises(NotEnoughHistoryError, match="fold 1 of 5"):
+        evaluate([daily_bars(symbols=2, count=300)], trade=False, forest=False)
+    with pytest.raises(NotEnoughHistoryError, match="give more history"):
+        evaluate([Bars.of([])], trade=False, forest=False)
+
+
+@pytest.mark.parametrize(
+    ("package", "options"), [("sklearn.ensemble", {}), ("bt", {"forest": False}), ("optuna", {"trials": 1})]
+)
+def test_a_missing_library_is_named_with_its_extra(learnable, monkeypatch, package, options):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingLibraryError, match=r"pip install 'tapeline\[train\]'"):
+        evaluate([learnable], folds=1, resamples=10, **options)
+
+
+def test_the_search_sees_the_training_rows_only_and_is_reproducible(learnable):
+    data = build(tidy([learnable]))
+    rows = data.end < np.quantile(data.timestamp, 0.5)
+    chosen = search(data, rows, 3, seed=1)
+    assert set(chosen) == {"num_leaves", "learning_rate", "min_data_in_leaf", "feature_fraction", "lambda_l2"}
+    noise = data.X.copy()
+    noise[~rows] = np.random.default_rng(0).normal(size=noise[~rows].shape)
+    assert search(dataclasses.replace(data, X=noise), rows, 3, seed=1) == chosen

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import builtins
+import dataclasses
+
+import numpy as np
+import pytest
+from tests.conftest import random_bars
+from tests.daily import daily_bars
+
+from tapeline.research.calibration import platt_slope
+from tapeline.research.dataset import build, tidy
+from tapeline.research.training import MissingLibraryError, NotEnoughHistoryError, fit, hold_back
+
+
+def test_the_same_bars_make_the_same_model_whatever_the_batches(learnable, model):
+    until = int(np.quantile(learnable.timestamp, 0.6))
+    cut = [learnable[i : i + 377] for i in range(0, len(learnable), 377)]
+    again = fit(iter(cut), until=until)
+    assert again.text == model.text
+    assert again.version == model.version
+    assert fit([learnable], until=until, seed=1).text != model.text
+
+
+def test_training_sees_nothing_after_until(learnable, model):
+    """The guard of `trained_until`: bars behind it may be anything, the model stays the same to the last byte."""
+    until = int(np.quantile(learnable.timestamp, 0.6))
+    later = learnable.timestamp > until
+    rng = np.random.default_rng(0)
+    scale = np.where(later, rng.uniform(0.5, 2, len(learnable)), 1.0)
+    prices = {name: getattr(learnable, name) * scale for name in ("open", "high", "low", "close")}
+    changed = dataclasses.replace(learnable, **prices)
+    assert fit([changed], until=until).text == model.text
+    assert model.trained_until <= until
+    assert model.trained_until == learnable.timestamp[~later].max()
+
+
+def test_a_model_learns_what_can_be_learnt(learnable, model):
+    data = build(tidy([learnable]))
+    later = data.timestamp > model.trained_until
+    p, up = model.predict(data.X[later]), data.direction[later] == 1
+    order = np.argsort(p)
+    third = len(p) // 3
+    assert up[order[-third:]].mean() > up[order[:third]].mean() + 0.2
+
+
+def test_too_little_history_says_how_much_there_is():
+    with pytest.raises(NotEnoughHistoryError, match=r"no bars give 0 usable rows, training needs 500"):
+        fit([])
+    with pytest.raises(NotEnoughHistoryError, match=r"160 bars from 2019-.* give \d+ usable rows"):
+        fit([daily_bars(symbols=2, count=80)])
+    minutes = random_bars(symbols=2, count=2000)
+    pauses = 86_400_000 * ((minutes.timestamp - minutes.timestamp[0]) // (45 * 60_000))
+    sessions = dataclasses.replace(minutes, timestamp=minutes.timestamp + pauses)
+    with pytest.raises(NotEnoughHistoryError, match="horizon of 50 leaves the session"):
+        fit([sessions], horizon=50)
+
+
+def test_closes_that_all_go_one_way_are_refused():
+    bars = daily_bars(symbols=3, count=400)
+    rise = 50 * np.exp(0.001 * np.arange(len(bars)))
+    bars = dataclasses.replace(bars, open=rise, high=rise * 1.01, low=rise * 0.99, close=rise)
+    with pytest.raises(NotEnoughHistoryError, match="all went one way"):
+        fit([bars])
+
+
+def test_what_is_held_back_lies_behind_what_is_learnt_from(data):
+    rows = np.ones(len(data.place), np.bool_)
+    learn, held = hold_back(data, rows)
+    assert data.end[learn].max() < data.timestamp[held].min()
+    assert not (learn & held).any()
+    assert 0.15 < held.mean() < 0.25
+
+
+def test_progress_grows_from_0_to_1(learnable):
+    seen = []
+    fit([learnable], progress=lambda done, _: seen.append(done))
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < 1
+    assert seen[-1] == 1
+
+
+def test_parameters_are_searched_for_on_the_training_bars(learnable):
+    until = int(np.quantile(learnable.timestamp, 0.6))
+    later = learnable.timestamp > until
+    changed = dataclasses.replace(learnable, close=np.where(later, learnable.open, learnable.close))
+    seen = []
+    one = fit([learnable], until=until, trials=2, progress=lambda done, what: seen.append((done, what)))
+    assert one.text == fit([changed], until=until, trials=2).text
+    assert one.metadata.parameters["num_leaves"] != 15 or one.metadata.parameters["learning_rate"] != 0.05
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert "search" in {what for _, what in seen}
+    with pytest.raises(NotEnoughHistoryError):
+        fit([learnable[:300]], trials=1)
+
+
+def test_a_missing_openmp_runtime_is_explained(learnable, monkeypatch):
+    real = builtins.__import__
+
+    def without(error):
+        def importing(name, *rest):
+            if name == "lightgbm":
+                raise error
+            return real(name, *rest)
+
+        return importing
+
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    lost = OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+    monkeypatch.setattr(builtins, "__import__", without(lost))
+    with pytest.raises(MissingLibraryError, match="apt-get install libgomp1"):
+        fit([learnable])
+    monkeypatch.setattr(builtins, "__import__", without(ImportError("no lightgbm")))
+    with pytest.raises(MissingLibraryError, match="pip install lightgbm"):
+        fit([learnable])
+
+
+def test_platt_scaling_finds_the_true_slope_and_never_turns_a_score_round():
+    rng = np.random.default_rng(0)
+    raw = rng.normal(0, 0.5, 200_000)
+    block = np.arange(len(raw)) // 100
+    up = rng.random(len(raw)) < 1 / (1 + np.exp(-(0.6 * raw + 0.2)))
+    assert platt_slope(raw, up, block) == pytest.approx(0.6, abs=0.03)
+    assert platt_slope(raw, rng.random(len(raw)) < 1 / (1 + np.exp(raw)), block) == 0.1
+    assert platt_slope(np.zeros(100), up[:100], block[:100]) == 0
+    noise, luck = rng.normal(size=300), rng.random(300) < 0.5
+    assert platt_slope(noise, luck, np.arange(300) // 10) < 0.2

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tapeline.research.baselines import RAW_FEATURES, RAW_NAMES, majority, previous_move, random_forest
+from tapeline.research.dataset import build, tidy
+from tapeline.research.walk_forward import walk_forward
+
+
+@pytest.fixture(scope="module")
+def whole(learnable):
+    return build(tidy([learnable]), only_decided=False)
+
+
+@pytest.mark.parametrize("folds", [1, 3, 7])
+def test_folds_look_back_only_and_tests_do_not_overlap(whole, folds):
+    cut = list(walk_forward(whole, folds))
+    assert len(cut) == folds
+    tested = np.zeros(len(whole.place), int)
+    for fold in cut:
+        assert whole.end[fold.train].max() < fold.start
+        assert whole.timestamp[fold.test].min() == fold.start
+        assert whole.timestamp[fold.test].max() == fold.end
+        assert np.isin(whole.direction[fold.train], (1, 2)).all()
+        tested += fold.test
+    assert tested.max() == 1
+    assert tested[whole.timestamp >= cut[0].start].all()
+    sizes = [int(fold.test.sum()) for fold in cut]
+    assert max(sizes) < 1.1 * min(sizes)
+
+
+def test_the_embargo_keeps_a_distance_beyond_the_purge(whole):
+    times = np.unique(whole.timestamp)
+    for embargo in (0, 5, 40):
+        for fold in walk_forward(whole, 3, embargo):
+            start = np.searchsorted(times, fold.start)
+            last = np.searchsorted(times, whole.end[fold.train].max())
+            assert last == start - embargo - 1
+
+
+def test_no_rows_make_no_folds_and_no_folds_are_an_error():
+    empty = build(tidy([]))
+    assert list(walk_forward(empty)) == []
+    with pytest.raises(ValueError, match="at least 1 fold"):
+        list(walk_forward(empty, 0))
+
+
+def test_baselines_know_the_training_rows_only(whole):
+    fold = list(walk_forward(whole, 3))[1]
+    up = whole.direction == 1
+    share = up[fold.train].mean()
+    assert set(majority(whole, fold.train, fold.test)) == {share}
+    got = previous_move(whole, fold.train, fold.test)
+    bars, places = whole.bars, whole.place
+    step = len(bars.symbols) * whole.horizon
+    rose = bars.close[places] > bars.close[places - step]
+    for side in (True, False):
+        want = up[fold.train & (rose == side)].mean()
+        assert got[rose[fold.test] == side] == pytest.approx(want)
+
+
+def test_the_forest_sees_the_raw_columns(whole):
+    raw = build(whole.bars, features=RAW_FEATURES, only_decided=False)
+    assert raw.features.names == RAW_NAMES
+    np.testing.assert_array_equal(raw.X[:, 0], raw.bars.close[raw.place])
+    np.testing.assert_array_equal(raw.X[:, 1], raw.bars.volume[raw.place])
+    code = raw.bars.code[raw.place[-1]]
+    own = raw.bars.close[raw.bars.code == code]
+    np.testing.assert_allclose(raw.X[-1, 2:5], [own[-n:].mean() for n in (20, 50, 200)], rtol=1e-9)
+    fold = next(walk_forward(raw, 1))
+    p = random_forest(raw, fold.train, fold.test)
+    assert p.shape == (fold.test.sum(),)
+    assert ((p >= 0) & (p <= 1)).all()

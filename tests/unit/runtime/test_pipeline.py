@@ -1,0 +1,230 @@
+"""The embedded loop end to end in one process: whatever the arrival, the rows are those of an orderly one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.conftest import random_bars
+
+from tapeline.backends.sqlite.database import Database, DatabaseError
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+from tapeline.core.market import Bars, Floats, Row
+from tapeline.core.ports import Commit, Delivery
+from tapeline.runtime.pipeline import Pipeline
+from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
+
+SPECS = ("sma_20", "rsi_14", "macd_12_26_9")
+
+
+class FakeModel:
+    """A predictor that anybody can check: the fraction of the first feature."""
+
+    version = "fake-1"
+    features: tuple[str, ...] = ()
+    trained_until = int(random_bars().timestamp[60])
+    band = 0.1
+
+    def predict(self, features: Floats) -> Floats:
+        return np.abs(features[:, 0]) * 100 % 1.0
+
+
+class ListSource:
+    """Delivers these batches; resumes by number."""
+
+    name = "list"
+
+    def __init__(self, batches: Sequence[Bars], *, endless: bool = False) -> None:
+        self._batches = batches
+        self._endless = endless
+        self._closed = threading.Event()
+
+    def deliveries(self, resume: str) -> Iterator[Delivery]:
+        for number in range(int(resume or 0), len(self._batches)):
+            yield Delivery(self._batches[number], resume=str(number + 1))
+        if self._endless:
+            self._closed.wait(60)
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Home:
+    """A data directory that can be reopened, as after a restart."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.open()
+
+    def open(self) -> None:
+        self.database = Database(self.path)
+        self.stream = SqliteStream(self.database)
+        self.store = SqliteStore(self.database)
+
+    def pipeline(self, source: ListSource, specs: Sequence[str] = SPECS) -> Pipeline:
+        return Pipeline(source, self.stream, self.store, Processor(specs, FakeModel()))
+
+    def run(self, batches: Sequence[Bars], specs: Sequence[str] = SPECS) -> Pipeline:
+        pipeline = self.pipeline(ListSource(batches), specs)
+        pipeline.run()
+        return pipeline
+
+    def rows(self) -> dict[str, list[Row]]:
+        return {row.stock_symbol: list(self.store.rows(row.stock_symbol)) for row in self.store.latest()}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    made = Home(tmp_path / "tapeline.db")
+    yield made
+    made.database.close()
+
+
+@pytest.fixture(scope="module")
+def orderly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
+    made = Home(tmp_path_factory.mktemp("orderly") / "tapeline.db")
+    made.run([random_bars(count=400)])
+    rows = made.rows()
+    made.database.close()
+    return rows
+
+
+def cut(bars: Bars, rng: np.random.Generator) -> list[Bars]:
+    places = np.sort(rng.integers(0, len(bars), 12)).tolist()
+    return [bars[a:b] for a, b in zip([0, *places], [*places, len(bars)], strict=True)]
+
+
+def test_every_bar_has_one_final_row_with_warm_values_and_predictions(orderly: dict[str, list[Row]]) -> None:
+    assert {symbol: len(rows) for symbol, rows in orderly.items()} == {"S00": 400, "S01": 400, "S02": 400}
+    for rows in orderly.values():
+        assert all(row.final for row in rows)
+        assert "sma_20" not in rows[18].indicator
+        assert rows[19].indicator["sma_20"] == pytest.approx(np.mean([row.price for row in rows[:20]]), rel=1e-12)
+        assert not any(row.prediction for row in rows if row.timestamp <= FakeModel.trained_until)
+        assert {row.prediction for row in rows[250:]} == {"UP", "DOWN", "HOLD"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_late_and_repeated_and_forming_records_end_in_the_same_rows(
+    seed: int, home: Home, orderly: dict[str, list[Row]]
+) -> None:
+    rng = np.random.default_rng(seed)
+    bars = random_bars(count=400)
+    place = np.arange(len(bars)) + np.where(rng.uniform(size=len(bars)) < 0.03, rng.integers(0, 200, len(bars)), 0)
+    arrival = np.argsort(place, kind="stable")  # some bars come up to 200 records late
+    arrival = np.insert(arrival, rng.integers(0, len(arrival), 40), arrival[rng.integers(0, len(arrival), 40)])
+    shuffled = bars[arrival]
+    forming = shuffled[np.repeat(np.arange(len(shuffled)), 2)]
+    first = np.arange(len(forming)) % 2 == 0
+    shown = forming.close * (1 + first * 0.001)
+    forming = Bars(
+        forming.symbols, forming.code, forming.timestamp, forming.open, np.maximum(forming.high, shown), forming.low,
+        shown, forming.volume, ~first,
+    )  # fmt: skip
+    exact = Bars(
+        forming.symbols, forming.code, forming.timestamp, forming.open,
+        np.where(first, forming.high, shuffled.high.repeat(2)), forming.low, forming.close, forming.volume,
+        forming.final,
+    )  # fmt: skip
+    pipeline = home.run(cut(exact, rng))
+    assert home.rows() == orderly
+    assert pipeline.progress.repeated > 0
+
+
+def test_corrections_rewrite_the_rows_from_the_corrected_bar_on(home: Home) -> None:
+    bars = random_bars(count=3 * CHECKPOINT_BARS)
+    wrong = bars.close.copy()
+    at = 3 * (2 * CHECKPOINT_BARS + 17) + 1  # S01, behind the second checkpoint
+    wrong[at] *= 0.9
+    low = np.minimum(bars.low, wrong)
+    first = Bars(bars.symbols, bars.code, bars.timestamp, bars.open, bars.high, low, wrong, bars.volume, bars.final)
+    pipeline = home.run([*(first[a : a + 300] for a in range(0, len(bars), 300)), bars[at : at + 1]])
+    assert pipeline.progress.corrected == 1
+    corrected = home.rows()
+    home.database.close()
+    home.path = home.path.with_name("again.db")
+    home.open()
+    home.run([bars])
+    assert corrected == home.rows()
+
+
+def test_a_restart_goes_on_where_the_last_run_stopped(home: Home, orderly: dict[str, list[Row]]) -> None:
+    batches = cut(random_bars(count=400), np.random.default_rng(1))
+    for upto in (3, 7, 7, len(batches)):
+        home.run(batches[:upto])
+        home.database.close()
+        home.open()
+    assert home.rows() == orderly
+    assert home.run(batches).progress.bars_in == 0
+
+
+def test_other_indicators_than_the_last_run_are_computed_for_all_stored_bars(home: Home) -> None:
+    bars = random_bars(count=100)
+    home.run([bars[:150]])
+    home.run([bars[:150], bars[150:]], specs=("sma_5",))
+    rows = home.rows()["S02"]
+    assert [set(row.indicator) for row in rows] == [set()] * 4 + [{"sma_5"}] * 96
+    assert rows[-1].indicator["sma_5"] == pytest.approx(np.mean([row.price for row in rows[-5:]]), rel=1e-12)
+
+
+def test_a_forming_bar_is_stored_and_overwritten_and_leaves_no_trace(home: Home, orderly: dict[str, list[Row]]) -> None:
+    bars = random_bars(count=400)
+    wild = Bars(
+        bars.symbols, bars.code, bars.timestamp, bars.open, bars.high * 3, bars.low, bars.high * 2, bars.volume,
+        np.zeros(len(bars), np.bool_),
+    )  # fmt: skip
+    pipeline = home.pipeline(ListSource([bars[:600], wild[600:603]]))
+    pipeline.run()
+    newest = [rows[-1] for rows in home.rows().values()]
+    assert not any(row.final for row in newest)
+    assert [row.price for row in newest] == wild.close[600:603].tolist()
+    home.run([bars[:600], wild[600:603], bars[600:]])
+    assert home.rows() == orderly
+
+
+def test_stop_ends_a_source_that_never_ends(home: Home) -> None:
+    pipeline = home.pipeline(ListSource([random_bars(count=20)], endless=True))
+    running = threading.Thread(target=pipeline.run)
+    running.start()
+    while pipeline.progress.rows < 60:
+        home.stream.wait(60, 0.01)
+    pipeline.stop()
+    running.join(30)
+    assert not running.is_alive()
+    assert sum(map(len, home.rows().values())) == 60
+
+
+def test_a_failing_disk_ends_the_run_with_its_reason_and_the_next_run_completes_it(
+    home: Home, orderly: dict[str, list[Row]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = 0
+    really = SqliteStore.commit
+
+    def commit(self: SqliteStore, commit: Commit) -> None:
+        nonlocal commits
+        commits += 1
+        if commits == 2:
+            raise DatabaseError("the disk is full")
+        really(self, commit)
+
+    batches = cut(random_bars(count=400), np.random.default_rng(2))
+    monkeypatch.setattr(SqliteStore, "commit", commit)
+    monkeypatch.setattr("tapeline.runtime.pipeline.BATCH_BARS", 100)
+    with pytest.raises(DatabaseError, match="disk is full"):
+        home.run(batches)
+    home.run(batches)
+    assert home.rows() == orderly
+
+
+def test_the_log_is_trimmed_behind_what_was_processed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapeline.runtime.pipeline.BATCH_BARS", 10)
+    home.stream = SqliteStream(home.database, kept_bars=100)
+    bars = random_bars(count=1000)
+    home.run([bars[a : a + 10] for a in range(0, len(bars), 10)])
+    (kept,) = home.database.reader.execute("SELECT sum(count) FROM log").fetchone()
+    assert kept < 1000
+    assert sum(map(len, home.rows().values())) == 3000

@@ -1,0 +1,311 @@
+"""What each operation answers, in every format, and how it says that something is wrong."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from tests.conftest import MINUTE, START, random_bars
+from tests.memory import MemoryStore, row
+from tests.web_site import Client, Names, client_of, filled, sample_bars
+
+from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, Registry
+from tapeline.indicators.catalogue import CATALOGUE
+from tapeline.research.training import fit
+from tapeline.web import Replay, View
+
+PARQUET = "application/vnd.apache.parquet"
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """Two versions; the newer one is in use."""
+    registry = Registry(LocalFolder(tmp_path_factory.mktemp("models")))
+    bars = random_bars(4, 900)
+    for count in (2400, 2800):
+        model = fit([bars[:count]])
+        registry.save(DEFAULT_NAME, model)
+        registry.promote(DEFAULT_NAME, model.version, at=0, force=True)
+    return registry
+
+
+@pytest.fixture(scope="module")
+def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> View:
+    store = filled(tmp_path_factory.mktemp("data"), sample_bars(4, 1400), predictor=registry.load(DEFAULT_NAME))
+    return View(
+        store,
+        stored=store.count,
+        registry=registry,
+        rejects=store.rejects,
+        watchlist=Names("S00", "NEW"),
+        currency=lambda symbol: {"S01": "GBp"}.get(symbol, ""),
+        health=lambda: {"lag": {"p50": 3.0, "p99": 9.0, "count": 5}, "depth": 2, "disk_free": 10**9},
+        evaluation=lambda: {"headline": "not better"},
+    )
+
+
+@pytest.fixture(scope="module")
+def client(view: View) -> Iterator[Client]:
+    with client_of(view) as client:
+        client.take_csrf()
+        yield client
+
+
+def test_the_watch_list_has_quotes_with_market_and_currency(client: Client) -> None:
+    document = client.document("/symbols")
+    quotes = {quote["symbol"]: quote for quote in document["symbols"]}
+    assert sorted(quotes) == ["S00", "S01", "S02", "S03"]
+    assert quotes["S01"]["currency"] == "GBp"
+    assert quotes["S00"]["currency"] is None
+    assert quotes["S00"]["market"].keys() == {"phase", "next", "opens", "zone"}
+    assert quotes["S00"]["market"]["zone"] == "America/New_York"
+    assert document["collected"] == ["S00", "NEW"]
+
+
+def test_bars_are_columns_of_one_length_without_nan(client: Client) -> None:
+    document = client.document("/symbols/S00/bars?limit=10&indicators=sma_5,sma_1000")
+    assert {len(column) for column in document["columns"].values()} == {10}
+    assert document["columns"].keys() == {*"tohlcvfspy", "sma_5", "sma_1000"}
+    assert document["names"] == ["sma_5", "sma_1000"]
+    assert (document["interval"], document["intervals"]) == ("1m", ["1m", "5m", "15m", "1h", "1d"])
+    assert document["next"] == document["columns"]["t"][0]
+    assert None not in document["columns"]["sma_5"]
+    few = client.document(f"/symbols/S00/bars?end={START + 3 * MINUTE}&indicators=sma_5")
+    assert few["columns"]["sma_5"] == [None, None, None]
+    assert few["next"] is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/symbols/S00/bars?limit=20", "/symbols/S00/rows?limit=20", "/predictions?symbol=S00&limit=20"]
+)
+def test_every_format_says_the_same(client: Client, path: str) -> None:
+    csv = client.get(path, headers={"Accept": "text/csv"})
+    assert csv.headers["content-type"] == "text/csv; charset=utf-8"
+    assert csv.headers["content-disposition"].endswith('.csv"')
+    frame = pd.read_csv(io.BytesIO(csv.content))
+    parquet = client.get(path + "&format=parquet")
+    assert parquet.headers["content-type"] == PARQUET
+    table = pq.read_table(io.BytesIO(parquet.content))
+    assert table.column_names == list(frame.columns)
+    assert str(table.schema.field("timestamp").type) == "timestamp[ms, tz=UTC]"
+    document = client.document(path)
+    times = document["columns"]["t"] if "columns" in document else [
+        one["timestamp"] for one in document.get("rows", document.get("predictions"))
+    ]  # fmt: skip
+    assert frame["timestamp"].tolist() == times
+    assert table.column("timestamp").cast("int64").to_pylist() == times
+    link = client.get(path).headers["link"]
+    assert link == csv.headers["link"]
+    assert link.endswith('; rel="next"')
+    older = client.get(link.partition(">")[0][1:])
+    assert older.status_code == 200
+    assert f"={document['next']}" in link
+
+
+def test_predictions_in_a_file_are_words(client: Client) -> None:
+    frame = pd.read_csv(io.BytesIO(client.get("/symbols/S00/bars?format=csv&limit=200").content))
+    assert set(frame["prediction"].dropna()) <= {"UP", "DOWN", "HOLD"}
+    assert frame["probability"].dropna().between(0, 1).all()
+
+
+def test_a_client_that_accepts_none_of_the_formats_is_told(client: Client) -> None:
+    assert "image/png" in client.document("/latest", 406, headers={"Accept": "image/png"})["detail"]
+    assert (
+        client.get("/latest", headers={"Accept": "text/html, text/csv;q=0.9, */*;q=0.1"})
+        .headers["content-type"]
+        .startswith("text/csv")
+    )
+    assert client.document("/latest", 422, params={"format": "xml"})["detail"].startswith("format:")
+
+
+def test_rows_have_the_names_of_the_store(client: Client) -> None:
+    document = client.document("/symbols/S00/rows?limit=2")
+    newest = document["rows"][-1]
+    assert newest["stock_symbol"] == "S00"
+    assert newest["indicator"].keys() == {"sma_5", "rsi_7", "macd_5_8_3", "macd_5_8_3_signal", "macd_5_8_3_hist"}
+    assert newest["prediction"] in {"UP", "DOWN", "HOLD"}
+    older = client.document(f"/symbols/S00/rows?limit=2&cursor={document['next']}")
+    assert older["rows"][-1]["timestamp"] == document["rows"][0]["timestamp"] - MINUTE
+    assert [one["stock_symbol"] for one in client.document("/latest")["rows"]] == ["S00", "S01", "S02", "S03"]
+
+
+def test_predictions_come_with_what_became_of_them(client: Client, registry: Registry) -> None:
+    document = client.document("/predictions?symbol=S00&limit=100")
+    found = document["predictions"]
+    assert len(found) == 100
+    assert {one["model"] for one in found} == {registry.current(DEFAULT_NAME)}
+    assert [one["outcome"] for one in found[-5:]] == [None] * 5, "their horizon has not passed"
+    assert {one["outcome"] for one in found[:-5]} <= {"UP", "DOWN", "HOLD"}
+    bars = client.document("/symbols/S00/bars?limit=100")["columns"]
+    assert [one["timestamp"] for one in found] == bars["t"]
+
+
+def test_the_catalogue_is_whole(client: Client) -> None:
+    found = client.document("/indicators")["indicators"]
+    assert [one["name"] for one in found] == list(CATALOGUE)
+    macd = next(one for one in found if one["name"] == "macd")
+    assert macd["pane"] == "own"
+    bands = next(one for one in found if one["name"] == "bbands")
+    assert set(bands["off_price"]) < set(bands["outputs"])
+    assert [p["default"] for p in macd["parameters"]] == [12, 26, 9]
+
+
+def test_scores_are_graded_with_intervals_and_base_rates(client: Client, registry: Registry) -> None:
+    document = client.document("/scores?last=400")
+    assert (document["symbols"], document["per_symbol"], document["rows"]) == (4, 400, 1600)
+    whole = document["grades"][0]
+    assert (whole["symbol"], whole["model"]) == ("", "")
+    assert whole["hit_rate"]["low"] <= whole["hit_rate"]["value"] <= whole["hit_rate"]["high"]
+    assert 0.5 <= whole["base_rate"] <= 1
+    assert len(document["calibration"]) == 10
+    rolling = document["rolling"]
+    assert 1 < len(rolling["timestamp"]) == len(rolling["hit_rate"]) == len(rolling["brier"]) <= 200
+    one = client.document("/scores?symbol=S01&last=400")
+    assert {grade["symbol"] for grade in one["grades"]} == {"", "S01"}
+    assert client.document("/scores?symbol=NONE", 404)["detail"].startswith("there are no bars of NONE")
+
+
+def test_models_say_what_is_known_of_them(client: Client, registry: Registry) -> None:
+    document = client.document("/models")
+    old, new = document["models"]
+    assert (old["current"], new["current"]) == (False, True)
+    assert new["version"] == registry.current(DEFAULT_NAME)
+    assert new["grade"]["model"] == new["version"]
+    assert old["grade"] is None
+    assert {one["feature"] for one in new["importance"]} <= set(new["features"])
+    gains = [one["gain"] for one in new["importance"]]
+    assert gains == sorted(gains, reverse=True)
+    assert sum(gains) == pytest.approx(1)
+    assert new["drift"][0].keys() == {"feature", "psi", "warning"}
+    assert "skill" in new["metrics"]
+    assert document["evaluation"] == {"headline": "not better"}
+
+
+def test_a_version_is_promoted_and_rolled_back(client: Client, registry: Registry) -> None:
+    old, new = (entry.version for entry in registry.entries())
+    promoted = client.request("POST", f"/models/{old}/promote", json={"force": True})
+    assert promoted.json() == {"name": "default", "version": old}
+    assert registry.current(DEFAULT_NAME) == old
+    assert client.request("POST", "/models/rollback").json() == {"name": "default", "version": new}
+    assert client.request("POST", "/models/20200101-00000000/promote").status_code == 404
+    assert client.request("POST", f"/models/{old}/promote", json={"name": "../x"}).status_code == 422
+
+
+def test_a_worse_version_is_not_promoted_by_accident(client: Client, registry: Registry) -> None:
+    entries = sorted(registry.entries(), key=lambda entry: entry.metadata.metrics["skill"])
+    registry.promote(DEFAULT_NAME, entries[-1].version, at=0, force=True)
+    answer = client.request("POST", f"/models/{entries[0].version}/promote")
+    assert answer.status_code == 409
+    assert "has a skill of" in answer.json()["detail"]
+
+
+def test_symbols_are_collected_and_no_longer(view: View) -> None:
+    names = Names("AAPL")
+    with client_of(View(view.store, watchlist=names)) as client:
+        client.take_csrf()
+        assert client.request("POST", "/symbols", json={"symbol": "nvda"}).json() == {"collected": ["AAPL", "NVDA"]}
+        assert client.request("POST", "/symbols", json={"symbol": "NVDA"}).json() == {"collected": ["AAPL", "NVDA"]}
+        assert client.request("DELETE", "/symbols/AAPL").json() == {"collected": ["NVDA"]}
+        assert client.request("DELETE", "/symbols/AAPL").status_code == 404
+        assert client.document("/symbols/NVDA/bars")["columns"]["t"] == [], "collected, but there is nothing yet"
+        names.names = [f"A{k}" for k in range(1000)]
+        assert client.request("POST", "/symbols", json={"symbol": "NVDA"}).status_code == 409
+
+
+def test_a_replay_has_no_list_to_change(view: View) -> None:
+    with client_of(View(view.store)) as client:
+        client.take_csrf()
+        answer = client.request("POST", "/symbols", json={"symbol": "NVDA"})
+        assert (answer.status_code, answer.json()["detail"][:24]) == (409, "nothing is collected her")
+        assert client.document("/symbols")["collected"] is None
+
+
+def test_health_and_metrics_say_how_it_goes(client: Client) -> None:
+    found = client.document("/health")
+    assert (found["status"], found["error"], found["rejects"], found["rows"]) == ("ok", None, 1, 5600)
+    assert (found["lag"]["p99"], found["depth"], found["collector"]) == (9.0, 2, None)
+    text = client.get("/metrics").text
+    assert "tapeline_rows 5600.0" in text
+    assert "tapeline_lag_p99_seconds 0.009" in text
+    (reject,) = client.document("/rejects")["rejects"]
+    assert reject["raw"] == "AAPL,<script>,\\xff"
+
+
+def test_a_replay_is_judged_by_its_own_time(view: View) -> None:
+    store = MemoryStore()
+    store.put(row("AAPL", START, 5.0))
+    with client_of(View(store, replay=lambda: Replay(1, 2))) as client:
+        (quote,) = client.document("/symbols")["symbols"]
+        assert quote["market"]["phase"] == "open"
+        assert client.document("/health")["replay"] == {"done": 1, "total": 2, "ended": False}
+
+
+def test_a_store_that_cannot_be_read_is_503_and_said_in_health() -> None:
+    store = MemoryStore()
+    store.put(row("A", START, 5.0))
+    store.error = OSError("the disk\nis gone")
+    with client_of(View(store)) as client:
+        for path in ("/symbols", "/symbols/A/bars", "/symbols/A/rows", "/latest", "/predictions?symbol=A", "/scores"):
+            assert client.document(path, 503) == {"detail": "the disk is gone"}, path
+        found = client.document("/health")
+        assert (found["status"], found["error"]) == ("trouble", "the disk is gone")
+        assert "tapeline_up 0.0" in client.get("/metrics").text
+
+
+#: Texts that break out of what they are put into where it is made carelessly. No symbol has such characters ...
+REFUSED = [
+    "A' OR '1'='1", 'A"; DROP TABLE rows; --', "../../etc/passwd", "<script>alert(1)</script>", "A\x00B",
+    "A\r\nSet-Cookie: a=b", "A" * 33, "Ａ", "\u202eA", " ", "\\", "A B", "A&B",
+]  # fmt: skip
+
+#: ... and these are printable ASCII that means nothing anywhere here.
+MEANINGLESS = ["{{7*7}}", "$(id)", "`id`", "%", "..%2f..%2fetc%2fpasswd", "A;--", "=1+1", "${jndi:x}"]
+
+
+@pytest.mark.parametrize("text", REFUSED + MEANINGLESS)
+def test_hostile_symbols_are_refused_or_found_nowhere(client: Client, text: str) -> None:
+    refused = text in REFUSED
+    for path in (f"/symbols/{quote(text, safe='')}/bars", f"/symbols/{quote(text, safe='')}/rows"):
+        answer = client.get(path)
+        assert answer.status_code in ({404, 422} if refused else {404}), answer.text
+        assert "set-cookie" not in answer.headers
+    for path in ("/predictions", "/scores", *(["/events"] if refused else [])):
+        answer = client.get(path, params={"symbol": text})
+        assert answer.status_code == (422 if refused else 404), answer.text
+    added = client.request("POST", "/symbols", json={"symbol": text})
+    assert added.status_code == (422 if refused else 200)
+    if not refused:
+        assert text.upper() in added.json()["collected"]
+        assert client.request("DELETE", f"/symbols/{quote(text, safe='')}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("limit=0", 422), ("limit=1e3", 422), ("limit=-1", 422), ("limit=99999999", 422), ("start=now", 422),
+        ("end=9999999999999999999999", 422), ("before=1.5", 422), ("interval=0m", 422), ("interval=1 OR 1", 422),
+        ("interval=7m", 409), ("indicators=__import__('os')", 422), ("indicators=sma_0", 404),
+        ("indicators=sma_99999999", 404), ("indicators=exec_1", 404), ("indicators=" + "sma_5," * 200, 422),
+        ("indicators=" + ",".join(f"sma_{k}" for k in range(2, 40)), 422), ("format=html", 422),
+    ],
+)  # fmt: skip
+def test_wrong_parameters_are_refused_in_one_line(client: Client, query: str, status: int) -> None:
+    detail = client.document(f"/symbols/S00/bars?{query}", status)["detail"]
+    assert detail
+    assert "\n" not in detail
+
+
+def test_an_unknown_path_is_404_as_json(client: Client) -> None:
+    assert client.document("/nothing", 404) == {"detail": "Not Found"}
+    assert client.request("PUT", "/symbols").status_code == 405
+
+
+def test_the_openapi_document_needs_no_other_host(client: Client) -> None:
+    document: dict[str, Any] = client.document("/openapi.json")
+    assert "/api/v1/symbols/{symbol}/bars" in document["paths"]
+    assert client.get("/docs").status_code == 404, "the ready-made pages load scripts from elsewhere"

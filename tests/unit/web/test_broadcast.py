@@ -1,0 +1,258 @@
+"""Live updates: every client the same message, made once; slow and unwelcome ones are dropped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from tests.conftest import MINUTE, START
+from tests.memory import MemoryStore, row
+
+from tapeline.web import View
+from tapeline.web import broadcast as module
+from tapeline.web.broadcast import MOST_WAITING, Broadcast, Client
+from tapeline.web.candles import Choice
+
+
+def store_of_two() -> MemoryStore:
+    store = MemoryStore()
+    for k in range(50):
+        store.put(row("A", START + k * MINUTE, 5.0 + k), row("B", START + k * MINUTE, 9.0))
+    return store
+
+
+class Reading:
+    """A client that reads a stream: its events as (name, document)."""
+
+    def __init__(self, cast: Broadcast, choice: Choice | None = None, **values: Any) -> None:
+        self.alive = True
+        self.client = Client(choice, lambda: self.alive, **values)
+        self.stream = cast.stream(self.client)
+
+    async def next(self) -> tuple[str, Any]:
+        while True:
+            message = (await asyncio.wait_for(anext(self.stream), 10)).decode()
+            lines = dict(line.split(": ", 1) for line in message.strip().split("\n") if not line.startswith(":"))
+            if "event" in lines:
+                return lines["event"], json.loads(lines["data"])
+
+    async def to_the_end(self) -> None:
+        """Returns when the stream has ended."""
+        async with asyncio.timeout(10):
+            async for _ in self.stream:
+                pass
+
+    async def until(self, name: str) -> Any:
+        while True:
+            found, document = await self.next()
+            if found == name:
+                return document
+
+
+def run(view: View, play: Callable[[Broadcast], Awaitable[None]]) -> None:
+    async def main() -> None:
+        cast = Broadcast(view, dict)
+        try:
+            await play(cast)
+        finally:
+            cast.close()
+
+    asyncio.run(main())
+
+
+def test_a_client_is_brought_up_to_date_and_then_told_what_changed() -> None:
+    store = store_of_two()
+
+    async def play(cast: Broadcast) -> None:
+        one = Reading(cast, Choice("A", "5m", ()))
+        assert (await anext(one.stream)).startswith(b"retry: ")
+        name, document = await one.next()
+        assert name == "quotes"
+        assert [quote["symbol"] for quote in document["quotes"]] == ["A", "B"]
+        name, bars = await one.next()
+        assert (name, bars["symbol"], len(bars["columns"]["t"])) == ("bars", "A", 10)
+        name, status = await one.next()
+        assert (name, status["symbols"], status["error"]) == ("status", 2, None)
+        store.put(row("A", START + 50 * MINUTE, 70.0))
+        await cast._tick()
+        assert 70.0 in [quote["price"] for quote in (await one.until("quotes"))["quotes"]]
+        change = await one.until("bars")
+        assert (change["since"], change["columns"]["c"]) == (START + 50 * MINUTE, [70.0])
+
+    run(View(store), play)
+
+
+def test_a_change_that_somebody_else_asked_for_first_is_told_to_the_open_pages_too() -> None:
+    store = store_of_two()
+
+    async def play(cast: Broadcast) -> None:
+        one = Reading(cast)
+        await one.until("status")
+        store.put(row("A", START + 50 * MINUTE, 70.0))
+        cast._watchlist._read_at -= 10
+        assert 70.0 in [quote["price"] for quote in await cast.quotes()]
+        store.put(row("B", START + 50 * MINUTE, 80.0))
+        cast._watchlist._read_at -= 10
+        await Reading(cast).until("quotes")  # another page
+        await cast._tick()
+        told = {quote["symbol"]: quote["price"] for quote in (await one.until("quotes"))["quotes"]}
+        assert told == {"A": 70.0, "B": 80.0}
+
+    run(View(store), play)
+
+
+def test_a_currency_that_becomes_known_later_is_told() -> None:
+    known = {"A": "EUR"}
+
+    async def play(cast: Broadcast) -> None:
+        async def told() -> dict[str, Any]:
+            return {quote["symbol"]: quote["currency"] for quote in (await one.until("quotes"))["quotes"]}
+
+        one = Reading(cast)
+        assert await told() == {"A": "EUR", "B": None}
+        known["B"] = "JPY"
+        await cast._tick()
+        cast._watchlist._currencies_until = 0.0
+        await cast._tick()
+        assert await told() == {"B": "JPY"}
+
+    run(View(store_of_two(), currency=lambda symbol: known.get(symbol, "")), play)
+
+
+def test_the_same_choice_is_read_and_made_once_for_all() -> None:
+    store = store_of_two()
+
+    async def play(cast: Broadcast) -> None:
+        readers = [Reading(cast, Choice("A")) for _ in range(20)]
+        for reader in readers:
+            await reader.until("status")
+        await cast._tick()
+        store.reads = 0
+        await cast._tick()
+        assert store.reads <= 40, "the newest rows, once"
+        assert cast.clients == 20
+        store.put(row("A", START + 50 * MINUTE, 70.0))
+        await cast._tick()
+        for reader in readers:
+            assert (await reader.until("bars"))["columns"]["c"] == [70.0]
+        for reader in readers:
+            await reader.stream.aclose()
+        assert cast.clients == 0
+
+    run(View(store), play)
+
+
+def test_a_client_that_does_not_read_is_dropped_and_holds_up_nobody() -> None:
+    store = store_of_two()
+
+    async def play(cast: Broadcast) -> None:
+        slow, quick = Reading(cast, Choice("A")), Reading(cast, Choice("A"))
+        for reader in (slow, quick):
+            await reader.until("status")
+        for k in range(MOST_WAITING):
+            store.put(row("A", START + 50 * MINUTE, 70.0 + k))
+            await cast._tick()
+            assert (await quick.until("bars"))["columns"]["c"] == [70.0 + k]
+        assert cast.clients == 1
+        assert slow.client.waiting.qsize() <= 1
+        with pytest.raises(StopAsyncIteration):
+            await slow.until("bars")
+
+    run(View(store), play)
+
+
+def test_a_connection_ends_with_its_session_and_with_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
+    store = store_of_two()
+
+    async def play(cast: Broadcast) -> None:
+        one, two, quiet = Reading(cast), Reading(cast), Reading(cast)
+        for reader in (one, two, quiet):
+            await reader.until("status")
+        assert await anext(quiet.stream) == b"event: beat\ndata: {}\n\n"
+        one.alive = False
+        await cast._tick()
+        for reader in (one, quiet):
+            reader.alive = False
+            await reader.to_the_end()
+        cast.end()
+        await two.to_the_end()
+        late = Reading(cast)
+        assert [message async for message in late.stream] == [b"retry: 3000\n\n"]
+
+    run(View(store), play)
+
+
+def test_alerts_come_once_and_go_on_behind_the_last_one_seen() -> None:
+    fired: list[dict[str, Any]] = [{"id": 3, "text": "old"}, {"id": 5, "text": "older than the page"}]
+
+    async def play(cast: Broadcast) -> None:
+        new, back = Reading(cast), Reading(cast, alert=3)
+        for reader in (new, back):
+            await reader.until("status")
+        await cast._tick()
+        assert (await back.until("alert"))["id"] == 5
+        fired.append({"id": 9, "text": "now"})
+        await cast._tick()
+        await cast._tick()
+        for reader in (new, back):
+            assert (await reader.until("alert"))["id"] == 9
+            assert reader.client.waiting.empty()
+
+    run(View(store_of_two(), alerts=lambda after: [one for one in fired if one["id"] > after]), play)
+
+
+def test_a_store_that_fails_is_said_and_read_again() -> None:
+    store = store_of_two()
+
+    async def play(cast: Broadcast) -> None:
+        one = Reading(cast, Choice("A"))
+        await one.until("status")
+        store.error = OSError("gone")
+        await cast._tick()
+        assert (await one.until("status"))["error"] == "gone"
+        store.error = None
+        store.put(row("A", START + 50 * MINUTE, 70.0))
+        await cast._tick()
+        assert (await one.until("bars"))["columns"]["c"] == [70.0]
+        assert (await one.until("status"))["error"] is None
+
+    run(View(store), play)
+
+
+def test_nothing_is_read_while_nobody_is_connected() -> None:
+    store = store_of_two()
+
+    async def play(cast: Broadcast) -> None:
+        store.error = OSError("must not be read")
+        await cast._tick()
+        assert (await cast.status())["error"] == "must not be read"
+        store.error = None
+        await cast.quotes()
+        store.reads = 0
+        await cast._tick()
+        assert store.reads == 0
+
+    run(View(store), play)
+
+
+def test_a_market_that_opens_changes_its_quotes() -> None:
+    store = MemoryStore()
+    store.put(row("AAPL", START - 1, 5.0))
+
+    async def play(cast: Broadcast) -> None:
+        now = START - 1
+        cast._watchlist._now = lambda: now  # type: ignore[method-assign]
+        one = Reading(cast)
+        (quote,) = (await one.until("quotes"))["quotes"]
+        assert (quote["market"]["phase"], quote["market"]["next"]) == ("pre", START)
+        await one.until("status")
+        now = START
+        await cast._tick()
+        (quote,) = (await one.until("quotes"))["quotes"]
+        assert quote["market"]["phase"] == "open"
+
+    run(View(store), play)

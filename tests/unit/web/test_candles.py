@@ -1,0 +1,228 @@
+"""Candles: sessions, paging, indicators warm from older bars, outcomes; and the newest ones followed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.conftest import MINUTE, START, random_bars
+from tests.memory import MemoryStore, row
+
+from tapeline.core.bars import DAY
+from tapeline.core.market import Bars
+from tapeline.core.sessions.session_ids import session_ids
+from tapeline.indicators import Engine
+from tapeline.runtime.processor import Processor
+from tapeline.web.candle_follower import Tail
+from tapeline.web.candle_intervals import IntervalError, choices, chosen, grid, name_of, stored_interval
+from tapeline.web.candles import Candles, Choice, build, read, rows_needed
+
+SESSION = 390
+HOUR = 3_600_000
+
+
+def two_days() -> Bars:
+    """Two regular sessions of AAPL in minutes: 2019-02-11 and 12."""
+    bars = random_bars(1, 2 * SESSION)
+    day = np.arange(2 * SESSION) // SESSION
+    times = START + DAY * day + MINUTE * (np.arange(2 * SESSION) % SESSION)
+    return Bars(("AAPL",), bars.code, times, bars.open, bars.high, bars.low, bars.close, bars.volume, bars.final)
+
+
+@pytest.fixture(scope="module")
+def store() -> MemoryStore:
+    store = MemoryStore()
+    store.put(*Processor(["sma_5", "rsi_7"]).step(two_days()).rows)
+    return store
+
+
+def at(store: MemoryStore, **values: object) -> Candles:
+    found, _ = read(store, Choice("AAPL", **values), {}, limit=10_000)  # type: ignore[arg-type]
+    return found
+
+
+def test_the_stored_interval_is_told_from_the_bars() -> None:
+    times = two_days().timestamp
+    assert name_of(stored_interval(times)) == "1m"
+    assert name_of(stored_interval(times[::5])) == "5m"
+    assert name_of(stored_interval(np.array([3 * DAY, 4 * DAY, 7 * DAY]))) == "1d"
+    assert stored_interval(times[:1]) == stored_interval(times[:0]) == MINUTE
+
+
+def test_only_multiples_of_what_is_stored_can_be_chosen() -> None:
+    assert choices(60_000) == ["1m", "5m", "15m", "1h", "1d"]
+    assert choices(120_000) == ["2m", "1h", "1d"]
+    assert choices(DAY) == ["1d"]
+    assert chosen("1h", 120_000) == HOUR
+    with pytest.raises(IntervalError, match="2m long; intervals to choose from: 2m, 1h, 1d"):
+        chosen("5m", 120_000)
+
+
+@pytest.mark.parametrize("interval", ["5m", "15m", "1h", "1d"])
+def test_candles_are_what_the_minutes_make_and_keep_to_the_session(store: MemoryStore, interval: str) -> None:
+    bars, found = two_days(), at(store, interval=interval, indicators=())
+    ms = chosen(interval, MINUTE)
+    ends = [*found.columns["t"][1:].tolist(), 1 << 60]
+    for k, (t, end) in enumerate(zip(found.columns["t"].tolist(), ends, strict=True)):
+        mine = bars[(bars.timestamp >= t) & (bars.timestamp < end)]
+        expected = (mine.open[0], mine.high.max(), mine.low.min(), mine.close[-1], mine.volume.sum())
+        assert tuple(found.columns[name][k] for name in "ohlcv") == pytest.approx(expected)
+        assert len({int(time) // DAY for time in mine.timestamp}) == 1, "a candle over two sessions"
+    if ms < DAY:
+        assert ((found.columns["t"] - START) % DAY % ms == 0).all(), "aligned to the open"
+    assert len(found) == 2 * -(-SESSION * MINUTE // ms)
+    assert found.columns["f"].all(), "both sessions are over"
+    assert found.names == ()
+    assert not {"s", "p", "y"} & found.columns.keys()
+
+
+def test_the_last_candle_is_final_only_when_its_time_is_over() -> None:
+    bars = two_days()
+    for count, final in ((SESSION + 4, 0), (SESSION + 5, 1), (SESSION + 6, 0)):
+        some = MemoryStore()
+        some.put(*Processor(["sma_5"]).step(bars[:count]).rows)
+        assert at(some, interval="5m").columns["f"].tolist()[-1] == final
+    some = MemoryStore()
+    some.put(row("AAPL", START, 5.0), row("AAPL", START + MINUTE, 6.0, final=False))
+    assert at(some).columns["f"].tolist() == [1, 0]
+
+
+def test_bars_around_the_session_are_kept_apart_from_it() -> None:
+    cells = grid("AAPL", HOUR, np.array([START - 30 * MINUTE, START, START + 395 * MINUTE]))
+    start, end, inside = cells.spans(np.array([START - 30 * MINUTE, START + 59 * MINUTE, START + 395 * MINUTE]))
+    assert inside.all()
+    assert start.tolist() == [START - 30 * MINUTE, START, START + 390 * MINUTE]
+    assert end.tolist() == [START, START + HOUR, START + 450 * MINUTE]
+
+
+@pytest.mark.parametrize(("symbol", "start"), [("BTC-USD", 0), ("AAPL", 3 * HOUR)])
+def test_round_the_clock_and_at_times_the_exchange_is_shut_candles_keep_to_utc(symbol: str, start: int) -> None:
+    times = np.arange(start, start + DAY, MINUTE)
+    begin, _, inside = grid(symbol, HOUR, times).spans(times)
+    assert inside.all()
+    assert (begin % HOUR == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("interval", "limit"), [(None, 7), (None, 200), ("5m", 1), ("5m", 7), ("5m", 200), ("1h", 1), ("1h", 5), ("1d", 1)]
+)
+def test_pages_together_are_the_whole(store: MemoryStore, interval: str | None, limit: int) -> None:
+    choice = Choice("AAPL", interval, ("sma_5",))
+    whole = at(store, interval=interval, indicators=("sma_5",))
+    pages, end = [], None
+    while True:
+        page, end = read(store, choice, {}, end, limit)
+        pages.append(page)
+        assert len(page) <= limit
+        if end is None:
+            break
+    for name in ("t", "o", "h", "l", "c", "v", "f"):
+        np.testing.assert_array_equal(np.concatenate([page.columns[name] for page in pages[::-1]]), whole.columns[name])
+    values = np.concatenate([page.columns["sma_5"] for page in pages[::-1]])
+    np.testing.assert_allclose(values, whole.columns["sma_5"], rtol=1e-9)
+
+
+def test_start_and_end_are_half_open(store: MemoryStore) -> None:
+    found, older = read(store, Choice("AAPL"), {}, START + 9 * MINUTE, 100, START + 3 * MINUTE)
+    assert found.columns["t"].tolist() == [START + k * MINUTE for k in range(3, 9)]
+    assert older is None, "nothing older was asked for"
+
+
+def test_what_is_stored_is_taken_and_what_is_not_is_computed_by_the_engine(store: MemoryStore) -> None:
+    bars, found = two_days(), at(store, indicators=("rsi_7", "ema_9"))
+    expected = Engine(["rsi_7", "ema_9"]).update(bars, session=session_ids(bars))
+    assert found.names == ("rsi_7", "ema_9")
+    np.testing.assert_allclose(found.columns["ema_9"], expected[:, 1], rtol=1e-12)
+    np.testing.assert_array_equal(found.columns["rsi_7"], expected[:, 0])
+    assert at(store).names == ("sma_5", "rsi_7")
+    assert at(store, interval="5m").names == ("sma_5", "rsi_7"), "another interval shows the same, computed"
+
+
+def test_a_short_page_has_warm_indicators_from_the_bars_before_it(store: MemoryStore) -> None:
+    whole, few = at(store, indicators=("ema_20",)), read(store, Choice("AAPL", None, ("ema_20",)), {}, limit=5)[0]
+    np.testing.assert_allclose(few.columns["ema_20"], whole.columns["ema_20"][-5:], rtol=1e-6)
+
+
+def test_an_unknown_symbol_has_no_candles(store: MemoryStore) -> None:
+    for interval in (None, "1h", "1d"):
+        found, older = read(store, Choice("NONE", interval, ("sma_5",)), {})
+        assert (len(found), older) == (0, None)
+
+
+def test_outcomes_of_an_older_page_are_decided_by_the_bars_behind_it() -> None:
+    store, bars = MemoryStore(), two_days()
+    rows = [row("AAPL", b.timestamp, b.close, prediction="UP", probability=0.6, model="m") for b in bars]
+    store.put(*rows)
+    whole = at(store, indicators=())
+    page, _ = read(store, Choice("AAPL", None, ()), {}, START + 200 * MINUTE, 50)
+    assert (page.columns["y"] > 0).all()
+    np.testing.assert_array_equal(page.columns["y"], whole.columns["y"][150:200])
+
+
+def test_rows_read_for_one_answer_are_bounded() -> None:
+    huge = Choice("AAPL", "1d", ("sma_5000",))
+    assert rows_needed(huge, (), MINUTE, DAY, 5000) == 60_000
+
+
+def test_names_of_no_known_indicator_are_shown_but_not_computed() -> None:
+    store = MemoryStore()
+    for k in range(20):
+        store.put(row("AAPL", START + k * MINUTE, 5.0 + k, indicator={"own_score": float(k)}))
+    assert at(store).names == ("own_score",)
+    assert at(store, interval="5m").names == ()
+
+
+# -- the newest candles ------------------------------------------------------------------------------------------------
+
+
+def test_a_tail_tells_what_changed_and_nothing_else(store: MemoryStore) -> None:
+    some, rows = MemoryStore(), list(store.rows("AAPL"))
+    some.put(*rows[:500])
+    tail = Tail(some, Choice("AAPL", "5m", ("sma_5",)))
+    assert tail.newest() is None
+    tail.refresh({})
+    assert tail.refresh({}) is None
+    first = tail.newest()
+    assert first is not None
+    assert len(first["columns"]["t"]) == 40
+    some.put(*rows[500:503])
+    change = tail.refresh({})
+    assert change is not None
+    assert change["since"] == change["columns"]["t"][0] == START + DAY + 110 * MINUTE
+    assert (change["symbol"], change["interval"], change["names"]) == ("AAPL", "5m", ["sma_5"])
+    whole, _ = read(some, Choice("AAPL", "5m", ("sma_5",)), {})
+    for name, column in change["columns"].items():
+        np.testing.assert_allclose(column, whole.columns[name][-len(column) :], rtol=1e-9)
+
+
+def test_a_tail_reads_little_and_sees_corrections(store: MemoryStore) -> None:
+    some, rows = MemoryStore(), list(store.rows("AAPL"))
+    some.put(*rows[:400])
+    tail = Tail(some, Choice("AAPL", None, ()))
+    tail.refresh({})
+    some.reads = 0
+    assert tail.refresh({}) is None
+    assert some.reads <= 40
+    some.put(row("AAPL", rows[390].timestamp, 1.0))
+    change = tail.refresh({})
+    assert change is not None
+    assert change["since"] == rows[390].timestamp
+    assert change["columns"]["c"][0] == 1.0
+
+
+def test_a_tail_of_nothing_and_of_an_interval_that_cannot_be_is_quiet() -> None:
+    store = MemoryStore()
+    tail = Tail(store, Choice("AAPL"))
+    assert tail.refresh({}) is None
+    store.put(row("AAPL", START, 5.0))
+    message = tail.refresh({})
+    assert message is not None
+    assert message["columns"]["c"].tolist() == [5.0]
+    daily = Tail(store, Choice("AAPL", "7m"))
+    assert daily.refresh({}) is None
+
+
+def test_building_is_pure(store: MemoryStore) -> None:
+    rows = store.rows("AAPL")
+    before = rows.bars.close.copy()
+    build(rows, Choice("AAPL", "1h", ("sma_5",)), {}, whole=True)
+    np.testing.assert_array_equal(rows.bars.close, before)

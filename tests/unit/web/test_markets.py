@@ -1,0 +1,41 @@
+"""What the watch-list says of a symbol's market."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tapeline.web.markets import Markets, currency_of
+
+
+def ms(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "now", "phase", "until", "opens"),
+    [
+        ("AAPL", "2019-02-14T12:00", "pre", "2019-02-14T14:30", "2019-02-14T14:30"),
+        ("AAPL", "2019-02-14T15:00", "open", "2019-02-14T21:00", "2019-02-15T14:30"),
+        ("AAPL", "2019-02-15T22:00", "post", "2019-02-16T01:00", "2019-02-19T14:30"),  # Monday is Presidents' Day
+        ("AAPL", "2019-02-17T12:00", "closed", "2019-02-19T09:00", "2019-02-19T14:30"),  # not the pre-market
+        ("7203.T", "2019-02-14T03:00", "closed", "2019-02-14T03:30", "2019-02-14T03:30"),  # lunch
+    ],
+)
+def test_a_market_says_until_when_and_when_regular_trading_begins(
+    symbol: str, now: str, phase: str, until: str, opens: str
+) -> None:
+    found = Markets().of(symbol, ms(now))
+    assert (found["phase"], found["next"], found["opens"]) == (phase, ms(until), ms(opens))
+
+
+def test_what_trades_all_day_never_opens() -> None:
+    assert Markets().of("BTC-USD", 0) == {"phase": "continuous", "next": None, "opens": None, "zone": "UTC"}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "currency"), [("BTC-USD", "USD"), ("USDJPY=X", "JPY"), ("BRK-B", ""), ("AAPL", ""), ("7203.T", "")]
+)
+def test_a_pair_names_its_currency(symbol: str, currency: str) -> None:
+    assert currency_of(symbol) == currency

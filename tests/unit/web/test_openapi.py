@@ -1,0 +1,69 @@
+"""schemathesis over the OpenAPI document: odd and hostile requests, and every answer is one that is described."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from tests.web_site import Names, filled, sample_bars
+
+from tapeline.forecast.registry import LocalFolder, Registry
+from tapeline.web import Access, View
+from tapeline.web.api.application import Site
+
+_TOKEN = "a-token-of-more-than-24-characters"  # a test's own
+_EXAMPLES = 40
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        store = filled(Path(folder), sample_bars())
+        view = View(
+            store, watchlist=Names("S00"), rejects=store.rejects, registry=Registry(LocalFolder(Path(folder) / "m"))
+        )
+        access = Access(_TOKEN)
+        access.bind("127.0.0.1")
+        site = Site(view, access)
+        yield schemathesis.openapi.from_asgi(
+            "/api/v1/openapi.json", site.app, headers={"Authorization": f"Bearer {_TOKEN}"}
+        )
+        site.end()
+        site.close()
+
+
+def test_every_answer_is_as_described(schema: Any) -> None:
+    trouble: dict[str, str] = {}
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) >= 19
+    for operation in operations:
+        if operation.path.endswith("/events"):
+            continue  # it does not end by itself
+
+        @hypothesis.settings(
+            max_examples=_EXAMPLES, deadline=None, database=None, derandomize=True,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )  # fmt: skip
+        @hypothesis.given(case=_cases(operation))
+        def holds(case: schemathesis.Case) -> None:
+            case.call_and_validate(headers={"Authorization": f"Bearer {_TOKEN}"})
+
+        try:
+            holds()
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - told together below
+            trouble[operation.label] = str(error)
+    assert not trouble, "\n\n".join(f"{label}\n{text}" for label, text in trouble.items())
+
+
+def _cases(operation: Any) -> Any:
+    """Requests as described, and requests that break what is described."""
+    modes = [GenerationMode.POSITIVE]
+    if operation.path_parameters or operation.query or operation.body:
+        modes.append(GenerationMode.NEGATIVE)
+    return st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes])

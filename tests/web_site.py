@@ -1,0 +1,99 @@
+"""A site over a small store, and a client for it without a network."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.core.market import Bars, Reject
+from tapeline.core.ports import Commit
+from tapeline.runtime.processor import Processor
+from tapeline.web import Access, View
+from tapeline.web.api.application import Site
+from tests.conftest import random_bars
+
+SPECS = ("sma_5", "rsi_7", "macd_5_8_3")
+
+
+def filled(folder: Path, bars: Bars, specs: tuple[str, ...] = SPECS, predictor: Any = None) -> SqliteStore:
+    """An embedded store with these bars' rows."""
+    store = SqliteStore(Database(folder / "tapeline.db"))
+    step = Processor(specs, predictor).step(bars)
+    rejects = [Reject("feed", "line 7", "a price or the volume is NaN (not a number)", b"AAPL,<script>,\xff")]
+    store.commit(Commit(step.rows, step.states, len(bars), rejects=rejects))
+    return store
+
+
+class Names:
+    """A watch-list in memory."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = list(names)
+
+    def load(self) -> list[str]:
+        return list(self.names)
+
+    def save(self, symbols: Any) -> None:
+        self.names = list(symbols)
+
+
+class Client:
+    """Requests to a site, each to its end. `csrf` is sent with changes; cookies are kept as a browser would."""
+
+    def __init__(self, site: Site, base: str = "http://127.0.0.1:8000") -> None:
+        self.csrf = ""
+        self._runner = asyncio.Runner()
+        transport = httpx.ASGITransport(site.app, raise_app_exceptions=False, client=("127.0.0.1", 50_000))
+        self.http = httpx.AsyncClient(transport=transport, base_url=base)
+
+    def request(self, method: str, path: str, **values: Any) -> httpx.Response:
+        headers = {"X-CSRF-Token": self.csrf} if self.csrf and method != "GET" else {}
+        headers |= values.pop("headers", {})
+        where = path if path.startswith(("/api", "/metrics")) or path == "/" else f"/api/v1{path}"
+        return self._runner.run(self.http.request(method, where, headers=headers, **values))
+
+    def get(self, path: str, **values: Any) -> httpx.Response:
+        return self.request("GET", path, **values)
+
+    def document(self, path: str, status: int = 200, **values: Any) -> Any:
+        """The JSON answer to a GET, which must have this status."""
+        answer = self.get(path, **values)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def take_csrf(self) -> None:
+        """Asks for the token that changes need, as the page does."""
+        self.csrf = self.document("/session")["csrf"]
+
+    def close(self) -> None:
+        self._runner.run(self.http.aclose())
+        self._runner.close()
+
+
+@contextlib.contextmanager
+def client_of(
+    view: View, access: Access | None = None, host: str = "127.0.0.1", base: str = "http://127.0.0.1:8000"
+) -> Iterator[Client]:
+    """A client of a site over this view, bound to `host`."""
+    access = Access() if access is None else access
+    access.bind(host)
+    site = Site(view, access, host)
+    client = Client(site, base)
+    try:
+        yield client
+    finally:
+        client.close()
+        site.end()
+        site.close()
+
+
+def sample_bars(symbols: int = 3, count: int = 400) -> Bars:
+    """One session of minutes and a little more."""
+    return random_bars(symbols, count)
