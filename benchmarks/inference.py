@@ -23,6 +23,7 @@ import lightgbm
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
+from tapeline.backends.files.file_registry import save_model
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import LightGBMModel, Metadata
 
@@ -45,7 +46,7 @@ def main() -> None:
     forest = RandomForestClassifier(n_estimators=100, n_jobs=1, random_state=0).fit(X[:20_000], up[:20_000])
     model = LightGBMModel(booster.model_to_string(), metadata())
     with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder) / "model")
+        save_model(model, Path(folder) / "model")
         command = [sys.executable, "-m", "tapeline.lambdas.sagemaker", "serve", "--root", folder]
         server = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(PORT)])
         try:

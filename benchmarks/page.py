@@ -181,7 +181,7 @@ class Feed:
     """Commits a forming bar of every symbol once a second; the volume is the time at which it did (ms)."""
 
     def __init__(self, folder: Path) -> None:
-        self._home = bootstrap.open_home(config.load(data_dir=folder), create=False)
+        self._home = bootstrap.open_data_directory(config.load(data_dir=folder), create=False)
         states, self._position = self._home.store.load()
         self._processor = Processor(DEFAULT)
         self._processor.restore(states)
@@ -280,7 +280,7 @@ def main() -> None:
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.serve:
-        home = bootstrap.open_home(config.load(data_dir=chosen.serve), create=False)
+        home = bootstrap.open_data_directory(config.load(data_dir=chosen.serve), create=False)
         try:
             serve(View(home.store, stored=home.store.count), port=0, on_ready=lambda url: print(url, flush=True))
         except KeyboardInterrupt:

@@ -33,7 +33,7 @@ def tapeline(X: np.ndarray, up: np.ndarray) -> None:
     from tapeline.forecast.features import FeatureSet
     from tapeline.forecast.labels import Labels
     from tapeline.research.dataset import Dataset
-    from tapeline.research.training import fit_rows
+    from tapeline.research.fitting import fit_rows
 
     rows, symbols = len(X), 100
     timestamp = 1_700_000_000_000 + 60_000 * (np.arange(rows, dtype=np.int64) // symbols)
@@ -52,7 +52,7 @@ def tapeline(X: np.ndarray, up: np.ndarray) -> None:
 def lightgbm(X: np.ndarray, up: np.ndarray) -> None:
     import lightgbm
 
-    from tapeline.research.training import PARAMETERS, ROUNDS
+    from tapeline.research.fitting import PARAMETERS, ROUNDS
 
     settings = {
         **PARAMETERS, "objective": "binary", "seed": 0, "deterministic": True, "force_row_wise": True,
@@ -65,7 +65,7 @@ def lightgbm(X: np.ndarray, up: np.ndarray) -> None:
 def sklearn(X: np.ndarray, up: np.ndarray) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    from tapeline.research.training import ROUNDS
+    from tapeline.research.fitting import ROUNDS
 
     cut = int(0.8 * len(X))
     HistGradientBoostingClassifier(

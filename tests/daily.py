@@ -1,14 +1,10 @@
-"""Bars with something to learn in them, and models made from them once."""
+"""Daily bars with something to learn in them."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from tapeline.core.market import Bars
-from tapeline.forecast.model import LightGBMModel
-from tapeline.research.dataset import Dataset, build, tidy
-from tapeline.research.training import fit
 
 DAY = 86_400_000
 MONDAY = 17_940 * DAY  # 2019-02-13 was a Wednesday; any midnight will do
@@ -33,18 +29,3 @@ def daily_bars(symbols: int = 4, count: int = 400, seed: int = 0, reversal: floa
         rng.integers(1, 100_000, count * symbols).astype(np.float64),
         np.ones(count * symbols, np.bool_),
     )
-
-
-@pytest.fixture(scope="session")
-def learnable() -> Bars:
-    return daily_bars(symbols=6, count=600, reversal=1.5)
-
-
-@pytest.fixture(scope="session")
-def data(learnable: Bars) -> Dataset:
-    return build(tidy([learnable]))
-
-
-@pytest.fixture(scope="session")
-def model(learnable: Bars) -> LightGBMModel:
-    return fit([learnable], until=int(np.quantile(learnable.timestamp, 0.6)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tapeline.core.codec import encode
 from tapeline.core.market import Bar, Bars
-from tapeline.core.ports import StoreError
+from tapeline.errors import StorageError
 from tapeline.runtime.batches import Record
 from tests.conftest import random_bars
 
@@ -100,7 +100,7 @@ class EventSource:
                 self._arm(int(self._rng.integers(0, 80)))
             try:
                 failed = self._function(batch)
-            except (CrashError, StoreError):
+            except (CrashError, StorageError):
                 self.trouble += 1
                 if self._rng.random() < 0.5:
                     self._function = self._environment()

@@ -13,7 +13,7 @@ import pytest
 
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.core.market import Bars
-from tapeline.core.ports import ArchiveError
+from tapeline.errors import StorageError
 from tapeline.feeds.files import FileSource
 from tests.archived import START, same, series
 from tests.aws.conftest import REGION
@@ -147,24 +147,24 @@ def test_missing_and_exchanged_objects_are_named(s3: Any) -> None:
     manifest, *_ = [key for key in keys(s3) if key.endswith(".json")]
     parquet = [key for key in keys(s3) if key.endswith(".parquet")]
     s3.copy_object(Bucket=BUCKET, Key=parquet[1], CopySource=f"{BUCKET}/{parquet[0]}")
-    with pytest.raises(ArchiveError, match="other bars than were written"):
+    with pytest.raises(StorageError, match="other bars than were written"):
         archive.load("TSLA", "1m")
     s3.delete_object(Bucket=BUCKET, Key=parquet[1])
-    with pytest.raises(ArchiveError, match="is missing; restore it"):
+    with pytest.raises(StorageError, match="is missing; restore it"):
         archive.load("TSLA", "1m")
     for content in (b"[]", b'{"version": 1}'):
         s3.put_object(Bucket=BUCKET, Key=manifest, Body=content)
-        with pytest.raises(ArchiveError, match="not a manifest of tapeline, or damaged"):
+        with pytest.raises(StorageError, match="not a manifest of tapeline, or damaged"):
             archive.load("TSLA", "1m")
     s3.put_object(Bucket=BUCKET, Key=manifest, Body=b'{"version": 7}')
-    with pytest.raises(ArchiveError, match="version 7, this program reads 1: upgrade tapeline"):
+    with pytest.raises(StorageError, match="version 7, this program reads 1: upgrade tapeline"):
         archive.save(series())
 
 
 def test_what_the_account_lacks_is_said(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ArchiveError, match=r"s3://nowhere/.*NoSuchBucket.*create it with Terraform"):
+    with pytest.raises(StorageError, match=r"s3://nowhere/.*NoSuchBucket.*create it with Terraform"):
         S3Archive(s3, "nowhere").load("TSLA", "1m")
-    with pytest.raises(ArchiveError, match="NoSuchBucket"):
+    with pytest.raises(StorageError, match="NoSuchBucket"):
         S3Archive(s3, "nowhere").symbols("1m")
 
     from botocore.exceptions import ClientError, EndpointConnectionError
@@ -177,11 +177,11 @@ def test_what_the_account_lacks_is_said(s3: Any, monkeypatch: pytest.MonkeyPatch
             raise self._error
 
     denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "GetObject")
-    with pytest.raises(ArchiveError, match="AccessDenied: not you; allow s3:GetObject"):
+    with pytest.raises(StorageError, match="AccessDenied: not you; allow s3:GetObject"):
         S3Archive(Refusing(denied), BUCKET).save(series())
     away = EndpointConnectionError(endpoint_url="http://x")
-    with pytest.raises(ArchiveError, match="Could not connect"):
+    with pytest.raises(StorageError, match="Could not connect"):
         S3Archive(Refusing(away), BUCKET).load("TSLA", "1m")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(ArchiveError, match="check the credentials"):
+    with pytest.raises(StorageError, match="check the credentials"):
         S3Archive(boto3.session.Session().client("s3"), BUCKET).load("TSLA", "1m")

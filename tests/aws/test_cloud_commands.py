@@ -15,15 +15,24 @@ from typer.testing import CliRunner
 
 from tapeline.app import config, moving
 from tapeline.app import wiring as bootstrap
-from tapeline.app.moving import MovingError, move_rows, move_series, over
+from tapeline.app.moving import (
+    merge_series,
+    move_rows,
+    move_series,
+)
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.backends.sqlite.database import DatabaseError
 from tapeline.cli.console import CommandError
 from tapeline.cli.main import app
 from tapeline.core.market import Bar, Bars, Row, Rows
-from tapeline.core.ports import Action, Commit, ConflictError, Delivery, Series, StoreError
+from tapeline.core.ports import (
+    Action,
+    Commit,
+    Delivery,
+    Series,
+)
+from tapeline.errors import ConfigError, ConflictError, StorageError
 from tapeline.runtime.batches import Batches
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
@@ -138,13 +147,13 @@ def series(first: int, count: int, price: float = 10.0, actions: Sequence[Action
 
 
 def test_only_what_touches_is_complete_together() -> None:
-    assert (over(series(0, 10), series(5, 10)).start, over(series(5, 10), series(0, 10)).covered) == (
+    assert (merge_series(series(0, 10), series(5, 10)).start, merge_series(series(5, 10), series(0, 10)).covered) == (
         START,
         START + 15 * MINUTE,
     )
-    apart = over(series(0, 10), series(50, 10))
+    apart = merge_series(series(0, 10), series(50, 10))
     assert (len(apart.bars), apart.start, apart.covered) == (20, START + 50 * MINUTE, START + 60 * MINUTE)
-    earlier = over(series(50, 10), series(0, 10))
+    earlier = merge_series(series(50, 10), series(0, 10))
     assert (earlier.start, earlier.covered) == (START + 50 * MINUTE, START + 60 * MINUTE)
 
 
@@ -153,15 +162,15 @@ def test_bars_from_before_a_split_are_put_into_todays_shares(overlap: int) -> No
     split = Action(START + 30 * MINUTE, "split", 4.0)
     stale = series(0, 30, 40.0)
     fresh = series(30 - overlap, 10 + overlap, 10.0, [split])
-    for united in (over(stale, fresh), over(fresh, stale)):
+    for united in (merge_series(stale, fresh), merge_series(fresh, stale)):
         assert united.bars.close.tolist() == [10.0] * 40
         assert set(united.bars.volume[: 30 - overlap].tolist()) == {400.0}
         assert united.actions == (split,)
 
 
 def test_another_currency_is_another_instrument() -> None:
-    with pytest.raises(MovingError, match="A: is in GBp, what is there in USD"):
-        over(series(0, 1), replace(series(0, 1), currency="GBp"))
+    with pytest.raises(StorageError, match="A: is in GBp, what is there in USD"):
+        merge_series(series(0, 1), replace(series(0, 1), currency="GBp"))
 
 
 # -- export and import -------------------------------------------------------------------------------------------------
@@ -221,13 +230,13 @@ def test_there_and_back_again(s3: Any, tables: DynamoStore, tmp_path: Path) -> N
 
 
 def test_what_is_not_set_is_said(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DatabaseError, match=r"tapeline\.db"):
+    with pytest.raises(StorageError, match=r"tapeline\.db"):
         run("export")
     monkeypatch.delenv("TAPELINE_BUCKET")
-    with pytest.raises(config.ConfigError, match="TAPELINE_BUCKET for the history, TAPELINE_ROWS_TABLE"):
+    with pytest.raises(ConfigError, match="TAPELINE_BUCKET for the history, TAPELINE_ROWS_TABLE"):
         run("import")
     monkeypatch.setenv("TAPELINE_ROWS_TABLE", ROWS)
-    with pytest.raises(config.ConfigError, match="state_table is empty"):
+    with pytest.raises(ConfigError, match="state_table is empty"):
         run("import")
     monkeypatch.setenv("TAPELINE_STATE_TABLE", STATE)
     with pytest.raises(CommandError, match="create it with Terraform"):
@@ -375,11 +384,11 @@ def test_a_second_run_finishes_what_was_interrupted(
 
     def dying(one: Commit) -> None:
         if next(calls) == fails_at:
-            raise StoreError("the line is dead")
+            raise StorageError("the line is dead")
         commit(one)
 
     monkeypatch.setattr(homes.cloud, "commit", dying)
-    with pytest.raises(StoreError):
+    with pytest.raises(StorageError):
         move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
     if fails_at == 2:  # a record comes before the second run, and all that follows from the rows that are there
         homes.batches().apply(records(bars[40:41]))
@@ -416,7 +425,7 @@ def test_a_symbol_that_never_rests_is_given_up(homes: Homes, monkeypatch: pytest
         raise ConflictError(["S00"])
 
     monkeypatch.setattr(homes.cloud, "commit", refusing)
-    with pytest.raises(MovingError, match="S00: a running processor keeps moving it on"):
+    with pytest.raises(StorageError, match="S00: a running processor keeps moving it on"):
         move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
 
 

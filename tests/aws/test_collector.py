@@ -29,7 +29,7 @@ from tapeline.backends.aws.kinesis import KinesisSink, SinkStatus
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.cli import json_logs as logs
-from tapeline.cli.collector_commands import Watch
+from tapeline.cli.collector_commands import MonitoredSink
 from tapeline.cli.collector_health import Report, health
 from tapeline.cli.console import CommandError
 from tapeline.cli.main import app
@@ -247,10 +247,10 @@ def status(**changed: Any) -> SinkStatus:
     return SinkStatus(**usual | changed)
 
 
-def watch(*symbols: str, **changed: Any) -> Watch:
+def watch(*symbols: str, **changed: Any) -> MonitoredSink:
     sink: Any = SimpleNamespace(status=lambda: status(**changed), append=lambda *_: 0, resume=lambda _: "")
     source: Any = SimpleNamespace(status=lambda: None)
-    return Watch(Collecting(symbols, source, sink), logging.getLogger("tapeline"))
+    return MonitoredSink(Collecting(symbols, source, sink), logging.getLogger("tapeline"))
 
 
 @pytest.mark.parametrize(

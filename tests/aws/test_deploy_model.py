@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from tapeline.backends.aws import deployment
 from tapeline.backends.aws.s3_registry import S3Folder
+from tapeline.backends.files.file_registry import LocalFolder, load_model
 from tapeline.cli import deploy_commands as deploy
 from tapeline.cli.console import CommandError
 from tapeline.cli.main import app
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import LocalFolder, Registry
+from tapeline.forecast.registry import Registry
 from tapeline.research.training import fit
 from tests.aws.conftest import REGION
 from tests.daily import daily_bars
@@ -142,7 +143,7 @@ def test_the_archive_is_what_serve_reads_and_always_the_same(model: LightGBMMode
         assert {(m.mtime, m.uid, m.uname, m.mode) for m in tar} == {(0, 0, "", 0o644)}
         assert tar.getnames() == sorted(tar.getnames())
         tar.extractall(tmp_path, filter="data")
-    assert LightGBMModel.load(tmp_path).version == model.version
+    assert load_model(tmp_path).version == model.version
 
 
 def test_a_first_deployment_makes_everything_and_a_second_nothing(account: Account, model: LightGBMModel) -> None:

@@ -22,7 +22,13 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.cli.console import CommandError
 from tapeline.core.market import Bar, Bars, Reject
-from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, ConflictError, Store, StoreError, SymbolState
+from tapeline.core.ports import (
+    KEPT_CHECKPOINTS,
+    Commit,
+    Store,
+    SymbolState,
+)
+from tapeline.errors import ConflictError, StorageError
 from tests.aws.conftest import REGION, ROWS, STATE
 from tests.conftest import MINUTE, START, random_bars
 from tests.contracts.test_store import made_rows, of
@@ -123,7 +129,7 @@ def test_any_number_is_written_so_that_dynamodb_holds_it(value: float) -> None:
 def test_an_infinite_indicator_counts_as_not_warm_and_an_infinite_price_is_refused() -> None:
     rows = replace(made_rows(one(1.0), ("x", "y")), indicator=np.array([[np.inf, 2.0]]))
     assert next(iter(read_rows(list(row_items(rows, 0).values())))).indicator == {"y": 2.0}
-    with pytest.raises(StoreError, match="the row of S at 2019-02-11 14:30:00 UTC has a price"):
+    with pytest.raises(StorageError, match="the row of S at 2019-02-11 14:30:00 UTC has a price"):
         row_items(made_rows(one(np.inf), ()), 0)
 
 
@@ -329,7 +335,9 @@ def test_unprocessed_keys_are_asked_for_again(dynamodb: Any, slept: Slept) -> No
 def test_items_left_undone_for_ever_are_an_error_and_no_state_is_written(dynamodb: Any, slept: Slept) -> None:
     client = Faulty(dynamodb, batch_write_item=[lambda r: {"UnprocessedItems": r["RequestItems"]}] * 100)
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
-    with pytest.raises(StoreError, match="stock-table: dynamodb:BatchWriteItem failed: 3 of 3 items were left undone"):
+    with pytest.raises(
+        StorageError, match="stock-table: dynamodb:BatchWriteItem failed: 3 of 3 items were left undone"
+    ):
         store.commit(Commit(made_rows(random_bars(1, 3 + TOGETHER)), states("S00"), 0))
     assert client.calls["batch_write_item"] == 9
     assert all(0 <= pause <= min(2, 0.05 * 2**i) for i, pause in enumerate(slept.seconds))
@@ -358,7 +366,7 @@ def test_throttling_is_waited_out_up_to_a_bound(dynamodb: Any, slept: Slept, fau
     assert store.load(["S00"])[0] == states("S00")
     assert len(slept.seconds) == 12
     client.plans["query"] = [fault] * 9
-    with pytest.raises(StoreError, match=r"stock-table: dynamodb:Query failed: .*given up after 9 attempts"):
+    with pytest.raises(StorageError, match=r"stock-table: dynamodb:Query failed: .*given up after 9 attempts"):
         store.rows("S00")
 
 
@@ -412,13 +420,13 @@ def test_a_transaction_that_met_another_one_is_tried_again(dynamodb: Any, slept:
     assert store.load(["S"])[0] == states("S")
     assert len(slept.seconds) == 2
     client.plans["transact_write_items"] = [cancelled("None", "None", "TransactionConflict")] * 9
-    with pytest.raises(StoreError, match=r"stock-state: dynamodb:TransactWriteItems failed: .*TransactionConflict"):
+    with pytest.raises(StorageError, match=r"stock-state: dynamodb:TransactWriteItems failed: .*TransactionConflict"):
         store.commit(Commit(made_rows(one(1.0)), states("S", data=b"y"), 0))
 
 
 def test_a_transaction_that_cannot_be_made_names_the_symbol(dynamodb: Any) -> None:
     client = Faulty(dynamodb, transact_write_items=[cancelled("None", "None", "ValidationError")])
-    with pytest.raises(StoreError, match="ValidationError for S;"):
+    with pytest.raises(StorageError, match="ValidationError for S;"):
         DynamoStore(client, ROWS, STATE).commit(Commit(made_rows(one(1.0)), states("S"), 0))
 
 
@@ -447,7 +455,7 @@ def test_after_an_outcome_that_is_not_known_the_state_must_be_loaded_again(dynam
     client = Faulty(dynamodb, transact_write_items=[done_but_lost, *[lost] * 8])
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
     new = Commit(made_rows(one(1.0)), states("S"), 0)
-    with pytest.raises(StoreError, match="Read timeout"):
+    with pytest.raises(StorageError, match="Read timeout"):
         store.commit(new)
     with pytest.raises(ConflictError):
         store.commit(new)
@@ -488,10 +496,10 @@ def test_a_row_or_a_state_above_400_kilobytes_is_named_before_anything_is_writte
     store = DynamoStore(dynamodb, ROWS, STATE)
     names = tuple(f"an_indicator_of_many_{i}" for i in range(12_000))
     rows = made_rows(one(1.0, "TSLA"), names)
-    with pytest.raises(StoreError, match=r"the row of TSLA at 2019-02-11 14:30:00 UTC has about \d+ bytes"):
+    with pytest.raises(StorageError, match=r"the row of TSLA at 2019-02-11 14:30:00 UTC has about \d+ bytes"):
         store.commit(Commit(rows, {}, 0))
     large = {"AAPL": SymbolState(1, np.random.default_rng(0).bytes(400_000))}
-    with pytest.raises(StoreError, match=r"the state of AAPL has \d+ bytes"):
+    with pytest.raises(StorageError, match=r"the state of AAPL has \d+ bytes"):
         store.commit(Commit(made_rows(one(1.0)), large, 0))
     assert everything(dynamodb) == [[], []]
     store.commit(Commit(rows[:0], {"AAPL": SymbolState(1, bytes(400_000))}, 0))
@@ -518,14 +526,14 @@ def test_a_row_just_below_400_kilobytes_is_not_refused() -> None:
 )
 def test_what_is_refused_is_said_in_one_line(dynamodb: Any, slept: Slept, fault: Answer, message: str) -> None:
     store = DynamoStore(Faulty(dynamodb, query=[fault]), ROWS, STATE, sleep=slept)
-    with pytest.raises(StoreError, match=message) as caught:
+    with pytest.raises(StorageError, match=message) as caught:
         store.rows("S")
     assert "\n" not in str(caught.value)
     assert slept.seconds == []
 
 
 def test_a_missing_table_is_named(dynamodb: Any) -> None:
-    with pytest.raises(StoreError, match=r"table other: dynamodb:Query failed: ResourceNotFound.*create it"):
+    with pytest.raises(StorageError, match=r"table other: dynamodb:Query failed: ResourceNotFound.*create it"):
         DynamoStore(dynamodb, "other", STATE).rows("S")
 
 
@@ -534,7 +542,7 @@ def test_missing_credentials_are_said_in_one_line(dynamodb: Any, monkeypatch: py
 
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     client = boto3.session.Session().client("dynamodb", region_name=REGION)
-    with pytest.raises(StoreError, match="table stock-state: dynamodb:Query failed: Unable to locate credentials"):
+    with pytest.raises(StorageError, match="table stock-state: dynamodb:Query failed: Unable to locate credentials"):
         DynamoStore(client, ROWS, STATE).latest()
 
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.core.market import Bar
-from tapeline.core.ports import StoreError
+from tapeline.errors import StorageError
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.lambdas.handler import Function
 from tapeline.runtime.batches import Record
@@ -160,7 +160,7 @@ def test_what_firehose_refuses_is_put_again(account: Account) -> None:
 
 def test_when_firehose_refuses_for_good_the_batch_comes_again(account: Account) -> None:
     account.refused = 10**6
-    with pytest.raises(StoreError, match="Firehose rows refused 1 records 6 times: ServiceUnavailable"):
+    with pytest.raises(StorageError, match="Firehose rows refused 1 records 6 times: ServiceUnavailable"):
         lambda_handler.handler(event(records([bar(0)])))
     account.refused = 0
     lambda_handler.handler(event(records([bar(0)])))
@@ -170,7 +170,7 @@ def test_when_firehose_refuses_for_good_the_batch_comes_again(account: Account) 
 @pytest.mark.parametrize(("code", "said"), [("AccessDeniedException", "policy"), ("ThrottlingException", "given up")])
 def test_tables_that_refuse_are_one_clear_error(account: Account, code: str, said: str) -> None:
     account.dynamo.refuse = lambda _: code
-    with pytest.raises(StoreError, match=f"stock-state.*{code}.*{said}"):
+    with pytest.raises(StorageError, match=f"stock-state.*{code}.*{said}"):
         lambda_handler.handler(event(records([bar(0)])))
 
 
@@ -179,7 +179,7 @@ def test_rejects_that_cannot_be_kept_bring_the_batch_back(account: Account, monk
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
 
     monkeypatch.setattr(account, "put_object", refuse)
-    with pytest.raises(StoreError, match="rejects could not be kept in bucket data"):
+    with pytest.raises(StorageError, match="rejects could not be kept in bucket data"):
         lambda_handler.handler(event([Record(1, "1", b"poison")]))
 
 

@@ -14,17 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.alerts import service
+from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Bars, Reject
 from tapeline.core.ports import Commit
 from tapeline.data import sample_path
 from tapeline.feeds.files import FileSource
-from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, Registry
+from tapeline.forecast.registry import DEFAULT_NAME, Registry
 from tapeline.indicators import DEFAULT
 from tapeline.research.training import fit
 from tapeline.runtime.processor import Processor
-from tapeline.web import Replay, View, broadcast, serve
+from tapeline.web import ReplayProgress, View, broadcast, serve
 from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
 from tests.conftest import MINUTE, START
@@ -118,7 +119,7 @@ def sample(folder: Path) -> tuple[View, Access, Answer]:
     play(int(len(minutes) * 0.6))
     view = View(
         store,
-        replay=lambda: Replay(edges[done], len(bars), ended=done == len(minutes)),
+        replay=lambda: ReplayProgress(edges[done], len(bars), ended=done == len(minutes)),
         stored=lambda: edges[done],
         models={model.version: model.metadata},
         registry=registry,

@@ -16,7 +16,10 @@ from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core.adjustment import adjusted, basis
 from tapeline.core.market import Bar, Bars
-from tapeline.core.ports import Action, ArchiveError
+from tapeline.core.ports import (
+    Action,
+)
+from tapeline.errors import StorageError
 from tests.archived import DAY, MINUTE, START, same, series
 from tests.aws.conftest import REGION
 
@@ -228,7 +231,7 @@ def test_damage_is_an_error_that_names_the_place(backend: Backend, harm: str) ->
         if "TSLA" not in name:
             continue
         backend.overwrite(name, {"cut": content[:-9], "emptied": b"", "overwritten": b"<html>no</html>"}[harm])
-        with pytest.raises(ArchiveError) as raised:
+        with pytest.raises(StorageError) as raised:
             backend.archive.load("TSLA", "1m")
         assert "\n" not in str(raised.value)
         assert name in str(raised.value)
@@ -246,7 +249,7 @@ def test_a_flipped_bit_never_makes_other_bars(backend: Backend) -> None:
         backend.overwrite(name, content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
         try:
             found = backend.archive.load("TSLA", "1m")
-        except ArchiveError as error:
+        except StorageError as error:
             named += name in str(error)
         else:
             assert found is not None
@@ -258,5 +261,5 @@ def test_a_series_of_a_later_version_is_refused(backend: Backend, monkeypatch: p
     monkeypatch.setattr(f"{type(backend.archive).__module__}._VERSION", 2)
     backend.archive.save(series())
     monkeypatch.undo()
-    with pytest.raises(ArchiveError, match="version 2, this program reads 1: upgrade tapeline"):
+    with pytest.raises(StorageError, match="version 2, this program reads 1: upgrade tapeline"):
         backend.archive.load("TSLA", "1m")

@@ -14,7 +14,12 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import Bar, Bars, Reject
-from tapeline.core.ports import Delivery, LogTrimmedError, Sink, Stream
+from tapeline.core.ports import (
+    Delivery,
+    Sink,
+    Stream,
+)
+from tapeline.errors import LogTrimmedError
 from tests.kinesis import assert_in_order, bars_of_stream
 
 

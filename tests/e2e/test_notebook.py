@@ -10,7 +10,8 @@ import nbclient
 import nbformat
 import pytest
 
-from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, Registry
+from tapeline.backends.files.file_registry import LocalFolder
+from tapeline.forecast.registry import DEFAULT_NAME, Registry
 from tests.aws.conftest import REGION, aws, moto_server
 
 __all__ = ["aws", "moto_server"]  # fixtures

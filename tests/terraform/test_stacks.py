@@ -14,8 +14,8 @@ import pytest
 from tapeline.app import config
 from tapeline.app.config import Settings
 from tapeline.app.viewing import access_of
+from tapeline.errors import ServingError
 from tapeline.indicators import DEFAULT, Engine
-from tapeline.web.access import ExposedError
 from tests.terraform.running import ROOT, Stack, UnavailableError
 
 STACKS = ("network", "services")
@@ -122,7 +122,7 @@ def test_the_page_starts_with_what_its_task_is_told(monkeypatch: pytest.MonkeyPa
     assert settings.host == "0.0.0.0"
     access_of(settings).bind(settings.host)
     monkeypatch.delenv("TAPELINE_BEHIND_LOGIN")
-    with pytest.raises(ExposedError):
+    with pytest.raises(ServingError):
         access_of(config.load()).bind(settings.host)
 
 

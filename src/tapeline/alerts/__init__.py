@@ -6,8 +6,9 @@ and `service` is all of it in one place.
 """
 
 from tapeline.alerts.grammar import parse_rule
-from tapeline.alerts.journal import JournalError
-from tapeline.alerts.service import Alerts, AlertsError, running
-from tapeline.alerts.tokens import RuleError
+from tapeline.alerts.service import (
+    Alerts,
+    running,
+)
 
-__all__ = ["Alerts", "AlertsError", "JournalError", "RuleError", "parse_rule", "running"]
+__all__ = ["Alerts", "parse_rule", "running"]

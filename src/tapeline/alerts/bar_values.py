@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from tapeline.alerts.names import FIELDS, output_of
-from tapeline.alerts.rule_state import Seen
-from tapeline.core.bars import DAY
+from tapeline.alerts.rule_state import BarValues
 from tapeline.core.market import Floats, Ints, Rows
 from tapeline.core.ports import Store
 from tapeline.core.sessions.session_ids import session_ids
+from tapeline.core.times import DAY, MINUTE
 from tapeline.indicators import Engine
 from tapeline.indicators.spec import Spec
 
@@ -24,7 +24,7 @@ _MOST_WARM_BARS = 60_000
 _ANEW = 500  # bars after which what is computed here is begun anew, for corrections further back
 
 
-class Reader:
+class NewBarsReader:
     """Follows the symbols of a store for rules that read these columns.
 
     Each symbol's bars are handed out once as final ones, after any number of times as the forming one.
@@ -45,11 +45,11 @@ class Reader:
         if symbol not in self._lengths:
             found = bar_length(self._store.rows(symbol, limit=64).bars.timestamp)
             if found is None:
-                return 60_000
+                return MINUTE
             self._lengths[symbol] = found
         return self._lengths[symbol]
 
-    def read(self, symbol: str, start: int | None) -> list[Seen]:
+    def read(self, symbol: str, start: int | None) -> list[BarValues]:
         """The bars that are new, oldest first. At a symbol's first time those from `start` on, or the newest few."""
         upto = self._upto.get(symbol)
         limit = 3 if upto is None and start is None else MOST_BARS
@@ -104,7 +104,7 @@ class Reader:
 
 def seen_in(
     rows: Rows, columns: Sequence[str], computed: Sequence[str] = (), values: Floats | None = None
-) -> Iterator[Seen]:
+) -> Iterator[BarValues]:
     """The rows as rules see them, with those of `columns` that are stored, or in `values` under `computed`."""
     found = {"price": rows.bars.close, "probability": rows.probability}
     found |= {name: getattr(rows.bars, name) for name in ("open", "high", "low", "volume")}
@@ -118,7 +118,7 @@ def seen_in(
     bars = rows.bars
     facts = zip(bars.timestamp.tolist(), bars.final.tolist(), rows.prediction.tolist(), lists, strict=True)
     for timestamp, final, prediction, own in facts:
-        yield Seen(timestamp, final, dict(zip(names, own, strict=True)), prediction)
+        yield BarValues(timestamp, final, dict(zip(names, own, strict=True)), prediction)
 
 
 def bar_length(timestamp: Ints) -> int | None:

@@ -12,11 +12,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from tapeline.alerts.journal import Alert, Journal, JournalError
+from tapeline.alerts.journal import (
+    Alert,
+    Journal,
+)
 from tapeline.alerts.rule_state import utc
+from tapeline.core.times import HOUR
+from tapeline.errors import DeliveryError, StorageError
+from tapeline.runtime.clock import now_ms
 
 #: An alert is not tried again so long after it fired (ms).
-GIVE_UP = 3_600_000
+GIVE_UP = HOUR
 
 #: Alerts in one message, at the most.
 MOST_IN_MESSAGE = 50
@@ -25,26 +31,13 @@ MOST_IN_MESSAGE = 50
 LONGEST_WAIT = 300.0
 
 _GOODBYE_SECONDS = 3.0
-_CLOCK: Callable[[], int] = lambda: time.time_ns() // 1_000_000  # noqa: E731
-
-
-class ChannelError(Exception):
-    """A message was not taken; the text is one line without secrets.
-
-    `again` is False where trying again cannot help; `wait` is how many seconds the other side wants to be left alone.
-    """
-
-    def __init__(self, message: str, *, again: bool = True, wait: float = 0.0) -> None:
-        super().__init__(message)
-        self.again = again
-        self.wait = wait
 
 
 class Channel(Protocol):
     """Where alerts go. Used by one thread."""
 
     def send(self, alerts: Sequence[Alert]) -> None:
-        """Sends these in one message, in some seconds at the most. Raises `ChannelError`."""
+        """Sends these in one message, in some seconds at the most. Raises `DeliveryError`."""
         ...
 
 
@@ -68,7 +61,7 @@ class Courier:
         channel: Channel,
         journal: Journal,
         say: Callable[[str], None],
-        clock: Callable[[], int] = _CLOCK,
+        clock: Callable[[], int] = now_ms,
     ) -> None:
         self._name = name
         self._channel = channel
@@ -84,10 +77,10 @@ class Courier:
             return None
         try:
             self._channel.send(due)
-        except ChannelError as error:
+        except DeliveryError as error:
             return self._after(due, error)
         except Exception as error:  # noqa: BLE001 - one channel's defect must not end its thread
-            return self._after(due, ChannelError(f"{type(error).__name__}: {error}"[:200]))
+            return self._after(due, DeliveryError(f"{type(error).__name__}: {error}"[:200]))
         self._failures = 0
         self._journal.delivered(self._name, due, self._clock())
         return 0.0
@@ -98,7 +91,7 @@ class Courier:
             wake.clear()
             try:
                 wait = self.attempt()
-            except JournalError as error:
+            except StorageError as error:
                 self._say(str(error))
                 wait = LONGEST_WAIT
             if wait is None:
@@ -106,7 +99,7 @@ class Courier:
             elif wait:
                 ended.wait(wait)
 
-    def _after(self, due: Sequence[Alert], error: ChannelError) -> float:
+    def _after(self, due: Sequence[Alert], error: DeliveryError) -> float:
         now = self._clock()
         over = [alert for alert in due if not error.again or now - alert.at >= GIVE_UP]
         rest = [alert for alert in due if alert not in over]

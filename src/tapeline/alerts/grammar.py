@@ -9,22 +9,26 @@ import math
 import re
 
 from tapeline.alerts.names import column_of
-from tapeline.alerts.rules import All, Any, Change, Comparison, Condition, Crossing, Predicted, Rule, Silence, Value
-from tapeline.alerts.tokens import TOKEN, Cursor, RuleError
+from tapeline.alerts.rules import AllOf, AnyOf, Change, Comparison, Condition, Crossing, Predicted, Rule, Silence, Value
+from tapeline.alerts.tokens import (
+    TOKEN,
+    Cursor,
+)
 from tapeline.core.market import Direction, symbol_fault
-from tapeline.indicators import SpecError
+from tapeline.core.times import DAY, HOUR, MINUTE
+from tapeline.errors import RuleError, SpecError
 
 LONGEST_RULE = 500
 _DEEPEST = 16
 _MOST_CONDITIONS = 16
 _MOST_SYMBOLS = 100
-_LONGEST_DURATION = 366 * 86_400_000
+_LONGEST_DURATION = 366 * DAY
 
 _SYMBOL = re.compile(r"\s*([^\s,()]+)")
 _OPTIONS = ("for", "on", "quiet", "reset")
 _UNITS = {
-    "s": 1000, "sec": 1000, "second": 1000, "m": 60_000, "min": 60_000, "minute": 60_000, "h": 3_600_000,
-    "hour": 3_600_000, "d": 86_400_000, "day": 86_400_000,
+    "s": 1000, "sec": 1000, "second": 1000, "m": MINUTE, "min": MINUTE, "minute": MINUTE, "h": HOUR,
+    "hour": HOUR, "d": DAY, "day": DAY,
 }  # fmt: skip
 
 
@@ -79,15 +83,15 @@ class _Parser(Cursor):
         parts = [self._both(depth)]
         while self.accept("or"):
             parts.append(self._both(depth))
-        flat = tuple(each for part in parts for each in (part.parts if isinstance(part, Any) else (part,)))
-        return flat[0] if len(flat) == 1 else Any(flat)
+        flat = tuple(each for part in parts for each in (part.parts if isinstance(part, AnyOf) else (part,)))
+        return flat[0] if len(flat) == 1 else AnyOf(flat)
 
     def _both(self, depth: int) -> Condition:
         parts = [self._one(depth)]
         while self.accept("and"):
             parts.append(self._one(depth))
-        flat = tuple(each for part in parts for each in (part.parts if isinstance(part, All) else (part,)))
-        return flat[0] if len(flat) == 1 else All(flat)
+        flat = tuple(each for part in parts for each in (part.parts if isinstance(part, AllOf) else (part,)))
+        return flat[0] if len(flat) == 1 else AllOf(flat)
 
     def _one(self, depth: int) -> Condition:
         if depth > _DEEPEST:

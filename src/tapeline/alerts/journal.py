@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tapeline.alerts.rule_state import State
+from tapeline.errors import StorageError
 
 JOURNAL_FILE = "alerts.db"
 
@@ -38,10 +39,6 @@ CREATE INDEX deliveries_pending ON deliveries (channel, alert) WHERE state = 'pe
 """
 
 
-class JournalError(Exception):
-    """The file of alerts cannot be used; the message is one line: where, why and what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Alert:
     """A rule that fired. `timestamp` is the bar's open time, `at` when it was noticed (both UTC epoch ms).
@@ -61,13 +58,13 @@ class Alert:
 
 
 class Journal:
-    """The file, opened; any thread may use it. `create` makes it where it is missing. Raises `JournalError`."""
+    """The file, opened; any thread may use it. `create` makes it where it is missing. Raises `StorageError`."""
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
         self._lock = threading.RLock()
         if not create and not path.exists():
-            raise JournalError(f"{path}: there are no alerts kept there")
+            raise StorageError(f"{path}: there are no alerts kept there")
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
@@ -194,7 +191,7 @@ class Journal:
         with self._transaction() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version > _VERSION:
-                raise JournalError(f"{self.path}: a newer tapeline made it (version {version}): upgrade tapeline")
+                raise StorageError(f"{self.path}: a newer tapeline made it (version {version}): upgrade tapeline")
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
@@ -221,7 +218,7 @@ class Journal:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise JournalError(f"{self.path}: the alerts cannot be read or written ({error})") from error
+            raise StorageError(f"{self.path}: the alerts cannot be read or written ({error})") from error
 
 
 def _values(alert: Alert) -> tuple[Any, ...]:

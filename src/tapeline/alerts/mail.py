@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from tapeline.alerts.delivery import ChannelError, body, subject
+from tapeline.alerts.delivery import (
+    body,
+    subject,
+)
 from tapeline.alerts.journal import Alert
+from tapeline.errors import DeliveryError
 
 TIMEOUT_SECONDS = 20.0
 
@@ -50,18 +54,18 @@ class Mail:
                     server.login(self._user, self._password)
                 refused = server.send_message(message)
         except smtplib.SMTPRecipientsRefused as error:
-            raise ChannelError(f"{self._host} takes nothing for {', '.join(error.recipients)}", again=False) from error
+            raise DeliveryError(f"{self._host} takes nothing for {', '.join(error.recipients)}", again=False) from error
         except smtplib.SMTPAuthenticationError as error:
-            raise ChannelError(f"{self._host} does not accept the user and password", again=False) from error
+            raise DeliveryError(f"{self._host} does not accept the user and password", again=False) from error
         except smtplib.SMTPResponseException as error:
             code = error.smtp_code
-            raise ChannelError(f"{self._host} answered {code}", again=not 500 <= code < 600) from error
+            raise DeliveryError(f"{self._host} answered {code}", again=not 500 <= code < 600) from error
         except smtplib.SMTPException as error:
-            raise ChannelError(f"{self._host} does not take it: {type(error).__name__}") from error
+            raise DeliveryError(f"{self._host} does not take it: {type(error).__name__}") from error
         except OSError as error:
-            raise ChannelError(f"{self._host} cannot be reached: {error.strerror or type(error).__name__}") from error
+            raise DeliveryError(f"{self._host} cannot be reached: {error.strerror or type(error).__name__}") from error
         if refused:
-            raise ChannelError(f"{self._host} takes nothing for {', '.join(refused)}", again=False)
+            raise DeliveryError(f"{self._host} takes nothing for {', '.join(refused)}", again=False)
 
     def _connected(self) -> smtplib.SMTP:
         if self._plain:
@@ -73,7 +77,7 @@ class Mail:
         try:
             server.ehlo_or_helo_if_needed()
             if not server.has_extn("starttls"):
-                raise ChannelError(f"{self._host} offers no STARTTLS; nothing is sent in the clear", again=False)
+                raise DeliveryError(f"{self._host} offers no STARTTLS; nothing is sent in the clear", again=False)
             server.starttls(context=context)
         except BaseException:
             server.close()

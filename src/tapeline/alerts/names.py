@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import difflib
 
-from tapeline.indicators import Spec, SpecError, parse
+from tapeline.errors import SpecError
+from tapeline.indicators import (
+    Spec,
+    parse,
+)
 
 #: What a bar has beside indicators: name in a rule -> column. `probability` is that of UP.
 FIELDS = {

@@ -11,6 +11,7 @@ from tapeline.alerts.bar_values import bar_length, seen_in
 from tapeline.alerts.rule_state import State, is_daily, silent_since, step, step_silence, told, told_silence, utc
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.core.market import Rows
+from tapeline.core.times import MINUTE
 
 
 class Rehearsal:
@@ -58,7 +59,7 @@ class Rehearsal:
             for code in here.tolist():
                 self._last[bars.symbols[code]] = now
             for symbol, last in self._last.items():
-                length = self._lengths.get(symbol, 60_000)
+                length = self._lengths.get(symbol, MINUTE)
                 if not self._rule.applies(symbol) or is_daily(length):
                     continue
                 state = self._states.get(symbol) or State()

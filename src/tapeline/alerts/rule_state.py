@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 
 from tapeline.alerts.rules import (
     DEFAULT_QUIET,
-    All,
-    Any,
+    AllOf,
+    AnyOf,
     Change,
     Comparison,
     Condition,
@@ -27,16 +27,16 @@ from tapeline.alerts.rules import (
     Silence,
     number,
 )
-from tapeline.core.bars import DAY
 from tapeline.core.market import Direction
 from tapeline.core.sessions import Phase, calendar_of
+from tapeline.core.times import DAY
 
 #: A comparison is over when it has been left by this part of its right side.
 MARGIN = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class BarValues:
     """One bar as rules see it: its open time (UTC epoch ms), values by column (NaN: not known), and the prediction."""
 
     timestamp: int
@@ -72,7 +72,7 @@ class State:
         return cls(bar, final, holding, fired, tuple(before), tuple(now))
 
 
-def step(rule: Rule, state: State, seen: Seen) -> tuple[State, bool]:
+def step(rule: Rule, state: State, seen: BarValues) -> tuple[State, bool]:
     """The state after this bar, and whether the rule fires on it.
 
     A bar before the last one judged, or that one once it is final, changes nothing: it was replayed or corrected.
@@ -127,7 +127,7 @@ def silent_since(symbol: str, end: int, began: int, now: int) -> int | None:
     return min(max(end, opened, began), now)
 
 
-def told(rule: Rule, seen: Seen) -> str:
+def told(rule: Rule, seen: BarValues) -> str:
     """What was seen on the bar that fired, for people."""
     names = dict.fromkeys((*rule.columns, *(("probability",) if rule.predictions else ()), "price"))
     shown = {name: seen.values.get(name, math.nan) for name in names}
@@ -161,7 +161,7 @@ def _is_loud(rule: Rule, state: State, timestamp: int) -> bool:
     return timestamp > state.fired and timestamp - state.fired >= quiet
 
 
-def _measure(event: Crossing | Change, seen: Seen) -> int | None:
+def _measure(event: Crossing | Change, seen: BarValues) -> int | None:
     """The side of a crossing or the prediction on this bar, None where it is not known."""
     if isinstance(event, Change):
         return seen.prediction or None
@@ -173,16 +173,16 @@ class _Judge:
     """The verdict on one bar: True, False, or None where it cannot be known (Kleene's three values)."""
 
     def __init__(
-        self, rule: Rule, seen: Seen, before: tuple[int | None, ...], measured: tuple[int | None, ...]
+        self, rule: Rule, seen: BarValues, before: tuple[int | None, ...], measured: tuple[int | None, ...]
     ) -> None:
         self._reset = rule.reset
         self._seen = seen
         self._events = {id(event): pair for event, *pair in zip(rule.events, before, measured, strict=True)}
 
     def verdict(self, condition: Condition, *, loose: bool) -> bool | None:
-        if isinstance(condition, All | Any):
+        if isinstance(condition, AllOf | AnyOf):
             found = [self.verdict(part, loose=loose) for part in condition.parts]
-            decides = isinstance(condition, Any)
+            decides = isinstance(condition, AnyOf)
             return decides if decides in found else None if None in found else not decides
         if isinstance(condition, Comparison):
             return self._comparison(condition, loose=loose)

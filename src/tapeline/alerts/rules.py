@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tapeline.core.market import Direction
+from tapeline.core.times import DAY, HOUR, MINUTE
 
 #: After firing for a symbol, a rule keeps quiet about it for so long (ms), where it does not say otherwise.
-DEFAULT_QUIET = 15 * 60_000
+DEFAULT_QUIET = 15 * MINUTE
 
-_UNITS = (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000))
+_UNITS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllOf:
     """Every part holds."""
 
     parts: tuple[Condition, ...]
 
     def __str__(self) -> str:
-        return " and ".join(f"({part})" if isinstance(part, Any) else str(part) for part in self.parts)
+        return " and ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class AnyOf:
     """One part or more holds."""
 
     parts: tuple[Condition, ...]
@@ -114,7 +115,7 @@ class Silence:
 
 
 Leaf = Comparison | Crossing | Predicted | Change
-Condition = Leaf | All | Any
+Condition = Leaf | AllOf | AnyOf
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class Rule:
 
 
 def _leaves(condition: Condition) -> Iterator[Leaf]:
-    if isinstance(condition, All | Any):
+    if isinstance(condition, AllOf | AnyOf):
         for part in condition.parts:
             yield from _leaves(part)
     else:

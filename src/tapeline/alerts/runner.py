@@ -8,16 +8,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
-from tapeline.alerts.bar_values import Reader
+from tapeline.alerts.bar_values import NewBarsReader
 from tapeline.alerts.journal import Alert, Journal
 from tapeline.alerts.rule_state import State, is_daily, silent_since, step, step_silence, told, told_silence
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.core.market import Rows
 from tapeline.core.ports import Store
+from tapeline.core.times import HOUR
 
 #: What is seen for the first time so long after it ended (ms, or three bars, whichever is longer) fires nothing: a
 #: history that is filled in, or a replay at full speed, is not news.
-STALE = 3_600_000
+STALE = HOUR
 
 _States = dict[tuple[str, str], State]  # by rule id and symbol
 
@@ -45,7 +46,7 @@ class Runner:
         self._clock = clock
         self._wall = wall
         self._judged: dict[str, Rule] = {}
-        self._reader = Reader(store, ())
+        self._reader = NewBarsReader(store, ())
         self._states: _States = {}
         self._moved: dict[str, tuple[int, float, float, bool]] = {}
         self._began: int | None = None
@@ -98,7 +99,7 @@ class Runner:
         self._reset()
 
     def _reset(self) -> None:
-        self._reader = Reader(
+        self._reader = NewBarsReader(
             self._store, dict.fromkeys(name for rule in self._judged.values() for name in rule.columns)
         )
         self._moved = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +17,15 @@ from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.journal import JOURNAL_FILE, Journal
 from tapeline.alerts.rules import Rule
 from tapeline.alerts.runner import Runner
-from tapeline.alerts.tokens import RuleError
 from tapeline.core.ports import Store
+from tapeline.errors import InputError, RuleError
+from tapeline.runtime.clock import now_ms
 
 #: Rules that can be added beside those of the settings, at the most.
 MOST_RULES = 200
 
 _LOOK_SECONDS = 1.0
 _END_SECONDS = 10.0
-
-
-class AlertsError(Exception):
-    """Something asked of the rules is not possible; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +49,10 @@ class Alerts:
         """`settings` are rules as text. Raises `RuleError`."""
         self._journal = journal
         self._settings = [KeptRule(parse_rule(text), "settings") for text in settings]
-        self._clock = clock or _now
+        self._clock = clock or now_ms
 
     def rules(self) -> list[KeptRule]:
-        """The rules of the settings, then those that were added, each once. Raises `JournalError`."""
+        """The rules of the settings, then those that were added, each once. Raises `StorageError`."""
         found = {kept.rule.id: kept for kept in self._settings}
         for _, text in self._journal.rules():
             with contextlib.suppress(RuleError):  # an indicator that this version does not know
@@ -65,21 +61,21 @@ class Alerts:
         return list(found.values())
 
     def add(self, text: str) -> KeptRule:
-        """Adds a rule. Raises `RuleError`, `AlertsError` for one that is there or too many, and `JournalError`."""
+        """Adds a rule. Raises `RuleError`, `InputError` for one that is there or too many, and `StorageError`."""
         rule = parse_rule(text)
         known = self.rules()
         if len(known) >= MOST_RULES:
-            raise AlertsError(f"there are {len(known)} rules already, as many as are judged; remove one first")
+            raise InputError(f"there are {len(known)} rules already, as many as are judged; remove one first")
         if any(kept.rule.id == rule.id for kept in known) or not self._journal.add_rule(
             rule.id, rule.text, self._clock()
         ):
-            raise AlertsError(f"the rule is there already: {rule.text}")
+            raise InputError(f"the rule is there already: {rule.text}")
         return KeptRule(rule, "page")
 
     def remove(self, rule_id: str) -> None:
-        """Removes an added rule. Raises `AlertsError` for one of the settings, `KeyError` for none."""
+        """Removes an added rule. Raises `InputError` for one of the settings, `KeyError` for none."""
         if any(kept.rule.id == rule_id for kept in self._settings):
-            raise AlertsError("the rule is in the settings; take it out there (`alerts` in tapeline.toml)")
+            raise InputError("the rule is in the settings; take it out there (`alerts` in tapeline.toml)")
         if not self._journal.remove_rule(rule_id):
             raise KeyError(rule_id)
 
@@ -106,14 +102,14 @@ def running(
 
     `rules` are those of the settings, `channels` where alerts go beside the page, `say` takes lines for whoever runs
     the program. With `live` the time is the clock's, otherwise that of the newest bar. One process a folder judges:
-    another one shows what that one finds, and takes over when it ends. Raises `JournalError` and `RuleError`.
+    another one shows what that one finds, and takes over when it ends. Raises `StorageError` and `RuleError`.
     """
     journal = Journal(folder / JOURNAL_FILE, create=True)
     alerts = Alerts(journal, rules)
     couriers = Couriers(channels, journal, say)
     lock = filelock.FileLock(folder / "alerts.lock", thread_local=False)
-    clock: Callable[[], int | None] = _now if live else lambda: None
-    runner = Runner(store, journal, lambda: [kept.rule for kept in alerts.rules()], tuple(channels), clock, _now)
+    clock: Callable[[], int | None] = now_ms if live else lambda: None
+    runner = Runner(store, journal, lambda: [kept.rule for kept in alerts.rules()], tuple(channels), clock, now_ms)
     ended = threading.Event()
 
     def work() -> None:
@@ -151,7 +147,3 @@ def running(
 def _parsed(text: str) -> Rule:
     """The rules that were added are asked for once a second."""
     return parse_rule(text)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -6,20 +6,12 @@ import math
 import re
 from typing import NoReturn
 
+from tapeline.errors import RuleError
+
 TOKEN = re.compile(
     r"\s*(?:(?P<number>-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<sign><=|>=|[<>*(),]))"
 )
 _ANY = re.compile(r"\s*(\S[^\s(),<>=*]*|$)")
-
-
-class RuleError(ValueError):
-    """A text is no rule. `place` is the column it is about, from 0, `length` the characters it covers from there."""
-
-    def __init__(self, message: str, place: int = 0, length: int = 1) -> None:
-        super().__init__(f"column {place + 1}: {message}")
-        self.message = message
-        self.place = place
-        self.length = max(length, 1)
 
 
 class Cursor:

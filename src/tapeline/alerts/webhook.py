@@ -10,8 +10,11 @@ import ssl
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from tapeline.alerts.delivery import ChannelError, body
+from tapeline.alerts.delivery import (
+    body,
+)
 from tapeline.alerts.journal import Alert
+from tapeline.errors import DeliveryError
 
 TIMEOUT_SECONDS = 10.0
 
@@ -65,11 +68,11 @@ class Webhook:
                 answer = connection.getresponse()
                 answer.read(1024)
             except (OSError, http.client.HTTPException) as error:
-                raise ChannelError(f"{self._host} cannot be reached: {_reason(error)}") from error
+                raise DeliveryError(f"{self._host} cannot be reached: {_reason(error)}") from error
             if 200 <= answer.status < 300:
                 return
             where = " (a redirect, which is not followed)" if 300 <= answer.status < 400 else ""
-            raise ChannelError(
+            raise DeliveryError(
                 f"{self._host} answered {answer.status}{where}",
                 again=answer.status >= 500 or answer.status in _AGAIN,
                 wait=_seconds(answer.headers.get("Retry-After")),

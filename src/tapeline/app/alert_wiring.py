@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tapeline import alerts
-from tapeline.alerts import Alerts, JournalError
+from tapeline.alerts import (
+    Alerts,
+)
 from tapeline.alerts.delivery import Channel, Log
-from tapeline.app.config import ConfigError, Settings
-from tapeline.app.wiring import Home
+from tapeline.app.config import (
+    Settings,
+)
+from tapeline.app.wiring import DataDirectory
 from tapeline.core.ports import Store
+from tapeline.errors import ConfigError, StorageError
 
 
 def alerting(
-    home: Home, settings: Settings, *, live: bool, say: Callable[[str], None]
+    home: DataDirectory, settings: Settings, *, live: bool, say: Callable[[str], None]
 ) -> contextlib.AbstractContextManager[Alerts | None]:
     """`alerting_over` the rows of a data directory."""
     return alerting_over(home.store, home.path, settings, live=live, say=say)
@@ -35,7 +40,7 @@ def alerting_over(
         try:
             running = alerts.running(store, folder, settings.alerts, channels, live=live, say=say)
             found: Alerts | None = stack.enter_context(running)
-        except JournalError as error:
+        except StorageError as error:
             say(f"there are no alerts: {error}")
             found = None
         yield found

@@ -6,21 +6,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tapeline.app.config import ConfigError, Settings
+from tapeline.app.config import (
+    Settings,
+)
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.firehose import FirehoseCopy
 from tapeline.backends.aws.s3_rejects import S3Rejects
 from tapeline.backends.aws.sagemaker_predictor import SageMakerPredictor
 from tapeline.core.market import Rows
+from tapeline.errors import ConfigError
 from tapeline.runtime.batches import Batches
+from tapeline.runtime.clock import now_ms
 from tapeline.runtime.processor import Processor
 
 #: A boto3 client of the service of that name.
 Clients = Callable[[str], Any]
-
-
-def _clock() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def required(settings: Settings, *names: str) -> None:
@@ -45,20 +45,20 @@ def batches(
     predictor = None
     if settings.sagemaker_endpoint:
         runtime = client("sagemaker-runtime")
-        predictor = SageMakerPredictor(runtime, settings.sagemaker_endpoint, clock=_clock, warn=warn)
+        predictor = SageMakerPredictor(runtime, settings.sagemaker_endpoint, clock=now_ms, warn=warn)
 
     def nowhere(_: Rows) -> None:
         return
 
     copy: Callable[[Rows], None] = nowhere
     if settings.firehose_stream:
-        copy = FirehoseCopy(client("firehose"), settings.firehose_stream, clock=_clock, sleep=time.sleep)
+        copy = FirehoseCopy(client("firehose"), settings.firehose_stream, clock=now_ms, sleep=time.sleep)
     return (
         Batches(
             rows,
             lambda: Processor(settings.indicators, predictor),
-            clock=_clock,
-            refuse=S3Rejects(client("s3"), settings.bucket, clock=_clock),
+            clock=now_ms,
+            refuse=S3Rejects(client("s3"), settings.bucket, clock=now_ms),
             copy=copy,
         ),
         predictor,

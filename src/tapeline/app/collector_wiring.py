@@ -11,9 +11,11 @@ from tapeline.app.cloud_wiring import Clients, required
 from tapeline.app.config import Settings
 from tapeline.app.wiring import DATABASE_FILE
 from tapeline.backends.aws.kinesis import KinesisSink
-from tapeline.backends.sqlite.database import Database, DatabaseError
+from tapeline.backends.sqlite.database import (
+    Database,
+)
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.ports import LogTrimmedError
+from tapeline.errors import LogTrimmedError, StorageError
 from tapeline.feeds.yahoo import SystemClock, YahooSource, interval_of, period_ms, symbols_of
 
 #: How far back the first bars are of, where one request does not bring less.
@@ -35,7 +37,7 @@ def collecting(
 ) -> Iterator[Collecting]:
     """The parts, over a data directory that this process alone collects into. The caller runs and closes them.
 
-    `period` is how far back the first bars are of (7d for 1m). Raises `ConfigError`, `DatabaseError` and `YahooError`.
+    `period` is how far back the first bars are of (7d for 1m). Raises `ConfigError`, `StorageError` and `FeedError`.
     """
     required(settings, "symbols", "kinesis_stream")
     symbols = symbols_of(",".join(settings.symbols))
@@ -49,7 +51,7 @@ def collecting(
             try:
                 sink = KinesisSink(outbox, kinesis, settings.kinesis_stream, notify)
             except LogTrimmedError as error:
-                raise DatabaseError(
+                raise StorageError(
                     f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"
                 ) from error
             past = live.history(settings)

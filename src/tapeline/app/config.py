@@ -17,10 +17,13 @@ from pydantic_settings import (
 )
 
 from tapeline.alerts.grammar import parse_rule
-from tapeline.alerts.tokens import RuleError
 from tapeline.alerts.webhook import url_fault
 from tapeline.backends.aws.sns import TOPIC_ARN
-from tapeline.indicators import DEFAULT, SpecError, parse
+from tapeline.errors import ConfigError, RuleError, SpecError
+from tapeline.indicators import (
+    DEFAULT,
+    parse,
+)
 
 #: Looked for in the current directory.
 CONFIG_FILE = Path("tapeline.toml")
@@ -30,10 +33,6 @@ CONFIG_FILE = Path("tapeline.toml")
 _SECRETS = frozenset({"alert_webhook", "smtp_password", "token"})
 
 _MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
-
-
-class ConfigError(Exception):
-    """A setting is wrong; the message names it, its value and what is allowed."""
 
 
 class Settings(BaseSettings):

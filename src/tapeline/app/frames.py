@@ -15,15 +15,12 @@ import pyarrow.compute as pc
 
 from tapeline.core.market import FAULTS, Bars, Floats, Ints, faults
 from tapeline.core.sessions.session_ids import session_ids
+from tapeline.errors import InputError
 from tapeline.indicators import DEFAULT, Engine, parse
 
 _PRICES = ("open", "high", "low", "close")
 _TIMES = ("timestamp", "datetime", "date", "time")
 _SYMBOLS = ("symbol", "ticker", "stock_symbol")
-
-
-class FrameError(ValueError):
-    """The frame cannot be analysed: a column is missing or unusable, or rows are not in the order of time."""
 
 
 def analyse(frame: Any, specs: Sequence[str] = DEFAULT) -> Any:
@@ -35,7 +32,7 @@ def analyse(frame: Any, specs: Sequence[str] = DEFAULT) -> Any:
     must not go back within a symbol. A naive time is UTC.
 
     A value that is not warm is absent: NaN in pandas, null elsewhere. A bar that cannot be (NaN, a negative price, high
-    below low) has no values and does not touch the state. Raises `FrameError`, and `SpecError` for the specs.
+    below low) has no values and does not touch the state. Raises `InputError`, and `SpecError` for the specs.
     """
     table = _table(frame)
     wanted = [parse(spec) for spec in specs]
@@ -68,7 +65,7 @@ def _table(frame: Any) -> pa.Table:
         import pyarrow.interchange
 
         return pyarrow.interchange.from_dataframe(frame)
-    raise FrameError(f"a {type(frame).__name__} is no data frame: give pandas, Polars or Arrow")
+    raise InputError(f"a {type(frame).__name__} is no data frame: give pandas, Polars or Arrow")
 
 
 def _library(frame: Any) -> str:
@@ -80,7 +77,7 @@ def _bars(frame: Any, table: pa.Table, inputs: set[str]) -> Bars:
     count = table.num_rows
     missing = [name for name in ("close", *sorted(inputs & {*_PRICES, "volume"})) if name not in places]
     if missing:
-        raise FrameError(f"no column {missing[0]}; the frame has: {', '.join(map(str, table.column_names))}")
+        raise InputError(f"no column {missing[0]}; the frame has: {', '.join(map(str, table.column_names))}")
     close = _numbers(table, places, "close")
     prices = {name: _numbers(table, places, name) if name in places else close for name in _PRICES}
     volume = _numbers(table, places, "volume") if "volume" in inputs else np.zeros(count)
@@ -90,19 +87,19 @@ def _bars(frame: Any, table: pa.Table, inputs: set[str]) -> Bars:
     if name is not None:
         column = table.column(places[name]).cast(pa.string()).combine_chunks().dictionary_encode()
         if column.null_count:
-            raise FrameError(f"column {name} is empty in row {int(np.argmax(column.is_null()))}")
+            raise InputError(f"column {name} is empty in row {int(np.argmax(column.is_null()))}")
         symbols = tuple(column.dictionary.to_pylist())
         code = column.indices.to_numpy(zero_copy_only=False).astype(np.int32)
     timestamp = _times(frame, table, places)
     if timestamp is None:
         if "session" in inputs:
-            raise FrameError(f"an indicator is anchored to the session: a column of times is needed ({_TIMES[0]})")
+            raise InputError(f"an indicator is anchored to the session: a column of times is needed ({_TIMES[0]})")
         timestamp = np.arange(count, dtype=np.int64)
     order = np.lexsort((np.arange(count), code))
     back = (np.diff(timestamp[order]) < 0) & (np.diff(code[order]) == 0)
     if back.any():
         row = int(order[int(np.argmax(back)) + 1])
-        raise FrameError(f"row {row} is earlier than the row before it of the same symbol: sort the frame by time")
+        raise InputError(f"row {row} is earlier than the row before it of the same symbol: sort the frame by time")
     return Bars(
         symbols, code, timestamp, prices["open"], prices["high"], prices["low"], close, volume,
         np.ones(count, np.bool_),
@@ -113,7 +110,7 @@ def _numbers(table: pa.Table, places: dict[str, int], name: str) -> Floats:
     try:
         column = table.column(places[name]).cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise FrameError(f"column {name} is not numbers: {error}") from error
+        raise InputError(f"column {name} is not numbers: {error}") from error
     values: Floats = pc.fill_null(column, np.nan).to_numpy().astype(np.float64)
     return values
 
@@ -129,11 +126,11 @@ def _times(frame: Any, table: pa.Table, places: dict[str, int]) -> Ints | None:
     else:
         column = table.column(places[name])
     if column.null_count:
-        raise FrameError(f"column {name or 'index'} is empty in row {int(np.argmax(column.is_null()))}")
+        raise InputError(f"column {name or 'index'} is empty in row {int(np.argmax(column.is_null()))}")
     try:
         return _epoch(column)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise FrameError(f"column {name or 'index'} is not times: {error}") from error
+        raise InputError(f"column {name or 'index'} is not times: {error}") from error
 
 
 def _epoch(column: pa.ChunkedArray) -> Ints:

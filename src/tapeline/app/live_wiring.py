@@ -9,7 +9,10 @@ import filelock
 
 from tapeline.app.config import Settings
 from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.backends.sqlite.database import DatabaseError, explained
+from tapeline.backends.sqlite.database import (
+    explained,
+)
+from tapeline.errors import StorageError
 from tapeline.feeds.yahoo import ChartClient, History, Interval, SystemClock, YahooSource, YFinanceTransport
 
 
@@ -38,7 +41,7 @@ def source(settings: Settings, past: History, symbols: Iterable[str], interval: 
 
 @contextlib.contextmanager
 def collecting_alone(settings: Settings) -> Iterator[None]:
-    """Held by the one process that collects into a data directory. Raises `DatabaseError` for a second."""
+    """Held by the one process that collects into a data directory. Raises `StorageError` for a second."""
     path = settings.data_dir
     with explained(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -46,7 +49,7 @@ def collecting_alone(settings: Settings) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
-        raise DatabaseError(
+        raise StorageError(
             f"{path}: another tapeline is collecting into it; stop it or choose another --data-dir"
         ) from error
     try:

@@ -14,7 +14,15 @@ import numpy as np
 
 from tapeline.core.adjustment import in_todays_shares, shift
 from tapeline.core.market import Bars, Ints, Row, Rows
-from tapeline.core.ports import Action, Archive, Commit, ConflictError, Series, Store, SymbolState
+from tapeline.core.ports import (
+    Action,
+    Archive,
+    Commit,
+    Series,
+    Store,
+    SymbolState,
+)
+from tapeline.errors import ConflictError, StorageError
 from tapeline.runtime.corrections import NO_ROWS
 from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
 
@@ -25,10 +33,6 @@ CHUNK = 2000
 ATTEMPTS = 5
 
 _NO_STATE = b"\0"  # a state's first byte is its version, and there is no version 0
-
-
-class MovingError(Exception):
-    """What is moved does not go with what is there; one line: whose, why and what to do."""
 
 
 @dataclass(slots=True)
@@ -48,14 +52,14 @@ class Moved:
 
 
 def move_series(given: Series, archive: Archive, *, from_file: bool = False) -> Moved:
-    """Saves the series over what the archive has of it. Raises `MovingError` and `ArchiveError`.
+    """Saves the series over what the archive has of it. Raises `StorageError` and `StorageError`.
 
     A file says nothing of splits: its prices are taken to be in the shares that the archive's are in.
     """
     held = archive.load(given.symbol, given.interval)
     if from_file and held is not None:
         given = replace(given, actions=held.actions)
-    united = over(held, given)
+    united = merge_series(held, given)
     moved = Moved()
     if held is None:
         moved.new = len(united.bars)
@@ -71,24 +75,24 @@ def move_series(given: Series, archive: Archive, *, from_file: bool = False) -> 
     return moved
 
 
-def over(held: Series | None, given: Series) -> Series:
+def merge_series(held: Series | None, given: Series) -> Series:
     """`held` with `given` put over it: where both have a bar, the given one counts.
 
     Bars from before a split that only the other series knows of are put into today's shares. The part that is said to
-    be complete is both together where they touch, otherwise the later one. Raises `MovingError` when currency or prices
-    of the two do not fit together.
+    be complete is both together where they touch, otherwise the later one. Raises `StorageError` when currency or
+    prices of the two do not fit together.
     """
     if held is None:
         return given
     if held.currency and given.currency and held.currency != given.currency:
-        raise MovingError(
+        raise StorageError(
             f"{given.symbol}: is in {given.currency}, what is there in {held.currency}; one of them is another "
             "instrument: delete it, or name it differently"
         )
     before, after = _unknown_splits(held, given), _unknown_splits(given, held)
     ratio = shift(held.bars, given.bars)
     if not before and not after and ratio not in {None, 1.0}:
-        raise MovingError(
+        raise StorageError(
             f"{given.symbol}: what is there has prices {ratio:.4g} times these at the same times; has one of them not "
             "been adjusted for a split? Adjust it, or delete what is there"
         )
@@ -133,7 +137,7 @@ def move_rows(
 
     A row of a forming bar does not replace one of the same bar that is final. Rows of bars that only the target has are
     computed anew where bars came in before them. `processor` has the target's indicators and no model. `progress` is
-    told how many rows were looked at. Raises what the stores raise, and `MovingError` when the symbol keeps moving.
+    told how many rows were looked at. Raises what the stores raise, and `StorageError` when the symbol keeps moving.
     """
     moved = Moved()
     earliest: int | None = None
@@ -241,4 +245,4 @@ def _committed(target: Store, symbol: str, make: Callable[[int, SymbolState | No
         except ConflictError:
             continue
         return
-    raise MovingError(f"{symbol}: a running processor keeps moving it on; stop the stream, or try again after hours")
+    raise StorageError(f"{symbol}: a running processor keeps moving it on; stop the stream, or try again after hours")

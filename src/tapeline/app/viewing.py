@@ -13,12 +13,12 @@ import numpy as np
 from tapeline.alerts import Alerts
 from tapeline.app import cloud_wiring as cloud
 from tapeline.app.config import Settings
-from tapeline.app.wiring import Home
+from tapeline.app.wiring import DataDirectory
 from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.core.ports import ArchiveError
+from tapeline.errors import StorageError
 from tapeline.feeds.yahoo import Watchlist
 from tapeline.feeds.yahoo.yahoo_source import Status
-from tapeline.web import Access, Replay, View
+from tapeline.web import Access, ReplayProgress, View
 from tapeline.web.candle_intervals import INTERVALS
 from tapeline.web.users import Users
 
@@ -40,10 +40,10 @@ def access_of(settings: Settings) -> Access:
 
 
 def view_of(
-    home: Home,
+    home: DataDirectory,
     *,
     live: bool,
-    replay: Callable[[], Replay | None] = lambda: None,
+    replay: Callable[[], ReplayProgress | None] = lambda: None,
     collector: Callable[[], Status | None] = lambda: None,
     lags: Callable[[], list[float]] = list,
     alerts: Alerts | None = None,
@@ -85,7 +85,7 @@ def cloud_view(settings: Settings, client: cloud.Clients) -> View:
     return View(cloud.store(settings, client))
 
 
-def is_live(home: Home) -> bool:
+def is_live(home: DataDirectory) -> bool:
     """Whether symbols are or were collected into this data directory."""
     return (home.path / "symbols.txt").exists()
 
@@ -107,7 +107,7 @@ def _lag(seconds: list[float]) -> dict[str, float] | None:
     return {"p50": round(p50, 3), "p99": round(p99, 3), "count": len(seconds)}
 
 
-def _depth(home: Home) -> int:
+def _depth(home: DataDirectory) -> int:
     """How many bars of the stream are not in the store yet."""
     _, position = home.store.load(())
     return max(home.stream.end() - position, 0)
@@ -120,7 +120,7 @@ def _currencies(archive: LocalArchive) -> Callable[[str], str]:
         for interval in INTERVALS:
             try:
                 series = archive.load(symbol, interval)
-            except ArchiveError:
+            except StorageError:
                 continue
             if series is not None and series.currency:
                 return series.currency
@@ -129,7 +129,7 @@ def _currencies(archive: LocalArchive) -> Callable[[str], str]:
     return currency
 
 
-def _evaluation(home: Home) -> dict[str, Any] | None:
+def _evaluation(home: DataDirectory) -> dict[str, Any] | None:
     """The walk-forward report that was kept in the data directory, None where there is none that can be read."""
     try:
         document = json.loads((home.path / EVALUATION_FILE).read_text("utf-8"))

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tapeline.alerts import Alerts, AlertsError, JournalError, RuleError, parse_rule
+from tapeline.alerts import (
+    Alerts,
+    parse_rule,
+)
 from tapeline.alerts.journal import JOURNAL_FILE, Journal
 from tapeline.alerts.names import output_of
 from tapeline.alerts.rehearsal import Rehearsal
@@ -17,12 +20,12 @@ from tapeline.alerts.rule_state import utc
 from tapeline.alerts.rules import Rule
 from tapeline.app import config
 from tapeline.app.config import Settings
+from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.cli.console import CommandError, Ticker, notice, print_json, print_table
 from tapeline.core.ports import Predictor
+from tapeline.errors import InputError, ModelError, RuleError, SpecError, StorageError
 from tapeline.feeds.files import FileSource
-from tapeline.forecast.model import ModelError
-from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, Registry
-from tapeline.indicators import SpecError
+from tapeline.forecast.registry import DEFAULT_NAME, Registry
 from tapeline.runtime.processor import Processor
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  \\[default: tapeline-data]")]
@@ -38,7 +41,7 @@ def _explained() -> Iterator[None]:
         yield
     except RuleError as error:
         raise CommandError(f"not a rule: {error}") from error
-    except (AlertsError, JournalError, ModelError) as error:
+    except (InputError, StorageError, ModelError) as error:
         raise CommandError(str(error)) from error
 
 

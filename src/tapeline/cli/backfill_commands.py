@@ -17,13 +17,13 @@ from tapeline.cli.console import CommandError, Ticker, notice, print_json, print
 from tapeline.cli.symbol_commands import DataDir, Json, explained, watchlist_of
 from tapeline.cli.table_files import bar_table, check_name, write
 from tapeline.core.adjustment import adjusted
+from tapeline.core.times import DAY
+from tapeline.errors import FeedError, UnreachableError
 from tapeline.feeds.yahoo import (
     History,
     Interval,
     SystemClock,
-    UnreachableError,
     Update,
-    YahooError,
     interval_of,
     period_ms,
     symbols_of,
@@ -112,23 +112,21 @@ def span(interval: str, period: str | None) -> tuple[Interval, int]:
     kind = interval_of(interval)
     length = period_ms(period or PERIODS.get(interval, _OTHER_PERIOD), kind)
     if length > kind.reach:
-        notice(
-            f"Yahoo has {interval} bars of the last {kind.reach // 86_400_000} days; the archive keeps them from now on"
-        )
+        notice(f"Yahoo has {interval} bars of the last {kind.reach // DAY} days; the archive keeps them from now on")
     return kind, SystemClock().now() - length
 
 
 def fetched(history: History, symbols: list[str], interval: Interval, since: int, *, quiet: bool) -> dict[str, Update]:
     """Brings the archive up to now. Says which symbols failed; raises when all did."""
     updates: dict[str, Update] = {}
-    failed: list[YahooError] = []
+    failed: list[FeedError] = []
 
     async def fetch() -> None:
         with Ticker(f"fetching {interval.name} history", len(symbols), quiet=quiet) as ticker:
             async for symbol, outcome in history.update_all(symbols, interval, since):
                 if isinstance(outcome, UnreachableError):
                     raise outcome
-                if isinstance(outcome, YahooError):
+                if isinstance(outcome, FeedError):
                     failed.append(outcome)
                     notice(str(outcome))
                     continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +14,27 @@ import typer
 from tapeline.app import cloud_wiring as cloud
 from tapeline.app import config
 from tapeline.app import wiring as bootstrap
-from tapeline.app.config import ConfigError, Settings
-from tapeline.app.moving import Moved, MovingError, move_rows, move_series
+from tapeline.app.config import (
+    Settings,
+)
+from tapeline.app.moving import (
+    Moved,
+    move_rows,
+    move_series,
+)
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.cli.console import CommandError, Ticker, notice, print_json, print_table
 from tapeline.core.market import Bars, symbol_fault
-from tapeline.core.ports import ArchiveError, Series, Store, StoreError
+from tapeline.core.ports import (
+    Series,
+    Store,
+)
+from tapeline.core.times import HOUR, MINUTE, interval_name
+from tapeline.errors import ConfigError, StorageError
 from tapeline.feeds.files import FileSource, Scan
+from tapeline.runtime.clock import now_ms
 from tapeline.runtime.processor import Processor
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the archive.", show_default=False)]
@@ -35,9 +46,8 @@ Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines
 _SHOWN_REJECTS = 20
 
 #: A file in local times without a zone may run ahead of UTC by so much (ms) without being in the future.
-_ZONE_SLACK = 14 * 3_600_000
+_ZONE_SLACK = 14 * HOUR
 
-_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 _INTERVAL = re.compile(r"[1-9][0-9]{0,3}(m|h|d|wk|mo)")
 
 #: What was moved: (what, symbol, counts).
@@ -56,7 +66,7 @@ def explained() -> Iterator[None]:
     """What a user can mend, as one line."""
     try:
         yield
-    except (ArchiveError, MovingError, StoreError) as error:
+    except StorageError as error:
         raise CommandError(str(error)) from error
 
 
@@ -91,7 +101,7 @@ def upload(
     counts: Counts = []
     rejected, failed = 0, False
     for path in files:
-        source = FileSource([path], zone=zone, now=int(time.time() * 1000) + _ZONE_SLACK)
+        source = FileSource([path], zone=zone, now=now_ms() + _ZONE_SLACK)
         scan = source.scan()
         bars, refused = _read(source, scan, path, quiet=json)
         rejected += refused
@@ -129,13 +139,8 @@ def _read(source: FileSource, scan: Scan, path: Path, *, quiet: bool) -> tuple[B
 
 def _interval_name(path: Path, scan: Scan) -> str:
     """The name of the time between two bars, as Yahoo has it. Raises `CommandError` when there is none."""
-    apart = scan.interval or 0
-    if apart and apart % _DAY == 0:
-        return f"{apart // _DAY}d"
-    if apart and apart % _HOUR == 0:
-        return f"{apart // _HOUR}h"
-    if apart and apart % _MINUTE == 0:
-        return f"{apart // _MINUTE}m"
+    if scan.interval and scan.interval % MINUTE == 0:
+        return interval_name(scan.interval)
     raise CommandError(f"{path}: the length of its bars cannot be told from their times; name it with --interval")
 
 
@@ -166,7 +171,7 @@ def export(symbols: Symbols = None, bucket: Bucket = None, data_dir: DataDir = N
     """
     settings = _cloud_settings(data_dir, bucket)
     counts: Counts = []
-    home = bootstrap.open_home(settings, create=False)
+    home = bootstrap.open_data_directory(settings, create=False)
     with explained(), contextlib.closing(home.database):
         local = LocalArchive(settings.data_dir / "archive")
         if settings.bucket:

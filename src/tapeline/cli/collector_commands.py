@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -15,16 +14,19 @@ import typer
 
 from tapeline.app import config
 from tapeline.app.collector_wiring import Collecting, collecting
-from tapeline.app.running import terminated_like_interrupted
 from tapeline.backends.aws.clients import client
-from tapeline.backends.sqlite.database import DatabaseError
+from tapeline.backends.aws.collector_metrics import collector_metrics
 from tapeline.cli import json_logs as logs
 from tapeline.cli.collector_health import Report, health
 from tapeline.cli.console import CommandError
+from tapeline.cli.running import terminated_like_interrupted
 from tapeline.core.market import Reject
-from tapeline.core.ports import ArchiveError, Delivery
+from tapeline.core.ports import (
+    Delivery,
+)
 from tapeline.core.sessions import Phase, calendar_of
-from tapeline.feeds.yahoo import YahooError
+from tapeline.errors import ConfigError, FeedError, StorageError
+from tapeline.runtime.clock import now_ms
 from tapeline.runtime.pipeline import Progress, collect
 
 #: Metrics are written so often.
@@ -66,14 +68,14 @@ def collector(
             symbols=symbols, interval=interval, kinesis_stream=stream, data_dir=data_dir, health_port=health_port
         )
         with collecting(settings, client, logger.warning, period) as parts:
-            watch = Watch(parts, logger)
+            watch = MonitoredSink(parts, logger)
             with health(settings.health_port, watch.report) as port:
                 logger.info("collecting", extra={
                     "symbols": parts.symbols, "interval": settings.interval, "stream": settings.kinesis_stream,
                     "health_port": port,
                 })  # fmt: skip
                 _run(parts, watch, logger)
-    except (ArchiveError, CommandError, config.ConfigError, DatabaseError, YahooError) as error:
+    except (StorageError, CommandError, ConfigError, FeedError) as error:
         logger.error(str(error))  # noqa: TRY400 - a user's mistake or the world's, no defect: no traceback
         raise typer.Exit(1) from error
     except Exception as error:
@@ -81,7 +83,7 @@ def collector(
         raise typer.Exit(1) from error
 
 
-def _run(parts: Collecting, watch: Watch, logger: logging.Logger) -> None:
+def _run(parts: Collecting, watch: MonitoredSink, logger: logging.Logger) -> None:
     """Until SIGTERM, Ctrl-C or a failure, which is raised when all that can be sent was sent."""
     with terminated_like_interrupted(), ThreadPoolExecutor(1, "collecting") as executor:
         job = executor.submit(collect, parts.source, watch, watch.progress, threading.Event(), logger.info)
@@ -102,13 +104,13 @@ def _run(parts: Collecting, watch: Watch, logger: logging.Logger) -> None:
         job.result()
 
 
-def _report(job: Future[None], watch: Watch) -> None:
+def _report(job: Future[None], watch: MonitoredSink) -> None:
     while not job.done():
         watch.write_metrics()
         wait((job,), _REPORT_SECONDS)
 
 
-class Watch:
+class MonitoredSink:
     """`Sink` that passes on to another, and says how collecting does: as log lines, metrics and a health report."""
 
     def __init__(self, parts: Collecting, logger: logging.Logger) -> None:
@@ -155,22 +157,18 @@ class Watch:
 
     def write_metrics(self) -> None:
         """A log line in CloudWatch's embedded metric format: a metric each for the alarms in `services/`."""
-        from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-
         rejected = self.progress.rejected
-        metrics = EphemeralMetrics(namespace="Tapeline", service="collector")
-        metrics.add_metric("BarAgeSeconds", MetricUnit.Seconds, self.bar_age(_now()))
-        metrics.add_metric("RecordsRejected", MetricUnit.Count, rejected - self._counted)
+        found = collector_metrics(self.bar_age(now_ms()), rejected - self._counted)
         self._counted, self._logged = rejected, 0
         sink = self._parts.sink.status()
         extra = {"sent_bars": sink.sent, "thinned_bars": sink.thinned, "unsent_bars": sink.backlog}
-        self._logger.info("metrics", extra=metrics.serialize_metric_set() | extra)
+        self._logger.info("metrics", extra=found | extra)
 
     def report(self) -> Report:
         """For the health answer. Unhealthy is what another task might do better."""
         sink, source = self._parts.sink.status(), self._parts.source.status()
         found: dict[str, Any] = {
-            "bar_age_seconds": round(self.bar_age(_now()), 1),
+            "bar_age_seconds": round(self.bar_age(now_ms()), 1),
             "unsent_bars": sink.backlog,
             "sent_bars": sink.sent,
             "rejected": self.progress.rejected,
@@ -188,7 +186,3 @@ class Watch:
                 "symbol_problems": source.problems,
             }
         return sink.troubled < _UNHEALTHY_SECONDS, found
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

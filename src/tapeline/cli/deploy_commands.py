@@ -12,10 +12,17 @@ from tapeline.app import cloud_wiring as cloud
 from tapeline.app import config
 from tapeline.backends.aws import deployment
 from tapeline.backends.aws.clients import client
-from tapeline.backends.aws.deployment import Endpoint, TakenBackError
-from tapeline.backends.aws.endpoint_plan import ENDPOINT, DeploymentError, Wanted, served
+from tapeline.backends.aws.deployment import (
+    Endpoint,
+)
+from tapeline.backends.aws.endpoint_plan import (
+    ENDPOINT,
+    Wanted,
+    served,
+)
 from tapeline.cli.console import CommandError, notice, print_summary
 from tapeline.cli.model_commands import DataDir, Models, Name, explained, registry_at
+from tapeline.errors import DeploymentError, RolledBackError
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.registry import DEFAULT_NAME
 
@@ -96,7 +103,7 @@ def deploy_model(
                 notice(f"endpoint {target.name}: {to.size}, image {to.image}, role {to.model['ExecutionRoleArn']}")
                 try:
                     target.move(found, before, to, wanted, minutes * 60)
-                except TakenBackError:
+                except RolledBackError:
                     target.approve(package, "Rejected")
                     raise
             target.approve(package, "Approved")

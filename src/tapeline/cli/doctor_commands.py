@@ -18,15 +18,15 @@ from tapeline import __version__
 from tapeline.app import config
 from tapeline.app import wiring as bootstrap
 from tapeline.app.config import CONFIG_FILE, Settings
-from tapeline.backends.sqlite.database import DatabaseError
 from tapeline.cli.console import print_json, print_table
+from tapeline.errors import ConfigError, StorageError
 
 _PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")
 _LOW_SPACE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorFinding:
     """One check: `state` is ok, note or fail; `advice` says what to do where there is something to do."""
 
     check: str
@@ -48,11 +48,13 @@ def doctor(
     findings = list(_installed())
     try:
         settings = config.load(data_dir=data_dir)
-    except config.ConfigError as error:
-        findings.append(Finding("settings", "fail", str(error), f"mend {CONFIG_FILE} or the environment variable"))
+    except ConfigError as error:
+        findings.append(
+            DoctorFinding("settings", "fail", str(error), f"mend {CONFIG_FILE} or the environment variable")
+        )
     else:
         where = str(CONFIG_FILE.resolve()) if CONFIG_FILE.exists() else f"defaults and environment (no {CONFIG_FILE})"
-        findings.append(Finding("settings", "ok", where))
+        findings.append(DoctorFinding("settings", "ok", where))
         for check in _CHECKS:
             findings += check(settings)
     if json:
@@ -63,58 +65,62 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _installed() -> Iterator[Finding]:
-    yield Finding("python", "ok", platform.python_version())
-    yield Finding("tapeline", "ok", __version__)
+def _installed() -> Iterator[DoctorFinding]:
+    yield DoctorFinding("python", "ok", platform.python_version())
+    yield DoctorFinding("tapeline", "ok", __version__)
     for name in _PACKAGES:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            yield Finding(name, "fail", str(error), "run `make demo` again, or `pip install tapeline`")
+            yield DoctorFinding(name, "fail", str(error), "run `make demo` again, or `pip install tapeline`")
         except OSError as error:  # a shared library that the wheel needs of the system
-            yield Finding(
+            yield DoctorFinding(
                 name, "fail", str(error), "Debian and Ubuntu: apt-get install libgomp1; macOS: brew install libomp"
             )
         else:
-            yield Finding(name, "ok", importlib.metadata.version(name))
+            yield DoctorFinding(name, "ok", importlib.metadata.version(name))
 
 
-def _data(settings: Settings) -> Iterator[Finding]:
+def _data(settings: Settings) -> Iterator[DoctorFinding]:
     folder = settings.data_dir
     if not (folder / bootstrap.DATABASE_FILE).exists():
-        yield Finding("data directory", "note", f"{folder}: no data yet", "tapeline demo, or tapeline replay FILE")
+        yield DoctorFinding(
+            "data directory", "note", f"{folder}: no data yet", "tapeline demo, or tapeline replay FILE"
+        )
         return
     try:
         with bootstrap.writing(settings) as home:
             latest = home.store.latest()
-    except DatabaseError as error:
+    except StorageError as error:
         state = "note" if "another tapeline" in str(error) else "fail"
-        yield Finding("data directory", state, str(error))
+        yield DoctorFinding("data directory", state, str(error))
     else:
-        yield Finding("data directory", "ok", f"{folder}: {len(latest)} symbols")
+        yield DoctorFinding("data directory", "ok", f"{folder}: {len(latest)} symbols")
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
+def _disk(settings: Settings) -> Iterator[DoctorFinding]:
     folder = settings.data_dir.absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     found = f"{free / (1 << 30):.1f} GiB free for {settings.data_dir}"
     if free < _LOW_SPACE:
-        yield Finding("disk", "fail", found, "free some space; a million rows take about 250 MB")
+        yield DoctorFinding("disk", "fail", found, "free some space; a million rows take about 250 MB")
     else:
-        yield Finding("disk", "ok", found)
+        yield DoctorFinding("disk", "ok", found)
 
 
-def _port(settings: Settings) -> Iterator[Finding]:
+def _port(settings: Settings) -> Iterator[DoctorFinding]:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            yield Finding("port", "note", f"{settings.host}:{settings.port}: {error.strerror}", "choose another --port")
+            yield DoctorFinding(
+                "port", "note", f"{settings.host}:{settings.port}: {error.strerror}", "choose another --port"
+            )
         else:
-            yield Finding("port", "ok", f"{settings.host}:{settings.port} is free")
+            yield DoctorFinding("port", "ok", f"{settings.host}:{settings.port} is free")
 
 
-_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_data, _disk, _port)
+_CHECKS: tuple[Callable[[Settings], Iterator[DoctorFinding]], ...] = (_data, _disk, _port)

@@ -14,10 +14,10 @@ import typer
 from tapeline.app import config
 from tapeline.app import wiring as bootstrap
 from tapeline.app.alert_wiring import alerting, alerting_over
-from tapeline.app.running import announce
 from tapeline.app.viewing import access_of, cloud_view, is_live, view_of
 from tapeline.backends.aws import clients as aws
 from tapeline.cli.console import CommandError, notice, print_json, print_table
+from tapeline.cli.running import announce
 from tapeline.web import serve
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database.  \\[default: tapeline-data]")]
@@ -32,13 +32,13 @@ def register(app: typer.Typer) -> None:
 
 
 @contextlib.contextmanager
-def opened(data_dir: Path | None) -> Iterator[bootstrap.Home]:
+def opened(data_dir: Path | None) -> Iterator[bootstrap.DataDirectory]:
     """The data directory, opened for reading; a demo's is taken when the default one is empty."""
     settings = config.load(data_dir=data_dir)
     demo = settings.data_dir / "demo"
     if data_dir is None and not (settings.data_dir / bootstrap.DATABASE_FILE).exists() and demo.exists():
         settings = settings.model_copy(update={"data_dir": demo})
-    home = bootstrap.open_home(settings, create=False)
+    home = bootstrap.open_data_directory(settings, create=False)
     try:
         yield home
     finally:

@@ -13,19 +13,20 @@ from tapeline.app import config
 from tapeline.app import live_wiring as parts
 from tapeline.app import wiring as bootstrap
 from tapeline.app.config import Settings
-from tapeline.app.running import first_model, page_settings, retraining, terminated_like_interrupted
-from tapeline.app.running import run as run_pipeline
+from tapeline.app.training import retraining
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.cli.backfill_commands import PERIODS, IntervalName, Period, Symbols, fetched, span
 from tapeline.cli.console import CommandError, Ticker, notice, print_summary
+from tapeline.cli.running import first_model, page_settings, terminated_like_interrupted
+from tapeline.cli.running import run as run_pipeline
 from tapeline.cli.symbol_commands import DataDir, Json, explained, watchlist_of
 from tapeline.core.market import Bars
 from tapeline.core.ports import Archive
+from tapeline.errors import UnreachableError
 from tapeline.feeds.files import Scan
 from tapeline.feeds.yahoo import (
     History,
     Interval,
-    UnreachableError,
     Watchlist,
     YahooSource,
     interval_of,
@@ -82,7 +83,7 @@ def run(
         pipeline = bootstrap.pipeline(home, settings, source, predictor, notice)
         with (
             _following(watchlist, source),
-            retraining(home, settings, _past(history.archive, wanted, kind, since), retrain),
+            retraining(home, settings, _past(history.archive, wanted, kind, since), retrain, notice),
         ):
             progress = run_pipeline(
                 pipeline, home, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model,
@@ -104,7 +105,7 @@ def collect(
     with explained(), parts.collecting_alone(settings):
         wanted, watchlist = _wanted(settings, symbols)
         kind, since = span(interval, period)
-        home = bootstrap.open_home(settings, create=True)
+        home = bootstrap.open_data_directory(settings, create=True)
         source = parts.source(settings, parts.history(settings), wanted, kind, since)
         try:
             with _following(watchlist, source), terminated_like_interrupted(), contextlib.suppress(KeyboardInterrupt):
@@ -175,7 +176,7 @@ def _past(archive: Archive, symbols: list[str], interval: Interval, since: int) 
 
 
 def _model(
-    home: bootstrap.Home,
+    home: bootstrap.DataDirectory,
     settings: Settings,
     history: History | LocalArchive,
     symbols: list[str],

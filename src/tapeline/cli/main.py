@@ -8,8 +8,6 @@ import typer
 from rich.markup import escape
 
 import tapeline
-from tapeline.app.config import ConfigError
-from tapeline.backends.sqlite.database import DatabaseError
 from tapeline.cli import (
     alert_commands as alerts,
 )
@@ -50,10 +48,7 @@ from tapeline.cli import (
     user_commands as users,
 )
 from tapeline.cli.console import CommandError, stderr
-from tapeline.feeds.files import SourceError
-from tapeline.indicators import SpecError
-from tapeline.research.training import MissingLibraryError
-from tapeline.web import ExposedError, PortInUseError
+from tapeline.errors import ConfigError, FileError, MissingLibraryError, ServingError, SpecError, StorageError
 
 app = typer.Typer(
     name="tapeline",
@@ -88,7 +83,7 @@ app.add_typer(users.app, name="users")
 
 #: What a user can mend. Everything else is a defect, and its traceback is wanted.
 _EXPLAINED = (
-    CommandError, ConfigError, DatabaseError, ExposedError, MissingLibraryError, PortInUseError, SourceError, SpecError,
+    CommandError, ConfigError, StorageError, ServingError, MissingLibraryError, ServingError, FileError, SpecError,
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +12,17 @@ import typer
 
 from tapeline.app import config
 from tapeline.app import wiring as bootstrap
+from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.cli.console import CommandError, notice, print_json, print_summary, print_table, stdout
-from tapeline.forecast.model import Metadata, ModelError
-from tapeline.forecast.registry import DEFAULT_NAME, Folder, LocalFolder, NotBetterError, Registry
+from tapeline.core.ports import Folder
+from tapeline.core.times import DAY, HOUR, MINUTE
+from tapeline.errors import MissingLibraryError, ModelError, NotBetterError, NotEnoughHistoryError
+from tapeline.forecast.model import (
+    Metadata,
+)
+from tapeline.forecast.registry import DEFAULT_NAME, Registry
 from tapeline.research.report import day
-from tapeline.research.training import MissingLibraryError, NotEnoughHistoryError
+from tapeline.runtime.clock import now_ms
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the models.", show_default=False)]
 Name = Annotated[str, typer.Option(help="Which model.")]
@@ -58,7 +63,7 @@ def registry_at(data_dir: Path | None, where: str | None) -> Registry:
     return Registry(folder)
 
 
-def stored(home: bootstrap.Home, symbols: str) -> list[str]:
+def stored(home: bootstrap.DataDirectory, symbols: str) -> list[str]:
     """The symbols that were asked for. Raises `CommandError` for one that has no rows."""
     known = [row.stock_symbol for row in home.store.latest()]
     wanted = known if symbols == "all" else [part.strip() for part in symbols.split(",") if part.strip()]
@@ -95,15 +100,10 @@ def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) ->
 
 def length(interval: int) -> str:
     """A bar's length for people: 86,400,000 ms are `1d`."""
-    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m")):
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
         if interval >= size:
             return f"{interval / size:.3g}{unit}"
     return f"{interval / 1000:.3g}s"
-
-
-def now() -> int:
-    """UTC epoch ms."""
-    return time.time_ns() // 1_000_000
 
 
 @app.command("list")
@@ -160,7 +160,7 @@ def promote(
 ) -> None:
     """Put a version to use. A running pipeline picks it up without a restart."""
     with explained():
-        registry_at(data_dir, models).promote(name, version, at=now(), force=force)
+        registry_at(data_dir, models).promote(name, version, at=now_ms(), force=force)
     stdout.print(f"{name} is {version} now")
 
 

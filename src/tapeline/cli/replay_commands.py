@@ -13,14 +13,16 @@ import typer
 from tapeline.app import config
 from tapeline.app import wiring as bootstrap
 from tapeline.app.config import Settings
-from tapeline.app.running import first_model, run
 from tapeline.app.viewing import access_of
 from tapeline.cli.console import CommandError, Ticker, notice, print_summary
+from tapeline.cli.running import first_model, run
 from tapeline.core.market import Bars
 from tapeline.core.ports import Source
+from tapeline.core.times import HOUR
 from tapeline.data import sample_path
 from tapeline.feeds.files import FileSource, Scan
 from tapeline.feeds.files.pace import Paced
+from tapeline.runtime.clock import now_ms
 from tapeline.web import check_port
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the models.", show_default=False)]
@@ -32,7 +34,7 @@ _DEMO_HISTORY = 0.8
 _DEMO_SPEED = 60.0
 
 #: A file in local times without a zone may run ahead of UTC by so much (ms) without being in the future.
-_ZONE_SLACK = 14 * 3_600_000
+_ZONE_SLACK = 14 * HOUR
 
 
 def register(app: typer.Typer) -> None:
@@ -113,7 +115,7 @@ def _replay(
     as_json: bool,
     zone: str = "UTC",
 ) -> None:
-    source = FileSource(files, zone=zone, now=int(time.time() * 1000) + _ZONE_SLACK)
+    source = FileSource(files, zone=zone, now=now_ms() + _ZONE_SLACK)
     told: set[str] = set()
 
     def once(text: str) -> None:

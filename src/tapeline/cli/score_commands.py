@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import Annotated, Any
 
@@ -12,13 +11,11 @@ import typer
 from tapeline.cli.console import CommandError, notice, print_json, print_table, stdout
 from tapeline.cli.inspect_commands import opened
 from tapeline.cli.model_commands import DataDir, Json, Models, explained, registry_at, stored
-from tapeline.core.market import Bars
-from tapeline.forecast.drift import WARNING, Drift, drift
+from tapeline.core.bars import sort_and_dedupe
+from tapeline.forecast.drift import WARNING, drift_by_model
+from tapeline.forecast.estimates import Estimate
 from tapeline.forecast.grading import Grade, grade, merge
-from tapeline.forecast.grading import score as scored
-from tapeline.forecast.model import Metadata
-from tapeline.research.dataset import build, tidy
-from tapeline.research.metrics import Estimate
+from tapeline.forecast.grading import grade_rows as scored
 
 
 def score(
@@ -42,7 +39,7 @@ def score(
     if not len(grades):
         raise CommandError(f"no stored row of {', '.join(wanted) or 'any symbol'} has a prediction yet")
     table = grade(grades)
-    drifted = _drifts(known, grades.models, tidy([some.bars for some in rows]))
+    drifted = drift_by_model(known, grades.models, sort_and_dedupe([some.bars for some in rows]))
     if json:
         print_json(
             {"grades": [_plain(g) for g in table], "drift": {v: list(map(_plain, d)) for v, d in drifted.items()}}
@@ -68,20 +65,6 @@ def _verdict(everything: Grade) -> str:
     if everything.answered and hit.low > everything.base_rate and brier.high < everything.brier_base:
         return "Better than the base rate, in hits and in Brier score, beyond their 95% intervals."
     return "NOT better than the base rate within the 95% intervals."
-
-
-def _drifts(known: dict[str, Metadata], versions: tuple[str, ...], bars: Bars) -> dict[str, list[Drift]]:
-    """Drift of the features of the bars behind each model's training, for the models that keep a reference."""
-    made = build(bars, only_decided=False)
-    found = {}
-    for version in versions:
-        metadata = known.get(version)
-        if metadata is None or metadata.feature_hash != made.features.hash:
-            continue
-        X = made.X[made.timestamp > metadata.trained_until]
-        with contextlib.suppress(ValueError):  # too few rows to say anything
-            found[version] = drift(metadata.reference, made.features.names, X)
-    return found
 
 
 def _brief(estimate: Estimate) -> str:

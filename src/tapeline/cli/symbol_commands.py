@@ -12,8 +12,11 @@ import typer
 from tapeline.app import config
 from tapeline.app.config import Settings
 from tapeline.cli.console import CommandError, print_json
-from tapeline.core.ports import ArchiveError
-from tapeline.feeds.yahoo import Watchlist, YahooError, symbols_of
+from tapeline.errors import FeedError, StorageError
+from tapeline.feeds.yahoo import (
+    Watchlist,
+    symbols_of,
+)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database, the models and the archive.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
@@ -67,5 +70,5 @@ def explained() -> Iterator[None]:
     """Turns what Yahoo and the archive say into a line for the user."""
     try:
         yield
-    except (YahooError, ArchiveError) as error:
+    except (FeedError, StorageError) as error:
         raise CommandError(str(error)) from error

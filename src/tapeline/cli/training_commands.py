@@ -22,22 +22,25 @@ from tapeline.cli.model_commands import (
     Name,
     as_json,
     explained,
-    now,
     print_facts,
     registry_at,
     stored,
 )
 from tapeline.core.market import Bars
+from tapeline.errors import NotBetterError
 from tapeline.feeds.files import FileSource
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND
-from tapeline.forecast.model import write_atomically
-from tapeline.forecast.registry import DEFAULT_NAME, NotBetterError
+from tapeline.forecast.registry import (
+    DEFAULT_NAME,
+)
 from tapeline.research.backtest import COST_BPS
 from tapeline.research.evaluation import evaluate as evaluated
 from tapeline.research.report import html, markdown, summary, tables
 from tapeline.research.training import fit
 from tapeline.research.walk_forward import FOLDS
+from tapeline.runtime.atomic_files import write_atomically
+from tapeline.runtime.clock import now_ms
 
 Files = Annotated[list[Path] | None, typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)]
 Zone = Annotated[str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")]
@@ -120,7 +123,7 @@ def train(
         reason = ""
         if promote:
             try:
-                registry.promote(name, model.version, at=now())
+                registry.promote(name, model.version, at=now_ms())
             except NotBetterError as error:
                 reason = str(error)
         in_use = registry.current(name) == model.version

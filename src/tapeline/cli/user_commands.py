@@ -13,7 +13,12 @@ import typer
 from tapeline.app import config
 from tapeline.app.viewing import users_at
 from tapeline.cli.console import CommandError, notice, print_json, print_table
-from tapeline.web.users import SHORTEST_PASSWORD, Role, UserError, Users
+from tapeline.errors import InputError
+from tapeline.web.users import (
+    SHORTEST_PASSWORD,
+    Role,
+    Users,
+)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the database; the users are kept beside it.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
@@ -25,7 +30,7 @@ app = typer.Typer(help="Add, list or remove who may log in to the page.", no_arg
 def _users(data_dir: Path | None) -> Iterator[Users]:
     try:
         yield users_at(config.load(data_dir=data_dir))
-    except UserError as error:
+    except InputError as error:
         raise CommandError(str(error)) from error
 
 

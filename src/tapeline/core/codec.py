@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Bars
+from tapeline.errors import DecodeError
 
 _HEADER = struct.Struct("<2sBBII")
 _MAGIC = b"TB"
@@ -29,10 +30,6 @@ _COLUMNS = (
 )
 
 
-class CodecError(ValueError):
-    """The bytes are not bars in a version this program reads."""
-
-
 def encode(bars: Bars) -> bytes:
     """The bars as bytes, symbol table included."""
     table = "\n".join(bars.symbols).encode()
@@ -41,19 +38,19 @@ def encode(bars: Bars) -> bytes:
 
 
 def decode(data: bytes) -> Bars:
-    """The bars in these bytes. Raises `CodecError` when they are cut short, not bars, or of an unknown version."""
+    """The bars in these bytes. Raises `DecodeError` when they are cut short, not bars, or of an unknown version."""
     if len(data) < _HEADER.size or data[:2] != _MAGIC:
-        raise CodecError("these bytes are not a record of bars")
+        raise DecodeError("these bytes are not a record of bars")
     _, version, _, count, table_size = _HEADER.unpack_from(data)
     if version != _VERSION:
-        raise CodecError(f"a record of version {version}; this program reads version {_VERSION}: upgrade tapeline")
+        raise DecodeError(f"a record of version {version}; this program reads version {_VERSION}: upgrade tapeline")
     offset = _HEADER.size + table_size
     if len(data) != offset + count * sum(dtype.itemsize for _, dtype in _COLUMNS):
-        raise CodecError(f"a record of {count} bars has {len(data)} bytes: it was cut short or damaged")
+        raise DecodeError(f"a record of {count} bars has {len(data)} bytes: it was cut short or damaged")
     try:
         table = data[_HEADER.size : offset].decode()
     except UnicodeDecodeError as error:
-        raise CodecError("the symbols in this record are not text: it was damaged") from error
+        raise DecodeError("the symbols in this record are not text: it was damaged") from error
     symbols = tuple(table.split("\n")) if table else ()
     columns: list[Any] = []
     for _, dtype in _COLUMNS:
@@ -61,5 +58,5 @@ def decode(data: bytes) -> Bars:
         offset += count * dtype.itemsize
     bars = Bars(symbols, *columns)
     if count and not 0 <= bars.code.min() <= bars.code.max() < len(symbols):
-        raise CodecError(f"a record of {len(symbols)} symbols has bars of others: it was damaged")
+        raise DecodeError(f"a record of {len(symbols)} symbols has bars of others: it was damaged")
     return bars

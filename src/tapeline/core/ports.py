@@ -113,10 +113,6 @@ class Stream(Sink, Protocol):
         ...
 
 
-class LogTrimmedError(Exception):
-    """The stream no longer keeps the records at the position that was asked for."""
-
-
 #: Checkpoints kept of each symbol; what is older is replayed from the first stored row.
 KEPT_CHECKPOINTS = 8
 
@@ -157,18 +153,6 @@ class Store(Protocol):
     def latest(self) -> Rows:
         """The newest row of every symbol, sorted by symbol, with the prices only (`names` is empty)."""
         ...
-
-
-class ConflictError(Exception):
-    """Another process has committed states of these symbols meanwhile: load them again and repeat the step."""
-
-    def __init__(self, symbols: Sequence[str]) -> None:
-        super().__init__(f"another process moved the state of {', '.join(symbols)} on")
-        self.symbols = tuple(symbols)
-
-
-class StoreError(Exception):
-    """What was to be stored or read could not be; the message is one line: what, where, why and what to do."""
 
 
 class RejectLog(Protocol):
@@ -236,11 +220,11 @@ class Archive(Protocol):
     """
 
     def load(self, symbol: str, interval: str) -> Series | None:
-        """What was last saved, None if nothing was. Raises `ArchiveError` for what cannot be read."""
+        """What was last saved, None if nothing was. Raises `StorageError` for what cannot be read."""
         ...
 
     def save(self, series: Series) -> None:
-        """Keeps this in place of what was there. Raises `ArchiveError` when it cannot be written."""
+        """Keeps this in place of what was there. Raises `StorageError` when it cannot be written."""
         ...
 
     def symbols(self, interval: str) -> list[str]:
@@ -248,5 +232,15 @@ class Archive(Protocol):
         ...
 
 
-class ArchiveError(Exception):
-    """A series cannot be read or written; the message says which, why and what to do."""
+class Folder(Protocol):
+    """Files under keys such as `default/current.json`. A write is seen whole or not at all, and durable."""
+
+    def read(self, key: str) -> bytes:
+        """The content. Raises `FileNotFoundError` when there is none, `OSError` when it cannot be read."""
+        ...
+
+    def write(self, key: str, content: bytes) -> None: ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, in no order."""
+        ...

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapeline.core.market import Floats
+from tapeline.core.market import Bars, Floats
+from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet, feature_matrix
+from tapeline.forecast.model import Metadata
 
 #: PSI above this is a warning.
 WARNING = 0.25
@@ -55,6 +57,26 @@ def drift(then: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[str
         psi = float(((now - before) * np.log(now / before)).sum())
         found.append(Drift(name, psi, psi > WARNING))
     return sorted(found, key=lambda one: -one.psi)
+
+
+def drift_by_model(
+    models: Mapping[str, Metadata], versions: Sequence[str], bars: Bars, features: FeatureSet = DEFAULT_FEATURES
+) -> dict[str, tuple[Drift, ...]]:
+    """Return the drift of the bars after each model's training, for those of `versions` that keep a reference.
+
+    `bars` are sorted and without repeats. A model made for other features, or with too few bars since, is left out.
+    """
+    found: dict[str, tuple[Drift, ...]] = {}
+    known = [(v, models[v]) for v in versions if v in models and models[v].feature_hash == features.hash]
+    if not len(bars) or not known:
+        return found
+    matrix = feature_matrix(bars, features, np.ones(len(bars), np.bool_))
+    warm = ~np.isnan(matrix).any(axis=1)
+    for version, metadata in known:
+        rows = matrix[warm & (bars.timestamp > metadata.trained_until)]
+        if len(rows) >= _FEWEST:
+            found[version] = tuple(drift(metadata.reference, features.names, rows))
+    return found
 
 
 def _shares(column: Floats, edges: Floats) -> Floats:

@@ -15,7 +15,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numba import njit
 
-from tapeline.core.market import Bars, Floats, Ints
+from tapeline.core.market import Bars, Flags, Floats, Ints
+from tapeline.core.times import DAY
+from tapeline.indicators import Engine
+
+_CHUNK = 8192  # bars a call of the engine
 
 #: A formula: the bars and the values of `inputs` at them, float64 [n, len(inputs)], to features, float64 [n, f].
 Formula = Callable[[Bars, Floats], Floats]
@@ -140,7 +144,7 @@ def _default_kernel(
         out[i, f + 19] = x[i, j + 4] * c * unit
         out[i, f + 20] = x[i, j + 5]
         out[i, f + 21] = x[i, j + 6] * 0.01 - 0.5
-        out[i, f + 22] = (timestamp[i] // 86_400_000 + 3) % 7  # 1970-01-01 was a Thursday
+        out[i, f + 22] = (timestamp[i] // DAY + 3) % 7  # 1970-01-01 was a Thursday
     return out
 
 
@@ -154,3 +158,22 @@ def _default_formula(bars: Bars, x: Floats) -> Floats:
 
 #: What `tapeline` trains and predicts with unless told otherwise. Warm after 61 bars.
 DEFAULT_FEATURES = FeatureSet(_SPECS, _INPUTS, _NAMES, _default_formula)
+
+
+def feature_matrix(
+    bars: Bars, features: FeatureSet, wanted: Flags, progress: Callable[[float], None] = lambda _: None
+) -> Floats:
+    """Return the features of the bars in `wanted` (bool [n]), float64 [wanted.sum(), features]; NaN where not warm.
+
+    `bars` are each symbol's bars from its first one on, in the order of time: indicators are computed from there.
+    """
+    engine = Engine(features.specs)
+    matrix = np.empty((int(wanted.sum()), len(features.names)))
+    made = 0
+    for start in range(0, len(bars), _CHUNK):
+        chunk, some = bars[start : start + _CHUNK], wanted[start : start + _CHUNK]
+        values = features.compute(chunk, engine.outputs, engine.update(chunk))[some]
+        matrix[made : made + len(values)] = values
+        made += len(values)
+        progress(min(1.0, (start + _CHUNK) / len(bars)))
+    return matrix

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import Codes, Direction, Flags, Floats, Ints, Rows
+from tapeline.forecast.estimates import RESAMPLES, Bin, Estimate, calibration, draws, interval
 from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND, decided, label
 from tapeline.forecast.model import Metadata
-from tapeline.research.metrics import RESAMPLES, Bin, Estimate, calibration, draws, interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ class Rolling:
     brier: Floats
 
 
-def score(rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int = HORIZON) -> Grades:
+def grade_rows(rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int = HORIZON) -> Grades:
     """Grades the predicted rows among these; they should reach back some 30 bars further, to scale the band.
 
     `rows` hold each symbol's rows in the order of time. `models` say what each version was asked; a version that is

@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tapeline.core.market import Bars, Codes, Direction, Flags, Floats, Ints
+from tapeline.core.times import DAY, HOUR, MINUTE
 
 #: Bars ahead that a prediction is about, unless told otherwise.
 HORIZON = 5
@@ -18,11 +19,11 @@ HORIZON = 5
 NO_TRADE_BAND = 0.25
 
 #: Bars closer together than this (ms) are intraday.
-INTRADAY = 12 * 3_600_000
+INTRADAY = 12 * HOUR
 
 _WINDOW = 20  # bars of past volatility that scale the band
 _SIGMA = math.sqrt(math.pi / 2)  # a normal variable's standard deviation over its mean absolute value
-_PAUSE = 45 * 60_000  # ms; an intraday series that pauses for longer than this has a session gap there
+_PAUSE = 45 * MINUTE  # ms; an intraday series that pauses for longer than this has a session gap there
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -61,7 +62,7 @@ def intervals(bars: Bars) -> Ints:
     order = np.lexsort((bars.timestamp, bars.code))
     code, timestamp = bars.code[order], bars.timestamp[order]
     edges = np.searchsorted(code, np.arange(len(bars.symbols) + 1))
-    steps = np.full(len(bars.symbols), 86_400_000, np.int64)
+    steps = np.full(len(bars.symbols), DAY, np.int64)
     for place, (first, last) in enumerate(itertools.pairwise(edges)):
         if last - first > 1:
             steps[place] = int(np.median(np.diff(timestamp[first:last])))

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from tapeline.core.market import Floats
+from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.trees import ModelError, Trees, parse
-
-__all__ = ["LightGBMModel", "Metadata", "ModelError", "write_atomically"]
+from tapeline.forecast.trees import (
+    Trees,
+    parse,
+)
 
 TEXT = "model.txt"
 METADATA = "metadata.json"
@@ -107,13 +106,6 @@ class LightGBMModel:
         }
         return {TEXT: self.text.encode(), METADATA: (json.dumps(document, indent=2) + "\n").encode()}
 
-    def save(self, folder: Path | str) -> None:
-        """Writes the model's files into `folder`, each one whole or not at all. Raises `OSError`."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in self.dump().items():
-            write_atomically(folder / name, content)
-
     @classmethod
     def restore(cls, files: Mapping[str, bytes], features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
         """The model in these files. Raises `ModelError` when they are damaged, unknown or made for other features."""
@@ -133,29 +125,3 @@ class LightGBMModel:
             raise ModelError("the model's metadata was changed after it was written")
         model.check(features)
         return model
-
-    @classmethod
-    def load(cls, folder: Path | str, features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
-        """The model saved in `folder`. Raises `ModelError` as `restore` does, also when files are missing."""
-        folder = Path(folder)
-        try:
-            return cls.restore({name: (folder / name).read_bytes() for name in (TEXT, METADATA)}, features)
-        except OSError as error:
-            raise ModelError(f"no model in {folder}: {error.strerror}") from None
-        except ModelError as error:
-            raise ModelError(f"{folder}: {error}") from None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replaces the file at `path`: a reader, also after a crash, sees the old content or the new, nothing between."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -1,21 +1,21 @@
 """Trained models by name and version, and which one is in use: `NAME/VERSION/` folders and `NAME/current.json`.
 
 A version is never changed once it is written, so whoever read `current.json` can load what it names. Promotion replaces
-that one small file, whole or not at all; a running pipeline polls it (`Watch`). Where the files lie is the business of
-a `Folder`: on this machine here, on S3 in `registry_s3`.
+that one small file, whole or not at all; a running pipeline polls it (`PromotionWatcher`). Where the files lie is the
+business of a `Folder`: on this machine, or on S3.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from tapeline.core.ports import Folder
+from tapeline.errors import ModelError, NotBetterError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata, ModelError, write_atomically
+from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata
 
 #: The model that a pipeline uses unless told otherwise.
 DEFAULT_NAME = "default"
@@ -24,45 +24,6 @@ _POINTER = "current.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _FORMAT = 1
 _KEPT = 50  # promotions remembered, for rollback
-
-
-class Folder(Protocol):
-    """Files under keys such as `default/current.json`. A write is seen whole or not at all, and durable."""
-
-    def read(self, key: str) -> bytes:
-        """The content. Raises `FileNotFoundError` when there is none, `OSError` when it cannot be read."""
-        ...
-
-    def write(self, key: str, content: bytes) -> None: ...
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that begin with `prefix`, in no order."""
-        ...
-
-
-class LocalFolder:
-    """A `Folder` on this machine's disk."""
-
-    def __init__(self, path: Path | str) -> None:
-        self._path = Path(path)
-
-    def read(self, key: str) -> bytes:
-        return (self._path / key).read_bytes()
-
-    def write(self, key: str, content: bytes) -> None:
-        path = self._path / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        for path in self._path.rglob("*"):
-            key = path.relative_to(self._path).as_posix()
-            if key.startswith(prefix) and path.is_file() and not path.name.startswith("."):
-                yield key
-
-
-class NotBetterError(Exception):
-    """The model is worse than the one in use, or for other bars; the message says so and how to promote it anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +142,7 @@ class Registry:
         self._folder.write(f"{name}/{_POINTER}", (json.dumps(document, indent=2) + "\n").encode())
 
 
-class Watch:
+class PromotionWatcher:
     """Tells a running pipeline when another version was promoted. Polling is one small read."""
 
     def __init__(self, registry: Registry, name: str, version: str | None, features: FeatureSet = DEFAULT_FEATURES):

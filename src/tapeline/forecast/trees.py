@@ -15,10 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tapeline.core.market import Codes, Floats
-
-
-class ModelError(ValueError):
-    """A model cannot be used: damaged, of an unknown format, or made for other features. The message says which."""
+from tapeline.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from tapeline.indicators.catalogue import CATALOGUE, DEFAULT
 from tapeline.indicators.engine.compiling import compile_all
 from tapeline.indicators.engine.program import Program
-from tapeline.indicators.engine.snapshots import SnapshotError
-from tapeline.indicators.engine.streaming import Engine, InsufficientHistory
-from tapeline.indicators.spec import Spec, SpecError, parse, parse_all
+from tapeline.indicators.engine.streaming import (
+    Engine,
+)
+from tapeline.indicators.spec import (
+    Spec,
+    parse,
+    parse_all,
+)
 
 __all__ = [
-    "CATALOGUE", "DEFAULT", "Engine", "InsufficientHistory", "SnapshotError", "Spec", "SpecError", "parse", "warm_up",
+    "CATALOGUE", "DEFAULT", "Engine", "Spec", "parse", "warm_up",
 ]  # fmt: skip
 
 

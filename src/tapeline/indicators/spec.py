@@ -7,14 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tapeline.errors import SpecError
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.indicators.entry import Indicator, Number, Parameter
 
 _NUMBER = re.compile(r"\d+(\.\d+)?")
-
-
-class SpecError(ValueError):
-    """A spec names no indicator, or has the wrong number of parameters, or one that is out of bounds."""
 
 
 @dataclass(frozen=True, slots=True)

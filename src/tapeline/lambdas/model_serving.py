@@ -25,9 +25,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tapeline.backends.files.file_registry import load_model
 from tapeline.core.market import Direction, Floats
+from tapeline.errors import ModelError
 from tapeline.forecast.labels import direction
-from tapeline.forecast.model import LightGBMModel, ModelError
+from tapeline.forecast.model import (
+    LightGBMModel,
+)
 from tapeline.forecast.npy import NPY, packed, unpacked
 
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
@@ -234,7 +238,7 @@ def serve(folder: Path, host: str, port: int) -> int:
 
     def load() -> None:
         try:
-            model = LightGBMModel.load(folder)
+            model = load_model(folder)
             model.predict(np.zeros((1, len(model.features))))  # compiles, so that the first caller does not wait for it
             service.model = model
         except ModelError as error:

@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tapeline.backends.files.file_registry import save_model
 from tapeline.core.market import Bars
-from tapeline.feeds.files import FileSource, SourceError
-from tapeline.research.training import PARAMETERS, MissingLibraryError, NotEnoughHistoryError, fit
+from tapeline.errors import FileError, InputError, MissingLibraryError, NotEnoughHistoryError
+from tapeline.feeds.files import (
+    FileSource,
+)
+from tapeline.research.fitting import PARAMETERS
+from tapeline.research.training import fit
 
 _LONGEST_FAILURE = 1024  # characters that SageMaker shows
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
-
-
-class InputError(Exception):
-    """What SageMaker handed over cannot be trained on; one line that says what and where."""
 
 
 def train(root: Path) -> int:
@@ -33,8 +34,8 @@ def train(root: Path) -> int:
         if len(source.problems) == len(files):
             raise InputError(f"none of the {len(files)} files can be read: {source.problems[0]}")
         model = fit(_bars(source), **settings)
-        model.save(root / "model")
-    except (InputError, SourceError, NotEnoughHistoryError, MissingLibraryError, OSError) as error:
+        save_model(model, root / "model")
+    except (InputError, FileError, NotEnoughHistoryError, MissingLibraryError, OSError) as error:
         return _failed(root, str(error))
     except Exception as error:  # noqa: BLE001 - the contract: whatever happens, say it in the failure file
         traceback.print_exc()

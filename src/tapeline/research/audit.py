@@ -20,12 +20,13 @@ from typing import cast
 import numpy as np
 
 from tapeline.core.market import Bars, Direction, Floats, Ints
+from tapeline.forecast.estimates import Estimate
 from tapeline.forecast.features import FeatureSet
 from tapeline.forecast.labels import decided, label
 from tapeline.indicators import Engine
 from tapeline.research.dataset import Dataset
-from tapeline.research.metrics import Estimate, Judge, auc
-from tapeline.research.training import fit_rows
+from tapeline.research.fitting import fit_rows
+from tapeline.research.metrics import PairedMetrics, auc
 from tapeline.research.walk_forward import Fold
 
 _CUTS = 4
@@ -144,7 +145,7 @@ def _shuffled(data: Dataset, folds: Sequence[Fold], seed: int) -> Estimate:
         trees = fit_rows(other, fold.train, seed=seed, stop_early=False).trees
         probability[fold.test] = trees.score(data.X[fold.test])
     rows = ~np.isnan(probability) & decided(other.direction)
-    judge = Judge(
+    judge = PairedMetrics(
         data.timestamp[rows], other.direction[rows] == Direction.UP, data.labels.move[data.place[rows]],
         np.full(int(rows.sum()), 0.5), data.horizon, _RESAMPLES, seed,
     )  # fmt: skip

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tapeline.core.market import Bars, Direction, Floats, Ints
+from tapeline.core.times import DAY
+from tapeline.errors import MissingLibraryError
+from tapeline.forecast.estimates import RESAMPLES, Estimate, draws, interval
 from tapeline.forecast.labels import session_ends
-from tapeline.research.metrics import RESAMPLES, Estimate, draws, interval
-from tapeline.research.training import MissingLibraryError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,6 @@ COST_BPS = 5.0
 
 _CAPITAL = 1_000_000.0
 _TRADING_DAYS = 252
-_DAY = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +157,7 @@ def _sharpe(returns: Floats, weight: Floats, per_year: float) -> float:
 
 def _bars_per_year(times: Ints) -> float:
     """Times per trading day, times the trading days of a year."""
-    return len(times) / len(np.unique(times // _DAY)) * _TRADING_DAYS
+    return len(times) / len(np.unique(times // DAY)) * _TRADING_DAYS
 
 
 def _import_bt() -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Bars, Direction, Flags, Floats
+from tapeline.errors import MissingLibraryError
 from tapeline.forecast.features import FeatureSet
 from tapeline.research.dataset import Dataset
-from tapeline.research.training import MissingLibraryError
 
 #: The columns that simple systems of this kind feed to a random forest: prices and shares, not scale-free.
 RAW_NAMES = ("Close", "Volume", "MA20", "MA50", "MA200", "MACD", "Signal", "Hist", "RSI")

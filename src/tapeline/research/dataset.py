@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tapeline.core.bars import _COLUMNS
 from tapeline.core.market import Bars, Floats, Ints
-from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet, feature_matrix
 from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND, Labels, decided, label
-from tapeline.indicators import Engine
-
-_CHUNK = 8192  # bars a call of the engine
 
 #: Told how much is done, 0 to 1, and what is being done.
 Progress = Callable[[float, str], None]
@@ -59,31 +57,6 @@ class Dataset:
         return replace(self, place=self.place[rows], X=self.X[rows])
 
 
-def tidy(batches: Iterable[Bars], until: int | None = None) -> Bars:
-    """The final bars up to `until` (inclusive) in the order of time, then symbol. Of bars with one key, the last stays.
-
-    The result does not depend on how the bars were cut into batches or how symbols were interleaved.
-    """
-    kept = []
-    for batch in batches:
-        wanted = batch.final if until is None else batch.final & (batch.timestamp <= until)
-        kept.append(batch if wanted.all() else batch[wanted])
-    bars = Bars.concat(kept)
-    names = sorted(bars.symbols)
-    rank = np.array([names.index(symbol) for symbol in bars.symbols], np.int32)
-    code = rank[bars.code] if len(bars) else bars.code
-    order = np.lexsort((code, bars.timestamp))  # stable: what arrived later stays behind
-    bars = Bars(tuple(names), code, *(getattr(bars, name) for name in _COLUMNS))[order]
-    if len(bars) > 1:
-        replaced = (bars.timestamp[1:] == bars.timestamp[:-1]) & (bars.code[1:] == bars.code[:-1])
-        if replaced.any():
-            bars = bars[np.append(~replaced, True)]
-    return bars
-
-
-_COLUMNS = ("timestamp", "open", "high", "low", "close", "volume", "final")
-
-
 def build(
     bars: Bars,
     *,
@@ -105,15 +78,7 @@ def build(
         places = np.flatnonzero(wanted)
         wanted = np.zeros(len(bars), np.bool_)
         wanted[places[np.linspace(0, len(places) - 1, max_rows).astype(np.intp)]] = True
-    engine = Engine(features.specs)
-    matrix = np.empty((int(wanted.sum()), len(features.names)))
-    made = 0
-    for start in range(0, len(bars), _CHUNK):
-        chunk, some = bars[start : start + _CHUNK], wanted[start : start + _CHUNK]
-        values = features.compute(chunk, engine.outputs, engine.update(chunk))[some]
-        matrix[made : made + len(values)] = values
-        made += len(values)
-        progress(min(1.0, (start + _CHUNK) / len(bars)), "features")
+    matrix = feature_matrix(bars, features, wanted, lambda done: progress(done, "features"))
     warm = ~np.isnan(matrix).any(axis=1)
     return Dataset(
         bars, labels, np.flatnonzero(wanted)[warm], matrix[warm], features, horizon, no_trade_band, across_sessions

@@ -12,16 +12,19 @@ from typing import Any
 import numpy as np
 
 from tapeline import __version__
+from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars, Direction, Flags, Floats
+from tapeline.errors import NotEnoughHistoryError
+from tapeline.forecast.estimates import RESAMPLES, Bin, Estimate, calibration, hit_rate_by_confidence
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND, decided, direction
 from tapeline.research.audit import Finding, audit
 from tapeline.research.backtest import COST_BPS, Backtest, backtest
 from tapeline.research.baselines import RAW_FEATURES, majority, previous_move, random_forest
-from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent, tidy
-from tapeline.research.metrics import RESAMPLES, Bin, Estimate, Judge, calibration, hit_rate_by_confidence
+from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent
+from tapeline.research.fitting import fit_rows
+from tapeline.research.metrics import PairedMetrics
 from tapeline.research.search import search
-from tapeline.research.training import NotEnoughHistoryError, fit_rows
 from tapeline.research.walk_forward import FOLDS, walk_forward
 
 MODEL = "tapeline"
@@ -125,7 +128,7 @@ def evaluate(
     `forest`: with the random-forest baseline; `trials`: so many Optuna trials inside each training fold; `trade`: with
     the backtest; `leaks`: with the leak audit of the features. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
     """
-    history = tidy(bars)
+    history = sort_and_dedupe(bars)
     rows_of = partial(
         build, history, horizon=horizon, no_trade_band=no_trade_band, across_sessions=across_sessions,
         only_decided=False,
@@ -137,7 +140,7 @@ def evaluate(
     tested = _test(data, raw, folds, embargo, trials, seed, _part(progress, 0.1, 0.8))
     rows = tested.judged
     up, move = data.direction[rows] == Direction.UP, data.labels.move[data.place[rows]]
-    judge = Judge(data.timestamp[rows], up, move, tested.baselines["majority"][rows], horizon, resamples, seed)
+    judge = PairedMetrics(data.timestamp[rows], up, move, tested.baselines["majority"][rows], horizon, resamples, seed)
     scores = {}
     for name, probability in {MODEL: tested.model, **tested.baselines}.items():
         scores[name] = judge.measure(name, probability[rows])
@@ -230,7 +233,7 @@ def _test(
             done.baselines[FOREST][test] = random_forest(raw, fold.train, test, seed)
         judged = test & learnable
         done.judged |= judged
-        auc = Judge(
+        auc = PairedMetrics(
             data.timestamp[judged], data.direction[judged] == Direction.UP, data.labels.move[data.place[judged]],
             done.baselines["majority"][judged], data.horizon, 1,
         ).measure(MODEL, done.model[judged])["auc"]  # fmt: skip

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tapeline.errors import MissingLibraryError
+from tapeline.forecast.estimates import Estimate
 from tapeline.research.evaluation import MODEL, Report
-from tapeline.research.metrics import METRICS, Estimate
-from tapeline.research.training import MissingLibraryError
+from tapeline.research.metrics import METRICS
 
 _LABELS = {
     "auc": "AUC", "log_loss": "log-loss", "brier": "Brier", "brier_skill": "Brier skill",

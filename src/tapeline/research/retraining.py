@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tapeline.core.market import Bars
+from tapeline.core.times import DAY
+from tapeline.errors import NotBetterError
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import NotBetterError, Registry
+from tapeline.forecast.registry import (
+    Registry,
+)
 from tapeline.research.training import fit
 
 #: The schedules, in days.
 SCHEDULES = {"daily": 1, "weekly": 7, "monthly": 30}
-
-_DAY = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def due(schedule: str, trained_until: int, now: int) -> bool:
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"{schedule!r} is no schedule: {', '.join(SCHEDULES)}")
-    return now - trained_until >= SCHEDULES[schedule] * _DAY
+    return now - trained_until >= SCHEDULES[schedule] * DAY
 
 
 def retrain(registry: Registry, name: str, bars: Iterable[Bars], *, at: int, **training: Any) -> Retrained:

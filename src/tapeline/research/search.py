@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Direction, Flags
+from tapeline.errors import MissingLibraryError
 from tapeline.research.dataset import Dataset, Progress, silent
+from tapeline.research.fitting import fit_rows, hold_back
 from tapeline.research.metrics import auc
-from tapeline.research.training import MissingLibraryError, fit_rows, hold_back
 
 
 def search(data: Dataset, rows: Flags, trials: int, *, seed: int = 0, progress: Progress = silent) -> dict[str, Any]:

@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tapeline import __version__
-from tapeline.core.market import Bars, Direction, Flags, Floats
-from tapeline.forecast.drift import reference
+from tapeline.core.bars import sort_and_dedupe
+from tapeline.core.market import Bars
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.labels import HORIZON, INTRADAY, NO_TRADE_BAND, intervals
-from tapeline.forecast.model import LightGBMModel, Metadata
-from tapeline.forecast.trees import parse
-from tapeline.research.calibration import platt_slope
-from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent, tidy
-from tapeline.research.metrics import auc, blocks
-
-#: Small and slow to learn: price data are nearly all noise, and every tree costs time on each bar for ever.
-PARAMETERS: Mapping[str, Any] = {
-    "num_leaves": 15,
-    "learning_rate": 0.05,
-    "min_data_in_leaf": 100,
-    "feature_fraction": 0.6,
-    "bagging_fraction": 0.7,
-    "bagging_freq": 1,
-    "lambda_l2": 10.0,
-}
-ROUNDS = 80
-_PATIENCE = 20
-_HELD_BACK = 0.2  # of the time at the end, for early stopping and calibration
-_FEWEST = 500  # rows; below this the trees learn noise only
-_HOLD_SHARE = 1 / 3  # of the held-back rows, the least sure third, is answered with HOLD
-_ROUNDING = 1e-9  # where all probabilities are one, rounding must not make them UP or DOWN
-
-
-class NotEnoughHistoryError(ValueError):
-    """Too few labelled bars to train on. The message says how many there are and how many are needed."""
-
-
-class MissingLibraryError(RuntimeError):
-    """LightGBM cannot be loaded. The message says what to install."""
+from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND
+from tapeline.forecast.model import LightGBMModel
+from tapeline.research.dataset import Progress, build, silent
+from tapeline.research.fitting import ROUNDS, fit_rows
 
 
 def fit(
@@ -70,7 +38,7 @@ def fit(
     searched for first, on the same bars. Raises `NotEnoughHistoryError`,
     and `MissingLibraryError` when LightGBM or the OpenMP runtime that it needs is not installed.
     """
-    history = tidy(bars, until)
+    history = sort_and_dedupe(bars, until)
     data = build(
         history, features=features, horizon=horizon, no_trade_band=no_trade_band,
         across_sessions=across_sessions, max_rows=max_rows, progress=lambda done, what: progress(done / 2, what),
@@ -85,128 +53,3 @@ def fit(
         data, rows, seed=seed, parameters=parameters, rounds=rounds,
         progress=lambda done, what: progress(trained + (1 - trained) * done, what),
     )  # fmt: skip
-
-
-def fit_rows(
-    data: Dataset,
-    rows: Flags,
-    *,
-    seed: int = 0,
-    parameters: Mapping[str, Any] | None = None,
-    rounds: int = ROUNDS,
-    stop_early: bool = True,
-    progress: Progress = silent,
-) -> LightGBMModel:
-    """Trains on these rows of a dataset (bool [n]) and no others. Raises as `fit` does.
-
-    Without `stop_early` all rounds are kept, whatever the held-back slice says of them.
-    """
-    lightgbm = import_lightgbm()
-    X, up = data.X[rows], data.direction[rows] == Direction.UP
-    timestamp, end = data.timestamp[rows], data.end[rows]
-    learn, held = hold_back(data, rows)
-    for some, name in ((learn, "training"), (held, "calibration")):
-        if len(X) < _FEWEST or not 0 < up[some].sum() < some.sum():
-            raise NotEnoughHistoryError(_too_few(data, len(X), name))
-    settings = {
-        **PARAMETERS, **(parameters or {}),
-        "objective": "binary", "metric": "binary_logloss", "seed": seed, "deterministic": True,
-        "force_row_wise": True, "num_threads": 1, "verbosity": -1, "first_metric_only": True,
-    }  # fmt: skip
-    names = list(data.features.names)
-    target = up.astype(np.float64)
-    training = lightgbm.Dataset(X[learn], target[learn], feature_name=names, params=settings, free_raw_data=True)
-    checking = lightgbm.Dataset(X[held], target[held], reference=training, params=settings)
-
-    def report(environment: Any) -> None:
-        progress(min(1.0, (environment.iteration + 1) / rounds), "training")
-
-    booster = lightgbm.train(
-        settings, training, rounds, valid_sets=[checking],
-        callbacks=[report, *([lightgbm.early_stopping(_PATIENCE, verbose=False)] if stop_early else [])],
-    )  # fmt: skip
-    progress(1.0, "training")
-    trees = booster.best_iteration if stop_early else booster.num_trees()
-    text = booster.model_to_string(num_iteration=trees)
-    raw = parse(text, len(names)).raw(X)
-    slope = platt_slope(raw[held], up[held], blocks(timestamp[held], data.horizon))
-    # The held-back slice's own share of rises is luck; the whole span's share is the better guess of the next one.
-    share = up.mean()
-    intercept = float(np.log(share / (1 - share)) - slope * raw.mean())
-    probability = 1 / (1 + np.exp(-(slope * raw[held] + intercept)))
-    used = data.bars.code[data.place[rows]]
-    metadata = Metadata(
-        features=data.features.names,
-        feature_hash=data.features.hash,
-        horizon=data.horizon,
-        no_trade_band=data.no_trade_band,
-        across_sessions=data.across_sessions,
-        interval=int(np.median(intervals(data.bars))),
-        band=float(np.quantile(np.abs(probability - 0.5), _HOLD_SHARE)) + _ROUNDING,
-        slope=slope,
-        intercept=intercept,
-        trained_from=int(timestamp.min()),
-        trained_until=int(end.max()),
-        symbols=tuple(data.bars.symbols[code] for code in np.unique(used)),
-        rows=len(X),
-        data_hash=fingerprint(data.bars),
-        seed=seed,
-        parameters={**PARAMETERS, **(parameters or {}), "trees": int(trees)},
-        metrics=_metrics(probability, share, up[held]),
-        reference=reference(data.features.names, X),
-        libraries={
-            "tapeline": __version__, "lightgbm": lightgbm.__version__,
-            "numpy": np.__version__, "python": platform.python_version(),
-        },
-    )  # fmt: skip
-    return LightGBMModel(text, metadata)
-
-
-def hold_back(data: Dataset, rows: Flags) -> tuple[Flags, Flags]:
-    """Which of the chosen rows to learn from and which, the last fifth of the time, to hold back; both bool [n].
-
-    Purged: what is learnt from was decided before the first bar that is held back.
-    """
-    timestamp, end = data.timestamp[rows], data.end[rows]
-    if not len(timestamp):
-        return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
-    cut = timestamp[int(len(timestamp) * (1 - _HELD_BACK))]  # rows are in the order of time
-    return end < cut, timestamp >= cut
-
-
-def import_lightgbm() -> ModuleType:
-    """LightGBM, imported now: it takes a second, and only training needs it. Raises `MissingLibraryError`."""
-    try:
-        import lightgbm
-    except ImportError:
-        raise MissingLibraryError("training needs the package lightgbm: pip install lightgbm") from None
-    except OSError as error:
-        if "gomp" in str(error) or "omp" in str(error):
-            remedy = "brew install libomp" if platform.system() == "Darwin" else "apt-get install libgomp1"
-            raise MissingLibraryError(f"LightGBM needs the OpenMP runtime, which is missing: {remedy}") from None
-        raise MissingLibraryError(f"LightGBM cannot be loaded: {error}") from None
-    module: ModuleType = lightgbm
-    return module
-
-
-def _too_few(data: Dataset, rows: int, part: str) -> str:
-    if rows >= _FEWEST:
-        return f"the closes in the {part} part of the history all went one way: give more history"
-    span = "no bars"
-    if len(data.bars):
-        first, last = (datetime.fromtimestamp(data.bars.timestamp[i] / 1000, UTC) for i in (0, -1))
-        span = f"{len(data.bars)} bars from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
-    hint = ""
-    if not data.across_sessions and len(data.bars) >= 2 * _FEWEST and (intervals(data.bars) < INTRADAY).any():
-        hint = f"; of intraday bars those whose horizon of {data.horizon} leaves the session do not count"
-    return f"not enough history: {span} give {rows} usable rows, training needs {_FEWEST}: give more history{hint}"
-
-
-def _metrics(probability: Floats, share: float, up: NDArray[np.bool_]) -> dict[str, float]:
-    """Measured on the held-back slice. `skill` is the part of the base rate's log-loss that the model saves."""
-    loss, base = _log_loss(probability, up), _log_loss(np.full(len(up), share), up)
-    return {"rows": float(len(up)), "auc": auc(probability, up), "log_loss": loss, "skill": 1 - loss / base}
-
-
-def _log_loss(probability: Floats, up: NDArray[np.bool_]) -> float:
-    return float(-np.log(np.where(up, probability, 1 - probability)).mean())

@@ -15,18 +15,35 @@ from itertools import accumulate
 
 import numpy as np
 
-from tapeline.core.codec import CodecError, decode, encode
+from tapeline.core.codec import (
+    decode,
+    encode,
+)
 from tapeline.core.market import FAULTS, Bars, Ints, Reject, Rows, faults, symbol_fault
-from tapeline.core.ports import Commit, ConflictError, Store, SymbolState
-from tapeline.indicators import SnapshotError
-from tapeline.runtime.corrections import NO_ROWS, corrections, marked, recomputed, unmarked
-from tapeline.runtime.processor import Processor, StateError, Step
+from tapeline.core.ports import (
+    Commit,
+    Store,
+    SymbolState,
+)
+from tapeline.core.times import MINUTE
+from tapeline.errors import ConflictError, DecodeError
+from tapeline.runtime.corrections import (
+    NO_ROWS,
+    recomputed,
+    replay_late_bars,
+    with_pending_correction,
+    without_pending_correction,
+)
+from tapeline.runtime.processor import (
+    Processor,
+    Step,
+)
 
 #: How often a symbol that another process moved on is loaded and stepped again before its records are given back.
 ATTEMPTS = 3
 
 #: How far behind this machine's clock a collector's may be.
-SKEW = 5 * 60_000
+SKEW = 5 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +138,7 @@ class Batches:
             try:
                 parts.append(decode(record.data))
                 places.append(place)
-            except CodecError as error:
+            except DecodeError as error:
                 rejects.append(Reject("stream", record.place, str(error), record.data))
         bars = Bars.concat(parts)
         source = np.repeat(np.array(places, np.int64), [len(part) for part in parts])
@@ -156,7 +173,7 @@ class Batches:
         outcome.repeated += step.repeated
         late = {step.late.symbols[code] for code in np.unique(step.late.code).tolist()} | begun.keys()
         self._commit(step, {s: applied[s] if s in late else p for s, p in reached.items()}, states, outcome)
-        for found in corrections(self._store, processor, step.late, 0, begun) if late else ():
+        for found in replay_late_bars(self._store, processor, step.late, 0, begun) if late else ():
             outcome.repeated += found.repeated
             outcome.corrected += found.changed
             symbol = found.symbol
@@ -166,8 +183,8 @@ class Batches:
                 self._store.commit(Commit(NO_ROWS, {symbol: now}, 0))
                 continue
             # rows and state in one would do where a store writes them at once; where it does not, the mark heals
-            before = step.states[symbol] if symbol in step.states else unmarked(states[symbol])[0]
-            note = replace(marked(before, found.since), position=applied.get(symbol, 0))
+            before = step.states[symbol] if symbol in step.states else without_pending_correction(states[symbol])[0]
+            note = replace(with_pending_correction(before, found.since), position=applied.get(symbol, 0))
             self._store.commit(Commit(NO_ROWS, {symbol: note}, 0))
             self._write(found.commit, {symbol: position}, outcome)
 
@@ -178,7 +195,7 @@ class Batches:
             self._held = {}
         begun: dict[str, int] = {}
         for symbol, stored in states.items():
-            state, since = unmarked(stored)
+            state, since = without_pending_correction(stored)
             if since is not None:
                 begun[symbol] = since
             if self._held.get(symbol) == stored.data:
@@ -186,7 +203,7 @@ class Batches:
             try:
                 self._processor.restore({symbol: state})
                 self._held[symbol] = stored.data
-            except (StateError, SnapshotError):  # made for other indicators or by another version
+            except DecodeError:  # made for other indicators or by another version
                 commit = recomputed(self._store, self._processor, symbol, 0)
                 if commit is not None:
                     self._write(commit, {symbol: stored.position}, Outcome())

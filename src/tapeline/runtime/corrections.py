@@ -38,7 +38,7 @@ class Correction:
     commit: Commit | None = None
 
 
-def corrections(
+def replay_late_bars(
     store: Store, processor: Processor, late: Bars, position: int, begun: Mapping[str, int] | None = None
 ) -> Iterator[Correction]:
     """Replays every symbol whose late bars differ from the stored ones. The store must hold every row made so far.
@@ -74,7 +74,7 @@ def recomputed(store: Store, processor: Processor, symbol: str, position: int) -
     return _replayed(processor, symbol, None, bars, stored, int(bars.timestamp[0]), position)
 
 
-def marked(state: SymbolState, since: int) -> SymbolState:
+def with_pending_correction(state: SymbolState, since: int) -> SymbolState:
     """The state with a note that its rows are being rewritten from `since` on.
 
     For stores that write rows before states: whoever loads the note knows that the rows may be ahead of the state.
@@ -82,7 +82,7 @@ def marked(state: SymbolState, since: int) -> SymbolState:
     return replace(state, data=_MARK.pack(_MAGIC, since) + state.data)
 
 
-def unmarked(state: SymbolState) -> tuple[SymbolState, int | None]:
+def without_pending_correction(state: SymbolState) -> tuple[SymbolState, int | None]:
     """The state without the note, and what it said (None: there was none)."""
     if state.data[:4] != _MAGIC:
         return state, None

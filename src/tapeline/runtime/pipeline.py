@@ -19,9 +19,11 @@ from dataclasses import dataclass
 
 from tapeline.core.market import Bars
 from tapeline.core.ports import Commit, Predictor, Sink, Source, Store, Stream
-from tapeline.indicators import SnapshotError
-from tapeline.runtime.corrections import NO_ROWS, corrections, recomputed
-from tapeline.runtime.processor import Processor, StateError
+from tapeline.errors import DecodeError
+from tapeline.runtime.corrections import NO_ROWS, recomputed, replay_late_bars
+from tapeline.runtime.processor import (
+    Processor,
+)
 
 #: Bars processed and committed at once, at the most.
 BATCH_BARS = 8192
@@ -187,7 +189,7 @@ class Pipeline:
         states, position = self._store.load()
         try:
             self._processor.restore(states)
-        except (StateError, SnapshotError) as error:
+        except DecodeError as error:
             self._notify(f"{error}; computing all {len(states)} symbols anew from their stored bars")
             for symbol in states:
                 commit = recomputed(self._store, self._processor, symbol, position)
@@ -234,7 +236,7 @@ class Pipeline:
     def _correct(self, late: Bars, position: int) -> None:
         """Replays the symbols of these late bars, unless the stored bars already say the same."""
         self._queue.join()  # the history must be complete before it is read
-        for correction in corrections(self._store, self._processor, late, position):
+        for correction in replay_late_bars(self._store, self._processor, late, position):
             self.progress.repeated += correction.repeated
             self.progress.corrected += correction.changed
             if correction.commit is not None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tapeline.core.market import Bars, Codes, Flags, Floats, Ints, Rows
 from tapeline.core.ports import Predictor, SymbolState
 from tapeline.core.sessions.session_ids import session_ids
+from tapeline.errors import DecodeError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.labels import direction
 from tapeline.indicators import Engine, parse
@@ -32,10 +33,6 @@ CHECKPOINT_BARS = 256
 _NEVER = -(1 << 62)
 _STATE = struct.Struct("<BQq5dq5d")  # version, committed bars, last bar, forming bar
 _STATE_VERSION = 1
-
-
-class StateError(ValueError):
-    """A stored state cannot be restored: made by another version or for other indicators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +87,10 @@ class Processor:
     # -- state -------------------------------------------------------------------------------------------------------
 
     def restore(self, states: Mapping[str, SymbolState]) -> None:
-        """Goes on from these states. Raises `StateError` when one of them does not fit this processor."""
+        """Goes on from these states. Raises `DecodeError` when one of them does not fit this processor."""
         for symbol, state in states.items():
             if state.data[:1] != bytes([_STATE_VERSION]):
-                raise StateError(f"the stored state of {symbol} has version {state.data[0]}, not {_STATE_VERSION}")
+                raise DecodeError(f"the stored state of {symbol} has version {state.data[0]}, not {_STATE_VERSION}")
             _, count, last, *rest = _STATE.unpack_from(state.data)
             slot = self._slot([symbol])[0]
             self._engine.restore(symbol, state.data[_STATE.size :])
@@ -134,7 +131,7 @@ class Processor:
         """Applies the records in order. The rows are those of all bars that were committed or are forming now."""
         slot = self._slot(bars.symbols)[bars.code]
         values = np.stack((bars.open, bars.high, bars.low, bars.close, bars.volume), axis=1)
-        plan = _plan(
+        plan = _classify_records(
             slot, bars.timestamp, values, bars.final,
             self._last.timestamp, self._last.values, self._forming.timestamp, self._forming.values,
         )  # fmt: skip
@@ -194,7 +191,7 @@ class Processor:
         prediction = np.zeros(len(bars), np.int8)
         model = np.full(len(bars), -1, np.int32)
         versions: list[str] = []
-        for predictor, own in self._shares(bars):
+        for predictor, own in self._bars_by_predictor(bars):
             asked = np.flatnonzero(own & (bars.timestamp > predictor.trained_until))
             if len(asked):
                 every = len(asked) == len(bars)
@@ -205,7 +202,7 @@ class Processor:
             versions.append(predictor.version)
         return Rows(bars, self._names, values[:, self._shown], prediction, probability, tuple(versions), model)
 
-    def _shares(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
+    def _bars_by_predictor(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
         """Which predictor each of these bars belongs to, bool [len(bars)]."""
         if self._predictor is None:
             return
@@ -244,7 +241,7 @@ def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _plan(
+def _classify_records(
     slot: Codes,
     timestamp: Ints,
     values: Floats,

@@ -1,14 +1,19 @@
 """The page and the HTTP API: watch-list, candles, models and health in a browser, over the `Store` port.
 
-    from tapeline.dashboard import View, serve
+    from tapeline.web import View, serve
 
     serve(View(store), port=8000)
 
 Importing this does nothing; FastAPI is imported when `serve` runs.
 """
 
-from tapeline.web.access import Access, ExposedError
-from tapeline.web.serving import PortInUseError, check_port, serve
-from tapeline.web.view import Replay, View
+from tapeline.web.access import (
+    Access,
+)
+from tapeline.web.serving import (
+    check_port,
+    serve,
+)
+from tapeline.web.view import ReplayProgress, View
 
-__all__ = ["Access", "ExposedError", "PortInUseError", "Replay", "View", "check_port", "serve"]
+__all__ = ["Access", "ReplayProgress", "View", "check_port", "serve"]

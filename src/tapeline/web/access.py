@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from tapeline.alerts.webhook import is_loopback
-from tapeline.web.users import Role, User, UserError, Users, hashed, matches
+from tapeline.errors import InputError, ServingError, TooManyAttemptsError
+from tapeline.web.users import (
+    Role,
+    User,
+    Users,
+    hashed,
+    matches,
+)
 
 #: The shortest token accepted.
 SHORTEST_TOKEN = 24
@@ -24,18 +31,6 @@ _MOST_SESSIONS = 1_000
 _FREE_ATTEMPTS = 4
 _LONGEST_WAIT = 300.0
 _MOST_TRACKED = 10_000
-
-
-class ExposedError(Exception):
-    """The page would be reachable from elsewhere without any log-in; the message says what to do."""
-
-
-class TooManyError(Exception):
-    """Too many failed log-ins; `seconds` is how long to wait."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"too many failed log-ins; try again in {max(1, round(seconds))} s")
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +84,10 @@ class Access:
         return self._loopback and not (self._token or self.behind_login or self._known())
 
     def bind(self, host: str) -> None:
-        """Says where the server listens, before it does. Raises `ExposedError` when that would let strangers in."""
+        """Says where the server listens, before it does. Raises `ServingError` when that would let strangers in."""
         self._loopback = is_loopback(host)
         if not (self._loopback or self._token or self.behind_login or self._known()):
-            raise ExposedError(
+            raise ServingError(
                 f"listening on {host} without a log-in would show everything to everybody: set TAPELINE_TOKEN "
                 f"(at least {SHORTEST_TOKEN} characters), or `tapeline users add NAME --role admin`, or "
                 "TAPELINE_BEHIND_LOGIN=true where a load balancer asks for a log-in"
@@ -114,11 +109,11 @@ class Access:
     # -- logging in --------------------------------------------------------------------------------------------------
 
     def check_attempts(self, *keys: str) -> None:
-        """Raises `TooManyError` while one of these (an address, a name) has to wait."""
+        """Raises `TooManyAttemptsError` while one of these (an address, a name) has to wait."""
         now = self._clock()
         wait = max((self._failures[key][1] - now for key in keys if key in self._failures), default=0.0)
         if wait > 0:
-            raise TooManyError(wait)
+            raise TooManyAttemptsError(wait)
 
     def failed(self, *keys: str) -> None:
         """Counts a failed log-in of these: after four, each doubles the time to wait, up to five minutes."""
@@ -196,7 +191,7 @@ class Access:
             return {}
         try:
             return self._users.load()
-        except UserError:
+        except InputError:
             return {"": User("", Role.VIEWER, "")}  # damaged: nobody can log in, and nothing becomes open
 
 

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import orjson
 
 from tapeline.forecast.model import Metadata
-from tapeline.web.candle_follower import Tail
-from tapeline.web.candles import Choice
+from tapeline.web.candle_follower import CandleFollower
+from tapeline.web.candles import ChartRequest
 from tapeline.web.markets import zone_of
-from tapeline.web.thread_runner import Reader
+from tapeline.web.thread_runner import ThreadRunner
 from tapeline.web.view import View
-from tapeline.web.watched_quotes import Watchlist
+from tapeline.web.watched_quotes import WatchedQuotes
 
 #: Seconds between two updates.
 TICK_SECONDS = 1.0
@@ -43,7 +43,7 @@ class Client:
     `alert` is the id of the last alert it was told; None for one that wants those that fire from now on.
     """
 
-    choice: Choice | None
+    choice: ChartRequest | None
     alive: Callable[[], bool]
     alert: int | None = None
     waiting: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
@@ -73,11 +73,11 @@ class Broadcast:
     def __init__(self, view: View, models: Callable[[], Mapping[str, Metadata]]) -> None:
         self._view = view
         self._models = models
-        self._watchlist = Watchlist(view)
-        self._reader = Reader(1, "live")
+        self._watchlist = WatchedQuotes(view)
+        self._reader = ThreadRunner(1, "live")
         self._turn = asyncio.Lock()
         self._clients: set[Client] = set()
-        self._tails: dict[Choice, Tail] = {}
+        self._tails: dict[ChartRequest, CandleFollower] = {}
         self._status: dict[str, Any] = {}
         self._error: str | None = None
         self._ended = False
@@ -187,7 +187,7 @@ class Broadcast:
             await self._ask(self._watchlist.refresh)
             if news := self._watchlist.news():
                 self._send(self._clients, _event("quotes", {"quotes": news}))
-            groups: dict[Choice, list[Client]] = {}
+            groups: dict[ChartRequest, list[Client]] = {}
             for client in self._clients:
                 if client.choice is not None:
                     groups.setdefault(client.choice, []).append(client)
@@ -203,10 +203,10 @@ class Broadcast:
                 self._status = status
                 self._send(self._clients, _event("status", status))
 
-    async def _bars(self, choice: Choice) -> dict[str, Any] | None:
+    async def _bars(self, choice: ChartRequest) -> dict[str, Any] | None:
         tail = self._tails.get(choice)
         if tail is None:
-            tail = self._tails[choice] = Tail(self._view.store, choice)
+            tail = self._tails[choice] = CandleFollower(self._view.store, choice)
         return await self._ask(lambda: tail.refresh(self._models()))
 
     async def _alerts(self) -> None:

@@ -9,9 +9,14 @@ import numpy as np
 
 from tapeline.core.market import Bars, Rows
 from tapeline.core.ports import Store
+from tapeline.core.times import interval_name
+from tapeline.errors import InputError
 from tapeline.forecast.model import Metadata
-from tapeline.web.candle_intervals import IntervalError, chosen, name_of, stored_interval
-from tapeline.web.candles import Candles, Choice, Columns, build, rows_needed
+from tapeline.web.candle_intervals import (
+    chosen,
+    stored_interval,
+)
+from tapeline.web.candles import Candles, ChartRequest, Columns, build, rows_needed
 
 #: Candles that are watched for changes.
 WATCHED = 300
@@ -21,10 +26,10 @@ _TAIL = 40  # newest rows read again at each look: they may be corrected
 _WHOLE_EVERY = 60  # looks after which everything is read again, for corrections further back
 
 
-class Tail:
+class CandleFollower:
     """Follows one choice in the store. The newest rows alone are read where what is kept can be continued with them."""
 
-    def __init__(self, store: Store, choice: Choice) -> None:
+    def __init__(self, store: Store, choice: ChartRequest) -> None:
         self._store = store
         self._choice = choice
         self._rows: Rows | None = None
@@ -59,7 +64,7 @@ class Tail:
         found = self._candles
         return {
             "symbol": self._choice.symbol,
-            "interval": name_of(found.interval),
+            "interval": interval_name(found.interval),
             "since": int(found.columns["t"][place]),
             "names": list(found.names),
             "decimals": found.decimals,
@@ -81,7 +86,7 @@ class Tail:
         stored = stored_interval(probe.bars.timestamp)
         try:
             interval = chosen(self._choice.interval, stored)
-        except IntervalError:
+        except InputError:
             return probe[:0]
         self._limit = rows_needed(self._choice, probe.names, stored, interval, WATCHED)
         return self._store.rows(self._choice.symbol, limit=self._limit)

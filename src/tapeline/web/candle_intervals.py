@@ -6,18 +6,14 @@ import functools
 
 import numpy as np
 
-from tapeline.core.bars import DAY, Grid, Sessions
+from tapeline.core.bars import Grid, Sessions
 from tapeline.core.market import Ints
 from tapeline.core.sessions import calendar, exchange_of
+from tapeline.core.times import DAY, HOUR, MINUTE, interval_name
+from tapeline.errors import InputError
 
 #: What can be chosen beside the stored one: name -> ms.
-INTERVALS = {"1m": 60_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "1d": DAY}
-
-_UNITS = (("d", DAY), ("h", 3_600_000), ("m", 60_000), ("s", 1000))
-
-
-class IntervalError(ValueError):
-    """An interval that these bars cannot be shown at; the message says which can."""
+INTERVALS = {"1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "1h": HOUR, "1d": DAY}
 
 
 def stored_interval(timestamp: Ints) -> int:
@@ -30,31 +26,23 @@ def stored_interval(timestamp: Ints) -> int:
     steps = np.diff(timestamp)
     steps = steps[steps > 0]
     if not len(steps):
-        return 60_000
+        return MINUTE
     lengths, counts = np.unique(steps, return_counts=True)
     return int(lengths[counts.argmax()])
 
 
-def name_of(interval: int) -> str:
-    """An interval in ms as its name: 300,000 is `5m`."""
-    for unit, size in _UNITS:
-        if interval >= size and interval % size == 0:
-            return f"{interval // size}{unit}"
-    return f"{interval}ms"
-
-
 def choices(stored: int) -> list[str]:
     """The names of the intervals that bars of this length can be shown at, the stored one first."""
-    return [name_of(stored), *(name for name, ms in INTERVALS.items() if ms > stored and ms % stored == 0)]
+    return [interval_name(stored), *(name for name, ms in INTERVALS.items() if ms > stored and ms % stored == 0)]
 
 
 def chosen(name: str | None, stored: int) -> int:
-    """The interval of this name (None: the stored one) in ms. Raises `IntervalError`."""
-    if name is None or name == name_of(stored):
+    """The interval of this name (None: the stored one) in ms. Raises `InputError`."""
+    if name is None or name == interval_name(stored):
         return stored
     if name not in choices(stored):
         possible = ", ".join(choices(stored))
-        raise IntervalError(f"the stored bars are {name_of(stored)} long; intervals to choose from: {possible}")
+        raise InputError(f"the stored bars are {interval_name(stored)} long; intervals to choose from: {possible}")
     return INTERVALS[name]
 
 

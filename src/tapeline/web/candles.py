@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.bars import DAY, resample
+from tapeline.core.bars import resample
 from tapeline.core.market import Bar, Bars, Flags, Rows
 from tapeline.core.ports import Store
 from tapeline.core.sessions.session_ids import session_ids
-from tapeline.forecast.grading import Grades, score
+from tapeline.core.times import DAY, MINUTE
+from tapeline.forecast.grading import Grades, grade_rows
 from tapeline.forecast.labels import HORIZON, label
 from tapeline.forecast.model import Metadata
 from tapeline.indicators import DEFAULT, Engine, parse
@@ -31,13 +32,13 @@ _PRICED = 500  # rows whose closes say how many decimals there are
 _WARM = 15  # times its warm-up: a recursive indicator started that far back has forgotten where (below 1e-6)
 _SESSION_ROWS = 1_500  # at least so many rows before: session-anchored indicators need the session's start
 _GRADED_ROWS = 40  # rows before, for the scale of the no-trade band
-_PAUSE = 2_700_000  # a longer pause within a day, ms, leaves a prediction undecided
+_PAUSE = 45 * MINUTE  # a longer pause within a day, ms, leaves a prediction undecided
 
 Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChartRequest:
     """What is asked for: `interval` by name, None for the stored one; `indicators` as specs, None for the stored ones.
 
     Specs must have been parsed before (`parse`).
@@ -76,12 +77,12 @@ class Candles:
 
 
 def read(
-    store: Store, choice: Choice, models: Mapping[str, Metadata], end: int | None = None, limit: int = 500,
+    store: Store, choice: ChartRequest, models: Mapping[str, Metadata], end: int | None = None, limit: int = 500,
     start: int | None = None,
 ) -> tuple[Candles, int | None]:  # fmt: skip
     """The newest `limit` candles with start <= t < end, and the `end` to ask for older ones with, None at the oldest.
 
-    Fewer come where `MOST_ROWS` are not enough for all of them. Raises `IntervalError`.
+    Fewer come where `MOST_ROWS` are not enough for all of them. Raises `InputError`.
     """
     probe = store.rows(choice.symbol, end=end, limit=64)
     stored = stored_interval(probe.bars.timestamp)
@@ -119,7 +120,7 @@ def warm_up() -> None:
     label(bars)
 
 
-def rows_needed(choice: Choice, stored_names: Sequence[str], stored: int, interval: int, candles: int) -> int:
+def rows_needed(choice: ChartRequest, stored_names: Sequence[str], stored: int, interval: int, candles: int) -> int:
     """How many rows it takes for so many candles with their indicators warm."""
     rows = candles + 1
     computed = to_compute(choice, stored_names, same=interval == stored)
@@ -128,11 +129,11 @@ def rows_needed(choice: Choice, stored_names: Sequence[str], stored: int, interv
     if interval == stored:
         return min(rows + _GRADED_ROWS, MOST_ROWS)
     per_day = 1_440 if interval < DAY else 960  # minutes that trade at the most
-    ratio = interval // stored if interval < DAY else max(per_day * 60_000 // stored, 1)
+    ratio = interval // stored if interval < DAY else max(per_day * MINUTE // stored, 1)
     return min(rows * ratio, MOST_ROWS)
 
 
-def to_compute(choice: Choice, stored_names: Sequence[str], *, same: bool) -> list[Spec]:
+def to_compute(choice: ChartRequest, stored_names: Sequence[str], *, same: bool) -> list[Spec]:
     """The indicators that are not in the stored rows; all of them where the interval is another one."""
     if choice.indicators is None:
         return [] if same else _specs(stored_names)
@@ -140,8 +141,8 @@ def to_compute(choice: Choice, stored_names: Sequence[str], *, same: bool) -> li
     return [spec for spec in wanted if not same or not set(spec.outputs) <= set(stored_names)]
 
 
-def build(rows: Rows, choice: Choice, models: Mapping[str, Metadata], *, whole: bool) -> Candles:
-    """The candles of these rows of one symbol; `whole` when the store has no older ones. Raises `IntervalError`."""
+def build(rows: Rows, choice: ChartRequest, models: Mapping[str, Metadata], *, whole: bool) -> Candles:
+    """The candles of these rows of one symbol; `whole` when the store has no older ones. Raises `InputError`."""
     bars = rows.bars
     stored = stored_interval(bars.timestamp[-64:])
     interval = chosen(choice.interval, stored)
@@ -149,7 +150,7 @@ def build(rows: Rows, choice: Choice, models: Mapping[str, Metadata], *, whole: 
     grades = None
     if same:
         shown, names = bars, rows.names
-        grades = score(rows, models)
+        grades = grade_rows(rows, models)
         outcome = np.zeros(len(rows), np.int8)
         outcome[np.searchsorted(bars.timestamp, grades.timestamp)] = grades.outcome
         more: Columns = {"s": rows.prediction, "p": rows.probability, "y": outcome}

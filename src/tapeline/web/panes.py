@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tapeline.indicators import SpecError, parse
+from tapeline.errors import SpecError
+from tapeline.indicators import (
+    parse,
+)
 
 #: Of what is stored, so much is shown before the user chooses: lines over the price (bands not counted) and panes.
 SHOWN_LINES = 3

@@ -13,11 +13,11 @@ import numpy as np
 
 from tapeline.core.market import Floats, Ints
 from tapeline.core.ports import Store
+from tapeline.core.times import DAY
 
 #: Closes in a spark line.
 SPARK_BARS = 48
 
-_DAY = 86_400_000
 _SPARK_HEIGHT = 100
 _MANY, _MOVES = 20, 3  # so many prices, and so many different ones, do not all fall on whole units by chance
 
@@ -66,7 +66,7 @@ class _Background:
 _UNKNOWN = _Background(0, None, False, False, 2, ())
 
 
-class Board:
+class QuoteTable:
     """All quotes of a store. `zone_of` a symbol tells its days apart, each of which is a session.
 
     A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows; those stop when the time
@@ -130,13 +130,13 @@ class Board:
 
 def is_daily(timestamp: Ints) -> bool:
     """Whether bars with these open times are daily or longer: all of them open at midnight UTC."""
-    return len(timestamp) > 0 and not (timestamp % _DAY).any()
+    return len(timestamp) > 0 and not (timestamp % DAY).any()
 
 
 def session_start(timestamp: int, zone: ZoneInfo, *, daily: bool) -> int:
     """The midnight that begins the bar's session, UTC epoch ms: in the exchange's zone, or of its UTC date if daily."""
     if daily:
-        return timestamp - timestamp % _DAY
+        return timestamp - timestamp % DAY
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=timestamp)
     midnight = moment.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return int(midnight.timestamp() * 1000)

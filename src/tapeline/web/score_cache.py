@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import Bars
+from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.ports import Store
-from tapeline.forecast.drift import Drift, drift
-from tapeline.forecast.grading import Grade, Grades, grade, merge, reliability, rolling, score
+from tapeline.forecast.drift import Drift, drift_by_model
+from tapeline.forecast.estimates import Bin
+from tapeline.forecast.grading import Grade, Grades, grade, grade_rows, merge, reliability, rolling
 from tapeline.forecast.model import Metadata
-from tapeline.research.dataset import build, tidy
-from tapeline.research.metrics import Bin
 
 #: Rows looked at, of all symbols together, at the most.
 MOST_ROWS = 200_000
@@ -46,7 +44,7 @@ class Judgement:
     at: float
 
 
-class Judge:
+class ScoreCache:
     """Grades on demand, and remembers the answer for a while. `judge` may be called from any thread; one at a time."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
@@ -71,7 +69,7 @@ class Judge:
         symbols = [symbol] if symbol else [row.stock_symbol for row in self._store.latest()]
         each = max(min(last, MOST_ROWS // max(len(symbols), 1)), 50)
         rows = [self._store.rows(one, limit=each) for one in symbols]
-        parts: list[Grades] = [score(some, models) for some in rows]
+        parts: list[Grades] = [grade_rows(some, models) for some in rows]
         merged = merge([part for part in parts if len(part)])
         return Judgement(
             sum(map(len, rows)),
@@ -80,7 +78,7 @@ class Judge:
             tuple(grade(merged)) if len(merged) else (),
             tuple(reliability(merged)) if len(merged) else (),
             _rolling(merged),
-            {} if symbol else _drifts(models, merged.models, tidy([some.bars for some in rows])),
+            {} if symbol else drift_by_model(models, merged.models, sort_and_dedupe([some.bars for some in rows])),
             self._clock(),
         )
 
@@ -94,19 +92,3 @@ def _rolling(grades: Grades) -> dict[str, Any]:
     places = np.unique(np.linspace(0, len(found.timestamp) - 1, _POINTS).astype(np.intp))
     names = ("timestamp", "hit_rate", "base_rate", "brier")
     return {"window": window, **{name: getattr(found, name)[places] for name in names}}
-
-
-def _drifts(known: Mapping[str, Metadata], versions: tuple[str, ...], bars: Bars) -> dict[str, tuple[Drift, ...]]:
-    """Drift of the features of the bars behind each model's training, for the models that keep a reference."""
-    found: dict[str, tuple[Drift, ...]] = {}
-    if not len(bars) or not any(version in known for version in versions):
-        return found
-    made = build(bars, only_decided=False)
-    for version in versions:
-        metadata = known.get(version)
-        if metadata is None or metadata.feature_hash != made.features.hash:
-            continue
-        X = made.X[made.timestamp > metadata.trained_until]
-        with contextlib.suppress(ValueError):  # too few rows to say anything
-            found[version] = tuple(drift(metadata.reference, made.features.names, X))
-    return found

@@ -12,7 +12,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tapeline.web.access import Access, Identity, TooManyError
+from tapeline.errors import TooManyAttemptsError
+from tapeline.web.access import (
+    Access,
+    Identity,
+)
 from tapeline.web.users import Role
 
 COOKIE = "tapeline_session"
@@ -92,7 +96,7 @@ class Guard:
         if bearer:
             try:
                 self._access.check_attempts(address)
-            except TooManyError as error:
+            except TooManyAttemptsError as error:
                 return 429, str(error), {"Retry-After": str(max(1, round(error.seconds)))}
         identity = self._access.identify(session, bearer)
         scope.setdefault("state", {})["identity"] = identity

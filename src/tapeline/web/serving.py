@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
+from tapeline.errors import ServingError
 from tapeline.web.access import Access
 from tapeline.web.view import View
 
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.1
 _GOODBYE_SECONDS = 2
 _FILE_READERS = "AnyIO worker thread"  # as anyio names them; Starlette opens files in them
-
-
-class PortInUseError(Exception):
-    """The page cannot listen where it should; the message says where, why, and what to do."""
 
 
 def serve(
@@ -39,7 +36,7 @@ def serve(
     `should_stop` has answered True, which is asked every tenth of a second. On SIGINT or SIGTERM it shuts down, too;
     then the signal's own handler runs, and `KeyboardInterrupt` is raised if that did not. In any case nothing reads the
     store any more when it is over. `access` says who may do what; without it, whoever can connect. Raises
-    `ExposedError` for an address that needs a log-in and has none, `PortInUseError`, both before anything is started.
+    `ServingError` for an address that needs a log-in and has none, `ServingError`, both before anything is started.
     """
     access = Access() if access is None else access
     access.bind(host)
@@ -96,7 +93,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except socket.gaierror as error:
-        raise PortInUseError(f"{host}: not an address of this machine ({error.strerror})") from error
+        raise ServingError(f"{host}: not an address of this machine ({error.strerror})") from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             reason = "the port is in use; stop what uses it or choose another --port (0 takes a free one)"
@@ -104,7 +101,7 @@ def _listen(host: str, port: int) -> socket.socket:
             reason = "ports below 1024 need special rights; choose another --port"
         else:
             reason = f"cannot listen there ({error.strerror})"
-        raise PortInUseError(f"{_url(host, port)}: {reason}") from error
+        raise ServingError(f"{_url(host, port)}: {reason}") from error
 
 
 def _url(host: str, port: int) -> str:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 _THREADS = 2
 
 
-class Reader:
+class ThreadRunner:
     """Runs what blocks in threads of its own."""
 
     def __init__(self, threads: int = _THREADS, name: str = "page") -> None:

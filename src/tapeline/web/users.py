@@ -15,6 +15,8 @@ from typing import Any
 
 import filelock
 
+from tapeline.errors import InputError
+
 #: Shortest password accepted. Length is what makes one hard to guess.
 SHORTEST_PASSWORD = 12
 
@@ -30,10 +32,6 @@ class Role(StrEnum):
 
     VIEWER = "viewer"
     ADMIN = "admin"
-
-
-class UserError(Exception):
-    """A user that cannot be or is not there, or a file that cannot be used; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Users:
         self._known: dict[str, User] = {}
 
     def load(self) -> dict[str, User]:
-        """Name -> user, empty where there is no file. Raises `UserError` for a file that is none of these."""
+        """Name -> user, empty where there is no file. Raises `InputError` for a file that is none of these."""
         try:
             stat = self.path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
@@ -65,23 +63,25 @@ class Users:
             self._known, self._stamp = {}, None
         except (OSError, ValueError, KeyError, TypeError) as error:
             self._stamp = None
-            raise UserError(f"{self.path}: cannot be read as a list of users ({error})") from error
+            raise InputError(f"{self.path}: cannot be read as a list of users ({error})") from error
         return self._known
 
     def add(self, name: str, role: Role, password: str) -> None:
-        """A new user, or another role and password for a known one. Raises `UserError`."""
+        """A new user, or another role and password for a known one. Raises `InputError`."""
         if not _NAME.fullmatch(name):
-            raise UserError(f"{name!r} is no user name: letters, digits, dot, dash, underscore and @, at most 64")
+            raise InputError(f"{name!r} is no user name: letters, digits, dot, dash, underscore and @, at most 64")
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-            raise UserError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, not {len(password)}")
+            raise InputError(
+                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, not {len(password)}"
+            )
         with self._changing() as users:
             users[name] = User(name, role, hashed(password))
 
     def remove(self, name: str) -> None:
-        """Raises `UserError` for a user that is not there."""
+        """Raises `InputError` for a user that is not there."""
         with self._changing() as users:
             if users.pop(name, None) is None:
-                raise UserError(f"there is no user {name}; there are: {', '.join(sorted(users)) or 'none'}")
+                raise InputError(f"there is no user {name}; there are: {', '.join(sorted(users)) or 'none'}")
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, User]]:
@@ -93,7 +93,7 @@ class Users:
                 yield users
                 self._write(users)
         except OSError as error:
-            raise UserError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+            raise InputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
     def _write(self, users: dict[str, User]) -> None:
         document = {

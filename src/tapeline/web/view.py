@@ -14,7 +14,7 @@ from tapeline.forecast.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class ReplayProgress:
     """How far a replay has come: `done` of `total` bars (None: not known); `ended` when no more will come."""
 
     done: int
@@ -50,7 +50,7 @@ class View:
     """
 
     store: Store
-    replay: Callable[[], Replay | None] = lambda: None
+    replay: Callable[[], ReplayProgress | None] = lambda: None
     stored: Callable[[], int | None] = lambda: None
     models: Mapping[str, Metadata] = field(default_factory=dict)
     no_model: str = ""

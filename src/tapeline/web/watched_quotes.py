@@ -7,8 +7,9 @@ import time
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from tapeline.runtime.clock import now_ms
 from tapeline.web.markets import Markets, currency_of, zone_of
-from tapeline.web.quote_table import Board, Quote
+from tapeline.web.quote_table import Quote, QuoteTable
 from tapeline.web.view import View
 
 _BOARD_SECONDS = 0.25
@@ -16,12 +17,12 @@ _CURRENCIES_AT_ONCE = 20  # each may take the reading of a file
 _CURRENCIES_SECONDS = 300.0  # after which those not found are looked for again
 
 
-class Watchlist:
+class WatchedQuotes:
     """What `refresh` read last; that raises what the store raises."""
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._board = Board(view.store, zone_of)
+        self._board = QuoteTable(view.store, zone_of)
         self._markets = Markets()
         self._changed: dict[str, None] = {}  # symbols of which `news` has not told yet
         self._phases: dict[str, Any] = {}
@@ -76,7 +77,7 @@ class Watchlist:
         """The time that markets are judged by: in a replay, that of the newest bar."""
         if self._view.replay() is not None:
             return max((quote.timestamp for quote in self.quotes), default=0)
-        return time.time_ns() // 1_000_000
+        return now_ms()
 
     def _shown(self, quotes: Iterable[Quote]) -> list[dict[str, Any]]:
         return [

@@ -25,12 +25,13 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.app.config import Settings
-from tapeline.app.running import terminated_like_interrupted
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.dynamodb.items import read_rows
+from tapeline.backends.files.file_registry import save_model
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+from tapeline.cli.running import terminated_like_interrupted
 from tapeline.core.codec import encode
 from tapeline.core.market import Bar, Bars, Row
 from tapeline.core.ports import Delivery
@@ -138,7 +139,7 @@ class Local:
         self._say(f"AWS is at {self.account.endpoint}")
         self.resources = self._resources(stack)
         self.model = self.day.model()
-        self.model.save(self.folder / "opt-ml" / "model")
+        save_model(self.model, self.folder / "opt-ml" / "model")
         endpoint = Endpoint(self.folder / "opt-ml", self.account.record)
         stack.callback(endpoint.close)
         yahoo = stack.enter_context(LocalYahoo(self.day.market, lambda: int(time.time() * 1000), quirks=False))

@@ -20,11 +20,23 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tapeline.alerts.delivery import GIVE_UP, LONGEST_WAIT, ChannelError, Courier, Couriers, Log, body, subject
-from tapeline.alerts.journal import Alert, Journal, JournalError
+from tapeline.alerts.delivery import (
+    GIVE_UP,
+    LONGEST_WAIT,
+    Courier,
+    Couriers,
+    Log,
+    body,
+    subject,
+)
+from tapeline.alerts.journal import (
+    Alert,
+    Journal,
+)
 from tapeline.alerts.mail import Mail
 from tapeline.alerts.webhook import Webhook, url_fault
 from tapeline.backends.aws.sns import Sns
+from tapeline.errors import DeliveryError, StorageError
 
 AT = 1_700_000_000_000
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
@@ -101,7 +113,7 @@ def test_a_webhook_gets_slack_s_json_in_one_message() -> None:
     ("status", "again", "wait"), [(500, True, 7), (503, True, 7), (429, True, 7), (404, False, 7), (302, False, 7)]
 )
 def test_a_webhook_that_refuses_says_so_without_its_secret(status: int, again: bool, wait: float) -> None:
-    with hook(status) as (url, posted), pytest.raises(ChannelError, match=str(status)) as caught:
+    with hook(status) as (url, posted), pytest.raises(DeliveryError, match=str(status)) as caught:
         Webhook(url).send([alert()])
     assert (caught.value.again, caught.value.wait) == (again, wait)
     assert "SECRET" not in str(caught.value)
@@ -111,12 +123,12 @@ def test_a_webhook_that_refuses_says_so_without_its_secret(status: int, again: b
 def test_a_webhook_that_is_not_there_or_does_not_answer_may_be_tried_again() -> None:
     with hook(200) as (url, _):
         pass
-    with pytest.raises(ChannelError, match=r"127\.0\.0\.1 cannot be reached") as caught:
+    with pytest.raises(DeliveryError, match=r"127\.0\.0\.1 cannot be reached") as caught:
         Webhook(url).send([alert()])
     assert caught.value.again
     with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as silent:
         webhook = Webhook(f"http://127.0.0.1:{silent.server_address[1]}/", timeout=0.05)
-        with pytest.raises(ChannelError, match="no answer in time"):
+        with pytest.raises(DeliveryError, match="no answer in time"):
             webhook.send([alert()])
 
 
@@ -207,7 +219,7 @@ def test_mail_has_a_heading_and_a_line_for_each_alert() -> None:
 
 
 def test_mail_sends_neither_password_nor_alert_in_the_clear() -> None:
-    with relay() as (port, server), pytest.raises(ChannelError, match="no STARTTLS") as caught:
+    with relay() as (port, server), pytest.raises(DeliveryError, match="no STARTTLS") as caught:
         mail(port, plain=False, user="me").send([alert()])
     assert not caught.value.again
     assert not any(line.startswith((b"AUTH", b"MAIL")) for line in server.said)
@@ -224,7 +236,7 @@ def test_mail_goes_by_tls_to_a_server_that_can_show_who_it_is(tmp_path: Path, mo
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with relay(context) as (port, server):
-        with pytest.raises(ChannelError, match=r"cannot be reached: .*certificate"):
+        with pytest.raises(DeliveryError, match=r"cannot be reached: .*certificate"):
             mail(port, plain=False, user="me").send([alert()])
         assert server.mail == []
         trusting = ssl.create_default_context(cafile=str(certificate))
@@ -245,7 +257,7 @@ def test_mail_goes_by_tls_to_a_server_that_can_show_who_it_is(tmp_path: Path, mo
     ],
 )
 def test_what_a_mail_server_refuses_is_said(refuse: dict[str, bytes], says: str, again: bool) -> None:
-    with relay(**refuse) as (port, _), pytest.raises(ChannelError, match=says) as caught:
+    with relay(**refuse) as (port, _), pytest.raises(DeliveryError, match=says) as caught:
         mail(port, user="me").send([alert()])
     assert caught.value.again == again
     assert "hunter22" not in str(caught.value)
@@ -254,7 +266,7 @@ def test_what_a_mail_server_refuses_is_said(refuse: dict[str, bytes], says: str,
 def test_a_mail_server_that_is_not_there_may_be_tried_again() -> None:
     with relay() as (port, _):
         pass
-    with pytest.raises(ChannelError, match="cannot be reached") as caught:
+    with pytest.raises(DeliveryError, match="cannot be reached") as caught:
         mail(port).send([alert()])
     assert caught.value.again
 
@@ -271,11 +283,11 @@ def test_sns_is_published_to(sns: Any) -> None:
         Sns(TOPIC, sns).send([alert()])
         stub.assert_no_pending_responses()
         stub.add_client_error("publish", "Throttling", "slow down")
-        with pytest.raises(ChannelError, match="Throttling") as caught:
+        with pytest.raises(DeliveryError, match="Throttling") as caught:
             Sns(TOPIC, sns).send([alert()])
         assert caught.value.again
         stub.add_client_error("publish", "NotFound", "no such topic")
-        with pytest.raises(ChannelError, match="NotFound") as caught:
+        with pytest.raises(DeliveryError, match="NotFound") as caught:
             Sns(TOPIC, sns).send([alert()])
         assert not caught.value.again
         stub.add_response("publish", {"MessageId": "2"}, {
@@ -324,7 +336,7 @@ def deliveries(journal: Journal) -> list[dict[str, Any]]:
 
 def test_what_fails_is_tried_again_with_growing_jittered_waits(journal: Journal) -> None:
     journal.record({}, [alert(0), alert(1)], ["hook"])
-    channel = Channel(*(ChannelError("answered 500") for _ in range(12)))
+    channel = Channel(*(DeliveryError("answered 500") for _ in range(12)))
     said: list[str] = []
     clock = Clock()
     courier = Courier("hook", channel, journal, said.append, clock)
@@ -349,7 +361,7 @@ def test_what_fails_is_tried_again_with_growing_jittered_waits(journal: Journal)
 def test_the_other_side_may_ask_to_be_left_alone(journal: Journal) -> None:
     journal.record({}, [alert()], ["hook"])
     courier = Courier(
-        "hook", Channel(ChannelError("429", wait=30), ChannelError("429", wait=1e9)), journal, print, Clock()
+        "hook", Channel(DeliveryError("429", wait=30), DeliveryError("429", wait=1e9)), journal, print, Clock()
     )
     assert courier.attempt() == 30
     assert courier.attempt() == LONGEST_WAIT
@@ -360,7 +372,7 @@ def test_after_an_hour_or_where_it_is_hopeless_it_is_given_up_and_said(journal: 
     said: list[str] = []
     clock = Clock()
     clock.now += GIVE_UP
-    channel = Channel(ChannelError("answered 500"), ChannelError("answered 404", again=False))
+    channel = Channel(DeliveryError("answered 500"), DeliveryError("answered 404", again=False))
     courier = Courier("hook", channel, journal, said.append, clock)
     courier.attempt()
     assert [each["state"] for each in deliveries(journal)] == ["failed", "pending"]
@@ -382,7 +394,7 @@ def test_what_waits_goes_on_after_a_restart_and_one_bad_channel_does_not_hold_th
     path = tmp_path / "alerts.db"
     with contextlib.closing(Journal(path, create=True)) as journal:
         journal.record({}, [alert(n) for n in range(120)], ["bad", "log"])
-        Courier("bad", Channel(ChannelError("down")), journal, print, Clock()).attempt()
+        Courier("bad", Channel(DeliveryError("down")), journal, print, Clock()).attempt()
     with contextlib.closing(Journal(path, create=False)) as journal:
         arrived, lines, blocked = threading.Event(), [], threading.Event()
 
@@ -428,10 +440,10 @@ def test_old_alerts_are_forgotten(journal: Journal, monkeypatch: pytest.MonkeyPa
 def test_a_file_that_is_no_journal_is_explained(tmp_path: Path) -> None:
     path = tmp_path / "alerts.db"
     path.write_text("no database" * 1000)
-    with pytest.raises(JournalError, match="cannot be read or written"):
+    with pytest.raises(StorageError, match="cannot be read or written"):
         Journal(path, create=True)
-    with pytest.raises(JournalError, match="no alerts kept there"):
+    with pytest.raises(StorageError, match="no alerts kept there"):
         Journal(tmp_path / "missing.db", create=False)
     (tmp_path / "file").write_text("")
-    with pytest.raises(JournalError, match="cannot be read or written"):
+    with pytest.raises(StorageError, match="cannot be read or written"):
         Journal(tmp_path / "file" / "alerts.db", create=True)

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
-from tapeline.alerts.rules import All, Any, Change, Comparison, Crossing, Predicted, Silence, Value
-from tapeline.alerts.tokens import RuleError
+from tapeline.alerts.rules import AllOf, AnyOf, Change, Comparison, Crossing, Predicted, Silence, Value
 from tapeline.core.market import Direction
+from tapeline.errors import RuleError
 
 RSI = Value("rsi_14")
 LONG = " or ".join(["macd_signal > macd_signal"] * 16)
@@ -45,9 +45,9 @@ def test_a_condition_means(text: str, condition: object) -> None:
 
 def test_and_binds_tighter_than_or_and_brackets_tighter_than_both() -> None:
     a, b, c = (parse_rule(text).condition for text in ("price > 1", "open > 2", "low > 3"))
-    assert parse_rule("price > 1 or open > 2 and low > 3").condition == Any((a, All((b, c))))
-    assert parse_rule("(price > 1 or open > 2) and low > 3").condition == All((Any((a, b)), c))
-    assert parse_rule("price > 1 and (open > 2 and (low > 3))").condition == All((a, b, c))
+    assert parse_rule("price > 1 or open > 2 and low > 3").condition == AnyOf((a, AllOf((b, c))))
+    assert parse_rule("(price > 1 or open > 2) and low > 3").condition == AllOf((AnyOf((a, b)), c))
+    assert parse_rule("price > 1 and (open > 2 and (low > 3))").condition == AllOf((a, b, c))
 
 
 def test_options_come_in_any_order_and_have_defaults() -> None:

@@ -14,7 +14,7 @@ import talib
 
 from tapeline.alerts import parse_rule
 from tapeline.alerts.rehearsal import Rehearsal
-from tapeline.alerts.rule_state import Seen, State, step
+from tapeline.alerts.rule_state import BarValues, State, step
 from tapeline.core.market import Bar, Bars, Direction, Rows
 from tapeline.data import sample_path
 from tapeline.runtime.processor import Processor
@@ -171,11 +171,11 @@ def test_batches_make_no_difference(rows: Rows) -> None:
 # -- one by one ------------------------------------------------------------------------------------------------------
 
 
-def seen(minute: int, price: float, final: bool = True, prediction: int = 0, **values: float) -> Seen:
-    return Seen(minute * MINUTE, final, {"price": price, **values}, prediction)
+def seen(minute: int, price: float, final: bool = True, prediction: int = 0, **values: float) -> BarValues:
+    return BarValues(minute * MINUTE, final, {"price": price, **values}, prediction)
 
 
-def judge(text: str, *bars: Seen) -> list[int]:
+def judge(text: str, *bars: BarValues) -> list[int]:
     """The minutes that fired. The state goes through its kept form after every bar."""
     rule, state, found = parse_rule(text), State(), []
     for bar in bars:
@@ -185,7 +185,7 @@ def judge(text: str, *bars: Seen) -> list[int]:
     return found
 
 
-def prices(*values: float) -> list[Seen]:
+def prices(*values: float) -> list[BarValues]:
     return [seen(i, value) for i, value in enumerate(values)]
 
 

@@ -15,13 +15,20 @@ import pyarrow.parquet as pq
 import pytest
 from tests.memory import MemoryStore, row
 
-from tapeline.alerts import Alerts, AlertsError, RuleError, parse_rule, running
-from tapeline.alerts.journal import Journal, JournalError
+from tapeline.alerts import (
+    Alerts,
+    parse_rule,
+    running,
+)
+from tapeline.alerts.journal import (
+    Journal,
+)
 from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rule_state import State
 from tapeline.alerts.runner import STALE, Runner
 from tapeline.core.market import Bar, Bars, Rows
 from tapeline.data import sample_path
+from tapeline.errors import InputError, RuleError, StorageError
 from tapeline.runtime.processor import Processor
 
 MINUTE = 60_000
@@ -265,11 +272,11 @@ def test_trouble_loses_nothing(desk: Callable[..., Desk], monkeypatch: pytest.Mo
     d.store.error = None
 
     def full(*_: object) -> None:
-        raise JournalError("the disk is full")
+        raise StorageError("the disk is full")
 
     with monkeypatch.context() as patch:
         patch.setattr(d.journal, "record", full)
-        with pytest.raises(JournalError, match="full"):
+        with pytest.raises(StorageError, match="full"):
             d.look()
     assert d.look() == [("AAPL", 2), ("AAPL", 2)]
 
@@ -283,11 +290,11 @@ def test_rules_of_the_settings_and_added_ones(tmp_path: Path) -> None:
         kept = alerts.add("rsi_14 > 70")
         assert [each.as_json()["source"] for each in alerts.rules()] == ["settings", "page"]
         for again in ("RSI<30", "rsi > 70.0"):
-            with pytest.raises(AlertsError, match="there already"):
+            with pytest.raises(InputError, match="there already"):
                 alerts.add(again)
         with pytest.raises(RuleError):
             alerts.add("rsi")
-        with pytest.raises(AlertsError, match="in the settings"):
+        with pytest.raises(InputError, match="in the settings"):
             alerts.remove(parse_rule("rsi < 30").id)
         alerts.remove(kept.rule.id)
         with pytest.raises(KeyError):
@@ -296,7 +303,7 @@ def test_rules_of_the_settings_and_added_ones(tmp_path: Path) -> None:
         assert [each.rule.text for each in alerts.rules()] == ["rsi_14 < 30"]
         for n in range(199):
             alerts.add(f"price > {n}")
-        with pytest.raises(AlertsError, match="as many as are judged"):
+        with pytest.raises(InputError, match="as many as are judged"):
             alerts.add("price > 1000")
 
 

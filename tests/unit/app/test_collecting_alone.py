@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from tapeline.app import config
 from tapeline.app.live_wiring import collecting_alone
-from tapeline.backends.sqlite.database import DatabaseError
 from tapeline.cli.main import app
+from tapeline.errors import StorageError
 
 
 def test_a_second_collector_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
     settings = config.load(data_dir=tmp_path / "new")
     with collecting_alone(settings):
-        with pytest.raises(DatabaseError, match="another tapeline is collecting into it"), collecting_alone(settings):
+        with pytest.raises(StorageError, match="another tapeline is collecting into it"), collecting_alone(settings):
             pass
         found = CliRunner().invoke(app, ["collect", "--symbols", "TSLA", "--data-dir", str(settings.data_dir)])
         assert "is collecting into it; stop it or choose another --data-dir" in str(found.exception)

@@ -12,9 +12,14 @@ import pytest
 from tests.conftest import random_bars
 
 import tapeline
-from tapeline.app.frames import FrameError, why_absent
+from tapeline.app.frames import (
+    why_absent,
+)
 from tapeline.core.market import Bars
-from tapeline.indicators import Engine, SpecError
+from tapeline.errors import InputError, SpecError
+from tapeline.indicators import (
+    Engine,
+)
 
 SPECS = ("sma_20", "rsi_14", "macd_12_26_9", "obv")
 
@@ -74,7 +79,7 @@ def test_close_alone_is_enough_for_what_needs_no_more() -> None:
     found = tapeline.analyse(pd.DataFrame({"close": np.arange(1.0, 31)}), ["sma_5"])
     assert found.sma_5.isna().sum() == 4
     assert found.sma_5.iloc[-1] == 28.0
-    with pytest.raises(FrameError, match="no column high"):
+    with pytest.raises(InputError, match="no column high"):
         tapeline.analyse(pd.DataFrame({"close": [1.0]}), ["atr_14"])
 
 
@@ -99,12 +104,12 @@ def test_a_bar_that_cannot_be_has_no_values_and_does_not_touch_the_others() -> N
     ],
 )
 def test_a_frame_that_cannot_be_used_is_refused_in_one_line(columns: dict[str, Any], said: str) -> None:
-    with pytest.raises(FrameError, match=said):
+    with pytest.raises(InputError, match=said):
         tapeline.analyse(pa.table(columns), ["sma_2"])
 
 
 def test_what_is_no_frame_and_what_is_no_indicator_are_said() -> None:
-    with pytest.raises(FrameError, match="no data frame"):
+    with pytest.raises(InputError, match="no data frame"):
         tapeline.analyse([1, 2, 3], ["sma_2"])
     with pytest.raises(SpecError, match="smaa"):
         tapeline.analyse(pa.table({"close": [1.0]}), ["smaa_2"])

@@ -15,9 +15,12 @@ from tapeline.app.viewing import access_of, cloud_view, is_live, view_of
 from tapeline.backends.sqlite.database import Database
 from tapeline.cli.main import app
 from tapeline.core.ports import Commit, Delivery
+from tapeline.errors import ConfigError, ServingError
 from tapeline.feeds.yahoo.yahoo_source import Status
 from tapeline.runtime.processor import Processor
-from tapeline.web import ExposedError, View
+from tapeline.web import (
+    View,
+)
 
 PATHS = [
     "/symbols/S00/bars?limit=50&indicators=sma_5,rsi_7", "/symbols/S00/bars?interval=5m&indicators=ema_9",
@@ -73,7 +76,7 @@ def test_settings_say_who_may_do_what(monkeypatch: pytest.MonkeyPatch, tmp_path:
     access.bind("0.0.0.0")
     assert access.is_token("a-token-of-more-than-24-characters")
     monkeypatch.setenv("TAPELINE_TOKEN", "short-secret")
-    with pytest.raises(config.ConfigError, match="token") as caught:
+    with pytest.raises(ConfigError, match="token") as caught:
         config.load()
     assert "short-secret" not in str(caught.value)
     monkeypatch.delenv("TAPELINE_TOKEN")
@@ -88,5 +91,5 @@ def test_a_page_for_strangers_is_refused_before_anything_is_done(
     Database(tmp_path / "tapeline.db").close()
     monkeypatch.setenv("TAPELINE_HOST", "0.0.0.0")
     done = CliRunner().invoke(app, [*command, "--data-dir", str(tmp_path), "--port", "0"])
-    assert isinstance(done.exception, ExposedError)
+    assert isinstance(done.exception, ServingError)
     assert "\n" not in str(done.exception)

@@ -12,11 +12,11 @@ from tapeline.alerts.mail import Mail
 from tapeline.alerts.webhook import Webhook
 from tapeline.app import config
 from tapeline.app.alert_wiring import channels_of
-from tapeline.app.config import ConfigError
 from tapeline.backends.aws.sns import Sns
 from tapeline.cli.alert_commands import app
 from tapeline.cli.console import CommandError
 from tapeline.data import sample_path
+from tapeline.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ from tapeline.runtime.processor import Processor
 
 SINS = """
 import numpy as np
-from tapeline.prediction.features import FeatureSet
+from tapeline.forecast.features import FeatureSet
 
 def peek(bars, x):
     return np.column_stack((x[:, 0] / bars.close, np.append(bars.close[9:], bars.close[-9:]) / bars.close))

@@ -14,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import MINUTE, START, random_bars
 
-from tapeline.core.bars import DAY, BarBuilder, Grid, RefusedError, Sessions, resample
+from tapeline.core.bar_builder import BarBuilder
+from tapeline.core.bars import Grid, Sessions, resample
 from tapeline.core.market import Bar, Bars, Tick
+from tapeline.core.times import DAY
 from tapeline.data import sample_path
+from tapeline.errors import RejectedError
 from tapeline.feeds.files import FileSource
 
 HOUR = 60 * MINUTE
@@ -107,7 +110,7 @@ def test_a_day_is_the_session_under_its_date() -> None:
 def test_ticks_outside_every_session_are_refused() -> None:
     builder = BarBuilder(Grid(MINUTE, SESSIONS))
     for outside in (START - 1, START + 390 * MINUTE, START + 3 * DAY):
-        with pytest.raises(RefusedError, match="outside every trading session"):
+        with pytest.raises(RejectedError, match="outside every trading session"):
             builder.update(Tick("A", outside, 1.0))
     assert builder.update(Tick("A", START + 390 * MINUTE - 1, 1.0)) != []
 
@@ -163,7 +166,7 @@ def test_a_snapshot_goes_on_as_if_nothing_had_happened(
     def outcome(builder: BarBuilder, item: Tick | Bar) -> Any:
         try:
             return builder.update(item)
-        except RefusedError as error:
+        except RejectedError as error:
             return str(error)
 
     items: list[Tick | Bar] = [
@@ -233,7 +236,7 @@ def test_a_late_tick_of_the_previous_bar_corrects_it(builder: BarBuilder) -> Non
 def test_a_late_tick_in_the_gap_is_a_bar_of_its_own_and_then_the_previous_one(builder: BarBuilder) -> None:
     between = Bar("A", START + MINUTE, 15, 15, 15, 15, 2, final=True)
     assert builder.update(Tick("A", START + MINUTE, 15.0, 2)) == [between]
-    with pytest.raises(RefusedError, match="before the previous one"):
+    with pytest.raises(RejectedError, match="before the previous one"):
         builder.update(Tick("A", START + 2000, 9.0))
 
 
@@ -242,7 +245,7 @@ def test_a_tick_that_is_too_late_is_refused_with_the_reason_and_changes_nothing(
     strict = BarBuilder(Grid(MINUTE))
     strict.restore(builder.snapshot())
     before = strict.snapshot()
-    with pytest.raises(RefusedError, match="169,000 ms older than the newest of A; 60,000 are allowed"):
+    with pytest.raises(RejectedError, match="169,000 ms older than the newest of A; 60,000 are allowed"):
         strict.update(Tick("A", START + 10_000, 9.0))
     assert strict.snapshot() == before
 
@@ -282,11 +285,11 @@ def test_symbols_do_not_mix(builder: BarBuilder) -> None:
 
 
 def test_ticks_and_bars_of_a_symbol_do_not_mix(builder: BarBuilder) -> None:
-    with pytest.raises(RefusedError, match="among its ticks"):
+    with pytest.raises(RejectedError, match="among its ticks"):
         builder.update(Bar("A", START + 2 * MINUTE, 1, 1, 1, 1, 1))
     of_bars = BarBuilder(Grid(MINUTE))
     of_bars.update(Bar("A", START, 1, 1, 1, 1, 1))
-    with pytest.raises(RefusedError, match="among its bars"):
+    with pytest.raises(RejectedError, match="among its bars"):
         of_bars.update(Tick("A", START, 1.0))
 
 

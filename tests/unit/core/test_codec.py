@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import random_bars
 
-from tapeline.core.codec import CodecError, decode, encode
+from tapeline.core.codec import (
+    decode,
+    encode,
+)
 from tapeline.core.market import Bar, Bars
+from tapeline.errors import DecodeError
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 SYMBOL, TIME = st.text("ABÄ^=.", min_size=1, max_size=8), st.integers(-(2**63), 2**63 - 1)
@@ -46,15 +50,15 @@ def test_decoded_columns_cannot_be_written_to() -> None:
 @given(st.data())
 def test_bytes_cut_short_or_with_more_behind_are_refused(data: st.DataObject) -> None:
     whole = encode(random_bars(2, 3))
-    with pytest.raises(CodecError):
+    with pytest.raises(DecodeError):
         decode(whole[: data.draw(st.integers(0, len(whole) - 1))])
-    with pytest.raises(CodecError):
+    with pytest.raises(DecodeError):
         decode(whole + data.draw(st.binary(min_size=1, max_size=9)))
 
 
 @given(st.binary(max_size=200))
 def test_other_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(CodecError):
+    with pytest.raises(DecodeError):
         decode(data)
 
 
@@ -64,7 +68,7 @@ def test_one_damaged_byte_is_refused_or_changes_only_values(place: int, value: i
     whole[place % len(whole)] = value
     try:
         bars = decode(bytes(whole))
-    except CodecError:
+    except DecodeError:
         return
     assert len(bars) == 6
     assert len(list(bars)) == 6  # every code has its symbol
@@ -73,7 +77,7 @@ def test_one_damaged_byte_is_refused_or_changes_only_values(place: int, value: i
 def test_a_newer_version_is_refused_with_advice() -> None:
     whole = bytearray(encode(random_bars()))
     whole[2] = 2
-    with pytest.raises(CodecError, match=r"version 2.*upgrade"):
+    with pytest.raises(DecodeError, match=r"version 2.*upgrade"):
         decode(bytes(whole))
 
 

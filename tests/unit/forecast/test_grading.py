@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from tests.daily import daily_bars
 
+from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.core.market import Bars, Direction, Rows
+from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast.drift import drift, reference
-from tapeline.forecast.grading import grade, merge, reliability, rolling, score
+from tapeline.forecast.grading import grade, grade_rows, merge, reliability, rolling
 from tapeline.forecast.labels import direction, label
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import LocalFolder, Registry
+from tapeline.forecast.registry import Registry
 from tapeline.research.retraining import due, retrain
-from tapeline.research.training import NotEnoughHistoryError
 
 DAY = 86_400_000
 
@@ -39,14 +40,14 @@ def perfect(bars) -> Rows:
 
 
 def test_outcomes_are_the_labels_that_training_uses(bars, perfect):
-    grades = score(perfect)
+    grades = grade_rows(perfect)
     assert len(grades) == 270 * 3
     np.testing.assert_array_equal(grades.outcome, label(bars).direction[90:])
     assert (grades.outcome[-15:] == Direction.NONE).all()
 
 
 def test_a_prophet_is_graded_as_one(perfect):
-    whole, model, *symbols = grade(score(perfect), resamples=100)
+    whole, model, *symbols = grade(grade_rows(perfect), resamples=100)
     assert (whole.symbol, whole.model) == ("", "")
     assert whole.pending == 15
     assert whole.graded + whole.held + whole.pending == whole.predicted == 810
@@ -62,7 +63,7 @@ def test_a_prophet_is_graded_as_one(perfect):
 
 def test_a_coin_is_graded_as_one(bars):
     p = np.random.default_rng(0).uniform(0.3, 0.7, len(bars))
-    whole = grade(score(stored(bars, p, band=0.1)), resamples=200)[0]
+    whole = grade(grade_rows(stored(bars, p, band=0.1)), resamples=200)[0]
     assert whole.hit_rate.low < whole.base_rate
     assert whole.brier.high > whole.brier_base
     assert 0.3 < whole.answered / whole.graded < 0.7
@@ -71,7 +72,7 @@ def test_a_coin_is_graded_as_one(bars):
 def test_each_model_is_asked_its_own_question(bars, model):
     longer = dataclasses.replace(model.metadata, horizon=20)
     rows = stored(bars, np.full(len(bars), 0.6), models=("v1", "v2"), model=np.arange(len(bars)) % 2)
-    grades = score(rows, {"v2": longer})
+    grades = grade_rows(rows, {"v2": longer})
     short, long = label(bars, 5).direction, label(bars, 20).direction
     np.testing.assert_array_equal(grades.outcome[::2], short[::2])
     np.testing.assert_array_equal(grades.outcome[1::2], long[1::2])
@@ -82,7 +83,7 @@ def test_forming_rows_are_not_graded(bars, perfect):
     final = bars.final.copy()
     final[-3:] = False
     rows = dataclasses.replace(perfect, bars=dataclasses.replace(bars, final=final))
-    assert len(score(rows)) == len(score(perfect)) - 3
+    assert len(grade_rows(rows)) == len(grade_rows(perfect)) - 3
 
 
 def test_symbols_that_were_read_apart_are_graded_together(bars, perfect):
@@ -90,22 +91,22 @@ def test_symbols_that_were_read_apart_are_graded_together(bars, perfect):
     for code in range(3):
         part = perfect[np.flatnonzero(bars.code == code)]
         own = dataclasses.replace(part.bars, symbols=(bars.symbols[code],), code=np.zeros(len(part), np.int32))
-        parts.append(score(dataclasses.replace(part, bars=own)))
-    assert grade(merge(parts), resamples=50) == grade(score(perfect), resamples=50)
+        parts.append(grade_rows(dataclasses.replace(part, bars=own)))
+    assert grade(merge(parts), resamples=50) == grade(grade_rows(perfect), resamples=50)
     assert len(merge([])) == 0
 
 
 def test_no_predictions_are_no_grades(bars):
     rows = stored(bars, np.full(len(bars), np.nan))
-    assert grade(score(rows)) == []
-    some = grade(score(stored(bars[:60], np.full(60, 0.6))), resamples=20)[0]
+    assert grade(grade_rows(rows)) == []
+    some = grade(grade_rows(stored(bars[:60], np.full(60, 0.6))), resamples=20)[0]
     assert some.graded == 0
     assert math.isnan(some.hit_rate.value)
 
 
 def test_rolling_figures_equal_a_plain_loop(bars):
     p = np.random.default_rng(1).uniform(0.3, 0.7, len(bars))
-    grades = score(stored(bars, p, band=0.05))
+    grades = grade_rows(stored(bars, p, band=0.05))
     got = rolling(grades, 100)
     known = grades[np.isin(grades.outcome, (1, 2))]
     assert len(got.timestamp) == len(known) - 99

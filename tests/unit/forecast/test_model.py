@@ -8,18 +8,21 @@ import sys
 import numpy as np
 import pytest
 
+from tapeline.backends.files.file_registry import load_model, save_model
+from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, ModelError, write_atomically
+from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
+from tapeline.runtime.atomic_files import write_atomically
 
 
 def test_a_saved_model_comes_back_the_same(model, data, tmp_path):
-    model.save(tmp_path / "m")
-    loaded = LightGBMModel.load(tmp_path / "m")
+    save_model(model, tmp_path / "m")
+    loaded = load_model(tmp_path / "m")
     assert loaded.metadata == model.metadata
     assert loaded.version == model.version
     assert (loaded.predict(data.X) == model.predict(data.X)).all()
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == [METADATA, TEXT]
-    model.save(tmp_path / "m")  # again, over itself
+    save_model(model, tmp_path / "m")  # again, over itself
 
 
 def test_predictions_are_probabilities_and_nan_where_a_feature_is(model, data):
@@ -40,10 +43,10 @@ def test_the_version_names_the_last_day_and_the_content(model):
 
 
 def test_a_model_for_other_features_is_refused(model, tmp_path):
-    model.save(tmp_path)
+    save_model(model, tmp_path)
     newer = FeatureSet(DEFAULT_FEATURES.specs, DEFAULT_FEATURES.inputs, DEFAULT_FEATURES.names, len, version=99)
     with pytest.raises(ModelError, match=r"other features.*train again"):
-        LightGBMModel.load(tmp_path, newer)
+        load_model(tmp_path, newer)
 
 
 def damage(files: dict[str, bytes], how: str) -> dict[str, bytes]:
@@ -79,7 +82,7 @@ def test_a_damaged_model_is_refused(model, how):
 
 def test_a_missing_model_is_a_clear_error(tmp_path):
     with pytest.raises(ModelError, match=r"no model in .*nothing"):
-        LightGBMModel.load(tmp_path / "nothing")
+        load_model(tmp_path / "nothing")
 
 
 def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path, monkeypatch):
@@ -97,12 +100,12 @@ def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path, monkeypat
 
 
 def test_predicting_needs_no_lightgbm(model, tmp_path):
-    model.save(tmp_path)
+    save_model(model, tmp_path)
     code = (
         "import sys; sys.modules['lightgbm'] = None\n"
         "import numpy, tapeline.research.training\n"
-        "from tapeline.forecast.model import LightGBMModel\n"
-        f"m = LightGBMModel.load({str(tmp_path)!r})\n"
+        "from tapeline.backends.files.file_registry import load_model\n"
+        f"m = load_model({str(tmp_path)!r})\n"
         "print(m.predict(numpy.zeros((1, len(m.features))))[0])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

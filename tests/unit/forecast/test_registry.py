@@ -10,11 +10,15 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from tapeline.backends.aws.s3_registry import S3Folder
+from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.cli.console import CommandError
 from tapeline.cli.main import app
+from tapeline.errors import ModelError, NotBetterError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.model import LightGBMModel, ModelError
-from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, NotBetterError, Registry, Watch
+from tapeline.forecast.model import (
+    LightGBMModel,
+)
+from tapeline.forecast.registry import DEFAULT_NAME, PromotionWatcher, Registry
 
 NAME = DEFAULT_NAME
 
@@ -124,7 +128,7 @@ def test_a_running_pipeline_hears_of_each_promotion_once(registry, model, data):
     first, second = variant(model, 0.01), variant(model, 0.02)
     registry.save(NAME, first)
     registry.save(NAME, second)
-    watch = Watch(registry, NAME, None)
+    watch = PromotionWatcher(registry, NAME, None)
     assert watch.poll() is None
     registry.promote(NAME, first.version, at=1)
     heard = watch.poll()
@@ -143,7 +147,7 @@ def test_a_promoted_model_that_cannot_be_used_is_reported_once(registry, model):
     registry.save(NAME, model)
     registry.promote(NAME, model.version, at=1)
     other = FeatureSet(DEFAULT_FEATURES.specs, DEFAULT_FEATURES.inputs, DEFAULT_FEATURES.names, len, version=7)
-    watch = Watch(registry, NAME, None, other)
+    watch = PromotionWatcher(registry, NAME, None, other)
     with pytest.raises(ModelError, match="other features"):
         watch.poll()
     assert watch.poll() is None
@@ -151,7 +155,7 @@ def test_a_promoted_model_that_cannot_be_used_is_reported_once(registry, model):
 
 def test_a_registry_that_cannot_be_read_is_reported_once_for_as_long_as_it_lasts(registry, folder, model):
     registry.save(NAME, model)
-    watch = Watch(registry, NAME, None)
+    watch = PromotionWatcher(registry, NAME, None)
     folder.write(f"{NAME}/current.json", b"{")
     with pytest.raises(ModelError, match="damaged"):
         watch.poll()

@@ -4,7 +4,10 @@ import lightgbm
 import numpy as np
 import pytest
 
-from tapeline.forecast.trees import ModelError, parse
+from tapeline.errors import ModelError
+from tapeline.forecast.trees import (
+    parse,
+)
 
 
 def trained(leaves: int, trees: int, width: int = 6, seed: int = 0) -> lightgbm.Booster:

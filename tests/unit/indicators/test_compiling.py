@@ -26,7 +26,7 @@ def run(program: str, cache: Path) -> str:
 
 def test_importing_compiles_nothing(tmp_path: Path) -> None:
     program = (
-        "from tapeline.indicators import compiling, driver; "
+        "from tapeline.indicators.engine import compiling, driver; "
         "print(len(compiling._ready), len(driver.update.overloads), len(driver.peek.overloads))"
     )
     assert run(program, tmp_path) == "0 0 0"

@@ -13,7 +13,11 @@ from tests.conftest import random_bars
 
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bars, Floats
-from tapeline.indicators import CATALOGUE, Engine, InsufficientHistory, SnapshotError
+from tapeline.errors import DecodeError, NotEnoughHistoryError
+from tapeline.indicators import (
+    CATALOGUE,
+    Engine,
+)
 from tapeline.indicators.kernels.types import BLOCK, REBASE
 
 EVERYTHING = tuple(CATALOGUE)
@@ -122,7 +126,7 @@ def test_values_are_absent_before_their_warm_up_and_finite_after_it() -> None:
 def test_a_value_that_is_not_warm_is_said_to_be_missing() -> None:
     engine = Engine(("sma_20",))
     values = engine.update(random_bars(1, 20))
-    with pytest.raises(InsufficientHistory, match="20 bars"):
+    with pytest.raises(NotEnoughHistoryError, match="20 bars"):
         engine.warm_value(values[18], "sma_20")
     assert engine.warm_value(values[19], "sma_20") == values[19, 0]
 
@@ -132,9 +136,9 @@ def test_a_snapshot_of_other_indicators_or_a_damaged_one_is_refused() -> None:
     engine.update(random_bars(1, 30))
     snapshot = engine.snapshot("S00")
     for data in (snapshot[:-1], b"", b"garbage", snapshot[:30], snapshot[:-9] + b"X" + snapshot[-8:]):
-        with pytest.raises(SnapshotError, match=r"not a snapshot|damaged"):
+        with pytest.raises(DecodeError, match=r"not a snapshot|damaged"):
             engine.restore("S00", data)
-    with pytest.raises(SnapshotError, match="other indicators or version"):
+    with pytest.raises(DecodeError, match="other indicators or version"):
         engine.restore("S00", Engine(("sma_21",)).snapshot("S00"))
     assert engine.snapshot("S00") == snapshot
 

@@ -6,7 +6,13 @@ import inspect
 
 import pytest
 
-from tapeline.indicators import CATALOGUE, DEFAULT, Engine, SpecError, parse
+from tapeline.errors import SpecError
+from tapeline.indicators import (
+    CATALOGUE,
+    DEFAULT,
+    Engine,
+    parse,
+)
 from tapeline.indicators.engine.program import INTEGERS, REALS
 from tapeline.indicators.entry import Indicator
 

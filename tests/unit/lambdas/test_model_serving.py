@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 from tests.daily import daily_bars
 
+from tapeline.backends.files.file_registry import save_model
+from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Direction
 from tapeline.forecast.labels import direction
 from tapeline.forecast.model import LightGBMModel
 from tapeline.lambdas.model_serving import RequestError, Service, parse
-from tapeline.research.dataset import build, tidy
+from tapeline.research.dataset import build
 from tapeline.research.training import fit
 
 WIDTH = 33
@@ -33,7 +35,7 @@ def model() -> LightGBMModel:
 
 @pytest.fixture(scope="module")
 def X():
-    return build(tidy([daily_bars(symbols=2, count=100, seed=5)])).X[:20]
+    return build(sort_and_dedupe([daily_bars(symbols=2, count=100, seed=5)])).X[:20]
 
 
 class Client:
@@ -188,7 +190,7 @@ def test_other_routes_and_methods_do_not_exist(client):
 
 
 def test_the_container_serves_on_its_port_and_stops_on_sigterm(model, X, tmp_path):
-    model.save(tmp_path / "model")
+    save_model(model, tmp_path / "model")
     with socket.socket() as taken:  # a port that was free a moment ago
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

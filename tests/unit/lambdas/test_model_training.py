@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.daily import daily_bars
 
+from tapeline.backends.files.file_registry import load_model
 from tapeline.core.market import Bars
-from tapeline.forecast.model import LightGBMModel
 from tapeline.lambdas import model_training as sagemaker_train
 from tapeline.lambdas.model_training import train
 from tapeline.research.training import fit
@@ -53,7 +53,7 @@ def test_it_trains_on_all_channels_with_string_hyperparameters(root, bars, capsy
          "sagemaker_program": "x.py"},
     )  # fmt: skip
     assert train(root) == 0
-    model = LightGBMModel.load(root / "model")
+    model = load_model(root / "model")
     want = fit([bars], horizon=3, seed=7, parameters={"num_leaves": 7, "learning_rate": 0.1})
     assert model.text == want.text
     assert not (root / "output").exists()
@@ -64,7 +64,7 @@ def test_it_trains_on_all_channels_with_string_hyperparameters(root, bars, capsy
 
 def test_without_hyperparameters_the_defaults_hold(root, bars):
     assert train(root) == 0
-    assert LightGBMModel.load(root / "model").text == fit([bars]).text
+    assert load_model(root / "model").text == fit([bars]).text
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from tests.daily import daily_bars
 
+from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
 from tapeline.forecast.features import FeatureSet
 from tapeline.forecast.labels import Labels
 from tapeline.research import audit as guards
-from tapeline.research.dataset import Dataset, build, tidy
+from tapeline.research.dataset import Dataset, build
 from tapeline.research.walk_forward import walk_forward
 
 
 @pytest.fixture(scope="module")
 def bars() -> Bars:
-    return tidy([daily_bars(symbols=5, count=500)])
+    return sort_and_dedupe([daily_bars(symbols=5, count=500)])
 
 
 @pytest.fixture(scope="module")

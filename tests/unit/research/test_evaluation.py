@@ -10,12 +10,13 @@ import pytest
 from tests.daily import daily_bars
 from tests.unit.research.test_audit import next_close, planted
 
+from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
-from tapeline.research.dataset import build, tidy
+from tapeline.errors import MissingLibraryError, NotEnoughHistoryError
+from tapeline.research.dataset import build
 from tapeline.research.evaluation import FOREST, MODEL, Report, evaluate
 from tapeline.research.report import html, markdown
 from tapeline.research.search import search
-from tapeline.research.training import MissingLibraryError, NotEnoughHistoryError
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,7 @@ def test_a_missing_library_is_named_with_its_extra(learnable, monkeypatch, packa
 
 
 def test_the_search_sees_the_training_rows_only_and_is_reproducible(learnable):
-    data = build(tidy([learnable]))
+    data = build(sort_and_dedupe([learnable]))
     rows = data.end < np.quantile(data.timestamp, 0.5)
     chosen = search(data, rows, 3, seed=1)
     assert set(chosen) == {"num_leaves", "learning_rate", "min_data_in_leaf", "feature_fraction", "lambda_l2"}

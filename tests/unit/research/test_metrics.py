@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
-from tapeline.research.metrics import Judge, auc, blocks, calibration, draws, hit_rate_by_confidence, interval
+from tapeline.forecast.estimates import blocks, calibration, draws, hit_rate_by_confidence, interval
+from tapeline.research.metrics import PairedMetrics, auc
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def sample():
 def test_point_values_equal_scikit_learns(sample):
     timestamp, p, up, move = sample
     neutral = np.full(len(p), 0.47)
-    got = Judge(timestamp, up, move, neutral, 5, 10).measure("m", p)
+    got = PairedMetrics(timestamp, up, move, neutral, 5, 10).measure("m", p)
     assert got["auc"].value == pytest.approx(roc_auc_score(up, p), rel=1e-12)
     assert got["log_loss"].value == pytest.approx(log_loss(up, p), rel=1e-12)
     assert got["brier"].value == pytest.approx(brier_score_loss(up, p), rel=1e-12)
@@ -46,7 +47,7 @@ def test_weighted_auc_equals_repeating_rows(sample):
 def test_a_constant_knows_nothing_and_fold_shares_are_not_counted_as_skill(sample):
     timestamp, _, up, move = sample
     shares = np.where(np.arange(len(up)) < 1500, 0.4, 0.6)  # what two folds knew beforehand
-    got = Judge(timestamp, up, move, shares, 5, 50).measure("majority", shares)
+    got = PairedMetrics(timestamp, up, move, shares, 5, 50).measure("majority", shares)
     assert (got["auc"].value, got["auc"].low, got["auc"].high) == (0.5, 0.5, 0.5)
     assert got["brier_skill"].value == 0
     assert got["balanced_accuracy"].value == 0.5
@@ -56,7 +57,7 @@ def test_a_constant_knows_nothing_and_fold_shares_are_not_counted_as_skill(sampl
 def test_a_single_symbol_has_a_rank_ic_too(sample):
     _, p, up, move = sample
     time = np.arange(len(p), dtype=np.int64)
-    assert Judge(time, up, move, np.full(len(p), 0.5), 5, 20).measure("m", p)["rank_ic"].value > 0.05
+    assert PairedMetrics(time, up, move, np.full(len(p), 0.5), 5, 20).measure("m", p)["rank_ic"].value > 0.05
 
 
 def test_intervals_hold_what_they_promise():
@@ -70,7 +71,7 @@ def test_intervals_hold_what_they_promise():
         up = (common + 0.5 * rng.normal(size=(days, symbols)) > 0).ravel()
         timestamp = np.repeat(np.arange(days, dtype=np.int64), symbols)
         p = np.repeat(rng.random(days // horizon), horizon * symbols)  # and one opinion, which knows nothing
-        judge = Judge(timestamp, up, np.zeros(len(up)), np.full(len(up), 0.5), horizon, 200, seed=trial)
+        judge = PairedMetrics(timestamp, up, np.zeros(len(up)), np.full(len(up), 0.5), horizon, 200, seed=trial)
         measured = judge.measure("m", p)["auc"]
         held += measured.low <= 0.5 <= measured.high
     assert held / trials > 0.85  # bootstrap intervals of few blocks are a little short; of single rows it is 0.4
@@ -78,7 +79,7 @@ def test_intervals_hold_what_they_promise():
 
 def test_differences_are_measured_in_pairs(sample):
     timestamp, p, up, move = sample
-    judge = Judge(timestamp, up, move, np.full(len(p), 0.5), 5, 200)
+    judge = PairedMetrics(timestamp, up, move, np.full(len(p), 0.5), 5, 200)
     judge.measure("model", p)
     judge.measure("same", p.copy())
     judge.measure("coin", np.full(len(p), 0.5))

@@ -8,9 +8,12 @@ import pytest
 from tests.conftest import random_bars
 from tests.daily import daily_bars
 
+from tapeline.core.bars import sort_and_dedupe
+from tapeline.errors import MissingLibraryError, NotEnoughHistoryError
 from tapeline.research.calibration import platt_slope
-from tapeline.research.dataset import build, tidy
-from tapeline.research.training import MissingLibraryError, NotEnoughHistoryError, fit, hold_back
+from tapeline.research.dataset import build
+from tapeline.research.fitting import hold_back
+from tapeline.research.training import fit
 
 
 def test_the_same_bars_make_the_same_model_whatever_the_batches(learnable, model):
@@ -36,7 +39,7 @@ def test_training_sees_nothing_after_until(learnable, model):
 
 
 def test_a_model_learns_what_can_be_learnt(learnable, model):
-    data = build(tidy([learnable]))
+    data = build(sort_and_dedupe([learnable]))
     later = data.timestamp > model.trained_until
     p, up = model.predict(data.X[later]), data.direction[later] == 1
     order = np.argsort(p)

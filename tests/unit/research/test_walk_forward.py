@@ -3,14 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tapeline.core.bars import sort_and_dedupe
 from tapeline.research.baselines import RAW_FEATURES, RAW_NAMES, majority, previous_move, random_forest
-from tapeline.research.dataset import build, tidy
+from tapeline.research.dataset import build
 from tapeline.research.walk_forward import walk_forward
 
 
 @pytest.fixture(scope="module")
 def whole(learnable):
-    return build(tidy([learnable]), only_decided=False)
+    return build(sort_and_dedupe([learnable]), only_decided=False)
 
 
 @pytest.mark.parametrize("folds", [1, 3, 7])
@@ -40,7 +41,7 @@ def test_the_embargo_keeps_a_distance_beyond_the_purge(whole):
 
 
 def test_no_rows_make_no_folds_and_no_folds_are_an_error():
-    empty = build(tidy([]))
+    empty = build(sort_and_dedupe([]))
     assert list(walk_forward(empty)) == []
     with pytest.raises(ValueError, match="at least 1 fold"):
         list(walk_forward(empty, 0))

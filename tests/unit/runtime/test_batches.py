@@ -14,9 +14,13 @@ from tests.unit.runtime.test_pipeline import FakeModel
 
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bar, Bars, Reject, Row, Rows
-from tapeline.core.ports import Commit, ConflictError, SymbolState
+from tapeline.core.ports import (
+    Commit,
+    SymbolState,
+)
+from tapeline.errors import ConflictError
 from tapeline.runtime.batches import ATTEMPTS, Batches, Record
-from tapeline.runtime.corrections import marked, unmarked
+from tapeline.runtime.corrections import with_pending_correction, without_pending_correction
 from tapeline.runtime.processor import Processor
 
 SPECS = ("sma_3", "rsi_14")
@@ -153,7 +157,7 @@ def test_rows_do_not_depend_on_what_went_wrong(seeds: range) -> None:
         source.run(day)
         trouble += source.trouble
         assert outcome_of(troubled) == outcome_of(orderly), f"seed {seed}"
-        assert not any(unmarked(state)[1] for _, state in troubled.states.values()), f"seed {seed}"
+        assert not any(without_pending_correction(state)[1] for _, state in troubled.states.values()), f"seed {seed}"
     assert trouble > len(seeds)
 
 
@@ -320,9 +324,9 @@ def test_an_interrupted_correction_is_finished_even_if_its_record_does_not_come_
     wrong = list(store.items["S00"].values())[20]
     version, state = store.states["S00"]
     store.items["S00"][wrong.timestamp] = replace(wrong, volume=1.0, indicator={})
-    store.states["S00"] = version, marked(state, wrong.timestamp)
+    store.states["S00"] = version, with_pending_correction(state, wrong.timestamp)
     function(store).apply([replace(records([bar(100, symbol="S00")])[0], position=41)])
     rows = outcome_of(store)["S00"]
     bars = Bars.of(Bar("S00", r.timestamp, r.open, r.high, r.low, r.price, r.volume) for r in rows)
     assert rows == list(Processor(SPECS, FakeModel()).step(bars).rows)
-    assert unmarked(store.states["S00"][1])[1] is None
+    assert without_pending_correction(store.states["S00"][1])[1] is None

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from tests.conftest import random_bars
 
-from tapeline.backends.sqlite.database import Database, DatabaseError
+from tapeline.backends.sqlite.database import (
+    Database,
+)
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import Bars, Floats, Row
 from tapeline.core.ports import Commit, Delivery
+from tapeline.errors import StorageError
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
 
@@ -208,13 +211,13 @@ def test_a_failing_disk_ends_the_run_with_its_reason_and_the_next_run_completes_
         nonlocal commits
         commits += 1
         if commits == 2:
-            raise DatabaseError("the disk is full")
+            raise StorageError("the disk is full")
         really(self, commit)
 
     batches = cut(random_bars(count=400), np.random.default_rng(2))
     monkeypatch.setattr(SqliteStore, "commit", commit)
     monkeypatch.setattr("tapeline.runtime.pipeline.BATCH_BARS", 100)
-    with pytest.raises(DatabaseError, match="disk is full"):
+    with pytest.raises(StorageError, match="disk is full"):
         home.run(batches)
     home.run(batches)
     assert home.rows() == orderly

@@ -12,7 +12,11 @@ from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.core.market import Bar, Bars, Row
 from tapeline.core.ports import SymbolState
-from tapeline.runtime.processor import CHECKPOINT_BARS, Processor, StateError
+from tapeline.errors import DecodeError
+from tapeline.runtime.processor import (
+    CHECKPOINT_BARS,
+    Processor,
+)
 
 SPECS = ("sma_3", "ema_5", "rsi_4")
 RECORDS = 120
@@ -115,7 +119,7 @@ def test_a_rebuild_from_a_checkpoint_is_a_rebuild_from_nothing() -> None:
 def test_a_state_of_another_version_is_refused() -> None:
     processor = Processor(SPECS)
     state = processor.step(Bars.of([bar(0, 10)])).states["A"]
-    with pytest.raises(StateError, match="version 9"):
+    with pytest.raises(DecodeError, match="version 9"):
         Processor(SPECS).restore({"A": SymbolState(state.timestamp, b"\x09" + state.data[1:])})
 
 

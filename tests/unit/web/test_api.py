@@ -14,10 +14,11 @@ from tests.conftest import MINUTE, START, random_bars
 from tests.memory import MemoryStore, row
 from tests.web_site import Client, Names, client_of, filled, sample_bars
 
-from tapeline.forecast.registry import DEFAULT_NAME, LocalFolder, Registry
+from tapeline.backends.files.file_registry import LocalFolder
+from tapeline.forecast.registry import DEFAULT_NAME, Registry
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.research.training import fit
-from tapeline.web import Replay, View
+from tapeline.web import ReplayProgress, View
 
 PARQUET = "application/vnd.apache.parquet"
 
@@ -239,7 +240,7 @@ def test_health_and_metrics_say_how_it_goes(client: Client) -> None:
 def test_a_replay_is_judged_by_its_own_time(view: View) -> None:
     store = MemoryStore()
     store.put(row("AAPL", START, 5.0))
-    with client_of(View(store, replay=lambda: Replay(1, 2))) as client:
+    with client_of(View(store, replay=lambda: ReplayProgress(1, 2))) as client:
         (quote,) = client.document("/symbols")["symbols"]
         assert quote["market"]["phase"] == "open"
         assert client.document("/health")["replay"] == {"done": 1, "total": 2, "ended": False}

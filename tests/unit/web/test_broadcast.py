@@ -14,7 +14,7 @@ from tests.memory import MemoryStore, row
 from tapeline.web import View
 from tapeline.web import broadcast as module
 from tapeline.web.broadcast import MOST_WAITING, Broadcast, Client
-from tapeline.web.candles import Choice
+from tapeline.web.candles import ChartRequest
 
 
 def store_of_two() -> MemoryStore:
@@ -27,7 +27,7 @@ def store_of_two() -> MemoryStore:
 class Reading:
     """A client that reads a stream: its events as (name, document)."""
 
-    def __init__(self, cast: Broadcast, choice: Choice | None = None, **values: Any) -> None:
+    def __init__(self, cast: Broadcast, choice: ChartRequest | None = None, **values: Any) -> None:
         self.alive = True
         self.client = Client(choice, lambda: self.alive, **values)
         self.stream = cast.stream(self.client)
@@ -67,7 +67,7 @@ def test_a_client_is_brought_up_to_date_and_then_told_what_changed() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
-        one = Reading(cast, Choice("A", "5m", ()))
+        one = Reading(cast, ChartRequest("A", "5m", ()))
         assert (await anext(one.stream)).startswith(b"retry: ")
         name, document = await one.next()
         assert name == "quotes"
@@ -126,7 +126,7 @@ def test_the_same_choice_is_read_and_made_once_for_all() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
-        readers = [Reading(cast, Choice("A")) for _ in range(20)]
+        readers = [Reading(cast, ChartRequest("A")) for _ in range(20)]
         for reader in readers:
             await reader.until("status")
         await cast._tick()
@@ -149,7 +149,7 @@ def test_a_client_that_does_not_read_is_dropped_and_holds_up_nobody() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
-        slow, quick = Reading(cast, Choice("A")), Reading(cast, Choice("A"))
+        slow, quick = Reading(cast, ChartRequest("A")), Reading(cast, ChartRequest("A"))
         for reader in (slow, quick):
             await reader.until("status")
         for k in range(MOST_WAITING):
@@ -209,7 +209,7 @@ def test_a_store_that_fails_is_said_and_read_again() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
-        one = Reading(cast, Choice("A"))
+        one = Reading(cast, ChartRequest("A"))
         await one.until("status")
         store.error = OSError("gone")
         await cast._tick()

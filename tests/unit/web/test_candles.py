@@ -7,14 +7,21 @@ import pytest
 from tests.conftest import MINUTE, START, random_bars
 from tests.memory import MemoryStore, row
 
-from tapeline.core.bars import DAY
 from tapeline.core.market import Bars
 from tapeline.core.sessions.session_ids import session_ids
+from tapeline.core.times import DAY
+from tapeline.errors import InputError
 from tapeline.indicators import Engine
 from tapeline.runtime.processor import Processor
-from tapeline.web.candle_follower import Tail
-from tapeline.web.candle_intervals import IntervalError, choices, chosen, grid, name_of, stored_interval
-from tapeline.web.candles import Candles, Choice, build, read, rows_needed
+from tapeline.web.candle_follower import CandleFollower
+from tapeline.web.candle_intervals import (
+    choices,
+    chosen,
+    grid,
+    interval_name,
+    stored_interval,
+)
+from tapeline.web.candles import Candles, ChartRequest, build, read, rows_needed
 
 SESSION = 390
 HOUR = 3_600_000
@@ -36,15 +43,15 @@ def store() -> MemoryStore:
 
 
 def at(store: MemoryStore, **values: object) -> Candles:
-    found, _ = read(store, Choice("AAPL", **values), {}, limit=10_000)  # type: ignore[arg-type]
+    found, _ = read(store, ChartRequest("AAPL", **values), {}, limit=10_000)  # type: ignore[arg-type]
     return found
 
 
 def test_the_stored_interval_is_told_from_the_bars() -> None:
     times = two_days().timestamp
-    assert name_of(stored_interval(times)) == "1m"
-    assert name_of(stored_interval(times[::5])) == "5m"
-    assert name_of(stored_interval(np.array([3 * DAY, 4 * DAY, 7 * DAY]))) == "1d"
+    assert interval_name(stored_interval(times)) == "1m"
+    assert interval_name(stored_interval(times[::5])) == "5m"
+    assert interval_name(stored_interval(np.array([3 * DAY, 4 * DAY, 7 * DAY]))) == "1d"
     assert stored_interval(times[:1]) == stored_interval(times[:0]) == MINUTE
 
 
@@ -53,7 +60,7 @@ def test_only_multiples_of_what_is_stored_can_be_chosen() -> None:
     assert choices(120_000) == ["2m", "1h", "1d"]
     assert choices(DAY) == ["1d"]
     assert chosen("1h", 120_000) == HOUR
-    with pytest.raises(IntervalError, match="2m long; intervals to choose from: 2m, 1h, 1d"):
+    with pytest.raises(InputError, match="2m long; intervals to choose from: 2m, 1h, 1d"):
         chosen("5m", 120_000)
 
 
@@ -106,7 +113,7 @@ def test_round_the_clock_and_at_times_the_exchange_is_shut_candles_keep_to_utc(s
     ("interval", "limit"), [(None, 7), (None, 200), ("5m", 1), ("5m", 7), ("5m", 200), ("1h", 1), ("1h", 5), ("1d", 1)]
 )
 def test_pages_together_are_the_whole(store: MemoryStore, interval: str | None, limit: int) -> None:
-    choice = Choice("AAPL", interval, ("sma_5",))
+    choice = ChartRequest("AAPL", interval, ("sma_5",))
     whole = at(store, interval=interval, indicators=("sma_5",))
     pages, end = [], None
     while True:
@@ -122,7 +129,7 @@ def test_pages_together_are_the_whole(store: MemoryStore, interval: str | None, 
 
 
 def test_start_and_end_are_half_open(store: MemoryStore) -> None:
-    found, older = read(store, Choice("AAPL"), {}, START + 9 * MINUTE, 100, START + 3 * MINUTE)
+    found, older = read(store, ChartRequest("AAPL"), {}, START + 9 * MINUTE, 100, START + 3 * MINUTE)
     assert found.columns["t"].tolist() == [START + k * MINUTE for k in range(3, 9)]
     assert older is None, "nothing older was asked for"
 
@@ -138,13 +145,13 @@ def test_what_is_stored_is_taken_and_what_is_not_is_computed_by_the_engine(store
 
 
 def test_a_short_page_has_warm_indicators_from_the_bars_before_it(store: MemoryStore) -> None:
-    whole, few = at(store, indicators=("ema_20",)), read(store, Choice("AAPL", None, ("ema_20",)), {}, limit=5)[0]
+    whole, few = at(store, indicators=("ema_20",)), read(store, ChartRequest("AAPL", None, ("ema_20",)), {}, limit=5)[0]
     np.testing.assert_allclose(few.columns["ema_20"], whole.columns["ema_20"][-5:], rtol=1e-6)
 
 
 def test_an_unknown_symbol_has_no_candles(store: MemoryStore) -> None:
     for interval in (None, "1h", "1d"):
-        found, older = read(store, Choice("NONE", interval, ("sma_5",)), {})
+        found, older = read(store, ChartRequest("NONE", interval, ("sma_5",)), {})
         assert (len(found), older) == (0, None)
 
 
@@ -153,13 +160,13 @@ def test_outcomes_of_an_older_page_are_decided_by_the_bars_behind_it() -> None:
     rows = [row("AAPL", b.timestamp, b.close, prediction="UP", probability=0.6, model="m") for b in bars]
     store.put(*rows)
     whole = at(store, indicators=())
-    page, _ = read(store, Choice("AAPL", None, ()), {}, START + 200 * MINUTE, 50)
+    page, _ = read(store, ChartRequest("AAPL", None, ()), {}, START + 200 * MINUTE, 50)
     assert (page.columns["y"] > 0).all()
     np.testing.assert_array_equal(page.columns["y"], whole.columns["y"][150:200])
 
 
 def test_rows_read_for_one_answer_are_bounded() -> None:
-    huge = Choice("AAPL", "1d", ("sma_5000",))
+    huge = ChartRequest("AAPL", "1d", ("sma_5000",))
     assert rows_needed(huge, (), MINUTE, DAY, 5000) == 60_000
 
 
@@ -177,7 +184,7 @@ def test_names_of_no_known_indicator_are_shown_but_not_computed() -> None:
 def test_a_tail_tells_what_changed_and_nothing_else(store: MemoryStore) -> None:
     some, rows = MemoryStore(), list(store.rows("AAPL"))
     some.put(*rows[:500])
-    tail = Tail(some, Choice("AAPL", "5m", ("sma_5",)))
+    tail = CandleFollower(some, ChartRequest("AAPL", "5m", ("sma_5",)))
     assert tail.newest() is None
     tail.refresh({})
     assert tail.refresh({}) is None
@@ -189,7 +196,7 @@ def test_a_tail_tells_what_changed_and_nothing_else(store: MemoryStore) -> None:
     assert change is not None
     assert change["since"] == change["columns"]["t"][0] == START + DAY + 110 * MINUTE
     assert (change["symbol"], change["interval"], change["names"]) == ("AAPL", "5m", ["sma_5"])
-    whole, _ = read(some, Choice("AAPL", "5m", ("sma_5",)), {})
+    whole, _ = read(some, ChartRequest("AAPL", "5m", ("sma_5",)), {})
     for name, column in change["columns"].items():
         np.testing.assert_allclose(column, whole.columns[name][-len(column) :], rtol=1e-9)
 
@@ -197,7 +204,7 @@ def test_a_tail_tells_what_changed_and_nothing_else(store: MemoryStore) -> None:
 def test_a_tail_reads_little_and_sees_corrections(store: MemoryStore) -> None:
     some, rows = MemoryStore(), list(store.rows("AAPL"))
     some.put(*rows[:400])
-    tail = Tail(some, Choice("AAPL", None, ()))
+    tail = CandleFollower(some, ChartRequest("AAPL", None, ()))
     tail.refresh({})
     some.reads = 0
     assert tail.refresh({}) is None
@@ -211,18 +218,18 @@ def test_a_tail_reads_little_and_sees_corrections(store: MemoryStore) -> None:
 
 def test_a_tail_of_nothing_and_of_an_interval_that_cannot_be_is_quiet() -> None:
     store = MemoryStore()
-    tail = Tail(store, Choice("AAPL"))
+    tail = CandleFollower(store, ChartRequest("AAPL"))
     assert tail.refresh({}) is None
     store.put(row("AAPL", START, 5.0))
     message = tail.refresh({})
     assert message is not None
     assert message["columns"]["c"].tolist() == [5.0]
-    daily = Tail(store, Choice("AAPL", "7m"))
+    daily = CandleFollower(store, ChartRequest("AAPL", "7m"))
     assert daily.refresh({}) is None
 
 
 def test_building_is_pure(store: MemoryStore) -> None:
     rows = store.rows("AAPL")
     before = rows.bars.close.copy()
-    build(rows, Choice("AAPL", "1h", ("sma_5",)), {}, whole=True)
+    build(rows, ChartRequest("AAPL", "1h", ("sma_5",)), {}, whole=True)
     np.testing.assert_array_equal(rows.bars.close, before)

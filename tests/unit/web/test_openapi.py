@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from tests.web_site import Names, filled, sample_bars
 
-from tapeline.forecast.registry import LocalFolder, Registry
+from tapeline.backends.files.file_registry import LocalFolder
+from tapeline.forecast.registry import Registry
 from tapeline.web import Access, View
 from tapeline.web.api.application import Site
 

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import MINUTE, START
 from tests.memory import MemoryStore, row
 
-from tapeline.web.quote_table import SPARK_BARS, Board, decimals, is_daily, session_start
+from tapeline.web.quote_table import SPARK_BARS, QuoteTable, decimals, is_daily, session_start
 
 ZONE = "America/New_York"
 DAY = 86_400_000
@@ -27,7 +27,7 @@ def store() -> MemoryStore:
 
 
 def test_change_is_since_the_close_of_the_previous_session_or_the_first_open(store: MemoryStore) -> None:
-    board = Board(store, lambda _: ZONE)
+    board = QuoteTable(store, lambda _: ZONE)
     assert {quote.symbol for quote in board.refresh(1)} == {"A", "B"}
     a, b = board.quotes["A"], board.quotes["B"]
     assert (a.price, a.reference, a.first, a.signal, a.probability) == (110.0, 100.0, False, "UP", 0.6)
@@ -37,7 +37,7 @@ def test_change_is_since_the_close_of_the_previous_session_or_the_first_open(sto
 
 
 def test_a_new_session_has_a_new_reference(store: MemoryStore) -> None:
-    board = Board(store, lambda _: ZONE)
+    board = QuoteTable(store, lambda _: ZONE)
     board.refresh(1)
     store.put(row("A", START + 2 * DAY, 121.0))
     (changed,) = board.refresh(1)
@@ -45,7 +45,7 @@ def test_a_new_session_has_a_new_reference(store: MemoryStore) -> None:
 
 
 def test_only_quotes_that_changed_come_again_and_cost_reads(store: MemoryStore) -> None:
-    board = Board(store, lambda _: ZONE)
+    board = QuoteTable(store, lambda _: ZONE)
     board.refresh(1)
     store.reads = 0
     assert board.refresh(1) == []
@@ -61,7 +61,7 @@ def test_without_time_prices_come_first_and_the_rest_in_later_refreshes_fairly()
     for symbol in "ABCD":
         store.put(row(symbol, START, 10.0), row(symbol, START + DAY, 11.0))
     ticks = itertools.count()
-    board = Board(store, lambda _: ZONE, clock=lambda: next(ticks))
+    board = QuoteTable(store, lambda _: ZONE, clock=lambda: next(ticks))
     board.refresh(3)  # time for two of the four
     assert [quote.price for quote in board.quotes.values()] == [11.0] * 4
     known = [s for s, quote in board.quotes.items() if quote.change is not None]
@@ -73,7 +73,7 @@ def test_without_time_prices_come_first_and_the_rest_in_later_refreshes_fairly()
 
 
 def test_a_symbol_that_vanishes_leaves_the_board(store: MemoryStore) -> None:
-    board = Board(store, lambda _: ZONE)
+    board = QuoteTable(store, lambda _: ZONE)
     board.refresh(1)
     del store.kept["A"]
     board.refresh(1)
@@ -84,7 +84,7 @@ def test_spark_is_scaled_and_bounded() -> None:
     store = MemoryStore()
     store.put(*(row("A", START + i * MINUTE, 10.0 + i) for i in range(200)))
     store.put(row("FLAT", START, 5.0), row("FLAT", START + MINUTE, 5.0))
-    board = Board(store, lambda _: ZONE)
+    board = QuoteTable(store, lambda _: ZONE)
     board.refresh(1)
     spark = board.quotes["A"].spark
     assert len(spark) == SPARK_BARS
@@ -142,7 +142,7 @@ def test_each_symbol_has_the_sessions_of_its_own_exchange() -> None:
     midnight = START - START % DAY  # UTC
     for symbol in ("AAPL", "7203.T"):
         store.put(row(symbol, midnight - 2 * MINUTE, 100.0), row(symbol, midnight + MINUTE, 110.0))
-    board = Board(store, lambda symbol: "Asia/Tokyo" if symbol.endswith(".T") else "UTC")
+    board = QuoteTable(store, lambda symbol: "Asia/Tokyo" if symbol.endswith(".T") else "UTC")
     board.refresh(1)
     assert board.quotes["AAPL"].reference == 100.0
     assert (board.quotes["7203.T"].reference, board.quotes["7203.T"].first) == (100.0, True), "the same day in Tokyo"

@@ -11,8 +11,16 @@ from tests.memory import MemoryStore, row
 from tests.web_site import Client, Names, client_of
 
 from tapeline.alerts.webhook import is_loopback
-from tapeline.web import Access, ExposedError, View, serve
-from tapeline.web.access import IDLE_SECONDS, LONGEST_SECONDS, TooManyError
+from tapeline.errors import ServingError, TooManyAttemptsError
+from tapeline.web import (
+    Access,
+    View,
+    serve,
+)
+from tapeline.web.access import (
+    IDLE_SECONDS,
+    LONGEST_SECONDS,
+)
 from tapeline.web.users import Role, Users
 
 TOKEN = "a-token-of-more-than-24-characters"
@@ -79,7 +87,7 @@ def test_loopback_is_open(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "", "example.org", "10.0.0.1"])
 def test_elsewhere_is_refused_without_a_log_in(host: str, users: Users, tmp_path: Path) -> None:
-    with pytest.raises(ExposedError, match=r"TAPELINE_TOKEN.*tapeline users add.*TAPELINE_BEHIND_LOGIN"):
+    with pytest.raises(ServingError, match=r"TAPELINE_TOKEN.*tapeline users add.*TAPELINE_BEHIND_LOGIN"):
         serve(View(MemoryStore()), host, 0, access=Access(users=Users(tmp_path / "none.json")))
     for access in (Access(TOKEN), Access(users=users), Access(behind_login=True)):
         access.bind(host)
@@ -288,7 +296,7 @@ def test_waits_double_up_to_five_minutes_and_are_forgotten() -> None:
         try:
             access.check_attempts("address x", "name y")
             waits.append(0.0)
-        except TooManyError as error:
+        except TooManyAttemptsError as error:
             waits.append(error.seconds)
     assert waits == [0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]
     access.check_attempts("address other")

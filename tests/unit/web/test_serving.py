@@ -13,12 +13,17 @@ from collections.abc import Iterator
 import pytest
 from tests.memory import MemoryStore
 
-from tapeline.web import Access, PortInUseError, View, serve
+from tapeline.errors import ServingError
+from tapeline.web import (
+    Access,
+    View,
+    serve,
+)
 
 _PROGRAM = """
 import sys, threading, time
 from anyio._backends import _asyncio
-from tapeline.dashboard import View, serve
+from tapeline.web import View, serve
 from tests.unit.dashboard.memory import MemoryStore
 
 stopping = threading.Event()
@@ -90,12 +95,12 @@ def test_an_interrupt_stops_it_cleanly(page: tuple[subprocess.Popen[str], str]) 
 def test_a_port_in_use_is_found_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortInUseError, match=rf"http://127.0.0.1:{port}/: the port is in use.*--port"):
+        with pytest.raises(ServingError, match=rf"http://127.0.0.1:{port}/: the port is in use.*--port"):
             serve(View(MemoryStore()), port=port)
 
 
 def test_an_address_of_another_machine_is_refused_in_one_line() -> None:
-    with pytest.raises(PortInUseError, match=r"192\.0\.2\.1:0") as caught:
+    with pytest.raises(ServingError, match=r"192\.0\.2\.1:0") as caught:
         serve(View(MemoryStore()), host="192.0.2.1", port=0, access=Access("x" * 24))
     assert "\n" not in str(caught.value)
 

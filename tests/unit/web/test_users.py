@@ -10,7 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tapeline.cli.main import app
-from tapeline.web.users import Role, UserError, Users, matches
+from tapeline.errors import InputError
+from tapeline.web.users import (
+    Role,
+    Users,
+    matches,
+)
 
 PASSWORD = "correct horse battery"
 
@@ -49,7 +54,7 @@ def test_a_change_by_another_process_is_seen(users: Users) -> None:
      ("a" * 65, PASSWORD, "no user name"), ("ann", "short", "12 to 256"), ("ann", "x" * 257, "12 to 256")],
 )  # fmt: skip
 def test_what_cannot_be_a_user_is_refused(users: Users, name: str, password: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(InputError, match=said):
         users.add(name, Role.VIEWER, password)
     assert not users.path.exists()
 
@@ -62,7 +67,7 @@ def test_a_damaged_file_is_said_and_never_replaced(users: Users, text: str) -> N
     users.path.parent.mkdir()
     users.path.write_text(text)
     for attempt in (users.load, lambda: users.add("ann", Role.ADMIN, PASSWORD)):
-        with pytest.raises(UserError, match="cannot be read as a list of users"):
+        with pytest.raises(InputError, match="cannot be read as a list of users"):
             attempt()
     assert users.path.read_text() == text
 

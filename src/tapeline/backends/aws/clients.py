@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tapeline.errors import ConfigError, MissingLibraryError
+
 #: Seconds to connect and to wait for an answer, and how often botocore itself tries again: not at all where the caller
 #: does, or where not answering in time is an answer.
 _PATIENCE = {"dynamodb": (2, 5, 0), "kinesis": (2, 10, 0), "sagemaker-runtime": (1, 2, 0)}
@@ -11,15 +13,16 @@ _USUAL = (2, 5, 3)
 
 
 def client(service: str) -> Any:
-    """A boto3 client; region, credentials and address are boto3's own settings. Raises `CommandError` without boto3."""
+    """Return a boto3 client; region, credentials and address are boto3's own settings.
+
+    Raises `MissingLibraryError` without boto3 and `ConfigError` without a region.
+    """
     try:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
-        from tapeline.cli.console import CommandError
-
-        raise CommandError("this needs the AWS parts: pip install 'tapeline[aws]'") from error
+        raise MissingLibraryError("this needs the AWS parts: pip install 'tapeline[aws]'") from error
     connect, read, retries = _PATIENCE.get(service, _USUAL)
     config = Config(
         connect_timeout=connect,
@@ -30,8 +33,6 @@ def client(service: str) -> Any:
     try:
         return boto3.client(service, config=config)
     except (BotoCoreError, ValueError) as error:
-        from tapeline.cli.console import CommandError
-
-        raise CommandError(
+        raise ConfigError(
             f"no {service} client: {error} (set AWS_DEFAULT_REGION, or a profile with a region)"
         ) from error

@@ -15,7 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from textwrap import shorten
 from typing import Any
 
-from tapeline.backends.aws.endpoint_plan import DeploymentError, Json, Serving, Wanted, guarded
+from tapeline.backends.aws.endpoint_plan import (
+    Json,
+    Serving,
+    Wanted,
+    guarded,
+)
+from tapeline.errors import DeploymentError, RolledBackError
 from tapeline.forecast.model import LightGBMModel
 
 _CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines", "application/x-npy"]
@@ -30,10 +36,6 @@ _CONFIGURED = (
     "EnableNetworkIsolation",
 )  # fmt: skip
 _CONTAINED = ("Image", "ModelDataUrl", "Environment")
-
-
-class TakenBackError(DeploymentError):
-    """SageMaker tried the model and did not keep it."""
 
 
 def archive(model: LightGBMModel) -> bytes:
@@ -139,7 +141,7 @@ class Endpoint:
     def move(self, described: Json | None, before: Serving | None, to: Serving, wanted: Wanted, seconds: float) -> None:
         """Makes model and configuration where they are not there yet, moves the endpoint to them and waits.
 
-        A move that is taken back raises `TakenBackError`. With instances, a part of the traffic goes first.
+        A move that is taken back raises `RolledBackError`. With instances, a part of the traffic goes first.
         """
         if described is not None and described["EndpointStatus"] != "InService":
             reason = described.get("FailureReason", "no reason given")
@@ -167,9 +169,9 @@ class Endpoint:
             raise DeploymentError(f"endpoint {self.name} was deleted meanwhile")
         reason = after.get("FailureReason", "SageMaker gives no reason; see the endpoint's log and alarms")
         if after["EndpointStatus"] != "InService":
-            raise TakenBackError(f"endpoint {self.name} is {after['EndpointStatus']}: {reason}")
+            raise RolledBackError(f"endpoint {self.name} is {after['EndpointStatus']}: {reason}")
         if after["EndpointConfigName"] != name:
-            raise TakenBackError(
+            raise RolledBackError(
                 f"endpoint {self.name} was taken back and serves {after['EndpointConfigName']} as before: {reason}"
             )
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tapeline.errors import DeploymentError
+
 #: The endpoint of Terraform's services/, and the one variant it has: alarms are about that name.
 ENDPOINT = "tsla-stock-predictor"
 VARIANT = "main"
@@ -15,10 +17,6 @@ VARIANT = "main"
 _LONGEST_NAME = 63
 
 Json = dict[str, Any]
-
-
-class DeploymentError(Exception):
-    """The model is not deployed; one line: what happened, and what the endpoint does now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tapeline.core.market import Rows
-from tapeline.core.ports import StoreError
+from tapeline.errors import StorageError
 
 #: Firehose takes 1,000 KiB a record and 4 MiB or 500 records a request, and charges a record as 5 KB at the least, so
 #: many rows share one. Objects one behind the other in a record are what its JSON reader expects.
@@ -31,7 +31,7 @@ class FirehoseCopy:
         self._sleep = sleep
 
     def __call__(self, rows: Rows) -> None:
-        """Puts these rows. Raises `StoreError` when some of them were refused time and again."""
+        """Puts these rows. Raises `StorageError` when some of them were refused time and again."""
         records = list(_records(rows, self._clock()))
         for start in range(0, len(records), _REQUEST_RECORDS):
             self._put(records[start : start + _REQUEST_RECORDS])
@@ -48,14 +48,14 @@ class FirehoseCopy:
                     DeliveryStreamName=self._stream, Records=[{"Data": record} for record in records]
                 )
             except (BotoCoreError, ClientError) as error:
-                raise StoreError(f"rows could not be copied to Firehose {self._stream}: {error}") from error
+                raise StorageError(f"rows could not be copied to Firehose {self._stream}: {error}") from error
             results = zip(records, answer["RequestResponses"], strict=True)
             refused = [(record, result) for record, result in results if result.get("ErrorCode")]
             if not refused:
                 return
             records = [record for record, _ in refused]
             reason = f"{refused[0][1]['ErrorCode']}: {refused[0][1].get('ErrorMessage', '')}"
-        raise StoreError(f"Firehose {self._stream} refused {len(records)} records {_ATTEMPTS} times: {reason}")
+        raise StorageError(f"Firehose {self._stream} refused {len(records)} records {_ATTEMPTS} times: {reason}")
 
 
 def _records(rows: Rows, now: int) -> Iterator[bytes]:

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tapeline.backends.aws.kinesis_records import records_of, request_of, thinned
-from tapeline.backends.aws.kinesis_refusals import Problem, advised, explained
-from tapeline.backends.sqlite.database import DatabaseError
+from tapeline.backends.aws.kinesis_refusals import KinesisProblem, advised, explained
 from tapeline.core.market import Bars
 from tapeline.core.ports import Delivery, Stream
+from tapeline.errors import StorageError
 
 #: Bars in the log above which `append` waits. Two million forming bars are a day of 20 symbols, some 200 MB.
 HELD_BARS = 2_000_000
@@ -91,7 +91,7 @@ class KinesisSink:
     def append(self, source: str, delivery: Delivery) -> int:
         """Keeps it in the log, which survives the process. Waits while `HELD_BARS` are unsent, so that a source waits.
 
-        Raises `DatabaseError` when the disk is full, and what ended the sending thread.
+        Raises `StorageError` when the disk is full, and what ended the sending thread.
         """
         if len(delivery.bars):
             self._wait_for_room()
@@ -218,8 +218,8 @@ class KinesisSink:
         try:
             self._outbox.append(_PLACE, Delivery(_NO_BARS, resume=str(after)))
             self._outbox.trim(after)
-        except DatabaseError as error:  # a full disk; what is sent again by the next process does no harm
-            self._troubled(Problem("disk", str(error), mending=True))
+        except StorageError as error:  # a full disk; what is sent again by the next process does no harm
+            self._troubled(KinesisProblem("disk", str(error), mending=True))
         with self._changed:
             self._position = after
             self._sent += sent
@@ -228,7 +228,7 @@ class KinesisSink:
             self._held = self._held and self._end - after >= HELD_BARS * _RESUMED
             self._changed.notify_all()
 
-    def _troubled(self, problem: Problem) -> None:
+    def _troubled(self, problem: KinesisProblem) -> None:
         now = time.monotonic()
         with self._changed:
             if not self._problem:

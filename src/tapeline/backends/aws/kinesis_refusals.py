@@ -22,7 +22,7 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class KinesisProblem:
     """Why a request failed: a code, a line for a person, and whether it stays until somebody mends it."""
 
     code: str
@@ -30,7 +30,7 @@ class Problem:
     mending: bool = False
 
 
-def explained(error: Exception, stream: str) -> Problem:
+def explained(error: Exception, stream: str) -> KinesisProblem:
     """What went wrong with a request: one of botocore's errors."""
     from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError
 
@@ -39,12 +39,12 @@ def explained(error: Exception, stream: str) -> Problem:
         return advised(said.get("Code", ""), said.get("Message", ""), stream)
     text = f"kinesis:PutRecords on stream {stream}: {error}"
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return Problem("credentials", f"{text} (give the task a role, or set AWS_PROFILE)", mending=True)
-    return Problem(type(error).__name__, text)
+        return KinesisProblem("credentials", f"{text} (give the task a role, or set AWS_PROFILE)", mending=True)
+    return KinesisProblem(type(error).__name__, text)
 
 
-def advised(code: str, text: str, stream: str) -> Problem:
+def advised(code: str, text: str, stream: str) -> KinesisProblem:
     """What went wrong, and what to do: an error code and message of Kinesis."""
     advice = _ADVICE.get(code.removesuffix("Exception"))
     text = f"kinesis:PutRecords on stream {stream}: {code}: {text}" + (f" ({advice})" if advice else "")
-    return Problem(code, text, mending=bool(advice))
+    return KinesisProblem(code, text, mending=bool(advice))

@@ -25,7 +25,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tapeline.core.market import Bars
-from tapeline.core.ports import Action, ArchiveError, Series
+from tapeline.core.ports import (
+    Action,
+    Series,
+)
+from tapeline.errors import StorageError
 
 _VERSION = 1
 _COLUMNS = ("open", "high", "low", "close", "volume")
@@ -77,7 +81,7 @@ class S3Archive:
             except _MissingError as error:
                 if attempt + 1 == _ATTEMPTS:
                     key = error.args[0]
-                    raise ArchiveError(f"{self._url(key)}: is missing; restore it, or upload the bars again") from None
+                    raise StorageError(f"{self._url(key)}: is missing; restore it, or upload the bars again") from None
                 continue  # replaced by a `save` since the manifest was read
             actions = tuple(Action(*values) for values in manifest["actions"])
             bars = Bars.concat(parts) if parts else _bars(_TABLE.empty_table(), symbol)
@@ -138,12 +142,12 @@ class S3Archive:
         except _MissingError:
             return None
         except (ValueError, KeyError, TypeError) as error:
-            raise ArchiveError(
+            raise StorageError(
                 f"{self._url(key)}: is not a manifest of tapeline, or damaged ({error}); restore it, or delete it and "
                 "upload the bars again"
             ) from error
         if version != _VERSION:
-            raise ArchiveError(f"{self._url(key)}: version {version}, this program reads {_VERSION}: upgrade tapeline")
+            raise StorageError(f"{self._url(key)}: version {version}, this program reads {_VERSION}: upgrade tapeline")
         return manifest
 
     def _part(self, key: str, symbol: str) -> Bars:
@@ -159,7 +163,7 @@ class S3Archive:
             if _digest(bars) == key.rpartition("/")[2].removesuffix(".parquet"):
                 return bars
             reason = "other bars than were written"
-        raise ArchiveError(f"{self._url(key)}: cannot be read ({reason}); restore it, or upload the bars again")
+        raise StorageError(f"{self._url(key)}: cannot be read ({reason}); restore it, or upload the bars again")
 
     def _get(self, key: str) -> bytes:
         with self._explained(key):
@@ -187,7 +191,7 @@ class S3Archive:
                 )
             for error in answer.get("Errors", ()):
                 advice = _ADVICE.get(error["Code"], "delete it by hand, or save again")
-                raise ArchiveError(f"{self._url(error['Key'])}: cannot be deleted: {error['Code']}; {advice}")
+                raise StorageError(f"{self._url(error['Key'])}: cannot be deleted: {error['Code']}; {advice}")
 
     def _parallel(self, call: Any, keys: list[str]) -> list[Any]:
         if len(keys) < 2:
@@ -211,10 +215,10 @@ class S3Archive:
                 raise _MissingError(key) from error
             reason = f"{code}: {error.response['Error'].get('Message', '')}".partition("\n")[0]
             advice = _ADVICE.get(code, "what was archived before stands")
-            raise ArchiveError(f"{self._url(key)}: {reason.rstrip('.')}; {advice}") from error
+            raise StorageError(f"{self._url(key)}: {reason.rstrip('.')}; {advice}") from error
         except BotoCoreError as error:
             advice = _CREDENTIALS if isinstance(error, NoCredentialsError) else "what was archived before stands"
-            raise ArchiveError(f"{self._url(key)}: {error}; {advice}") from error
+            raise StorageError(f"{self._url(key)}: {error}; {advice}") from error
 
 
 class _MissingError(Exception):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tapeline.core.market import Reject
-from tapeline.core.ports import StoreError
+from tapeline.errors import StorageError
 
 PREFIX = "rejects/"
 
@@ -27,7 +27,7 @@ class S3Rejects:
         self._clock = clock
 
     def __call__(self, rejects: Sequence[Reject]) -> None:
-        """Keeps these. Raises `StoreError`."""
+        """Keeps these. Raises `StorageError`."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         lines = [
@@ -42,4 +42,4 @@ class S3Rejects:
         try:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
         except (BotoCoreError, ClientError) as error:
-            raise StoreError(f"rejects could not be kept in bucket {self._bucket}: {error}") from error
+            raise StorageError(f"rejects could not be kept in bucket {self._bucket}: {error}") from error

@@ -6,8 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tapeline.alerts.delivery import ChannelError, body, subject
+from tapeline.alerts.delivery import (
+    body,
+    subject,
+)
 from tapeline.alerts.journal import Alert
+from tapeline.errors import DeliveryError
 
 #: An SNS topic's ARN; the region is the first group.
 TOPIC_ARN = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?")
@@ -38,9 +42,9 @@ class Sns:
             self._boto3().publish(TopicArn=self._topic, Subject=subject(alerts), Message=text, **extra)
         except botocore.exceptions.ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "an error"))
-            raise ChannelError(f"SNS answered {code}", again=code not in _HOPELESS) from error
+            raise DeliveryError(f"SNS answered {code}", again=code not in _HOPELESS) from error
         except botocore.exceptions.BotoCoreError as error:
-            raise ChannelError(f"SNS cannot be used: {type(error).__name__}") from error
+            raise DeliveryError(f"SNS cannot be used: {type(error).__name__}") from error
 
     def _boto3(self) -> Any:
         if self._client is None:

@@ -16,7 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tapeline.core.market import Bars
-from tapeline.core.ports import Action, ArchiveError, Series
+from tapeline.core.ports import (
+    Action,
+    Series,
+)
+from tapeline.errors import StorageError
 
 _VERSION = 1
 _COLUMNS = ("open", "high", "low", "close", "volume")
@@ -41,7 +45,7 @@ class LocalArchive:
             version = facts["version"]
             if version == _VERSION:
                 return series_of(table, symbol, interval, facts)
-        raise ArchiveError(f"{path}: version {version}, this program reads {_VERSION}: upgrade tapeline")
+        raise StorageError(f"{path}: version {version}, this program reads {_VERSION}: upgrade tapeline")
 
     def save(self, series: Series) -> None:
         path = self._path(series.symbol, series.interval)
@@ -108,11 +112,11 @@ def _explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # of what Arrow cannot decode; the system's errors have a number
             raise _damaged(path, error) from error
-        raise ArchiveError(f"{path}: {error.strerror}; free some space or check its permissions") from error
+        raise StorageError(f"{path}: {error.strerror}; free some space or check its permissions") from error
     except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> ArchiveError:
+def _damaged(path: Path, error: Exception) -> StorageError:
     reason = str(error).partition("\n")[0]
-    return ArchiveError(f"{path}: not an archive of tapeline, or damaged; delete it, and it is fetched anew ({reason})")
+    return StorageError(f"{path}: not an archive of tapeline, or damaged; delete it, and it is fetched anew ({reason})")

@@ -16,6 +16,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from tapeline.errors import StorageError
+
 SCHEMA_VERSION = 1
 
 _PAGE_SIZE = 8192
@@ -47,15 +49,11 @@ CREATE TABLE checkpoints (
 """
 
 
-class DatabaseError(Exception):
-    """The data directory or the file in it cannot be used; the message says why and what to do."""
-
-
 class Database:
     """The file, opened. Any number of threads may read; `transaction` admits one writer at a time.
 
-    `create` makes the folder and the file where they are missing; without it a missing file is a `DatabaseError`.
-    Raises `DatabaseError` when the folder cannot be written, the file is not a database, or a newer tapeline made it.
+    `create` makes the folder and the file where they are missing; without it a missing file is a `StorageError`.
+    Raises `StorageError` when the folder cannot be written, the file is not a database, or a newer tapeline made it.
     """
 
     def __init__(self, path: Path, *, create: bool = True) -> None:
@@ -64,7 +62,7 @@ class Database:
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
         if not create and not path.exists():
-            raise DatabaseError(f"{path}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first")
+            raise StorageError(f"{path}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first")
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
@@ -90,7 +88,7 @@ class Database:
                 connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (SCHEMA_VERSION,))
             (version,) = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
         if version > SCHEMA_VERSION:
-            raise DatabaseError(
+            raise StorageError(
                 f"{self.path}: made by a newer tapeline (data version {version}, this one reads {SCHEMA_VERSION}); "
                 "upgrade tapeline or choose another --data-dir"
             )
@@ -129,7 +127,7 @@ class Database:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns what SQLite and the file system say about `path` into a `DatabaseError` a user can act on."""
+    """Turns what SQLite and the file system say about `path` into a `StorageError` a user can act on."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -144,4 +142,4 @@ def explained(path: Path) -> Iterator[None]:
             advice = "cannot be written; check its permissions or choose another --data-dir"
         else:
             raise
-        raise DatabaseError(f"{path}: {advice} ({text})") from error
+        raise StorageError(f"{path}: {advice} ({text})") from error

@@ -8,7 +8,10 @@ import time
 from tapeline.backends.sqlite.database import Database
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bars
-from tapeline.core.ports import Delivery, LogTrimmedError
+from tapeline.core.ports import (
+    Delivery,
+)
+from tapeline.errors import LogTrimmedError
 
 #: Bars kept behind what was processed, so that a look at the recent log is possible. 100,000 bars are about 6 MB.
 KEPT_BARS = 100_000

@@ -20,10 +20,9 @@ from tapeline.core.bars import Sessions
 from tapeline.core.market import Ints
 from tapeline.core.sessions.exchanges import exchange_of
 from tapeline.core.sessions.schedule import schedule, zone
+from tapeline.core.times import DAY
 
 __all__ = ["Calendar", "MarketState", "Phase", "Session", "calendar", "calendar_of", "exchange_of"]
-
-_DAY = 86_400_000
 
 
 class Phase(enum.StrEnum):
@@ -109,7 +108,7 @@ class Calendar:
             return MarketState(self.exchange, Phase.CLOSED, int(self.pre[0]), None, int(self.open[0]))
         now = self.session(place)
         later = self.session(following) if following < len(self) else None
-        next_open = later.open if later else timestamp + _DAY - (timestamp - now.open) % _DAY
+        next_open = later.open if later else timestamp + DAY - (timestamp - now.open) % DAY
         next_phase = later.pre if later else next_open
         phase, until = Phase.CLOSED, next_phase
         if timestamp < now.open:

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from tapeline.core.market import Ints
 from tapeline.core.sessions.exchanges import CALENDAR_RANGE, EXTENDED_MINUTES
-
-_MINUTE = 60_000
-_DAY = 86_400_000
+from tapeline.core.times import DAY, MINUTE
 
 
 def schedule(exchange: str) -> tuple[Ints, ...]:
@@ -31,12 +29,12 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
     columns = {name: _milliseconds(days[name]) for name in ("open", "break_start", "break_end", "close")}
     opens, closes = columns["open"], columns["close"]
     if exchange in {"24/7", "24/5"}:
-        closes = np.where(closes > opens, closes, opens + _DAY)
+        closes = np.where(closes > opens, closes, opens + DAY)
     broken = columns["break_start"] > 0
     before, after = EXTENDED_MINUTES.get(exchange, (0, 0))
-    pre = opens - before * _MINUTE
+    pre = opens - before * MINUTE
     pre[1:] = np.maximum(pre[1:], closes[:-1])
-    post = closes + after * _MINUTE
+    post = closes + after * MINUTE
     halves = np.concatenate([half, np.zeros(len(days) - len(half), np.bool_)]).astype(np.int64)
     post[:-1] = np.minimum(post[:-1], pre[1:])
     day = np.array([d.year * 10_000 + d.month * 100 + d.day for d in days.index], np.int64)

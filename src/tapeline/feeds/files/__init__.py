@@ -22,7 +22,6 @@ For it, and in Parquet, `raw` is the row's values as JSON.
 """
 
 from tapeline.feeds.files.file_source import FileSource
-from tapeline.feeds.files.layout import SourceError
 from tapeline.feeds.files.scan import FileScan, Scan
 
-__all__ = ["FileScan", "FileSource", "Scan", "SourceError"]
+__all__ = ["FileScan", "FileSource", "Scan"]

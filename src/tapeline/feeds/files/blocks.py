@@ -25,11 +25,11 @@ class Block:
     raw: Callable[[int], bytes]
 
 
-class Reader(Protocol):
+class BlockReader(Protocol):
     """A file that was found fit to be read when it was opened. `blocks` passes over it from its start, every time."""
 
     path: Path
 
     def blocks(self, rows: int, times: Times) -> Iterator[Block]:
-        """Blocks of about `rows` rows. Raises `SourceError` where the file is damaged, behind the rows before that."""
+        """Blocks of about `rows` rows. Raises `FileError` where the file is damaged, behind the rows before that."""
         ...

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Floats, Ints, symbol_fault
+from tapeline.core.times import DAY, HOUR, MINUTE
 
 States = NDArray[np.int8]
 
@@ -35,9 +36,8 @@ _ISO = (
     r"(?:[Tt ](?P<hour>\d\d)(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r" ?(?P<zone>[Zz]|[+-]\d\d:?(?:\d\d)?)?)?$"
 )
-_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 _NEVER = LATEST_TIMESTAMP + 1
-_QUARTER = 900_000  # every zone's clocks change at a quarter of an hour
+_QUARTER = 15 * MINUTE  # every zone's clocks change at a quarter of an hour
 
 
 def is_text(column: Any) -> bool:
@@ -95,7 +95,7 @@ class Times:
             return values if kind.tz else self._utc(values, state), state
         if pa.types.is_date(kind):
             days = column.cast(pa.date32()).cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False)
-            return days.astype(np.int64) * _DAY, state
+            return days.astype(np.int64) * DAY, state
         if pa.types.is_integer(kind):
             return _epoch(column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)), state
         floats = column.cast(pa.float64()).fill_null(0).to_numpy(zero_copy_only=False)
@@ -225,7 +225,7 @@ def _midnight(year: Ints, month: Ints, day: Ints) -> tuple[Ints, NDArray[np.bool
     first = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (np.clip(month, 1, 12) - 1)
     days = (first + 1).astype("datetime64[D]") - first.astype("datetime64[D]")
     valid = (month >= 1) & (month <= 12) & (day >= 1) & (day <= days.astype(np.int64))
-    return (first.astype("datetime64[D]").astype(np.int64) + day - 1) * _DAY, valid
+    return (first.astype("datetime64[D]").astype(np.int64) + day - 1) * DAY, valid
 
 
 def _iso(text: Any) -> tuple[Ints, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -246,13 +246,13 @@ def _iso(text: Any) -> tuple[Ints, NDArray[np.bool_], NDArray[np.bool_], NDArray
     ms, valid = _midnight(number(part("year")), number(part("month")), number(part("day")))
     hour, minute, second = (number(part(name)) for name in ("hour", "minute", "second"))
     fraction = number(pc.utf8_slice_codeunits(pc.utf8_rpad(part("fraction"), 3, "0"), 0, 3))
-    ms = ms + hour * _HOUR + minute * _MINUTE + second * 1000 + fraction
+    ms = ms + hour * HOUR + minute * MINUTE + second * 1000 + fraction
     zone = part("zone")
     digits = pc.replace_substring_regex(zone, r"\D", "")
     ahead = (
-        number(pc.utf8_slice_codeunits(digits, 0, 2)) * _HOUR + number(pc.utf8_slice_codeunits(digits, 2, 4)) * _MINUTE
+        number(pc.utf8_slice_codeunits(digits, 0, 2)) * HOUR + number(pc.utf8_slice_codeunits(digits, 2, 4)) * MINUTE
     )
     ahead = np.where(_flags(pc.starts_with(zone, "-")), -ahead, ahead)
-    valid &= matched & (hour < 24) & (minute < 60) & (second < 60) & (np.abs(ahead) < _DAY)
+    valid &= matched & (hour < 24) & (minute < 60) & (second < 60) & (np.abs(ahead) < DAY)
     dated = valid & _flags(pc.equal(part("hour"), ""))
     return ms - ahead, valid, valid & _flags(pc.not_equal(zone, "")), dated

@@ -15,9 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import Block
 from tapeline.feeds.files.cell_values import Times
-from tapeline.feeds.files.layout import NUMBERS, SourceError, places, symbol_of
+from tapeline.feeds.files.layout import (
+    NUMBERS,
+    places,
+    symbol_of,
+)
 from tapeline.feeds.files.lines import Lines
 
 _ROW_BYTES = 64  # about what a line takes
@@ -36,11 +41,11 @@ class CsvReader:
         try:
             block = next(self._lines(_MIN_BYTES))
         except StopIteration:
-            raise SourceError(f"{path}: is empty") from None
+            raise FileError(f"{path}: is empty") from None
         lines = block.split(b"\n")
         header = next((i for i, line in enumerate(lines) if line.strip()), None)
         if header is None:
-            raise SourceError(f"{path}: has only blank lines")
+            raise FileError(f"{path}: has only blank lines")
         names = self._names(lines[header])
         self._places = places(names, path)
         if "symbol" not in self._places:
@@ -49,17 +54,17 @@ class CsvReader:
         self._header_lines = header + 1
         self._header_bytes = sum(len(line) + 1 for line in lines[: header + 1])
         if not any(line.strip() for line in lines[header + 1 :]):
-            raise SourceError(f"{path}: has a header line but no rows")
+            raise FileError(f"{path}: has a header line but no rows")
 
     def _names(self, line: bytes) -> list[str]:
         try:
             text = line.decode("utf-8-sig").strip()
         except UnicodeDecodeError as error:
-            raise SourceError(f"{self.path}: is neither UTF-8 text nor Parquet; save it as CSV in UTF-8") from error
+            raise FileError(f"{self.path}: is neither UTF-8 text nor Parquet; save it as CSV in UTF-8") from error
         if _NOT_CSV.search(text):
-            raise SourceError(f"{self.path}: is not text; CSV, CSV.gz and Parquet can be read")
+            raise FileError(f"{self.path}: is not text; CSV, CSV.gz and Parquet can be read")
         if "\r" in text:
-            raise SourceError(f"{self.path}: its lines end with carriage returns only; save it with line feeds")
+            raise FileError(f"{self.path}: its lines end with carriage returns only; save it with line feeds")
         return next(csv.reader([text]))
 
     def blocks(self, rows: int, times: Times) -> Iterator[Block]:
@@ -84,7 +89,7 @@ class CsvReader:
         kept = np.delete(np.arange(len(lines)), [number for number, _ in widths])
         if len(kept) != len(table):
             last = first_line + len(lines) - 1
-            raise SourceError(f"{self.path}: lines {first_line}-{last} cannot be told apart; check their quotes")
+            raise FileError(f"{self.path}: lines {first_line}-{last} cannot be told apart; check their quotes")
         for number, width in widths:
             if lines[number].strip():
                 wrong[number] = f"{width} columns instead of {self._width}"
@@ -128,7 +133,7 @@ class CsvReader:
                 invalid = error
             else:
                 return table, widths
-        raise SourceError(f"{self.path}: cannot be read as CSV: {invalid}") from invalid
+        raise FileError(f"{self.path}: cannot be read as CSV: {invalid}") from invalid
 
     def _lines(self, size: int) -> Iterator[bytes]:
         """The file's bytes in pieces of about `size`, each of whole lines."""
@@ -145,15 +150,15 @@ class CsvReader:
                         yield rest[:cut]
                         rest = rest[cut:]
                     elif len(rest) > _MAX_BYTES:
-                        raise SourceError(f"{self.path}: has a line longer than {_MAX_BYTES:,} bytes: it is not CSV")
+                        raise FileError(f"{self.path}: has a line longer than {_MAX_BYTES:,} bytes: it is not CSV")
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             cut = rest.rfind(b"\n") + 1
             if cut:
                 yield rest[:cut]
             advice = "its gzip data is cut short or damaged; what could be read is used"
-            raise SourceError(f"{self.path}: {advice}") from error
+            raise FileError(f"{self.path}: {advice}") from error
         except OSError as error:
-            raise SourceError(f"{self.path}: cannot be read: {error.strerror}") from error
+            raise FileError(f"{self.path}: cannot be read: {error.strerror}") from error
         if rest:
             yield rest
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import FAULTS, Bars, Reject, faults
-from tapeline.feeds.files.blocks import Block, Reader
+from tapeline.feeds.files.blocks import Block, BlockReader
 from tapeline.feeds.files.cell_values import REASONS, Times, numbers, symbols
 from tapeline.feeds.files.layout import NUMBERS, symbol_of
 
@@ -30,13 +30,13 @@ NO_RECORDS: Records = np.empty(0, RECORD)
 _SHOWN = 60  # characters of a wrong value that a reason shows
 
 
-class Pass:
+class FilePass:
     """One pass over a file from its start. `table` gathers its symbols; records' codes are places in it.
 
     Rows later than `now` (UTC epoch ms), where given, are in the future and rejected.
     """
 
-    def __init__(self, reader: Reader, times: Times, source: str, now: int | None = None) -> None:
+    def __init__(self, reader: BlockReader, times: Times, source: str, now: int | None = None) -> None:
         self.table: dict[str, int] = {}
         self._reader = reader
         self._times = times
@@ -44,7 +44,7 @@ class Pass:
         self._now = now
 
     def blocks(self, rows: int) -> Iterator[tuple[Records, list[Reject]]]:
-        """The rows that can be used, as records, and the others. Raises `SourceError` where the file is damaged."""
+        """The rows that can be used, as records, and the others. Raises `FileError` where the file is damaged."""
         for block in self._reader.blocks(rows, self._times):
             yield self._checked(block)
 
@@ -76,7 +76,7 @@ class Pass:
         return records[~bad] if bad.any() else records, rejects
 
 
-def place(reader: Reader, row: int) -> str:
+def place(reader: BlockReader, row: int) -> str:
     """How a reject names this row of the file."""
     return f"{reader.path}:row {row}"
 

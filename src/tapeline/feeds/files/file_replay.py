@@ -13,9 +13,12 @@ import numpy as np
 
 from tapeline.core.market import Reject
 from tapeline.core.ports import Delivery
-from tapeline.feeds.files.blocks import Reader
-from tapeline.feeds.files.file_records import NO_RECORDS, Pass, Records, as_bars, place
-from tapeline.feeds.files.layout import NUMBERS, SourceError
+from tapeline.errors import FileError
+from tapeline.feeds.files.blocks import BlockReader
+from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records, as_bars, place
+from tapeline.feeds.files.layout import (
+    NUMBERS,
+)
 from tapeline.feeds.files.merge import Spill, batches, in_order, merged, repeats
 from tapeline.feeds.files.scan import Scan
 
@@ -38,7 +41,7 @@ class Replay:
         self,
         name: str,
         scan: Scan,
-        passes: Sequence[tuple[Reader, Pass]],
+        passes: Sequence[tuple[BlockReader, FilePass]],
         resume: str,
         *,
         closed: threading.Event,
@@ -86,7 +89,7 @@ class Replay:
             spill.finish()
         except OSError as error:
             folder = tempfile.gettempdir()
-            raise SourceError(
+            raise FileError(
                 f"{path}: cannot be sorted in {folder}: {error.strerror}; make room or set TMPDIR"
             ) from error
 
@@ -112,9 +115,7 @@ class Replay:
         for records in self._read(number, rows):
             if len(records):
                 if in_order(records) is not records or (last is not None and records["timestamp"][0] < last):
-                    raise SourceError(
-                        f"{self._scan.files[number].path}: was changed while it was read; replay it again"
-                    )
+                    raise FileError(f"{self._scan.files[number].path}: was changed while it was read; replay it again")
                 last = records["timestamp"][-1]
             yield records
 
@@ -137,10 +138,10 @@ class Replay:
                 records["code"] = codes[records["code"]]
                 records["file"] = number
                 yield records if self._after is None else records[records["timestamp"] > self._after]
-        except SourceError as error:
+        except FileError as error:
             if getattr(error.__cause__, "errno", None) == errno.EMFILE:  # the file is not to blame: none is left out
                 count = len(self._passes)
-                raise SourceError(
+                raise FileError(
                     f"{count:,} files are merged by time, more than this process may have open at once; "
                     f"`ulimit -n {count + 1024}` allows that, or put several symbols into one file"
                 ) from error

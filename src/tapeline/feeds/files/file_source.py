@@ -10,13 +10,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from tapeline.core.ports import Delivery
-from tapeline.feeds.files.blocks import Reader
+from tapeline.errors import FileError
+from tapeline.feeds.files.blocks import BlockReader
 from tapeline.feeds.files.cell_values import Times
-from tapeline.feeds.files.file_records import Pass
+from tapeline.feeds.files.file_records import FilePass
 from tapeline.feeds.files.file_replay import Replay
-from tapeline.feeds.files.layout import SourceError
 from tapeline.feeds.files.readers import open_reader
-from tapeline.feeds.files.scan import FileScan, Scan, scanned, together
+from tapeline.feeds.files.scan import FileScan, Scan, combined_scan, scanned
 
 #: What a process has open beside the files: databases, logs, connections of the page.
 _OTHER_FILES = 1024
@@ -34,7 +34,7 @@ class FileSource:
     """
 
     def __init__(self, paths: Iterable[str | Path], *, zone: str = "UTC", now: int | None = None) -> None:
-        """Opens the files. Raises `SourceError` only for a time zone that there is not."""
+        """Opens the files. Raises `FileError` only for a time zone that there is not."""
         files = [Path(path) for path in paths]
         self.name = _name(files)
         self.problems: list[str] = []
@@ -42,7 +42,7 @@ class FileSource:
         self._now = now
         self._closed = threading.Event()
         self._scan: Scan | None = None
-        self._readers: list[Reader] = []
+        self._readers: list[BlockReader] = []
         seen: set[Path] = set()
         for path in files:
             if path.resolve() in seen:
@@ -51,7 +51,7 @@ class FileSource:
             seen.add(path.resolve())
             try:
                 self._readers.append(open_reader(path))
-            except SourceError as error:
+            except FileError as error:
                 self.problems.append(str(error))
 
     def scan(self) -> Scan:
@@ -71,13 +71,13 @@ class FileSource:
                 found[file.content if file.rows else str(file.path)] = file
                 readers.append(reader)
             self._readers = readers
-            self._scan = together(tuple(found.values()))
+            self._scan = combined_scan(tuple(found.values()))
         return self._scan
 
     def deliveries(self, resume: str, *, single_from: int | None = None) -> Iterator[Delivery]:
         """The bars behind `resume`, up to 16,384 in a delivery; bars of the same time are in the same one.
 
-        From the time `single_from` on (UTC epoch ms) each delivery holds a single time. Raises `SourceError` when a
+        From the time `single_from` on (UTC epoch ms) each delivery holds a single time. Raises `FileError` when a
         file is changed meanwhile or cannot be sorted, or when there are more files than may be open at once; the
         deliveries before are good.
         """
@@ -90,8 +90,8 @@ class FileSource:
     def close(self) -> None:
         self._closed.set()
 
-    def _pass(self, reader: Reader) -> Pass:
-        return Pass(reader, Times(self._zone), self.name, self._now)
+    def _pass(self, reader: BlockReader) -> FilePass:
+        return FilePass(reader, Times(self._zone), self.name, self._now)
 
 
 def _name(paths: list[Path]) -> str:
@@ -123,4 +123,4 @@ def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:
-        raise SourceError(f"there is no time zone {name!r}; name one such as America/New_York") from error
+        raise FileError(f"there is no time zone {name!r}; name one such as America/New_York") from error

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tapeline.core.market import symbol_fault
+from tapeline.errors import FileError
 
 NUMBERS = ("open", "high", "low", "close", "volume")
 
@@ -18,14 +19,10 @@ _ENDINGS = {".csv", ".txt", ".gz", ".parquet", ".pq"}
 _MAX_LISTED = 12
 
 
-class SourceError(Exception):
-    """A file cannot be read as bars. The message is one line: which file, what is wrong, what to do."""
-
-
 def places(names: Sequence[str], path: Path) -> dict[str, int]:
     """Where each column is: meaning -> place in `names`. `symbol` may be absent.
 
-    Raises `SourceError` when another one is, or when two columns could be meant.
+    Raises `FileError` when another one is, or when two columns could be meant.
     """
     plain = [name.strip().lower().replace(" ", "_") for name in names]
     found: dict[str, int] = {}
@@ -36,27 +33,25 @@ def places(names: Sequence[str], path: Path) -> dict[str, int]:
         candidates = own or others
         if len(candidates) > 1:
             several = ", ".join(names[i] for i in candidates)
-            raise SourceError(
-                f"{path}: columns {several} could all be the {meaning}; name only one of them {meaning!r}"
-            )
+            raise FileError(f"{path}: columns {several} could all be the {meaning}; name only one of them {meaning!r}")
         if candidates:
             found[meaning] = candidates[0]
         elif meaning != "symbol":
             missing.append(meaning)
     if missing:
         listed = ", ".join(repr(name) for name in names[:_MAX_LISTED]) + (", ..." if len(names) > _MAX_LISTED else "")
-        raise SourceError(
+        raise FileError(
             f"{path}: no column {', '.join(missing)}; its columns are {listed}: rename them or add a header line"
         )
     return found
 
 
 def symbol_of(path: Path) -> str:
-    """The symbol in a file's name: `AAPL_1d.csv.gz` -> AAPL. Raises `SourceError` when it is none."""
+    """The symbol in a file's name: `AAPL_1d.csv.gz` -> AAPL. Raises `FileError` when it is none."""
     name = path.name
     while Path(name).suffix.lower() in _ENDINGS:
         name = Path(name).stem
     symbol = name.replace(" ", "_").partition("_")[0]
     if fault := symbol_fault(symbol):
-        raise SourceError(f"{path}: it has no symbol column, and its name does not say one ({fault}): add a column")
+        raise FileError(f"{path}: it has no symbol column, and its name does not say one ({fault}): add a column")
     return symbol

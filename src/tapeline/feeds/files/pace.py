@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from tapeline.core.ports import Delivery
+from tapeline.core.times import MINUTE
 from tapeline.feeds.files import FileSource
 
 #: Longer times without a bar, such as the night, are not waited for ...
-LONGEST_GAP = 5 * 60_000  # ms of bar time
+LONGEST_GAP = 5 * MINUTE  # ms of bar time
 #: ... longer than this.
 GAP_SECONDS = 1.0
 

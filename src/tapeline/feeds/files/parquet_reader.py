@@ -11,9 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import Block
 from tapeline.feeds.files.cell_values import Times
-from tapeline.feeds.files.layout import SourceError, places, symbol_of
+from tapeline.feeds.files.layout import (
+    places,
+    symbol_of,
+)
 
 _READ_BYTES = 1 << 15  # of each column at once; otherwise Arrow holds whole row groups
 
@@ -27,16 +31,16 @@ class ParquetReader:
             with pyarrow.parquet.ParquetFile(path) as file:
                 schema, rows = file.schema_arrow, file.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
-            raise SourceError(
+            raise FileError(
                 f"{path}: is not a whole Parquet file ({_first_line(error)}); write or copy it again"
             ) from error
         self._places = places(schema.names, path)
         if not rows:
-            raise SourceError(f"{path}: has columns but no rows")
+            raise FileError(f"{path}: has columns but no rows")
         for meaning, place in self._places.items():
             kind = schema.field(place).type
             if not _fits(meaning, kind):
-                raise SourceError(f"{path}: column {schema.names[place]} holds {kind}, which cannot be a {meaning}")
+                raise FileError(f"{path}: column {schema.names[place]} holds {kind}, which cannot be a {meaning}")
         if "symbol" not in self._places:
             symbol_of(path)
         self._names = {meaning: schema.names[place] for meaning, place in self._places.items()}
@@ -51,7 +55,7 @@ class ParquetReader:
                     yield Block(columns, np.arange(first, first + len(batch)), [], _as_json(columns))
                     first += len(batch)
         except (pa.ArrowException, OSError) as error:
-            raise SourceError(
+            raise FileError(
                 f"{self.path}: is damaged behind row {first - 1:,} ({_first_line(error)}); the rows before are used"
             ) from error
 

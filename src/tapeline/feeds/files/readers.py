@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tapeline.feeds.files.blocks import Reader
+from tapeline.errors import FileError
+from tapeline.feeds.files.blocks import BlockReader
 from tapeline.feeds.files.csv_reader import CsvReader
-from tapeline.feeds.files.layout import SourceError
 from tapeline.feeds.files.parquet_reader import ParquetReader
 
 
-def open_reader(path: Path) -> Reader:
-    """Looks at the beginning of a file. Raises `SourceError` when no bars can be read from it."""
+def open_reader(path: Path) -> BlockReader:
+    """Looks at the beginning of a file. Raises `FileError` when no bars can be read from it."""
     try:
         if path.is_dir():
-            raise SourceError(f"{path}: is a folder; name the files in it, such as {path}/*.csv")
+            raise FileError(f"{path}: is a folder; name the files in it, such as {path}/*.csv")
         if not path.is_file() and path.exists():
-            raise SourceError(f"{path}: is not a regular file; store it as one first (it is read more than once)")
+            raise FileError(f"{path}: is not a regular file; store it as one first (it is read more than once)")
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
     if not magic:
-        raise SourceError(f"{path}: is empty")
+        raise FileError(f"{path}: is empty")
     if magic == b"PAR1":
         return ParquetReader(path)
     if path.suffix.lower() in {".parquet", ".pq"}:
-        raise SourceError(f"{path}: is not Parquet (it begins with {magic!r}); if it is CSV, name it .csv")
+        raise FileError(f"{path}: is not Parquet (it begins with {magic!r}); if it is CSV, name it .csv")
     return CsvReader(path, zipped=magic[:2] == b"\x1f\x8b")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tapeline.feeds.files.file_records import Pass, Records
-from tapeline.feeds.files.layout import SourceError
+from tapeline.errors import FileError
+from tapeline.feeds.files.file_records import FilePass, Records
 from tapeline.feeds.files.merge import in_order
 
 _BLOCK_ROWS = 1 << 14
@@ -47,7 +47,7 @@ class Scan:
     files: tuple[FileScan, ...]
 
 
-def scanned(path: Path, one_pass: Pass) -> FileScan:
+def scanned(path: Path, one_pass: FilePass) -> FileScan:
     """Reads a file from its start to its end, or to where it is damaged."""
     rows = rejected = digest = start = end = 0
     ordered, damage = True, ""
@@ -65,14 +65,14 @@ def scanned(path: Path, one_pass: Pass) -> FileScan:
                 distances.update(_distances(records))
             digest = zlib.crc32(records.tobytes(), digest)
             rows += len(records)
-    except SourceError as error:
+    except FileError as error:
         damage = str(error)
     digest = zlib.crc32("\n".join(one_pass.table).encode(), digest)
     content = f"{rows}-{rejected}-{digest:08x}"
     return FileScan(path, rows, rejected, start, end, _mode(distances), ordered, content, damage)
 
 
-def together(files: tuple[FileScan, ...]) -> Scan:
+def combined_scan(files: tuple[FileScan, ...]) -> Scan:
     """What these files hold together."""
     full = [file for file in files if file.rows]
     intervals: Counter[int] = Counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from tapeline.feeds.live.clock import Clock
+from tapeline.runtime.clock import Clock
 
 #: Requests a second in the long run, and so many at once after a pause.
 PER_SECOND = 2.0

@@ -11,17 +11,18 @@ from tapeline.core.adjustment import basis
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Action, Series
 from tapeline.core.sessions import Calendar, MarketState, Phase
+from tapeline.core.times import MINUTE
 from tapeline.feeds.yahoo.chart_intervals import Interval
 
 #: After the close Yahoo still corrects the day's bars; and once more overnight.
-SETTLED = 20 * 60_000
-BEFORE_OPEN = 30 * 60_000
+SETTLED = 20 * MINUTE
+BEFORE_OPEN = 30 * MINUTE
 
 Values = tuple[float, float, float, float, float]
 
 
 @dataclass(slots=True)
-class Tracked:
+class TrackedBars:
     """What the collector knows of a symbol.
 
     Every bar that opens before `official` was delivered as Yahoo's history has it. `known` are the values delivered

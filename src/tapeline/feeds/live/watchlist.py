@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tapeline.core.market import symbol_fault
-from tapeline.feeds.yahoo.errors import YahooError
+from tapeline.errors import FeedError
 
 _LOOK_SECONDS = 1.0
 
 
 def symbols_of(text: str) -> list[str]:
-    """The symbols in a text, separated by commas or blanks: in upper case, each once. Raises `YahooError`."""
+    """The symbols in a text, separated by commas or blanks: in upper case, each once. Raises `FeedError`."""
     found = list(dict.fromkeys(part.upper() for part in re.split(r"[,\s]+", text) if part))
     for symbol in found:
         if fault := symbol_fault(symbol):
-            raise YahooError(fault)
+            raise FeedError(fault)
     return found
 
 
@@ -31,20 +31,20 @@ class Watchlist:
         self.path = path
 
     def load(self) -> list[str]:
-        """The symbols, in the order they were added. Raises `YahooError` for a file that is none."""
+        """The symbols, in the order they were added. Raises `FeedError` for a file that is none."""
         try:
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
-            raise YahooError(f"{self.path}: cannot be read ({error})") from error
+            raise FeedError(f"{self.path}: cannot be read ({error})") from error
         try:
             return symbols_of(text)
-        except YahooError as error:
-            raise YahooError(f"{self.path}: {error}") from error
+        except FeedError as error:
+            raise FeedError(f"{self.path}: {error}") from error
 
     def save(self, symbols: Iterable[str]) -> None:
-        """Raises `YahooError` when it cannot be written."""
+        """Raises `FeedError` when it cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=".symbols", dir=self.path.parent)
@@ -52,7 +52,7 @@ class Watchlist:
                 file.write("".join(f"{symbol}\n" for symbol in symbols))
             os.replace(name, self.path)  # noqa: PTH105 - a reader sees the old list or the new one
         except OSError as error:
-            raise YahooError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+            raise FeedError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
     def follow(
         self, changed: Callable[[list[str]], None], stopping: threading.Event, notify: Callable[[str], None]
@@ -73,7 +73,7 @@ class Watchlist:
             known = stamp
             try:
                 now = self.load()
-            except YahooError as error:
+            except FeedError as error:
                 notify(str(error))
                 continue
             if now != symbols:

@@ -3,14 +3,13 @@
 `docs/yahoo.md` states the policies: what becomes a bar, when it is final, what is refused, what a split does.
 """
 
-from tapeline.feeds.live.clock import Clock, SystemClock
 from tapeline.feeds.live.watchlist import Watchlist, symbols_of
 from tapeline.feeds.yahoo.chart_client import ChartClient
 from tapeline.feeds.yahoo.chart_intervals import INTERVALS, Interval, interval_of, period_ms
-from tapeline.feeds.yahoo.errors import NoDataError, RateLimitedError, UnreachableError, YahooError
 from tapeline.feeds.yahoo.history import History, Update
 from tapeline.feeds.yahoo.transport import CHART_URL, STREAM_URL, YFinanceTransport
 from tapeline.feeds.yahoo.yahoo_source import Status, YahooSource
+from tapeline.runtime.clock import Clock, SystemClock
 
 __all__ = [
     "CHART_URL",
@@ -20,15 +19,11 @@ __all__ = [
     "Clock",
     "History",
     "Interval",
-    "NoDataError",
-    "RateLimitedError",
     "Status",
     "SystemClock",
-    "UnreachableError",
     "Update",
     "Watchlist",
     "YFinanceTransport",
-    "YahooError",
     "YahooSource",
     "interval_of",
     "period_ms",

@@ -21,12 +21,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from tapeline.core.bars import DAY, Grid, Sessions, resample
+from tapeline.core.bars import Grid, Sessions, resample
 from tapeline.core.market import FAULTS, Bars, Flags, Floats, Ints, Reject, faults
 from tapeline.core.ports import Action
 from tapeline.core.sessions import Calendar
+from tapeline.core.times import DAY
+from tapeline.errors import NoDataError, RateLimitedError, ServerError
 from tapeline.feeds.yahoo.chart_intervals import INTERVALS, Interval
-from tapeline.feeds.yahoo.errors import NoDataError, RateLimitedError, ServerError
 
 #: Markets without a daily pause to speak of: bars are aligned to the hour, and none is outside a session.
 CONTINUOUS = frozenset({"24/7", "24/5", "CMES"})

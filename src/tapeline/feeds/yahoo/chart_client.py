@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from tapeline.core.sessions import calendar_of
-from tapeline.feeds.live.clock import Clock
+from tapeline.errors import NoDataError, RateLimitedError, ServerError, UnreachableError
 from tapeline.feeds.live.limits import Limits, backoff
 from tapeline.feeds.yahoo.chart import Chart, decode
 from tapeline.feeds.yahoo.chart_intervals import Interval
-from tapeline.feeds.yahoo.errors import NoDataError, RateLimitedError, ServerError, UnreachableError
 from tapeline.feeds.yahoo.transport import Answer, Transport
+from tapeline.runtime.clock import Clock
 
 #: Requests under way at once.
 PARALLEL = 4
@@ -40,7 +40,7 @@ class ChartClient:
         self.requests = 0
 
     async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
-        """The bars that open in start <= t < end (UTC epoch ms). Raises a `YahooError` when all attempts failed."""
+        """The bars that open in start <= t < end (UTC epoch ms). Raises a `FeedError` when all attempts failed."""
         params = {
             "period1": str(start // 1000),
             "period2": str(-(-end // 1000)),

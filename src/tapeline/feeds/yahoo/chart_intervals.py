@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tapeline.feeds.yahoo.errors import YahooError
+from tapeline.core.times import DAY, HOUR, MINUTE
+from tapeline.errors import FeedError
 
-_MINUTE = 60_000
-_HOUR = 60 * _MINUTE
-_DAY = 24 * _HOUR
-_YEAR = 365 * _DAY
+_YEAR = 365 * DAY
 
 #: Yahoo counts its windows from the second it answers in; so much is kept off the edge.
-_MARGIN = 10 * _MINUTE
+_MARGIN = 10 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +50,35 @@ def _interval(name: str, ms: int, span: int, reach: int, grace: int = 45_000, re
 INTERVALS = {
     interval.name: interval
     for interval in (
-        _interval("1m", _MINUTE, 7 * _DAY, 30 * _DAY),
-        _interval("2m", 2 * _MINUTE, 60 * _DAY, 60 * _DAY),
-        _interval("5m", 5 * _MINUTE, 60 * _DAY, 60 * _DAY),
-        _interval("15m", 15 * _MINUTE, 60 * _DAY, 60 * _DAY),
-        _interval("30m", 30 * _MINUTE, 60 * _DAY, 60 * _DAY, requested="15m"),
-        _interval("60m", _HOUR, 730 * _DAY, 730 * _DAY),
-        _interval("90m", 90 * _MINUTE, 60 * _DAY, 60 * _DAY),
-        _interval("1h", _HOUR, 730 * _DAY, 730 * _DAY),
-        _interval("1d", _DAY, 100 * _YEAR, 100 * _YEAR, grace=20 * _MINUTE),
+        _interval("1m", MINUTE, 7 * DAY, 30 * DAY),
+        _interval("2m", 2 * MINUTE, 60 * DAY, 60 * DAY),
+        _interval("5m", 5 * MINUTE, 60 * DAY, 60 * DAY),
+        _interval("15m", 15 * MINUTE, 60 * DAY, 60 * DAY),
+        _interval("30m", 30 * MINUTE, 60 * DAY, 60 * DAY, requested="15m"),
+        _interval("60m", HOUR, 730 * DAY, 730 * DAY),
+        _interval("90m", 90 * MINUTE, 60 * DAY, 60 * DAY),
+        _interval("1h", HOUR, 730 * DAY, 730 * DAY),
+        _interval("1d", DAY, 100 * _YEAR, 100 * _YEAR, grace=20 * MINUTE),
     )
 }
 
 _PERIOD = re.compile(r"(\d+)(h|d|wk|mo|y)")
-_UNITS = {"h": _HOUR, "d": _DAY, "wk": 7 * _DAY, "mo": 30 * _DAY, "y": _YEAR}
+_UNITS = {"h": HOUR, "d": DAY, "wk": 7 * DAY, "mo": 30 * DAY, "y": _YEAR}
 
 
 def interval_of(name: str) -> Interval:
-    """The interval of this name. Raises `YahooError` for one that Yahoo does not have."""
+    """The interval of this name. Raises `FeedError` for one that Yahoo does not have."""
     try:
         return INTERVALS[name]
     except KeyError:
-        raise YahooError(f"Yahoo has no interval {name!r}; there are {', '.join(INTERVALS)}") from None
+        raise FeedError(f"Yahoo has no interval {name!r}; there are {', '.join(INTERVALS)}") from None
 
 
 def period_ms(text: str, interval: Interval) -> int:
-    """The length of a period such as 30d, 8wk, 6mo, 2y or max. Raises `YahooError` for anything else."""
+    """The length of a period such as 30d, 8wk, 6mo, 2y or max. Raises `FeedError` for anything else."""
     if text == "max":
         return interval.reach
     match = _PERIOD.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise YahooError(f"{text!r} is no period; write 12h, 30d, 8wk, 6mo, 2y or max")
+        raise FeedError(f"{text!r} is no period; write 12h, 30d, 8wk, 6mo, 2y or max")
     return min(int(match[1]) * _UNITS[match[2]], 100 * _YEAR)

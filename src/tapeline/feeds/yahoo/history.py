@@ -13,10 +13,11 @@ from tapeline.core.adjustment import in_todays_shares, shift
 from tapeline.core.market import Bars, Reject
 from tapeline.core.ports import Action, Archive, Series
 from tapeline.core.sessions import calendar_of
-from tapeline.feeds.live.clock import Clock
+from tapeline.core.times import DAY
+from tapeline.errors import FeedError
 from tapeline.feeds.yahoo.chart_client import PARALLEL, ChartClient
 from tapeline.feeds.yahoo.chart_intervals import Interval
-from tapeline.feeds.yahoo.errors import YahooError
+from tapeline.runtime.clock import Clock
 
 #: So many bars that are archived already are asked for again: Yahoo revises the latest.
 OVERLAP_BARS = 60
@@ -63,7 +64,7 @@ class History:
         self._client.close()
 
     async def fetch(self, symbol: str, interval: Interval, start: int) -> Fetched:
-        """Everything from `start` until now, past the archive. Raises a `YahooError`."""
+        """Everything from `start` until now, past the archive. Raises a `FeedError`."""
         now = self._clock.now()
         calendar = await asyncio.to_thread(calendar_of, symbol)
         session = calendar.at(start).session
@@ -88,7 +89,7 @@ class History:
     async def update(self, symbol: str, interval: Interval, since: int, *, again_from: int | None = None) -> Update:
         """Brings the archive up to now, from `since` at least.
 
-        Archived bars are asked for again from `again_from` on, or the last few. Raises `YahooError`, `ArchiveError`.
+        Archived bars are asked for again from `again_from` on, or the last few. Raises `FeedError`, `StorageError`.
         """
         now = self._clock.now()
         held = await asyncio.to_thread(self.archive.load, symbol, interval.name)
@@ -102,7 +103,7 @@ class History:
             if held.covered < oldest:
                 notices.append(
                     f"{symbol}: Yahoo no longer has {interval.name} bars of the "
-                    f"{(oldest - held.covered) / 86_400_000:.1f} days before {_date(oldest)}; they stay missing"
+                    f"{(oldest - held.covered) / DAY:.1f} days before {_date(oldest)}; they stay missing"
                 )
         fetched = await self.fetch(symbol, interval, start)
         rebased = False
@@ -131,7 +132,7 @@ class History:
 
     async def update_all(
         self, symbols: Iterable[str], interval: Interval, since: int, done: Callable[[str], None] = lambda _: None
-    ) -> AsyncIterator[tuple[str, Update | YahooError]]:
+    ) -> AsyncIterator[tuple[str, Update | FeedError]]:
         """Updates many at once, as they come in; a symbol that failed comes with its error. `done` is told of each."""
         queue = iter(dict.fromkeys(symbols))
         running: dict[asyncio.Task[Update], str] = {}
@@ -148,7 +149,7 @@ class History:
                     symbol = running.pop(task)
                     try:
                         yield symbol, task.result()
-                    except YahooError as error:
+                    except FeedError as error:
                         yield symbol, error
                     done(symbol)
         finally:

@@ -12,35 +12,35 @@ from collections.abc import Iterable, Sequence
 
 from tapeline.core.adjustment import shift
 from tapeline.core.market import Bars, Reject
-from tapeline.core.ports import ArchiveError
 from tapeline.core.sessions import MarketState, Phase, calendar_of
-from tapeline.feeds.live.clock import Clock
+from tapeline.core.times import HOUR, MINUTE
+from tapeline.errors import FeedError, StorageError, UnreachableError
 from tapeline.feeds.live.limits import PER_SECOND
 from tapeline.feeds.live.outbox import Outbox
-from tapeline.feeds.live.tracked_bars import Tracked, phase_text, session_start
+from tapeline.feeds.live.tracked_bars import TrackedBars, phase_text, session_start
 from tapeline.feeds.yahoo.chart_client import PARALLEL
 from tapeline.feeds.yahoo.chart_intervals import Interval
-from tapeline.feeds.yahoo.errors import UnreachableError, YahooError
 from tapeline.feeds.yahoo.history import History
 from tapeline.feeds.yahoo.price_stream import PriceStream
-from tapeline.feeds.yahoo.stream_frames import Quote
-from tapeline.feeds.yahoo.streamed_bars import Streamed
+from tapeline.feeds.yahoo.stream_frames import StreamQuote
+from tapeline.feeds.yahoo.streamed_bars import StreamedBars
+from tapeline.runtime.clock import Clock
 
 #: How often changed forming bars are handed over, and how often one symbol's at the most, unless told otherwise.
 FLUSH_SECONDS = 0.25
 FORMING_MS = 1000
 
 #: Time between two questions about a symbol's history while its market is open ...
-RECONCILE = 5 * 60_000
+RECONCILE = 5 * MINUTE
 
 #: ... and while prices are polled because the stream cannot be opened.
 POLL = 15_000
 
 #: Markets that never close have their history archived so often.
-ARCHIVE = 6 * 3_600_000
+ARCHIVE = 6 * HOUR
 
-_RETRY = 5 * 60_000
-_UNKNOWN_RETRY = 6 * 3_600_000
+_RETRY = 5 * MINUTE
+_UNKNOWN_RETRY = 6 * HOUR
 _TICK_SECONDS = 1.0
 _NONE = Bars.of(())
 
@@ -58,7 +58,7 @@ class Collector:
         since: int,
         forming_ms: int = FORMING_MS,
     ) -> None:
-        self.tracked: dict[str, Tracked] = {}
+        self.tracked: dict[str, TrackedBars] = {}
         self.polling = False
         self.gaps = 0
         self.corrected = 0
@@ -68,7 +68,7 @@ class Collector:
         self._outbox = outbox
         self._since = since
         self.stream = PriceStream(stream_url, self, clock)
-        self.streamed = Streamed(interval, clock, outbox, self.tracked, forming_ms)
+        self.streamed = StreamedBars(interval, clock, outbox, self.tracked, forming_ms)
         self._asked = asyncio.Event()
         self._lost = False
         self._phases: dict[str, Phase] = {}
@@ -99,7 +99,7 @@ class Collector:
         for symbol in wanted:
             if symbol not in self.tracked:
                 calendar = await asyncio.to_thread(calendar_of, symbol)
-                self.tracked[symbol] = Tracked(symbol, calendar)
+                self.tracked[symbol] = TrackedBars(symbol, calendar)
                 self.streamed.follow(calendar)
         self._asked.set()
         await self.stream.watch(wanted)
@@ -136,7 +136,7 @@ class Collector:
                 tick.cancel()
                 wake.cancel()
 
-    async def _ask(self, tracked: Tracked) -> None:
+    async def _ask(self, tracked: TrackedBars) -> None:
         asked = self._clock.now()
         period = max(POLL if self.polling else RECONCILE, int(2000 * len(self.tracked) / PER_SECOND))
         try:
@@ -152,13 +152,13 @@ class Collector:
             if not self._resumed and not any(t.ready for t in self.tracked.values()):
                 raise
             self._troubled(tracked, error, asked + _RETRY)
-        except (YahooError, ArchiveError) as error:
+        except (FeedError, StorageError) as error:
             self._troubled(tracked, error, asked + (_RETRY if tracked.ready else _UNKNOWN_RETRY))
         finally:
             self._running.discard(tracked.symbol)
             self._asked.set()
 
-    def _troubled(self, tracked: Tracked, error: Exception, due: int) -> None:
+    def _troubled(self, tracked: TrackedBars, error: Exception, due: int) -> None:
         tracked.due = due
         if tracked.problem != str(error):
             tracked.problem = str(error)
@@ -166,7 +166,7 @@ class Collector:
 
     # -- history -----------------------------------------------------------------------------------------------------
 
-    async def _back_fill(self, tracked: Tracked) -> None:
+    async def _back_fill(self, tracked: TrackedBars) -> None:
         """The archive brought up to now; what of it the stream's records lack is delivered."""
         until, name = self._resumed.get(tracked.symbol, (self._since, ""))
         update = await self._history.update(tracked.symbol, self._interval, min(until, self._since))
@@ -178,7 +178,7 @@ class Collector:
         self._deliver(tracked, bars[bars.timestamp >= since], update.series.covered, update.rejects, update.notices)
         self._hand_forming(tracked, update.forming)
 
-    async def _reconcile(self, tracked: Tracked) -> None:
+    async def _reconcile(self, tracked: TrackedBars) -> None:
         """Delivers what history has other than it was delivered. Between sessions the archive is brought up to now."""
         now = self._clock.now()
         start = min(session_start(tracked.calendar, now), tracked.official)
@@ -202,7 +202,7 @@ class Collector:
         tracked.forget_before(start)
 
     def _deliver(
-        self, tracked: Tracked, bars: Bars, covered: int, rejects: Sequence[Reject], notices: Sequence[str]
+        self, tracked: TrackedBars, bars: Bars, covered: int, rejects: Sequence[Reject], notices: Sequence[str]
     ) -> None:
         """Hands over those of the official bars that are news, unless the symbol was dropped meanwhile."""
         if self.tracked.get(tracked.symbol) is not tracked:
@@ -214,14 +214,14 @@ class Collector:
         self.corrected += 0 if first else len(news)
         self._outbox.put(news, resume=self._resume_text(), rejects=rejects, notices=notices)
 
-    def _hand_forming(self, tracked: Tracked, forming: Bars) -> None:
+    def _hand_forming(self, tracked: TrackedBars, forming: Bars) -> None:
         """The bar under way, as history has it, until the stream brings prices for it."""
         if not self.streamed.holds(tracked.symbol) and self.tracked.get(tracked.symbol) is tracked:
             self._outbox.put_forming([bar for bar in list(forming)[-1:] if bar.timestamp >= tracked.official])
 
     # -- the stream's listener ---------------------------------------------------------------------------------------
 
-    def on_quote(self, quote: Quote) -> None:
+    def on_quote(self, quote: StreamQuote) -> None:
         self.streamed.add(quote)
 
     def on_garbage(self, frame: str | bytes, reason: str) -> None:

@@ -11,9 +11,13 @@ from typing import Protocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
-from tapeline.feeds.live.clock import Clock
+from tapeline.errors import DecodeError
 from tapeline.feeds.live.limits import backoff
-from tapeline.feeds.yahoo.stream_frames import FrameError, Quote, quote
+from tapeline.feeds.yahoo.stream_frames import (
+    StreamQuote,
+    quote,
+)
+from tapeline.runtime.clock import Clock
 
 #: Yahoo forgets subscriptions that are not repeated.
 SUBSCRIBE_SECONDS = 15.0
@@ -36,7 +40,7 @@ _OPEN_SECONDS = 10.0  # of real time: what the handshake may take
 class Listener(Protocol):
     """Who is told what the stream does, on the event loop."""
 
-    def on_quote(self, quote: Quote) -> None: ...
+    def on_quote(self, quote: StreamQuote) -> None: ...
 
     def on_garbage(self, frame: str | bytes, reason: str) -> None: ...
 
@@ -133,7 +137,7 @@ class PriceStream:
             async for frame in socket:
                 try:
                     found = quote(frame)
-                except FrameError as error:
+                except DecodeError as error:
                     self.garbage += 1
                     self._listener.on_garbage(frame, str(error))
                     continue

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tapeline.errors import DecodeError
+
 #: `market_hours`; absent means pre-market. 4 is seen overnight, though no list has it.
 REGULAR = 1
 
@@ -19,7 +21,7 @@ CRYPTOCURRENCY = 41
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class StreamQuote:
     """One price. `time` is UTC epoch ms; `day_volume` the shares traded this day so far, 0 where Yahoo sent none."""
 
     symbol: str
@@ -30,12 +32,8 @@ class Quote:
     quote_type: int
 
 
-class FrameError(ValueError):
-    """Not a price: garbage, or a message this program does not know."""
-
-
-def quote(frame: str | bytes) -> Quote | None:
-    """The quote in a frame; None for a message of another type. Raises `FrameError` for what cannot be decoded.
+def quote(frame: str | bytes) -> StreamQuote | None:
+    """The quote in a frame; None for a message of another type. Raises `DecodeError` for what cannot be decoded.
 
     Prices come as float32: they are rounded to `price_hint` decimals, or, where a frame has none or nothing would be
     left of the price, to the shortest decimal that is the same float32.
@@ -45,21 +43,21 @@ def quote(frame: str | bytes) -> Quote | None:
         try:
             envelope = json.loads(text)
         except (ValueError, RecursionError):
-            raise FrameError("a JSON message that was cut or is none") from None
+            raise DecodeError("a JSON message that was cut or is none") from None
         if envelope.get("type", "pricing") != "pricing":
             return None
         text = envelope.get("message")
         if not isinstance(text, str):
-            raise FrameError("the message is no text")
+            raise DecodeError("the message is no text")
     message = _message_class()()
     try:
         message.ParseFromString(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError, _decode_error()):
-        raise FrameError("neither base64 nor PricingData") from None
+        raise DecodeError("neither base64 nor PricingData") from None
     if not message.id or not message.time or not 0 < message.price < math.inf:
-        raise FrameError("a message without a symbol, a time or a price")
+        raise DecodeError("a message without a symbol, a time or a price")
     rounded = round(message.price, message.price_hint) if 0 < message.price_hint <= 12 else 0.0
-    return Quote(
+    return StreamQuote(
         message.id,
         rounded or float(str(np.float32(message.price))),
         message.time,
@@ -84,7 +82,7 @@ def _message_class() -> Any:
 
 @functools.cache
 def _decode_error() -> type[Exception]:
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError as ProtobufError  # type: ignore[import-untyped]
 
-    found: type[Exception] = DecodeError
+    found: type[Exception] = ProtobufError
     return found

@@ -8,22 +8,24 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tapeline.core.bars import BarBuilder, RefusedError
+from tapeline.core.bar_builder import BarBuilder
 from tapeline.core.market import Bar, Bars, Reject, Tick
 from tapeline.core.sessions import Calendar
-from tapeline.feeds.live.clock import Clock
+from tapeline.core.times import MINUTE
+from tapeline.errors import RejectedError
 from tapeline.feeds.live.outbox import Outbox
-from tapeline.feeds.live.tracked_bars import Tracked
+from tapeline.feeds.live.tracked_bars import TrackedBars
 from tapeline.feeds.yahoo.chart import CONTINUOUS, grid_of
 from tapeline.feeds.yahoo.chart_intervals import Interval
-from tapeline.feeds.yahoo.stream_frames import REGULAR, Quote
+from tapeline.feeds.yahoo.stream_frames import REGULAR, StreamQuote
 from tapeline.feeds.yahoo.volume_meter import VolumeMeter
+from tapeline.runtime.clock import Clock
 
 #: How long after its close a streamed bar waits for a late price.
 STREAM_GRACE = 1500
 
 #: How far ahead of our clock a price may be.
-FUTURE = 5 * 60_000
+FUTURE = 5 * MINUTE
 
 #: A clock that is this far off is worth a word.
 SKEW = 30_000
@@ -31,13 +33,13 @@ SKEW = 30_000
 _NONE = Bars.of(())
 
 
-class Streamed:
+class StreamedBars:
     """Builds bars of the symbols in `tracked`, which its owner changes, and hands them over: final ones when they are
     complete, forming ones every `forming_ms` at the most. `refused` counts prices that no bar took.
     """
 
     def __init__(
-        self, interval: Interval, clock: Clock, outbox: Outbox, tracked: Mapping[str, Tracked], forming_ms: int
+        self, interval: Interval, clock: Clock, outbox: Outbox, tracked: Mapping[str, TrackedBars], forming_ms: int
     ) -> None:
         self.refused = 0
         self._interval = interval
@@ -84,7 +86,7 @@ class Streamed:
         if due:
             self._outbox.put_forming(due)
 
-    def add(self, quote: Quote) -> None:
+    def add(self, quote: StreamQuote) -> None:
         """A price: into its bar, or refused."""
         tracked = self._tracked.get(quote.symbol)
         if tracked is None:
@@ -107,7 +109,7 @@ class Streamed:
             changed = self._builders[tracked.calendar.exchange].update(
                 Tick(quote.symbol, quote.time, quote.price, size)
             )
-        except RefusedError:
+        except RejectedError:
             self.refused += 1  # outside the session or too late: history has what there was
             return
         if not changed[-1].final:
@@ -128,8 +130,8 @@ class Streamed:
         if new:
             self._outbox.put(Bars.of(new))
 
-    def _refuse(self, quote: Quote, reason: str) -> None:
+    def _refuse(self, quote: StreamQuote, reason: str) -> None:
         self.refused += 1
         raw = json.dumps([quote.symbol, quote.price, quote.time, quote.day_volume]).encode()
-        place = f"stream {quote.symbol} {quote.time // 60_000 * 60}"  # one a minute is kept, not thousands
+        place = f"stream {quote.symbol} {quote.time // MINUTE * 60}"  # one a minute is kept, not thousands
         self._outbox.put(_NONE, rejects=[Reject("yahoo", place, reason, raw)])

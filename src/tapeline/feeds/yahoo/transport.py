@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from tapeline.feeds.yahoo.errors import RateLimitedError, ServerError, UnreachableError, YahooError
+from tapeline.errors import FeedError, RateLimitedError, ServerError, UnreachableError
 
 CHART_URL = "https://query2.finance.yahoo.com"
 STREAM_URL = "wss://streamer.finance.yahoo.com/?version=2"
@@ -63,10 +63,10 @@ class YFinanceTransport:
     """`Transport` over yfinance. `base_url` stands in for every Yahoo host when it is not the real one."""
 
     def __init__(self, base_url: str = CHART_URL) -> None:
-        """Raises `YahooError` for a base address that is none."""
+        """Raises `FeedError` for a base address that is none."""
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise YahooError(f"yahoo_url = {base_url!r} is no address; write https://host or http://host:port")
+            raise FeedError(f"yahoo_url = {base_url!r} is no address; write https://host or http://host:port")
         self.base_url = base_url.rstrip("/")
         self._lock = threading.Lock()
         self._session: Any = None
@@ -146,7 +146,7 @@ def _answer(response: Any) -> Answer:
     return Answer(response.status_code, response.text, date, retry_after)
 
 
-def _explained(url: str, error: Any) -> YahooError:
+def _explained(url: str, error: Any) -> FeedError:
     from curl_cffi.const import CurlECode
 
     reasons = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tapeline.feeds.yahoo.stream_frames import CRYPTOCURRENCY, Quote
+from tapeline.feeds.yahoo.stream_frames import CRYPTOCURRENCY, StreamQuote
 
 
 class VolumeMeter:
@@ -16,7 +16,7 @@ class VolumeMeter:
     def __init__(self) -> None:
         self._totals: dict[str, tuple[int, int]] = {}
 
-    def size(self, quote: Quote, session: int) -> float:
+    def size(self, quote: StreamQuote, session: int) -> float:
         """The shares traded since the last quote of this symbol; `session` names the session the quote is in."""
         if quote.quote_type == CRYPTOCURRENCY:
             return 0.0

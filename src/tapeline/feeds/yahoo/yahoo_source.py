@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tapeline.core.ports import Delivery
-from tapeline.feeds.live.clock import Clock, SystemClock
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.live.tracked_bars import phase_text
 from tapeline.feeds.yahoo.chart_intervals import Interval
 from tapeline.feeds.yahoo.history import History
 from tapeline.feeds.yahoo.live_collector import FORMING_MS, Collector
 from tapeline.feeds.yahoo.transport import STREAM_URL
+from tapeline.runtime.clock import Clock, SystemClock
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,10 @@ import zlib
 import numpy as np
 
 from tapeline.core.market import Floats
+from tapeline.errors import DecodeError
 
 _HEADER = struct.Struct("<2sHI")
 _MAGIC = b"TI"
-
-
-class SnapshotError(ValueError):
-    """The bytes are not a snapshot, are damaged, or are of another layout than the engine's."""
 
 
 def pack(layout: str, row: Floats) -> bytes:
@@ -29,14 +26,14 @@ def pack(layout: str, row: Floats) -> bytes:
 
 
 def unpack(layout: str, data: bytes, width: int) -> Floats:
-    """The row in a snapshot, float64 [width]. Raises `SnapshotError`."""
+    """The row in a snapshot, float64 [width]. Raises `DecodeError`."""
     if len(data) < _HEADER.size or data[:2] != _MAGIC:
-        raise SnapshotError("these bytes are not a snapshot of the indicator engine")
+        raise DecodeError("these bytes are not a snapshot of the indicator engine")
     _, size, checksum = _HEADER.unpack_from(data)
     start = _HEADER.size + size
     if zlib.crc32(data[_HEADER.size :]) != checksum:
-        raise SnapshotError("the snapshot was cut short or damaged: its checksum differs")
+        raise DecodeError("the snapshot was cut short or damaged: its checksum differs")
     name = data[_HEADER.size : start].decode(errors="replace")
     if name != layout or len(data) != start + 8 * width:
-        raise SnapshotError(f"the snapshot has layout {name}, this engine {layout}: other indicators or version")
+        raise DecodeError(f"the snapshot has layout {name}, this engine {layout}: other indicators or version")
     return np.frombuffer(data, "<f8", width, start)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Bars, Codes, Floats, Ints
+from tapeline.core.times import DAY
+from tapeline.errors import NotEnoughHistoryError
 from tapeline.indicators.catalogue import DEFAULT
 from tapeline.indicators.engine import compiling
 from tapeline.indicators.engine.program import Program
@@ -16,15 +18,9 @@ from tapeline.indicators.engine.snapshots import pack, unpack
 from tapeline.indicators.kernels.types import ROOM
 from tapeline.indicators.spec import parse_all
 
-_DAY = 86_400_000
-
 #: Commits one bar, the fast way, without any checks: `out` (float64 [outputs]), slot, session, open, high, low, close,
 #: volume. Take it from the engine anew for every bar: it is another one whenever `slots` had to make room.
 UpdateOne = Callable[[Floats, int, int, float, float, float, float, float], None]
-
-
-class InsufficientHistory(ValueError):  # noqa: N818  the name users know from TA-Lib
-    """A value was asked for that is not warm: too few bars have been seen."""
 
 
 class Engine:
@@ -124,13 +120,13 @@ class Engine:
         without it, the UTC day of its timestamp.
         """
         slots = self.slots(bars.symbols)[bars.code]
-        session = bars.timestamp // _DAY if session is None else session
+        session = bars.timestamp // DAY if session is None else session
         return self.update_columns(slots, session, bars.open, bars.high, bars.low, bars.close, bars.volume, out)
 
     def peek(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
         """The values each bar would have if it were its symbol's next one. The state stays as it is."""
         slots = self.slots(bars.symbols)[bars.code]
-        session = bars.timestamp // _DAY if session is None else session
+        session = bars.timestamp // DAY if session is None else session
         return self.peek_columns(slots, session, bars.open, bars.high, bars.low, bars.close, bars.volume, out)
 
     def update_columns(
@@ -175,7 +171,7 @@ class Engine:
         return pack(self.layout, self._state[slot])
 
     def restore(self, symbol: str, data: bytes) -> None:
-        """Takes on the state in a snapshot. Raises `SnapshotError` when it is damaged or of another layout."""
+        """Takes on the state in a snapshot. Raises `DecodeError` when it is damaged or of another layout."""
         row = unpack(self.layout, data, self._state.shape[1])
         slot = self.slots([symbol])[0]  # may move the matrix
         self._state[slot] = row
@@ -187,7 +183,7 @@ class Engine:
         """Replays a symbol from a snapshot taken before the corrected bar (None: from nothing) with all bars since.
 
         Gives the values of these bars. The state is that of an engine which had seen the corrected bars at once.
-        Raises `SnapshotError`, and `ValueError` for bars of another symbol or an unfit `out`; the state is then as it
+        Raises `DecodeError`, and `ValueError` for bars of another symbol or an unfit `out`; the state is then as it
         was.
         """
         used = {bars.symbols[code] for code in np.unique(bars.code)}
@@ -203,13 +199,13 @@ class Engine:
             raise
 
     def warm_value(self, values: Floats, output: str) -> float:
-        """One output's value from one row of values. Raises `InsufficientHistory` where it is not warm."""
+        """One output's value from one row of values. Raises `NotEnoughHistoryError` where it is not warm."""
         if output not in self.outputs:
             raise KeyError(f"{output!r} is not computed here; there are {', '.join(self.outputs)}")
         place = self.outputs.index(output)
         value = float(values[place])
         if value != value:  # noqa: PLR0124  NaN
-            raise InsufficientHistory(f"{output} has no value yet: it needs {self.warm_up[place] + 1} bars")
+            raise NotEnoughHistoryError(f"{output} has no value yet: it needs {self.warm_up[place] + 1} bars")
         return value
 
 

@@ -9,9 +9,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.alerts import Alerts, AlertsError, JournalError, RuleError
+from tapeline.alerts import (
+    Alerts,
+)
 from tapeline.alerts.grammar import LONGEST_RULE
 from tapeline.alerts.service import KeptRule
+from tapeline.errors import InputError, RuleError, StorageError
 from tapeline.web.api.context import problems
 from tapeline.web.api.formats import json_answer
 from tapeline.web.view import View
@@ -119,7 +122,7 @@ def router(view: View) -> APIRouter:
             except RuleError as error:
                 fault = {"message": str(error), "place": error.place, "length": error.length}
                 return json_answer({"detail": fault}, 422)
-            except AlertsError as error:
+            except InputError as error:
                 raise HTTPException(409, str(error)) from error
 
     @routes.delete("/alerts/rules/{rule_id}", status_code=204, responses=problems(404, 409), summary="Remove a rule")
@@ -129,7 +132,7 @@ def router(view: View) -> APIRouter:
                 raise HTTPException(409, _NONE)
             try:
                 alerts.remove(rule_id)
-            except AlertsError as error:
+            except InputError as error:
                 raise HTTPException(409, str(error)) from error
             except KeyError as error:
                 raise HTTPException(404, f"there is no rule {rule_id}") from error
@@ -143,7 +146,7 @@ def _alerts(view: View) -> Iterator[Alerts | None]:
     """The alerts, None where there are none. 503 when they cannot be read."""
     try:
         yield view.rulebook
-    except JournalError as error:
+    except StorageError as error:
         raise HTTPException(503, str(error)) from error
 
 

@@ -46,7 +46,7 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.broadcast import Broadcast
 from tapeline.web.candles import warm_up
 from tapeline.web.security import Guard
-from tapeline.web.thread_runner import Reader
+from tapeline.web.thread_runner import ThreadRunner
 from tapeline.web.versions import Versions
 from tapeline.web.view import View
 
@@ -58,7 +58,7 @@ class Site:
     """The application and what runs beside it. `end` ends the open connections, `close` everything."""
 
     def __init__(self, view: View, access: Access, host: str = "127.0.0.1") -> None:
-        self._readers = reader, slow, log_ins = Reader(), Reader(1, "judging"), Reader(1, "log-in")
+        self._readers = reader, slow, log_ins = ThreadRunner(), ThreadRunner(1, "judging"), ThreadRunner(1, "log-in")
         models = Versions(view).metadata
         self._context = context = Context(view, reader, slow, log_ins, Broadcast(view, models), access, models)
         self.app = _app(context)

@@ -10,11 +10,18 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from tapeline.core.market import Direction
-from tapeline.indicators import SpecError, parse
+from tapeline.core.times import interval_name
+from tapeline.errors import InputError, SpecError
+from tapeline.indicators import (
+    parse,
+)
 from tapeline.web.api.context import Context, Symbol, Time, checked, problems
 from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, plain, table_answer
-from tapeline.web.candle_intervals import INTERVALS, IntervalError, choices, name_of
-from tapeline.web.candles import MOST_INDICATORS, Candles, Choice, read
+from tapeline.web.candle_intervals import (
+    INTERVALS,
+    choices,
+)
+from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest, read
 from tapeline.web.markets import zone_of
 from tapeline.web.panes import layout
 from tapeline.web.quote_table import is_daily
@@ -66,25 +73,25 @@ class BarsAnswer(BaseModel):
     next: int | None
 
 
-def choice_of(symbol: str, interval: str | None, indicators: str | None) -> Choice:
+def choice_of(symbol: str, interval: str | None, indicators: str | None) -> ChartRequest:
     """What was asked for. 404 for an indicator that there is not, 422 when there are too many."""
     if indicators is None:
-        return Choice(checked(symbol), interval)
+        return ChartRequest(checked(symbol), interval)
     texts = list(dict.fromkeys(part.strip() for part in indicators.split(",") if part.strip()))
     if len(texts) > MOST_INDICATORS:
         raise HTTPException(422, f"{len(texts)} indicators at once; at most {MOST_INDICATORS} are possible")
     try:
-        return Choice(checked(symbol), interval, tuple(dict.fromkeys(parse(text).text for text in texts)))
+        return ChartRequest(checked(symbol), interval, tuple(dict.fromkeys(parse(text).text for text in texts)))
     except SpecError as error:
         raise HTTPException(404, str(error)) from error
 
 
-def head(choice: Choice, found: Candles) -> dict[str, Any]:
+def head(choice: ChartRequest, found: Candles) -> dict[str, Any]:
     """What is said about candles beside their columns."""
     return {
         "symbol": choice.symbol,
-        "interval": name_of(found.interval),
-        "stored_interval": name_of(found.stored),
+        "interval": interval_name(found.interval),
+        "stored_interval": interval_name(found.stored),
         "intervals": choices(found.stored),
         "names": list(found.names),
         "layout": layout(found.names),
@@ -119,13 +126,13 @@ def router(context: Context) -> APIRouter:
             found, older = await context.call(
                 lambda: read(context.view.store, choice, context.models(), until, limit, start)
             )
-        except IntervalError as error:
+        except InputError as error:
             raise HTTPException(409, str(error)) from error
         if not len(found):
             await known(context, symbol)
         headers = {} if older is None else link(request, before=older)
         if kind != Format.JSON:
-            return table_answer(kind, _table(found), f"{symbol}-{name_of(found.interval)}", headers)
+            return table_answer(kind, _table(found), f"{symbol}-{interval_name(found.interval)}", headers)
         document = {**head(choice, found), "columns": plain(found.columns), "next": older}
         return json_answer(document, headers=headers)
 

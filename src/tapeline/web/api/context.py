@@ -10,11 +10,13 @@ from fastapi import HTTPException, Path, Query
 from pydantic import BaseModel, Field
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, MAX_SYMBOL_LENGTH, symbol_fault
-from tapeline.forecast.model import Metadata, ModelError
-from tapeline.forecast.registry import NotBetterError
+from tapeline.errors import ModelError, NotBetterError
+from tapeline.forecast.model import (
+    Metadata,
+)
 from tapeline.web.access import Access
 from tapeline.web.broadcast import Broadcast
-from tapeline.web.thread_runner import Reader
+from tapeline.web.thread_runner import ThreadRunner
 from tapeline.web.view import View
 
 T = TypeVar("T")
@@ -71,9 +73,9 @@ class Context:
     """
 
     view: View
-    reader: Reader
-    slow: Reader
-    log_ins: Reader
+    reader: ThreadRunner
+    slow: ThreadRunner
+    log_ins: ThreadRunner
     broadcast: Broadcast
     access: Access
     models: Callable[[], Mapping[str, Metadata]]

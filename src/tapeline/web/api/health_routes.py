@@ -17,7 +17,7 @@ _COUNTED = 100_000  # rejects are counted up to here
 _COUNT_SECONDS = 10.0  # for which a count holds
 
 
-class Collector(BaseModel):
+class CollectorHealth(BaseModel):
     """The connection to the source: `streaming`, `polling` or `not connected`, and when it was last heard of.
 
     `last_message` is UTC epoch ms; `markets` has a line of text for each exchange.
@@ -29,7 +29,7 @@ class Collector(BaseModel):
     markets: list[str]
 
 
-class Lag(BaseModel):
+class LagHealth(BaseModel):
     """From a message's arrival to its row in the store, ms, over the last rows."""
 
     p50: float
@@ -54,8 +54,8 @@ class HealthAnswer(BaseModel):
 
     status: str
     error: str | None
-    collector: Collector | None
-    lag: Lag | None
+    collector: CollectorHealth | None
+    lag: LagHealth | None
     depth: int | None
     rows: int | None
     symbols: int

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.forecast.model import ModelError
-from tapeline.forecast.registry import DEFAULT_NAME, Entry, NotBetterError, Registry
+from tapeline.errors import ModelError, NotBetterError
+from tapeline.forecast.registry import (
+    DEFAULT_NAME,
+    Entry,
+    Registry,
+)
+from tapeline.runtime.clock import now_ms
 from tapeline.web.api.bar_routes import known
 from tapeline.web.api.context import Context, SymbolQuery, checked, problems
 from tapeline.web.api.formats import json_answer
-from tapeline.web.score_cache import Judge
+from tapeline.web.score_cache import ScoreCache
 
 _VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _SPLITS = re.compile(r"^split_feature=(.*)$", re.MULTILINE)
@@ -154,7 +158,7 @@ def router(context: Context) -> APIRouter:
     """The operations."""
     routes = APIRouter(tags=["models"])
     view = context.view
-    judge = Judge(view.store)
+    judge = ScoreCache(view.store)
 
     @routes.get("/scores", response_model=ScoresAnswer, responses=problems(404), summary="Stored predictions, graded")
     async def scores(
@@ -194,7 +198,7 @@ def router(context: Context) -> APIRouter:
         def work(registry: Registry) -> str:
             if not any(entry.version == version for entry in registry.entries(asked.name)):
                 raise HTTPException(404, f"there is no version {version} of {asked.name}")
-            registry.promote(asked.name, version, at=time.time_ns() // 1_000_000, force=asked.force)
+            registry.promote(asked.name, version, at=now_ms(), force=asked.force)
             return version
 
         return await changed(asked.name, work)

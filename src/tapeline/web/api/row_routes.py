@@ -12,7 +12,7 @@ from tapeline.core.market import Direction, Rows
 from tapeline.web.api.bar_routes import known, link
 from tapeline.web.api.context import Context, Symbol, SymbolQuery, Time, checked, problems
 from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
-from tapeline.web.candles import Candles, Choice, read
+from tapeline.web.candles import Candles, ChartRequest, read
 
 #: Rows in one answer, at the most.
 MOST_ROWS = 20_000
@@ -119,7 +119,7 @@ def router(context: Context) -> APIRouter:
         cursor: Cursor = None,
     ) -> Response:
         checked(symbol)
-        choice = Choice(symbol, None, ())
+        choice = ChartRequest(symbol, None, ())
         found, older = await context.call(
             lambda: read(store, choice, context.models(), earliest(end, cursor), limit, start)
         )

@@ -7,7 +7,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.web.access import LONGEST_SECONDS, Identity, TooManyError
+from tapeline.errors import TooManyAttemptsError
+from tapeline.web.access import (
+    LONGEST_SECONDS,
+    Identity,
+)
 from tapeline.web.api.context import Context, problems
 from tapeline.web.security import COOKIE, client_address, client_scheme, credentials
 from tapeline.web.users import LONGEST_PASSWORD, User
@@ -55,7 +59,7 @@ def router(context: Context) -> APIRouter:
             keys.append(f"name {login.name}")
         try:
             access.check_attempts(*keys)
-        except TooManyError as error:
+        except TooManyAttemptsError as error:
             raise HTTPException(429, str(error), {"Retry-After": str(max(1, round(error.seconds)))}) from error
         access.failed(*keys)  # before the answer is known, so that many at once count as well
         user: User | None = None

@@ -19,11 +19,16 @@ from tapeline.backends.aws import kinesis
 from tapeline.backends.aws import kinesis_records as records
 from tapeline.backends.aws.kinesis import KinesisSink
 from tapeline.backends.aws.kinesis_records import records_of, thinned
-from tapeline.backends.sqlite.database import Database, DatabaseError
+from tapeline.backends.sqlite.database import (
+    Database,
+)
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bar, Bars
-from tapeline.core.ports import Delivery, LogTrimmedError
+from tapeline.core.ports import (
+    Delivery,
+)
+from tapeline.errors import LogTrimmedError, StorageError
 
 
 @pytest.fixture(autouse=True)
@@ -303,7 +308,7 @@ def test_a_full_disk_is_said_and_what_was_kept_is_sent(log: Callable[[], SqliteS
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
     with database.transaction() as connection:
         connection.execute(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(DatabaseError, match="disk is full"):
+    with pytest.raises(StorageError, match="disk is full"):
         sink.append("yahoo", Delivery(random_bars(1, 50_000)))
     assert sink.close(60) == 0
     assert len(client.bars()) == 5

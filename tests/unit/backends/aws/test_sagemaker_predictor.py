@@ -14,11 +14,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from tests.daily import daily_bars
 
 from tapeline.backends.aws.sagemaker_predictor import FAILURES, PAUSE, SageMakerPredictor
+from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import LATEST_TIMESTAMP
 from tapeline.forecast.features import FeatureSet
 from tapeline.forecast.model import LightGBMModel
 from tapeline.lambdas.model_serving import Service
-from tapeline.research.dataset import build, tidy
+from tapeline.research.dataset import build
 from tapeline.research.training import fit
 
 
@@ -34,7 +35,7 @@ def newer() -> LightGBMModel:
 
 @pytest.fixture(scope="module")
 def X() -> Any:
-    return build(tidy([daily_bars(symbols=2, count=100, seed=5)])).X[:20]
+    return build(sort_and_dedupe([daily_bars(symbols=2, count=100, seed=5)])).X[:20]
 
 
 class Endpoint:

@@ -12,7 +12,7 @@ import pytest
 from tests.archived import same, series
 
 from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.core.ports import ArchiveError
+from tapeline.errors import StorageError
 
 
 def files(folder: Path) -> list[str]:
@@ -28,7 +28,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full)
-    with pytest.raises(ArchiveError, match=r"TSLA\.parquet: No space left on device; free some space"):
+    with pytest.raises(StorageError, match=r"TSLA\.parquet: No space left on device; free some space"):
         archive.save(series(close=20.0))
     assert same(archive.load("TSLA", "1m"), series())
     assert files(tmp_path) == ["1m/TSLA.parquet"]
@@ -45,9 +45,9 @@ def test_what_a_killed_save_left_is_no_series(tmp_path: Path) -> None:
 def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "archive").write_text("")
     archive = LocalArchive(tmp_path / "archive")
-    with pytest.raises(ArchiveError, match=r"archive/1m/TSLA\.parquet: "):
+    with pytest.raises(StorageError, match=r"archive/1m/TSLA\.parquet: "):
         archive.load("TSLA", "1m")
-    with pytest.raises(ArchiveError, match=r"archive/1m/TSLA\.parquet: "):
+    with pytest.raises(StorageError, match=r"archive/1m/TSLA\.parquet: "):
         archive.save(series())
 
 
@@ -60,5 +60,5 @@ def test_parquet_of_others_is_refused(tmp_path: Path, facts: str | None) -> None
     path.parent.mkdir()
     table = pa.table({name: [1.0] for name in ("timestamp", "open", "high", "low", "close", "volume")})
     pq.write_table(table.replace_schema_metadata(facts and {"tapeline": facts}), path)
-    with pytest.raises(ArchiveError, match=r"TSLA\.parquet: not an archive of tapeline, or damaged; delete it"):
+    with pytest.raises(StorageError, match=r"TSLA\.parquet: not an archive of tapeline, or damaged; delete it"):
         LocalArchive(tmp_path).load("TSLA", "1m")

@@ -10,7 +10,11 @@ import pytest
 
 from tapeline.app import config
 from tapeline.app import wiring as bootstrap
-from tapeline.backends.sqlite.database import SCHEMA_VERSION, Database, DatabaseError
+from tapeline.backends.sqlite.database import (
+    SCHEMA_VERSION,
+    Database,
+)
+from tapeline.errors import StorageError
 
 
 def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
@@ -19,27 +23,27 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE meta SET value = ? WHERE name = 'schema_version'", (SCHEMA_VERSION + 1,))
     connection.close()
-    with pytest.raises(DatabaseError, match="newer tapeline"):
+    with pytest.raises(StorageError, match="newer tapeline"):
         Database(path)
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tapeline.db"
     path.write_bytes(b"not a database at all " * 100)
-    with pytest.raises(DatabaseError, match="not a tapeline database"):
+    with pytest.raises(StorageError, match="not a tapeline database"):
         Database(path)
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DatabaseError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         Database(tmp_path / "file" / "tapeline.db")
-    with pytest.raises(DatabaseError, match="cannot be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         Database(Path("/proc/tapeline/tapeline.db"))
 
 
 def test_reading_where_there_is_nothing_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseError, match="tapeline demo"):
+    with pytest.raises(StorageError, match="tapeline demo"):
         Database(tmp_path / "none" / "tapeline.db", create=False)
     assert not (tmp_path / "none").exists()
 
@@ -50,7 +54,7 @@ def test_a_full_disk_is_said_and_what_was_committed_stays(tmp_path: Path) -> Non
         connection.execute("INSERT INTO symbols (symbol) VALUES ('AAPL')")
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
     database._writer.execute(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(DatabaseError, match="disk is full"), database.transaction() as connection:
+    with pytest.raises(StorageError, match="disk is full"), database.transaction() as connection:
         connection.execute("INSERT INTO log VALUES (0, 1, zeroblob(1000000))")
     assert database.reader.execute("SELECT symbol FROM symbols").fetchall() == [("AAPL",)]
     database.close()
@@ -88,7 +92,7 @@ def test_a_second_process_may_not_write_into_the_same_directory(tmp_path: Path) 
     settings = config.load(data_dir=tmp_path)
     with (
         bootstrap.writing(settings),
-        pytest.raises(DatabaseError, match="another tapeline is writing there"),
+        pytest.raises(StorageError, match="another tapeline is writing there"),
         bootstrap.writing(settings),
     ):
         pass

@@ -20,7 +20,11 @@ from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.core.market import Bar, Bars, Reject
 from tapeline.data import sample_path
-from tapeline.feeds.files import FileSource, SourceError, csv_reader
+from tapeline.errors import FileError
+from tapeline.feeds.files import (
+    FileSource,
+    csv_reader,
+)
 
 HEADER = "symbol,timestamp,open,high,low,close,volume"
 ONE = {name: [1.0] for name in ("open", "high", "low", "close", "volume")}
@@ -280,7 +284,7 @@ def test_a_date_alone_is_midnight_utc_and_a_said_zone_is_not_applied_to_what_has
 
 def test_an_unknown_zone_is_said() -> None:
     for zone in ("Mars/Olympus", "../etc/passwd", ""):
-        with pytest.raises(SourceError, match="America/New_York"):
+        with pytest.raises(FileError, match="America/New_York"):
             FileSource([], zone=zone)
 
 

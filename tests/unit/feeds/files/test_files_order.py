@@ -20,7 +20,13 @@ from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.core.market import Bar
 from tapeline.core.ports import Delivery
-from tapeline.feeds.files import FileSource, SourceError, csv_reader, merge, scan
+from tapeline.errors import FileError
+from tapeline.feeds.files import (
+    FileSource,
+    csv_reader,
+    merge,
+    scan,
+)
 from tapeline.feeds.files import file_replay as replay
 
 HEADER = "symbol,timestamp,open,high,low,close,volume"
@@ -248,7 +254,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(folder: Path) -> None:
     source = FileSource([path])
     source.scan()
     write(path, [line(bar) for bar in bars[::-1]])
-    with pytest.raises(SourceError, match="changed while it was read"):
+    with pytest.raises(FileError, match="changed while it was read"):
         list(source.deliveries(""))
 
 
@@ -309,7 +315,7 @@ def test_a_full_disk_while_sorting_is_said(folder: Path, monkeypatch: pytest.Mon
             pass
 
     monkeypatch.setattr(merge.tempfile, "TemporaryFile", Full)
-    with pytest.raises(SourceError, match=r"a\.csv: cannot be sorted .*No space left.*TMPDIR"):
+    with pytest.raises(FileError, match=r"a\.csv: cannot be sorted .*No space left.*TMPDIR"):
         list(FileSource([path]).deliveries(""))
 
 
@@ -342,7 +348,7 @@ def test_more_files_than_may_be_open_at_once(
         else:
             monkeypatch.setattr(resource, "setrlimit", pytest.fail)
             monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 20, 1 << 20))
-            with pytest.raises(SourceError, match=r"60 files are merged by time, more than .* `ulimit -n 1084`"):
+            with pytest.raises(FileError, match=r"60 files are merged by time, more than .* `ulimit -n 1084`"):
                 list(source.deliveries(""))
     finally:
         monkeypatch.undo()

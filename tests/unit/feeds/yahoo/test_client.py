@@ -12,11 +12,11 @@ from curl_cffi.const import CurlECode
 from curl_cffi.requests.exceptions import RequestException
 from tests.local_yahoo.clock import Standing
 
+from tapeline.errors import FeedError, NoDataError, RateLimitedError, ServerError, UnreachableError
 from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.yahoo import ChartClient, interval_of
 from tapeline.feeds.yahoo.chart import Chart
 from tapeline.feeds.yahoo.chart_client import ATTEMPTS
-from tapeline.feeds.yahoo.errors import NoDataError, RateLimitedError, ServerError, UnreachableError, YahooError
 from tapeline.feeds.yahoo.transport import Answer, YFinanceTransport, _answer, _explained
 
 OPEN = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open in New York
@@ -77,8 +77,8 @@ class Asking:
         finally:
             client.close()
 
-    def error(self, symbol: str = "TSLA") -> YahooError:
-        with pytest.raises(YahooError) as found:
+    def error(self, symbol: str = "TSLA") -> FeedError:
+        with pytest.raises(FeedError) as found:
             self.chart(symbol)
         assert "\n" not in str(found.value)
         return found.value
@@ -189,7 +189,7 @@ def test_429_for_ever_ends_with_what_to_do() -> None:
     error = asking.error()
     assert isinstance(error, RateLimitedError)
     assert "429" in str(error)
-    assert "wait some minutes" in str(error)
+    assert "wait a few minutes" in str(error)
     assert asking.attempts == ATTEMPTS
     assert asking.clock.passed == 5 + 10 + 20 + 40 + 80
 
@@ -262,7 +262,7 @@ def test_no_bar_is_final_by_a_clock_that_is_ahead() -> None:
 
 @pytest.mark.parametrize("address", ["query2.finance.yahoo.com", "ftp://host", "https://", ""])
 def test_an_address_that_is_none_is_refused_with_an_example(address: str) -> None:
-    with pytest.raises(YahooError, match=r"yahoo_url = .* is no address; write https://host"):
+    with pytest.raises(FeedError, match=r"yahoo_url = .* is no address; write https://host"):
         YFinanceTransport(address)
 
 
@@ -294,7 +294,7 @@ def test_headers_that_are_missing_or_nonsense_say_nothing(headers: dict[str, str
         (CurlECode.RECV_ERROR, ServerError, "the answer was cut off"),
     ],
 )
-def test_failures_of_the_network_are_told_apart(code: CurlECode, kind: type[YahooError], reason: str) -> None:
+def test_failures_of_the_network_are_told_apart(code: CurlECode, kind: type[FeedError], reason: str) -> None:
     error = _explained("http://127.0.0.1:9", RequestException("curl said so", code))
     assert type(error) is kind
     assert str(error).startswith("http://127.0.0.1:9")

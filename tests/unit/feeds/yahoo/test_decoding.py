@@ -13,10 +13,13 @@ import pytest
 from tapeline.core.market import Bar
 from tapeline.core.ports import Action
 from tapeline.core.sessions import calendar_of
+from tapeline.errors import DecodeError, NoDataError, RateLimitedError, ServerError
 from tapeline.feeds.yahoo import interval_of
 from tapeline.feeds.yahoo.chart import Chart, decode
-from tapeline.feeds.yahoo.errors import NoDataError, RateLimitedError, ServerError
-from tapeline.feeds.yahoo.stream_frames import FrameError, Quote, quote
+from tapeline.feeds.yahoo.stream_frames import (
+    StreamQuote,
+    quote,
+)
 from tapeline.feeds.yahoo.volume_meter import VolumeMeter
 
 RECORDED = Path(__file__).parents[3] / "data" / "yahoo"
@@ -32,18 +35,20 @@ def ms(text: str) -> int:
 FRAMES = {
     # recorded; `time`, `day_volume` and `last_size` are zigzag numbers
     "CgdCVEMtVVNEFYoMuUcYwLCVgIplIgNVU0QqA0NDQzApOAFFPWrEP0iAgOrxvANVx/25R12csrRHZYD8skR9/7i0R7ABgIDq8bwD2AEE4AGAgOrxvAPo"
-    "AYCA6vG8A/IBA0JUQ4ECAAAAwPrjckGJAgAA2P5ZT3tC": Quote("BTC-USD", 94745.08, 1736509140000, 59712028672, 1, 41),
+    "AYCA6vG8A/IBA0JUQ4ECAAAAwPrjckGJAgAA2P5ZT3tC": StreamQuote("BTC-USD", 94745.08, 1736509140000, 59712028672, 1, 41),
     # no market_hours, no day_volume: fields that are zero are left out
-    "CgRBQVBMFUjhmEMY4Jbi68lnKgNOTVMwCDgARTxEgT5lACBFP9gBBA==": Quote("AAPL", 305.76, 1779437422000, 0, 0, 8),
-    "CgRUU0xBFR8FKUQYoMyD1ZVeKgNOTVMwCDgBRSLND8BIpvnwDmXAo3jB2AEE": Quote(
+    "CgRBQVBMFUjhmEMY4Jbi68lnKgNOTVMwCDgARTxEgT5lACBFP9gBBA==": StreamQuote("AAPL", 305.76, 1779437422000, 0, 0, 8),
+    "CgRUU0xBFR8FKUQYoMyD1ZVeKgNOTVMwCDgBRSLND8BIpvnwDmXAo3jB2AEE": StreamQuote(
         "TSLA", 676.08, 1617815434000, 15605331, 1, 8
     ),
-    "CgRES05HFa5HxEEYkJu3uYxoKgNOTVMwCDgBRet8lUBIpqS0BmXwKIw/2AEE": Quote("DKNG", 24.53, 1788377229000, 6719763, 1, 8),
+    "CgRES05HFa5HxEEYkJu3uYxoKgNOTVMwCDgBRet8lUBIpqS0BmXwKIw/2AEE": StreamQuote(
+        "DKNG", 24.53, 1788377229000, 6719763, 1, 8
+    ),
 }
 
 
 @pytest.mark.parametrize(("frame", "said"), FRAMES.items(), ids=[q.symbol for q in FRAMES.values()])
-def test_recorded_messages_in_both_envelopes(frame: str, said: Quote) -> None:
+def test_recorded_messages_in_both_envelopes(frame: str, said: StreamQuote) -> None:
     for text in (frame, frame.encode(), json.dumps({"type": "pricing", "message": frame})):
         found = quote(text)
         assert found is not None
@@ -72,12 +77,12 @@ def test_messages_of_another_type_are_nothing() -> None:
 )
 def test_what_is_no_price_is_refused_with_a_reason(frame: str | bytes) -> None:
     """The fourth is a recorded one that was cut: it has a symbol and a price and no time."""
-    with pytest.raises(FrameError, match=r"\w+"):
+    with pytest.raises(DecodeError, match=r"\w+"):
         quote(frame)
 
 
-def said(symbol: str, volume: int, quote_type: int = 8) -> Quote:
-    return Quote(symbol, 1.0, 0, volume, 1, quote_type)
+def said(symbol: str, volume: int, quote_type: int = 8) -> StreamQuote:
+    return StreamQuote(symbol, 1.0, 0, volume, 1, quote_type)
 
 
 def test_volume_is_what_the_running_total_grew_by() -> None:

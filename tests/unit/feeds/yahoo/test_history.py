@@ -14,10 +14,10 @@ from tests.local_yahoo.clock import Standing
 from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.ports import Action
 from tapeline.core.sessions import calendar_of
+from tapeline.errors import FeedError, NoDataError
 from tapeline.feeds.yahoo import ChartClient, History, interval_of
 from tapeline.feeds.yahoo.chart import Chart
 from tapeline.feeds.yahoo.chart_intervals import INTERVALS, Interval, period_ms
-from tapeline.feeds.yahoo.errors import NoDataError, YahooError
 from tapeline.feeds.yahoo.history import Update
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -69,7 +69,7 @@ def test_every_interval_of_the_issue_is_there_and_half_hours_are_made_of_quarter
 
 @pytest.mark.parametrize("name", ["", "3m", "1wk", "1D", "1 m"])
 def test_an_interval_that_yahoo_has_not_is_answered_with_those_it_has(name: str) -> None:
-    with pytest.raises(YahooError, match=r"no interval .*; there are 1m, 2m, .*1d") as found:
+    with pytest.raises(FeedError, match=r"no interval .*; there are 1m, 2m, .*1d") as found:
         interval_of(name)
     assert repr(name) in str(found.value)
 
@@ -89,7 +89,7 @@ def test_max_is_all_that_yahoo_has_of_the_interval() -> None:
 
 @pytest.mark.parametrize("text", ["", "30", "d", "0d", "00y", "-1d", "1.5d", "30 d", "30D", "1m", "1d1h", "d30", "MAX"])
 def test_what_is_no_period_is_answered_with_examples(text: str) -> None:
-    with pytest.raises(YahooError, match=r"is no period; write 12h, 30d") as found:
+    with pytest.raises(FeedError, match=r"is no period; write 12h, 30d") as found:
         period_ms(text, M1)
     assert repr(text) in str(found.value)
 
@@ -351,10 +351,10 @@ def test_a_clock_that_was_set_back_asks_for_no_future() -> None:
 # -- many at once ------------------------------------------------------------------------------------------------------
 
 
-def many(desk: Desk, symbols: list[str]) -> tuple[dict[str, Update | YahooError], list[str]]:
+def many(desk: Desk, symbols: list[str]) -> tuple[dict[str, Update | FeedError], list[str]]:
     done: list[str] = []
 
-    async def run() -> dict[str, Update | YahooError]:
+    async def run() -> dict[str, Update | FeedError]:
         since = desk.clock.now() - DAY
         return {s: found async for s, found in desk.history.update_all(symbols, M1, since, done.append)}
 
@@ -367,7 +367,7 @@ def test_a_symbol_that_failed_comes_with_its_error_and_the_others_go_on() -> Non
     for name in names[:-1]:
         desk.yahoo.bars[name] = minutes("2026-11-25", "2026-11-26", name, 5)
     found, done = many(desk, ["GONE", *names])
-    errors = {symbol: str(update) for symbol, update in found.items() if isinstance(update, YahooError)}
+    errors = {symbol: str(update) for symbol, update in found.items() if isinstance(update, FeedError)}
     assert errors == {s: f"{s}: No data found, symbol may be delisted" for s in ("GONE", names[-1])}
     assert sorted(done) == sorted(["GONE", *names])
     assert desk.archive.symbols("1m") == sorted(names[:-1])

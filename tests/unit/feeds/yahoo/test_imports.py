@@ -7,8 +7,9 @@ import sys
 
 _PROGRAM = """
 import sys, threading, time
-from tapeline.sources.yahoo import YFinanceTransport, UnreachableError
-from tapeline.sources.yahoo.frames import FrameError, quote
+from tapeline.errors import DecodeError, UnreachableError
+from tapeline.feeds.yahoo import YFinanceTransport
+from tapeline.feeds.yahoo.stream_frames import quote
 
 class Slow:
     def find_spec(self, name, path=None, target=None):
@@ -21,7 +22,7 @@ troubles = []
 def tried(work):
     try:
         work()
-    except (UnreachableError, FrameError):
+    except (UnreachableError, DecodeError):
         pass
     except BaseException as error:
         troubles.append(error)

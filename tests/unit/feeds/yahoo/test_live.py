@@ -14,13 +14,13 @@ from tests.local_yahoo.clock import SimClock
 
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Delivery, Series
+from tapeline.errors import NoDataError, UnreachableError
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.yahoo import History, interval_of
 from tapeline.feeds.yahoo.chart_intervals import Interval
-from tapeline.feeds.yahoo.errors import NoDataError, UnreachableError
 from tapeline.feeds.yahoo.history import Fetched, Update
 from tapeline.feeds.yahoo.live_collector import POLL, RECONCILE, Collector
-from tapeline.feeds.yahoo.stream_frames import CRYPTOCURRENCY, REGULAR, Quote
+from tapeline.feeds.yahoo.stream_frames import CRYPTOCURRENCY, REGULAR, StreamQuote
 from tapeline.feeds.yahoo.streamed_bars import STREAM_GRACE
 from tapeline.feeds.yahoo.volume_meter import VolumeMeter
 
@@ -88,7 +88,7 @@ class Desk:
 
     def hear(self, price: float, total: int = 0, symbol: str = "TSLA", *, late: int = 0) -> None:
         kind = CRYPTOCURRENCY if symbol.endswith("-USD") else 8
-        self.collector.on_quote(Quote(symbol, price, self.clock.now() - late, total, REGULAR, kind))
+        self.collector.on_quote(StreamQuote(symbol, price, self.clock.now() - late, total, REGULAR, kind))
 
     def taken(self) -> Delivery:
         """What waits, in one."""
@@ -321,7 +321,9 @@ def test_a_dropped_symbol_makes_no_more_bars_and_is_remembered(monkeypatch: pyte
 
 def test_a_frame_without_a_volume_is_no_baseline() -> None:
     meter = VolumeMeter()
-    sizes = [meter.size(Quote("A", 1.0, 0, total, REGULAR, 8), 1) for total in (0, 5_000_000, 5_000_010, 0, 5_000_015)]
+    sizes = [
+        meter.size(StreamQuote("A", 1.0, 0, total, REGULAR, 8), 1) for total in (0, 5_000_000, 5_000_010, 0, 5_000_015)
+    ]
     assert sizes == [0, 0, 10, 0, 5]
-    assert meter.size(Quote("A", 1.0, 0, 0, REGULAR, 8), 2) == 0
-    assert meter.size(Quote("A", 1.0, 0, 70, REGULAR, 8), 2) == 70  # the first of a new session
+    assert meter.size(StreamQuote("A", 1.0, 0, 0, REGULAR, 8), 2) == 0
+    assert meter.size(StreamQuote("A", 1.0, 0, 70, REGULAR, 8), 2) == 70  # the first of a new session

@@ -19,7 +19,7 @@ from tapeline.core.ports import Delivery
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.yahoo import History, interval_of
 from tapeline.feeds.yahoo.live_collector import Collector
-from tapeline.feeds.yahoo.stream_frames import REGULAR, Quote
+from tapeline.feeds.yahoo.stream_frames import REGULAR, StreamQuote
 
 MINUTE = 60_000
 M1 = interval_of("1m")
@@ -54,7 +54,7 @@ class Listening:
         """A price so long after the open, by a clock that Yahoo's is ahead of."""
         time = OPEN + int(seconds * 1000)
         self.clock.time = time - int(ahead * 1000)
-        self.collector.on_quote(Quote(self.symbol, price, time, 0, hours, 8))
+        self.collector.on_quote(StreamQuote(self.symbol, price, time, 0, hours, 8))
 
     def delivered(self) -> Delivery:
         self.outbox.close()

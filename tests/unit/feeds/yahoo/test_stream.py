@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from tapeline.feeds.yahoo import price_stream as module
 from tapeline.feeds.yahoo.price_stream import LONGEST_SILENCE, SILENCE_SECONDS, PriceStream
-from tapeline.feeds.yahoo.stream_frames import Quote
+from tapeline.feeds.yahoo.stream_frames import StreamQuote
 
 START = 1_700_000_000_000
 URL = "ws://127.0.0.1:9/"
@@ -54,13 +54,13 @@ class Heard:
     """The listener: keeps what it is told."""
 
     opened: int | None = None
-    quotes: list[Quote] = field(default_factory=list)
+    quotes: list[StreamQuote] = field(default_factory=list)
     garbage: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     unavailable: list[str] = field(default_factory=list)
     connected: int = 0
 
-    def on_quote(self, quote: Quote) -> None:
+    def on_quote(self, quote: StreamQuote) -> None:
         self.quotes.append(quote)
 
     def on_garbage(self, frame: str | bytes, reason: str) -> None:

@@ -16,8 +16,11 @@ from schemathesis.checks import CHECKS, load_all_checks
 from tests.memory import MemoryStore
 from tests.web_site import Client, client_of
 
-from tapeline.alerts import Alerts, JournalError
+from tapeline.alerts import (
+    Alerts,
+)
 from tapeline.alerts.journal import Alert, Journal
+from tapeline.errors import StorageError
 from tapeline.web import Access, View
 from tapeline.web.api.application import Site
 
@@ -91,7 +94,7 @@ def test_without_alerts_there_are_none(journal: Journal) -> None:
 
 def test_a_journal_that_cannot_be_read_is_said(client: Client, journal: Journal) -> None:
     journal.close()
-    with pytest.raises(JournalError):
+    with pytest.raises(StorageError):
         journal.rules()
     for path in ("/alerts", "/alerts/rules"):
         assert "cannot be read" in client.document(path, 503)["detail"]

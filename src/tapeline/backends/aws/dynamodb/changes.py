@@ -15,8 +15,12 @@ from typing import Any
 import pyarrow
 
 from tapeline.backends.aws.dynamodb.items import ITEM_BYTES, Item
-from tapeline.backends.aws.dynamodb.table import Patience, Table
-from tapeline.core.ports import KEPT_CHECKPOINTS, StoreError, SymbolState
+from tapeline.backends.aws.dynamodb.table import RetryBudget, Table
+from tapeline.core.ports import (
+    KEPT_CHECKPOINTS,
+    SymbolState,
+)
+from tapeline.errors import StorageError
 
 #: A partition that no symbol can have: no ticker has these brackets.
 LATEST = "<latest>"
@@ -51,7 +55,7 @@ class Known:
 
 
 @dataclass(slots=True)
-class Change:
+class StateChange:
     """Operations on one symbol's items by item, their size in bytes, and what will be known when they are done."""
 
     symbol: str
@@ -99,7 +103,7 @@ class Change:
         checkpoint: SymbolState | None,
         rewound: int | None,
     ) -> None:
-        """State and checkpoints, if nobody else has changed them. Raises `StoreError` when they are too large."""
+        """State and checkpoints, if nobody else has changed them. Raises `StorageError` when they are too large."""
         before = set(known.checkpoints)
         kept = {time for time in before if rewound is None or time < rewound}
         if checkpoint is not None:
@@ -142,7 +146,7 @@ class Change:
         }
         size = len(item["data"]["B"]) + 1000
         if size > ITEM_BYTES:
-            raise StoreError(
+            raise StorageError(
                 f"the state of {self.symbol} has {size} bytes when compressed, DynamoDB takes {ITEM_BYTES} an item: "
                 "compute fewer indicators, or over shorter windows"
             )
@@ -182,7 +186,7 @@ def row_bytes(item: Item) -> int:
     return 1000 + 24 * len(names) + sum(map(len, names))
 
 
-def together(items: Sequence[Item]) -> int:
+def rows_per_transaction(items: Sequence[Item]) -> int:
     """How many of a symbol's newest rows travel in its transaction."""
     return 1 if any(row_bytes(item) > _LARGE_ROW for item in items[-TOGETHER:]) else TOGETHER
 
@@ -201,15 +205,15 @@ def _key(symbol: str, item: str) -> Item:
     return {"stock_symbol": {"S": symbol}, "item": {"S": item}}
 
 
-def write(table: Table, changes: Sequence[Change], done: Callable[[Change], None]) -> list[str]:
+def write(table: Table, changes: Sequence[StateChange], done: Callable[[StateChange], None]) -> list[str]:
     """Makes the changes, calls `done` for each that is made, and returns the symbols that someone else has changed.
 
-    Raises `StoreError` when DynamoDB refuses time and again; whether the last transaction was made is not known then.
+    Raises `StorageError` when DynamoDB refuses time and again; whether the last transaction was made is not known then.
     """
     conflicts: list[str] = []
     for chunk in _chunks(changes):
         left = chunk
-        patience = Patience(table, "TransactWriteItems")
+        patience = RetryBudget(table, "TransactWriteItems")
         while left:
             reasons = iter(table.transact([operation for change in left for operation in change.operations.values()]))
             verdicts = [(change, {name: next(reasons, "") for name in change.operations}) for change in left]
@@ -226,16 +230,16 @@ def write(table: Table, changes: Sequence[Change], done: Callable[[Change], None
 
 _UNMET = "ConditionalCheckFailed"
 _PASSING = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
-_Verdict = tuple[Change, dict[str, str]]
+_Verdict = tuple[StateChange, dict[str, str]]
 
 
 def _codes(verdicts: Sequence[_Verdict]) -> set[str]:
     return {code for _, codes in verdicts for code in codes.values() if code != "None"}
 
 
-def _sorted_out(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[Change], list[str]]:
+def _sorted_out(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[StateChange], list[str]]:
     """What of a cancelled transaction is to be tried again, and the symbols that someone else has changed."""
-    left: list[Change] = []
+    left: list[StateChange] = []
     lost: list[str] = []
     for change, codes in verdicts:
         if codes.get(STATE) == _UNMET:
@@ -254,9 +258,9 @@ def _sorted_out(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[Change
     return left, lost
 
 
-def _chunks(changes: Sequence[Change]) -> Iterator[list[Change]]:
+def _chunks(changes: Sequence[StateChange]) -> Iterator[list[StateChange]]:
     """The changes in as few transactions as may be; those of one symbol stay together."""
-    chunk: list[Change] = []
+    chunk: list[StateChange] = []
     operations = size = 0
     for change in changes:
         if chunk and (operations + len(change.operations) > _OPERATIONS or size + change.size > _BYTES):

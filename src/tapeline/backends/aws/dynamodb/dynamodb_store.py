@@ -11,20 +11,24 @@ from typing import Any
 from tapeline.backends.aws.dynamodb.changes import (
     CHECKPOINT,
     LATEST,
-    Change,
     Known,
+    StateChange,
     checkpoint_item,
     latest_key,
     read_known,
     read_state,
+    rows_per_transaction,
     state_key,
-    together,
     write,
 )
 from tapeline.backends.aws.dynamodb.items import Item, read_rows, row_items
 from tapeline.backends.aws.dynamodb.table import Table
 from tapeline.core.market import Rows
-from tapeline.core.ports import Commit, ConflictError, SymbolState
+from tapeline.core.ports import (
+    Commit,
+    SymbolState,
+)
+from tapeline.errors import ConflictError
 
 _EARLIEST, _LAST = -(1 << 62), 1 << 62
 
@@ -37,7 +41,7 @@ class DynamoStore:
     others are for any.
 
     A state is written only if its version is the one that this object loaded or wrote last; a symbol that was never
-    loaded counts as one that has no state. After a `ConflictError`, or a `StoreError` whose outcome is not known, the
+    loaded counts as one that has no state. After a `ConflictError`, or a `StorageError` whose outcome is not known, the
     symbol is such a one, so that a commit without loading it again is a conflict too and overwrites nothing.
 
     The newest rows of a symbol are written in the transaction of its state, so they hold under the same condition; of
@@ -66,7 +70,7 @@ class DynamoStore:
     def commit(self, commit: Commit) -> None:
         """Writes of every symbol the newest rows, state, checkpoints and newest-row item at once, older rows before.
 
-        Raises `ConflictError` after the other symbols were written, `StoreError` when DynamoDB refuses, and
+        Raises `ConflictError` after the other symbols were written, `StorageError` when DynamoDB refuses, and
         `ValueError` for a commit with rejects.
         """
         if commit.rejects:
@@ -75,7 +79,7 @@ class DynamoStore:
         for (symbol, _), item in sorted(row_items(commit.rows, self._row_days).items()):
             items.setdefault(symbol, []).append(item)
         changes = self._changes(commit, items)
-        self._rows.put([item for own in items.values() for item in own[: -together(own)]])
+        self._rows.put([item for own in items.values() for item in own[: -rows_per_transaction(own)]])
         for change in changes:
             if change.after is not None:
                 self._known.pop(change.symbol, None)  # until it is certain what is there
@@ -83,17 +87,17 @@ class DynamoStore:
         if conflicts:
             raise ConflictError(conflicts)
 
-    def _done(self, change: Change) -> None:
+    def _done(self, change: StateChange) -> None:
         if change.after is not None:
             self._known[change.symbol] = change.after
 
-    def _changes(self, commit: Commit, items: Mapping[str, Sequence[Item]]) -> list[Change]:
+    def _changes(self, commit: Commit, items: Mapping[str, Sequence[Item]]) -> list[StateChange]:
         moved = dict.fromkeys([*commit.states, *commit.checkpoints, *commit.rewound])
         changes = []
         for symbol in dict.fromkeys([*items, *moved]):
-            change = Change(symbol)
+            change = StateChange(symbol)
             if symbol in items:
-                change.to_rows(self._rows.name, items[symbol][-together(items[symbol]) :])
+                change.to_rows(self._rows.name, items[symbol][-rows_per_transaction(items[symbol]) :])
                 change.to_latest(self._states.name, items[symbol][-1])
             if symbol in moved:
                 known = self._known.get(symbol, Known())

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Bars, Direction, Floats, Rows
-from tapeline.core.ports import StoreError
+from tapeline.errors import StorageError
 
 Item = dict[str, Any]
 
@@ -29,21 +29,21 @@ ITEM_BYTES = 400_000
 _SMALLEST = 1e-130
 _LARGEST = math.nextafter(1e126, 0)
 _PRICES = ("open", "high", "low", "price", "volume")
-_DAY = 86_400
+_DAY_SECONDS = 86_400
 
 
 def row_items(rows: Rows, row_days: int) -> dict[tuple[str, int], Item]:
     """The items of these rows by (symbol, timestamp), the last one of every bar. With `row_days` > 0 they expire so
     many days after their bar.
 
-    Raises `StoreError` for a price that is not finite, and for a row that is larger than an item may be.
+    Raises `StorageError` for a price that is not finite, and for a row that is larger than an item may be.
     """
     bars = rows.bars
     prices = np.stack((bars.open, bars.high, bars.low, bars.close, bars.volume), axis=1)
     bad = np.flatnonzero(~np.isfinite(prices).all(axis=1))
     if len(bad):
         place = int(bad[0])
-        raise StoreError(f"{_bar(bars, place)} has a price or volume that is not a finite number: {prices[place]}")
+        raise StorageError(f"{_bar(bars, place)} has a price or volume that is not a finite number: {prices[place]}")
     names = rows.names
     items: dict[tuple[str, int], Item] = {}
     columns = zip(
@@ -63,7 +63,7 @@ def row_items(rows: Rows, row_days: int) -> dict[tuple[str, int], Item]:
             item["probability"] = {"N": repr(probability)}
             item["model"] = {"S": rows.models[model]}
         if row_days:
-            item["expires_at"] = {"N": str(timestamp // 1000 + row_days * _DAY)}
+            item["expires_at"] = {"N": str(timestamp // 1000 + row_days * _DAY_SECONDS)}
         items[symbol, timestamp] = item
     if sum(len(name.encode()) + 16 for name in names) + 1000 > ITEM_BYTES:
         _check(items)
@@ -110,11 +110,11 @@ def _held(values: Floats) -> Floats:
 
 
 def _check(items: Mapping[tuple[str, int], Item]) -> None:
-    """Raises `StoreError` for the first item that is too large."""
+    """Raises `StorageError` for the first item that is too large."""
     for (symbol, timestamp), item in items.items():
         size = _size(item)
         if size > ITEM_BYTES:
-            raise StoreError(
+            raise StorageError(
                 f"the row of {symbol} at {_time(timestamp)} has about {size} bytes, DynamoDB takes {ITEM_BYTES} "
                 "an item: store fewer indicators"
             )

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tapeline.core.ports import StoreError
+from tapeline.errors import StorageError
 
 #: What DynamoDB takes in one call.
 _PUTS, _GETS = 25, 100
@@ -36,7 +36,7 @@ _ADVICE = {
 class Table:
     """One table. `client` is boto3's low-level client; `sleep` waits for seconds.
 
-    Every method raises `StoreError` when the call is refused, or put off time and again.
+    Every method raises `StorageError` when the call is refused, or put off time and again.
     """
 
     def __init__(self, client: Any, name: str, sleep: Callable[[float], None]) -> None:
@@ -64,7 +64,7 @@ class Table:
     def get(self, keys: Sequence[Any]) -> Iterator[Any]:
         """Those items of these keys that there are, in any order, read consistently."""
         left = list(keys)
-        patience = Patience(self, "BatchGetItem")
+        patience = RetryBudget(self, "BatchGetItem")
         while left:
             asked = left[:_GETS]
             answer = self._call("BatchGetItem", RequestItems={self.name: {"Keys": asked, "ConsistentRead": True}})
@@ -76,7 +76,7 @@ class Table:
     def put(self, items: Sequence[Any]) -> None:
         """Writes these items, each of another key, in any order."""
         left = [{"PutRequest": {"Item": item}} for item in items]
-        patience = Patience(self, "BatchWriteItem")
+        patience = RetryBudget(self, "BatchWriteItem")
         while left:
             sent = left[:_PUTS]
             answer = self._call("BatchWriteItem", RequestItems={self.name: sent})
@@ -92,8 +92,8 @@ class Table:
         answer = self._call("TransactWriteItems", TransactItems=operations, ClientRequestToken=str(uuid.uuid4()))
         return [reason["Code"] for reason in answer["CancellationReasons"]] if "Error" in answer else []
 
-    def error(self, action: str, reason: str, advice: str) -> StoreError:
-        return StoreError(f"DynamoDB table {self.name}: dynamodb:{action} failed: {reason}; {advice}")
+    def error(self, action: str, reason: str, advice: str) -> StorageError:
+        return StorageError(f"DynamoDB table {self.name}: dynamodb:{action} failed: {reason}; {advice}")
 
     def pause(self, attempt: int) -> None:
         self._sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)))
@@ -102,7 +102,7 @@ class Table:
         from botocore import xform_name
         from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
-        patience = Patience(self, action)
+        patience = RetryBudget(self, action)
         while True:
             try:
                 return getattr(self._client, xform_name(action))(**request)
@@ -122,7 +122,7 @@ class Table:
             patience.lose(reason)
 
 
-class Patience:
+class RetryBudget:
     """Pauses between attempts of one action, and an end of them. What gets on starts over."""
 
     def __init__(self, table: Table, action: str) -> None:
@@ -131,7 +131,7 @@ class Patience:
         self._attempt = 0
 
     def lose(self, reason: str) -> None:
-        """Pauses before the next attempt. Raises `StoreError` when there have been enough."""
+        """Pauses before the next attempt. Raises `StorageError` when there have been enough."""
         if self._attempt == _ATTEMPTS:
             end = f"given up after {_ATTEMPTS + 1} attempts; see the table's capacity and the account's limits"
             raise self._table.error(self._action, reason, end)

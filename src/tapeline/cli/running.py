@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,29 +10,28 @@ from pathlib import Path
 from types import FrameType
 
 from tapeline.app import config
-from tapeline.app import wiring as bootstrap
 from tapeline.app.alert_wiring import alerting
 from tapeline.app.config import Settings
+from tapeline.app.training import starting_model
 from tapeline.app.viewing import access_of, view_of
-from tapeline.app.wiring import Home
+from tapeline.app.wiring import DataDirectory
 from tapeline.cli.console import Ticker, notice, stderr
 from tapeline.core.market import Bars
+from tapeline.errors import NotEnoughHistoryError
 from tapeline.feeds.files import Scan
 from tapeline.feeds.yahoo.yahoo_source import Status
-from tapeline.forecast.model import LightGBMModel, ModelError
-from tapeline.forecast.registry import DEFAULT_NAME
-from tapeline.research.retraining import due, retrain
-from tapeline.research.training import NotEnoughHistoryError
+from tapeline.forecast.model import (
+    LightGBMModel,
+)
 from tapeline.runtime.pipeline import Pipeline, Progress
-from tapeline.web import Replay, check_port, serve
+from tapeline.web import ReplayProgress, check_port, serve
 
 _LOOK_SECONDS = 0.1
-_RETRAIN_SECONDS = 600.0
 
 
 def run(
     pipeline: Pipeline,
-    home: Home,
+    home: DataDirectory,
     settings: Settings,
     *,
     total: int | None,
@@ -52,8 +49,10 @@ def run(
     """
     before = 0 if total is None else min(home.store.count(), total)  # a run that was stopped goes on where it was
 
-    def replay() -> Replay | None:
-        return Replay(min(before + pipeline.progress.bars_in, total), total, ended=job.done()) if total else None
+    def replay() -> ReplayProgress | None:
+        return (
+            ReplayProgress(min(before + pipeline.progress.bars_in, total), total, ended=job.done()) if total else None
+        )
 
     with terminated_like_interrupted(), ThreadPoolExecutor(1, "pipeline") as executor:
         job = executor.submit(pipeline.run)
@@ -85,60 +84,12 @@ def run(
 def page_settings(data_dir: Path | None, port: int | None, *, page: bool) -> Settings:
     """The settings of this run. With `page`, also makes sure that it can be served, before long work is begun for it.
 
-    Raises `ConfigError`, `PortInUseError` and `ExposedError`.
+    Raises `ConfigError`, `ServingError` and `ServingError`.
     """
     settings = config.load(data_dir=data_dir, port=port)
     if page:
         check_port(settings.host, settings.port, access_of(settings))
     return settings
-
-
-def first_model(
-    home: Home, settings: Settings, history: Callable[[int], Iterator[Bars]], scan: Scan, *, quiet: bool
-) -> tuple[LightGBMModel | None, str]:
-    """The model to predict with, trained first where there is none; without one, why."""
-    with Ticker("training on the first part, percent", 100, quiet=quiet) as ticker:
-        try:
-            model = bootstrap.starting_model(
-                home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
-            )
-        except NotEnoughHistoryError as error:
-            notice(f"no predictions: {error}")
-            return None, str(error)
-    return model, ""
-
-
-@contextmanager
-def retraining(
-    home: Home, settings: Settings, history: Callable[[], Iterator[Bars]], schedule: str | None
-) -> Iterator[None]:
-    """Trains again in the background whenever the model in use is older than the schedule allows (None: never).
-
-    A model that is not worse than the one in use is promoted, and the running pipeline takes it up.
-    """
-    ended = threading.Event()
-
-    def work(schedule: str) -> None:
-        while not ended.wait(_RETRAIN_SECONDS):
-            now = int(time.time() * 1000)
-            try:
-                if not due(schedule, home.models.load(DEFAULT_NAME).trained_until, now):
-                    continue
-                made = retrain(home.models, DEFAULT_NAME, history(), at=now, horizon=settings.horizon)
-            except (ModelError, NotEnoughHistoryError, OSError) as error:
-                notice(f"not trained again: {error}")
-                continue
-            notice(f"trained again: {made.model.version} " + ("is in use now" if made.promoted else made.reason))
-
-    if schedule is None:
-        yield
-        return
-    thread = threading.Thread(target=work, args=(schedule,), name="retraining", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
 
 
 def _watch(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quiet: bool) -> None:
@@ -167,3 +118,16 @@ def terminated_like_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def first_model(
+    home: DataDirectory, settings: Settings, history: Callable[[int], Iterator[Bars]], scan: Scan, *, quiet: bool
+) -> tuple[LightGBMModel | None, str]:
+    """The model to predict with, trained first where there is none; without one, why."""
+    with Ticker("training on the first part, percent", 100, quiet=quiet) as ticker:
+        try:
+            model = starting_model(home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done)))
+        except NotEnoughHistoryError as error:
+            notice(f"no predictions: {error}")
+            return None, str(error)
+    return model, ""

@@ -7,6 +7,11 @@ import time
 from typing import Protocol
 
 
+def now_ms() -> int:
+    """Return the machine's time, UTC epoch ms."""
+    return time.time_ns() // 1_000_000
+
+
 class Clock(Protocol):
     """Tells the time and waits."""
 
@@ -21,7 +26,7 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> int:
-        return time.time_ns() // 1_000_000
+        return now_ms()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -1,0 +1,51 @@
+"""Keep models on this machine's disk: the files of a registry, and a model by itself in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tapeline.errors import ModelError
+from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
+from tapeline.runtime.atomic_files import write_atomically
+
+
+class LocalFolder:
+    """A `Folder` on this machine's disk."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path)
+
+    def read(self, key: str) -> bytes:
+        return (self._path / key).read_bytes()
+
+    def write(self, key: str, content: bytes) -> None:
+        path = self._path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        for path in self._path.rglob("*"):
+            key = path.relative_to(self._path).as_posix()
+            if key.startswith(prefix) and path.is_file() and not path.name.startswith("."):
+                yield key
+
+
+def save_model(model: LightGBMModel, folder: Path | str) -> None:
+    """Write the model's files into `folder`, each one whole or not at all. Raises `OSError`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in model.dump().items():
+        write_atomically(folder / name, content)
+
+
+def load_model(folder: Path | str, features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
+    """Return the model saved in `folder`. Raises `ModelError` when files are missing, damaged or for other features."""
+    folder = Path(folder)
+    try:
+        return LightGBMModel.restore({name: (folder / name).read_bytes() for name in (TEXT, METADATA)}, features)
+    except OSError as error:
+        raise ModelError(f"no model in {folder}: {error.strerror}") from None
+    except ModelError as error:
+        raise ModelError(f"{folder}: {error}") from None

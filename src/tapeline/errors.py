@@ -1,0 +1,193 @@
+"""Define every error that tapeline raises on purpose.
+
+A `TapelineError` is something a person can fix. Its text is one line: what was wrong, where, and what to do, so
+every door prints it as it stands: the command line exits with 1, the API answers with `status`, a container's command
+writes it where its platform looks. Anything else is a defect and keeps its traceback.
+
+    TapelineError
+    ├── InputError (ValueError)         a value that was typed or sent: a symbol, an interval, a frame, a user name
+    │   ├── SpecError                   an indicator spec
+    │   ├── RuleError                   an alert rule
+    │   ├── RejectedError               a tick or bar that belongs to no bar; the record is kept, the others go on
+    │   └── NotEnoughHistoryError       too few bars for what was asked
+    ├── DecodeError (ValueError)        bytes that are damaged, or that another version wrote
+    ├── ConfigError                     a setting
+    ├── MissingLibraryError             an extra that is not installed
+    ├── FeedError                       market data that cannot be had
+    │   ├── FileError                   a file that cannot be read as bars
+    │   ├── UnreachableError            no connection
+    │   ├── RateLimitedError            too many requests
+    │   ├── ServerError                 an answer that is an error or no chart; may work later
+    │   └── NoDataError                 nothing under this symbol and period
+    ├── StorageError                    a database, archive, table, journal or stream that cannot be used
+    │   ├── LogTrimmedError             a stream that no longer keeps the position asked for
+    │   └── ConflictError               another process committed first
+    ├── ModelError (ValueError)         a model that cannot be used
+    │   └── NotBetterError              a model that is not promoted
+    ├── ServingError                    a page that may not, or cannot, be served
+    │   └── TooManyAttemptsError        too many failed log-ins
+    ├── DeliveryError                   an alert that a channel did not take
+    └── DeploymentError                 a model that an endpoint did not take
+        └── RolledBackError             a model that an endpoint tried and gave up
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class TapelineError(Exception):
+    """Stand for everything that a person can fix. The text is one line: what, where, what to do."""
+
+    #: The HTTP status that says this best.
+    status: ClassVar[int] = 500
+
+
+class InputError(TapelineError, ValueError):
+    """Refuse a value that was typed or sent; the text names it and says what is allowed."""
+
+    status = 422
+
+
+class SpecError(InputError):
+    """Refuse a spec that names no indicator, has the wrong number of parameters, or one that is out of bounds."""
+
+
+class RuleError(InputError):
+    """Refuse a text that is no alert rule.
+
+    `place` is the column the fault is at, counted from 0; `length` is how many characters it covers from there.
+    """
+
+    def __init__(self, message: str, place: int = 0, length: int = 1) -> None:
+        super().__init__(f"column {place + 1}: {message}")
+        self.message = message
+        self.place = place
+        self.length = max(length, 1)
+
+
+class RejectedError(InputError):
+    """Refuse a tick or a bar that belongs to no bar. The text is the reason that is kept with the record."""
+
+
+class NotEnoughHistoryError(InputError):
+    """Refuse to answer from too few bars. The text says how many there are and how many are needed."""
+
+
+class DecodeError(TapelineError, ValueError):
+    """Refuse bytes that are damaged, or that another version or another set of indicators wrote."""
+
+
+class ConfigError(TapelineError):
+    """Refuse a setting; the text names it, its value and what is allowed."""
+
+
+class MissingLibraryError(TapelineError):
+    """Say which extra to install for what was asked."""
+
+
+class FeedError(TapelineError):
+    """Say why market data cannot be had."""
+
+    status = 502
+
+
+class FileError(FeedError):
+    """Refuse a file that cannot be read as bars; the text says which file, what is wrong and what to do."""
+
+    status = 422
+
+
+class UnreachableError(FeedError):
+    """Report that there is no connection: the name does not resolve, the host is silent, a proxy refuses."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(
+            f"{url} cannot be reached ({reason}); check the network, a proxy, or the setting yahoo_url. "
+            "`tapeline demo` needs no network"
+        )
+
+
+class RateLimitedError(FeedError):
+    """Report too many requests (429). `retry_after` is how many seconds the answer asked to wait, where it did."""
+
+    status = 429
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        super().__init__("Yahoo limits the rate of requests from this address (429); wait a few minutes and try again")
+        self.retry_after = retry_after
+
+
+class ServerError(FeedError):
+    """Report a 5xx, or an answer that was cut off or is no chart. The same request may work later."""
+
+
+class NoDataError(FeedError):
+    """Report that there is nothing under this symbol and period, and why: unknown, delisted, too far back."""
+
+    status = 404
+
+
+class StorageError(TapelineError):
+    """Say why something stored cannot be read or written: a database, an archive, a table, a journal, a stream."""
+
+    status = 503
+
+
+class LogTrimmedError(StorageError):
+    """Report that a stream no longer keeps the records at the position that was asked for."""
+
+
+class ConflictError(StorageError):
+    """Report that another process committed states of these symbols first: load them again and repeat the step."""
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        super().__init__(f"another process moved the state of {', '.join(symbols)} on")
+        self.symbols = tuple(symbols)
+
+
+class ModelError(TapelineError, ValueError):
+    """Refuse a model that is missing, damaged, of an unknown format, or made for other features."""
+
+    status = 422
+
+
+class NotBetterError(ModelError):
+    """Refuse to promote a model that is worse than the one in use, or that is for other bars."""
+
+    status = 409
+
+
+class ServingError(TapelineError):
+    """Refuse to serve the page: it would be open to strangers, or its port is taken."""
+
+
+class TooManyAttemptsError(ServingError):
+    """Refuse a log-in after too many failures. `seconds` is how long to wait."""
+
+    status = 429
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"too many failed log-ins; try again in {max(1, round(seconds))} s")
+        self.seconds = seconds
+
+
+class DeliveryError(TapelineError):
+    """Report that a channel did not take an alert; the text holds no secret.
+
+    `again` is False where trying again cannot help; `wait` is how many seconds the other side wants to be left alone.
+    """
+
+    def __init__(self, message: str, *, again: bool = True, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.again = again
+        self.wait = wait
+
+
+class DeploymentError(TapelineError):
+    """Report that a model is not deployed: what happened, and what the endpoint does now."""
+
+
+class RolledBackError(DeploymentError):
+    """Report that an endpoint tried the model and went back to the one before."""

@@ -1,0 +1,28 @@
+"""Daily bars to learn from, and what is made from them once a session."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.daily import daily_bars
+
+from tapeline.core.bars import sort_and_dedupe
+from tapeline.core.market import Bars
+from tapeline.forecast.model import LightGBMModel
+from tapeline.research.dataset import Dataset, build
+from tapeline.research.training import fit
+
+
+@pytest.fixture(scope="session")
+def learnable() -> Bars:
+    return daily_bars(symbols=6, count=600, reversal=1.5)
+
+
+@pytest.fixture(scope="session")
+def data(learnable: Bars) -> Dataset:
+    return build(sort_and_dedupe([learnable]))
+
+
+@pytest.fixture(scope="session")
+def model(learnable: Bars) -> LightGBMModel:
+    return fit([learnable], until=int(np.quantile(learnable.timestamp, 0.6)))
