@@ -13,7 +13,7 @@ from tapeline.app import config
 from tapeline.app import live_wiring as parts
 from tapeline.app import wiring as bootstrap
 from tapeline.app.config import Settings
-from tapeline.app.training import retraining
+from tapeline.app.trained_models import retraining
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.cli.backfill_commands import PERIODS, IntervalName, Period, Symbols, fetched, span
 from tapeline.cli.console import CommandError, Ticker, notice, print_summary

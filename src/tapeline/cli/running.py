@@ -12,7 +12,7 @@ from types import FrameType
 from tapeline.app import config
 from tapeline.app.alert_wiring import alerting
 from tapeline.app.config import Settings
-from tapeline.app.training import starting_model
+from tapeline.app.trained_models import starting_model
 from tapeline.app.viewing import access_of, view_of
 from tapeline.app.wiring import DataDirectory
 from tapeline.cli.console import Ticker, notice, stderr
