@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from tapeline.core.retrying import backoff_seconds
 from tapeline.runtime.clock import Clock
 
 #: Requests a second in the long run, and so many at once after a pause.
@@ -17,11 +18,6 @@ FAILURES = 5
 #: Seconds the breaker stays open for the first time, and at the most.
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 900.0
-
-
-def backoff(attempt: int, first: float, longest: float, chance: Callable[[], float] = random.random) -> float:
-    """Seconds to wait before attempt number `attempt` (0 is the first repetition): doubling, half of it by chance."""
-    return min(first * 2.0 ** min(attempt, 30), longest) * (0.5 + chance() / 2)
 
 
 class Limits:
@@ -86,7 +82,7 @@ class Limits:
         if self._open_until > now and not self._trying:
             return  # one of several that were under way when the breaker opened
         if refused or self._trying or self._failures >= FAILURES:
-            pause = backoff(self._pauses, FIRST_PAUSE, LONGEST_PAUSE, self._chance)
+            pause = backoff_seconds(self._pauses, FIRST_PAUSE, LONGEST_PAUSE, chance=self._chance)
             self._pauses += 1
             self._open_until = now + int(1000 * max(pause, min(retry_after or 0.0, LONGEST_PAUSE)))
             self._trying = False

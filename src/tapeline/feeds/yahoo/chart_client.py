@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from tapeline.core.retrying import backoff_seconds
 from tapeline.core.sessions import calendar_of
 from tapeline.errors import NoDataError, RateLimitedError, ServerError, UnreachableError
-from tapeline.feeds.live.limits import Limits, backoff
+from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.yahoo.chart import Chart, decode
 from tapeline.feeds.yahoo.chart_intervals import Interval
 from tapeline.feeds.yahoo.transport import Answer, Transport
@@ -61,7 +62,7 @@ class ChartClient:
                 first_contact = isinstance(error, UnreachableError) and not self._reached
                 if first_contact or attempt == ATTEMPTS - 1:
                     raise
-                await self._clock.sleep(backoff(attempt, _FIRST_DELAY, _LONGEST_DELAY))
+                await self._clock.sleep(backoff_seconds(attempt, _FIRST_DELAY, _LONGEST_DELAY))
             except NoDataError:
                 self._limits.succeeded()
                 raise

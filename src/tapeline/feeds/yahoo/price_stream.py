@@ -11,8 +11,8 @@ from typing import Protocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
+from tapeline.core.retrying import backoff_seconds
 from tapeline.errors import DecodeError
-from tapeline.feeds.live.limits import backoff
 from tapeline.feeds.yahoo.stream_frames import (
     StreamQuote,
     quote,
@@ -110,7 +110,7 @@ class PriceStream:
                 self._patience = SILENCE_SECONDS
             else:
                 attempt = max(failures, 1)
-            await self._clock.sleep(backoff(attempt, _FIRST_DELAY, _LONGEST_DELAY, self._chance))
+            await self._clock.sleep(backoff_seconds(attempt, _FIRST_DELAY, _LONGEST_DELAY, chance=self._chance))
 
     async def _connection(self) -> str:
         """One connection, from opening it to losing it. Returns why it was lost; raises when it was never there."""

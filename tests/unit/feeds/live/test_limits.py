@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.local_yahoo.clock import Standing
 
-from tapeline.feeds.live.limits import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Limits, backoff
+from tapeline.feeds.live.limits import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Limits
 
 START = 1_700_000_000_000
 
@@ -224,15 +224,3 @@ def test_the_pause_is_jittered_between_half_and_all_of_it(clock: Standing) -> No
         breaker = limits(clock, chance=chance)
         breaker.failed(refused=True)
         assert pause(breaker, clock) == seconds
-
-
-def test_backoff_doubles_from_the_first_to_the_longest_and_half_of_it_is_chance() -> None:
-    assert [backoff(n, 1.0, 60.0, lambda: 1.0) for n in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert [backoff(n, 1.0, 60.0, lambda: 0.0) for n in range(8)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert backoff(10_000, 1.0, 60.0, lambda: 1.0) == 60  # no overflow after weeks without network
-
-
-def test_backoff_differs_from_one_caller_to_the_next() -> None:
-    delays = {backoff(3, 1.0, 60.0) for _ in range(20)}
-    assert len(delays) > 1
-    assert all(4 <= delay < 8 for delay in delays)
