@@ -9,7 +9,9 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     │   ├── SpecError                   an indicator spec
     │   ├── RuleError                   an alert rule
     │   ├── RejectedError               a tick or bar that belongs to no bar; the record is kept, the others go on
-    │   └── NotEnoughHistoryError       too few bars for what was asked
+    │   ├── NotEnoughHistoryError       too few bars for what was asked
+    │   ├── NotFoundError               a name under which there is nothing: a symbol, a version, a rule
+    │   └── NotPossibleError            something that is right, but cannot be done as things stand
     ├── DecodeError (ValueError)        bytes that are damaged, or that another version wrote
     ├── ConfigError                     a setting
     ├── MissingLibraryError             an extra that is not installed
@@ -53,6 +55,8 @@ class InputError(TapelineError, ValueError):
 class SpecError(InputError):
     """Refuse a spec that names no indicator, has the wrong number of parameters, or one that is out of bounds."""
 
+    status = 404
+
 
 class RuleError(InputError):
     """Refuse a text that is no alert rule.
@@ -73,6 +77,18 @@ class RejectedError(InputError):
 
 class NotEnoughHistoryError(InputError):
     """Refuse to answer from too few bars. The text says how many there are and how many are needed."""
+
+
+class NotFoundError(InputError):
+    """Report that there is nothing under this name: no bars of a symbol, no version of a model, no rule."""
+
+    status = 404
+
+
+class NotPossibleError(InputError):
+    """Refuse what is well formed but cannot be done as things stand, and say what stands in the way."""
+
+    status = 409
 
 
 class DecodeError(TapelineError, ValueError):
@@ -150,13 +166,11 @@ class ConflictError(StorageError):
 class ModelError(TapelineError, ValueError):
     """Refuse a model that is missing, damaged, of an unknown format, or made for other features."""
 
-    status = 422
+    status = 409
 
 
 class NotBetterError(ModelError):
     """Refuse to promote a model that is worse than the one in use, or that is for other bars."""
-
-    status = 409
 
 
 class ServingError(TapelineError):
@@ -164,13 +178,13 @@ class ServingError(TapelineError):
 
 
 class TooManyAttemptsError(ServingError):
-    """Refuse a log-in after too many failures. `seconds` is how long to wait."""
+    """Refuse a log-in after too many failures. `seconds` is how long to wait, in whole seconds."""
 
     status = 429
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"too many failed log-ins; try again in {max(1, round(seconds))} s")
-        self.seconds = seconds
+        self.seconds = max(1, round(seconds))
+        super().__init__(f"too many failed log-ins; try again in {self.seconds} s")
 
 
 class DeliveryError(TapelineError):
@@ -191,3 +205,8 @@ class DeploymentError(TapelineError):
 
 class RolledBackError(DeploymentError):
     """Report that an endpoint tried the model and went back to the one before."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return any error as one line of at most 300 characters; an error without a text is named by its class."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
