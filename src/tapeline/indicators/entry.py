@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tapeline.indicators.kernels.shared import Shared
-from tapeline.indicators.kernels.types import INPUTS, LONGEST, Input, Kernel
+from tapeline.indicators.kernels.interface import INPUTS, LONGEST, Input, Kernel
+from tapeline.indicators.kernels.shared_columns import Shared
 
 Number = int | float
 Group = Literal["overlap", "momentum", "volatility", "volume", "levels", "pattern"]

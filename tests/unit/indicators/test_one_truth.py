@@ -18,7 +18,7 @@ from tapeline.indicators import (
     CATALOGUE,
     Engine,
 )
-from tapeline.indicators.kernels.types import BLOCK, REBASE
+from tapeline.indicators.kernels.interface import BLOCK, REBASE
 
 EVERYTHING = tuple(CATALOGUE)
 COUNT = REBASE + 40  # every running sum is re-based and every column moved to its front on the way

@@ -15,7 +15,7 @@ from typing import Any
 from numba import njit, types
 from numba.core.caching import FunctionCache
 
-from tapeline.indicators.kernels.types import Kernel
+from tapeline.indicators.kernels.interface import Kernel
 
 _reals, _integers = types.CPointer(types.float64), types.CPointer(types.int64)
 
@@ -65,11 +65,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 
 @cache
 def _sources() -> str:
-    """A digest of everything that is compiled into kernels and driver."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(
-        [*folder.glob("kernels/*.py"), *(folder / f"{name}.py" for name in ("compiling", "driver", "program"))]
-    ):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    """Return a digest of every file, the kernel's own aside, whose code is compiled into kernels and driver."""
+    engine = Path(__file__).parent
+    paths = [*engine.parent.glob("kernels/*.py"), *(engine / f"{name}.py" for name in ("compiling", "driver", "program"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()

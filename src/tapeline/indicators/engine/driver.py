@@ -17,8 +17,8 @@ from numba.extending import intrinsic
 from tapeline.core.market import Codes, Floats, Ints
 from tapeline.indicators.engine.compiling import SIGNATURE, cached
 from tapeline.indicators.engine.program import HEADER, INPUT_COUNT, INSTRUCTION, INTEGERS
+from tapeline.indicators.kernels.interface import BLOCK, ROOM, Integers, Reals
 from tapeline.indicators.kernels.steps import step
-from tapeline.indicators.kernels.types import BLOCK, ROOM, Integers, Reals
 
 #: From one output to the next within a block. Not BLOCK, a power of two, which would crowd them in the cache.
 PITCH = BLOCK + 8

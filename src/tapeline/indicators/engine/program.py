@@ -20,8 +20,8 @@ import numpy as np
 
 from tapeline.core.market import Ints
 from tapeline.indicators.entry import Storage
-from tapeline.indicators.kernels.shared import Shared
-from tapeline.indicators.kernels.types import BLOCK, INPUTS
+from tapeline.indicators.kernels.interface import BLOCK, INPUTS
+from tapeline.indicators.kernels.shared_columns import Shared
 from tapeline.indicators.spec import Spec
 
 #: Raised whenever a kernel keeps something else in its numbers or columns, or the row is laid out differently.

@@ -15,7 +15,7 @@ from tapeline.indicators.catalogue import DEFAULT
 from tapeline.indicators.engine import compiling
 from tapeline.indicators.engine.program import Program
 from tapeline.indicators.engine.snapshots import pack, unpack
-from tapeline.indicators.kernels.types import ROOM
+from tapeline.indicators.kernels.interface import ROOM
 from tapeline.indicators.spec import parse_all
 
 #: Commits one bar, the fast way, without any checks: `out` (float64 [outputs]), slot, session, open, high, low, close,

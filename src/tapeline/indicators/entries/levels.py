@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tapeline.indicators import levels
 from tapeline.indicators.entry import Indicator, Storage, period
-from tapeline.indicators.kernels import levels
-from tapeline.indicators.kernels.shared import highest, lowest
+from tapeline.indicators.kernels.shared_columns import highest, lowest
 
 ENTRIES = (
     Indicator(

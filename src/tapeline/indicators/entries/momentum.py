@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tapeline.indicators import direction, momentum, oscillators
 from tapeline.indicators.entry import Indicator, Storage, period
-from tapeline.indicators.kernels import direction, momentum, oscillators
-from tapeline.indicators.kernels.shared import highest, lowest, range_, typical
+from tapeline.indicators.kernels.shared_columns import highest, lowest, range_, typical
 
 
 def _fast_below_slow(fast: int, slow: int, *_: int) -> str:

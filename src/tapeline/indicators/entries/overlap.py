@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tapeline.indicators import bands, overlap
 from tapeline.indicators.entry import Indicator, Storage, factor, period
-from tapeline.indicators.kernels import bands, overlap
-from tapeline.indicators.kernels.shared import highest, lowest, range_, spread, typical
+from tapeline.indicators.kernels.shared_columns import highest, lowest, range_, spread, typical
 
 ENTRIES = (
     Indicator(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tapeline.indicators import patterns
 from tapeline.indicators.entry import Indicator, Number, Parameter, Storage, factor
-from tapeline.indicators.kernels import patterns
-from tapeline.indicators.kernels.types import Input, Kernel
+from tapeline.indicators.kernels.interface import Input, Kernel
 
 _OHLC: tuple[Input, ...] = ("open", "high", "low", "close")
 _SHARE = "penetration"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tapeline.indicators import volatility
 from tapeline.indicators.entry import Indicator, Storage, period
-from tapeline.indicators.kernels import volatility
-from tapeline.indicators.kernels.shared import range_, spread
+from tapeline.indicators.kernels.shared_columns import range_, spread
 
 ENTRIES = (
     Indicator(

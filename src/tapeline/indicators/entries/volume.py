@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tapeline.indicators import volume
 from tapeline.indicators.entry import Indicator, Storage, period
-from tapeline.indicators.kernels import volume
-from tapeline.indicators.kernels.shared import spread
+from tapeline.indicators.kernels.shared_columns import spread
 
 ENTRIES = (
     Indicator(

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from numba import njit
 
-from tapeline.indicators.kernels.types import BLOCK, LONGEST, Reals
+from tapeline.indicators.kernels.interface import BLOCK, LONGEST, Reals
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import sqrt
 
+from tapeline.indicators.kernels.interface import NAN, Integers, Reals
 from tapeline.indicators.kernels.steps import seeded
-from tapeline.indicators.kernels.types import NAN, Integers, Reals
 
 
 def bbands(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tapeline.indicators.kernels.interface import BLOCK, NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.steps import (
     age_of_highest,
     age_of_lowest,
@@ -13,7 +14,6 @@ from tapeline.indicators.kernels.steps import (
     step,
     window_sum,
 )
-from tapeline.indicators.kernels.types import BLOCK, NAN, REBASE, Integers, Reals
 
 
 def stoch(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:

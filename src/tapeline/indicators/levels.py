@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tapeline.indicators.kernels.types import NAN, Integers, Reals
+from tapeline.indicators.kernels.interface import NAN, Integers, Reals
 
 
 def pivots(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:

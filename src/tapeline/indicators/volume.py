@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import sqrt
 
+from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.steps import moving_sums, step
-from tapeline.indicators.kernels.types import NAN, REBASE, Integers, Reals
 
 
 @step

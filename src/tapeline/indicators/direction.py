@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tapeline.indicators.kernels.interface import NAN, Integers, Reals
 from tapeline.indicators.kernels.steps import smoothed, step
-from tapeline.indicators.kernels.types import NAN, Integers, Reals
 
 
 @step

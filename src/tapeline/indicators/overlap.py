@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.steps import moving_sums, seeded, smoothed, window_sum
-from tapeline.indicators.kernels.types import NAN, REBASE, Integers, Reals
 
 
 def sma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tapeline.indicators.kernels.interface import REBASE, Input, Integers, Kernel, Reals
 from tapeline.indicators.kernels.steps import extremes, moving_variances, true_range
-from tapeline.indicators.kernels.types import REBASE, Input, Integers, Kernel, Reals
 
 
 @dataclass(frozen=True, slots=True)

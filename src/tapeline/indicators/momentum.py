@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tapeline.indicators.kernels.interface import BLOCK, NAN, Integers, Reals
 from tapeline.indicators.kernels.steps import seeded, smoothed
-from tapeline.indicators.kernels.types import BLOCK, NAN, Integers, Reals
 
 
 def macd(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:

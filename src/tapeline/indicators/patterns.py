@@ -7,8 +7,8 @@ nothing but these columns.
 
 from __future__ import annotations
 
+from tapeline.indicators.kernels.interface import NAN, Integers, Reals
 from tapeline.indicators.kernels.steps import step
-from tapeline.indicators.kernels.types import NAN, Integers, Reals
 
 
 @step

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import log, sqrt
 
+from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.steps import moving_sums, moving_variances, smoothed
-from tapeline.indicators.kernels.types import NAN, REBASE, Integers, Reals
 
 _PARKINSON = 4.0 * log(2.0)
 
