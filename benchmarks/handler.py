@@ -86,7 +86,7 @@ class Side:
     """One design: `invoke` applies an event. What is spent in the stand-ins of AWS is not counted."""
 
     def __init__(self, symbols: int, warm_up: int = WARM_UP) -> None:
-        from tests.aws.fake_dynamo import FakeDynamo
+        from tests.fakes.dynamodb import FakeDynamo
 
         side = self
 

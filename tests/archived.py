@@ -27,21 +27,3 @@ def same(one: Series | None, other: Series) -> bool:
     return one is not None and list(one.bars) == list(other.bars) and all(
         getattr(one, name) == getattr(other, name) for name in facts
     )  # fmt: skip
-
-
-class Memory:
-    """An archive in memory."""
-
-    def __init__(self, *kept: Series) -> None:
-        self.kept = {(series.symbol, series.interval): series for series in kept}
-        self.saves = 0
-
-    def load(self, symbol: str, interval: str) -> Series | None:
-        return self.kept.get((symbol, interval))
-
-    def save(self, series: Series) -> None:
-        self.kept[series.symbol, series.interval] = series
-        self.saves += 1
-
-    def symbols(self, interval: str) -> list[str]:
-        return sorted(s for s, i in self.kept if i == interval)

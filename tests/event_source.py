@@ -12,10 +12,7 @@ from tapeline.core.market import Bar, Bars
 from tapeline.errors import StorageError
 from tapeline.runtime.batches import Record
 from tests.conftest import random_bars
-
-
-class CrashError(Exception):
-    """The process died here."""
+from tests.fakes import CrashError
 
 
 def records(bars: Sequence[Bar], per_record: int = 1) -> list[Record]:

@@ -31,19 +31,6 @@ def filled(folder: Path, bars: Bars, specs: tuple[str, ...] = SPECS, predictor: 
     return store
 
 
-class Names:
-    """A watch-list in memory."""
-
-    def __init__(self, *names: str) -> None:
-        self.names = list(names)
-
-    def load(self) -> list[str]:
-        return list(self.names)
-
-    def save(self, symbols: Any) -> None:
-        self.names = list(symbols)
-
-
 class Client:
     """Requests to a site, each to its end. `csrf` is sent with changes; cookies are kept as a browser would."""
 

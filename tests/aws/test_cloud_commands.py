@@ -37,9 +37,9 @@ from tapeline.runtime.batches import Batches
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
 from tests.aws.conftest import REGION, ROWS, STATE
-from tests.aws.fake_dynamo import FakeDynamo
 from tests.conftest import MINUTE, START, random_bars
 from tests.event_source import records
+from tests.fakes.dynamodb import FakeDynamo
 
 BUCKET = "tapeline-data"
 SPECS = ("sma_3", "rsi_14")

@@ -36,9 +36,9 @@ from tapeline.cli.main import app
 from tapeline.core.market import Reject
 from tapeline.core.ports import Delivery
 from tests.conftest import random_bars
-from tests.kinesis import assert_in_order, bars_of_stream
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.server import LocalYahoo
+from tests.stream_order import assert_in_order, bars_of_stream
 
 ROOT = Path(__file__).parents[2]
 DAY = 86_400_000

@@ -31,7 +31,7 @@ from tapeline.core.ports import (
 from tapeline.errors import ConflictError, StorageError
 from tests.aws.conftest import REGION, ROWS, STATE
 from tests.conftest import MINUTE, START, random_bars
-from tests.contracts.test_store import made_rows, of
+from tests.rows import random_rows, rows_of_symbol
 
 Answer = Callable[[dict[str, Any]], Any]
 
@@ -104,7 +104,7 @@ def test_ten_thousand_random_numbers_come_back_exactly() -> None:
     rng = np.random.default_rng(0)
     values = rng.choice([-1.0, 1.0], 10_000) * rng.uniform(1, 10, 10_000) * 10.0 ** rng.integers(-129, 125, 10_000)
     names = tuple(f"v{i:02d}" for i in range(100))
-    rows = replace(made_rows(random_bars(1, 100), names), indicator=values.reshape(100, 100))
+    rows = replace(random_rows(random_bars(1, 100), names), indicator=values.reshape(100, 100))
     found = read_rows(list(row_items(rows, 0).values()))
     assert found.indicator.tobytes() == values.tobytes()
     assert found.bars.close.tobytes() == rows.bars.close.tobytes()
@@ -112,7 +112,7 @@ def test_ten_thousand_random_numbers_come_back_exactly() -> None:
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_any_number_is_written_so_that_dynamodb_holds_it(value: float) -> None:
-    rows = replace(made_rows(one(1.0), ("x",)), indicator=np.array([[value]]))
+    rows = replace(random_rows(one(1.0), ("x",)), indicator=np.array([[value]]))
     (item,) = row_items(rows, 0).values()
     text = item["indicator"]["M"]["x"]["N"]
     number = Decimal(text)
@@ -127,15 +127,15 @@ def test_any_number_is_written_so_that_dynamodb_holds_it(value: float) -> None:
 
 
 def test_an_infinite_indicator_counts_as_not_warm_and_an_infinite_price_is_refused() -> None:
-    rows = replace(made_rows(one(1.0), ("x", "y")), indicator=np.array([[np.inf, 2.0]]))
+    rows = replace(random_rows(one(1.0), ("x", "y")), indicator=np.array([[np.inf, 2.0]]))
     assert next(iter(read_rows(list(row_items(rows, 0).values())))).indicator == {"y": 2.0}
     with pytest.raises(StorageError, match="the row of S at 2019-02-11 14:30:00 UTC has a price"):
-        row_items(made_rows(one(np.inf), ()), 0)
+        row_items(random_rows(one(np.inf), ()), 0)
 
 
 def test_items_have_the_names_and_types_that_the_tables_users_know(dynamodb: Any) -> None:
     rows = replace(
-        made_rows(one(2.5, "TSLA", open=1.5, final=False), ("rsi_14", "sma_20")),
+        random_rows(one(2.5, "TSLA", open=1.5, final=False), ("rsi_14", "sma_20")),
         indicator=np.array([[50.0, np.nan]]), prediction=np.array([1], np.int8), probability=np.array([0.75]),
         model=np.array([0], np.int32),
     )  # fmt: skip
@@ -158,7 +158,7 @@ def test_the_last_of_every_bar_the_state_and_the_newest_row_are_one_transaction(
     bars = random_bars(30, 1)
     twice = Bars.concat((bars, replace(bars, close=bars.close + 1)))
     store.load(bars.symbols)
-    store.commit(Commit(made_rows(twice), states(*bars.symbols), 0))
+    store.commit(Commit(random_rows(twice), states(*bars.symbols), 0))
     assert client.calls == {"batch_get_item": 1, "transact_write_items": 1}
     assert store.latest().bars.close.tolist() == (bars.close + 1).tolist()
     client.calls.clear()
@@ -171,7 +171,7 @@ def test_older_rows_go_in_batches_before_them(
     dynamodb: Any, names: tuple[str, ...], batches: int, together: int
 ) -> None:
     client = Faulty(dynamodb)
-    rows = made_rows(random_bars(1, 30), names)
+    rows = random_rows(random_bars(1, 30), names)
     DynamoStore(client, ROWS, STATE).commit(Commit(rows, states("S00"), 0))
     assert client.calls == {"batch_write_item": batches, "transact_write_items": 1}
     assert len(client.requests[-1]["TransactItems"]) == together + 2
@@ -184,7 +184,7 @@ def test_transactions_keep_within_100_items_and_4_megabytes(dynamodb: Any) -> No
     symbols = [f"S{i:02d}" for i in range(100)]
     data = np.random.default_rng(0).bytes(200_000)
     large = {symbol: SymbolState(5, data) for symbol in symbols[:25]}
-    rows = made_rows(random_bars(100, 1))
+    rows = random_rows(random_bars(100, 1))
     DynamoStore(client, ROWS, STATE).commit(Commit(rows, large | states(*symbols[25:]), 0, large))
     sent = [request["TransactItems"] for request in client.requests if "TransactItems" in request]
     assert sum(map(len, sent)) == 100 * 3 + 25
@@ -195,28 +195,28 @@ def test_transactions_keep_within_100_items_and_4_megabytes(dynamodb: Any) -> No
 def test_a_forming_row_that_comes_after_a_newer_one_changes_nothing(dynamodb: Any) -> None:
     """Of a process that was believed dead, for one."""
     store = DynamoStore(dynamodb, ROWS, STATE)
-    store.commit(Commit(made_rows(Bars.concat((one(1.0), one(2.0, timestamp=START + MINUTE)))), {}, 0))
-    store.commit(Commit(made_rows(one(5.0, final=False)), {}, 0))
+    store.commit(Commit(random_rows(Bars.concat((one(1.0), one(2.0, timestamp=START + MINUTE)))), {}, 0))
+    store.commit(Commit(random_rows(one(5.0, final=False)), {}, 0))
     assert [row.price for row in store.rows("S")] == [1.0, 2.0]
 
 
 def test_a_forming_row_that_comes_after_the_final_one_of_its_bar_changes_nothing(dynamodb: Any) -> None:
     """Or the bar would be missing from the history that a correction replays."""
     dead, alive = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)
-    dead.commit(Commit(made_rows(one(1.0, final=False)), states("S"), 0))
-    dead.commit(Commit(made_rows(one(1.5, final=False)), {}, 0))
+    dead.commit(Commit(random_rows(one(1.0, final=False)), states("S"), 0))
+    dead.commit(Commit(random_rows(one(1.5, final=False)), {}, 0))
     alive.load(["S"])
-    alive.commit(Commit(made_rows(one(2.0)), states("S", data=b"2"), 0))
-    dead.commit(Commit(made_rows(one(1.7, final=False)), {}, 0))
+    alive.commit(Commit(random_rows(one(2.0)), states("S", data=b"2"), 0))
+    dead.commit(Commit(random_rows(one(1.7, final=False)), {}, 0))
     assert [(row.price, row.final) for row in [*alive.rows("S"), *alive.latest()]] == [(2.0, True)] * 2
 
 
 def test_the_bar_under_way_comes_with_the_state(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
-    store.commit(Commit(made_rows(one(1.0)), states("S"), 0))
+    store.commit(Commit(random_rows(one(1.0)), states("S"), 0))
     assert store.load(["S"])[0]["S"].forming is None
     forming = one(1.5, timestamp=START + MINUTE, final=False)
-    store.commit(Commit(made_rows(forming), {}, 0))
+    store.commit(Commit(random_rows(forming), {}, 0))
     assert store.load(["S"])[0]["S"].forming == next(iter(forming))
 
 
@@ -229,7 +229,7 @@ def _bytes(value: Any) -> int:
 
 def test_checkpoints_that_are_not_kept_are_deleted_from_the_table(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
-    none = made_rows(random_bars()[:0])
+    none = random_rows(random_bars()[:0])
     for time in range(-50, 100, 10):
         store.commit(Commit(none, states("A", timestamp=time), 0, checkpoints=states("A", timestamp=time)))
     kept = dynamodb.query(
@@ -247,7 +247,7 @@ def test_checkpoints_that_are_not_kept_are_deleted_from_the_table(dynamodb: Any)
 
 def test_checkpoints_before_1970_are_in_the_order_of_time(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
-    none = made_rows(random_bars()[:0])
+    none = random_rows(random_bars()[:0])
     for time in (-20, -10, 0, 10):
         store.commit(Commit(none, {}, 0, checkpoints={"A": SymbolState(time, b"")}))
     assert [store.checkpoint("A", time) for time in (-20, -19, 0, 1)] == [
@@ -258,15 +258,15 @@ def test_checkpoints_before_1970_are_in_the_order_of_time(dynamodb: Any) -> None
 def test_positions_of_73_digits_and_a_state_before_its_first_bar_come_back(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
     state = SymbolState(-(1 << 62), b"\0" * 9, (10**12 - 1 << 200) + (1 << 186) - 1)
-    store.commit(Commit(made_rows(one(1.0)), {"S": state}, 0))
+    store.commit(Commit(random_rows(one(1.0)), {"S": state}, 0))
     assert store.load(["S", "S", "T"]) == ({"S": state}, 0)
 
 
 def test_rows_of_the_past_do_not_become_the_latest(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
-    store.commit(Commit(made_rows(one(2.0, timestamp=START)), {}, 0))
+    store.commit(Commit(random_rows(one(2.0, timestamp=START)), {}, 0))
     older = Bars.concat((one(1.0, timestamp=START - MINUTE), one(3.0, "T", START - MINUTE)))
-    store.commit(Commit(made_rows(older), states("S", "T"), 0))
+    store.commit(Commit(random_rows(older), states("S", "T"), 0))
     assert [(row.stock_symbol, row.price) for row in store.latest()] == [("S", 2.0), ("T", 3.0)]
     assert len(store.rows("S")) == 2
     assert store.load(["S", "T"])[0] == states("S", "T")
@@ -275,7 +275,7 @@ def test_rows_of_the_past_do_not_become_the_latest(dynamodb: Any) -> None:
 def test_a_range_of_more_than_a_megabyte_is_read_to_its_end(dynamodb: Any) -> None:
     """A page ends at 1 MB, also when a limit was asked for."""
     names = tuple(f"an_indicator_with_a_long_name_{'x' * 400}_{i}" for i in range(80))
-    rows = made_rows(random_bars(1, 40), names)
+    rows = random_rows(random_bars(1, 40), names)
     client = Faulty(dynamodb)
     store = DynamoStore(client, ROWS, STATE)
     store.commit(Commit(rows, {}, 0))
@@ -296,7 +296,7 @@ def test_an_empty_range_asks_nothing(dynamodb: Any) -> None:
 def test_rejects_have_no_place_here(dynamodb: Any) -> None:
     with pytest.raises(ValueError, match="rejects"):
         DynamoStore(dynamodb, ROWS, STATE).commit(
-            Commit(made_rows(one(1.0)), {}, 0, rejects=[Reject("a", "b", "c", b"d")])
+            Commit(random_rows(one(1.0)), {}, 0, rejects=[Reject("a", "b", "c", b"d")])
         )
     assert everything(dynamodb) == [[], []]
 
@@ -310,7 +310,7 @@ def test_unprocessed_items_are_sent_again(dynamodb: Any, slept: Slept) -> None:
         dynamodb.batch_write_item(RequestItems={ROWS: puts[:10]})
         return {"UnprocessedItems": {ROWS: puts[10:]}}
 
-    rows = made_rows(random_bars(1, 40 + TOGETHER))
+    rows = random_rows(random_bars(1, 40 + TOGETHER))
     client = Faulty(dynamodb, batch_write_item=[half, half])
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
     store.commit(Commit(rows, {}, 0))
@@ -327,7 +327,7 @@ def test_unprocessed_keys_are_asked_for_again(dynamodb: Any, slept: Slept) -> No
     symbols = [f"A{i}" for i in range(8)]
     client = Faulty(dynamodb, batch_get_item=[half])
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
-    store.commit(Commit(made_rows(random_bars()[:0]), states(*symbols), 0))
+    store.commit(Commit(random_rows(random_bars()[:0]), states(*symbols), 0))
     assert store.load(symbols)[0] == states(*symbols)
     assert len(slept.seconds) == 1
 
@@ -338,7 +338,7 @@ def test_items_left_undone_for_ever_are_an_error_and_no_state_is_written(dynamod
     with pytest.raises(
         StorageError, match="stock-table: dynamodb:BatchWriteItem failed: 3 of 3 items were left undone"
     ):
-        store.commit(Commit(made_rows(random_bars(1, 3 + TOGETHER)), states("S00"), 0))
+        store.commit(Commit(random_rows(random_bars(1, 3 + TOGETHER)), states("S00"), 0))
     assert client.calls["batch_write_item"] == 9
     assert all(0 <= pause <= min(2, 0.05 * 2**i) for i, pause in enumerate(slept.seconds))
     assert everything(dynamodb) == [[], []]
@@ -360,9 +360,9 @@ def test_throttling_is_waited_out_up_to_a_bound(dynamodb: Any, slept: Slept, fau
         batch_get_item=[fault] * 3,
     )  # fmt: skip
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
-    rows = made_rows(random_bars(2, 2 + TOGETHER))
+    rows = random_rows(random_bars(2, 2 + TOGETHER))
     store.commit(Commit(rows, states("S00"), 0))
-    assert list(store.rows("S00")) == of(rows, "S00")
+    assert list(store.rows("S00")) == rows_of_symbol(rows, "S00")
     assert store.load(["S00"])[0] == states("S00")
     assert len(slept.seconds) == 12
     client.plans["query"] = [fault] * 9
@@ -375,11 +375,11 @@ def test_a_state_that_another_process_moved_on_is_not_overwritten_and_the_others
 ) -> None:
     monkeypatch.setattr("tapeline.backends.aws.dynamodb.changes._OPERATIONS", 6)  # two transactions
     symbols = [f"S{i:02d}" for i in range(6)]
-    rows = made_rows(random_bars(6, 1))
+    rows = random_rows(random_bars(6, 1))
     ours, theirs = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)
     ours.commit(Commit(rows, states(*symbols), 0))
     theirs.load(["S01", "S05"])
-    theirs.commit(Commit(made_rows(random_bars()[:0]), states("S01", "S05", data=b"theirs"), 0))
+    theirs.commit(Commit(random_rows(random_bars()[:0]), states("S01", "S05", data=b"theirs"), 0))
     new = Commit(rows, states(*symbols, data=b"ours"), 0, checkpoints=states("S01", data=b"ours"))
     with pytest.raises(ConflictError) as caught:
         ours.commit(new)
@@ -393,7 +393,7 @@ def test_a_state_that_another_process_moved_on_is_not_overwritten_and_the_others
 
 
 def test_without_loading_again_a_conflict_stays_one(dynamodb: Any) -> None:
-    none = made_rows(random_bars()[:0])
+    none = random_rows(random_bars()[:0])
     ours, theirs = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)
     ours.commit(Commit(none, states("A"), 0))
     for _ in range(2):
@@ -404,7 +404,7 @@ def test_without_loading_again_a_conflict_stays_one(dynamodb: Any) -> None:
 
 
 def test_two_processes_that_start_a_symbol_at_once_do_not_both_succeed(dynamodb: Any) -> None:
-    none = made_rows(random_bars()[:0])
+    none = random_rows(random_bars()[:0])
     first, second = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)
     assert first.load(["A"])[0] == second.load(["A"])[0] == {}
     first.commit(Commit(none, states("A"), 0))
@@ -416,18 +416,18 @@ def test_a_transaction_that_met_another_one_is_tried_again(dynamodb: Any, slept:
     faults = [cancelled("None", "None", "TransactionConflict"), cancelled("ThrottlingError", "None", "None")]
     client = Faulty(dynamodb, transact_write_items=faults)
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
-    store.commit(Commit(made_rows(one(1.0)), states("S"), 0))
+    store.commit(Commit(random_rows(one(1.0)), states("S"), 0))
     assert store.load(["S"])[0] == states("S")
     assert len(slept.seconds) == 2
     client.plans["transact_write_items"] = [cancelled("None", "None", "TransactionConflict")] * 9
     with pytest.raises(StorageError, match=r"stock-state: dynamodb:TransactWriteItems failed: .*TransactionConflict"):
-        store.commit(Commit(made_rows(one(1.0)), states("S", data=b"y"), 0))
+        store.commit(Commit(random_rows(one(1.0)), states("S", data=b"y"), 0))
 
 
 def test_a_transaction_that_cannot_be_made_names_the_symbol(dynamodb: Any) -> None:
     client = Faulty(dynamodb, transact_write_items=[cancelled("None", "None", "ValidationError")])
     with pytest.raises(StorageError, match="ValidationError for S;"):
-        DynamoStore(client, ROWS, STATE).commit(Commit(made_rows(one(1.0)), states("S"), 0))
+        DynamoStore(client, ROWS, STATE).commit(Commit(random_rows(one(1.0)), states("S"), 0))
 
 
 def test_a_lost_answer_is_asked_for_again_as_the_same_transaction(dynamodb: Any, slept: Slept) -> None:
@@ -438,8 +438,8 @@ def test_a_lost_answer_is_asked_for_again_as_the_same_transaction(dynamodb: Any,
 
     client = Faulty(dynamodb, transact_write_items=[lost])
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
-    store.commit(Commit(made_rows(one(1.0)), states("S"), 0))
-    store.commit(Commit(made_rows(one(2.0)), states("S"), 0))
+    store.commit(Commit(random_rows(one(1.0)), states("S"), 0))
+    store.commit(Commit(random_rows(one(2.0)), states("S"), 0))
     tokens = [request["ClientRequestToken"] for request in client.requests if "ClientRequestToken" in request]
     assert tokens[0] == tokens[1] != tokens[2]
 
@@ -454,7 +454,7 @@ def test_after_an_outcome_that_is_not_known_the_state_must_be_loaded_again(dynam
 
     client = Faulty(dynamodb, transact_write_items=[done_but_lost, *[lost] * 8])
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
-    new = Commit(made_rows(one(1.0)), states("S"), 0)
+    new = Commit(random_rows(one(1.0)), states("S"), 0)
     with pytest.raises(StorageError, match="Read timeout"):
         store.commit(new)
     with pytest.raises(ConflictError):
@@ -468,7 +468,7 @@ def test_a_crash_anywhere_and_the_same_commit_again_leave_the_same_items(dynamod
     def crash(_: dict[str, Any]) -> Any:
         raise KeyboardInterrupt
 
-    rows = made_rows(random_bars(2, 2 * TOGETHER + 10))
+    rows = random_rows(random_bars(2, 2 * TOGETHER + 10))
     symbols = ("S00", "S01")
     commits = [
         Commit(rows[:50], states(*symbols), 0, checkpoints=states("S00", timestamp=1)),
@@ -495,12 +495,12 @@ def test_a_crash_anywhere_and_the_same_commit_again_leave_the_same_items(dynamod
 def test_a_row_or_a_state_above_400_kilobytes_is_named_before_anything_is_written(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
     names = tuple(f"an_indicator_of_many_{i}" for i in range(12_000))
-    rows = made_rows(one(1.0, "TSLA"), names)
+    rows = random_rows(one(1.0, "TSLA"), names)
     with pytest.raises(StorageError, match=r"the row of TSLA at 2019-02-11 14:30:00 UTC has about \d+ bytes"):
         store.commit(Commit(rows, {}, 0))
     large = {"AAPL": SymbolState(1, np.random.default_rng(0).bytes(400_000))}
     with pytest.raises(StorageError, match=r"the state of AAPL has \d+ bytes"):
-        store.commit(Commit(made_rows(one(1.0)), large, 0))
+        store.commit(Commit(random_rows(one(1.0)), large, 0))
     assert everything(dynamodb) == [[], []]
     store.commit(Commit(rows[:0], {"AAPL": SymbolState(1, bytes(400_000))}, 0))
 
@@ -508,7 +508,7 @@ def test_a_row_or_a_state_above_400_kilobytes_is_named_before_anything_is_writte
 def test_a_row_just_below_400_kilobytes_is_not_refused() -> None:
     """Though its names alone come near."""
     names = tuple(f"an_indicator_of_many_{i:05d}" for i in range(12_000))
-    rows = replace(made_rows(one(1.0), names), indicator=np.ones((1, 12_000)))
+    rows = replace(random_rows(one(1.0), names), indicator=np.ones((1, 12_000)))
     assert len(row_items(rows, 0)) == 1
 
 
@@ -573,7 +573,7 @@ def _commit(seed: int, places: list[tuple[int, int]], kept: Mapping[str, int], r
         Bar("ABC"[symbol], START + MINUTE * place, price, price, price, price, 1.0)
         for (symbol, place), price in zip(places, prices.tolist(), strict=True)
     )
-    rows = made_rows(bars, seed=seed)
+    rows = random_rows(bars, seed=seed)
     touched = {symbol: SymbolState(START, rng.bytes(4)) for symbol in bars.symbols}
     checkpoints = {symbol: SymbolState(time, rng.bytes(4)) for symbol, time in kept.items()}
     return Commit(rows, touched, 0, checkpoints, rewound)

@@ -17,9 +17,10 @@ from tapeline.errors import StorageError
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.lambdas.handler import Function
 from tapeline.runtime.batches import Record
-from tests.aws.fake_dynamo import FakeDynamo
 from tests.conftest import MINUTE, START
-from tests.event_source import CrashError, EventSource, eventful_day, records
+from tests.event_source import EventSource, eventful_day, records
+from tests.fakes import CrashError
+from tests.fakes.dynamodb import FakeDynamo
 
 SHARD = "shardId-000000000003"
 

@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,9 @@ from tapeline.web import ReplayProgress, View, broadcast, serve
 from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
 from tests.conftest import MINUTE, START
-from tests.memory import MemoryStore, row
+from tests.fakes.stores import MemoryStore
+from tests.fakes.watchlists import MemoryWatchlist
+from tests.rows import row
 
 Answer = Callable[[str], str]
 
@@ -56,19 +58,6 @@ def main(kind: str, port: int = 0) -> None:
 
         threading.Thread(target=listen, daemon=True).start()
         serve(view, port=port, on_ready=lambda url: print(url, flush=True), access=access)
-
-
-class Collected:
-    """The list of collected symbols, in memory."""
-
-    def __init__(self, symbols: Iterable[str]) -> None:
-        self._symbols = list(symbols)
-
-    def load(self) -> list[str]:
-        return list(self._symbols)
-
-    def save(self, symbols: Iterable[str]) -> None:
-        self._symbols = list(symbols)
 
 
 def sample(folder: Path) -> tuple[View, Access, Answer]:
@@ -124,7 +113,7 @@ def sample(folder: Path) -> tuple[View, Access, Answer]:
         models={model.version: model.metadata},
         registry=registry,
         rejects=rejects,
-        watchlist=Collected(bars.symbols),
+        watchlist=MemoryWatchlist(*bars.symbols),
         currency=lambda symbol: "USD",
         health=lambda: {
             "collector": {"state": "connected", "last_message": int(minutes[done - 1]), "symbols": len(bars.symbols)},

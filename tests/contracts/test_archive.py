@@ -1,10 +1,9 @@
-"""What every `Archive` promises, run against each backend."""
+"""What every `Archive` promises, run against each backend and the fake."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,15 @@ from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core.adjustment import adjusted, basis
 from tapeline.core.market import Bar, Bars
-from tapeline.core.ports import (
-    Action,
-)
+from tapeline.core.ports import Action
 from tapeline.errors import StorageError
 from tests.archived import DAY, MINUTE, START, same, series
 from tests.aws.conftest import REGION
+from tests.fakes.archives import MemoryArchive
 
 BUCKET = "tapeline-data"
 
-#: Yahoo's own and others; what a file name or a key could stumble over.
+#: Symbols, Yahoo's and others, that could break a file name or a key.
 AWKWARD = (
     "^GSPC",
     "BTC-USD",
@@ -80,22 +78,41 @@ class S3Backend:
         self.client.put_object(Bucket=BUCKET, Key=name, Body=content)
 
 
-Backend = LocalBackend | S3Backend
+class MemoryBackend:
+    """The fake."""
+
+    def __init__(self) -> None:
+        self.archive = MemoryArchive()
+
+    def reopen(self) -> MemoryArchive:
+        return self.archive
+
+
+StoringBackend = LocalBackend | S3Backend
+Backend = StoringBackend | MemoryBackend
 
 
 @pytest.fixture(params=["local", "s3"])
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+def storing(request: pytest.FixtureRequest, tmp_path: Path) -> StoringBackend:
+    """A backend that keeps bytes, which can be looked at and damaged."""
     if request.param == "s3":
         request.getfixturevalue("aws")
-        yield S3Backend(boto3.client("s3"))
-    else:
-        yield LocalBackend(tmp_path)
+        return S3Backend(boto3.client("s3"))
+    return LocalBackend(tmp_path)
+
+
+@pytest.fixture(params=["local", "s3", "memory"])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    if request.param == "s3":
+        request.getfixturevalue("aws")
+        return S3Backend(boto3.client("s3"))
+    return MemoryBackend() if request.param == "memory" else LocalBackend(tmp_path)
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_saved_is_loaded_after_a_restart(backend: Backend) -> None:
+def test_a_saved_series_is_loaded_after_a_restart(backend: Backend) -> None:
     kept = series()
     backend.archive.save(kept)
     found = backend.reopen().load("TSLA", "1m")
@@ -105,7 +122,7 @@ def test_what_is_saved_is_loaded_after_a_restart(backend: Backend) -> None:
     assert found.bars.timestamp.tolist() == sorted(found.bars.timestamp.tolist())
 
 
-def test_nothing_was_saved(backend: Backend) -> None:
+def test_what_was_never_saved_is_absent(backend: Backend) -> None:
     assert backend.archive.load("TSLA", "1m") is None
     assert backend.archive.symbols("1m") == backend.archive.intervals() == []
     backend.archive.save(series())
@@ -114,7 +131,7 @@ def test_nothing_was_saved(backend: Backend) -> None:
     assert backend.archive.symbols("1d") == []
 
 
-def test_every_value_comes_back_to_the_last_bit(backend: Backend) -> None:
+def test_every_value_is_read_back_bit_for_bit(backend: Backend) -> None:
     third, huge = math.nextafter(1 / 3, 1), 2.0**53 - 1
     bars = [
         Bar("TSLA", START, third, 1e300, 5e-324, 0.1 + 0.2, huge),
@@ -129,7 +146,7 @@ def test_every_value_comes_back_to_the_last_bit(backend: Backend) -> None:
     assert same(backend.archive.load("TSLA", "1m"), kept)
 
 
-def test_adjustment_and_its_version_are_those_of_what_was_saved(backend: Backend) -> None:
+def test_adjustment_and_its_version_survive_saving(backend: Backend) -> None:
     kept = series(days=4)
     backend.archive.save(kept)
     found = backend.archive.load("TSLA", "1m")
@@ -145,14 +162,14 @@ def test_adjustment_and_its_version_are_those_of_what_was_saved(backend: Backend
     assert list(again.bars) == list(kept.bars)  # what is kept is never adjusted
 
 
-def test_a_series_without_bars_is_one_all_the_same(backend: Backend) -> None:
+def test_a_series_without_bars_is_kept(backend: Backend) -> None:
     empty = replace(series(), bars=series().bars[:0], actions=(), currency="")
     backend.archive.save(empty)
     assert same(backend.archive.load("TSLA", "1m"), empty)
     assert backend.archive.symbols("1m") == ["TSLA"]
 
 
-def test_the_last_save_counts(backend: Backend) -> None:
+def test_the_last_save_replaces_the_series(backend: Backend) -> None:
     longer, corrected = series(days=5), series(days=3, close=20.0)
     shorter = replace(series(days=1), actions=(), currency="EUR", start=START + 1)
     emptied = replace(shorter, bars=shorter.bars[:0])
@@ -162,15 +179,15 @@ def test_the_last_save_counts(backend: Backend) -> None:
     assert backend.archive.symbols("1m") == ["TSLA"]
 
 
-def test_nothing_of_a_replaced_series_is_left_behind(backend: Backend) -> None:
-    backend.archive.save(series(days=2))
-    before = backend.contents()
-    backend.archive.save(series(days=9, close=20.0))
-    backend.archive.save(series(days=2))
-    assert backend.contents().keys() == before.keys()
+def test_nothing_of_a_replaced_series_remains(storing: StoringBackend) -> None:
+    storing.archive.save(series(days=2))
+    before = storing.contents()
+    storing.archive.save(series(days=9, close=20.0))
+    storing.archive.save(series(days=2))
+    assert storing.contents().keys() == before.keys()
 
 
-def test_intervals_and_symbols_are_apart(backend: Backend) -> None:
+def test_each_symbol_and_interval_is_a_series_of_its_own(backend: Backend) -> None:
     kept = [series(s, close=10.0 + i, interval=n) for i, s in enumerate(("TSLA", "AAPL")) for n in ("1m", "1d")]
     for one in kept:
         backend.archive.save(one)
@@ -183,7 +200,7 @@ def test_intervals_and_symbols_are_apart(backend: Backend) -> None:
 
 
 def test_any_symbol_is_kept_under_its_name(backend: Backend) -> None:
-    kept = [series(symbol, days=1, close=10.0 + place) for place, symbol in enumerate(AWKWARD)]
+    kept = [series(symbol, days=1, close=10.0 + i) for i, symbol in enumerate(AWKWARD)]
     for one in kept:
         backend.archive.save(one)
     assert backend.archive.symbols("1m") == sorted(AWKWARD)
@@ -207,13 +224,13 @@ def test_a_reader_during_saves_sees_one_series_or_the_other(backend: Backend) ->
                 found = archive.load("TSLA", "1m")
                 seen.append(any(same(found, version) for version in versions))
                 assert archive.symbols("1m") == ["TSLA"]
-        except BaseException as error:  # noqa: BLE001 - told by the test
+        except BaseException as error:  # noqa: BLE001 - reported by the test
             failed.append(error)
 
     reader = threading.Thread(target=read)
     reader.start()
-    for place in range(200 if isinstance(backend, LocalBackend) else 8):
-        backend.archive.save(versions[(place + 1) % 2])
+    for i in range(8 if isinstance(backend, S3Backend) else 200):
+        backend.archive.save(versions[(i + 1) % 2])
     done.set()
     reader.join()
     assert not failed
@@ -224,31 +241,31 @@ def test_a_reader_during_saves_sees_one_series_or_the_other(backend: Backend) ->
 
 
 @pytest.mark.parametrize("harm", ["cut", "emptied", "overwritten"])
-def test_damage_is_an_error_that_names_the_place(backend: Backend, harm: str) -> None:
-    backend.archive.save(series())
-    backend.archive.save(series("AAPL"))
-    for name, content in backend.contents().items():
+def test_damage_is_an_error_that_names_the_place(storing: StoringBackend, harm: str) -> None:
+    storing.archive.save(series())
+    storing.archive.save(series("AAPL"))
+    for name, content in storing.contents().items():
         if "TSLA" not in name:
             continue
-        backend.overwrite(name, {"cut": content[:-9], "emptied": b"", "overwritten": b"<html>no</html>"}[harm])
+        storing.overwrite(name, {"cut": content[:-9], "emptied": b"", "overwritten": b"<html>no</html>"}[harm])
         with pytest.raises(StorageError) as raised:
-            backend.archive.load("TSLA", "1m")
+            storing.archive.load("TSLA", "1m")
         assert "\n" not in str(raised.value)
         assert name in str(raised.value)
-        backend.overwrite(name, content)
-    assert same(backend.archive.load("TSLA", "1m"), series())
-    assert same(backend.archive.load("AAPL", "1m"), series("AAPL"))
+        storing.overwrite(name, content)
+    assert same(storing.archive.load("TSLA", "1m"), series())
+    assert same(storing.archive.load("AAPL", "1m"), series("AAPL"))
 
 
-def test_a_flipped_bit_never_makes_other_bars(backend: Backend) -> None:
+def test_a_flipped_bit_never_changes_a_bar_unnoticed(storing: StoringBackend) -> None:
     kept = series(days=1)
-    backend.archive.save(kept)
-    (name, content), *_ = [(n, c) for n, c in backend.contents().items() if n.endswith(".parquet")]
+    storing.archive.save(kept)
+    (name, content), *_ = [(n, c) for n, c in storing.contents().items() if n.endswith(".parquet")]
     named = 0
-    for place in range(4, len(content), 97 if isinstance(backend, S3Backend) else 7):
-        backend.overwrite(name, content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+    for i in range(4, len(content), 97 if isinstance(storing, S3Backend) else 7):
+        storing.overwrite(name, content[:i] + bytes([content[i] ^ 0x10]) + content[i + 1 :])
         try:
-            found = backend.archive.load("TSLA", "1m")
+            found = storing.archive.load("TSLA", "1m")
         except StorageError as error:
             named += name in str(error)
         else:
@@ -257,9 +274,9 @@ def test_a_flipped_bit_never_makes_other_bars(backend: Backend) -> None:
     assert named
 
 
-def test_a_series_of_a_later_version_is_refused(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{type(backend.archive).__module__}._VERSION", 2)
-    backend.archive.save(series())
+def test_a_series_of_a_later_version_is_refused(storing: StoringBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{type(storing.archive).__module__}._VERSION", 2)
+    storing.archive.save(series())
     monkeypatch.undo()
     with pytest.raises(StorageError, match="version 2, this program reads 1: upgrade tapeline"):
-        backend.archive.load("TSLA", "1m")
+        storing.archive.load("TSLA", "1m")

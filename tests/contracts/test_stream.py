@@ -20,7 +20,7 @@ from tapeline.core.ports import (
     Stream,
 )
 from tapeline.errors import LogTrimmedError
-from tests.kinesis import assert_in_order, bars_of_stream
+from tests.stream_order import assert_in_order, bars_of_stream
 
 
 class SqliteBackend:

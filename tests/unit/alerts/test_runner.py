@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tests.memory import MemoryStore, row
+from tests.fakes.stores import MemoryStore
+from tests.rows import row
 
 from tapeline.alerts import (
     Alerts,

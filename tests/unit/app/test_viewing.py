@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.aws.fake_dynamo import FakeDynamo
+from tests.fakes.dynamodb import FakeDynamo
 from tests.web_site import SPECS, client_of, filled, sample_bars
 from typer.testing import CliRunner
 

@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from tests.archived import Memory
+from tests.fakes.archives import MemoryArchive
 from tests.local_yahoo.clock import Standing
 
 from tapeline.core.adjustment import adjusted, basis, in_todays_shares, shift
@@ -159,7 +159,7 @@ def updated(
     """150 archived days at a price, then one update two days later."""
     now = (FIRST + 152) * DAY
     kept = Series("TSLA", "1d", bars([before] * 150, FIRST), held, "USD", first * DAY, (FIRST + 150) * DAY)
-    archive = Memory(kept)
+    archive = MemoryArchive(kept)
     yahoo = Yahoo(after, actions, now)
     found = asyncio.run(History(cast("ChartClient", yahoo), archive, Standing(now)).update("TSLA", D1, kept.start))
     assert archive.load("TSLA", "1d") is found.series

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import random_bars
+from tests.conftest import MINUTE, START, random_bars
+from tests.fakes.models import FakeModel
+from tests.fakes.sources import ListSource
 
 from tapeline.backends.sqlite.database import (
     Database,
 )
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.market import Bars, Floats, Row
-from tapeline.core.ports import Commit, Delivery
+from tapeline.core.market import Bars, Row
+from tapeline.core.ports import Commit
 from tapeline.errors import StorageError
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
@@ -24,36 +26,8 @@ from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
 SPECS = ("sma_20", "rsi_14", "macd_12_26_9")
 
 
-class FakeModel:
-    """A predictor that anybody can check: the fraction of the first feature."""
-
-    version = "fake-1"
-    features: tuple[str, ...] = ()
-    trained_until = int(random_bars().timestamp[60])
-    band = 0.1
-
-    def predict(self, features: Floats) -> Floats:
-        return np.abs(features[:, 0]) * 100 % 1.0
-
-
-class ListSource:
-    """Delivers these batches; resumes by number."""
-
-    name = "list"
-
-    def __init__(self, batches: Sequence[Bars], *, endless: bool = False) -> None:
-        self._batches = batches
-        self._endless = endless
-        self._closed = threading.Event()
-
-    def deliveries(self, resume: str) -> Iterator[Delivery]:
-        for number in range(int(resume or 0), len(self._batches)):
-            yield Delivery(self._batches[number], resume=str(number + 1))
-        if self._endless:
-            self._closed.wait(60)
-
-    def close(self) -> None:
-        self._closed.set()
+#: The model has seen the first 20 minutes.
+TRAINED_UNTIL = START + 20 * MINUTE
 
 
 class Home:
@@ -69,7 +43,7 @@ class Home:
         self.store = SqliteStore(self.database)
 
     def pipeline(self, source: ListSource, specs: Sequence[str] = SPECS) -> Pipeline:
-        return Pipeline(source, self.stream, self.store, Processor(specs, FakeModel()))
+        return Pipeline(source, self.stream, self.store, Processor(specs, FakeModel(trained_until=TRAINED_UNTIL)))
 
     def run(self, batches: Sequence[Bars], specs: Sequence[str] = SPECS) -> Pipeline:
         pipeline = self.pipeline(ListSource(batches), specs)
@@ -107,7 +81,7 @@ def test_every_bar_has_one_final_row_with_warm_values_and_predictions(orderly: d
         assert all(row.final for row in rows)
         assert "sma_20" not in rows[18].indicator
         assert rows[19].indicator["sma_20"] == pytest.approx(np.mean([row.price for row in rows[:20]]), rel=1e-12)
-        assert not any(row.prediction for row in rows if row.timestamp <= FakeModel.trained_until)
+        assert not any(row.prediction for row in rows if row.timestamp <= TRAINED_UNTIL)
         assert {row.prediction for row in rows[250:]} == {"UP", "DOWN", "HOLD"}
 
 

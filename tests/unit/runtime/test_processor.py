@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import MINUTE, START, random_bars
+from tests.fakes.models import FakeModel
 
 from tapeline.core.market import Bar, Bars, Row
 from tapeline.core.ports import SymbolState
@@ -126,14 +126,8 @@ def test_a_state_of_another_version_is_refused() -> None:
 def test_the_model_is_asked_only_behind_its_training_span() -> None:
     bars = random_bars(2, 120)
 
-    class Asked:
-        version, features, band = "m", (), 0.0
-        trained_until = int(bars.timestamp[2 * 90])
-
-        def predict(self, features: np.ndarray) -> np.ndarray:
-            return np.full(len(features), 0.75)
-
-    rows = list(Processor(SPECS, Asked()).step(bars).rows)
+    trained_until = int(bars.timestamp[2 * 90])
+    rows = list(Processor(SPECS, FakeModel("m", trained_until=trained_until, answer=0.75)).step(bars).rows)
     predicted = [row for row in rows if row.prediction]
     assert [row.timestamp for row in predicted] == bars.timestamp[2 * 91 :].tolist()
     assert {(row.prediction, row.probability, row.model) for row in predicted} == {("UP", 0.75, "m")}
@@ -147,21 +141,12 @@ def test_many_symbols_join_at_any_time() -> None:
 
 
 def test_no_bar_is_predicted_by_two_models() -> None:
-    class Named:
-        features, band, trained_until = (), 0.0, 0
-
-        def __init__(self, version: str) -> None:
-            self.version = version
-
-        def predict(self, features: np.ndarray) -> np.ndarray:
-            return np.full(len(features), 0.75)
-
     bars = random_bars(2, 120)
-    processor = Processor(SPECS, Named("old"))
+    processor = Processor(SPECS, FakeModel("old", answer=0.75))
     processor.step(bars[:200])
     forming = Bars.of([Bar(*(getattr(b, n) for n in Bar.__slots__[:-1]), final=False) for b in bars[200:201]])
     assert [row.model for row in processor.step(forming).rows] == ["old"]
-    processor.replace_predictor(Named("new"))
+    processor.replace_predictor(FakeModel("new", answer=0.75))
     rows = list(processor.step(bars[200:]).rows)
     assert [row.model for row in rows] == ["old"] + ["new"] * (len(rows) - 1)
     assert {row.prediction for row in rows} == {"UP"}

@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from tests.conftest import MINUTE, START, random_bars
-from tests.memory import MemoryStore, row
-from tests.web_site import Client, Names, client_of, filled, sample_bars
+from tests.fakes.stores import MemoryStore
+from tests.fakes.watchlists import MemoryWatchlist
+from tests.rows import row
+from tests.web_site import Client, client_of, filled, sample_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.forecast.registry import DEFAULT_NAME, Registry
@@ -43,7 +45,7 @@ def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> View:
         stored=store.count,
         registry=registry,
         rejects=store.rejects,
-        watchlist=Names("S00", "NEW"),
+        watchlist=MemoryWatchlist("S00", "NEW"),
         currency=lambda symbol: {"S01": "GBp"}.get(symbol, ""),
         health=lambda: {"lag": {"p50": 3.0, "p99": 9.0, "count": 5}, "depth": 2, "disk_free": 10**9},
         evaluation=lambda: {"headline": "not better"},
@@ -206,7 +208,7 @@ def test_a_worse_version_is_not_promoted_by_accident(client: Client, registry: R
 
 
 def test_symbols_are_collected_and_no_longer(view: View) -> None:
-    names = Names("AAPL")
+    names = MemoryWatchlist("AAPL")
     with client_of(View(view.store, watchlist=names)) as client:
         client.take_csrf()
         assert client.request("POST", "/symbols", json={"symbol": "nvda"}).json() == {"collected": ["AAPL", "NVDA"]}
@@ -214,7 +216,7 @@ def test_symbols_are_collected_and_no_longer(view: View) -> None:
         assert client.request("DELETE", "/symbols/AAPL").json() == {"collected": ["NVDA"]}
         assert client.request("DELETE", "/symbols/AAPL").status_code == 404
         assert client.document("/symbols/NVDA/bars")["columns"]["t"] == [], "collected, but there is nothing yet"
-        names.names = [f"A{k}" for k in range(1000)]
+        names.symbols = [f"A{k}" for k in range(1000)]
         assert client.request("POST", "/symbols", json={"symbol": "NVDA"}).status_code == 409
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from tests.conftest import MINUTE, START
-from tests.memory import MemoryStore, row
+from tests.fakes.stores import MemoryStore
+from tests.rows import row
 
 from tapeline.web import View
 from tapeline.web import broadcast as module

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.conftest import MINUTE, START, random_bars
-from tests.memory import MemoryStore, row
+from tests.fakes.stores import MemoryStore
+from tests.rows import row
 
 from tapeline.core.market import Bars
 from tapeline.core.sessions.session_ids import session_ids

@@ -11,7 +11,8 @@ import pytest
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
-from tests.web_site import Names, filled, sample_bars
+from tests.fakes.watchlists import MemoryWatchlist
+from tests.web_site import filled, sample_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.forecast.registry import Registry
@@ -27,7 +28,10 @@ def schema() -> Any:
     with tempfile.TemporaryDirectory() as folder:
         store = filled(Path(folder), sample_bars())
         view = View(
-            store, watchlist=Names("S00"), rejects=store.rejects, registry=Registry(LocalFolder(Path(folder) / "m"))
+            store,
+            watchlist=MemoryWatchlist("S00"),
+            rejects=store.rejects,
+            registry=Registry(LocalFolder(Path(folder) / "m")),
         )
         access = Access(_TOKEN)
         access.bind("127.0.0.1")

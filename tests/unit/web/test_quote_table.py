@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from tests.conftest import MINUTE, START
-from tests.memory import MemoryStore, row
+from tests.fakes.stores import MemoryStore
+from tests.rows import row
 
 from tapeline.web.quote_table import SPARK_BARS, QuoteTable, decimals, is_daily, session_start
 
@@ -75,7 +76,7 @@ def test_without_time_prices_come_first_and_the_rest_in_later_refreshes_fairly()
 def test_a_symbol_that_vanishes_leaves_the_board(store: MemoryStore) -> None:
     board = QuoteTable(store, lambda _: ZONE)
     board.refresh(1)
-    del store.kept["A"]
+    store.remove("A")
     board.refresh(1)
     assert list(board.quotes) == ["B"]
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import START
-from tests.memory import MemoryStore, row
-from tests.web_site import Client, Names, client_of
+from tests.fakes.stores import MemoryStore
+from tests.fakes.watchlists import MemoryWatchlist
+from tests.rows import row
+from tests.web_site import Client, client_of
 
 from tapeline.alerts.webhook import is_loopback
 from tapeline.errors import ServingError, TooManyAttemptsError
@@ -46,7 +48,7 @@ class Clock:
 def view() -> View:
     store = MemoryStore()
     store.put(row("A", START, 5.0))
-    return View(store, watchlist=Names("A"))
+    return View(store, watchlist=MemoryWatchlist("A"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from tests.memory import MemoryStore
+from tests.fakes.stores import MemoryStore
 
 from tapeline.errors import ServingError
 from tapeline.web import (
@@ -24,7 +24,7 @@ _PROGRAM = """
 import sys, threading, time
 from anyio._backends import _asyncio
 from tapeline.web import View, serve
-from tests.unit.dashboard.memory import MemoryStore
+from tests.fakes.stores import MemoryStore
 
 stopping = threading.Event()
 run = _asyncio.WorkerThread.run

@@ -13,7 +13,9 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from botocore.parsers import ResponseParserError
 from tests.conftest import random_bars
-from tests.kinesis import CrashError, FakeKinesis, assert_in_order, client_error
+from tests.fakes import CrashError
+from tests.fakes.kinesis import FakeKinesis, client_error
+from tests.stream_order import assert_in_order
 
 from tapeline.backends.aws import kinesis
 from tapeline.backends.aws import kinesis_records as records

@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from tests.archived import Memory
+from tests.fakes.archives import MemoryArchive
 from tests.local_yahoo.clock import Standing
 
 from tapeline.core.market import Bar, Bars, Reject
@@ -140,7 +140,7 @@ class Desk:
     def __init__(self, now: int = OPEN + 60 * MINUTE) -> None:
         self.clock = Standing(now)
         self.yahoo = Yahoo(self.clock)
-        self.archive = Memory()
+        self.archive = MemoryArchive()
         self.history = History(cast("ChartClient", self.yahoo), self.archive, self.clock)
         self.yahoo.bars["TSLA"] = minutes("2026-10-20", "2026-11-26")
 

@@ -13,7 +13,7 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
-from tests.memory import MemoryStore
+from tests.fakes.stores import MemoryStore
 from tests.web_site import Client, client_of
 
 from tapeline.alerts import (

@@ -1,4 +1,4 @@
-"""A Kinesis stream in memory that fails as the real one does, and what an order of bars on a stream has to be."""
+"""A Kinesis stream in memory that fails as the real one does."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from tapeline.core.codec import decode
 from tapeline.core.market import Bar
-
-
-class CrashError(BaseException):
-    """The process ends here."""
+from tests.fakes import CrashError
 
 
 def client_error(code: str, text: str = "") -> ClientError:
+    """Return what boto3 raises when `put_records` is refused with this code."""
     return ClientError({"Error": {"Code": code, "Message": text}}, "PutRecords")
 
 
 class FakeKinesis:
-    """`put_records` of a boto3 client. Holds callers to the limits and never takes two records of a key in a request.
+    """`put_records` of a boto3 client. Asserts Kinesis's limits, and that no request has two records of one key.
 
     `trouble` is the chance that a request fails in one of the ways requests fail; a time-out leaves some or all of its
-    records on the stream, and so does a `CrashError`, of which there are `crashes` at the most. Now and then the stream
-    is resharded: keys go to other shards, with higher numbers. `errors` are raised first, one a request.
+    records on the stream, and so does a `CrashError`, of which there are at most `crashes`. Now and then the stream is
+    resharded: keys go to other shards, with higher numbers. `errors` are raised first, one a request.
     """
 
     def __init__(self, trouble: float = 0.0, seed: int = 0, errors: Iterable[Exception] = (), crashes: int = 0):
@@ -71,45 +69,9 @@ class FakeKinesis:
 
     @property
     def records(self) -> list[tuple[str, bytes]]:
-        """Shard by shard, a parent before its children."""
+        """Every (partition key, data), shard by shard, a parent before its children."""
         return [record for shard in sorted(self.shards) for record in self.shards[shard]]
 
     def bars(self) -> list[Bar]:
+        """Return the bars of all records, in that order."""
         return [bar for _, data in self.records for bar in decode(data)]
-
-
-def assert_in_order(found: Sequence[Bar], appended: Sequence[Bar]) -> None:
-    """Of every symbol: each final bar is there, in the order of appending; what is repeated comes with all behind it.
-
-    Of forming bars some may be missing, but never the newest of a time. Bars appended must differ from each other.
-    """
-    for symbol in {bar.symbol for bar in appended} | {bar.symbol for bar in found}:
-        wanted = [bar for bar in appended if bar.symbol == symbol]
-        newest = {bar.timestamp: bar for bar in wanted}
-        place = {bar: i for i, bar in enumerate(wanted)}
-        needed = [bar.final or newest[bar.timestamp] == bar for bar in wanted]
-        at = -1
-        for bar in found:
-            if bar.symbol == symbol:
-                assert not any(needed[at + 1 : place[bar]]), f"{symbol}: {bar} came before what is before it"
-                at = place[bar]
-        assert not any(needed[at + 1 :]), f"{symbol}: the end is missing"
-
-
-def bars_of_stream(client: Any, stream: str) -> list[Bar]:
-    """Everything on a real stream: shard by shard in the order they came to be, so that each symbol's order shows."""
-    found = []
-    shards = client.list_shards(StreamName=stream)["Shards"]
-    for shard in sorted(shard["ShardId"] for shard in shards):
-        place = client.get_shard_iterator(StreamName=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
-        iterator = place["ShardIterator"]
-        while iterator:
-            answer = client.get_records(ShardIterator=iterator)
-            for record in answer["Records"]:
-                bars = decode(record["Data"])
-                assert bars.symbols == (record["PartitionKey"],)
-                found += list(bars)
-            iterator = (
-                answer.get("NextShardIterator") if answer["Records"] or answer.get("MillisBehindLatest") else None
-            )
-    return found

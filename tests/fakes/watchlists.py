@@ -1,0 +1,18 @@
+"""A watch-list in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class MemoryWatchlist:
+    """The symbols to collect, in the order in which they were added."""
+
+    def __init__(self, *symbols: str) -> None:
+        self.symbols = list(symbols)
+
+    def load(self) -> list[str]:
+        return list(self.symbols)
+
+    def save(self, symbols: Iterable[str]) -> None:
+        self.symbols = list(symbols)
