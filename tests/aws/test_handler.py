@@ -180,7 +180,7 @@ def test_rejects_that_cannot_be_kept_bring_the_batch_back(account: Account, monk
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
 
     monkeypatch.setattr(account, "put_object", refuse)
-    with pytest.raises(StorageError, match="rejects could not be kept in bucket data"):
+    with pytest.raises(StorageError, match="s3://data/rejects/.*: s3:PutObject failed"):
         lambda_handler.handler(event([Record(1, "1", b"poison")]))
 
 

@@ -275,7 +275,7 @@ def test_a_flipped_bit_never_changes_a_bar_unnoticed(storing: StoringBackend) ->
 
 
 def test_a_series_of_a_later_version_is_refused(storing: StoringBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{type(storing.archive).__module__}._VERSION", 2)
+    monkeypatch.setattr("tapeline.backends.archived_series.VERSION", 2)
     storing.archive.save(series())
     monkeypatch.undo()
     with pytest.raises(StorageError, match="version 2, this program reads 1: upgrade tapeline"):

@@ -16,7 +16,7 @@ from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.cli.console import CommandError, notice, print_json, print_summary, print_table, stdout
 from tapeline.core.ports import Folder
 from tapeline.core.times import DAY, HOUR, MINUTE
-from tapeline.errors import MissingLibraryError, ModelError, NotBetterError, NotEnoughHistoryError
+from tapeline.errors import MissingLibraryError, ModelError, NotBetterError, NotEnoughHistoryError, StorageError
 from tapeline.forecast.model import (
     Metadata,
 )
@@ -40,7 +40,7 @@ def explained() -> Iterator[None]:
     """What a user can mend, as one line."""
     try:
         yield
-    except (ModelError, MissingLibraryError, NotBetterError, NotEnoughHistoryError) as error:
+    except (ModelError, MissingLibraryError, NotBetterError, NotEnoughHistoryError, StorageError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{error.filename or 'a file'}: {error.strerror or error}") from error

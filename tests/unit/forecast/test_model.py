@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tapeline.backends.files.file_registry import load_model, save_model
-from tapeline.errors import ModelError
+from tapeline.errors import ModelError, StorageError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
 from tapeline.runtime.atomic_files import write_atomically
@@ -93,7 +93,7 @@ def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StorageError, match="No space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

@@ -13,7 +13,7 @@ from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.cli.console import CommandError
 from tapeline.cli.main import app
-from tapeline.errors import ModelError, NotBetterError
+from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import (
     LightGBMModel,
@@ -177,7 +177,7 @@ def test_a_write_that_failed_half_way_leaves_the_pointer_whole(tmp_path, model, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StorageError, match="No space"):
         registry.promote(NAME, second.version, at=2)
     assert registry.current(NAME) == first.version
     assert json.loads((tmp_path / NAME / "current.json").read_text())["promotions"][-1]["at"] == 1
@@ -200,7 +200,7 @@ def test_what_s3_refuses_is_said_in_one_line_with_the_address(monkeypatch):
     assert "NoSuchBucket" in str(done.exception)
     folder = S3Folder(boto3.client("s3"), "nobody-has-it", "models")
     for call in (lambda: folder.read("a/b"), lambda: folder.write("a/b", b"")):
-        with pytest.raises(OSError, match="s3://nobody-has-it/models/a/b"):
+        with pytest.raises(StorageError, match="s3://nobody-has-it/models/a/b"):
             call()
 
 

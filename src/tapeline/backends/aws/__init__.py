@@ -1,1 +1,1 @@
-""""""
+"""Speak to AWS: stream, store, archive, registry, predictor and deployment there."""

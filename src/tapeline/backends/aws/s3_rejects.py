@@ -1,4 +1,4 @@
-"""Rejected records on S3: an object of JSON lines for each batch that had some, under `rejects/`."""
+"""Keep rejected records on S3: one object of JSON lines under `rejects/` for each batch that had some."""
 
 from __future__ import annotations
 
@@ -9,27 +9,24 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from tapeline.backends.aws.s3_objects import S3Objects
 from tapeline.core.market import Reject
-from tapeline.errors import StorageError
 
 PREFIX = "rejects/"
 
 
 class S3Rejects:
-    """Keeps rejects. Duplicates: a batch that comes again on the same day replaces its own object.
+    """Keep rejects in a bucket. Duplicates: a batch that comes again on the same day replaces its own object.
 
-    `client` is a boto3 S3 client, `clock` says the time, UTC epoch ms.
+    `client` is a boto3 S3 client, `clock` returns the time, UTC epoch ms.
     """
 
     def __init__(self, client: Any, bucket: str, *, clock: Callable[[], int]) -> None:
-        self._client = client
-        self._bucket = bucket
+        self._objects = S3Objects(client, bucket)
         self._clock = clock
 
     def __call__(self, rejects: Sequence[Reject]) -> None:
-        """Keeps these. Raises `StorageError`."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
+        """Write these rejects to one object. Raises `StorageError`."""
         lines = [
             json.dumps(
                 {"source": r.source, "place": r.place, "reason": r.reason, "raw": base64.b64encode(r.raw).decode()}
@@ -38,8 +35,4 @@ class S3Rejects:
         ]
         content = "\n".join(lines).encode() + b"\n"
         day = datetime.fromtimestamp(self._clock() / 1000, UTC)
-        key = f"{PREFIX}dt={day:%Y-%m-%d}/{hashlib.sha256(content).hexdigest()[:32]}.jsonl"
-        try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
-        except (BotoCoreError, ClientError) as error:
-            raise StorageError(f"rejects could not be kept in bucket {self._bucket}: {error}") from error
+        self._objects.put(f"{PREFIX}dt={day:%Y-%m-%d}/{hashlib.sha256(content).hexdigest()[:32]}.jsonl", content)

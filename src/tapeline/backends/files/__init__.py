@@ -1,1 +1,1 @@
-""""""
+"""Keep archives, registries and models in folders of this machine."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tapeline.backends.files.file_errors import translating_file_errors
 from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
@@ -12,20 +13,23 @@ from tapeline.runtime.atomic_files import write_atomically
 
 
 class LocalFolder:
-    """A `Folder` on this machine's disk."""
+    """Implement `Folder` on this machine's disk. Every method raises `StorageError`."""
 
     def __init__(self, path: Path | str) -> None:
         self._path = Path(path)
 
     def read(self, key: str) -> bytes:
-        return (self._path / key).read_bytes()
+        """Return the content. Raises `FileNotFoundError` when there is none."""
+        path = self._path / key
+        with translating_file_errors(path):
+            return path.read_bytes()
 
     def write(self, key: str, content: bytes) -> None:
-        path = self._path / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
+        """Write the file whole or not at all."""
+        _write(self._path / key, content)
 
     def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with `prefix`, without the hidden files that a write was cut short in."""
         for path in self._path.rglob("*"):
             key = path.relative_to(self._path).as_posix()
             if key.startswith(prefix) and path.is_file() and not path.name.startswith("."):
@@ -33,11 +37,9 @@ class LocalFolder:
 
 
 def save_model(model: LightGBMModel, folder: Path | str) -> None:
-    """Write the model's files into `folder`, each one whole or not at all. Raises `OSError`."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the model's files into `folder`, each one whole or not at all. Raises `StorageError`."""
     for name, content in model.dump().items():
-        write_atomically(folder / name, content)
+        _write(Path(folder) / name, content)
 
 
 def load_model(folder: Path | str, features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
@@ -49,3 +51,9 @@ def load_model(folder: Path | str, features: FeatureSet = DEFAULT_FEATURES) -> L
         raise ModelError(f"no model in {folder}: {error.strerror}") from None
     except ModelError as error:
         raise ModelError(f"{folder}: {error}") from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    with translating_file_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)

@@ -23,11 +23,10 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     archive = LocalArchive(tmp_path)
     archive.save(series())
 
-    def full(_: Any, file: Any, **__: Any) -> None:
-        file.write(b"PAR1")
+    def full(_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StorageError, match=r"TSLA\.parquet: No space left on device; free some space"):
         archive.save(series(close=20.0))
     assert same(archive.load("TSLA", "1m"), series())
@@ -37,7 +36,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 def test_what_a_killed_save_left_is_no_series(tmp_path: Path) -> None:
     archive = LocalArchive(tmp_path)
     archive.save(series())
-    (tmp_path / "1m" / ".x1.tmp").write_bytes(b"PAR1")
+    (tmp_path / "1m" / ".AAPL.parquet-x1").write_bytes(b"PAR1")
     assert archive.symbols("1m") == ["TSLA"]
     assert same(archive.load("TSLA", "1m"), series())
 

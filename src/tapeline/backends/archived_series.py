@@ -1,0 +1,48 @@
+"""Turn an archived series into a table of columns and facts about it, and back: what every archive stores alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tapeline.core.market import Bars
+from tapeline.core.ports import Action, Series
+from tapeline.errors import StorageError
+
+#: The version of the facts that this program writes, and the only one it reads.
+VERSION = 1
+
+#: The float64 columns of a table of bars; `timestamp`, int64 UTC epoch ms, stands before them.
+PRICES = ("open", "high", "low", "close", "volume")
+
+
+def facts_of(series: Series) -> dict[str, Any]:
+    """Return what a series holds besides its bars, as JSON types."""
+    return {
+        "version": VERSION,
+        "currency": series.currency,
+        "start": series.start,
+        "covered": series.covered,
+        "actions": [[a.timestamp, a.kind, a.value, a.currency] for a in series.actions],
+    }
+
+
+def check_version(facts: dict[str, Any], where: str) -> None:
+    """Raise `StorageError` for facts of another version, `KeyError` or `TypeError` for what is no facts at all."""
+    if facts["version"] != VERSION:
+        raise StorageError(f"{where}: version {facts['version']}, this program reads {VERSION}: upgrade tapeline")
+
+
+def series_of(bars: Bars, symbol: str, interval: str, facts: dict[str, Any]) -> Series:
+    """Return the series that `facts_of` described. Raises `KeyError` or `TypeError` for other facts."""
+    actions = tuple(Action(*values) for values in facts["actions"])
+    return Series(symbol, interval, bars, actions, facts["currency"], facts["start"], facts["covered"])
+
+
+def bars_of(table: pa.Table, symbol: str) -> Bars:
+    """Return the final bars of one symbol in a table of `timestamp` and `PRICES`, in the order of the table."""
+    columns = {name: table.column(name).to_numpy() for name in ("timestamp", *PRICES)}
+    count = table.num_rows
+    return Bars((symbol,), np.zeros(count, np.int32), final=np.ones(count, np.bool_), **columns)
