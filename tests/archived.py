@@ -1,16 +1,16 @@
-"""Series for tests of archives, and an archive in memory."""
+"""Series for tests of archives."""
 
 from __future__ import annotations
 
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Action, Series
+from tapeline.core.times import DAY, MINUTE
 
-DAY, MINUTE = 86_400_000, 60_000
 START = 1_790_000_000_000 // DAY * DAY
 
 
 def series(symbol: str = "TSLA", days: int = 3, close: float = 10.0, interval: str = "1m") -> Series:
-    """Five minutes of each day (or one bar, of days), a split and a dividend."""
+    """Return five minute bars of each day (or one daily bar a day), with a split and a dividend."""
     step = {"1m": MINUTE, "1d": DAY}[interval]
     bars = Bars.of(
         Bar(symbol, START + day * DAY + minute * step, 9.0, 12.0, 8.0, close + day + minute / 7, 100.0)
@@ -22,7 +22,7 @@ def series(symbol: str = "TSLA", days: int = 3, close: float = 10.0, interval: s
 
 
 def same(one: Series | None, other: Series) -> bool:
-    """Whether they are equal in every value."""
+    """Return whether the two are equal in every value."""
     facts = ("symbol", "interval", "actions", "currency", "start", "covered")
     return one is not None and list(one.bars) == list(other.bars) and all(
         getattr(one, name) == getattr(other, name) for name in facts

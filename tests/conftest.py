@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tapeline.core.market import Bars
+from tapeline.core.times import MINUTE
 
-MINUTE = 60_000
 START = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open of a New York session
 
 
 def random_bars(symbols: int = 3, count: int = 100, seed: int = 0, start: int = START) -> Bars:
-    """`count` minutes of a random walk for each of `symbols` symbols, in the order of time."""
+    """Return `count` minute bars of a random walk for each of `symbols` symbols, in time order."""
     rng = np.random.default_rng(seed)
     walk = np.exp(np.cumsum(rng.normal(0, 0.001, (count, symbols)), axis=0)) * rng.uniform(5, 500, symbols)
     close = np.round(walk, 4)

@@ -1,17 +1,17 @@
-"""Daily bars with something to learn in them."""
+"""Daily bars that a model can learn from."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tapeline.core.market import Bars
+from tapeline.core.times import DAY
 
-DAY = 86_400_000
 MONDAY = 17_940 * DAY  # 2019-02-13 was a Wednesday; any midnight will do
 
 
 def daily_bars(symbols: int = 4, count: int = 400, seed: int = 0, reversal: float = 0.0) -> Bars:
-    """Daily bars of a random walk; with `reversal`, a part of each move is taken back over the next five bars."""
+    """Return daily bars of a random walk; with `reversal`, the next five bars take back a part of each move."""
     rng = np.random.default_rng(seed)
     noise = rng.normal(0, 0.015, (count, symbols))
     moves = noise.copy()

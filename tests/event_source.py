@@ -1,4 +1,4 @@
-"""What a stream brings on an eventful day, and a poller with the habits of Lambda's that brings it to a function."""
+"""A day of records with everything that can happen to a bar, and a poller that delivers them as Lambda does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fakes import CrashError
 
 
 def records(bars: Sequence[Bar], per_record: int = 1) -> list[Record]:
-    """A record for each `per_record` successive bars of a symbol, numbered from 1."""
+    """Return a record for every `per_record` successive bars of a symbol, with positions from 1."""
     groups: list[list[Bar]] = []
     for bar in bars:
         if groups and len(groups[-1]) < per_record and groups[-1][-1].symbol == bar.symbol:
@@ -27,40 +27,40 @@ def records(bars: Sequence[Bar], per_record: int = 1) -> list[Record]:
 
 
 def eventful_day(rng: np.random.Generator) -> list[Record]:
-    """Forming updates, finals, repetitions and corrections, and now and then something that is no bar."""
+    """Return forming updates, finals, repetitions and corrections, and now and then bytes that are no bar."""
     symbols, count = int(rng.integers(1, 4)), int(rng.integers(65, 75))
     streams: list[list[Bar]] = []
     for code in range(symbols):
         day = [bar for bar in random_bars(symbols, count, int(rng.integers(1 << 30))) if bar.symbol == f"S{code:02d}"]
         stream: list[Bar] = []
-        for place, bar in enumerate(day):
+        for i, bar in enumerate(day):
             stream.extend(
                 replace(bar, close=bar.open + (bar.close - bar.open) * share, final=False)
                 for share in sorted(rng.uniform(0.2, 0.9, int(rng.integers(0, 3))))
             )
-            if rng.random() > 0.05 or place + 1 == count:  # some bars end only because the next one begins
+            if rng.random() > 0.05 or i + 1 == count:  # some bars end only because the next one begins
                 stream.append(bar)
             chance = rng.random()
             if chance < 0.04 and stream:
                 stream.append(stream[int(rng.integers(max(0, len(stream) - 30), len(stream)))])  # an old record again
-            elif chance < 0.08 and place > 5:
-                wrong = day[int(rng.integers(0, place))]
+            elif chance < 0.08 and i > 5:
+                wrong = day[int(rng.integers(0, i))]
                 stream.append(replace(wrong, volume=wrong.volume + float(rng.integers(1, 100))))
         streams.append(stream)
     order = rng.permutation([code for code, stream in enumerate(streams) for _ in stream])
     iterators = [iter(stream) for stream in streams]
     found = records([next(iterators[code]) for code in order], per_record=int(rng.integers(1, 4)))
-    for place in rng.integers(0, len(found), 2).tolist():
-        found[place] = replace(found[place], data=b"poison" + found[place].data) if rng.random() < 0.3 else found[place]
+    for i in rng.integers(0, len(found), 2).tolist():
+        found[i] = replace(found[i], data=b"poison" + found[i].data) if rng.random() < 0.3 else found[i]
     return found
 
 
 class EventSource:
-    """Delivers as Lambda does: a batch that fails comes again, whole or in halves, until it has been applied.
+    """Deliver as Lambda does: a batch that fails comes again, whole or in halves, until it has been applied.
 
-    `environment` makes a fresh execution environment of the function: records in, places that failed out. Of two that
-    are kept, now one and now the other is given the batch; either may be replaced by a fresh one. `arm` lets
-    the world fail with `CrashError` after so many writes; `disarm` makes it well again.
+    `environment` makes a fresh execution environment of the function, a callable from records to the places that
+    failed. Two are kept and take turns; either may be replaced by a fresh one. `arm` lets the process die with
+    `CrashError` after a number of writes, `disarm` stops that. `trouble` counts the deliveries that failed.
     """
 
     def __init__(
@@ -80,18 +80,19 @@ class EventSource:
         self._turns = rng.spawn(1)[0]
 
     def run(self, day: Sequence[Record]) -> None:
+        """Deliver the records in order until every one has been applied."""
         start = 0
         while start < len(day):
             end = start + int(self._rng.integers(1, 60))
             self._deliver(day[start:end])
-            # a poller that is replaced begins a little before where it was
+            # a poller that is replaced begins a little earlier
             start = max(0, end - int(self._rng.integers(1, 20))) if self._rng.random() < 0.1 else end
 
     def _deliver(self, batch: Sequence[Record]) -> None:
         while batch:
             if self._rng.random() < 0.2:
                 self._function = self._environment()
-            if self._turns.random() < 0.2:  # one that was busy before goes on with what it remembers
+            if self._turns.random() < 0.2:  # the other environment continues with what it remembers
                 self._function, self._idle = self._idle, self._function
             if self._rng.random() < 0.3:
                 self._arm(int(self._rng.integers(0, 80)))

@@ -1,4 +1,4 @@
-"""A site over a small store, and a client for it without a network."""
+"""A site over a small store, and a client that needs no network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPECS = ("sma_5", "rsi_7", "macd_5_8_3")
 
 
 def filled(folder: Path, bars: Bars, specs: tuple[str, ...] = SPECS, predictor: Any = None) -> SqliteStore:
-    """An embedded store with these bars' rows."""
+    """Return an embedded store with these bars' rows and one reject."""
     store = SqliteStore(Database(folder / "tapeline.db"))
     step = Processor(specs, predictor).step(bars)
     rejects = [Reject("feed", "line 7", "a price or the volume is NaN (not a number)", b"AAPL,<script>,\xff")]
@@ -32,7 +32,7 @@ def filled(folder: Path, bars: Bars, specs: tuple[str, ...] = SPECS, predictor: 
 
 
 class Client:
-    """Requests to a site, each to its end. `csrf` is sent with changes; cookies are kept as a browser would."""
+    """Send requests to a site and wait for each answer. Cookies are kept; changes carry the token in `csrf`."""
 
     def __init__(self, site: Site, base: str = "http://127.0.0.1:8000") -> None:
         self.csrf = ""
@@ -50,13 +50,13 @@ class Client:
         return self.request("GET", path, **values)
 
     def document(self, path: str, status: int = 200, **values: Any) -> Any:
-        """The JSON answer to a GET, which must have this status."""
+        """Return the JSON answer to a GET, which must have this status."""
         answer = self.get(path, **values)
         assert answer.status_code == status, answer.text
         return answer.json()
 
     def take_csrf(self) -> None:
-        """Asks for the token that changes need, as the page does."""
+        """Ask for the token that changes need, as the page does."""
         self.csrf = self.document("/session")["csrf"]
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class Client:
 def client_of(
     view: View, access: Access | None = None, host: str = "127.0.0.1", base: str = "http://127.0.0.1:8000"
 ) -> Iterator[Client]:
-    """A client of a site over this view, bound to `host`."""
+    """Yield a client of a site over this view, bound to `host`."""
     access = Access() if access is None else access
     access.bind(host)
     site = Site(view, access, host)
@@ -82,5 +82,5 @@ def client_of(
 
 
 def sample_bars(symbols: int = 3, count: int = 400) -> Bars:
-    """One session of minutes and a little more."""
+    """Return minute bars of one New York session and a little more."""
     return random_bars(symbols, count)

@@ -29,7 +29,6 @@ from tapeline.core.market import Bar, Bars, Row, Rows
 from tapeline.core.ports import (
     Action,
     Commit,
-    Delivery,
     Series,
 )
 from tapeline.errors import ConfigError, ConflictError, StorageError
@@ -40,6 +39,7 @@ from tests.aws.conftest import REGION, ROWS, STATE
 from tests.conftest import MINUTE, START, random_bars
 from tests.event_source import records
 from tests.fakes.dynamodb import FakeDynamo
+from tests.fakes.sources import ListSource
 
 BUCKET = "tapeline-data"
 SPECS = ("sma_3", "rsi_14")
@@ -315,21 +315,6 @@ def test_a_forming_bar_goes_along_and_is_finished_by_the_other_side(homes: Homes
     assert (again.new, again.changed, again.same) == (0, 0, 41)  # a final row does not become a forming one
 
 
-class Bringing:
-    """A source that brings these bars and ends."""
-
-    name = "bringing"
-
-    def __init__(self, bars: Sequence[Bar]) -> None:
-        self._bars = bars
-
-    def deliveries(self, resume: str) -> Any:
-        yield Delivery(Bars.of(self._bars))
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.mark.parametrize("forming", [False, True])
 def test_the_pipeline_goes_on_after_an_import(homes: Homes, forming: bool) -> None:
     bars = day(1)
@@ -339,7 +324,7 @@ def test_the_pipeline_goes_on_after_an_import(homes: Homes, forming: bool) -> No
     move_rows("S00", homes.cloud, homes.local, Processor(SPECS))
     assert list(homes.local.rows("S00")) == list(rows)
     said: list[str] = []
-    source = Bringing(bars[41 if forming else 40 :])
+    source = ListSource([Bars.of(bars[41 if forming else 40 :])])
     Pipeline(source, homes.home.stream, homes.local, Processor(SPECS), notify=said.append).run()
     assert list(homes.local.rows("S00")) == list(filled(bars))
     assert said == []

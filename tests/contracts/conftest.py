@@ -1,4 +1,4 @@
-"""The contracts hold on AWS too."""
+"""Make the imitation of AWS available to the contract suites."""
 
 from tests.aws.conftest import aws, dynamodb, moto_server
 

@@ -1,12 +1,14 @@
-"""What every `Sink` and every `Stream` promises, run against each backend."""
+"""What every `Sink` and every `Stream` promises, run against each backend and the fake of Kinesis."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import boto3
 import pytest
 
 from tapeline.backends.aws.kinesis import KinesisSink
@@ -14,17 +16,14 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import Bar, Bars, Reject
-from tapeline.core.ports import (
-    Delivery,
-    Sink,
-    Stream,
-)
+from tapeline.core.ports import Delivery, Sink, Stream
 from tapeline.errors import LogTrimmedError
+from tests.fakes.kinesis import FakeKinesis
 from tests.stream_order import assert_in_order, bars_of_stream
 
 
 class SqliteBackend:
-    """Opens the embedded stream; `reopen` is what a restarted process would see."""
+    """The embedded stream."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "tapeline.db"
@@ -32,6 +31,7 @@ class SqliteBackend:
         self.stream: Stream = SqliteStream(self.database, kept_bars=0)
 
     def reopen(self) -> Stream:
+        """Return what a restarted process would see."""
         self.database.close()
         self.database = Database(self.path)
         self.stream = SqliteStream(self.database, kept_bars=0)
@@ -48,13 +48,11 @@ class SqliteBackend:
 
 
 class KinesisBackend:
-    """Four shards on moto's server, over the log in the folder."""
+    """A Kinesis stream filled from the log in the folder; `bars` returns what is on it."""
 
-    def __init__(self, folder: Path) -> None:
-        import boto3
-
-        self.client: Any = boto3.client("kinesis")
-        self.client.create_stream(StreamName="bars", ShardCount=4)
+    def __init__(self, folder: Path, client: Any, bars: Callable[[], list[Bar]]) -> None:
+        self.client = client
+        self._bars = bars
         self.embedded = SqliteBackend(folder)
         self.stream = KinesisSink(self.embedded.stream, self.client, "bars")
 
@@ -66,7 +64,7 @@ class KinesisBackend:
     def appended(self) -> list[Bar]:
         assert self.stream.close(30) == 0
         self.reopen()
-        return bars_of_stream(self.client, "bars")
+        return self._bars()
 
     def rejects(self) -> list[Reject]:
         return self.embedded.rejects()
@@ -96,11 +94,19 @@ def backend(tmp_path: Path) -> Iterator[SqliteBackend]:
     made.close()
 
 
-@pytest.fixture(params=["sqlite", "kinesis"])
+@pytest.fixture(params=["sqlite", "kinesis", "fake_kinesis"])
 def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkBackend]:
+    made: KinesisBackend | SqliteBackend
     if request.param == "kinesis":
         request.getfixturevalue("aws")
-    made = KinesisBackend(tmp_path) if request.param == "kinesis" else SqliteBackend(tmp_path)
+        client = boto3.client("kinesis")
+        client.create_stream(StreamName="bars", ShardCount=4)
+        made = KinesisBackend(tmp_path, client, partial(bars_of_stream, client, "bars"))
+    elif request.param == "fake_kinesis":
+        fake = FakeKinesis()
+        made = KinesisBackend(tmp_path, fake, fake.bars)
+    else:
+        made = SqliteBackend(tmp_path)
     yield made
     made.close()
 
@@ -108,13 +114,13 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkBackend
 # -- sinks -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_appended_is_on_the_stream_in_each_symbols_order(sink: SinkBackend, bars: Bars) -> None:
-    ends = [sink.stream.append("a", Delivery(bars[at : at + 70])) for at in range(0, 300, 70)]
+def test_appended_bars_are_on_the_stream_in_each_symbols_order(sink: SinkBackend, bars: Bars) -> None:
+    ends = [sink.stream.append("a", Delivery(bars[start : start + 70])) for start in range(0, 300, 70)]
     assert ends == sorted(ends)
     assert_in_order(sink.appended(), list(bars))
 
 
-def test_the_source_resumes_where_its_last_append_said(sink: SinkBackend, bars: Bars) -> None:
+def test_a_source_resumes_where_its_last_append_ended(sink: SinkBackend, bars: Bars) -> None:
     assert sink.stream.resume("a") == ""
     sink.stream.append("a", Delivery(bars[:5], resume="five"))
     sink.stream.append("b", Delivery(bars[5:6], resume="other"))
@@ -125,14 +131,14 @@ def test_the_source_resumes_where_its_last_append_said(sink: SinkBackend, bars: 
     assert_in_order(sink.appended(), list(bars[:6]))
 
 
-def test_a_restart_goes_on_behind_what_was_appended(sink: SinkBackend, bars: Bars) -> None:
-    for at in range(0, 300, 20):
-        sink.stream.append("a", Delivery(bars[at : at + 20]))
+def test_a_restart_continues_after_what_was_appended(sink: SinkBackend, bars: Bars) -> None:
+    for start in range(0, 300, 20):
+        sink.stream.append("a", Delivery(bars[start : start + 20]))
         sink.reopen()
     assert_in_order(sink.appended(), list(bars))
 
 
-def test_a_retried_append_stores_twice_at_the_most_and_keeps_rejects_once(sink: SinkBackend, bars: Bars) -> None:
+def test_a_retried_append_stores_at_most_two_copies_and_each_reject_once(sink: SinkBackend, bars: Bars) -> None:
     reject = Reject("a", "file:row 3", "high is below low", b"\xff,raw")
     for _ in range(2):
         sink.stream.append("a", Delivery(bars[:1], [reject]))
@@ -143,10 +149,10 @@ def test_a_retried_append_stores_twice_at_the_most_and_keeps_rejects_once(sink: 
 # -- streams -----------------------------------------------------------------------------------------------------------
 
 
-def test_reads_back_what_was_appended_in_order(backend: SqliteBackend, bars: Bars) -> None:
+def test_bars_are_read_back_in_the_order_of_appending(backend: SqliteBackend, bars: Bars) -> None:
     end = 0
-    for at in range(0, 300, 70):
-        end = backend.stream.append("a", Delivery(bars[at : at + 70]))
+    for start in range(0, 300, 70):
+        end = backend.stream.append("a", Delivery(bars[start : start + 70]))
     assert end == 300
     for limit in (1, 64, 70, 1000):
         position, found = 0, []
@@ -160,7 +166,7 @@ def test_reads_back_what_was_appended_in_order(backend: SqliteBackend, bars: Bar
         assert position == end
 
 
-def test_reading_at_the_end_is_empty_and_stays_there(backend: SqliteBackend, bars: Bars) -> None:
+def test_reading_at_the_end_is_empty_and_does_not_move(backend: SqliteBackend, bars: Bars) -> None:
     assert backend.stream.read(0, 10)[1] == 0
     end = backend.stream.append("a", Delivery(bars))
     part, position = backend.stream.read(end, 10)
@@ -168,9 +174,9 @@ def test_reading_at_the_end_is_empty_and_stays_there(backend: SqliteBackend, bar
     assert position == end
 
 
-def test_trimmed_records_are_refused_and_new_ones_keep_their_positions(backend: SqliteBackend, bars: Bars) -> None:
-    for at in range(0, 300, 100):
-        backend.stream.append("a", Delivery(bars[at : at + 100]))
+def test_trimmed_records_are_refused_and_later_positions_stay(backend: SqliteBackend, bars: Bars) -> None:
+    for start in range(0, 300, 100):
+        backend.stream.append("a", Delivery(bars[start : start + 100]))
     backend.stream.trim(250)
     with pytest.raises(LogTrimmedError):
         backend.stream.read(50, 1)
@@ -181,7 +187,9 @@ def test_trimmed_records_are_refused_and_new_ones_keep_their_positions(backend: 
     assert list(stream.read(300, 100)[0]) == list(bars[:7])
 
 
-def test_rejects_do_not_grow_without_bound(backend: SqliteBackend, bars: Bars, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trimming_keeps_only_the_newest_rejects(
+    backend: SqliteBackend, bars: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tapeline.backends.sqlite.sqlite_stream.KEPT_REJECTS", 3)
     rejects = [Reject("a", f"file:row {row}", "high is below low", b"") for row in range(10)]
     backend.stream.append("a", Delivery(bars[:1], rejects))
@@ -189,7 +197,7 @@ def test_rejects_do_not_grow_without_bound(backend: SqliteBackend, bars: Bars, m
     assert backend.rejects() == rejects[-3:]
 
 
-def test_wait_wakes_for_an_append_and_gives_up_in_time(backend: SqliteBackend, bars: Bars) -> None:
+def test_wait_returns_on_an_append_or_when_the_time_is_up(backend: SqliteBackend, bars: Bars) -> None:
     assert not backend.stream.wait(0, 0.01)
     appending = threading.Thread(target=backend.stream.append, args=("a", Delivery(bars[:1])))
     appending.start()

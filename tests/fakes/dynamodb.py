@@ -1,5 +1,7 @@
-"""DynamoDB in memory behind a real boto3 client: what would go over the wire is answered here, a thousand times faster
-than moto does it. Only the operations and expressions that tapeline uses; moto stands for the rest in other tests."""
+"""DynamoDB in memory behind a real boto3 client, a thousand times faster than moto.
+
+It answers what boto3 would send over the wire, and knows only the operations and expressions that tapeline uses.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,10 @@ Item = dict[str, Any]
 
 
 class FakeDynamo:
-    """The tables. `before_write` is called before every single item is written, and may raise; `calls` counts requests.
+    """The tables, which come into being when first written.
 
-    `refuse` may answer with an error code ('' for none) for the operation of that name, before anything is written.
+    `before_write` is called before every single item is written, and may raise. `refuse` is given each request's
+    operation before anything is written, and answers with an error code ('' for none). `calls` counts requests.
     """
 
     def __init__(self) -> None:
@@ -31,7 +34,7 @@ class FakeDynamo:
         self.calls: dict[str, int] = defaultdict(int)
 
     def client(self) -> Any:
-        """A boto3 client whose requests end here."""
+        """Return a boto3 client whose requests are answered here."""
         client = boto3.client(
             "dynamodb", region_name="eu-central-1", endpoint_url="http://dynamodb.invalid",
             aws_access_key_id="testing", aws_secret_access_key="testing",
@@ -41,7 +44,7 @@ class FakeDynamo:
         return client
 
     def rows(self, table: str) -> Iterator[Item]:
-        """All items of a table, by partition and sort key."""
+        """Yield all items of a table, by partition and sort key."""
         for partition in sorted(self.tables[table]):
             own = self.tables[table][partition]
             yield from (own[key] for key in sorted(own))

@@ -1,4 +1,4 @@
-"""Daily bars to learn from, and what is made from them once a session."""
+"""Daily bars to learn from, with the dataset and the model made of them once per test run."""
 
 from __future__ import annotations
 

@@ -34,7 +34,6 @@ from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.cli.running import terminated_like_interrupted
 from tapeline.core.codec import encode
 from tapeline.core.market import Bar, Bars, Row
-from tapeline.core.ports import Delivery
 from tapeline.core.sessions import calendar_of
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.training import fit
@@ -45,6 +44,7 @@ from tests.aws.local.endpoint import Endpoint
 from tests.aws.local.poller import EventSource, Rules, destination
 from tests.aws.local.resources import Resources, made_by_boto3, made_by_terraform, verdicts
 from tests.aws.local.runtime import Function
+from tests.fakes.sources import ListSource
 from tests.local_yahoo.market import Market
 from tests.local_yahoo.server import LocalYahoo
 from tests.terraform.running import UnavailableError
@@ -88,28 +88,15 @@ class Day:
         return fit([self.bars(*session) for session in self.training], seed=1)
 
 
-class Embedded:
-    """The same bars through the embedded pipeline."""
-
-    name = "bars"
-
-    def __init__(self, bars: Bars) -> None:
-        self._bars = bars
-
-    def deliveries(self, _: str) -> Iterator[Delivery]:
-        yield Delivery(self._bars)
-
-    def close(self) -> None:
-        return
-
-    def rows(self, model: LightGBMModel, settings: Settings, folder: Path) -> dict[str, list[Row]]:
-        database = Database(folder / "embedded.db")
-        try:
-            store = SqliteStore(database)
-            Pipeline(self, SqliteStream(database), store, Processor(settings.indicators, model)).run()
-            return {symbol: list(store.rows(symbol)) for symbol in self._bars.symbols}
-        finally:
-            database.close()
+def embedded_rows(bars: Bars, model: LightGBMModel, settings: Settings, folder: Path) -> dict[str, list[Row]]:
+    """Return what the embedded pipeline stores of these bars, by symbol."""
+    database = Database(folder / "embedded.db")
+    try:
+        store = SqliteStore(database)
+        Pipeline(ListSource([bars]), SqliteStream(database), store, Processor(settings.indicators, model)).run()
+        return {symbol: list(store.rows(symbol)) for symbol in bars.symbols}
+    finally:
+        database.close()
 
 
 class Local:
@@ -244,7 +231,7 @@ class Local:
 
     def wanted(self) -> dict[str, list[Row]]:
         """The rows of the session by an embedded run."""
-        return Embedded(self.day.bars(self.day.opened, self.day.closed)).rows(self.model, Settings(), self.folder)
+        return embedded_rows(self.day.bars(self.day.opened, self.day.closed), self.model, Settings(), self.folder)
 
     def found(self, symbol: str) -> list[Row]:
         """The rows of the session in DynamoDB: taken from moto's memory, which is slow at writing out long answers."""

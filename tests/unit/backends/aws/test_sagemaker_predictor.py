@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-from collections.abc import Callable
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from tests.daily import daily_bars
+from tests.fakes.sagemaker import FakeEndpoint
 
 from tapeline.backends.aws.sagemaker_predictor import FAILURES, PAUSE, SageMakerPredictor
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import LATEST_TIMESTAMP
 from tapeline.forecast.features import FeatureSet
 from tapeline.forecast.model import LightGBMModel
-from tapeline.lambdas.model_serving import Service
 from tapeline.research.dataset import build
 from tapeline.research.training import fit
 
@@ -38,41 +35,11 @@ def X() -> Any:
     return build(sort_and_dedupe([daily_bars(symbols=2, count=100, seed=5)])).X[:20]
 
 
-class Endpoint:
-    """boto3's client over the real service: what SageMaker does between the two, without a socket."""
-
-    def __init__(self, model: LightGBMModel | None) -> None:
-        self.service = Service()
-        self.service.model = model
-        self.requests: list[dict[str, Any]] = []
-        self.failing: Callable[[], None] = lambda: None
-
-    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
-        self.requests.append(request)
-        self.failing()
-        answer = asyncio.run(self._send(request))
-        if answer.status_code != 200:
-            said = {"Error": {"Code": "ModelError", "Message": answer.text}, "OriginalStatusCode": answer.status_code}
-            raise ClientError(said, "InvokeEndpoint")  # type: ignore[arg-type]
-        attributes = answer.headers.get("x-amzn-sagemaker-custom-attributes", "")
-        return {"Body": io.BytesIO(answer.content), "CustomAttributes": attributes}
-
-    async def _send(self, request: dict[str, Any]) -> httpx.Response:
-        headers = {
-            "content-type": request["ContentType"],
-            "accept": request["Accept"],
-            "x-amzn-sagemaker-custom-attributes": request["CustomAttributes"],
-        }
-        transport = httpx.ASGITransport(self.service.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://container") as client:
-            return await client.post("/invocations", content=request["Body"], headers=headers)
-
-
 class Caller:
     """A predictor with its endpoint, a clock that is set by hand, and what it complained of."""
 
     def __init__(self, model: LightGBMModel | None, **how: Any) -> None:
-        self.endpoint = Endpoint(model)
+        self.endpoint = FakeEndpoint(model)
         self.now = 0
         self.said: list[str] = []
         self.predictor = SageMakerPredictor(
@@ -93,7 +60,7 @@ def test_it_answers_as_the_model_itself_with_one_request_a_batch(model: LightGBM
     caller.predictor.prepare()
     assert caller.predictor.predict(X).tolist() == model.predict(X).tolist()
     assert len(caller.endpoint.requests) == 2
-    assert (caller.predictor.version, caller.predictor.band) == (model.version, model.band)
+    assert (caller.predictor.version, caller.predictor.hold_margin) == (model.version, model.hold_margin)
 
 
 def test_rows_that_are_not_warm_are_not_sent(model: LightGBMModel, X: Any) -> None:
@@ -214,4 +181,4 @@ def test_both_models_of_a_canary_deployment_answer_and_are_named(
     for served in (model, newer, model):
         caller.endpoint.service.model = served
         assert caller.predictor.predict(X).tolist() == served.predict(X).tolist()
-        assert (caller.predictor.version, caller.predictor.band) == (served.version, served.band)
+        assert (caller.predictor.version, caller.predictor.hold_margin) == (served.version, served.hold_margin)

@@ -1,0 +1,47 @@
+"""What every `RejectLog` promises, run against the backend and the fake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.core.market import Reject
+from tapeline.core.ports import Commit
+from tests.fakes.stores import MemoryStore
+from tests.rows import rows_of
+
+REJECTS = [Reject("feed", f"line {number}", "high is below low", b"\xff,%d" % number) for number in range(5)]
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore | MemoryStore]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    database = Database(tmp_path / "tapeline.db")
+    yield SqliteStore(database)
+    database.close()
+
+
+def test_rejects_come_back_oldest_first(store: SqliteStore | MemoryStore) -> None:
+    assert list(store.rejects()) == []
+    store.commit(Commit(rows_of([]), {}, 1, rejects=REJECTS[:2]))
+    store.commit(Commit(rows_of([]), {}, 2, rejects=REJECTS[2:]))
+    assert list(store.rejects()) == REJECTS
+
+
+def test_a_limit_keeps_the_newest(store: SqliteStore | MemoryStore) -> None:
+    store.commit(Commit(rows_of([]), {}, 1, rejects=REJECTS))
+    assert list(store.rejects(limit=2)) == REJECTS[-2:]
+    assert list(store.rejects(limit=0)) == []
+    assert list(store.rejects(limit=99)) == REJECTS
+
+
+def test_a_repeated_commit_keeps_each_reject_once(store: SqliteStore | MemoryStore) -> None:
+    for _ in range(2):
+        store.commit(Commit(rows_of([]), {}, 1, rejects=REJECTS))
+    assert list(store.rejects()) == REJECTS
