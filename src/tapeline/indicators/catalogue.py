@@ -1,15 +1,41 @@
-"""Every indicator there is. Specs, the docs page, the picker and the model's features are made from this."""
+"""List every indicator. Specs, the docs page, the picker and the model's features are made from this."""
 
 from __future__ import annotations
 
-from tapeline.indicators.entries import levels, momentum, overlap, patterns, volatility, volume
-from tapeline.indicators.entry import Indicator
+from typing import get_args
 
-_GROUPS = (overlap, momentum, volatility, volume, levels, patterns)
+from tapeline.indicators import (
+    bands,
+    direction,
+    levels,
+    momentum,
+    oscillators,
+    overlap,
+    patterns,
+    volatility,
+    volume,
+)  # fmt: skip
+from tapeline.indicators.entry import Group, Indicator
 
-CATALOGUE: dict[str, Indicator] = {entry.name: entry for group in _GROUPS for entry in group.ENTRIES}
+_FILES = (overlap, bands, momentum, oscillators, direction, volatility, volume, levels, patterns)
 
-#: What is computed unless told otherwise.
+#: Listed first in their group, in this order: a reader looks for the well known ones there, whatever file they are in.
+_FIRST = (
+    "macd", "ppo", "rsi", "stoch", "stochrsi", "willr", "cci", "cmo", "roc", "mom", "trix", "ultosc", "mfi",
+    "adx", "adxr", "plus_di", "minus_di", "aroon", "aroonosc", "bop",
+)  # fmt: skip
+
+
+def _order(entry: Indicator) -> tuple[int, int]:
+    """Return what the catalogue is sorted by: the group, then `_FIRST`, then (the sort is stable) the files."""
+    return get_args(Group).index(entry.group), _FIRST.index(entry.name) if entry.name in _FIRST else len(_FIRST)
+
+
+CATALOGUE: dict[str, Indicator] = {
+    entry.name: entry for entry in sorted((entry for file in _FILES for entry in file.ENTRIES), key=_order)
+}
+
+#: What is computed unless other indicators are chosen.
 DEFAULT: tuple[str, ...] = (
     "sma_20", "sma_50", "sma_200", "ema_12", "ema_26", "macd_12_26_9", "rsi_14", "bbands_20_2", "atr_14",
 )  # fmt: skip

@@ -1,87 +1,125 @@
-"""Wilder's directional movement."""
+"""Define Wilder's directional movement indicators."""
 
 from __future__ import annotations
 
+from tapeline.indicators.entry import Entries, Storage, bar_count
 from tapeline.indicators.kernels.interface import NAN, Integers, Reals
+from tapeline.indicators.kernels.shared_columns import range_
 from tapeline.indicators.kernels.steps import smoothed, step
+
+ENTRIES = Entries("momentum")
 
 
 @step
-def _movement(x: Reals, h: int, lo: int, i: int) -> tuple[float, float]:
-    """Bar i's movement up and its movement down; one of them is 0."""
-    up, down = x[h + i] - x[h + i - 1], x[lo + i - 1] - x[lo + i]
+def _movement(columns: Reals, high: int, low: int, i: int) -> tuple[float, float]:
+    """Return bar i's movement up and its movement down; one of them is 0."""
+    up, down = columns[high + i] - columns[high + i - 1], columns[low + i - 1] - columns[low + i]
     return up if up > max(down, 0.0) else 0.0, down if down > max(up, 0.0) else 0.0
 
 
 @step
-def _smoothed(value: float, new: float, here: int, n: int, keep: float) -> float:
-    """Wilder's sum: a plain one over the first n - 1 changes, then a share 1/n of it is given up for every new one."""
-    return value * keep + new if here >= n else value + new
+def _smoothed(value: float, new: float, here: int, period: int, keep: float) -> float:
+    """Add to Wilder's sum: a plain one over the first n - 1 changes, then each new one replaces a share 1/n."""
+    return value * keep + new if here >= period else value + new
 
 
 @step
-def _adx(x: Reals, s: Reals, h: int, lo: int, span: int, n: int, z: Reals, k: int, m: int) -> None:
-    """Moves the ADX on, to the block at the start of z. A bar without any movement leaves it as it is.
+def _adx(
+    columns: Reals, state: Reals, high: int, low: int, span: int, period: int, scratch: Reals, first: int, count: int
+) -> None:
+    """Advance the ADX, to the block at the start of `scratch`. A bar without any movement leaves it as it is.
 
-    s: sums of movement up, of movement down and of range, and the ADX (before it is warm: the sum of DX).
+    State: sums of movement up, of movement down and of range, and the ADX (before it is warm: the sum of DX).
     """
-    weight = 1.0 / n
+    weight = 1.0 / period
     keep = 1.0 - weight
-    plus, minus, whole, value = s[0], s[1], s[2], s[3]
-    for i in range(m):
-        here = k + i
+    plus, minus, whole, value = state[0], state[1], state[2], state[3]
+    for i in range(count):
+        here = first + i
         if here > 0:
-            up, down = _movement(x, h, lo, i)
-            plus = _smoothed(plus, up, here, n, keep)
-            minus = _smoothed(minus, down, here, n, keep)
-            whole = _smoothed(whole, x[span + i], here, n, keep)
+            up, down = _movement(columns, high, low, i)
+            plus = _smoothed(plus, up, here, period, keep)
+            minus = _smoothed(minus, down, here, period, keep)
+            whole = _smoothed(whole, columns[span + i], here, period, keep)
         total = plus + minus
         moved = total > 0.0 and whole > 0.0
         dx = 100.0 * (abs(plus - minus) / total) if moved else 0.0
-        if here >= 2 * n:
+        if here >= 2 * period:
             value = value * keep + dx * weight if moved else value
-        elif here >= n:
-            value = smoothed(value, dx, here - n, n, keep, weight)
-        z[i] = value
-    s[0], s[1], s[2], s[3] = plus, minus, whole, value
+        elif here >= period:
+            value = smoothed(value, dx, here - period, period, keep, weight)
+        scratch[i] = value
+    state[0], state[1], state[2], state[3] = plus, minus, whole, value
 
 
-def plus_di(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Upward movement in percent of the range; 0 where there is no range. s: sums of movement and of range."""
-    h, lo, span, n = a[0], a[1], a[2], a[3]
-    for i in range(m):
-        if k + i > 0:
-            up, _ = _movement(x, h, lo, i)
-            s[0] = _smoothed(s[0], up, k + i, n, 1.0 - 1.0 / n)
-            s[1] = _smoothed(s[1], x[span + i], k + i, n, 1.0 - 1.0 / n)
-        value = 100.0 * (s[0] / s[1]) if s[1] > 0.0 else 0.0
-        y[i * w] = value if k + i >= n else NAN
+@ENTRIES.add(
+    "Average directional index", (bar_count(14, low=2),),
+    lambda period: Storage({"high": 1, "low": 1}, 4, shared=(range_(),)), lambda period: 2 * period - 1,
+    "Wilder average of 100 |+DI - -DI|/(+DI + -DI)", "TA-Lib ADX", scale_free=True, memory="decaying",
+)  # fmt: skip
+def adx(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the average directional index. State: as for `_adx`."""
+    high, low, span, period = ints[0], ints[1], ints[2], ints[3]
+    _adx(columns, state, high, low, span, period, scratch, first, count)
+    for i in range(count):
+        out[i * row_stride] = scratch[i] if first + i >= 2 * period - 1 else NAN
 
 
-def minus_di(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Downward movement in percent of the range; 0 where there is no range. s: sums of movement and of range."""
-    h, lo, span, n = a[0], a[1], a[2], a[3]
-    for i in range(m):
-        if k + i > 0:
-            _, down = _movement(x, h, lo, i)
-            s[0] = _smoothed(s[0], down, k + i, n, 1.0 - 1.0 / n)
-            s[1] = _smoothed(s[1], x[span + i], k + i, n, 1.0 - 1.0 / n)
-        value = 100.0 * (s[0] / s[1]) if s[1] > 0.0 else 0.0
-        y[i * w] = value if k + i >= n else NAN
+@ENTRIES.add(
+    "Average directional index rating", (bar_count(14, low=2),),
+    lambda period: Storage({"high": 1, "low": 1}, 4, (period,), (range_(),)), lambda period: 3 * period - 2,
+    "mean of the ADX and the ADX n - 1 bars ago", "TA-Lib ADXR", scale_free=True, memory="decaying",
+)  # fmt: skip
+def adxr(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the mean of the ADX and the ADX n - 1 bars earlier. State: as for `_adx`. Own column: the ADX."""
+    high, low, span, index, period = ints[0], ints[1], ints[2], ints[3], ints[4]
+    _adx(columns, state, high, low, span, period, scratch, first, count)
+    for i in range(count):
+        columns[index + i] = scratch[i]
+        out[i * row_stride] = (
+            (scratch[i] + columns[index + i - (period - 1)]) / 2.0 if first + i >= 3 * period - 2 else NAN
+        )
 
 
-def adx(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Average directional index. s: as for `_adx`."""
-    h, lo, span, n = a[0], a[1], a[2], a[3]
-    _adx(x, s, h, lo, span, n, z, k, m)
-    for i in range(m):
-        y[i * w] = z[i] if k + i >= 2 * n - 1 else NAN
+@ENTRIES.add(
+    "Plus directional indicator", (bar_count(14, low=2),),
+    lambda period: Storage({"high": 1, "low": 1}, 2, shared=(range_(),)), lambda period: period,
+    "100 upward movement/true range, Wilder sums", "TA-Lib PLUS_DI", scale_free=True, memory="decaying",
+)  # fmt: skip
+def plus_di(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute upward movement in percent of the range; 0 where there is no range.
+
+    State: sums of movement and of range.
+    """
+    high, low, span, period = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        if first + i > 0:
+            up, _ = _movement(columns, high, low, i)
+            state[0] = _smoothed(state[0], up, first + i, period, 1.0 - 1.0 / period)
+            state[1] = _smoothed(state[1], columns[span + i], first + i, period, 1.0 - 1.0 / period)
+        value = 100.0 * (state[0] / state[1]) if state[1] > 0.0 else 0.0
+        out[i * row_stride] = value if first + i >= period else NAN
 
 
-def adxr(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Mean of the ADX and the ADX n - 1 bars earlier. s: as for `_adx`. Own column: the ADX."""
-    h, lo, span, index, n = a[0], a[1], a[2], a[3], a[4]
-    _adx(x, s, h, lo, span, n, z, k, m)
-    for i in range(m):
-        x[index + i] = z[i]
-        y[i * w] = (z[i] + x[index + i - (n - 1)]) / 2.0 if k + i >= 3 * n - 2 else NAN
+@ENTRIES.add(
+    "Minus directional indicator", (bar_count(14, low=2),),
+    lambda period: Storage({"high": 1, "low": 1}, 2, shared=(range_(),)), lambda period: period,
+    "100 downward movement/true range, Wilder sums", "TA-Lib MINUS_DI", scale_free=True, memory="decaying",
+)  # fmt: skip
+def minus_di(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute downward movement in percent of the range; 0 where there is no range.
+
+    State: sums of movement and of range.
+    """
+    high, low, span, period = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        if first + i > 0:
+            _, down = _movement(columns, high, low, i)
+            state[0] = _smoothed(state[0], down, first + i, period, 1.0 - 1.0 / period)
+            state[1] = _smoothed(state[1], columns[span + i], first + i, period, 1.0 - 1.0 / period)
+        value = 100.0 * (state[0] / state[1]) if state[1] > 0.0 else 0.0
+        out[i * row_stride] = value if first + i >= period else NAN

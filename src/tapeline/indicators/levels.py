@@ -1,46 +1,71 @@
-"""Prices at which others are watching."""
+"""Define price levels that other traders watch."""
 
 from __future__ import annotations
 
+from tapeline.indicators.entry import Entries, Storage, bar_count
 from tapeline.indicators.kernels.interface import NAN, Integers, Reals
+from tapeline.indicators.kernels.shared_columns import highest, lowest
+
+ENTRIES = Entries("levels")
 
 
-def pivots(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Floor traders' pivot points of the previous session: the pivot, resistances 1 to 3, supports 1 to 3.
+@ENTRIES.add(
+    "Pivot points of the previous session", (),
+    lambda: Storage({"high": 0, "low": 0, "close": 0, "session": 0}, 8), lambda: 1,
+    "p = (high + low + close)/3; r1 = 2p - low, r2 = p + (high - low), r3 = high + 2(p - low); s1 = 2p - high, "
+    "s2 = p - (high - low), s3 = low - 2(high - p); absent in the first session",
+    "floor traders' pivots: J. Person, A Complete Guide to Technical Trading Tactics (2004)",
+    outputs=("_p", "_r1", "_r2", "_r3", "_s1", "_s2", "_s3"), pane="price", memory="session",
+)  # fmt: skip
+def pivots(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute floor traders' pivots of the previous session: the pivot, resistances 1 to 3, supports 1 to 3.
 
-    s: session, its high, low and close so far, those of the session before it, and whether there was one.
+    State: the session, its high, low and close so far, those of the session before it, and whether there was one.
     """
-    h, lo, c, session = a[0], a[1], a[2], a[3]
-    for i in range(m):
-        if k + i == 0 or x[session + i] != s[0]:
-            if k + i > 0:
-                s[4], s[5], s[6], s[7] = s[1], s[2], s[3], 1.0
-            s[0], s[1], s[2] = x[session + i], x[h + i], x[lo + i]
-        s[1], s[2], s[3] = max(s[1], x[h + i]), min(s[2], x[lo + i]), x[c + i]
-        if s[7] == 0.0:
-            for o in range(7):
-                y[i * w + o * u] = NAN
+    high, low, close, session = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        if first + i == 0 or columns[session + i] != state[0]:
+            if first + i > 0:
+                state[4], state[5], state[6], state[7] = state[1], state[2], state[3], 1.0
+            state[0], state[1], state[2] = columns[session + i], columns[high + i], columns[low + i]
+        state[1], state[2], state[3] = (
+            max(state[1], columns[high + i]),
+            min(state[2], columns[low + i]),
+            columns[close + i],
+        )
+        if state[7] == 0.0:
+            for output in range(7):
+                out[i * row_stride + output * column_stride] = NAN
             continue
-        high, low = s[4], s[5]
-        pivot = (high + low + s[6]) / 3.0
-        reach = high - low
-        y[i * w] = pivot
-        y[i * w + u] = 2.0 * pivot - low
-        y[i * w + 2 * u] = pivot + reach
-        y[i * w + 3 * u] = high + 2.0 * (pivot - low)
-        y[i * w + 4 * u] = 2.0 * pivot - high
-        y[i * w + 5 * u] = pivot - reach
-        y[i * w + 6 * u] = low - 2.0 * (high - pivot)
+        highest, lowest = state[4], state[5]
+        pivot = (highest + lowest + state[6]) / 3.0
+        reach = highest - lowest
+        out[i * row_stride] = pivot
+        out[i * row_stride + column_stride] = 2.0 * pivot - lowest
+        out[i * row_stride + 2 * column_stride] = pivot + reach
+        out[i * row_stride + 3 * column_stride] = highest + 2.0 * (pivot - lowest)
+        out[i * row_stride + 4 * column_stride] = 2.0 * pivot - highest
+        out[i * row_stride + 5 * column_stride] = pivot - reach
+        out[i * row_stride + 6 * column_stride] = lowest - 2.0 * (highest - pivot)
 
 
-def fibonacci(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Retracements of the range of the last n bars, counted from its high."""
-    top, bottom, n = a[0], a[1], a[2]
-    for i in range(m):
-        high, low = x[top + i], x[bottom + i]
-        warm = k + i >= n - 1
-        o = 0
+@ENTRIES.add(
+    "Fibonacci retracements", (bar_count(60, low=2),),
+    lambda period: Storage({}, shared=(highest("high", period), lowest("low", period))), lambda period: period - 1,
+    "highest high - share (highest high - lowest low) of n bars, for 0, 23.6, 38.2, 50, 61.8, 78.6 and 100 percent",
+    "R. Fischer, Fibonacci Applications and Strategies for Traders (1993)",
+    outputs=("_0", "_236", "_382", "_500", "_618", "_786", "_1000"), pane="price",
+)  # fmt: skip
+def fibonacci(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the retracements of the range of the last n bars, counted from its high."""
+    top, bottom, period = ints[0], ints[1], ints[2]
+    for i in range(count):
+        high, low = columns[top + i], columns[bottom + i]
+        warm = first + i >= period - 1
+        output = 0
         for share in (0.0, 0.236, 0.382, 0.5, 0.618, 0.786):
-            y[i * w + o * u] = high - share * (high - low) if warm else NAN
-            o += 1
-        y[i * w + o * u] = low if warm else NAN
+            out[i * row_stride + output * column_stride] = high - share * (high - low) if warm else NAN
+            output += 1
+        out[i * row_stride + output * column_stride] = low if warm else NAN

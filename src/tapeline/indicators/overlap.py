@@ -1,150 +1,229 @@
-"""Averages drawn over the price."""
+"""Define averages drawn over the price."""
 
 from __future__ import annotations
 
+from tapeline.indicators.entry import Entries, Storage, bar_count, real_number
 from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
+from tapeline.indicators.kernels.shared_columns import highest, lowest, typical
 from tapeline.indicators.kernels.steps import moving_sums, seeded, smoothed, window_sum
 
-
-def sma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Simple moving average. s: the window's sum."""
-    c, n = a[0], a[1]
-    total = window_sum(x, c - 1, n) if k % REBASE == 0 else s[0]
-    share = 1.0 / n
-    for i in range(m):
-        total += x[c + i] - x[c + i - n]
-        y[i * w] = total * share if k + i >= n - 1 else NAN
-    s[0] = total
+ENTRIES = Entries("overlap")
 
 
-def ema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Exponential moving average. s: the average (before it is warm: the sum)."""
-    c, n = a[0], a[1]
-    weight = 2.0 / (n + 1)
+@ENTRIES.add(
+    "Simple moving average", (bar_count(20),),
+    lambda period: Storage({"close": period}, 1), lambda period: period - 1,
+    "mean of the last n closes", "TA-Lib SMA", pane="price",
+)  # fmt: skip
+def sma(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the simple moving average. State: the window's sum."""
+    close, period = ints[0], ints[1]
+    total = window_sum(columns, close - 1, period) if first % REBASE == 0 else state[0]
+    share = 1.0 / period
+    for i in range(count):
+        total += columns[close + i] - columns[close + i - period]
+        out[i * row_stride] = total * share if first + i >= period - 1 else NAN
+    state[0] = total
+
+
+@ENTRIES.add(
+    "Exponential moving average", (bar_count(20),),
+    lambda period: Storage({"close": 0}, 1), lambda period: period - 1,
+    "e += 2/(n + 1) (close - e), seeded with the mean of the first n closes", "TA-Lib EMA", pane="price",
+    memory="decaying",
+)  # fmt: skip
+def ema(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the exponential moving average. State: the average (before it is warm: the sum)."""
+    close, period = ints[0], ints[1]
+    weight = 2.0 / (period + 1)
     keep = 1.0 - weight
-    value = s[0]
-    cold = min(max(n - k, 0), m)
+    value = state[0]
+    cold = min(max(period - first, 0), count)
     for i in range(cold):
-        value = smoothed(value, x[c + i], k + i, n, keep, weight)
-        y[i * w] = value if k + i >= n - 1 else NAN
-    for i in range(cold, m):
-        value = value * keep + x[c + i] * weight
-        y[i * w] = value
-    s[0] = value
+        value = smoothed(value, columns[close + i], first + i, period, keep, weight)
+        out[i * row_stride] = value if first + i >= period - 1 else NAN
+    for i in range(cold, count):
+        value = value * keep + columns[close + i] * weight
+        out[i * row_stride] = value
+    state[0] = value
 
 
-def wma(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Weighted moving average, 1 for the oldest to n for the newest. s: the plain and the weighted sum."""
-    c, n = a[0], a[1]
-    if k % REBASE == 0:
-        s[0] = window_sum(x, c - 1, n)
-        s[1] = 0.0
-        for j in range(n):
-            s[1] += (j + 1) * x[c - n + j]
-    plain, weighted = s[0], s[1]
-    share = 1.0 / (n * (n + 1) // 2)
-    for i in range(m):
-        weighted += n * x[c + i] - plain
-        plain += x[c + i] - x[c + i - n]
-        y[i * w] = weighted * share if k + i >= n - 1 else NAN
-    s[0], s[1] = plain, weighted
+@ENTRIES.add(
+    "Weighted moving average", (bar_count(20),),
+    lambda period: Storage({"close": period}, 2), lambda period: period - 1,
+    "mean of the last n closes, weighted n for the newest down to 1", "TA-Lib WMA", pane="price",
+)  # fmt: skip
+def wma(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the weighted moving average, 1 for the oldest to n for the newest. State: the plain and weighted sums."""
+    close, period = ints[0], ints[1]
+    if first % REBASE == 0:
+        state[0] = window_sum(columns, close - 1, period)
+        state[1] = 0.0
+        for j in range(period):
+            state[1] += (j + 1) * columns[close - period + j]
+    plain, weighted = state[0], state[1]
+    share = 1.0 / (period * (period + 1) // 2)
+    for i in range(count):
+        weighted += period * columns[close + i] - plain
+        plain += columns[close + i] - columns[close + i - period]
+        out[i * row_stride] = weighted * share if first + i >= period - 1 else NAN
+    state[0], state[1] = plain, weighted
 
 
-def dema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Double exponential moving average. s: the EMA and the EMA of the EMA."""
-    c, n = a[0], a[1]
-    weight = 2.0 / (n + 1)
-    for i in range(m):
-        seen = k + i
-        s[0] = seeded(s[0], x[c + i], seen, n, weight)
-        if seen >= n - 1:
-            s[1] = seeded(s[1], s[0], seen - (n - 1), n, weight)
-        y[i * w] = 2.0 * s[0] - s[1] if seen >= 2 * (n - 1) else NAN
+@ENTRIES.add(
+    "Double exponential moving average", (bar_count(20),),
+    lambda period: Storage({"close": 0}, 2), lambda period: 2 * (period - 1),
+    "2 EMA - EMA of the EMA", "TA-Lib DEMA", pane="price", memory="decaying",
+)  # fmt: skip
+def dema(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the double exponential moving average. State: the EMA and the EMA of the EMA."""
+    close, period = ints[0], ints[1]
+    weight = 2.0 / (period + 1)
+    for i in range(count):
+        seen = first + i
+        state[0] = seeded(state[0], columns[close + i], seen, period, weight)
+        if seen >= period - 1:
+            state[1] = seeded(state[1], state[0], seen - (period - 1), period, weight)
+        out[i * row_stride] = 2.0 * state[0] - state[1] if seen >= 2 * (period - 1) else NAN
 
 
-def tema(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Triple exponential moving average. s: the EMA, its EMA, and that one's EMA."""
-    c, n = a[0], a[1]
-    weight = 2.0 / (n + 1)
-    for i in range(m):
-        seen = k + i
-        s[0] = seeded(s[0], x[c + i], seen, n, weight)
+@ENTRIES.add(
+    "Triple exponential moving average", (bar_count(20),),
+    lambda period: Storage({"close": 0}, 3), lambda period: 3 * (period - 1),
+    "3 EMA - 3 EMA² + EMA³, where EMA² is the EMA of the EMA", "TA-Lib TEMA", pane="price", memory="decaying",
+)  # fmt: skip
+def tema(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the triple exponential moving average. State: the EMA, its EMA, and that one's EMA."""
+    close, period = ints[0], ints[1]
+    weight = 2.0 / (period + 1)
+    for i in range(count):
+        seen = first + i
+        state[0] = seeded(state[0], columns[close + i], seen, period, weight)
         for level in range(1, 3):
-            if seen >= level * (n - 1):
-                s[level] = seeded(s[level], s[level - 1], seen - level * (n - 1), n, weight)
-        y[i * w] = 3.0 * s[0] - 3.0 * s[1] + s[2] if seen >= 3 * (n - 1) else NAN
+            if seen >= level * (period - 1):
+                state[level] = seeded(state[level], state[level - 1], seen - level * (period - 1), period, weight)
+        out[i * row_stride] = 3.0 * state[0] - 3.0 * state[1] + state[2] if seen >= 3 * (period - 1) else NAN
 
 
-def t3(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Tillson's T3. s: six EMAs, each of the one before."""
-    c, n, v = a[0], a[1], p[0]
-    weight = 2.0 / (n + 1)
+@ENTRIES.add(
+    "Kaufman's adaptive moving average", (bar_count(30, low=2),),
+    lambda period: Storage({"close": period}, 5, (period,)), lambda period: period,
+    "k += (e (2/3 - 2/31) + 2/31)² (close - k), e = way of n bars over the sum of their moves", "TA-Lib KAMA",
+    pane="price", memory="decaying",
+)  # fmt: skip
+def kama(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute Kaufman's adaptive moving average. State: as for `moving_sums`, and the average. Own column: the moves.
+
+    As in TA-Lib, a fall as large as the sum of the moves counts as it is; a larger rise counts as fully efficient.
+    """
+    close, moves, period = ints[0], ints[1], ints[2]
+    for i in range(count):
+        columns[moves + i] = abs(columns[close + i] - columns[close + i - 1]) if first + i > 0 else 0.0
+    moving_sums(columns, state, moves, moves, period, count, first % REBASE == 0, scratch)
+    value = state[4]
+    for i in range(count):
+        if first + i < period:
+            value = columns[close + i]
+            out[i * row_stride] = NAN
+            continue
+        way, total = columns[close + i] - columns[close + i - period], scratch[i]
+        efficiency = 1.0 if total <= way or total == 0.0 else abs(way / total)
+        pace = efficiency * (2.0 / 3.0 - 2.0 / 31.0) + 2.0 / 31.0
+        value += pace * pace * (columns[close + i] - value)
+        out[i * row_stride] = value
+    state[4] = value
+
+
+@ENTRIES.add(
+    "Tillson's T3", (bar_count(5, low=2), real_number(0.7, "volume factor", 0.0, 1.0)),
+    lambda period, factor: Storage({"close": 0}, 6), lambda period, factor: 6 * (period - 1),
+    "weighted sum of the third to the sixth nested EMA", "TA-Lib T3", pane="price", memory="decaying",
+)  # fmt: skip
+def t3(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute Tillson's T3 with volume factor v. State: six EMAs, each of the one before."""
+    close, period, v = ints[0], ints[1], reals[0]
+    weight = 2.0 / (period + 1)
     c1 = -v * v * v
     c2 = 3.0 * (v * v - c1)
     c3 = -6.0 * v * v - 3.0 * (v - c1)
     c4 = 1.0 + 3.0 * v - c1 + 3.0 * v * v
-    for i in range(m):
-        seen = k + i
-        s[0] = seeded(s[0], x[c + i], seen, n, weight)
+    for i in range(count):
+        seen = first + i
+        state[0] = seeded(state[0], columns[close + i], seen, period, weight)
         for level in range(1, 6):
-            if seen >= level * (n - 1):
-                s[level] = seeded(s[level], s[level - 1], seen - level * (n - 1), n, weight)
-        y[i * w] = c1 * s[5] + c2 * s[4] + c3 * s[3] + c4 * s[2] if seen >= 6 * (n - 1) else NAN
+            if seen >= level * (period - 1):
+                state[level] = seeded(state[level], state[level - 1], seen - level * (period - 1), period, weight)
+        out[i * row_stride] = (
+            c1 * state[5] + c2 * state[4] + c3 * state[3] + c4 * state[2] if seen >= 6 * (period - 1) else NAN
+        )
 
 
-def kama(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Kaufman's adaptive moving average. s: as for `moving_sums`, and the average. Own column: the moves.
+@ENTRIES.add(
+    "Midpoint", (bar_count(14, low=2),),
+    lambda period: Storage({}, shared=(highest("close", period), lowest("close", period))), lambda period: period - 1,
+    "(highest close + lowest close)/2 of n bars", "TA-Lib MIDPOINT", pane="price",
+)  # fmt: skip
+def midpoint(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the middle between the highest and the lowest of n closes."""
+    top, bottom, period = ints[0], ints[1], ints[2]
+    for i in range(count):
+        out[i * row_stride] = (columns[top + i] + columns[bottom + i]) / 2.0 if first + i >= period - 1 else NAN
 
-    As TA-Lib has it, a fall by as much as the sum of the moves counts as it is, a rise beyond it as fully efficient.
+
+@ENTRIES.add(
+    "Linear regression", (bar_count(14, low=2),),
+    lambda period: Storage({"close": period}, 3), lambda period: period - 1,
+    "end of the least-squares line through n closes", "TA-Lib LINEARREG", pane="price",
+)  # fmt: skip
+def linearreg(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the end of the least-squares line through n closes, as 3 WMA - 2 SMA.
+
+    State: as for `wma`, of distances from state[2].
     """
-    c, moves, n = a[0], a[1], a[2]
-    for i in range(m):
-        x[moves + i] = abs(x[c + i] - x[c + i - 1]) if k + i > 0 else 0.0
-    moving_sums(x, s, moves, moves, n, m, k % REBASE == 0, z)
-    value = s[4]
-    for i in range(m):
-        if k + i < n:
-            value = x[c + i]
-            y[i * w] = NAN
-            continue
-        way, total = x[c + i] - x[c + i - n], z[i]
-        efficiency = 1.0 if total <= way or total == 0.0 else abs(way / total)
-        pace = efficiency * (2.0 / 3.0 - 2.0 / 31.0) + 2.0 / 31.0
-        value += pace * pace * (x[c + i] - value)
-        y[i * w] = value
-    s[4] = value
-
-
-def midpoint(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Middle between the highest and the lowest of n closes."""
-    top, bottom, n = a[0], a[1], a[2]
-    for i in range(m):
-        y[i * w] = (x[top + i] + x[bottom + i]) / 2.0 if k + i >= n - 1 else NAN
-
-
-def linearreg(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """End of the least-squares line through n closes, as 3 WMA - 2 SMA. s: as for `wma`, of distances from s[2]."""
-    c, n = a[0], a[1]
-    for i in range(m):
-        here = k + i
+    close, period = ints[0], ints[1]
+    for i in range(count):
+        here = first + i
         if here % REBASE == 0:
-            s[2] = x[c + i - 1] if here > 0 else x[c + i]
-            s[0] = s[1] = 0.0
-            for j in range(max(n - here, 0), n):
-                s[0] += x[c + i - n + j] - s[2]
-                s[1] += (j + 1) * (x[c + i - n + j] - s[2])
-        new = x[c + i] - s[2]
-        s[1] += n * new - s[0]
-        s[0] += new - (x[c + i - n] - s[2] if here >= n else 0.0)
-        y[i * w] = s[2] + 6.0 * s[1] / (n * (n + 1.0)) - 2.0 * s[0] / n if here >= n - 1 else NAN
+            state[2] = columns[close + i - 1] if here > 0 else columns[close + i]
+            state[0] = state[1] = 0.0
+            for j in range(max(period - here, 0), period):
+                state[0] += columns[close + i - period + j] - state[2]
+                state[1] += (j + 1) * (columns[close + i - period + j] - state[2])
+        new = columns[close + i] - state[2]
+        state[1] += period * new - state[0]
+        state[0] += new - (columns[close + i - period] - state[2] if here >= period else 0.0)
+        out[i * row_stride] = (
+            state[2] + 6.0 * state[1] / (period * (period + 1.0)) - 2.0 * state[0] / period
+            if here >= period - 1
+            else NAN
+        )
 
 
-def vwap(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Volume-weighted average price since the session began. s: session, sums of price times volume and of volume."""
-    v, session, typical = a[0], a[1], a[2]
-    for i in range(m):
-        if k + i == 0 or x[session + i] != s[0]:
-            s[0], s[1], s[2] = x[session + i], 0.0, 0.0
-        s[1] += x[typical + i] * x[v + i]
-        s[2] += x[v + i]
-        y[i * w] = s[1] / s[2] if s[2] > 0.0 else NAN
+@ENTRIES.add(
+    "Volume-weighted average price", (),
+    lambda: Storage({"volume": 0, "session": 0}, 3, shared=(typical(),)), lambda: 0,
+    "sum of typical price times volume over sum of volume, since the session began; absent before its first volume",
+    "TA-Lib VWAP, begun anew with every session", pane="price", memory="session",
+)  # fmt: skip
+def vwap(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the volume-weighted average price since the session began.
+
+    State: the session, the sum of price times volume, and the sum of volume.
+    """
+    volume, session, typical = ints[0], ints[1], ints[2]
+    for i in range(count):
+        if first + i == 0 or columns[session + i] != state[0]:
+            state[0], state[1], state[2] = columns[session + i], 0.0, 0.0
+        state[1] += columns[typical + i] * columns[volume + i]
+        state[2] += columns[volume + i]
+        out[i * row_stride] = state[1] / state[2] if state[2] > 0.0 else NAN

@@ -1,79 +1,130 @@
-"""What the volume says of the move."""
+"""Define indicators of what the volume says about a move."""
 
 from __future__ import annotations
 
 from math import sqrt
 
+from tapeline.indicators.entry import Entries, Storage, bar_count
 from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
+from tapeline.indicators.kernels.shared_columns import spread
 from tapeline.indicators.kernels.steps import moving_sums, step
 
-
-@step
-def _add(s: Reals, o: int, new: float) -> float:
-    """Adds to a sum that is never re-based: s[o], with what rounding took from it in s[o + 1]. Neumaier (1974)."""
-    total = s[o] + new
-    s[o + 1] += (s[o] - total) + new if abs(s[o]) >= abs(new) else (new - total) + s[o]
-    s[o] = total
-    return total + s[o + 1]
+ENTRIES = Entries("volume")
 
 
 @step
-def _flow(x: Reals, h: int, lo: int, c: int, v: int, i: int) -> float:
-    """Bar i's volume, weighted from -1 (close at the low) to 1 (close at the high)."""
-    reach = x[h + i] - x[lo + i]
-    return ((x[c + i] - x[lo + i]) - (x[h + i] - x[c + i])) / reach * x[v + i] if reach > 0.0 else 0.0
+def _add(state: Reals, at: int, new: float) -> float:
+    """Add to a sum that is never re-based, and return it. Neumaier's method (1974).
 
-
-def obv(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """On-balance volume, which begins with the first bar's volume. s: the sum."""
-    c, v = a[0], a[1]
-    total = s[0]
-    for i in range(m):
-        change = x[c + i] - x[c + i - 1]  # the first bar's is its price
-        total += x[v + i] * float((change > 0.0) - (change < 0.0))
-        y[i * w] = total
-    s[0] = total
-
-
-def ad(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Accumulation/distribution line. s: as for `_add`."""
-    h, lo, c, v = a[0], a[1], a[2], a[3]
-    for i in range(m):
-        y[i * w] = _add(s, 0, _flow(x, h, lo, c, v, i))
-
-
-def adosc(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    """Fast less slow EMA of the accumulation/distribution line, both seeded with its first value.
-
-    s: the line as for `_add`, the fast and the slow average.
+    state[at] is the sum, state[at + 1] what rounding took from it.
     """
-    h, lo, c, v, n_fast, n_slow = a[0], a[1], a[2], a[3], a[4], a[5]
-    w_fast, w_slow = 2.0 / (n_fast + 1), 2.0 / (n_slow + 1)
-    for i in range(m):
-        line = _add(s, 0, _flow(x, h, lo, c, v, i))
-        if k + i == 0:
-            s[2] = s[3] = line
+    total = state[at] + new
+    state[at + 1] += (state[at] - total) + new if abs(state[at]) >= abs(new) else (new - total) + state[at]
+    state[at] = total
+    return total + state[at + 1]
+
+
+@step
+def _flow(columns: Reals, high: int, low: int, close: int, volume: int, i: int) -> float:
+    """Return bar i's volume, weighted from -1 (close at the low) to 1 (close at the high)."""
+    reach = columns[high + i] - columns[low + i]
+    return (
+        ((columns[close + i] - columns[low + i]) - (columns[high + i] - columns[close + i]))
+        / reach
+        * columns[volume + i]
+        if reach > 0.0
+        else 0.0
+    )
+
+
+@ENTRIES.add(
+    "On-balance volume", (),
+    lambda: Storage({"close": 1, "volume": 0}, 1), lambda: 0,
+    "sum of volumes, added when the close rose and taken away when it fell, beginning with the first bar's",
+    "TA-Lib OBV", memory="endless",
+)  # fmt: skip
+def obv(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute on-balance volume, which begins with the first bar's volume. State: the sum."""
+    close, volume = ints[0], ints[1]
+    total = state[0]
+    for i in range(count):
+        change = columns[close + i] - columns[close + i - 1]  # the first bar's is its price
+        total += columns[volume + i] * float((change > 0.0) - (change < 0.0))
+        out[i * row_stride] = total
+    state[0] = total
+
+
+@ENTRIES.add(
+    "Accumulation/distribution line", (),
+    lambda: Storage({"high": 0, "low": 0, "close": 0, "volume": 0}, 2), lambda: 0,
+    "sum of volume ((close - low) - (high - close))/(high - low)", "TA-Lib AD", memory="endless",
+)  # fmt: skip
+def ad(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the accumulation/distribution line. State: as for `_add`."""
+    high, low, close, volume = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        out[i * row_stride] = _add(state, 0, _flow(columns, high, low, close, volume, i))
+
+
+@ENTRIES.add(
+    "Accumulation/distribution oscillator", (bar_count(3, "fast", 2), bar_count(10, "slow", 2)),
+    lambda fast, slow: Storage({"high": 0, "low": 0, "close": 0, "volume": 0}, 4),
+    lambda fast, slow: max(fast, slow) - 1,
+    "fast EMA - slow EMA of the line, both seeded with its first value", "TA-Lib ADOSC", memory="endless",
+)  # fmt: skip
+def adosc(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the fast less the slow EMA of the accumulation/distribution line, both seeded with its first value.
+
+    State: the line as for `_add`, the fast and the slow average.
+    """
+    high, low, close, volume, fast_period, slow_period = ints[0], ints[1], ints[2], ints[3], ints[4], ints[5]
+    fast_weight, slow_weight = 2.0 / (fast_period + 1), 2.0 / (slow_period + 1)
+    for i in range(count):
+        line = _add(state, 0, _flow(columns, high, low, close, volume, i))
+        if first + i == 0:
+            state[2] = state[3] = line
         else:
-            s[2] += w_fast * (line - s[2])
-            s[3] += w_slow * (line - s[3])
-        y[i * w] = s[2] - s[3] if k + i >= max(n_fast, n_slow) - 1 else NAN
+            state[2] += fast_weight * (line - state[2])
+            state[3] += slow_weight * (line - state[3])
+        out[i * row_stride] = state[2] - state[3] if first + i >= max(fast_period, slow_period) - 1 else NAN
 
 
-def volume_zscore(
-    x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int
-) -> None:
-    """Distance of the volume from the mean of n volumes, in standard deviations; 0 where there are none."""
-    v, mean, variance, n = a[0], a[1], a[2], a[3]
-    for i in range(m):
-        value = (x[v + i] - x[mean + i]) / sqrt(x[variance + i]) if x[variance + i] > 0.0 else 0.0
-        y[i * w] = value if k + i >= n - 1 else NAN
+@ENTRIES.add(
+    "Volume z-score", (bar_count(20, low=2),),
+    lambda period: Storage({"volume": 0}, shared=(spread("volume", period),)), lambda period: period - 1,
+    "(volume - mean)/population standard deviation of n volumes, this one included; 0 without a deviation",
+    "the standard score", scale_free=True,
+)  # fmt: skip
+def volume_zscore(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute how many standard deviations the volume is from the mean of n volumes; 0 where there are none."""
+    volume, mean, variance, period = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        value = (
+            (columns[volume + i] - columns[mean + i]) / sqrt(columns[variance + i])
+            if columns[variance + i] > 0.0
+            else 0.0
+        )
+        out[i * row_stride] = value if first + i >= period - 1 else NAN
 
 
-def relative_volume(
-    x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int
-) -> None:
-    """Volume over the mean of the n volumes before it; none where those are all 0. s: their sum, and its peak."""
-    v, n = a[0], a[1]
-    moving_sums(x, s, v - 1, v - 1, n, m, k % REBASE == 0, z)
-    for i in range(m):
-        y[i * w] = x[v + i] * n / z[i] if k + i >= n and z[i] > 0.0 else NAN
+@ENTRIES.add(
+    "Relative volume", (bar_count(20),),
+    lambda period: Storage({"volume": period + 2}, 4), lambda period: period,
+    "volume over the mean of the n volumes before it; absent where those are all 0", "TA-Lib RVOL", scale_free=True,
+)  # fmt: skip
+def relative_volume(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the volume over the mean of the n volumes before it; absent where those are all 0.
+
+    State: as for `moving_sums`.
+    """
+    volume, period = ints[0], ints[1]
+    moving_sums(columns, state, volume - 1, volume - 1, period, count, first % REBASE == 0, scratch)
+    for i in range(count):
+        out[i * row_stride] = (
+            columns[volume + i] * period / scratch[i] if first + i >= period and scratch[i] > 0.0 else NAN
+        )

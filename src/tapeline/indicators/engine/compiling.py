@@ -67,5 +67,8 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 def _sources() -> str:
     """Return a digest of every file, the kernel's own aside, whose code is compiled into kernels and driver."""
     engine = Path(__file__).parent
-    paths = [*engine.parent.glob("kernels/*.py"), *(engine / f"{name}.py" for name in ("compiling", "driver", "program"))]
+    paths = [
+        *engine.parent.glob("kernels/*.py"),
+        *(engine / f"{name}.py" for name in ("compiling", "driver", "program")),
+    ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()

@@ -1,7 +1,7 @@
-"""Columns that several indicators read, computed once a bar however many do.
+"""Define columns that several indicators read, computed once a bar however many read them.
 
-Each function here answers with what an entry's `Storage` lists under `shared`; its kernel fills `columns` columns that
-the indicator's kernel finds in `a` behind its inputs. `back` is how many bars back the reader wants to look.
+Each public function returns what an entry's `Storage` lists under `shared`. Its kernel fills `columns` columns, which
+the indicator's kernel finds in `ints` after its inputs. `back` is how many bars back the reader looks.
 """
 
 from __future__ import annotations
@@ -26,52 +26,62 @@ class Shared:
     back: int = 0
 
 
-def highest(of: Input, n: int) -> Shared:
-    """The highest of n values."""
-    return Shared("highest", _highest, (of,), n, (n,))
+def highest(of: Input, period: int) -> Shared:
+    """Return the column of the highest of n values."""
+    return Shared("highest", _highest, (of,), period, (period,))
 
 
-def lowest(of: Input, n: int) -> Shared:
-    """The lowest of n values."""
-    return Shared("lowest", _lowest, (of,), n, (n,))
+def lowest(of: Input, period: int) -> Shared:
+    """Return the column of the lowest of n values."""
+    return Shared("lowest", _lowest, (of,), period, (period,))
 
 
 def typical(back: int = 0) -> Shared:
-    """The typical price: the mean of high, low and close."""
+    """Return the column of the typical price: the mean of high, low and close."""
     return Shared("typical", _typical, ("high", "low", "close"), 0, back=back)
 
 
 def range_(back: int = 0) -> Shared:
-    """The true range, 0.0 at the first bar."""
+    """Return the column of the true range, 0.0 at the first bar."""
     return Shared("range", _range, ("high", "low", "close"), 1, back=back)
 
 
-def spread(of: Input, n: int) -> Shared:
-    """Mean and population variance of n values, a column each."""
-    return Shared("spread", _spread, (of,), n, (n,), numbers=4, columns=2)
+def spread(of: Input, period: int) -> Shared:
+    """Return the columns of the mean and the population variance of n values."""
+    return Shared("spread", _spread, (of,), period, (period,), numbers=4, columns=2)
 
 
-def _highest(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    extremes(x, a[0], a[2], m, 1.0, x, a[1], z)
+def _highest(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Fill the column of `highest`."""
+    extremes(columns, ints[0], ints[2], count, 1.0, columns, ints[1], scratch)
 
 
-def _lowest(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    extremes(x, a[0], a[2], m, -1.0, x, a[1], z)
+def _lowest(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Fill the column of `lowest`."""
+    extremes(columns, ints[0], ints[2], count, -1.0, columns, ints[1], scratch)
 
 
-def _typical(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    h, lo, c, price = a[0], a[1], a[2], a[3]
-    for i in range(m):
-        x[price + i] = (x[h + i] + x[lo + i] + x[c + i]) / 3.0
+def _typical(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Fill the column of `typical`."""
+    high, low, close, price = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        columns[price + i] = (columns[high + i] + columns[low + i] + columns[close + i]) / 3.0
 
 
-def _range(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    h, lo, c, reach = a[0], a[1], a[2], a[3]
-    for i in range(m):
-        x[reach + i] = true_range(x, h, lo, c, i)
-    if k == 0:
-        x[reach] = 0.0
+def _range(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Fill the column of `range_`."""
+    high, low, close, reach = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        columns[reach + i] = true_range(columns, high, low, close, i)
+    if first == 0:
+        columns[reach] = 0.0
 
 
-def _spread(x: Reals, s: Reals, a: Integers, p: Reals, y: Reals, z: Reals, w: int, u: int, k: int, m: int) -> None:
-    moving_variances(x, s, a[0], a[3], k, m, k % REBASE == 0, a[1], a[2], z)
+def _spread(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Fill the columns of `spread`."""
+    moving_variances(columns, state, ints[0], ints[3], first, count, first % REBASE == 0, ints[1], ints[2], scratch)

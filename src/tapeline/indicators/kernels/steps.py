@@ -1,8 +1,9 @@
-"""Steps that several kernels share.
+"""Define the steps that several kernels share.
 
-Those over a window take `at`, the place in `x` of the newest value at the block's first bar, and leave one result for
-each of the m bars, from place `o` on. They have a way for many bars, which the compiler turns into vector
-instructions, and one for few; both add in the same order.
+Those over a window take `at`, the index in `values` of the newest value at the block's first bar, and write one result
+for each of the `count` bars, from index `target` on. `period` is the length of the window. They have one way for many
+bars, which the compiler turns into vector instructions, and one for few; both add in the same order, so that the result
+does not depend on the batch.
 """
 
 from __future__ import annotations
@@ -20,251 +21,264 @@ _FEW = 8
 
 
 def step(function: _Function) -> _Function:
-    """Lets kernels call the function. It is compiled with, and cached in, each kernel that does."""
+    """Let kernels call the function. It is compiled with, and cached in, each kernel that calls it."""
     compiled: _Function = njit(error_model="numpy")(function)
     return compiled
 
 
 @step
-def window_sum(x: Reals, at: int, n: int) -> float:
-    """The sum of the n values up to x[at], in four strands."""
+def window_sum(values: Reals, at: int, period: int) -> float:
+    """Return the sum of the `period` values up to values[at], in four strands."""
     t0 = t1 = t2 = t3 = 0.0
-    i = at - n + 1
+    i = at - period + 1
     while i + 3 <= at:
-        t0 += x[i]
-        t1 += x[i + 1]
-        t2 += x[i + 2]
-        t3 += x[i + 3]
+        t0 += values[i]
+        t1 += values[i + 1]
+        t2 += values[i + 2]
+        t3 += values[i + 3]
         i += 4
     while i <= at:
-        t0 += x[i]
+        t0 += values[i]
         i += 1
     return (t0 + t1) + (t2 + t3)
 
 
 @step
-def means(x: Reals, at: int, n: int, m: int, out: Reals, o: int) -> None:
-    """The mean of the last n values, added up at every bar: for short windows. Leaves them in `out`."""
-    share = 1.0 / n
-    if m < _FEW:
-        for i in range(m):
-            total = x[at + i]
-            for j in range(1, n):
-                total += x[at + i - j]
-            out[o + i] = total * share
+def means(values: Reals, at: int, period: int, count: int, out: Reals, target: int) -> None:
+    """Write the mean of each window to `out`, added up anew at every bar: for short windows."""
+    share = 1.0 / period
+    if count < _FEW:
+        for i in range(count):
+            total = values[at + i]
+            for j in range(1, period):
+                total += values[at + i - j]
+            out[target + i] = total * share
         return
-    for i in range(m):
-        out[o + i] = x[at + i]
-    for j in range(1, n):
-        for i in range(m):
-            out[o + i] += x[at + i - j]
-    for i in range(m):
-        out[o + i] *= share
+    for i in range(count):
+        out[target + i] = values[at + i]
+    for j in range(1, period):
+        for i in range(count):
+            out[target + i] += values[at + i - j]
+    for i in range(count):
+        out[target + i] *= share
 
 
 @step
-def deviations(x: Reals, at: int, n: int, m: int, z: Reals, middle: int, o: int) -> None:
-    """The sum of the distances of the last n values from z[middle + i], at every bar i."""
-    if m < _FEW:
-        for i in range(m):
-            q, total, j = z[middle + i], 0.0, 0
-            while j + 3 < n:
-                total += (abs(x[at + i - j] - q) + abs(x[at + i - j - 1] - q)) + (
-                    abs(x[at + i - j - 2] - q) + abs(x[at + i - j - 3] - q)
+def deviations(values: Reals, at: int, period: int, count: int, scratch: Reals, middle: int, target: int) -> None:
+    """Write the sum of the distances of each window's values from scratch[middle + i]."""
+    if count < _FEW:
+        for i in range(count):
+            center, total, j = scratch[middle + i], 0.0, 0
+            while j + 3 < period:
+                total += (abs(values[at + i - j] - center) + abs(values[at + i - j - 1] - center)) + (
+                    abs(values[at + i - j - 2] - center) + abs(values[at + i - j - 3] - center)
                 )
                 j += 4
-            while j < n:
-                total += abs(x[at + i - j] - q)
+            while j < period:
+                total += abs(values[at + i - j] - center)
                 j += 1
-            z[o + i] = total
+            scratch[target + i] = total
         return
-    for i in range(m):
-        z[o + i] = 0.0
+    for i in range(count):
+        scratch[target + i] = 0.0
     j = 0
-    while j + 3 < n:
-        for i in range(m):
-            q = z[middle + i]
-            z[o + i] += (abs(x[at + i - j] - q) + abs(x[at + i - j - 1] - q)) + (
-                abs(x[at + i - j - 2] - q) + abs(x[at + i - j - 3] - q)
+    while j + 3 < period:
+        for i in range(count):
+            center = scratch[middle + i]
+            scratch[target + i] += (abs(values[at + i - j] - center) + abs(values[at + i - j - 1] - center)) + (
+                abs(values[at + i - j - 2] - center) + abs(values[at + i - j - 3] - center)
             )
         j += 4
-    while j < n:
-        for i in range(m):
-            z[o + i] += abs(x[at + i - j] - z[middle + i])
+    while j < period:
+        for i in range(count):
+            scratch[target + i] += abs(values[at + i - j] - scratch[middle + i])
         j += 1
 
 
 @step
-def extremes(x: Reals, at: int, n: int, m: int, sign: float, out: Reals, o: int, z: Reals) -> None:
-    """The highest (sign 1.0) or lowest (-1.0) of the last n values, whichever are there; leaves them in `out`."""
-    if m < _FEW:
-        for i in range(m):
-            b0 = b1 = b2 = b3 = sign * x[at + i]
+def extremes(
+    values: Reals, at: int, period: int, count: int, sign: float, out: Reals, target: int, scratch: Reals
+) -> None:
+    """Write the highest (sign 1.0) or lowest (-1.0) value of each window to `out`."""
+    if count < _FEW:
+        for i in range(count):
+            b0 = b1 = b2 = b3 = sign * values[at + i]
             j = 1
-            while j + 3 < n:
-                b0 = max(b0, sign * x[at + i - j])
-                b1 = max(b1, sign * x[at + i - j - 1])
-                b2 = max(b2, sign * x[at + i - j - 2])
-                b3 = max(b3, sign * x[at + i - j - 3])
+            while j + 3 < period:
+                b0 = max(b0, sign * values[at + i - j])
+                b1 = max(b1, sign * values[at + i - j - 1])
+                b2 = max(b2, sign * values[at + i - j - 2])
+                b3 = max(b3, sign * values[at + i - j - 3])
                 j += 4
-            while j < n:
-                b0 = max(b0, sign * x[at + i - j])
+            while j < period:
+                b0 = max(b0, sign * values[at + i - j])
                 j += 1
-            out[o + i] = sign * max(b0, b1, b2, b3)
+            out[target + i] = sign * max(b0, b1, b2, b3)
         return
-    # The highest of 2d values is the higher of two highest of d values: as many passes as n has binary digits.
-    here, there, length, d = 0, LONGEST + BLOCK, n - 1 + m, 1
+    # The highest of 2w values is the higher of two highest of w values: as many passes as n has binary digits.
+    here, there, length, width = 0, LONGEST + BLOCK, period - 1 + count, 1
     for i in range(length):
-        z[here + i] = sign * x[at - n + 1 + i]
-    while 2 * d <= n:
-        for i in range(2 * d - 1, length):
-            z[there + i] = max(z[here + i], z[here + i - d])
-        here, there, d = there, here, 2 * d
-    for i in range(m):
-        out[o + i] = sign * max(z[here + n - 1 + i], z[here + d - 1 + i])
+        scratch[here + i] = sign * values[at - period + 1 + i]
+    while 2 * width <= period:
+        for i in range(2 * width - 1, length):
+            scratch[there + i] = max(scratch[here + i], scratch[here + i - width])
+        here, there, width = there, here, 2 * width
+    for i in range(count):
+        out[target + i] = sign * max(scratch[here + period - 1 + i], scratch[here + width - 1 + i])
 
 
 @step
-def moving_sums(x: Reals, s: Reals, at: int, also: int, n: int, m: int, rebase: bool, z: Reals) -> None:
-    """The sums of the last n values of two columns, none of them negative, to the first two blocks of z.
+def moving_sums(
+    values: Reals, state: Reals, at: int, other: int, period: int, count: int, rebase: bool, scratch: Reals
+) -> None:
+    """Write the sums of the windows of two columns, none of them negative, to the first two blocks of `scratch`.
 
-    s: for each column the running sum and its peak since the last re-basing. Where a sum is so small beside its peak
-    that what is left could be rounding, the window is added up anew.
+    State: for each column the running sum and its peak since the last re-basing. Where a sum is so small beside its
+    peak that what is left could be rounding, the window is added up anew.
     """
-    t1, peak1, t2, peak2 = s[0], s[1], s[2], s[3]
+    t1, peak1, t2, peak2 = state[0], state[1], state[2], state[3]
     if rebase:
-        t1 = peak1 = window_sum(x, at - 1, n)
-        t2 = peak2 = window_sum(x, also - 1, n)
-    s[1], s[3] = peak1, peak2
+        t1 = peak1 = window_sum(values, at - 1, period)
+        t2 = peak2 = window_sum(values, other - 1, period)
+    state[1], state[3] = peak1, peak2
     least = 0.0
-    for i in range(m):
-        t1 += x[at + i] - x[at + i - n]
-        t2 += x[also + i] - x[also + i - n]
+    for i in range(count):
+        t1 += values[at + i] - values[at + i - period]
+        t2 += values[other + i] - values[other + i - period]
         peak1, peak2 = max(peak1, t1), max(peak2, t2)
-        z[i], z[BLOCK + i] = t1, t2
+        scratch[i], scratch[BLOCK + i] = t1, t2
         least = max(least, 1e-4 * peak1 - t1, 1e-4 * peak2 - t2)
     if least > 0.0:
-        _precise_sums(x, at, n, m, s[1], z, 0)
-        _precise_sums(x, also, n, m, s[3], z, BLOCK)
-    s[0], s[1], s[2], s[3] = t1, peak1, t2, peak2
+        _precise_sums(values, at, period, count, state[1], scratch, 0)
+        _precise_sums(values, other, period, count, state[3], scratch, BLOCK)
+    state[0], state[1], state[2], state[3] = t1, peak1, t2, peak2
 
 
 @step
-def _precise_sums(x: Reals, at: int, n: int, m: int, peak: float, z: Reals, o: int) -> None:
-    """Adds up anew the windows whose sums in z are small beside the peak."""
-    for i in range(m):
-        peak = max(peak, z[o + i])
-        if z[o + i] < 1e-4 * peak:
-            z[o + i] = window_sum(x, at + i, n)
+def _precise_sums(values: Reals, at: int, period: int, count: int, peak: float, scratch: Reals, target: int) -> None:
+    """Add up anew the windows whose sums in `scratch` are small beside the peak."""
+    for i in range(count):
+        peak = max(peak, scratch[target + i])
+        if scratch[target + i] < 1e-4 * peak:
+            scratch[target + i] = window_sum(values, at + i, period)
 
 
 @step
-def _variance(x: Reals, at: int, n: int, mean: int, variance: int) -> None:
-    """Mean and population variance of the n values up to x[at], in two passes, to x[mean] and x[variance]."""
+def _variance(values: Reals, at: int, period: int, mean: int, variance: int) -> None:
+    """Write mean and population variance of the window that ends at values[at], from two passes over it."""
     offset = 0.0
-    for j in range(at - n + 1, at + 1):
-        offset += x[j] - x[at]
-    offset /= n
+    for j in range(at - period + 1, at + 1):
+        offset += values[j] - values[at]
+    offset /= period
     total = 0.0
-    for j in range(at - n + 1, at + 1):
-        d = x[j] - x[at] - offset
-        total += d * d
-    x[mean], x[variance] = x[at] + offset, total / n
+    for j in range(at - period + 1, at + 1):
+        distance = values[j] - values[at] - offset
+        total += distance * distance
+    values[mean], values[variance] = values[at] + offset, total / period
 
 
 @step
 def moving_variances(
-    x: Reals, s: Reals, at: int, n: int, seen: int, m: int, rebase: bool, mean: int, variance: int, z: Reals
+    values: Reals,
+    state: Reals,
+    at: int,
+    period: int,
+    seen: int,
+    count: int,
+    rebase: bool,
+    mean: int,
+    variance: int,
+    scratch: Reals,
 ) -> None:
-    """Mean (to x[mean + i]) and population variance (to x[variance + i]) of the last n values, from n values on.
+    """Write mean (to values[mean + i]) and population variance (to values[variance + i]) of each full window.
 
-    `seen` is the number of values before x[at]. s[0] is a reference near the values, s[1] the sum of the distances from
-    it, s[2] of their squares, s[3] the peak of s[2] since the last re-basing. Where the variance is so small beside
-    that peak that what is left could be rounding, it is computed from the window itself.
+    `seen` is the number of values before values[at]. state[0] is a reference near the values, state[1] the sum of the
+    distances from it, state[2] of their squares, state[3] the peak of state[2] since the last re-basing. Where the
+    variance is so small beside that peak that what is left could be rounding, it is computed from the window itself.
     """
-    reference, t1, t2, peak = s[0], s[1], s[2], s[3]
+    reference, t1, t2, peak = state[0], state[1], state[2], state[3]
     if rebase or seen == 0:
-        reference = x[at - 1] if seen > 0 else x[at]
+        reference = values[at - 1] if seen > 0 else values[at]
         t1 = t2 = 0.0
-        for j in range(at - min(n, seen), at):
-            d = x[j] - reference
-            t1 += d
-            t2 += d * d
+        for j in range(at - min(period, seen), at):
+            distance = values[j] - reference
+            t1 += distance
+            t2 += distance * distance
         peak = t2
-    cold = min(max(n - seen, 0), m)
+    cold = min(max(period - seen, 0), count)
     for i in range(cold):
-        new = x[at + i] - reference
+        new = values[at + i] - reference
         t1 += new
         t2 += new * new
         peak = max(peak, t2)
-        z[i], z[BLOCK + i], z[2 * BLOCK + i] = t1, t2, peak
-    for i in range(cold, m):
-        new, old = x[at + i] - reference, x[at + i - n] - reference
+        scratch[i], scratch[BLOCK + i], scratch[2 * BLOCK + i] = t1, t2, peak
+    for i in range(cold, count):
+        new, old = values[at + i] - reference, values[at + i - period] - reference
         t1 += new - old
         t2 += new * new - old * old
         peak = max(peak, t2)
-        z[i], z[BLOCK + i], z[2 * BLOCK + i] = t1, t2, peak
-    s[0], s[1], s[2], s[3] = reference, t1, t2, peak
-    share = 1.0 / n
-    for i in range(m):
-        offset = z[i] * share
-        x[mean + i] = reference + offset
-        x[variance + i] = z[BLOCK + i] * share - offset * offset
-    for i in range(min(max(n - 1 - seen, 0), m), m):
-        if x[variance + i] * n < 1e-4 * z[2 * BLOCK + i]:
-            _variance(x, at + i, n, mean + i, variance + i)
+        scratch[i], scratch[BLOCK + i], scratch[2 * BLOCK + i] = t1, t2, peak
+    state[0], state[1], state[2], state[3] = reference, t1, t2, peak
+    share = 1.0 / period
+    for i in range(count):
+        offset = scratch[i] * share
+        values[mean + i] = reference + offset
+        values[variance + i] = scratch[BLOCK + i] * share - offset * offset
+    for i in range(min(max(period - 1 - seen, 0), count), count):
+        if values[variance + i] * period < 1e-4 * scratch[2 * BLOCK + i]:
+            _variance(values, at + i, period, mean + i, variance + i)
 
 
 @step
-def age_of_highest(x: Reals, at: int, n: int, here: int, age: int) -> int:
-    """How many bars ago the highest of the last n values was, the newest of equals; `age` is the answer one bar ago."""
+def age_of_highest(values: Reals, at: int, period: int, here: int, age: int) -> int:
+    """Return how many bars ago the window's highest value was (the newest of equals); `age` was the last answer."""
     age += 1
-    if age < n and here > 0:
-        return 0 if x[at] >= x[at - age] else age
+    if age < period and here > 0:
+        return 0 if values[at] >= values[at - age] else age
     age = 0
-    for j in range(1, min(n, here + 1)):
-        if x[at - j] > x[at - age]:
+    for j in range(1, min(period, here + 1)):
+        if values[at - j] > values[at - age]:
             age = j
     return age
 
 
 @step
-def age_of_lowest(x: Reals, at: int, n: int, here: int, age: int) -> int:
-    """How many bars ago the lowest of the last n values was, the newest of equals; `age` is the answer one bar ago."""
+def age_of_lowest(values: Reals, at: int, period: int, here: int, age: int) -> int:
+    """Return how many bars ago the window's lowest value was (the newest of equals); `age` was the last answer."""
     age += 1
-    if age < n and here > 0:
-        return 0 if x[at] <= x[at - age] else age
+    if age < period and here > 0:
+        return 0 if values[at] <= values[at - age] else age
     age = 0
-    for j in range(1, min(n, here + 1)):
-        if x[at - j] < x[at - age]:
+    for j in range(1, min(period, here + 1)):
+        if values[at - j] < values[at - age]:
             age = j
     return age
 
 
 @step
-def smoothed(value: float, new: float, seen: int, n: int, keep: float, weight: float) -> float:
-    """One step of an exponential average, seeded as `seeded`; `keep` is 1 - `weight`, which is 1/n in Wilder's.
+def smoothed(value: float, new: float, seen: int, period: int, keep: float, weight: float) -> float:
+    """Take one step of an exponential average, seeded as in `seeded`; `keep` is 1 - `weight`, which is 1/n in Wilder's.
 
     Faster than `seeded`, but a flat series may leave it off by a last digit.
     """
-    if seen >= n:
+    if seen >= period:
         return value * keep + new * weight
-    return (value + new) / n if seen == n - 1 else value + new
+    return (value + new) / period if seen == period - 1 else value + new
 
 
 @step
-def seeded(value: float, new: float, seen: int, n: int, weight: float) -> float:
-    """One step of an exponential average seeded with the mean of its first n values; before that, the sum of them.
+def seeded(value: float, new: float, seen: int, period: int, weight: float) -> float:
+    """Take one step of an exponential average seeded with the mean of its first n values; before that, sum them.
 
     `seen` is the number of values before `new`.
     """
-    if seen >= n:
+    if seen >= period:
         return value + weight * (new - value)
-    return (value + new) / n if seen == n - 1 else value + new
+    return (value + new) / period if seen == period - 1 else value + new
 
 
 @step
-def true_range(x: Reals, h: int, lo: int, c: int, i: int) -> float:
-    """The range of bar i, together with the previous close."""
-    before = x[c + i - 1]
-    return max(x[h + i], before) - min(x[lo + i], before)
+def true_range(values: Reals, high: int, low: int, close: int, i: int) -> float:
+    """Return the range of bar i, the previous close included."""
+    before = values[close + i - 1]
+    return max(values[high + i], before) - min(values[low + i], before)
