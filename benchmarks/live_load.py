@@ -110,8 +110,10 @@ def measure(options: argparse.Namespace) -> None:
     from tapeline.backends.sqlite.database import Database
     from tapeline.backends.sqlite.sqlite_store import SqliteStore
     from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+    from tapeline.feeds.live.history import History
     from tapeline.feeds.live.limits import Limits
-    from tapeline.feeds.yahoo import ChartClient, History, SystemClock, YahooSource, YFinanceTransport, interval_of
+    from tapeline.feeds.yahoo import ChartClient, YahooSource, YFinanceTransport, interval_of
+    from tapeline.runtime.clock import SystemClock
     from tapeline.runtime.pipeline import Pipeline
     from tapeline.runtime.processor import Processor
 

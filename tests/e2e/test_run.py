@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tapeline.core.sessions import Phase, calendar_of
-from tapeline.feeds.yahoo.history import OVERLAP_BARS
+from tapeline.feeds.live.history import OVERLAP_BARS
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.server import LocalYahoo
 

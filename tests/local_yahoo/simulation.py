@@ -18,7 +18,8 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import Bars
-from tapeline.feeds.yahoo import ChartClient, History, YahooSource, YFinanceTransport, interval_of
+from tapeline.feeds.live.history import History
+from tapeline.feeds.yahoo import ChartClient, YahooSource, YFinanceTransport, interval_of
 from tapeline.runtime.pipeline import Pipeline, Progress
 from tapeline.runtime.processor import Processor
 from tests.local_yahoo.clock import SimClock, SkewedClock

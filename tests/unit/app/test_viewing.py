@@ -16,7 +16,7 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.cli.main import app
 from tapeline.core.ports import Commit, Delivery
 from tapeline.errors import ConfigError, ServingError
-from tapeline.feeds.yahoo.yahoo_source import Status
+from tapeline.feeds.live.live_source import Status
 from tapeline.runtime.processor import Processor
 from tapeline.web import (
     View,

@@ -14,10 +14,10 @@ from tests.local_yahoo.clock import Standing
 from tapeline.core.adjustment import adjusted, basis, in_todays_shares, shift
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Action, Series
-from tapeline.feeds.yahoo import ChartClient, History, interval_of
-from tapeline.feeds.yahoo.chart import Chart
-from tapeline.feeds.yahoo.chart_intervals import Interval
-from tapeline.feeds.yahoo.history import Update
+from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.history import History, Update
+from tapeline.feeds.live.venue import Chart
+from tapeline.feeds.yahoo import ChartClient, interval_of
 
 DAY = 86_400_000
 D1 = interval_of("1d")
@@ -138,6 +138,8 @@ def test_without_an_announcement_the_ratio_that_was_seen_is_taken() -> None:
 class Yahoo:
     """Has these bars, and tells of the actions in the period that is asked for."""
 
+    name, parallel, per_second = "Yahoo", 4, 2.0
+
     def __init__(self, bars: Bars, actions: tuple[Action, ...], now: int) -> None:
         self.bars, self.actions, self.now = bars, actions, now
         self.starts: list[int] = []
@@ -146,7 +148,7 @@ class Yahoo:
         self.starts.append(start)
         shown = self.bars[(self.bars.timestamp >= start) & (self.bars.timestamp < end)]
         told = tuple(action for action in self.actions if start <= action.timestamp < end)
-        return Chart(shown, told, "USD", "America/New_York", 2, self.now, (), 0)
+        return Chart(shown, told, "USD", self.now)
 
 
 FIRST = 19_000  # 2022-01-08

@@ -1,4 +1,4 @@
-"""How fast requests may go: one token bucket for all of them, and a circuit breaker that waits out a refusal."""
+"""Limit how fast requests go: one token bucket for all of them, and a circuit breaker that waits out a refusal."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Callable
 from tapeline.core.retrying import backoff_seconds
 from tapeline.runtime.clock import Clock
 
-#: Requests a second in the long run, and so many at once after a pause.
+#: Requests a second in the long run, and how many may go at once after a pause.
 PER_SECOND = 2.0
 BURST = 8
 
 #: Failures in a row, of whichever requests, that open the breaker. A 429 opens it at once.
 FAILURES = 5
 
-#: Seconds the breaker stays open for the first time, and at the most.
+#: Seconds the breaker stays open at first, and at most.
 FIRST_PAUSE = 5.0
 LONGEST_PAUSE = 900.0
 
 
 class Limits:
-    """Shared by every request to Yahoo. `admit` before each, then `succeeded` or `failed`.
+    """Pace the requests of one venue. Call `admit` before each, then `succeeded`, `failed` or `abandoned`.
 
-    While the breaker is open nothing is asked; when its pause is over, one request tries, and the others wait for how
-    that went. Each failure in a row doubles the pause.
+    While the breaker is open nothing is asked; when its pause is over, one request tries, and the others wait for its
+    outcome. Each failure in a row doubles the pause. Use it from one event loop.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class Limits:
         burst: int = BURST,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        self.per_second = per_second
         self._clock = clock
-        self._per_second = per_second
         self._burst = float(burst)
         self._chance = chance
         self._tokens = float(burst)
@@ -48,11 +48,11 @@ class Limits:
 
     @property
     def open_until(self) -> int:
-        """When the breaker's pause is over (UTC epoch ms), 0 when it is closed."""
+        """Return when the breaker's pause is over (UTC epoch ms), 0 while it is closed."""
         return self._open_until
 
     async def admit(self) -> None:
-        """Waits until a request may be made."""
+        """Wait until a request may be made."""
         while (wait := self._wait()) > 0:
             await self._clock.sleep(wait)
 
@@ -63,20 +63,21 @@ class Limits:
                 return max((self._open_until - now) / 1000, 0.001)
             if self._trying:
                 return 0.5
-        self._tokens = min(self._burst, self._tokens + max(now - self._filled, 0) / 1000 * self._per_second)
+        self._tokens = min(self._burst, self._tokens + max(now - self._filled, 0) / 1000 * self.per_second)
         self._filled = now
         if self._tokens < 1:
-            return max((1 - self._tokens) / self._per_second, 0.001)
+            return max((1 - self._tokens) / self.per_second, 0.001)
         self._tokens -= 1
         self._trying = bool(self._open_until)
         return 0.0
 
     def succeeded(self) -> None:
+        """Note that a request was answered: close the breaker and forget the failures."""
         self._failures = self._pauses = self._open_until = 0
         self._trying = False
 
     def failed(self, *, refused: bool = False, retry_after: float | None = None) -> None:
-        """A request failed; `refused` when it was for the rate."""
+        """Note that a request failed; `refused` when it was for the rate, `retry_after` seconds as the answer asks."""
         now = self._clock.now()
         self._failures += 1
         if self._open_until > now and not self._trying:
@@ -88,5 +89,5 @@ class Limits:
             self._trying = False
 
     def abandoned(self) -> None:
-        """A request was given up before it was answered: says nothing about Yahoo, lets another one try."""
+        """Note that a request was given up unanswered, which says nothing about the venue; let another one try."""
         self._trying = False

@@ -1,4 +1,4 @@
-"""Between the event loop that collects and the thread that stores: what waits is joined, so that it cannot pile up."""
+"""Join what waits between the event loop that collects and the thread that stores, so that it cannot pile up."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from tapeline.core.ports import Delivery
 #: Final bars that may wait before history is held back.
 ROOM = 100_000
 
-#: Rejects and notices that may wait; what comes above it is dropped, as nobody reads thousands a second.
+#: Rejects and notices that may wait; more are dropped, as nobody reads thousands a second.
 _LINES = 1000
+
+_NO_BARS = Bars.of(())
 
 
 class Outbox:
-    """Takes bars from one thread and gives them to another as deliveries, everything that waits at once.
+    """Take bars from one thread and give them to another as deliveries, everything that waits at once.
 
     A forming bar that was not fetched yet is replaced by a newer one of its symbol, so a slow reader gets fewer forming
     bars, never fewer final ones.
@@ -39,7 +41,7 @@ class Outbox:
     # -- the event loop's side ---------------------------------------------------------------------------------------
 
     async def room(self) -> None:
-        """Waits until there is room for more history."""
+        """Wait until there is room for more history."""
         self._loop = asyncio.get_running_loop()
         while True:
             with self._ready:
@@ -51,7 +53,7 @@ class Outbox:
     def put(
         self, bars: Bars, *, resume: str | None = None, rejects: Sequence[Reject] = (), notices: Sequence[str] = ()
     ) -> None:
-        """Adds final bars, and the place to resume behind everything that was put so far."""
+        """Add final bars, and the text to resume from after everything that was put so far."""
         with self._ready:
             if len(bars):
                 self._final.append(bars)
@@ -61,14 +63,19 @@ class Outbox:
             self._notices.extend(notices[: _LINES - len(self._notices)])
             self._ready.notify()
 
+    def note(self, *, rejects: Sequence[Reject] = (), notices: Sequence[str] = ()) -> None:
+        """Add rejects and lines for the user, without a bar."""
+        self.put(_NO_BARS, rejects=rejects, notices=notices)
+
     def put_forming(self, bars: Sequence[Bar]) -> None:
+        """Add forming bars, each in place of an older one of its symbol."""
         with self._ready:
             for bar in bars:
                 self._forming[bar.symbol] = bar
             self._ready.notify()
 
     def fail(self, error: BaseException) -> None:
-        """What waits is still handed out; then `take` raises this."""
+        """Have `take` raise this once what waits was handed out. The first failure counts."""
         with self._ready:
             self._failure = self._failure or error
             self._ready.notify()
@@ -76,11 +83,11 @@ class Outbox:
     # -- the reader's side -------------------------------------------------------------------------------------------
 
     def start(self, resume: str) -> None:
-        """Before anything is put: where the stream stands."""
+        """Say, before anything is put, where the stream stands."""
         self._resume = resume
 
     def take(self) -> Delivery | None:
-        """Everything that waits, or blocks until there is something; None when it was closed. Raises what failed."""
+        """Return everything that waits; block until there is something. None once closed. Raise what failed."""
         with self._ready:
             while not (self._final or self._forming or self._rejects or self._notices):
                 if self._failure is not None:
@@ -89,14 +96,14 @@ class Outbox:
                     return None
                 self._ready.wait()
             final = Bars.concat(self._final)
-            done = dict(zip(final.symbols, (-1,) * len(final.symbols), strict=True))
-            for bar in self._final:
-                for code, symbol in enumerate(bar.symbols):
-                    own = bar.timestamp[bar.code == code]
-                    done[symbol] = max(done[symbol], int(own.max(initial=-1)))
-            forming = [bar for bar in self._forming.values() if bar.timestamp > done.get(bar.symbol, -1)]
-            bars = Bars.concat([final, Bars.of(forming)]) if forming else final
-            delivery = Delivery(bars, tuple(self._rejects), self._resume, tuple(self._notices))
+            newest = dict.fromkeys(final.symbols, -1)
+            for bars in self._final:
+                for code, symbol in enumerate(bars.symbols):
+                    times = bars.timestamp[bars.code == code]
+                    newest[symbol] = max(newest[symbol], int(times.max(initial=-1)))
+            forming = [bar for bar in self._forming.values() if bar.timestamp > newest.get(bar.symbol, -1)]
+            delivered = Bars.concat([final, Bars.of(forming)]) if forming else final
+            delivery = Delivery(delivered, tuple(self._rejects), self._resume, tuple(self._notices))
             self._final, self._forming, self._rejects, self._notices = [], {}, [], []
             self._waiting = 0
         if self._loop is not None and not self._loop.is_closed():
@@ -104,6 +111,7 @@ class Outbox:
         return delivery
 
     def close(self) -> None:
+        """End `take` and `room`, from any thread."""
         with self._ready:
             self._closed = True
             self._ready.notify_all()

@@ -1,4 +1,4 @@
-"""One watched symbol: up to where its bars are official, and when Yahoo's history is to be asked about it again."""
+"""Track one watched symbol: up to where its bars are official, and when its history is asked for again."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Action, Series
 from tapeline.core.sessions import Calendar, MarketState, Phase
 from tapeline.core.times import MINUTE
-from tapeline.feeds.yahoo.chart_intervals import Interval
+from tapeline.feeds.live.bar_intervals import Interval
 
-#: After the close Yahoo still corrects the day's bars; and once more overnight.
+#: After the close a venue still corrects the day's bars; and once more overnight.
 SETTLED = 20 * MINUTE
 BEFORE_OPEN = 30 * MINUTE
+
+OHLCV = ("open", "high", "low", "close", "volume")
 
 Values = tuple[float, float, float, float, float]
 
 
 @dataclass(slots=True)
 class TrackedBars:
-    """What the collector knows of a symbol.
+    """Hold what the collector knows of a symbol.
 
-    Every bar that opens before `official` was delivered as Yahoo's history has it. `known` are the values delivered
+    Every bar that opens before `official` was delivered as the venue's history has it. `known` are the values delivered
     for the latest session, so that an answer that says nothing new leads to nothing. `basis` names the splits that the
     delivered bars are adjusted for, `splits` are their times. `due` is when history is to be asked next (UTC epoch ms;
-    0: at once), `archived` when it was last archived.
+    0: at once), `archived` when it was last archived. `ready` says that the back-fill is done. `problem` is the last
+    error about this symbol, '' without one.
     """
 
     symbol: str
@@ -42,22 +45,18 @@ class TrackedBars:
     problem: str = ""
     known: dict[int, Values] = field(default_factory=dict)
 
-    def news(self, bars: Bars) -> Bars:
-        """Those of the final bars that were not delivered with these values before. Remembers them."""
-        values = list(
-            zip(
-                bars.open.tolist(), bars.high.tolist(), bars.low.tolist(), bars.close.tolist(), bars.volume.tolist(),
-                strict=True,
-            )
-        )  # fmt: skip
-        fresh = np.fromiter(
-            (self.known.get(t) != v for t, v in zip(bars.timestamp.tolist(), values, strict=True)), np.bool_, len(bars)
+    def changed_since_delivery(self, bars: Bars) -> Bars:
+        """Return those of the final bars that were not delivered with these values before, and remember them."""
+        times = bars.timestamp.tolist()
+        values = list(zip(*(getattr(bars, name).tolist() for name in OHLCV), strict=True))
+        changed = np.fromiter(
+            (self.known.get(time) != value for time, value in zip(times, values, strict=True)), np.bool_, len(bars)
         )
-        self.known.update(zip(bars.timestamp.tolist(), values, strict=True))
-        return bars[fresh]
+        self.known.update(zip(times, values, strict=True))
+        return bars[changed]
 
     def adopt(self, series: Series) -> None:
-        """Takes over which splits the archived series is adjusted for. When that changes, nothing delivered holds."""
+        """Take over which splits the archived series is adjusted for; when that changes, forget what was delivered."""
         name = basis(series.actions)
         if name != self.basis:
             self.known.clear()
@@ -65,22 +64,23 @@ class TrackedBars:
         self.splits = frozenset(action.timestamp for action in series.actions if action.kind == "split")
 
     def unseen_split(self, actions: Iterable[Action]) -> bool:
+        """Return whether there is a split among these actions that the delivered bars are not adjusted for."""
         return any(action.kind == "split" and action.timestamp not in self.splits for action in actions)
 
     def bars(self) -> Bars:
-        """The known bars, for comparison."""
-        return Bars.of(Bar(self.symbol, t, *values) for t, values in sorted(self.known.items()))
+        """Return the known bars in the order of time, to compare other bars with."""
+        return Bars.of(Bar(self.symbol, time, *values) for time, values in sorted(self.known.items()))
 
     def forget_before(self, timestamp: int) -> None:
-        """Lets go of the values of bars before this time."""
+        """Forget the values of bars before this time, which bounds what is kept to one session."""
         if self.known and min(self.known) < timestamp:
-            self.known = {t: v for t, v in self.known.items() if t >= timestamp}
+            self.known = {time: values for time, values in self.known.items() if time >= timestamp}
 
     def next_due(self, asked: int, interval: Interval, period: int) -> int:
-        """When to ask history again, having asked at `asked`; every `period` ms while the market is open.
+        """Return when to ask history again (UTC epoch ms), having asked at `asked`.
 
-        Besides: when the first bar of a session is complete, at the close, when the day has settled, and before the
-        next open, because Yahoo revises a session overnight.
+        While the market is open, that is every `period` ms. Besides: when the first bar of a session is complete, at
+        the close, when the day has settled, and before the next open, because a venue revises a session overnight.
         """
         state = self.calendar.at(asked)
         first_bar = interval.ms + interval.grace
@@ -94,7 +94,7 @@ class TrackedBars:
 
 
 def phase_text(state: MarketState) -> str:
-    """The state of a market for a person, such as `XNYS closed until Mon 2026-11-30 14:30 UTC`."""
+    """Return the state of a market for a person, such as `XNYS closed, opens Mon 2026-11-30 14:30 UTC`."""
     if state.phase is Phase.OPEN:
         return f"{state.exchange} open" + (f" until {_utc(state.until)}" if state.exchange != "24/7" else "")
     half = " (half day)" if state.session is not None and state.session.half and state.phase is Phase.PRE else ""
@@ -102,7 +102,7 @@ def phase_text(state: MarketState) -> str:
 
 
 def session_start(calendar: Calendar, timestamp: int) -> int:
-    """The open of the latest session that has begun."""
+    """Return the open of the latest session that has begun."""
     session = calendar.at(timestamp).session
     return timestamp if session is None else session.open
 

@@ -1,22 +1,21 @@
-"""Which symbols to collect: a text file, one a line, that a running collector follows."""
+"""Keep which symbols to collect in a text file, one a line, that a running collector follows."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tapeline.core.market import symbol_fault
 from tapeline.errors import FeedError
+from tapeline.runtime.atomic_files import write_atomically
 
 _LOOK_SECONDS = 1.0
 
 
 def symbols_of(text: str) -> list[str]:
-    """The symbols in a text, separated by commas or blanks: in upper case, each once. Raises `FeedError`."""
+    """Return the symbols in a text, separated by commas or blanks, in upper case, each once. Raise `FeedError`."""
     found = list(dict.fromkeys(part.upper() for part in re.split(r"[,\s]+", text) if part))
     for symbol in found:
         if fault := symbol_fault(symbol):
@@ -25,13 +24,13 @@ def symbols_of(text: str) -> list[str]:
 
 
 class Watchlist:
-    """The list at this path. A missing file is an empty list; whoever saves replaces it whole."""
+    """Read and write the list at `path`. A missing file is an empty list; saving replaces the file as a whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def load(self) -> list[str]:
-        """The symbols, in the order they were added. Raises `FeedError` for a file that is none."""
+        """Return the symbols in the order they were added. Raise `FeedError` for a file that is no such list."""
         try:
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
@@ -44,20 +43,20 @@ class Watchlist:
             raise FeedError(f"{self.path}: {error}") from error
 
     def save(self, symbols: Iterable[str]) -> None:
-        """Raises `FeedError` when it cannot be written."""
+        """Replace the list: a reader sees the old one or the new one. Raise `FeedError` when it cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".symbols", dir=self.path.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write("".join(f"{symbol}\n" for symbol in symbols))
-            os.replace(name, self.path)  # noqa: PTH105 - a reader sees the old list or the new one
+            write_atomically(self.path, "".join(f"{symbol}\n" for symbol in symbols).encode())
         except OSError as error:
             raise FeedError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
     def follow(
         self, changed: Callable[[list[str]], None], stopping: threading.Event, notify: Callable[[str], None]
     ) -> threading.Thread:
-        """Calls `changed` with the list whenever the file is another one, from a thread, until `stopping` is set."""
+        """Call `changed` with the list whenever it is another one, from a new thread, until `stopping` is set.
+
+        A list that cannot be read is reported through `notify` and changes nothing.
+        """
         thread = threading.Thread(target=self._follow, args=(changed, stopping, notify), name="watchlist", daemon=True)
         thread.start()
         return thread

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,37 +27,11 @@ from tapeline.core.ports import Action
 from tapeline.core.sessions import Calendar
 from tapeline.core.times import DAY
 from tapeline.errors import NoDataError, RateLimitedError, ServerError
-from tapeline.feeds.yahoo.chart_intervals import INTERVALS, Interval
-
-#: Markets without a daily pause to speak of: bars are aligned to the hour, and none is outside a session.
-CONTINUOUS = frozenset({"24/7", "24/5", "CMES"})
+from tapeline.feeds.live.bar_intervals import Interval, grid_of
+from tapeline.feeds.live.venue import Chart
+from tapeline.feeds.yahoo.chart_intervals import INTERVALS
 
 _PRICES = ("open", "high", "low", "close")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chart:
-    """One answer: bars in the order of time (`final` says whether they are complete), actions, and what was refused.
-
-    `as_of` is when it was made (UTC epoch ms): by the server's clock, or by ours if that is behind.
-    `quiet` counts bars without a trade.
-    """
-
-    bars: Bars
-    actions: tuple[Action, ...]
-    currency: str
-    zone: str
-    price_hint: int
-    as_of: int
-    rejects: tuple[Reject, ...]
-    quiet: int
-
-
-def grid_of(calendar: Calendar, interval: Interval) -> Grid:
-    """Where bars of this interval begin on this exchange."""
-    if calendar.exchange in CONTINUOUS:
-        return Grid(interval.ms)
-    return Grid(interval.ms, calendar.trading(breaks=interval.ms < DAY))
 
 
 def decode(
@@ -116,11 +90,8 @@ def _chart(
         bars if interval.requested == interval.name else _joined(bars, interval, calendar, as_of),
         tuple(actions),
         str(meta.get("currency") or ""),
-        zone,
-        int(meta.get("priceHint") or 2),
         as_of,
         rejects,
-        int(quiet.sum()),
     )
 
 

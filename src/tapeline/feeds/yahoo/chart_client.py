@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from tapeline.core.retrying import backoff_seconds
 from tapeline.core.sessions import calendar_of
 from tapeline.errors import NoDataError, RateLimitedError, ServerError, UnreachableError
+from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.limits import Limits
-from tapeline.feeds.yahoo.chart import Chart, decode
-from tapeline.feeds.yahoo.chart_intervals import Interval
+from tapeline.feeds.live.venue import Chart
+from tapeline.feeds.yahoo.chart import decode
 from tapeline.feeds.yahoo.transport import Answer, Transport
 from tapeline.runtime.clock import Clock
 
@@ -39,6 +40,9 @@ class ChartClient:
         self._pool = ThreadPoolExecutor(PARALLEL, "yahoo")
         self._reached = False
         self.requests = 0
+        self.name = "Yahoo"
+        self.parallel = PARALLEL
+        self.per_second = self._limits.per_second
 
     async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
         """The bars that open in start <= t < end (UTC epoch ms). Raises a `FeedError` when all attempts failed."""

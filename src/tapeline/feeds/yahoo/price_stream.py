@@ -6,17 +6,14 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from tapeline.core.retrying import backoff_seconds
 from tapeline.errors import DecodeError
-from tapeline.feeds.yahoo.stream_frames import (
-    StreamQuote,
-    quote,
-)
+from tapeline.feeds.live.venue import QuoteListener
+from tapeline.feeds.yahoo.stream_frames import quote
 from tapeline.runtime.clock import Clock
 
 #: Yahoo forgets subscriptions that are not repeated.
@@ -37,36 +34,16 @@ _FRAMES_AT_ONCE = 256
 _OPEN_SECONDS = 10.0  # of real time: what the handshake may take
 
 
-class Listener(Protocol):
-    """Who is told what the stream does, on the event loop."""
-
-    def on_quote(self, quote: StreamQuote) -> None: ...
-
-    def on_garbage(self, frame: str | bytes, reason: str) -> None: ...
-
-    def on_connected(self) -> None:
-        """A connection is there. What was traded since the last one was lost has not been seen."""
-
-    def on_lost(self, reason: str) -> None: ...
-
-    def on_unavailable(self, reason: str) -> None:
-        """It could not be opened several times in a row."""
-
-    def open_since(self, now: int) -> int | None:
-        """Since when some watched market has been open (UTC epoch ms), None when all are closed."""
-
-
 class PriceStream:
     """Runs until it is cancelled. `watch` sets the symbols at any time, on the event loop."""
 
-    def __init__(
-        self, url: str, listener: Listener, clock: Clock, *, chance: Callable[[], float] = random.random
-    ) -> None:
+    name = "yahoo"
+
+    def __init__(self, url: str, clock: Clock, *, chance: Callable[[], float] = random.random) -> None:
         self.connected = False
         self.frames = 0
         self.garbage = 0
         self._url = url
-        self._listener = listener
         self._clock = clock
         self._chance = chance
         self._symbols: set[str] = set()
@@ -93,18 +70,18 @@ class PriceStream:
             except ConnectionClosed:
                 pass  # the next connection subscribes to all
 
-    async def run(self) -> None:
+    async def run(self, listener: QuoteListener) -> None:
         failures = 0
         while True:
             frames = self.frames
             try:
-                reason = await self._connection()
+                reason = await self._connection(listener)
                 failures = 0
             except (OSError, InvalidHandshake, InvalidURI, TimeoutError, EOFError) as error:
                 failures += 1
                 reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
                 if failures % FAILURES == 0:
-                    self._listener.on_unavailable(f"{self._url}: {reason}")
+                    listener.on_unavailable(f"{self._url}: {reason}")
             if self.frames > frames:
                 attempt = 0  # it worked: come back soon
                 self._patience = SILENCE_SECONDS
@@ -112,14 +89,15 @@ class PriceStream:
                 attempt = max(failures, 1)
             await self._clock.sleep(backoff_seconds(attempt, _FIRST_DELAY, _LONGEST_DELAY, chance=self._chance))
 
-    async def _connection(self) -> str:
+    async def _connection(self, listener: QuoteListener) -> str:
         """One connection, from opening it to losing it. Returns why it was lost; raises when it was never there."""
         async with connect(self._url, open_timeout=_OPEN_SECONDS, close_timeout=1, max_queue=1024) as socket:
             self._socket = socket
             self.connected = True
             self._heard = self._clock.now()
-            self._listener.on_connected()
-            jobs = [asyncio.create_task(job) for job in (self._read(socket), self._subscribe(socket), self._watchdog())]
+            listener.on_connected()
+            work = (self._read(socket, listener), self._subscribe(socket), self._watch_for_silence(listener))
+            jobs = [asyncio.create_task(job) for job in work]
             try:
                 done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
                 reason = next(iter(done)).result()
@@ -129,22 +107,22 @@ class PriceStream:
                 for job in jobs:
                     job.cancel()
                 await asyncio.gather(*jobs, return_exceptions=True)
-            self._listener.on_lost(reason)
+            listener.on_lost(reason)
             return reason
 
-    async def _read(self, socket: ClientConnection) -> str:
+    async def _read(self, socket: ClientConnection, listener: QuoteListener) -> str:
         try:
             async for frame in socket:
                 try:
                     found = quote(frame)
                 except DecodeError as error:
                     self.garbage += 1
-                    self._listener.on_garbage(frame, str(error))
+                    listener.on_garbage(frame, str(error))
                     continue
                 if found is not None:
                     self.frames += 1
                     self._heard = self._clock.now()
-                    self._listener.on_quote(found)
+                    listener.on_quote(found)
                     if self.frames % _FRAMES_AT_ONCE == 0:
                         await asyncio.sleep(0)  # buffered frames are read without waiting; others have work to do too
         except ConnectionClosed as error:
@@ -160,14 +138,14 @@ class PriceStream:
                 return f"the connection broke ({error})"
             await self._clock.sleep(SUBSCRIBE_SECONDS)
 
-    async def _watchdog(self) -> str:
+    async def _watch_for_silence(self, listener: QuoteListener) -> str:
         while True:
             heard = self._heard
             await self._clock.sleep(_WATCH_SECONDS)
             now = self._clock.now()
             if self._heard > heard:  # prices come again: a connection that was quiet once is soon watched as any other
                 self._patience = max(self._patience / 2, SILENCE_SECONDS)
-            since = self._listener.open_since(now)
+            since = listener.open_since(now)
             if since is None or now - max(self._heard, since) < self._patience * 1000:
                 continue
             silence, self._patience = self._patience, min(self._patience * 2, LONGEST_SILENCE)

@@ -7,29 +7,18 @@ import binascii
 import functools
 import json
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tapeline.errors import DecodeError
+from tapeline.feeds.live.venue import StreamQuote
 
 #: `market_hours`; absent means pre-market. 4 is seen overnight, though no list has it.
-REGULAR = 1
+_REGULAR = 1
 
-CRYPTOCURRENCY = 41
-
-
-@dataclass(frozen=True, slots=True)
-class StreamQuote:
-    """One price. `time` is UTC epoch ms; `day_volume` the shares traded this day so far, 0 where Yahoo sent none."""
-
-    symbol: str
-    price: float
-    time: int
-    day_volume: int
-    market_hours: int
-    quote_type: int
+#: `quote_type`. The volume of a coin is that of the last 24 hours, which says nothing about a bar.
+_CRYPTOCURRENCY = 41
 
 
 def quote(frame: str | bytes) -> StreamQuote | None:
@@ -61,9 +50,8 @@ def quote(frame: str | bytes) -> StreamQuote | None:
         message.id,
         rounded or float(str(np.float32(message.price))),
         message.time,
-        message.day_volume,
-        message.market_hours,
-        message.quote_type,
+        0 if message.quote_type == _CRYPTOCURRENCY else message.day_volume,
+        message.market_hours == _REGULAR,
     )
 
 

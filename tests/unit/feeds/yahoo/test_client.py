@@ -14,8 +14,8 @@ from tests.local_yahoo.clock import Standing
 
 from tapeline.errors import FeedError, NoDataError, RateLimitedError, ServerError, UnreachableError
 from tapeline.feeds.live.limits import Limits
+from tapeline.feeds.live.venue import Chart
 from tapeline.feeds.yahoo import ChartClient, interval_of
-from tapeline.feeds.yahoo.chart import Chart
 from tapeline.feeds.yahoo.chart_client import ATTEMPTS
 from tapeline.feeds.yahoo.transport import Answer, YFinanceTransport, _answer, _explained
 

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.local_yahoo.market import Tick
+from tests.local_yahoo.server import frame as frame_of
 
 from tapeline.core.market import Bar
 from tapeline.core.ports import Action
 from tapeline.core.sessions import calendar_of
 from tapeline.errors import DecodeError, NoDataError, RateLimitedError, ServerError
+from tapeline.feeds.live.venue import Chart, StreamQuote
+from tapeline.feeds.live.volume_meter import VolumeMeter
 from tapeline.feeds.yahoo import interval_of
-from tapeline.feeds.yahoo.chart import Chart, decode
-from tapeline.feeds.yahoo.stream_frames import (
-    StreamQuote,
-    quote,
-)
-from tapeline.feeds.yahoo.volume_meter import VolumeMeter
+from tapeline.feeds.yahoo.chart import decode
+from tapeline.feeds.yahoo.stream_frames import quote
 
 RECORDED = Path(__file__).parents[3] / "data" / "yahoo"
 MINUTE, DAY = 60_000, 86_400_000
@@ -35,15 +35,15 @@ def ms(text: str) -> int:
 FRAMES = {
     # recorded; `time`, `day_volume` and `last_size` are zigzag numbers
     "CgdCVEMtVVNEFYoMuUcYwLCVgIplIgNVU0QqA0NDQzApOAFFPWrEP0iAgOrxvANVx/25R12csrRHZYD8skR9/7i0R7ABgIDq8bwD2AEE4AGAgOrxvAPo"
-    "AYCA6vG8A/IBA0JUQ4ECAAAAwPrjckGJAgAA2P5ZT3tC": StreamQuote("BTC-USD", 94745.08, 1736509140000, 59712028672, 1, 41),
-    # no market_hours, no day_volume: fields that are zero are left out
-    "CgRBQVBMFUjhmEMY4Jbi68lnKgNOTVMwCDgARTxEgT5lACBFP9gBBA==": StreamQuote("AAPL", 305.76, 1779437422000, 0, 0, 8),
+    "AYCA6vG8A/IBA0JUQ4ECAAAAwPrjckGJAgAA2P5ZT3tC": StreamQuote("BTC-USD", 94745.08, 1736509140000, 0),
+    # no market_hours, no day_volume: fields that are zero are left out; a price outside regular trading
+    "CgRBQVBMFUjhmEMY4Jbi68lnKgNOTVMwCDgARTxEgT5lACBFP9gBBA==": StreamQuote(
+        "AAPL", 305.76, 1779437422000, 0, regular=False
+    ),
     "CgRUU0xBFR8FKUQYoMyD1ZVeKgNOTVMwCDgBRSLND8BIpvnwDmXAo3jB2AEE": StreamQuote(
-        "TSLA", 676.08, 1617815434000, 15605331, 1, 8
+        "TSLA", 676.08, 1617815434000, 15605331
     ),
-    "CgRES05HFa5HxEEYkJu3uYxoKgNOTVMwCDgBRet8lUBIpqS0BmXwKIw/2AEE": StreamQuote(
-        "DKNG", 24.53, 1788377229000, 6719763, 1, 8
-    ),
+    "CgRES05HFa5HxEEYkJu3uYxoKgNOTVMwCDgBRet8lUBIpqS0BmXwKIw/2AEE": StreamQuote("DKNG", 24.53, 1788377229000, 6719763),
 }
 
 
@@ -53,7 +53,7 @@ def test_recorded_messages_in_both_envelopes(frame: str, said: StreamQuote) -> N
         found = quote(text)
         assert found is not None
         assert (found.symbol, found.time, found.day_volume) == (said.symbol, said.time, said.day_volume)
-        assert (found.market_hours, found.quote_type) == (said.market_hours, said.quote_type)
+        assert found.regular == said.regular
         assert found.price == pytest.approx(said.price, abs=0.006)
         assert found.price == round(found.price, 2)  # by price_hint; as float32 it had more digits
 
@@ -82,7 +82,9 @@ def test_what_is_no_price_is_refused_with_a_reason(frame: str | bytes) -> None:
 
 
 def said(symbol: str, volume: int, quote_type: int = 8) -> StreamQuote:
-    return StreamQuote(symbol, 1.0, 0, volume, 1, quote_type)
+    found = quote(frame_of(Tick(symbol, 1, 1.0, volume), quote_type=quote_type))
+    assert found is not None
+    return found
 
 
 def test_volume_is_what_the_running_total_grew_by() -> None:
@@ -130,7 +132,7 @@ def test_a_recorded_chart_in_pence_stays_in_pence() -> None:
     assert list(chart.bars) == [
         Bar("OCDO.L", ms("2020-01-02"), 1279.5, 1286.5699462890625, 1258.0, 1259.5, 728520.0, final=True)
     ]
-    assert (chart.currency, chart.zone) == ("GBp", "Europe/London")
+    assert chart.currency == "GBp"
 
 
 def test_a_recorded_chart_of_a_coin_and_one_of_frankfurt() -> None:
@@ -198,7 +200,6 @@ ROW = (10.0, 11.0, 9.0, 10.5, 100)
 def test_a_row_of_nulls_is_a_bar_without_a_trade() -> None:
     found = chart([(0, *ROW), (1, None, None, None, None, None), (2, *ROW)])
     assert minutes(found) == [0, 2]
-    assert found.quiet == 1
     assert found.rejects == ()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 import pytest
@@ -15,10 +14,11 @@ from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.ports import Action
 from tapeline.core.sessions import calendar_of
 from tapeline.errors import FeedError, NoDataError
-from tapeline.feeds.yahoo import ChartClient, History, interval_of
-from tapeline.feeds.yahoo.chart import Chart
-from tapeline.feeds.yahoo.chart_intervals import INTERVALS, Interval, period_ms
-from tapeline.feeds.yahoo.history import Update
+from tapeline.feeds.live.bar_intervals import Interval, period_ms
+from tapeline.feeds.live.history import History, Update
+from tapeline.feeds.live.venue import Chart
+from tapeline.feeds.yahoo import interval_of
+from tapeline.feeds.yahoo.chart_intervals import INTERVALS
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 M1, D1 = interval_of("1m"), interval_of("1d")
@@ -107,6 +107,8 @@ def minutes(first: str, last: str, symbol: str = "TSLA", count: int = 390) -> di
 class Yahoo:
     """Answers with those of these bars that have begun. A symbol without any is unknown."""
 
+    name, parallel, per_second = "Yahoo", 4, 2.0
+
     def __init__(self, clock: Standing, *, late: int = 0) -> None:
         self.clock, self.late = clock, late
         self.bars: dict[str, dict[int, Bar]] = {}
@@ -128,7 +130,7 @@ class Yahoo:
         now = self.clock.now() - self.late
         shown = [b for t, b in sorted(self.bars[symbol].items()) if start <= t < end and t <= now]
         bars = Bars.of(replace(b, final=b.timestamp + interval.ms + interval.grace <= now) for b in shown)
-        return Chart(bars, self.actions, "USD", "America/New_York", 2, now, (Reject("yahoo", symbol, "bad", b""),), 0)
+        return Chart(bars, self.actions, "USD", now, (Reject("yahoo", symbol, "bad", b""),))
 
     def close(self) -> None:
         self.closed = True
@@ -141,7 +143,7 @@ class Desk:
         self.clock = Standing(now)
         self.yahoo = Yahoo(self.clock)
         self.archive = MemoryArchive()
-        self.history = History(cast("ChartClient", self.yahoo), self.archive, self.clock)
+        self.history = History(self.yahoo, self.archive, self.clock)
         self.yahoo.bars["TSLA"] = minutes("2026-10-20", "2026-11-26")
 
     def update(self, days: int = 7, *, again_from: int | None = None, interval: Interval = M1) -> Update:

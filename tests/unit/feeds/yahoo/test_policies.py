@@ -13,13 +13,17 @@ from typing import cast
 import numpy as np
 import pytest
 from tests.local_yahoo.clock import Standing
+from tests.local_yahoo.market import Tick
+from tests.local_yahoo.server import frame
 
 from tapeline.core.market import Bars
 from tapeline.core.ports import Delivery
+from tapeline.feeds.live.history import History
+from tapeline.feeds.live.live_collector import Collector
 from tapeline.feeds.live.outbox import Outbox
-from tapeline.feeds.yahoo import History, interval_of
-from tapeline.feeds.yahoo.live_collector import Collector
-from tapeline.feeds.yahoo.stream_frames import REGULAR, StreamQuote
+from tapeline.feeds.yahoo import interval_of
+from tapeline.feeds.yahoo.price_stream import PriceStream
+from tapeline.feeds.yahoo.stream_frames import quote
 
 MINUTE = 60_000
 M1 = interval_of("1m")
@@ -45,16 +49,20 @@ class Listening:
         self.symbol = symbol
         self.clock = Standing(OPEN)
         self.outbox = Outbox()
-        self.collector = Collector(M1, cast("History", None), "ws://127.0.0.1:9/", self.clock, self.outbox, OPEN)
+        self.collector = Collector(
+            M1, cast("History", None), PriceStream("ws://127.0.0.1:9/", self.clock), self.clock, self.outbox, OPEN
+        )
         asyncio.run(self.collector.watch([symbol]))
         tracked = self.collector.tracked[symbol]
         tracked.ready, tracked.official = True, OPEN
 
-    def hear(self, seconds: float, price: float, hours: int = REGULAR, ahead: float = 0.0) -> None:
+    def hear(self, seconds: float, price: float, hours: int = 1, ahead: float = 0.0) -> None:
         """A price so long after the open, by a clock that Yahoo's is ahead of."""
         time = OPEN + int(seconds * 1000)
         self.clock.time = time - int(ahead * 1000)
-        self.collector.on_quote(StreamQuote(self.symbol, price, time, 0, hours, 8))
+        found = quote(frame(Tick(self.symbol, time, price, 0), market_hours=hours))
+        assert found is not None
+        self.collector.on_quote(found)
 
     def delivered(self) -> Delivery:
         self.outbox.close()

@@ -11,18 +11,22 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from tests.local_yahoo.clock import SimClock
+from tests.local_yahoo.market import Tick
+from tests.local_yahoo.server import frame
 
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Delivery, Series
 from tapeline.errors import NoDataError, UnreachableError
+from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.history import Fetched, History, Update
+from tapeline.feeds.live.live_collector import POLL, RECONCILE, Collector
 from tapeline.feeds.live.outbox import Outbox
-from tapeline.feeds.yahoo import History, interval_of
-from tapeline.feeds.yahoo.chart_intervals import Interval
-from tapeline.feeds.yahoo.history import Fetched, Update
-from tapeline.feeds.yahoo.live_collector import POLL, RECONCILE, Collector
-from tapeline.feeds.yahoo.stream_frames import CRYPTOCURRENCY, REGULAR, StreamQuote
-from tapeline.feeds.yahoo.streamed_bars import STREAM_GRACE
-from tapeline.feeds.yahoo.volume_meter import VolumeMeter
+from tapeline.feeds.live.streamed_bars import STREAM_GRACE
+from tapeline.feeds.live.venue import QuoteListener, StreamQuote
+from tapeline.feeds.live.volume_meter import VolumeMeter
+from tapeline.feeds.yahoo import interval_of
+from tapeline.feeds.yahoo.price_stream import PriceStream
+from tapeline.feeds.yahoo.stream_frames import quote
 
 MINUTE = 60_000
 M1 = interval_of("1m")
@@ -43,6 +47,8 @@ class Official:
     start: int = OPEN
     asked: list[tuple[str, float]] = field(default_factory=list)
     failure: Exception | None = None
+    parallel: int = 4
+    per_second: float = 2.0
 
     def bars(self, symbol: str) -> Bars:
         complete = (self.clock.now() - M1.grace - self.start) // MINUTE
@@ -73,7 +79,9 @@ class Desk:
         self.clock = SimClock(start)
         self.history = Official(self.clock)
         self.outbox = Outbox()
-        self.collector = Collector(M1, cast("History", self.history), DEAF, self.clock, self.outbox, OPEN)
+        self.collector = Collector(
+            M1, cast("History", self.history), PriceStream(DEAF, self.clock), self.clock, self.outbox, OPEN
+        )
 
     async def settle(self) -> None:
         for _ in range(30):
@@ -87,8 +95,10 @@ class Desk:
             await self.settle()
 
     def hear(self, price: float, total: int = 0, symbol: str = "TSLA", *, late: int = 0) -> None:
-        kind = CRYPTOCURRENCY if symbol.endswith("-USD") else 8
-        self.collector.on_quote(StreamQuote(symbol, price, self.clock.now() - late, total, REGULAR, kind))
+        kind = 41 if symbol.endswith("-USD") else 8
+        found = quote(frame(Tick(symbol, self.clock.now() - late, price, total), quote_type=kind))
+        assert found is not None
+        self.collector.on_quote(found)
 
     def taken(self) -> Delivery:
         """What waits, in one."""
@@ -110,7 +120,7 @@ def play(monkeypatch: pytest.MonkeyPatch, act: Act, *symbols: str, start: float 
     async def main() -> None:
         desk = Desk(OPEN + int(start * 1000))
 
-        async def nothing() -> None:
+        async def nothing(listener: QuoteListener) -> None:
             await asyncio.Event().wait()
 
         monkeypatch.setattr(desk.collector.stream, "run", nothing)
@@ -321,9 +331,7 @@ def test_a_dropped_symbol_makes_no_more_bars_and_is_remembered(monkeypatch: pyte
 
 def test_a_frame_without_a_volume_is_no_baseline() -> None:
     meter = VolumeMeter()
-    sizes = [
-        meter.size(StreamQuote("A", 1.0, 0, total, REGULAR, 8), 1) for total in (0, 5_000_000, 5_000_010, 0, 5_000_015)
-    ]
+    sizes = [meter.size(StreamQuote("A", 1.0, 0, total), 1) for total in (0, 5_000_000, 5_000_010, 0, 5_000_015)]
     assert sizes == [0, 0, 10, 0, 5]
-    assert meter.size(StreamQuote("A", 1.0, 0, 0, REGULAR, 8), 2) == 0
-    assert meter.size(StreamQuote("A", 1.0, 0, 70, REGULAR, 8), 2) == 70  # the first of a new session
+    assert meter.size(StreamQuote("A", 1.0, 0, 0), 2) == 0
+    assert meter.size(StreamQuote("A", 1.0, 0, 70), 2) == 70  # the first of a new session

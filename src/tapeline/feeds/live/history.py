@@ -1,4 +1,4 @@
-"""History from Yahoo into the archive: only what is new is asked for, and a split has all of it asked for again."""
+"""Keep an archive up to date with a venue: ask only for what is new, and after a split for everything again."""
 
 from __future__ import annotations
 
@@ -15,17 +15,23 @@ from tapeline.core.ports import Action, Archive, Series
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import DAY
 from tapeline.errors import FeedError
-from tapeline.feeds.yahoo.chart_client import PARALLEL, ChartClient
-from tapeline.feeds.yahoo.chart_intervals import Interval
+from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.venue import HistoryClient
 from tapeline.runtime.clock import Clock
 
-#: So many bars that are archived already are asked for again: Yahoo revises the latest.
+#: How many archived bars are asked for again: a venue revises the latest, and a split shows where both meet.
 OVERLAP_BARS = 60
+
+OHLCV = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fetched:
-    """Several charts of one symbol in a row. `bars` are complete, `forming` is the one under way, if any."""
+    """Hold several charts of one symbol in a row.
+
+    `bars` are complete, `forming` those that may still change. `start` is the first time asked for, `as_of` the time
+    of the answer (UTC epoch ms).
+    """
 
     symbol: str
     start: int
@@ -39,9 +45,10 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Update:
-    """What an update led to. `changed` are the final bars that are new or other than archived before.
+    """Hold the outcome of an update.
 
-    `rebased`: after a split every bar is in other shares, and all of them are in `changed`.
+    `changed` are the final bars that are new or differ from the archived ones. `rebased` says that after a split every
+    bar is in other shares, so all of them are in `changed`.
     """
 
     series: Series
@@ -53,23 +60,29 @@ class Update:
 
 
 class History:
-    """Keeps an archive up to date with Yahoo."""
+    """Keep an archive up to date with the venue behind `client`. An archived bar that the venue drops stays."""
 
-    def __init__(self, client: ChartClient, archive: Archive, clock: Clock) -> None:
+    def __init__(self, client: HistoryClient, archive: Archive, clock: Clock) -> None:
         self.archive = archive
+        self.parallel = client.parallel
+        self.per_second = client.per_second
         self._client = client
         self._clock = clock
 
     def close(self) -> None:
+        """Close the client."""
         self._client.close()
 
     async def fetch(self, symbol: str, interval: Interval, start: int) -> Fetched:
-        """Everything from `start` until now, past the archive. Raises a `FeedError`."""
+        """Return everything from `start` until now without touching the archive. Raise `FeedError`.
+
+        The answer begins with the session `start` is in, so that no bar is cut by the edge of a request.
+        """
         now = self._clock.now()
         calendar = await asyncio.to_thread(calendar_of, symbol)
         session = calendar.at(start).session
         if session is not None:
-            start = min(start, session.open)  # so that no bar is cut by the edge of the request
+            start = min(start, session.open)
         start = max(start, interval.oldest(now))
         charts = [await self._client.chart(symbol, interval, *window) for window in interval.windows(start, now)]
         bars = Bars.concat([chart.bars for chart in charts])
@@ -87,36 +100,38 @@ class History:
         )
 
     async def update(self, symbol: str, interval: Interval, since: int, *, again_from: int | None = None) -> Update:
-        """Brings the archive up to now, from `since` at least.
+        """Bring the archive up to now, from `since` at least, and return what that changed.
 
-        Archived bars are asked for again from `again_from` on, or the last few. Raises `FeedError`, `StorageError`.
+        Archived bars are asked for again from `again_from` on, or the last few. A split, announced or seen in the
+        prices, has all of the symbol's history asked for again; what the venue no longer has is converted by the ratio.
+        Raise `FeedError` or `StorageError`; the archive is then as it was.
         """
         now = self._clock.now()
-        held = await asyncio.to_thread(self.archive.load, symbol, interval.name)
+        archived = await asyncio.to_thread(self.archive.load, symbol, interval.name)
         oldest = interval.oldest(now)
         wanted = max(since, oldest)
         notices = []
         start = wanted
-        if held is not None and held.start <= wanted:
-            start = _overlap(held, interval, now)
+        if archived is not None and archived.start <= wanted:
+            start = _overlap(archived, interval, now)
             start = start if again_from is None else min(start, again_from)
-            if held.covered < oldest:
+            if archived.covered < oldest:
                 notices.append(
-                    f"{symbol}: Yahoo no longer has {interval.name} bars of the "
-                    f"{(oldest - held.covered) / DAY:.1f} days before {_date(oldest)}; they stay missing"
+                    f"{symbol}: {self._client.name} no longer has {interval.name} bars of the "
+                    f"{(oldest - archived.covered) / DAY:.1f} days before {_date(oldest)}; they stay missing"
                 )
         fetched = await self.fetch(symbol, interval, start)
         rebased = False
-        if held is not None:
-            splits = _new_splits(held.actions, fetched.actions)
-            if splits or shift(held.bars, fetched.bars) not in {None, 1.0}:
-                fetched = await self.fetch(symbol, interval, min(held.start, wanted))
-                splits = _new_splits(held.actions, fetched.actions)
-                witnessed = shift(_before(held.bars, splits), fetched.bars)
-                held = replace(
-                    held,
-                    bars=in_todays_shares(held.bars, splits, witnessed),
-                    actions=tuple(_in_todays_shares(a, splits, witnessed) for a in held.actions),
+        if archived is not None:
+            splits = _new_splits(archived.actions, fetched.actions)
+            if splits or shift(archived.bars, fetched.bars) not in {None, 1.0}:
+                fetched = await self.fetch(symbol, interval, min(archived.start, wanted))
+                splits = _new_splits(archived.actions, fetched.actions)
+                witnessed = shift(_before(archived.bars, splits), fetched.bars)
+                archived = replace(
+                    archived,
+                    bars=in_todays_shares(archived.bars, splits, witnessed),
+                    actions=tuple(_in_todays_shares(action, splits, witnessed) for action in archived.actions),
                 )
                 rebased = witnessed != 1.0
                 if rebased:
@@ -124,23 +139,27 @@ class History:
                     notices.append(
                         f"{symbol}: split {ratio}; its {interval.name} history was fetched and computed again"
                     )
-        series = merged(held, fetched, interval)
-        changed = series.bars if rebased or held is None else _differing(series.bars, held.bars)
-        if held is None or len(changed) or series.covered > held.covered or series.actions != held.actions:
+        series = merged(archived, fetched, interval)
+        changed = series.bars if rebased or archived is None else _differing(series.bars, archived.bars)
+        if archived is None or len(changed) or series.covered > archived.covered or series.actions != archived.actions:
             await asyncio.to_thread(self.archive.save, series)
         return Update(series, changed, fetched.forming, rebased, fetched.rejects, tuple(notices))
 
     async def update_all(
         self, symbols: Iterable[str], interval: Interval, since: int, done: Callable[[str], None] = lambda _: None
     ) -> AsyncIterator[tuple[str, Update | FeedError]]:
-        """Updates many at once, as they come in; a symbol that failed comes with its error. `done` is told of each."""
+        """Update many symbols at once and yield each outcome as it comes; a symbol that failed comes with its error.
+
+        Each symbol is updated once, even when named twice. `done` is called with each. Ending the iteration early
+        cancels what is under way.
+        """
         queue = iter(dict.fromkeys(symbols))
         running: dict[asyncio.Task[Update], str] = {}
         try:
             while True:
                 for symbol in queue:
                     running[asyncio.create_task(self.update(symbol, interval, since))] = symbol
-                    if len(running) >= 2 * PARALLEL:
+                    if len(running) >= 2 * self.parallel:
                         break
                 if not running:
                     return
@@ -158,42 +177,42 @@ class History:
             await asyncio.gather(*running, return_exceptions=True)
 
 
-def merged(held: Series | None, fetched: Fetched, interval: Interval) -> Series:
-    """The archived series with what was fetched over it. What Yahoo no longer shows stays."""
+def merged(archived: Series | None, fetched: Fetched, interval: Interval) -> Series:
+    """Return the archived series with what was fetched over it. What the venue no longer shows stays."""
     covered = fetched.as_of - interval.grace
-    if held is None:
+    if archived is None:
         return Series(
             fetched.symbol, interval.name, fetched.bars, fetched.actions, fetched.currency, fetched.start, covered
         )
-    both = Bars.concat((fetched.bars, held.bars))
+    both = Bars.concat((fetched.bars, archived.bars))
     _, first = np.unique(both.timestamp, return_index=True)
     return Series(
         fetched.symbol,
         interval.name,
         both[first],
-        _united([*held.actions, *fetched.actions]),
-        fetched.currency or held.currency,
-        min(held.start, fetched.start),
-        max(held.covered, covered),
+        _united([*archived.actions, *fetched.actions]),
+        fetched.currency or archived.currency,
+        min(archived.start, fetched.start),
+        max(archived.covered, covered),
     )
 
 
-def _overlap(held: Series, interval: Interval, now: int) -> int:
-    """So many archived bars before the end, across nights and weekends; no further than one request's span."""
-    end = min(held.covered, now)
+def _overlap(archived: Series, interval: Interval, now: int) -> int:
+    """Return the start of the last archived bars, across nights and weekends, at most one request's span ago."""
+    end = min(archived.covered, now)
     start = end - OVERLAP_BARS * interval.ms
-    if len(held.bars):
-        start = min(start, max(int(held.bars.timestamp[-OVERLAP_BARS:][0]), end - interval.span))
+    if len(archived.bars):
+        start = min(start, max(int(archived.bars.timestamp[-OVERLAP_BARS:][0]), end - interval.span))
     return start
 
 
-def _differing(bars: Bars, held: Bars) -> Bars:
-    """Those of the bars (in the order of time) that the held ones lack or have other values for."""
-    _, here, there = np.intersect1d(bars.timestamp, held.timestamp, return_indices=True)
+def _differing(bars: Bars, archived: Bars) -> Bars:
+    """Return those of the bars (in the order of time) that the archived ones lack or have other values for."""
+    _, here, there = np.intersect1d(bars.timestamp, archived.timestamp, return_indices=True)
     differs = np.ones(len(bars), np.bool_)
     differs[here] = False
-    for name in ("open", "high", "low", "close", "volume"):
-        differs[here] |= getattr(bars, name)[here] != getattr(held, name)[there]
+    for name in OHLCV:
+        differs[here] |= getattr(bars, name)[here] != getattr(archived, name)[there]
     return bars[differs]
 
 
@@ -203,11 +222,11 @@ def _new_splits(known: Iterable[Action], found: Iterable[Action]) -> list[Action
 
 
 def _before(bars: Bars, splits: list[Action]) -> Bars:
-    return bars[bars.timestamp < min(s.timestamp for s in splits)] if splits else bars
+    return bars[bars.timestamp < min(split.timestamp for split in splits)] if splits else bars
 
 
 def _in_todays_shares(action: Action, splits: list[Action], witnessed: float | None) -> Action:
-    """A dividend per share as there are now; `adjust.in_todays_shares` does the same with bars."""
+    """Return a dividend per share of today; `adjustment.in_todays_shares` does the same with bars."""
     if action.kind != "dividend" or witnessed == 1.0:
         return action
     ratios = [split.value for split in splits if action.timestamp < split.timestamp]
@@ -217,7 +236,7 @@ def _in_todays_shares(action: Action, splits: list[Action], witnessed: float | N
 
 
 def _united(actions: Iterable[Action]) -> tuple[Action, ...]:
-    """One action of a kind a time, the later named one; in the order of time."""
+    """Return one action per time and kind, the last one named, in the order of time."""
     latest = {(action.timestamp, action.kind): action for action in actions}
     return tuple(latest[key] for key in sorted(latest))
 

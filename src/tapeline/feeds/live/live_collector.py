@@ -1,0 +1,212 @@
+"""Run a live feed's event loop: history first, then streamed bars, and history over them as it becomes final.
+
+Every streamed bar is provisional. History is asked again every few minutes, after each gap, at the close and overnight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from tapeline.core.market import Reject
+from tapeline.core.sessions import MarketState, Phase, calendar_of
+from tapeline.core.times import HOUR, MINUTE
+from tapeline.errors import FeedError, StorageError, UnreachableError
+from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.history import History
+from tapeline.feeds.live.official_bars import OfficialBars
+from tapeline.feeds.live.outbox import Outbox
+from tapeline.feeds.live.streamed_bars import StreamedBars
+from tapeline.feeds.live.tracked_bars import TrackedBars, phase_text
+from tapeline.feeds.live.venue import QuoteStream, StreamQuote
+from tapeline.runtime.clock import Clock
+
+#: How often changed forming bars are handed over, s, and by default how often that of one symbol at most, ms.
+FLUSH_SECONDS = 0.25
+FORMING_MS = 1000
+
+#: Time between two questions about a symbol's history while its market is open, ms ...
+RECONCILE = 5 * MINUTE
+
+#: ... and while prices are polled because the stream cannot be opened.
+POLL = 15_000
+
+_RETRY = 5 * MINUTE
+_UNKNOWN_RETRY = 6 * HOUR
+_TICK_SECONDS = 1.0
+_REJECT_BYTES = 4096
+
+
+class Collector:
+    """Collect on an event loop; listen to the stream. `run` goes on until cancelled; call the others on its loop.
+
+    `tracked` are the watched symbols. `polling` says that the stream cannot be opened and prices come from history.
+    `gaps` counts connections that were lost and came back.
+    """
+
+    def __init__(
+        self,
+        interval: Interval,
+        history: History,
+        stream: QuoteStream,
+        clock: Clock,
+        outbox: Outbox,
+        since: int,
+        forming_ms: int = FORMING_MS,
+    ) -> None:
+        self.tracked: dict[str, TrackedBars] = {}
+        self.polling = False
+        self.gaps = 0
+        self.stream = stream
+        self.streamed = StreamedBars(stream.name, interval, clock, outbox, self.tracked, forming_ms)
+        self.official = OfficialBars(interval, history, clock, outbox, self.tracked, self.streamed, since)
+        self._interval = interval
+        self._history = history
+        self._clock = clock
+        self._outbox = outbox
+        self._wake = asyncio.Event()
+        self._lost = False
+        self._garbage = 0
+        self._phases: dict[str, Phase] = {}
+        self._running: set[str] = set()
+
+    async def watch(self, symbols: Iterable[str]) -> None:
+        """Collect these symbols from now on: back-fill new ones first, and let the bars of the others just end."""
+        wanted = list(dict.fromkeys(symbols))
+        for symbol in set(self.tracked) - set(wanted):
+            self.official.remember(self.tracked.pop(symbol))
+            self.streamed.forget(symbol)
+        for symbol in wanted:
+            if symbol not in self.tracked:
+                calendar = await asyncio.to_thread(calendar_of, symbol)
+                self.tracked[symbol] = TrackedBars(symbol, calendar)
+                self.streamed.follow(calendar)
+        self._wake.set()
+        await self.stream.watch(wanted)
+
+    async def run(self, symbols: Iterable[str]) -> None:
+        """Collect until cancelled. Raise `UnreachableError` without a network as long as nothing was ever stored."""
+        await self.watch(symbols)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.stream.run(self))
+            group.create_task(self._flush())
+            group.create_task(self._ask_when_due(group))
+
+    async def _flush(self) -> None:
+        while True:
+            await self._clock.sleep(FLUSH_SECONDS)
+            self.streamed.flush()
+
+    async def _ask_when_due(self, group: asyncio.TaskGroup) -> None:
+        """Ask history about every symbol that is due, and report when a market opens or closes."""
+        while True:
+            now = self._clock.now()
+            self._announce(now)
+            due = [t for t in self.tracked.values() if t.due <= now and t.symbol not in self._running]
+            free = 2 * self._history.parallel - len(self._running)
+            for tracked in sorted(due, key=lambda t: t.due)[:free]:
+                self._running.add(tracked.symbol)
+                group.create_task(self._ask(tracked))
+            self._wake.clear()
+            tick = asyncio.create_task(self._clock.sleep(_TICK_SECONDS))
+            wake = asyncio.create_task(self._wake.wait())
+            try:
+                await asyncio.wait((tick, wake), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                tick.cancel()
+                wake.cancel()
+
+    async def _ask(self, tracked: TrackedBars) -> None:
+        """Ask about one symbol, and set when to ask again."""
+        asked = self._clock.now()
+        every_symbol = int(2000 * len(self.tracked) / self._history.per_second)  # with half of the rate
+        period = max(POLL if self.polling else RECONCILE, every_symbol)
+        try:
+            await self._outbox.room()
+            if not tracked.ready:
+                period = self._interval.ms + self._interval.grace  # bars may have closed meanwhile
+            await self.official.ask(tracked, polling=self.polling)
+            tracked.problem = ""
+            tracked.due = tracked.next_due(asked, self._interval, period)
+        except UnreachableError as error:
+            if not self.official.delivered:
+                raise
+            self._postpone(tracked, error, asked + _RETRY)
+        except (FeedError, StorageError) as error:
+            self._postpone(tracked, error, asked + (_RETRY if tracked.ready else _UNKNOWN_RETRY))
+        finally:
+            self._running.discard(tracked.symbol)
+            self._wake.set()
+
+    def _postpone(self, tracked: TrackedBars, error: Exception, due: int) -> None:
+        """Ask again at `due`; report the problem once, however often it recurs."""
+        tracked.due = due
+        if tracked.problem != str(error):
+            tracked.problem = str(error)
+            self._outbox.note(notices=[f"{error}; trying again later"])
+
+    # -- what the stream reports -------------------------------------------------------------------------------------
+
+    def on_quote(self, quote: StreamQuote) -> None:
+        """Put a price into its bar."""
+        self.streamed.add(quote)
+
+    def on_garbage(self, frame: str | bytes, reason: str) -> None:
+        """Keep the first bytes of a message that could not be decoded with the rejects."""
+        self._garbage += 1
+        raw = frame if isinstance(frame, bytes) else frame.encode("utf-8", "replace")
+        place = f"stream {self._clock.now()} {self._garbage}"
+        self._outbox.note(rejects=[Reject(self.stream.name, place, reason, raw[:_REJECT_BYTES])])
+
+    def on_connected(self) -> None:
+        """End polling, and have the history of a gap asked for as soon as its last bar is complete."""
+        self.streamed.reset()
+        notices = []
+        if self.polling:
+            self.polling = False
+            notices.append("the stream is open again; prices are streamed")
+        if self._lost:
+            self.gaps += 1
+            self._lost = False
+            soon = self._clock.now() + self._interval.ms + self._interval.grace
+            for tracked in self.tracked.values():
+                tracked.due = min(tracked.due, soon)
+        self._outbox.note(notices=notices)
+
+    def on_lost(self, reason: str) -> None:
+        """Report the gap; the volume traded in it belongs to no streamed bar."""
+        self._lost = True
+        self.streamed.reset()
+        self._outbox.note(notices=[f"the stream was lost: {reason}; connecting again"])
+
+    def on_unavailable(self, reason: str) -> None:
+        """Poll the history of open markets until the stream is back."""
+        if not self.polling:
+            self.polling = True
+            self._outbox.note(notices=[f"the stream cannot be opened ({reason}); prices are polled meanwhile"])
+            for tracked in self.tracked.values():
+                if tracked.calendar.at(self._clock.now()).phase is Phase.OPEN:
+                    tracked.due = 0
+            self._wake.set()
+
+    def open_since(self, now: int) -> int | None:
+        """Return since when some watched market has been open, its lunch break left out; None while all are closed."""
+        opened = [
+            max(state.session.open, state.session.break_end if now >= state.session.break_end else 0)
+            for state in self.states(now)
+            if state.phase is Phase.OPEN and state.session is not None
+        ]
+        return min(opened) if opened else None
+
+    # -- the state of the markets ------------------------------------------------------------------------------------
+
+    def states(self, now: int) -> list[MarketState]:
+        """Return the state of every exchange that is watched, sorted by the exchange's code."""
+        calendars = {tracked.calendar.exchange: tracked.calendar for tracked in self.tracked.values()}
+        return [calendars[exchange].at(now) for exchange in sorted(calendars)]
+
+    def _announce(self, now: int) -> None:
+        for state in self.states(now):
+            if self._phases.get(state.exchange) is not state.phase:
+                self._phases[state.exchange] = state.phase
+                self._outbox.note(notices=[phase_text(state)])
