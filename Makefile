@@ -7,10 +7,11 @@ BIN    := $(VENV)/bin
 PINS   := constraints.txt
 EXTRAS := aws,train,dev
 PEERS  := $(EXTRAS),bench
+PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services deploy
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench terraform-apply aws-local try-image deploy constraints clean
+.PHONY: help demo test check lint bench terraform-apply aws-local try-image deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,14 +19,19 @@ help: ## this list
 demo: $(VENV)/.core ## real market data through the whole pipeline, with the page on 127.0.0.1:8000 (ARGS="--port 8001")
 	@$(BIN)/tapeline demo $(ARGS)
 
-test: lint $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: format, lint, types, import layers, tests (ARGS="-k bars")
+test: lint $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: format, lint, types, import layers, spelling, tests (ARGS="-k bars")
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter
+check: lint ## what to run before a commit: lint and the unit tests (ARGS="-k bars")
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit $(ARGS)
+
+lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, spelling
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell *.md $(PROSE)
+	$(BIN)/python -m pytest -q tests/unit/test_prose.py
 
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BENCH)/bin/python "$$script" $(ARGS) || exit 1; done

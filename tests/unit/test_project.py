@@ -1,4 +1,4 @@
-"""What holds for the repository itself: layers, sizes, who reads the environment, what no tracked file may name."""
+"""Check the repository itself: module sizes, who reads the environment, and what no tracked file may name."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-#: Registries of packages, and places on somebody's machine. Written so that no pattern matches itself.
+#: Package registries, and paths of somebody's machine. Written so that no pattern matches itself.
 FOREIGN = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org|registry\.terraform\.io"
     r"|(?<![\w.])/[w]ork/|\.\./[s]hared\b|/[r]oot/|/[h]ome/[a-z]|/[U]sers/[a-z]"
 )
 
-#: What a module must not call while it is imported.
+#: Calls that a module must not make while it is imported.
 EFFECTS = re.compile(
     r"(.*\.)?(open|print|input|connect|mkdir|read_text|read_bytes|write_text|write_bytes|exists|now|today|time|monotonic"
     r"|getaddrinfo|urlopen|run|Popen|start|basicConfig|signal|filterwarnings)"
@@ -32,7 +32,7 @@ EFFECTS = re.compile(
 
 
 def tracked() -> list[Path]:
-    """The files git knows; where there is no git (a source archive), those of the folders that are always there."""
+    """Return the files git knows, or without git (a source archive) those of the folders that are always there."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode == 0:
         return [path for name in listed.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
@@ -47,7 +47,7 @@ def texts(paths: list[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def environment_reads(tree: ast.AST) -> list[int]:
-    """Lines that read or write the environment through `os`."""
+    """Return the lines that read or write the environment through `os`."""
     names = ("environ", "environb", "getenv", "putenv")
     return [
         node.lineno
@@ -58,7 +58,7 @@ def environment_reads(tree: ast.AST) -> list[int]:
 
 
 def effects(tree: ast.Module) -> list[int]:
-    """Lines that touch the world (files, clock, network, processes) while a module is imported."""
+    """Return the lines that touch files, clock, network or processes while a module is imported."""
 
     def calls(node: ast.AST) -> Iterator[ast.Call]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
@@ -74,16 +74,16 @@ def effects(tree: ast.Module) -> list[int]:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
-def test_a_module_is_short_pure_to_import_and_leaves_the_environment_to_config(path: Path) -> None:
+def test_a_module_is_short_has_no_import_effects_and_leaves_the_environment_to_config(path: Path) -> None:
     text = path.read_text()
     tree = ast.parse(text)
     assert text.count("\n") <= 400, "longer than 400 lines: split it by the question it answers"
     if path.name != "config.py":
         assert environment_reads(tree) == [], "only config.py reads the environment"
-    assert effects(tree) == [], "importing a module does nothing"
+    assert effects(tree) == [], "importing a module must do nothing"
 
 
-def test_the_checks_above_see_what_they_look_for() -> None:
+def test_the_checks_above_find_what_they_look_for() -> None:
     reads = "import os\nx = os.environ['A']\ny = os.getenv('B')\nfrom os import environ"
     assert sorted(environment_reads(ast.parse(reads))) == [2, 3, 4]
     touches = (
@@ -92,7 +92,7 @@ def test_the_checks_above_see_what_they_look_for() -> None:
     assert effects(ast.parse(touches)) == [1, 2, 4]
 
 
-def test_no_tracked_file_names_a_registry_or_a_path_of_some_machine() -> None:
+def test_no_tracked_file_names_a_package_registry_or_a_machines_path() -> None:
     found = [
         f"{path}:{number}: {line.strip()[:100]}"
         for path, text in texts(tracked())
@@ -102,7 +102,7 @@ def test_no_tracked_file_names_a_registry_or_a_path_of_some_machine() -> None:
     assert found == []
 
 
-def test_no_key_state_or_environment_file_is_tracked() -> None:
+def test_no_secret_state_or_environment_file_is_tracked() -> None:
     bad = re.compile(r"(\.(pem|key|tfstate|tfstate\.backup|tfvars|pickle|pkl)|(^|/)\.env|(^|/)\.terraform/.*)$")
     assert [path for path in tracked() if bad.search(path.relative_to(ROOT).as_posix())] == []
 
@@ -116,7 +116,7 @@ def test_no_import_contract_has_an_exception() -> None:
         assert not {name for name in contract if name.startswith("ignore")}, contract["name"]
 
 
-def test_no_public_class_and_no_module_name_stands_twice() -> None:
+def test_no_public_class_name_and_no_module_name_is_used_twice() -> None:
     modules = [path.stem for path in SOURCES if path.stem != "__init__"]
     classes = [
         node.name
@@ -126,6 +126,25 @@ def test_no_public_class_and_no_module_name_stands_twice() -> None:
     ]
     for names in (modules, classes):
         assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_nothing_imports_a_test_module() -> None:
+    """What two tests share belongs in a module of its own, or one test's change breaks the other."""
+    found = []
+    for path in (path for path in tracked() if path.suffix == ".py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{name}" for name in names]
+            found += [f"{path.relative_to(ROOT)}: {name}" for name in names if re.match(r"tests\.(.*\.)?test_", name)]
+    assert found == []
+
+
+def test_unit_tests_stand_in_the_folder_of_what_they_test() -> None:
+    rooms = {path.parent.relative_to(ROOT / "src/tapeline") for path in SOURCES}
+    unit = ROOT / "tests/unit"
+    folders = {path.parent.relative_to(unit) for path in tracked() if path.suffix == ".py" and unit in path.parents}
+    assert folders - rooms == set()
 
 
 def declared(*extras: str) -> set[str]:
@@ -139,7 +158,7 @@ def normal(name: str) -> str:
 
 
 def imported(paths: list[Path]) -> set[str]:
-    """Top-level names of all that these files import, wherever in them."""
+    """Return the top-level names that these files import, at any depth."""
     found = set()
     for path in paths:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -154,8 +173,8 @@ def imported(paths: list[Path]) -> set[str]:
     ("folder", "extras"),
     [("src", ("aws", "train")), ("tests", ("aws", "train", "dev")), ("benchmarks", ("aws", "train", "dev", "bench"))],
 )
-def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
-    """A package that comes only because another one needs it may be gone with that one's next release."""
+def test_every_imported_package_is_a_declared_dependency(folder: str, extras: tuple[str, ...]) -> None:
+    """A package that is installed only because another one needs it may vanish with that one's next release."""
     distributions = packages_distributions()
     known = declared(*extras)
     paths = [path for path in tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == folder]
