@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from tapeline.alerts.names import FIELDS, output_of
+from tapeline.alerts.names import FIELDS
 from tapeline.alerts.rule_state import BarValues
-from tapeline.core.market import Floats, Ints, Rows
+from tapeline.core.bars import shortest_interval
+from tapeline.core.market import Floats, Rows
 from tapeline.core.ports import Store
 from tapeline.core.sessions.session_ids import session_ids
-from tapeline.core.times import DAY, MINUTE
+from tapeline.core.times import MINUTE
 from tapeline.indicators import Engine
-from tapeline.indicators.spec import Spec
+from tapeline.indicators.spec import Spec, spec_of_output
 
 #: Bars of one symbol that are read at once, at the most: the newest ones.
 MOST_BARS = 5_000
@@ -43,7 +44,7 @@ class NewBarsReader:
     def length(self, symbol: str) -> int:
         """The length of the symbol's bars (ms), a minute while nothing tells."""
         if symbol not in self._lengths:
-            found = bar_length(self._store.rows(symbol, limit=64).bars.timestamp)
+            found = shortest_interval(self._store.rows(symbol, limit=64).bars.timestamp)
             if found is None:
                 return MINUTE
             self._lengths[symbol] = found
@@ -70,7 +71,7 @@ class NewBarsReader:
         return list(seen_in(rows, self._columns, self._engine.outputs if self._engine else (), values))
 
     def _specs(self) -> list[Spec]:
-        return list({spec.text: spec for spec, _ in map(output_of, self._columns)}.values())
+        return list({spec.text: spec for spec, _ in map(spec_of_output, self._columns)}.values())
 
     def _computes(self, specs: Sequence[Spec]) -> bool:
         """Whether these are computed already; otherwise from now on they are, and every symbol begins anew."""
@@ -119,15 +120,3 @@ def seen_in(
     facts = zip(bars.timestamp.tolist(), bars.final.tolist(), rows.prediction.tolist(), lists, strict=True)
     for timestamp, final, prediction, own in facts:
         yield BarValues(timestamp, final, dict(zip(names, own, strict=True)), prediction)
-
-
-def bar_length(timestamp: Ints) -> int | None:
-    """The length of these bars of one symbol (ms): the shortest time between two, as a minute may have no trade.
-
-    A day where all of them open at midnight UTC; None where nothing tells.
-    """
-    if len(timestamp) and not (timestamp % DAY).any():
-        return DAY
-    steps = np.diff(timestamp)
-    steps = steps[steps > 0]
-    return int(steps.min()) if len(steps) else None

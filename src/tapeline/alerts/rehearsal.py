@@ -1,4 +1,4 @@
-"""When a rule would have fired on bars that are there already."""
+"""Find when a rule would have fired on bars of the past."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.alerts.bar_values import bar_length, seen_in
-from tapeline.alerts.rule_state import State, is_daily, silent_since, step, step_silence, told, told_silence, utc
+from tapeline.alerts.bar_values import seen_in
+from tapeline.alerts.rule_state import (
+    State,
+    describe,
+    describe_silence,
+    silent_since,
+    step,
+    step_silence,
+    utc,
+)
 from tapeline.alerts.rules import Rule, Silence
+from tapeline.core.bars import shortest_interval
 from tapeline.core.market import Rows
-from tapeline.core.times import MINUTE
+from tapeline.core.times import DAY, MINUTE
 
 
 class Rehearsal:
-    """Judges one rule over rows as they would have come: in the order of time, all symbols together.
+    """Judge one rule over rows as they would have come: in the order of time, all symbols together.
 
-    Time stands at the newest bar, as in a replay. On final bars the rule's `on forming bars` says nothing.
+    Time is that of the newest bar, as in a replay. The rows are final, so the rule's `on forming bars` is left out.
     """
 
     def __init__(self, rule: Rule) -> None:
@@ -28,7 +37,7 @@ class Rehearsal:
         self._began: int | None = None
 
     def judge(self, rows: Rows) -> list[dict[str, Any]]:
-        """What fires on these rows: `timestamp` (UTC epoch ms), `time`, `symbol`, `price` and `text`, in order."""
+        """Return what fires on these rows, in order: `timestamp` (UTC epoch ms), `time`, `symbol`, `price`, `text`."""
         order = np.argsort(rows.bars.timestamp, kind="stable")
         rows = rows[order]
         return self._silences(rows) if isinstance(self._rule.condition, Silence) else self._bars(rows)
@@ -41,14 +50,14 @@ class Rehearsal:
                 continue
             self._states[symbol], fires = step(self._rule, self._states.get(symbol) or State(), seen)
             if fires:
-                found.append(_fired(symbol, seen.timestamp, told(self._rule, seen), seen.values["price"]))
+                found.append(_fired(symbol, seen.timestamp, describe(self._rule, seen), seen.values["price"]))
         return found
 
     def _silences(self, rows: Rows) -> list[dict[str, Any]]:
         found = []
         bars = rows.bars
         for code, symbol in enumerate(bars.symbols):
-            length = bar_length(bars.timestamp[bars.code == code])
+            length = shortest_interval(bars.timestamp[bars.code == code])
             if length is not None:
                 self._lengths[symbol] = min(length, self._lengths.get(symbol, length))
         times, starts = np.unique(bars.timestamp, return_index=True)
@@ -60,13 +69,13 @@ class Rehearsal:
                 self._last[bars.symbols[code]] = now
             for symbol, last in self._last.items():
                 length = self._lengths.get(symbol, MINUTE)
-                if not self._rule.applies(symbol) or is_daily(length):
+                if not self._rule.applies(symbol) or length >= DAY:
                     continue
                 state = self._states.get(symbol) or State()
                 since = silent_since(symbol, last + length, last if state.holding else self._began, now)
                 self._states[symbol], fires = step_silence(self._rule, state, since, now)
                 if fires and since is not None:
-                    found.append(_fired(symbol, since, told_silence(since), None))
+                    found.append(_fired(symbol, since, describe_silence(since), None))
         return found
 
 

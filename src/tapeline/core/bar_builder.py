@@ -1,4 +1,13 @@
-"""Build bars from ticks or finer bars, one at a time as they arrive."""
+"""Build bars from ticks or finer bars, one at a time as they arrive.
+
+What arrives out of order:
+
+- Within the forming bar the order does not matter: the earliest time has the open, the latest the close (of several
+  with the same time, the first and the last to arrive). Two ticks with the same time both count.
+- A finer bar with the time of one that came before replaces it, as records on the stream do.
+- Something for a bar that is already closed returns that bar again, corrected, if it is the previous one (or lies
+  between it and the forming one) and not older than `lateness`. Anything older is refused.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +25,10 @@ _SNAPSHOT_VERSION = 1
 
 
 class BarBuilder:
-    """Builds bars as ticks or finer bars arrive. Remembers two bars per symbol, the forming and the previous one.
+    """Build bars as ticks or finer bars arrive. Memory is two bars per symbol, the forming and the previous one.
 
-    `lateness` (ms, one interval unless said otherwise) is how much older than the newest one a tick or finer bar of a
-    closed bar may be. A tick far in the future would make all that follow late: refuse such before (`market.faults`).
+    `lateness` (ms, one interval by default) is how much older than the newest one a tick or finer bar of a closed bar
+    may be. A tick far in the future would make all that follow late: refuse it before (`market.faults`).
     """
 
     def __init__(self, grid: Grid, *, lateness: int | None = None) -> None:
@@ -28,9 +37,10 @@ class BarBuilder:
         self._symbols: dict[str, _Symbol] = {}
 
     def update(self, item: Tick | Bar) -> list[Bar]:
-        """The bars that this changes: the one that it closes (final) and the forming one, or a corrected one (final).
+        """Return the bars that this changes: the one it closes (final) and the forming one, or a corrected one (final).
 
-        Raises `RejectedError` for what is too late, outside every session, or mixes ticks and bars of one symbol.
+        Raises `RejectedError` for what is too late, outside every session, or mixes ticks and bars of one symbol;
+        nothing has changed then.
         """
         spans = self._grid.spans(np.array([item.timestamp], np.int64))
         start, end, inside = (values.item() for values in spans)
@@ -68,7 +78,7 @@ class BarBuilder:
         return [*changed, forming.bar(item.symbol, final=False)]
 
     def advance(self, now: int) -> list[Bar]:
-        """Closes the bars that end at or before `now` (UTC epoch ms) and gives them; a next tick may never come."""
+        """Close the bars that end at or before `now` (UTC epoch ms) and return them; a next tick may never come."""
         closed = []
         for symbol, state in self._symbols.items():
             if state.forming is not None and state.forming.end <= now:
@@ -77,7 +87,7 @@ class BarBuilder:
         return closed
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything that is remembered, as plain data for JSON."""
+        """Return everything that is remembered, as plain data for JSON."""
         symbols = {
             symbol: [state.newest, *(None if w is None else w.dump() for w in (state.forming, state.previous))]
             for symbol, state in self._symbols.items()
@@ -85,7 +95,7 @@ class BarBuilder:
         return {"version": _SNAPSHOT_VERSION, "interval": self._grid.interval, "symbols": symbols}
 
     def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Goes on from a snapshot. Raises `ValueError` for one of another version or interval."""
+        """Continue from a snapshot. Raises `ValueError` for one of another version or interval."""
         found = (snapshot.get("version"), snapshot.get("interval"))
         if found != (_SNAPSHOT_VERSION, self._grid.interval):
             raise ValueError(
@@ -98,7 +108,7 @@ class BarBuilder:
 
 
 class _TickWindow:
-    """A bar from ticks: `first` and `last` are the times of the ticks that have its open and its close."""
+    """Build one bar from ticks. `first` and `last` are the times of the ticks that have its open and its close."""
 
     def __init__(self, start: int, end: int, values: list[float]) -> None:
         self.start, self.end = start, end
@@ -131,13 +141,16 @@ Part = tuple[float, float, float, float, float]  # open, high, low, close, volum
 
 
 class _BarWindow:
-    """A bar from finer bars, which are kept, as each may still be replaced. `_before` is all but the newest, folded."""
+    """Build one bar from finer bars, which are kept because each may still be replaced.
+
+    `_before` is all but the newest, merged into one.
+    """
 
     def __init__(self, start: int, end: int, parts: dict[int, Part]) -> None:
         self.start, self.end = start, end
         self._parts = parts
         self._newest = max(parts)
-        self._before = self._folded()
+        self._before = self._merged_before()
 
     @classmethod
     def of(cls, start: int, end: int, bar: Bar) -> _BarWindow:
@@ -149,21 +162,21 @@ class _BarWindow:
         self._parts[item.timestamp] = _part(item)
         if item.timestamp > self._newest:
             newest, self._newest = self._newest, item.timestamp
-            self._before = _joined(self._before, self._parts[newest])
+            self._before = _merged(self._before, self._parts[newest])
         elif item.timestamp < self._newest:
-            self._before = self._folded()
+            self._before = self._merged_before()
 
     def bar(self, symbol: str, *, final: bool) -> Bar:
-        return Bar(symbol, self.start, *_joined(self._before, self._parts[self._newest]), final=final)
+        return Bar(symbol, self.start, *_merged(self._before, self._parts[self._newest]), final=final)
 
     def dump(self) -> list[Any]:
         return [self.start, self.end, "bars", [[time, *part] for time, part in self._parts.items()]]
 
-    def _folded(self) -> Part | None:
-        folded = None
+    def _merged_before(self) -> Part | None:
+        merged = None
         for time in sorted(self._parts)[:-1]:
-            folded = _joined(folded, self._parts[time])
-        return folded
+            merged = _merged(merged, self._parts[time])
+        return merged
 
 
 @dataclass(slots=True)
@@ -188,7 +201,7 @@ def _part(bar: Bar) -> Part:
     return bar.open, bar.high, bar.low, bar.close, bar.volume
 
 
-def _joined(before: Part | None, behind: Part) -> Part:
+def _merged(before: Part | None, after: Part) -> Part:
     if before is None:
-        return behind
-    return before[0], max(before[1], behind[1]), min(before[2], behind[2]), behind[3], before[4] + behind[4]
+        return after
+    return before[0], max(before[1], after[1]), min(before[2], after[2]), after[3], before[4] + after[4]

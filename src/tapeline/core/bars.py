@@ -1,34 +1,28 @@
-"""Ticks or finer bars -> bars of a chosen interval: one at a time as they arrive (`BarBuilder`), or whole (`resample`).
+"""Build whole bars of a chosen interval from ticks or finer bars, and tell the interval of bars that are there.
 
-What a bar covers is half-open, [start, end). Without sessions bars are aligned to the epoch, so that one-day bars are
-days in UTC. With sessions they are aligned to the session's open, never span two sessions (the last one of a session
-may be shorter), and a one-day bar is the session, stamped with midnight UTC of its date. Nothing is made up: an
-interval without a tick has no bar.
+`bar_builder.BarBuilder` builds the same bars one at a time, as ticks and finer bars arrive.
 
-What arrives out of order:
-
-- Within the forming bar the order does not matter: the earliest time has the open, the latest the close (of several
-  with the same time, the first and the last to arrive). Two ticks with the same time both count.
-- A finer bar with the time of one that came before replaces it, as records on the stream do.
-- Something for a bar that is already closed gives that bar again, corrected, if it is the previous one (or lies between
-  it and the forming one) and not older than `lateness`. Anything older is refused.
+A bar covers start <= t < end. Without sessions bars are aligned to the epoch, so that one-day bars are days in UTC.
+With sessions they are aligned to the session's open, never span two sessions (the last one of a session may be
+shorter), and a one-day bar is the session, stamped with midnight UTC of its date. Nothing is made up: an interval
+without a tick has no bar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import Bars, Ints
+from tapeline.core.market import Bars, Codes, Ints
 from tapeline.core.times import DAY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sessions:
-    """Trading sessions in the order of time, not overlapping, int64 [k] each.
+    """Hold trading sessions in the order of time, not overlapping, int64 [sessions] each.
 
     `open` and `close` are UTC epoch ms; `date` is midnight UTC of the date that the exchange gives the session.
     """
@@ -40,9 +34,9 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where bars begin and end. `interval` is in ms: a divisor of a day; with sessions anything up to a day.
+    """Say where bars begin and end.
 
-    Raises `ValueError` for any other.
+    `interval` is in ms: a divisor of a day; with sessions anything up to a day. Raises `ValueError` for any other.
     """
 
     interval: int
@@ -50,10 +44,13 @@ class Grid:
 
     def __post_init__(self) -> None:
         if not 0 < self.interval <= DAY or (self.sessions is None and DAY % self.interval):
-            raise ValueError(f"an interval of {self.interval} ms: it must divide a day (86,400,000 ms)")
+            raise ValueError(f"an interval of {self.interval} ms does not divide a day (86,400,000 ms)")
 
     def spans(self, timestamps: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-        """Start and end of the bar that each of these times falls into, and whether there is one, [n] each."""
+        """Return start and end of the bar that each time falls into, and whether there is one, [len(timestamps)] each.
+
+        Start and end mean nothing where there is none: outside every session.
+        """
         if self.sessions is None:
             start = timestamps // self.interval * self.interval
             return start, start + self.interval, np.ones(len(timestamps), np.bool_)
@@ -68,15 +65,43 @@ class Grid:
         return start, np.minimum(start + self.interval, closes[at]), inside
 
 
-def resample(bars: Bars, grid: Grid) -> Bars:
-    """These finer bars (any symbols; a later one for the same symbol and time replaces) as bars on the grid.
+def usual_interval(timestamps: Ints, codes: Codes | None = None) -> int | None:
+    """Return the interval of a series (ms): the most frequent time between two of its bars, the smallest of ties.
 
-    The answer is in the order of time, then of the symbol table. The last bar of each symbol is not final: more may
-    still go into it. A finer bar belongs where it opens; those outside every session are left out.
+    This is the one answer to "how long are these bars": gaps of every kind (nights, halts, minutes without a trade) are
+    rarer than the interval itself in any series worth a chart or a model. `timestamps` are open times, int64, in any
+    order; with `codes`, those of several symbols, whose bars are not compared with one another. It is a day where all
+    of them open at midnight UTC, even for a Friday and a Monday alone. None where no two bars differ in time.
     """
-    arrival = np.arange(len(bars))
-    order = np.lexsort((arrival, bars.timestamp, bars.code))
-    bars = bars[order]
+    if len(timestamps) and not (timestamps % DAY).any():
+        return DAY
+    codes = np.zeros(len(timestamps), np.int32) if codes is None else codes
+    order = np.lexsort((timestamps, codes))
+    steps = np.diff(timestamps[order])[np.diff(codes[order]) == 0]
+    lengths, counts = np.unique(steps[steps > 0], return_counts=True)
+    return int(lengths[counts.argmax()]) if len(lengths) else None
+
+
+def shortest_interval(timestamps: Ints) -> int | None:
+    """Return the shortest time (ms) between two bars of one symbol, whose open times these are, in order.
+
+    It answers "how soon can the next bar come": a thin series whose usual interval is five minutes has bars a minute
+    apart. It is a day where all of them open at midnight UTC, and None where no two differ in time.
+    """
+    if len(timestamps) and not (timestamps % DAY).any():
+        return DAY
+    steps = np.diff(timestamps)
+    return int(steps[steps > 0].min()) if (steps > 0).any() else None
+
+
+def resample(bars: Bars, grid: Grid) -> Bars:
+    """Return the bars on the grid that these finer bars of any symbols make.
+
+    Of finer bars with one symbol and time, the last counts. A finer bar belongs where it opens; those outside every
+    session are left out. The result is in the order of time, then of the symbol table. The last bar of each symbol is
+    not final: more may still go into it.
+    """
+    bars = bars[np.lexsort((bars.timestamp, bars.code))]  # stable: what arrived later stays later
     replaced = np.zeros(len(bars), np.bool_)
     replaced[:-1] = (bars.code[1:] == bars.code[:-1]) & (bars.timestamp[1:] == bars.timestamp[:-1])
     start, _, inside = grid.spans(bars.timestamp)
@@ -87,24 +112,23 @@ def resample(bars: Bars, grid: Grid) -> Bars:
     first = np.flatnonzero(np.concatenate(([True], (bars.code[1:] != bars.code[:-1]) | (start[1:] != start[:-1]))))
     last = np.append(first[1:], len(bars)) - 1
     code = bars.code[first]
-    built = Bars(
-        bars.symbols,
-        code,
-        start[first],
-        bars.open[first],
-        np.maximum.reduceat(bars.high, first),
-        np.minimum.reduceat(bars.low, first),
-        bars.close[last],
-        np.add.reduceat(bars.volume, first),
-        np.append(code[1:] == code[:-1], False),
+    built = replace(
+        bars[first],
+        timestamp=start[first],
+        high=np.maximum.reduceat(bars.high, first),
+        low=np.minimum.reduceat(bars.low, first),
+        close=bars.close[last],
+        volume=np.add.reduceat(bars.volume, first),
+        final=np.append(code[1:] == code[:-1], False),
     )
     return built[np.lexsort((built.code, built.timestamp))]
 
 
 def sort_and_dedupe(batches: Iterable[Bars], until: int | None = None) -> Bars:
-    """The final bars up to `until` (inclusive) in the order of time, then symbol. Of bars with one key, the last stays.
+    """Return the final bars up to `until` (inclusive) in the order of time, then symbol, each key once.
 
-    The result does not depend on how the bars were cut into batches or how symbols were interleaved.
+    Of bars with one symbol and time, the last stays. The result does not depend on how the bars were cut into batches
+    or how symbols were interleaved, so that a model trained on it does not either.
     """
     kept = []
     for batch in batches:
@@ -114,13 +138,10 @@ def sort_and_dedupe(batches: Iterable[Bars], until: int | None = None) -> Bars:
     names = sorted(bars.symbols)
     rank = np.array([names.index(symbol) for symbol in bars.symbols], np.int32)
     code = rank[bars.code] if len(bars) else bars.code
-    order = np.lexsort((code, bars.timestamp))  # stable: what arrived later stays behind
-    bars = Bars(tuple(names), code, *(getattr(bars, name) for name in _COLUMNS))[order]
+    order = np.lexsort((code, bars.timestamp))  # stable: what arrived later stays later
+    bars = replace(bars, symbols=tuple(names), code=code)[order]
     if len(bars) > 1:
         replaced = (bars.timestamp[1:] == bars.timestamp[:-1]) & (bars.code[1:] == bars.code[:-1])
         if replaced.any():
             bars = bars[np.append(~replaced, True)]
     return bars
-
-
-_COLUMNS = ("timestamp", "open", "high", "low", "close", "volume", "final")

@@ -1,4 +1,4 @@
-"""Specs: `rsi_14` as text, and what it means. The text of a spec is also the name of its output columns."""
+"""Read specs such as `rsi_14`. The text of a spec is also the name of its output columns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tapeline.errors import SpecError
+from tapeline.errors import SpecError, UnknownIndicatorError
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.indicators.entry import Indicator, Number, Parameter
 
@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """An indicator with its parameters. `text` is the canonical spelling."""
+    """Hold an indicator with its parameters. `text` is the canonical spelling."""
 
     text: str
     indicator: Indicator
@@ -24,18 +24,21 @@ class Spec:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The names of its columns."""
+        """Return the names of its columns."""
         return tuple(self.text + suffix for suffix in self.indicator.outputs)
 
     @property
     def warm_up(self) -> tuple[int, ...]:
-        """For each output, the bars before its first value."""
+        """Return, for each output, the number of bars before its first value."""
         bars = self.indicator.warm_up(*self.parameters)
         return (bars,) * len(self.indicator.outputs) if isinstance(bars, int) else bars
 
 
 def parse(text: str) -> Spec:
-    """The spec that a text such as `macd_12_26_9` means; without any numbers, the defaults. Raises `SpecError`."""
+    """Read a spec such as `macd_12_26_9`; without any numbers, it has the default parameters.
+
+    Raises `UnknownIndicatorError` for a name that is not in the catalogue, `SpecError` for anything else.
+    """
     words = text.strip().lower().split("_")
     first = next((i for i, word in enumerate(words) if _NUMBER.fullmatch(word)), len(words))
     name, numbers = "_".join(words[:first]), words[first:]
@@ -43,7 +46,7 @@ def parse(text: str) -> Spec:
     if indicator is None:
         near = difflib.get_close_matches(name, CATALOGUE, n=3)
         hint = f": did you mean {' or '.join(near)}?" if near else "; `tapeline indicators --list` shows all"
-        raise SpecError(f"there is no indicator {text!r}{hint}")
+        raise UnknownIndicatorError(f"there is no indicator {text!r}{hint}")
     wanted = indicator.parameters
     if len(numbers) not in {0, len(wanted)}:
         names = ", ".join(parameter.name for parameter in wanted) or "none"
@@ -54,16 +57,35 @@ def parse(text: str) -> Spec:
     problem = indicator.check(*values)
     if problem:
         raise SpecError(f"{text!r}: {problem}")
-    return Spec("_".join([name, *map(_text, values)]), indicator, values)
+    return Spec("_".join([name, *(str(value).removesuffix(".0") for value in values)]), indicator, values)
 
 
 def parse_all(specs: Sequence[str]) -> tuple[Spec, ...]:
-    """The specs these texts mean, each once, in their order. Raises `SpecError`."""
+    """Read these specs, each once, in their order. Raises `SpecError`."""
     return tuple({spec.text: spec for spec in map(parse, specs)}.values())
 
 
-def _text(value: Number) -> str:
-    return str(value).removesuffix(".0")
+def spec_of_output(column: str) -> tuple[Spec, str]:
+    """Return the spec that computes this column, and the column's canonical name.
+
+    Parameters may be left out: `macd_signal` is `macd_12_26_9_signal`. Raises `UnknownIndicatorError` for a column of
+    no indicator, `SpecError` for wrong parameters or an output that the indicator does not have.
+    """
+    words = column.lower().split("_")
+    whole: SpecError | None = None
+    for count in range(len(words), 0, -1):
+        try:
+            spec = parse("_".join(words[:count]))
+        except SpecError as error:
+            whole = whole or error
+            continue
+        name = "_".join([spec.text, *words[count:]])
+        if name in spec.outputs:
+            return spec, name
+        if whole is not None and words[count][:1].isdigit():
+            break  # it is the parameters that are wrong
+        raise SpecError(f"there is no {name}: {spec.text} gives {', '.join(spec.outputs)}")
+    raise whole or UnknownIndicatorError(f"there is no indicator {column!r}")
 
 
 def _value(text: str, parameter: Parameter, number: str) -> Number:

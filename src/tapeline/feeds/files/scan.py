@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tapeline.core.bars import usual_interval
 from tapeline.errors import FileError
-from tapeline.feeds.files.file_records import FilePass, Records
+from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records
 from tapeline.feeds.files.merge import in_order
 
 _BLOCK_ROWS = 1 << 14
@@ -21,7 +22,7 @@ _LOOKED_AT_ROWS = 1 << 17  # of each file, for its interval
 class FileScan:
     """What a file holds. `start` and `end` are the open times of its first and last bar (UTC epoch ms; 0 without bars).
 
-    `interval` is the most frequent time between two bars of a symbol in ms, None where no symbol has two. `content`
+    `interval` is the `usual_interval` of its symbols' bars in ms, None where they do not tell. `content`
     changes when the file's bars do. `damage` says that the file ends too early, and why; '' where it does not.
     """
 
@@ -51,7 +52,7 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
     """Reads a file from its start to its end, or to where it is damaged."""
     rows = rejected = digest = start = end = 0
     ordered, damage = True, ""
-    distances: Counter[int] = Counter()
+    looked_at: list[Records] = []
     try:
         for records, rejects in one_pass.blocks(_BLOCK_ROWS):
             rejected += len(rejects)
@@ -62,14 +63,16 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
             start = min(start, int(times.min())) if rows else int(times.min())
             end = max(end, int(times.max())) if rows else int(times.max())
             if rows < _LOOKED_AT_ROWS:
-                distances.update(_distances(records))
+                looked_at.append(records[["timestamp", "code"]])
             digest = zlib.crc32(records.tobytes(), digest)
             rows += len(records)
     except FileError as error:
         damage = str(error)
     digest = zlib.crc32("\n".join(one_pass.table).encode(), digest)
     content = f"{rows}-{rejected}-{digest:08x}"
-    return FileScan(path, rows, rejected, start, end, _mode(distances), ordered, content, damage)
+    some = np.concatenate(looked_at) if looked_at else NO_RECORDS
+    interval = usual_interval(some["timestamp"], some["code"])
+    return FileScan(path, rows, rejected, start, end, interval, ordered, content, damage)
 
 
 def combined_scan(files: tuple[FileScan, ...]) -> Scan:
@@ -83,19 +86,6 @@ def combined_scan(files: tuple[FileScan, ...]) -> Scan:
         sum(file.rows for file in full),
         min((file.start for file in full), default=0),
         max((file.end for file in full), default=0),
-        _mode(intervals),
+        min(intervals, key=lambda interval: (-intervals[interval], interval), default=None),
         files,
     )
-
-
-def _distances(records: Records) -> Counter[int]:
-    """How often each time between neighbouring bars of the same symbol occurs, ms."""
-    by_symbol = records[np.argsort(records["code"], kind="stable")]
-    distance = np.abs(np.diff(by_symbol["timestamp"]))[np.diff(by_symbol["code"]) == 0]
-    found, counts = np.unique(distance[distance > 0], return_counts=True)
-    return Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))
-
-
-def _mode(counts: Counter[int]) -> int | None:
-    """The most frequent one, of several the smallest."""
-    return min(counts, key=lambda value: (-counts[value], value)) if counts else None
