@@ -7,6 +7,7 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     TapelineError
     ├── InputError (ValueError)         a value that was typed or sent: a symbol, an interval, a frame, a user name
     │   ├── SpecError                   an indicator spec
+    │   │   └── UnknownIndicatorError   a spec whose name is in no catalogue
     │   ├── RuleError                   an alert rule
     │   ├── RejectedError               a tick or bar that belongs to no bar; the record is kept, the others go on
     │   ├── NotEnoughHistoryError       too few bars for what was asked
@@ -22,6 +23,7 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     │   ├── ServerError                 an answer that is an error or no chart; may work later
     │   └── NoDataError                 nothing under this symbol and period
     ├── StorageError                    a database, archive, table, journal or stream that cannot be used
+    │   ├── InUseError                  a data directory that another process has
     │   ├── LogTrimmedError             a stream that no longer keeps the position asked for
     │   └── ConflictError               another process committed first
     ├── ModelError (ValueError)         a model that cannot be used
@@ -56,6 +58,10 @@ class SpecError(InputError):
     """Refuse a spec that names no indicator, has the wrong number of parameters, or one that is out of bounds."""
 
     status = 404
+
+
+class UnknownIndicatorError(SpecError):
+    """Refuse a spec whose name no indicator has: it may be the name of something else, such as a price."""
 
 
 class RuleError(InputError):
@@ -118,9 +124,9 @@ class FileError(FeedError):
 class UnreachableError(FeedError):
     """Report that there is no connection: the name does not resolve, the host is silent, a proxy refuses."""
 
-    def __init__(self, url: str, reason: str) -> None:
+    def __init__(self, url: str, reason: str, setting: str = "that names the address") -> None:
         super().__init__(
-            f"{url} cannot be reached ({reason}); check the network, a proxy, or the setting yahoo_url. "
+            f"{url} cannot be reached ({reason}); check the network, a proxy, or the setting {setting}. "
             "`tapeline demo` needs no network"
         )
 
@@ -130,8 +136,10 @@ class RateLimitedError(FeedError):
 
     status = 429
 
-    def __init__(self, retry_after: float | None = None) -> None:
-        super().__init__("Yahoo limits the rate of requests from this address (429); wait a few minutes and try again")
+    def __init__(self, venue: str, retry_after: float | None = None) -> None:
+        super().__init__(
+            f"{venue} limits the rate of requests from this address (429); wait a few minutes and try again"
+        )
         self.retry_after = retry_after
 
 
@@ -149,6 +157,10 @@ class StorageError(TapelineError):
     """Say why something stored cannot be read or written: a database, an archive, a table, a journal, a stream."""
 
     status = 503
+
+
+class InUseError(StorageError):
+    """Report that another process has the data directory; the text says what it does there."""
 
 
 class LogTrimmedError(StorageError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tapeline.core.adjustment import in_todays_shares, shift
-from tapeline.core.market import Bars, Reject
+from tapeline.core.market import OHLCV, Bars, Reject
 from tapeline.core.ports import Action, Archive, Series
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import DAY
@@ -21,8 +21,6 @@ from tapeline.runtime.clock import Clock
 
 #: How many archived bars are asked for again: a venue revises the latest, and a split shows where both meet.
 OVERLAP_BARS = 60
-
-OHLCV = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tapeline.core.adjustment import basis
-from tapeline.core.market import Bar, Bars
+from tapeline.core.market import OHLCV, Bar, Bars
 from tapeline.core.ports import Action, Series
 from tapeline.core.sessions import Calendar, MarketState, Phase
 from tapeline.core.times import MINUTE
@@ -17,8 +17,6 @@ from tapeline.feeds.live.bar_intervals import Interval
 #: After the close a venue still corrects the day's bars; and once more overnight.
 SETTLED = 20 * MINUTE
 BEFORE_OPEN = 30 * MINUTE
-
-OHLCV = ("open", "high", "low", "close", "volume")
 
 Values = tuple[float, float, float, float, float]
 

@@ -107,7 +107,9 @@ class QuoteStream(Protocol):
     frames: int
 
     @property
-    def heard(self) -> int: ...
+    def heard(self) -> int:
+        """Return when the last message came."""
+        ...
 
     async def run(self, listener: QuoteListener) -> None:
         """Stream until cancelled, connecting again whenever the connection is lost.

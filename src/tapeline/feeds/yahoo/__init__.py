@@ -1,6 +1,6 @@
-"""Yahoo Finance: history by the chart endpoint, live prices by the streamer, and the gaps between them closed.
+"""Read Yahoo Finance: history from the chart endpoint, live prices from the streamer.
 
-`docs/yahoo.md` states the policies: what becomes a bar, when it is final, what is refused, what a split does.
+`docs/yahoo.md` states the policies: what becomes a bar, when it is final, what is rejected, what a split does.
 """
 
 from tapeline.feeds.yahoo.chart_client import ChartClient

@@ -1,14 +1,14 @@
-"""The chart endpoint's JSON -> bars and actions. Pure; every policy about a row of history is decided here.
+"""Decode the chart endpoint's JSON into bars and actions. Pure; every policy about a row of history is decided here.
 
-- A row whose prices are all null is a bar without a trade: there is no bar. A row with some of them null is refused.
+- A row whose prices are all null is a bar without a trade: there is no bar. A row with some of them null is rejected.
 - A missing volume is 0, as it is for indices and currencies.
 - Rows outside regular trading are left out: pre-market, after hours, and what Yahoo stamps with the close itself.
 - The last row may be the live price under the time of the last trade, between two bars: it is left out. Any other row
-  that stands between two bars is refused.
+  that stands between two bars is rejected.
 - Of several rows for one bar the last complete one counts.
 - A bar is final when it closed `grace` before the answer was made.
-- Daily bars are stamped with midnight UTC of the exchange's date, as everywhere in tapeline, actions among them too.
-- Prices stay as they are quoted, in pence (GBp) or cents (ZAc) where they are.
+- Daily bars are stamped with midnight UTC of the exchange's date, as everywhere in tapeline, and so are actions.
+- Prices stay as they are quoted, be it in pence (GBp) or cents (ZAc).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tapeline.core.times import DAY
 from tapeline.errors import NoDataError, RateLimitedError, ServerError
 from tapeline.feeds.live.bar_intervals import Interval, grid_of
 from tapeline.feeds.live.venue import Chart
-from tapeline.feeds.yahoo.chart_intervals import INTERVALS
+from tapeline.feeds.yahoo.chart_intervals import INTERVALS, VENUE
 
 _PRICES = ("open", "high", "low", "close")
 
@@ -37,10 +37,11 @@ _PRICES = ("open", "high", "low", "close")
 def decode(
     text: str, symbol: str, interval: Interval, calendar: Calendar, as_of: int, latest: int | None = None
 ) -> Chart:
-    """The chart in an answer of status 200. No bar may open after `latest` (`as_of` unless said otherwise).
+    """Return the chart in an answer of status 200.
 
-    Raises `NoDataError` with Yahoo's reason, `RateLimitedError` for a refusal that comes with status 200, and
-    `ServerError` for what is no chart.
+    `as_of` is when the answer was made (UTC epoch ms): by the server's clock, or by ours if that is earlier. No bar may
+    open after `latest` (`as_of` by default). Raise `NoDataError` with Yahoo's reason, `RateLimitedError` for a refusal
+    that comes with status 200, and `ServerError` for anything else that is not a chart.
     """
     result = _result(text, symbol)
     try:
@@ -59,7 +60,7 @@ def _chart(
     volume = np.nan_to_num(_column(quote, "volume", len(times)), nan=0.0)
     missing = np.isnan(np.stack(columns)) if len(times) else np.zeros((4, 0), np.bool_)
     zone = str(meta.get("exchangeTimezoneName") or "UTC")
-    start, end, inside, aligned = _places(times, interval, calendar, meta, zone)
+    start, end, inside, aligned = _spans(times, interval, calendar, meta, zone)
 
     quiet = missing.all(axis=0)
     live = np.zeros(len(times), np.bool_)
@@ -102,7 +103,7 @@ def _result(text: str, symbol: str) -> dict[str, Any]:
         reason = error and (error.get("description") or error.get("code") or error)
     except (ValueError, KeyError, TypeError, AttributeError):
         if "Too Many Requests" in text[:500]:
-            raise RateLimitedError from None
+            raise RateLimitedError(VENUE) from None
         raise ServerError(f"{symbol}: the answer is no chart: {text[:60]!r}") from None
     if error:
         raise NoDataError(f"{symbol}: {reason}")
@@ -121,24 +122,24 @@ def _column(quote: dict[str, Any], name: str, count: int) -> Floats:
     return column
 
 
-def _places(
+def _spans(
     times: Ints, interval: Interval, calendar: Calendar, meta: dict[str, Any], zone: str
 ) -> tuple[Ints, Ints, Flags, Flags]:
-    """Start and end of each row's bar, whether it is in regular trading, and whether it stands at the start."""
+    """Return start and end of each row's bar, whether it is in regular trading, and whether it is at that start."""
     asked = INTERVALS[interval.requested]
     if asked.ms >= DAY:
         start, end = _days(times, calendar, zone)
         return start, end, np.ones(len(times), np.bool_), np.ones(len(times), np.bool_)
     grid = grid_of(calendar, asked)
     periods = _periods(meta)
-    if grid.sessions is not None and periods is not None and not _broken(calendar, times):
+    if grid.sessions is not None and periods is not None and not _has_break(calendar, times):
         grid = Grid(asked.ms, periods)
     start, end, inside = grid.spans(times)
     return start, end, inside, start == times
 
 
 def _periods(meta: dict[str, Any]) -> Sessions | None:
-    """The sessions the answer itself names, which know of special days before any calendar does."""
+    """Return the sessions the answer itself names, which include special days before any calendar does."""
     periods = meta.get("tradingPeriods")
     if isinstance(periods, dict):
         periods = periods.get("regular")
@@ -149,13 +150,13 @@ def _periods(meta: dict[str, Any]) -> Sessions | None:
     return Sessions(opens, closes, opens // DAY * DAY)
 
 
-def _broken(calendar: Calendar, times: Ints) -> bool:
-    """Whether the market has a lunch break, which the answer's own sessions do not tell."""
+def _has_break(calendar: Calendar, times: Ints) -> bool:
+    """Return whether the market has a lunch break, which the answer's own sessions leave out."""
     return bool(len(times)) and len(calendar.trading().open) > len(calendar)
 
 
 def _days(times: Ints, calendar: Calendar, zone: str) -> tuple[Ints, Ints]:
-    """Midnight UTC of each row's local date, and when that date's session is over."""
+    """Return midnight UTC of each row's local date, and when that date's session is over."""
     local = ZoneInfo(zone)
     dates = [datetime.fromtimestamp(t / 1000, local).date() for t in times.tolist()]
     start = np.array([date.toordinal() - _EPOCH_ORDINAL for date in dates], np.int64) * DAY
@@ -177,13 +178,13 @@ _EPOCH_ORDINAL = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a date
 
 
 def _latest(bars: Bars) -> Bars:
-    """In the order of time, the last of several for one time."""
-    _, place = np.unique(bars.timestamp[::-1], return_index=True)
-    return bars[len(bars) - 1 - place]
+    """Return the bars in the order of time, the last of several for one time."""
+    _, index = np.unique(bars.timestamp[::-1], return_index=True)
+    return bars[len(bars) - 1 - index]
 
 
 def _joined(bars: Bars, interval: Interval, calendar: Calendar, as_of: int) -> Bars:
-    """Longer bars from those that Yahoo was asked for; final when the whole of it is."""
+    """Return longer bars made of those that Yahoo was asked for; one is final when it is complete as a whole."""
     grid = grid_of(calendar, interval)
     longer = resample(bars, grid)
     _, end, _ = grid.spans(longer.timestamp)

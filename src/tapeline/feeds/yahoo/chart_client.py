@@ -1,4 +1,4 @@
-"""Charts, asked for within the limits. Repeating is done here; `transport` does one request, `chart` decodes."""
+"""Ask for charts within the limits. Requests are repeated here; `transport` sends one, `chart` decodes its answer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.live.venue import Chart
 from tapeline.feeds.yahoo.chart import decode
+from tapeline.feeds.yahoo.chart_intervals import VENUE
 from tapeline.feeds.yahoo.transport import Answer, Transport
 from tapeline.runtime.clock import Clock
 
@@ -27,10 +28,10 @@ _LONGEST_DELAY = 60.0
 
 
 class ChartClient:
-    """Asks for charts. Usable from one event loop at a time; `close` when done.
+    """Implement `HistoryClient` over Yahoo's charts. Use it from one event loop at a time; `close` it when done.
 
-    What a moment may mend (429, 5xx, cut answers, a lost network) is repeated; only that Yahoo cannot be reached for
-    the very first request is said at once.
+    What a moment may cure (429, 5xx, cut answers, a lost network) is repeated. Only when the very first request cannot
+    reach Yahoo is that reported at once: then the network is to blame, or a setting.
     """
 
     def __init__(self, transport: Transport, clock: Clock, limits: Limits | None = None) -> None:
@@ -39,13 +40,13 @@ class ChartClient:
         self._limits = limits or Limits(clock)
         self._pool = ThreadPoolExecutor(PARALLEL, "yahoo")
         self._reached = False
-        self.requests = 0
-        self.name = "Yahoo"
+        self.name = VENUE
         self.parallel = PARALLEL
         self.per_second = self._limits.per_second
+        self.requests = 0
 
     async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
-        """The bars that open in start <= t < end (UTC epoch ms). Raises a `FeedError` when all attempts failed."""
+        """Return the bars that open in start <= t < end (UTC epoch ms). Raise `FeedError` when all attempts failed."""
         params = {
             "period1": str(start // 1000),
             "period2": str(-(-end // 1000)),
@@ -86,25 +87,26 @@ class ChartClient:
         _raise_for(answer, symbol)
         now = self._clock.now()
         date = now if answer.date is None else answer.date + 999
-        as_of, latest = min(now, date), max(now, date)  # ours or theirs may be wrong: no bar is final too soon
+        as_of, latest = min(now, date), max(now, date)  # either clock may be wrong: no bar is final too soon
         # a long history takes some milliseconds to decode, and the first symbol of an exchange builds its calendar
         return await loop.run_in_executor(
             self._pool, lambda: decode(answer.text, symbol, interval, calendar_of(symbol), as_of, latest)
         )
 
     def close(self) -> None:
+        """Give up what was not asked yet, and close the transport."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._transport.close()
 
 
 def _raise_for(answer: Answer, symbol: str) -> None:
-    """Refusals. A chart's own error (unknown symbol, window too far back) comes as JSON with 400, 404 or 422."""
+    """Raise for a refusal. A chart's own error (unknown symbol, too far back) is JSON with 400, 404 or 422."""
     if answer.status == 200:
         return
     if answer.status == 429:
-        raise RateLimitedError(answer.retry_after)
+        raise RateLimitedError(VENUE, answer.retry_after)
     if answer.status in {400, 404, 422} and answer.text.lstrip().startswith("{"):
-        return  # decoding finds the reason
+        return  # decoding finds the reason in it
     if answer.status == 404:
         raise NoDataError(f"{symbol}: Yahoo has nothing under this symbol (404)")
     raise ServerError(f"{symbol}: Yahoo answered with status {answer.status}: {answer.text[:60]!r}")

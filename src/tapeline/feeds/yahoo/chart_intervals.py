@@ -6,6 +6,9 @@ from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.errors import FeedError
 from tapeline.feeds.live.bar_intervals import YEAR, Interval
 
+#: What messages call the venue.
+VENUE = "Yahoo"
+
 
 def _interval(name: str, ms: int, span: int, reach: int, grace: int = 45_000, requested: str = "") -> Interval:
     return Interval(name, ms, span, reach, grace, requested or name)
@@ -34,4 +37,4 @@ def interval_of(name: str) -> Interval:
     try:
         return INTERVALS[name]
     except KeyError:
-        raise FeedError(f"Yahoo has no interval {name!r}; there are {', '.join(INTERVALS)}") from None
+        raise FeedError(f"{VENUE} has no interval {name!r}; there are {', '.join(INTERVALS)}") from None

@@ -1,4 +1,4 @@
-"""The streamer's WebSocket: connected, subscribed, watched, and opened again whenever it is lost."""
+"""Keep the streamer's WebSocket connected, subscribed and watched, and open it again whenever it is lost."""
 
 from __future__ import annotations
 
@@ -19,45 +19,43 @@ from tapeline.runtime.clock import Clock
 #: Yahoo forgets subscriptions that are not repeated.
 SUBSCRIBE_SECONDS = 15.0
 
-#: Silence in an open market after which a connection is taken for dead. It doubles as long as a new connection is
-#: silent too, for then the symbols are just not traded; with prices it shrinks again.
+#: Seconds of silence in an open market after which a connection is taken for dead. They double as long as a new
+#: connection is silent too, for then the symbols are just not traded; with prices they shrink again.
 SILENCE_SECONDS = 60.0
 LONGEST_SILENCE = 1800.0
 
-#: Failures to connect in a row after which the prices are polled.
+#: Failures to connect in a row after which the listener is told to poll.
 FAILURES = 3
 
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 120.0
 _WATCH_SECONDS = 5.0
 _FRAMES_AT_ONCE = 256
-_OPEN_SECONDS = 10.0  # of real time: what the handshake may take
+_OPEN_SECONDS = 10.0  # of real time, for the handshake
 
 
 class PriceStream:
-    """Runs until it is cancelled. `watch` sets the symbols at any time, on the event loop."""
-
-    name = "yahoo"
+    """Implement `QuoteStream` over Yahoo's streamer."""
 
     def __init__(self, url: str, clock: Clock, *, chance: Callable[[], float] = random.random) -> None:
+        self.name = "yahoo"
         self.connected = False
         self.frames = 0
-        self.garbage = 0
         self._url = url
         self._clock = clock
         self._chance = chance
         self._symbols: set[str] = set()
         self._socket: ClientConnection | None = None
         self._heard = 0
-        self._patience = SILENCE_SECONDS
+        self._longest_silence = SILENCE_SECONDS
 
     @property
     def heard(self) -> int:
-        """When the last message came, UTC epoch ms; 0 before the first connection."""
+        """Return when the last message came, UTC epoch ms; 0 before the first connection."""
         return self._heard
 
     async def watch(self, symbols: Iterable[str]) -> None:
-        """The symbols to hear of from now on."""
+        """Stream these symbols from now on; the next connection begins with them while there is none."""
         wanted = set(symbols)
         gone, new = self._symbols - wanted, wanted - self._symbols
         self._symbols = wanted
@@ -71,6 +69,7 @@ class PriceStream:
                 pass  # the next connection subscribes to all
 
     async def run(self, listener: QuoteListener) -> None:
+        """Stream until cancelled. After a connection that brought prices the next one is opened soon."""
         failures = 0
         while True:
             frames = self.frames
@@ -84,13 +83,13 @@ class PriceStream:
                     listener.on_unavailable(f"{self._url}: {reason}")
             if self.frames > frames:
                 attempt = 0  # it worked: come back soon
-                self._patience = SILENCE_SECONDS
+                self._longest_silence = SILENCE_SECONDS
             else:
                 attempt = max(failures, 1)
             await self._clock.sleep(backoff_seconds(attempt, _FIRST_DELAY, _LONGEST_DELAY, chance=self._chance))
 
     async def _connection(self, listener: QuoteListener) -> str:
-        """One connection, from opening it to losing it. Returns why it was lost; raises when it was never there."""
+        """Hold one connection until it is lost and return why. Raise when it could not be opened."""
         async with connect(self._url, open_timeout=_OPEN_SECONDS, close_timeout=1, max_queue=1024) as socket:
             self._socket = socket
             self.connected = True
@@ -116,7 +115,6 @@ class PriceStream:
                 try:
                     found = quote(frame)
                 except DecodeError as error:
-                    self.garbage += 1
                     listener.on_garbage(frame, str(error))
                     continue
                 if found is not None:
@@ -124,7 +122,7 @@ class PriceStream:
                     self._heard = self._clock.now()
                     listener.on_quote(found)
                     if self.frames % _FRAMES_AT_ONCE == 0:
-                        await asyncio.sleep(0)  # buffered frames are read without waiting; others have work to do too
+                        await asyncio.sleep(0)  # buffered frames are read without waiting; let others work
         except ConnectionClosed as error:
             return f"the connection broke ({error})"
         return "Yahoo closed the connection"
@@ -143,10 +141,10 @@ class PriceStream:
             heard = self._heard
             await self._clock.sleep(_WATCH_SECONDS)
             now = self._clock.now()
-            if self._heard > heard:  # prices come again: a connection that was quiet once is soon watched as any other
-                self._patience = max(self._patience / 2, SILENCE_SECONDS)
+            if self._heard > heard:  # prices come again: watch as closely as before the silence, step by step
+                self._longest_silence = max(self._longest_silence / 2, SILENCE_SECONDS)
             since = listener.open_since(now)
-            if since is None or now - max(self._heard, since) < self._patience * 1000:
+            if since is None or now - max(self._heard, since) < self._longest_silence * 1000:
                 continue
-            silence, self._patience = self._patience, min(self._patience * 2, LONGEST_SILENCE)
+            silence, self._longest_silence = self._longest_silence, min(self._longest_silence * 2, LONGEST_SILENCE)
             return f"no price for {silence:.0f} s in an open market"

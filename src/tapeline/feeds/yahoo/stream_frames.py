@@ -1,4 +1,4 @@
-"""Streamer frames -> quotes. A frame is base64 of a protobuf `PricingData`, bare or in a JSON envelope."""
+"""Decode the streamer's frames. A frame is base64 of a protobuf `PricingData`, bare or in a JSON envelope."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _CRYPTOCURRENCY = 41
 
 
 def quote(frame: str | bytes) -> StreamQuote | None:
-    """The quote in a frame; None for a message of another type. Raises `DecodeError` for what cannot be decoded.
+    """Return the quote in a frame, None for a message of another type. Raise `DecodeError` for what cannot be decoded.
 
-    Prices come as float32: they are rounded to `price_hint` decimals, or, where a frame has none or nothing would be
-    left of the price, to the shortest decimal that is the same float32.
+    Prices come as float32: they are rounded to `price_hint` decimals. Where a frame has no hint, or rounding would
+    leave nothing of the price, the shortest decimal that is the same float32 is taken.
     """
     text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
     if text.startswith("{"):
         try:
             envelope = json.loads(text)
         except (ValueError, RecursionError):
-            raise DecodeError("a JSON message that was cut or is none") from None
+            raise DecodeError("the JSON message is cut short or malformed") from None
         if envelope.get("type", "pricing") != "pricing":
             return None
         text = envelope.get("message")
         if not isinstance(text, str):
-            raise DecodeError("the message is no text")
+            raise DecodeError("the message is not text")
     message = _message_class()()
     try:
         message.ParseFromString(base64.b64decode(text, validate=True))
@@ -57,10 +57,10 @@ def quote(frame: str | bytes) -> StreamQuote | None:
 
 @functools.cache
 def _message_class() -> Any:
-    """yfinance's message class; importing it takes a second.
+    """Return yfinance's message class; importing it takes a second.
 
-    Its modules import each other: two threads that begin with different parts of it each wait for the other, and
-    Python then hands out half-made modules. Whoever begins with the package waits for it and finds it whole.
+    Its modules import each other: two threads that begin with different parts of it wait for each other, and Python
+    then hands out half-made modules. Who imports the package first waits for all of it.
     """
     import yfinance  # noqa: F401
     from yfinance.pricing_pb2 import PricingData

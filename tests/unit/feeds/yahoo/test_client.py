@@ -17,7 +17,7 @@ from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.live.venue import Chart
 from tapeline.feeds.yahoo import ChartClient, interval_of
 from tapeline.feeds.yahoo.chart_client import ATTEMPTS
-from tapeline.feeds.yahoo.transport import Answer, YFinanceTransport, _answer, _explained
+from tapeline.feeds.yahoo.transport import Answer, YFinanceTransport, _answer, translating_yfinance_errors
 
 OPEN = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open in New York
 MINUTE = 60_000
@@ -262,7 +262,7 @@ def test_no_bar_is_final_by_a_clock_that_is_ahead() -> None:
 
 @pytest.mark.parametrize("address", ["query2.finance.yahoo.com", "ftp://host", "https://", ""])
 def test_an_address_that_is_none_is_refused_with_an_example(address: str) -> None:
-    with pytest.raises(FeedError, match=r"yahoo_url = .* is no address; write https://host"):
+    with pytest.raises(FeedError, match=r"yahoo.url = .* is not an address; write https://host"):
         YFinanceTransport(address)
 
 
@@ -295,7 +295,7 @@ def test_headers_that_are_missing_or_nonsense_say_nothing(headers: dict[str, str
     ],
 )
 def test_failures_of_the_network_are_told_apart(code: CurlECode, kind: type[FeedError], reason: str) -> None:
-    error = _explained("http://127.0.0.1:9", RequestException("curl said so", code))
-    assert type(error) is kind
-    assert str(error).startswith("http://127.0.0.1:9")
-    assert reason in str(error)
+    with pytest.raises(FeedError, match=reason) as found, translating_yfinance_errors("http://127.0.0.1:9"):
+        raise RequestException("curl said so", code)
+    assert type(found.value) is kind
+    assert str(found.value).startswith("http://127.0.0.1:9")
