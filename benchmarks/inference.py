@@ -1,8 +1,8 @@
-"""Microseconds a row: the pipeline's predictor and its peers on the same rows, interleaved; medians.
+"""Measure microseconds a row of the pipeline's predictor and its peers on the same rows: medians of interleaved runs.
 
 usage: inference.py [--trees 200] [--leaves 31] [--runs 15]
 
-Peers: LightGBM's own `Booster.predict` on one thread with the very same model; scikit-learn's random forest of 100
+Peers: LightGBM's own `Booster.predict` on one thread with the same model; scikit-learn's random forest of 100
 trees on one thread; and this program's `serve` over HTTP on the loopback, which is what a SageMaker endpoint adds.
 """
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 def metadata() -> Metadata:
     names = DEFAULT_FEATURES.names
-    return Metadata(names, DEFAULT_FEATURES.hash, 5, 0.25, False, 60_000, 0.01, 1.0, 0.0, 0, 0, ("A",), 1, "", 0)
+    return Metadata(names, DEFAULT_FEATURES.hash, 5, 0.25, 60_000, 0.01, 1.0, 0.0, 0, 0, ("A",), 1, "", 0)
 
 
 def wait_for_server(server: subprocess.Popen[bytes]) -> http.client.HTTPConnection:

@@ -1,4 +1,4 @@
-"""Seconds and peak memory of training on a million rows with 60 features, each in a process of its own, interleaved.
+"""Measure seconds and peak memory of training on a million rows with 60 features, in processes of their own.
 
 usage: training.py [--rows 1000000] [--features 60] [--runs 3]
 
@@ -44,8 +44,8 @@ def tapeline(X: np.ndarray, up: np.ndarray) -> None:
     )  # fmt: skip
     labels = Labels(np.where(up, 1, 2).astype(np.int8), ones, timestamp + 300_000)
     names = [f"f{i}" for i in range(X.shape[1])]
-    features = FeatureSet((), names, names, lambda _, x: x)
-    dataset = Dataset(bars, labels, np.arange(rows), X, features, 5, 0.25, False)
+    features = FeatureSet((), names, names, lambda _, values: values)
+    dataset = Dataset(bars, labels, np.arange(rows), X, features, 5, 0.25)
     fit_rows(dataset, np.ones(rows, bool), stop_early=False)
 
 

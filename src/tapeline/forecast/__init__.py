@@ -1,1 +1,1 @@
-"""Features, labels, training, evaluation, the model registry and the grading of stored predictions."""
+"""Forecast live: features, labels, trees, the model registry, grading and drift. Nothing here trains."""

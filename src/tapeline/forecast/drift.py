@@ -1,4 +1,4 @@
-"""Do today's features look like those the model was trained on? The population stability index of each feature.
+"""Tell whether today's features still look like those a model was trained on: the population stability index (PSI).
 
 PSI = sum over ten bins of (share now - share then) * ln(share now / share then), the bins being deciles of training.
 Usual reading: below 0.1 stable, 0.1 to 0.25 worth watching, above 0.25 another distribution.
@@ -25,7 +25,7 @@ _EMPTY = 1e-4  # an empty bin's share, so that the logarithm exists
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One feature's PSI and whether it is above the threshold."""
+    """Hold one feature's PSI and whether it is above `WARNING`."""
 
     feature: str
     psi: float
@@ -33,7 +33,10 @@ class Drift:
 
 
 def reference(names: Sequence[str], X: Floats) -> dict[str, dict[str, list[float]]]:
-    """Bin edges and shares of each feature (float64 [n, len(names)], no NaN), as JSON types; kept with the model."""
+    """Return the bin edges and shares of each column of X, as JSON types, to keep with the model.
+
+    X is float64 [n, len(names)] without NaN.
+    """
     kept = {}
     for name, column in zip(names, X.T, strict=True):
         edges = np.unique(np.quantile(column, np.arange(1, _BINS) / _BINS))
@@ -42,12 +45,13 @@ def reference(names: Sequence[str], X: Floats) -> dict[str, dict[str, list[float
 
 
 def drift(then: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[str], X: Floats) -> list[Drift]:
-    """PSI of each feature of X (float64 [n, len(names)], no NaN) against a `reference`, the largest first.
+    """Return the PSI of each feature of X against a `reference`, the largest first.
 
-    Raises `ValueError` for fewer than 200 rows, or a feature that the reference does not know.
+    X is float64 [n, len(names)] without NaN. Raises `ValueError` for fewer than 200 rows, and for a feature that the
+    reference does not know.
     """
     if len(X) < _FEWEST:
-        raise ValueError(f"{len(X)} rows are too few to judge drift by: at least {_FEWEST} are needed")
+        raise ValueError(f"{len(X)} rows are too few to measure drift: at least {_FEWEST} are needed")
     found = []
     for name, column in zip(names, X.T, strict=True):
         if name not in then:
@@ -64,7 +68,8 @@ def drift_by_model(
 ) -> dict[str, tuple[Drift, ...]]:
     """Return the drift of the bars after each model's training, for those of `versions` that keep a reference.
 
-    `bars` are sorted and without repeats. A model made for other features, or with too few bars since, is left out.
+    `bars` are sorted and without repeats. A model for other features, or with too few bars since its training, is left
+    out.
     """
     found: dict[str, tuple[Drift, ...]] = {}
     known = [(v, models[v]) for v in versions if v in models and models[v].feature_hash == features.hash]

@@ -1,4 +1,4 @@
-"""What a model sees of a bar: scale-free numbers made from the bar itself and its indicator values.
+"""Make what a model sees of a bar: scale-free numbers from the bar itself and its indicator values.
 
 Features are row-wise: row i depends on bar i and on the indicator values at bar i, nothing else. All history lives in
 the indicator engine, so live, replay and training cannot differ, and nothing can look ahead. Everything is a ratio, a
@@ -26,11 +26,11 @@ Formula = Callable[[Bars, Floats], Floats]
 
 
 class FeatureSet:
-    """Named features and the indicators they need. `hash` identifies the schema; every model carries it.
+    """Name a model's features and the indicators they need. `hash` identifies the schema; every model carries it.
 
     `specs` are the indicators to run, `inputs` the engine outputs that `formula` reads, in the order of its columns,
-    and `names` the features it makes. The hash covers these and `version`, not the formula's code: whoever changes a
-    formula raises `version`, so that models made for the old one are refused.
+    and `names` the features it makes. The hash covers these and `version`, not the formula's code: raise
+    `version` with every change of the formula, so that models made for the old one are refused.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class FeatureSet:
         self._columns: dict[tuple[str, ...], Ints] = {}
 
     def compute(self, bars: Bars, outputs: Sequence[str], indicator: Floats) -> Floats:
-        """The features of each bar, float64 [len(bars), len(names)], NaN where something is not warm.
+        """Return the features of each bar, float64 [len(bars), len(names)], NaN where an indicator is not warm.
 
         `indicator` is float64 [len(bars), len(outputs)], the engine's values at these bars. Raises `ValueError` when
         an output that the features need is not among `outputs`.
@@ -83,14 +83,14 @@ _NAMES = (
     "sma_20_over_50",  # distance between the averages, in ATR
     "macd", "macd_signal", "macd_hist",  # in ATR
     "rsi_2", "rsi_14",  # -0.5 to 0.5
-    "band_place",  # place of the close between the Bollinger bands, 0 to 1
+    "band_place",  # where the close is between the Bollinger bands, 0 to 1
     "band_width",  # in ATR: the squeeze
     "volatility",  # ATR over close
     "volatility_ratio",  # short ATR over long ATR
     "gap",  # open less the previous close, in ATR
     "body", "range", "upper_wick", "lower_wick",  # of this bar, in ATR
-    "close_place",  # place of the close in the bar's range, 0 to 1
-    "range_place",  # place of the close in the range of 14 bars (stochastic %K), -0.5 to 0.5
+    "close_place",  # where the close is in the bar's range, 0 to 1
+    "range_place",  # where the close is in the range of 14 bars (stochastic %K), -0.5 to 0.5
     "trend_strength",  # ADX, 0 to 1
     "trend_balance",  # upward less downward directional movement, -1 to 1
     "range_volatility",  # Parkinson's volatility over ATR
@@ -102,48 +102,48 @@ _NAMES = (
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _default_kernel(
-    timestamp: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, x: Floats, roots: Floats, width: int
+    timestamp: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, values: Floats, roots: Floats, width: int
 ) -> Floats:
     count, moves = len(timestamp), len(roots)
     out = np.empty((count, width))
     for i in range(count):
         o, h, lo, c = open_[i], high[i], low[i], close[i]
-        atr, slow_atr = x[i, moves + 4], x[i, moves + 5]
-        upper, lower = x[i, moves + 11], x[i, moves + 12]
-        if not (atr > 0.0 and slow_atr > 0.0 and upper > lower):  # not warm, or a price that never moves: cannot tell
+        atr, slow_atr = values[i, moves + 4], values[i, moves + 5]
+        upper, lower = values[i, moves + 11], values[i, moves + 12]
+        if not (atr > 0.0 and slow_atr > 0.0 and upper > lower):  # not warm, or a price that never moves
             out[i] = np.nan
             continue
         unit = 1.0 / atr
         f = 0
         for k in range(moves):
-            out[i, f] = x[i, k] * 0.01 * c * unit / roots[k]
+            out[i, f] = values[i, k] * 0.01 * c * unit / roots[k]
             f += 1
         for k in range(moves, moves + 4):
-            out[i, f] = (c - x[i, k]) * unit
+            out[i, f] = (c - values[i, k]) * unit
             f += 1
-        out[i, f] = (x[i, moves + 2] - x[i, moves + 3]) * unit
-        out[i, f + 1] = x[i, moves + 6] * unit
-        out[i, f + 2] = x[i, moves + 7] * unit
-        out[i, f + 3] = x[i, moves + 8] * unit
-        out[i, f + 4] = x[i, moves + 9] * 0.01 - 0.5
-        out[i, f + 5] = x[i, moves + 10] * 0.01 - 0.5
+        out[i, f] = (values[i, moves + 2] - values[i, moves + 3]) * unit
+        out[i, f + 1] = values[i, moves + 6] * unit
+        out[i, f + 2] = values[i, moves + 7] * unit
+        out[i, f + 3] = values[i, moves + 8] * unit
+        out[i, f + 4] = values[i, moves + 9] * 0.01 - 0.5
+        out[i, f + 5] = values[i, moves + 10] * 0.01 - 0.5
         out[i, f + 6] = (c - lower) / (upper - lower)
         out[i, f + 7] = (upper - lower) * unit
         out[i, f + 8] = atr / c
         out[i, f + 9] = atr / slow_atr
-        out[i, f + 10] = (o - c / (1.0 + x[i, 0] * 0.01)) * unit
+        out[i, f + 10] = (o - c / (1.0 + values[i, 0] * 0.01)) * unit
         out[i, f + 11] = (c - o) * unit
         out[i, f + 12] = (h - lo) * unit
         out[i, f + 13] = (h - max(o, c)) * unit
         out[i, f + 14] = (min(o, c) - lo) * unit
         out[i, f + 15] = (c - lo) / (h - lo) if h > lo else 0.5
         j = moves + 13
-        out[i, f + 16] = x[i, j] * 0.01 - 0.5
-        out[i, f + 17] = x[i, j + 1] * 0.01
-        out[i, f + 18] = (x[i, j + 2] - x[i, j + 3]) * 0.01
-        out[i, f + 19] = x[i, j + 4] * c * unit
-        out[i, f + 20] = x[i, j + 5]
-        out[i, f + 21] = x[i, j + 6] * 0.01 - 0.5
+        out[i, f + 16] = values[i, j] * 0.01 - 0.5
+        out[i, f + 17] = values[i, j + 1] * 0.01
+        out[i, f + 18] = (values[i, j + 2] - values[i, j + 3]) * 0.01
+        out[i, f + 19] = values[i, j + 4] * c * unit
+        out[i, f + 20] = values[i, j + 5]
+        out[i, f + 21] = values[i, j + 6] * 0.01 - 0.5
         out[i, f + 22] = (timestamp[i] // DAY + 3) % 7  # 1970-01-01 was a Thursday
     return out
 
@@ -151,12 +151,14 @@ def _default_kernel(
 _ROOTS = np.array([math.sqrt(n) for n in _MOVES])
 
 
-def _default_formula(bars: Bars, x: Floats) -> Floats:
-    result: Floats = _default_kernel(bars.timestamp, bars.open, bars.high, bars.low, bars.close, x, _ROOTS, len(_NAMES))
+def _default_formula(bars: Bars, values: Floats) -> Floats:
+    result: Floats = _default_kernel(
+        bars.timestamp, bars.open, bars.high, bars.low, bars.close, values, _ROOTS, len(_NAMES)
+    )
     return result
 
 
-#: What `tapeline` trains and predicts with unless told otherwise. Warm after 61 bars.
+#: What tapeline trains and predicts with by default. Warm after 61 bars.
 DEFAULT_FEATURES = FeatureSet(_SPECS, _INPUTS, _NAMES, _default_formula)
 
 

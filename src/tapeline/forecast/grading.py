@@ -1,30 +1,30 @@
-"""How good the stored predictions were: graded once their horizon has passed, against the base rate of the same rows.
+"""Compare the stored forecasts with what happened, beside the base rate of the same rows.
 
-The question asked is the model's own (horizon, no-trade band), and the answer comes from the stored closes through the
-same label code that training uses.
+A forecast is graded once its horizon has passed, by the question its model was asked (horizon, no-trade band), with the
+label code that training uses. So grades and training cannot disagree about what was right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import Codes, Direction, Flags, Floats, Ints, Rows
-from tapeline.forecast.estimates import RESAMPLES, Bin, Estimate, calibration, draws, interval
+from tapeline.forecast.estimates import RESAMPLES, Bin, Estimate, block_sums, calibration, draws
 from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND, decided, label
 from tapeline.forecast.model import Metadata
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grades:
-    """Every predicted row and what became of it, in the order of time; one entry per row in each array.
+    """Hold every predicted row and its outcome, in the order of time; one entry per row in each array.
 
-    `answer` and `outcome` are int8 `Direction`; an outcome of NONE means: not decided yet, or not decidable (the
-    horizon reaches over a session gap). `symbol` and `model` are places in `symbols` and `models`.
+    `answer` and `outcome` are int8 `Direction`; an outcome of NONE is one that is not decided yet, or never will be
+    because a session gap lies within the horizon. `symbol` and `model` are indices into `symbols` and `models`.
     """
 
     symbols: tuple[str, ...]
@@ -41,24 +41,26 @@ class Grades:
         return len(self.timestamp)
 
     def __getitem__(self, where: NDArray[Any]) -> Grades:
+        """Return these rows only (an index array or a mask)."""
         columns = ("timestamp", "symbol", "model", "probability", "answer", "outcome")
         return replace(self, **{name: getattr(self, name)[where] for name in columns})
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A group of rows, graded. `symbol` and `model` are '' where the group holds several.
+    """Hold the grade of a group of rows. `symbol` and `model` are '' where the group holds several.
 
-    `graded` rows went up or down by now; `pending` have no outcome (yet). `hit_rate` is that of the `answered` ones
-    (UP or DOWN), `base_rate` that of always calling what was more frequent among them. `brier` is over all graded
-    rows, `brier_base` that of the share of rises among them, known afterwards: the strictest reference there is.
+    `graded` rows went up or down by now, `holds` stayed inside the no-trade band, `pending` have no outcome (yet).
+    `hit_rate` is that of the `answered` ones (UP or DOWN), `base_rate` that of always calling what was more frequent
+    among them. `brier` is over all graded rows, `brier_base` that of the share of rises among them, known afterwards:
+    the strictest reference there is.
     """
 
     symbol: str
     model: str
     predicted: int
     pending: int
-    held: int
+    holds: int
     graded: int
     answered: int
     hit_rate: Estimate
@@ -66,10 +68,16 @@ class Grade:
     brier: Estimate
     brier_base: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the grade under the names that the API and `--json` publish, where `holds` is `held`."""
+        published = asdict(self)
+        published["held"] = published.pop("holds")
+        return published
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rolling:
-    """Hit-rate, base rate and Brier score over the last `window` graded rows, at the time of each (UTC epoch ms)."""
+    """Hold the hit-rate, base rate and Brier score of the last `window` graded rows, at the time of each (epoch ms)."""
 
     timestamp: Ints
     hit_rate: Floats
@@ -78,40 +86,38 @@ class Rolling:
 
 
 def grade_rows(rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int = HORIZON) -> Grades:
-    """Grades the predicted rows among these; they should reach back some 30 bars further, to scale the band.
+    """Grade the predicted rows among these.
 
-    `rows` hold each symbol's rows in the order of time. `models` say what each version was asked; a version that is
-    not in there was asked about `horizon` bars with the default band.
+    `rows` hold each symbol's rows in the order of time. The outcome of a row needs the `LABEL_LOOKBACK` rows before it
+    and those within `label_reach` after it: give them too, and cut afterwards. `models` say what each version was
+    asked; one that is not in there was asked about `horizon` bars with the default no-trade band.
     """
     final = rows[np.flatnonzero(rows.bars.final)]
     asked = [(models or {}).get(version) for version in final.models]
-    questions = [
-        (m.horizon, m.no_trade_band, m.across_sessions) if m else (horizon, NO_TRADE_BAND, False) for m in asked
-    ]
+    questions = [(m.horizon, m.no_trade_band) if m else (horizon, NO_TRADE_BAND) for m in asked]
     outcome = np.zeros(len(final), np.int8)
     for question in set(questions):
-        mine = np.isin(final.model, [place for place, q in enumerate(questions) if q == question])
-        labels = label(final.bars, question[0], question[1], across_sessions=question[2])
-        outcome[mine] = labels.direction[mine]
+        mine = np.isin(final.model, [index for index, other in enumerate(questions) if other == question])
+        outcome[mine] = label(final.bars, *question).direction[mine]
     kept = np.flatnonzero(final.model >= 0)
     kept = kept[np.argsort(final.bars.timestamp[kept], kind="stable")]
     return Grades(
         final.bars.symbols, final.models, final.bars.timestamp[kept], final.bars.code[kept], final.model[kept],
         final.probability[kept], final.prediction[kept], outcome[kept],
-        max((q[0] for q in questions), default=horizon),
+        max((question[0] for question in questions), default=horizon),
     )  # fmt: skip
 
 
 def merge(parts: Sequence[Grades]) -> Grades:
-    """The grades of several reads, such as one per symbol, as one, in the order of time."""
+    """Return the grades of several reads, such as one per symbol, as one, in the order of time."""
     symbols = tuple(dict.fromkeys(symbol for part in parts for symbol in part.symbols))
     models = tuple(dict.fromkeys(model for part in parts for model in part.models))
 
     def joined(name: str, table: tuple[str, ...] = (), own: str = "") -> NDArray[Any]:
         columns = [getattr(part, name) for part in parts]
         if own:
-            places = [np.array([table.index(text) for text in getattr(part, own)], np.int32) for part in parts]
-            columns = [place[column] for place, column in zip(places, columns, strict=True) if len(column)]
+            indices = [np.array([table.index(text) for text in getattr(part, own)], np.int32) for part in parts]
+            columns = [index[column] for index, column in zip(indices, columns, strict=True) if len(column)]
         return np.concatenate(columns) if columns else np.zeros(0, np.int32)
 
     timestamp = joined("timestamp")
@@ -123,25 +129,23 @@ def merge(parts: Sequence[Grades]) -> Grades:
 
 
 def grade(grades: Grades, *, resamples: int = RESAMPLES, seed: int = 0) -> list[Grade]:
-    """One `Grade` for all rows, then one per model, then one per symbol and model; intervals by block bootstrap."""
-    everything = [("", "", np.ones(len(grades), np.bool_))]
+    """Return one `Grade` for all rows, then one per model, then one per symbol and model. Empty groups are left out."""
+    groups = [("", "", np.ones(len(grades), np.bool_))]
     for m, model in enumerate(grades.models):
-        everything.append(("", model, grades.model == m))
+        groups.append(("", model, grades.model == m))
     for s, symbol in enumerate(grades.symbols):
         for m, model in enumerate(grades.models):
-            everything.append((symbol, model, (grades.symbol == s) & (grades.model == m)))
-    return [_grade(symbol, model, grades[where], resamples, seed) for symbol, model, where in everything if where.any()]
+            groups.append((symbol, model, (grades.symbol == s) & (grades.model == m)))
+    return [_grade(symbol, model, grades[where], resamples, seed) for symbol, model, where in groups if where.any()]
 
 
 def _grade(symbol: str, model: str, grades: Grades, resamples: int, seed: int) -> Grade:
-    known = decided(grades.outcome)
-    part = grades[known]
-    up = part.outcome == Direction.UP
-    called = (part.answer == Direction.UP) | (part.answer == Direction.DOWN)
-    right = called & (part.answer == part.outcome)
+    part = grades[decided(grades.outcome)]
+    up, called = part.outcome == Direction.UP, decided(part.answer)
     error = (part.probability - up) ** 2
     block, drawn = draws(part.timestamp, part.horizon, resamples, seed)
-    sums = np.stack([np.bincount(block, c, drawn.shape[1]) for c in (called, right, error, np.ones(len(part)))], axis=1)
+    columns = (called, called & (part.answer == part.outcome), error, np.ones(len(part)))
+    sums = block_sums(block, columns, drawn.shape[1])
     with np.errstate(invalid="ignore", divide="ignore"):
         calls, hits, errors, count = np.vstack((sums.sum(axis=0), drawn @ sums)).T
         hit_rate, brier = hits / calls, errors / count
@@ -152,27 +156,29 @@ def _grade(symbol: str, model: str, grades: Grades, resamples: int, seed: int) -
         model=model,
         predicted=len(grades),
         pending=int((grades.outcome == Direction.NONE).sum()),
-        held=int((grades.outcome == Direction.HOLD).sum()),
+        holds=int((grades.outcome == Direction.HOLD).sum()),
         graded=len(part),
         answered=int(called.sum()),
-        hit_rate=Estimate(float(hit_rate[0]), *interval(hit_rate[1:])),
+        hit_rate=Estimate.of(hit_rate[0], hit_rate[1:]),
         base_rate=max(share, 1 - share),
-        brier=Estimate(float(brier[0]), *interval(brier[1:])),
+        brier=Estimate.of(brier[0], brier[1:]),
         brier_base=rises * (1 - rises),
     )
 
 
 def reliability(grades: Grades, bins: int = 10) -> list[Bin]:
-    """Mean probability against the share of UP of the graded rows, in bins of equally many."""
+    """Return the mean probability against the share of UP of the graded rows, in bins of equally many."""
     known = decided(grades.outcome)
     return calibration(grades.probability[known], grades.outcome[known] == Direction.UP, bins)
 
 
 def rolling(grades: Grades, window: int = 500) -> Rolling:
-    """The last `window` graded rows, at each from the `window`-th on. Hit and base rate are over the answered ones."""
+    """Return the figures of the last `window` graded rows, at each from the `window`-th on.
+
+    Hit and base rate are over the answered ones among them.
+    """
     part = grades[decided(grades.outcome)]
-    up = part.outcome == Direction.UP
-    called = (part.answer == Direction.UP) | (part.answer == Direction.DOWN)
+    up, called = part.outcome == Direction.UP, decided(part.answer)
     calls = _moving(called, window)
     with np.errstate(invalid="ignore", divide="ignore"):
         rises = _moving(called & up, window) / calls

@@ -1,4 +1,9 @@
-"""What a model is asked: where the close will be `horizon` bars ahead. And how a probability becomes an answer."""
+"""Label bars with what a model is asked: where the close will be `horizon` bars ahead.
+
+Training, grading and the chart all ask this module, so a forecast is graded by the question it was trained on. How far
+a label looks back and ahead is bounded, by `LABEL_LOOKBACK` and `label_reach`: whoever reads only a part of a series
+reads that much more on each side and gets the labels of the whole.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +15,33 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars, Codes, Direction, Flags, Floats, Ints
 from tapeline.core.times import DAY, HOUR, MINUTE
 
-#: Bars ahead that a prediction is about, unless told otherwise.
+#: How many bars ahead to predict by default.
 HORIZON = 5
 #: Half-width of the no-trade band in standard deviations of the move: about a fifth of all moves end inside 0.25.
 NO_TRADE_BAND = 0.25
 
-#: Bars closer together than this (ms) are intraday.
+#: Bars of an interval below this (ms) are intraday: a session gap ends what their labels may reach.
 INTRADAY = 12 * HOUR
 
-_WINDOW = 20  # bars of past volatility that scale the band
+_WINDOW = 20  # past returns that measure the volatility, which scales the no-trade band
 _SIGMA = math.sqrt(math.pi / 2)  # a normal variable's standard deviation over its mean absolute value
-_PAUSE = 45 * MINUTE  # ms; an intraday series that pauses for longer than this has a session gap there
-_NEVER = np.iinfo(np.int64).max
+_UP, _DOWN, _HOLD = int(Direction.UP), int(Direction.DOWN), int(Direction.HOLD)
+
+#: How many bars before a bar its label depends on. The return over a gap does not count for volatility, so this is
+#: twice the window: enough for every series with at least two bars a session.
+LABEL_LOOKBACK = 2 * _WINDOW
+
+_INTRADAY_PAUSE = 45 * MINUTE  # more than a trading halt or a thin half-hour, less than a lunch break
+_DAILY_PAUSE = 31 * DAY  # what monthly bars need; more than any exchange holiday, less than most suspensions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """One label per bar.
+    """Hold one label per bar.
 
     `direction` is int8 (`Direction`): `NONE` where there is no label, `HOLD` inside the no-trade band. `move` is the
     log return to the deciding bar, NaN where there is none; `end` is that bar's open time (UTC epoch ms, 0 where there
@@ -41,69 +53,88 @@ class Labels:
     end: Ints
 
 
-def label(bars: Bars, horizon: int = HORIZON, band: float = NO_TRADE_BAND, *, across_sessions: bool = False) -> Labels:
-    """Labels each bar by the direction of its symbol's close `horizon` bars ahead.
+def label(bars: Bars, horizon: int = HORIZON, no_trade_band: float = NO_TRADE_BAND) -> Labels:
+    """Label each bar by the direction of its symbol's close `horizon` bars ahead.
 
-    `bars` are final bars, each symbol's in the order of time. A move within `band` standard deviations is HOLD; the
-    deviation is that of the symbol's last 20 bar-to-bar returns, scaled by sqrt(horizon). Unlabelled are a symbol's
-    first 20 bars and last `horizon` bars and, for intraday bars unless `across_sessions`, those whose horizon reaches
-    over a session gap (a pause of more than 45 minutes). Raises `ValueError` when horizon < 1 or band < 0.
+    `bars` are final bars, each symbol's in the order of time. A move within `no_trade_band` standard deviations is
+    HOLD; the deviation is that of the symbol's last 20 bar-to-bar returns, scaled by sqrt(horizon). No label is given
+    to a symbol's first 20 bars, to its last `horizon` bars, or where a gap (a step above `longest_step`) lies between
+    the bar and the one that would decide it. So the end of a label is at most `label_reach` after its bar.
+    Raises `ValueError` when horizon < 1 or no_trade_band < 0.
     """
     if horizon < 1:
         raise ValueError(f"the horizon must be at least 1 bar, not {horizon}")
-    if not band >= 0:
-        raise ValueError(f"the no-trade band must not be negative: {band}")
-    allowed = np.full(len(bars.symbols), _NEVER, np.int64) if across_sessions else _allowed(bars)
-    return Labels(*_label(bars.code, bars.timestamp, bars.close, allowed, horizon, band * _SIGMA * math.sqrt(horizon)))
+    if not no_trade_band >= 0:
+        raise ValueError(f"the no-trade band must not be negative: {no_trade_band}")
+    width = no_trade_band * _SIGMA * math.sqrt(horizon)
+    return Labels(*_label(bars.code, bars.timestamp, bars.close, _longest_steps(bars), horizon, width))
+
+
+def longest_step(interval: int) -> int:
+    """Return how far apart (ms) two neighbouring bars of a series may open without a gap between them.
+
+    An intraday series may pause for 45 minutes, which bridges trading halts and thin trading but no night and no lunch
+    break. A daily or longer one may pause for a month, which bridges every exchange holiday.
+    """
+    return interval + (_INTRADAY_PAUSE if interval < INTRADAY else _DAILY_PAUSE)
+
+
+def label_reach(interval: int, horizon: int) -> int:
+    """Return how long (ms) after a bar's open the last bar that may decide its label opens.
+
+    A bar whose label is still `NONE` when the series is known that far has none for good. `interval` is that of the
+    series in ms.
+    """
+    return horizon * longest_step(interval)
 
 
 def intervals(bars: Bars) -> Ints:
-    """The usual time between two bars of each symbol of `bars.symbols`, ms (a symbol of fewer than two bars: a day)."""
+    """Return the usual time between two bars of each symbol in ms, int64 [len(bars.symbols)].
+
+    A day for a symbol whose bars do not tell.
+    """
     order = np.lexsort((bars.timestamp, bars.code))
     code, timestamp = bars.code[order], bars.timestamp[order]
     edges = np.searchsorted(code, np.arange(len(bars.symbols) + 1))
-    steps = np.full(len(bars.symbols), DAY, np.int64)
-    for place, (first, last) in enumerate(itertools.pairwise(edges)):
-        if last - first > 1:
-            steps[place] = int(np.median(np.diff(timestamp[first:last])))
+    steps = np.empty(len(bars.symbols), np.int64)
+    for symbol, (first, last) in enumerate(itertools.pairwise(edges)):
+        steps[symbol] = usual_interval(timestamp[first:last]) or DAY
     return steps
 
 
 def session_ends(bars: Bars) -> Flags:
-    """Where an intraday symbol's next bar lies behind a session gap, bool [len(bars)]; False at its last bar."""
+    """Return where a gap follows before the symbol's next bar, bool [len(bars)]; False at its last bar."""
     order = np.lexsort((bars.timestamp, bars.code))
     code, timestamp = bars.code[order], bars.timestamp[order]
-    gap = (code[1:] == code[:-1]) & (np.diff(timestamp) > _allowed(bars)[code[:-1]])
+    gap = (code[1:] == code[:-1]) & (np.diff(timestamp) > _longest_steps(bars)[code[:-1]])
     ends = np.zeros(len(bars), np.bool_)
     ends[order[:-1]] = gap
     return ends
 
 
-def _allowed(bars: Bars) -> Ints:
-    """The longest time between two bars of one session for each symbol, ms; daily bars have no session gaps."""
-    step = intervals(bars)
-    return np.where(step < INTRADAY, step + _PAUSE, _NEVER)
+def _longest_steps(bars: Bars) -> Ints:
+    return np.array([longest_step(interval) for interval in intervals(bars).tolist()], np.int64)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _label(
-    code: Codes, timestamp: Ints, close: Floats, allowed: Ints, horizon: int, band: float
+    code: Codes, timestamp: Ints, close: Floats, longest: Ints, horizon: int, width: float
 ) -> tuple[NDArray[np.int8], Floats, Ints]:
-    count, symbols = len(code), len(allowed)
+    count, symbols = len(code), len(longest)
     direction = np.zeros(count, np.int8)
     move = np.full(count, np.nan)
     end = np.zeros(count, np.int64)
     volatility = np.full(count, np.nan)
     seen = np.zeros(symbols, np.int64)
-    unbroken = np.zeros(symbols, np.int64)  # steps since the last session gap
+    unbroken = np.zeros(symbols, np.int64)  # steps since the last gap
     last = np.zeros(symbols, np.int64)
-    waiting = np.zeros((symbols, horizon), np.int64)  # the last `horizon` bars: places in the batch
+    waiting = np.zeros((symbols, horizon), np.int64)  # the last `horizon` bars: indices into the batch
     returns = np.zeros((symbols, _WINDOW))
     filled = np.zeros(symbols, np.int64)
     for i in range(count):
         s = code[i]
         if seen[s] > 0:
-            if timestamp[i] - timestamp[last[s]] > allowed[s]:
+            if timestamp[i] - timestamp[last[s]] > longest[s]:
                 unbroken[s] = 0
             else:
                 unbroken[s] += 1
@@ -120,26 +151,29 @@ def _label(
             if not np.isnan(volatility[j]):
                 move[j] = np.log(close[i] / close[j])
                 end[j] = timestamp[i]
-                if abs(move[j]) <= band * volatility[j]:
-                    direction[j] = 3
+                if abs(move[j]) <= width * volatility[j]:
+                    direction[j] = _HOLD
                 else:
-                    direction[j] = 1 if move[j] > 0 else 2
+                    direction[j] = _UP if move[j] > 0 else _DOWN
         waiting[s, slot] = i
         last[s] = i
         seen[s] += 1
     return direction, move, end
 
 
-def direction(probability: Floats, band: float) -> NDArray[np.int8]:
-    """The answer to each probability of UP, int8 (`Direction`): HOLD within `band` of 0.5, NONE where it is NaN."""
+def direction(probability: Floats, hold_margin: float) -> NDArray[np.int8]:
+    """Return the answer to each probability of UP, int8 (`Direction`).
+
+    HOLD within `hold_margin` of 0.5, NONE where the probability is NaN.
+    """
     answer = np.full(len(probability), Direction.HOLD, np.int8)
-    answer[probability > 0.5 + band] = Direction.UP
-    answer[probability < 0.5 - band] = Direction.DOWN
+    answer[probability > 0.5 + hold_margin] = Direction.UP
+    answer[probability < 0.5 - hold_margin] = Direction.DOWN
     answer[np.isnan(probability)] = Direction.NONE
     return answer
 
 
 def decided(labels: NDArray[np.int8]) -> Flags:
-    """Where the label is UP or DOWN: the rows that a probability of UP is about, bool [n]."""
+    """Return where the label is UP or DOWN, bool [n]: the rows that a probability of UP is about."""
     result: Flags = (labels == Direction.UP) | (labels == Direction.DOWN)
     return result

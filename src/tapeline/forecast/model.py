@@ -1,4 +1,4 @@
-"""A trained model as a value: LightGBM's trees, their calibration, and what one has to know to use them."""
+"""Hold a trained model as a value: LightGBM's trees, their calibration, and what is needed to use them."""
 
 from __future__ import annotations
 
@@ -12,35 +12,33 @@ from typing import Any
 from tapeline.core.market import Floats
 from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.trees import (
-    Trees,
-    parse,
-)
+from tapeline.forecast.trees import Trees, parse
 
 TEXT = "model.txt"
 METADATA = "metadata.json"
 
-_FORMAT = 1
+_FORMAT = 2  # format 1 called the hold margin `band` and had `across_sessions`
+_READABLE = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Everything about a model but its trees.
+    """Describe everything about a model but its trees.
 
     Times are UTC epoch ms of bars: `trained_from` the first and `trained_until` the last bar that training saw, labels
-    and calibration included; `interval` is the usual one between two bars, ms. The probability of UP is
-    sigmoid(slope * raw score + intercept), and is about bars whose move leaves the no-trade band. `metrics` are
-    measured on the slice that training held back at its end. `data_hash` is that of the training bars. `reference` is
-    how each feature was distributed in training, for drift.
+    and calibration included; `interval` is the usual one of the training bars, ms. The probability of UP is
+    sigmoid(slope * score + intercept), and is about bars whose move leaves the no-trade band. `hold_margin` is how far
+    it must lie from 0.5 for an answer other than HOLD. `metrics` are measured on the rows that training held out at
+    its end. `data_hash` is that of the training bars. `reference` is how each feature was distributed in training, for
+    drift.
     """
 
     features: tuple[str, ...]
     feature_hash: str
     horizon: int
     no_trade_band: float
-    across_sessions: bool
     interval: int
-    band: float
+    hold_margin: float
     slope: float
     intercept: float
     trained_from: int
@@ -56,7 +54,15 @@ class Metadata:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Metadata:
-        """The metadata in a model's JSON document. Raises `ModelError` when a field is missing."""
+        """Return the metadata in a model's JSON document of any format.
+
+        Raises `ModelError` when a field is missing, and for a model whose labels reached across session gaps: this
+        program would grade its forecasts by another question.
+        """
+        if document.get("across_sessions"):
+            raise ModelError("the model's labels reach across session gaps, which is no longer supported: train again")
+        if "band" in document:
+            document = {**document, "hold_margin": document["band"]}
         try:
             values = {f.name: document[f.name] for f in fields(cls)}
         except KeyError as error:
@@ -65,31 +71,34 @@ class Metadata:
 
 
 class LightGBMModel:
-    """A `Predictor`. `text` is LightGBM's own model text. Raises `ModelError` when it is not one tapeline can use."""
+    """Implement `Predictor` with the trees in `text`, LightGBM's own model text.
+
+    Raises `ModelError` when the text is not one tapeline can use.
+    """
 
     def __init__(self, text: str, metadata: Metadata) -> None:
         self.text = text
         self.metadata = metadata
         self.features = metadata.features
         self.trained_until = metadata.trained_until
-        self.band = metadata.band
+        self.hold_margin = metadata.hold_margin
         self.trees: Trees = parse(text, len(metadata.features))
-        digest = hashlib.sha256((text + json.dumps(asdict(metadata), sort_keys=True)).encode()).hexdigest()
+        digest = hashlib.sha256((text + _identity(metadata)).encode()).hexdigest()
         day = datetime.fromtimestamp(metadata.trained_until / 1000, UTC)
         #: The last training day and a hash of the model: sorts by age, and two different models never share one.
         self.version = f"{day:%Y%m%d}-{digest[:8]}"
 
     def predict(self, features: Floats) -> Floats:
-        """The probability of UP for each row of float64 [n, len(self.features)], float64 [n]; NaN where a row has one.
+        """Return the probability of UP for each row, float64 [n]; NaN where a feature is NaN.
 
-        Raises `ValueError` when the number of columns is another.
+        `features` is float64 [n, len(self.features)]. Raises `ValueError` when it has another number of columns.
         """
         if features.ndim != 2 or features.shape[1] != len(self.features):
             raise ValueError(f"the model takes {len(self.features)} features a row, not {features.shape[1:]}")
-        return self.trees.score(features, self.metadata.slope, self.metadata.intercept)
+        return self.trees.probability(features, self.metadata.slope, self.metadata.intercept)
 
     def check(self, features: FeatureSet) -> None:
-        """Raises `ModelError` unless the model was made for exactly these features."""
+        """Raise `ModelError` unless the model was made for exactly these features."""
         if features.hash != self.metadata.feature_hash:
             raise ModelError(
                 f"model {self.version} was made for other features (schema {self.metadata.feature_hash}, "
@@ -97,7 +106,7 @@ class LightGBMModel:
             )
 
     def dump(self) -> dict[str, bytes]:
-        """The model's files: name -> content. The metadata holds the trees' hash, so write it last."""
+        """Return the model's files, name -> content. The metadata holds the trees' hash, so write it last."""
         document = {
             "format": _FORMAT,
             "version": self.version,
@@ -108,11 +117,11 @@ class LightGBMModel:
 
     @classmethod
     def restore(cls, files: Mapping[str, bytes], features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
-        """The model in these files. Raises `ModelError` when they are damaged, unknown or made for other features."""
+        """Return the model in these files. Raises `ModelError` if they are damaged, unknown or for other features."""
         try:
             text = files[TEXT].decode()
             document = json.loads(files[METADATA])
-            if document["format"] != _FORMAT:
+            if document["format"] not in _READABLE:
                 raise ModelError(f"the model has format {document['format']}, this program reads {_FORMAT}: upgrade")
             if hashlib.sha256(files[TEXT]).hexdigest() != document["text_sha256"]:
                 raise ModelError("the model's trees are not those its metadata describes: damaged or half-written")
@@ -125,3 +134,10 @@ class LightGBMModel:
             raise ModelError("the model's metadata was changed after it was written")
         model.check(features)
         return model
+
+
+def _identity(metadata: Metadata) -> str:
+    """Return what a version is the hash of: the metadata in format 1, so that no later format renames a model."""
+    known = asdict(metadata)
+    known |= {"band": known.pop("hold_margin"), "across_sessions": False}
+    return json.dumps(known, sort_keys=True)

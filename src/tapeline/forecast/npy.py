@@ -1,6 +1,7 @@
-"""Arrays of float as bytes in NumPy's own format, between the predictor and the endpoint. Nothing is ever unpickled.
+"""Write and read arrays of floats in NumPy's own format, between the predictor and the endpoint.
 
-`numpy.load` believes the shape that the sender writes and allocates it; here the bytes must be as many as it says.
+Nothing is ever unpickled. `numpy.load` allocates whatever shape the sender claims; here the claim must match the bytes
+that are there.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0
 
 
 def packed(array: Floats) -> bytes:
-    """A float64 array of any shape as bytes."""
+    """Return a float64 array of any shape as bytes."""
     file = io.BytesIO()
     npy.write_array(file, np.ascontiguousarray(array, "<f8"), allow_pickle=False)
     return file.getvalue()
 
 
 def unpacked(body: bytes) -> np.ndarray[Any, np.dtype[np.floating[Any]]]:
-    """The array of floats, of any width, in these bytes; it cannot be written to. Raises `ValueError`."""
+    """Return the array of floats, of any width, in these bytes; it is read-only. Raises `ValueError`."""
     file = io.BytesIO(body)
     version = npy.read_magic(file)
     if version not in _HEADERS:
@@ -40,7 +41,7 @@ def unpacked(body: bytes) -> np.ndarray[Any, np.dtype[np.floating[Any]]]:
         raise ValueError(f"its header cannot be read: {error}") from error
     if dtype.kind != "f":
         raise ValueError(f"it holds {dtype}, not floats")
-    place, size = file.tell(), math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or len(body) - place != size:
-        raise ValueError(f"shape {shape} of {dtype} takes {size} bytes, there are {len(body) - place}")
-    return np.frombuffer(body, dtype, offset=place).reshape(shape, order="F" if columns_first else "C")
+    start, size = file.tell(), math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or len(body) - start != size:
+        raise ValueError(f"shape {shape} of {dtype} takes {size} bytes, there are {len(body) - start}")
+    return np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if columns_first else "C")

@@ -1,8 +1,8 @@
-"""Trained models by name and version, and which one is in use: `NAME/VERSION/` folders and `NAME/current.json`.
+"""Keep trained models by name and version, and which one is in use: `NAME/VERSION/` folders and `NAME/current.json`.
 
-A version is never changed once it is written, so whoever read `current.json` can load what it names. Promotion replaces
-that one small file, whole or not at all; a running pipeline polls it (`PromotionWatcher`). Where the files lie is the
-business of a `Folder`: on this machine, or on S3.
+A version is never changed once it is written, so a reader of `current.json` can load what it names. Promotion replaces
+that one small file, whole or not at all; a running pipeline polls it (`PromotionWatcher`). A `Folder` decides where the
+files are: on this machine, or on S3.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tapeline.core.ports import Folder
-from tapeline.errors import ModelError, NotBetterError
+from tapeline.core.times import interval_name
+from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata
 
-#: The model that a pipeline uses unless told otherwise.
+#: The model that a pipeline uses by default.
 DEFAULT_NAME = "default"
 
 _POINTER = "current.json"
@@ -28,7 +29,7 @@ _KEPT = 50  # promotions remembered, for rollback
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A version in the registry: what its metadata say, and whether it is the one in use."""
+    """Describe a version in the registry: its metadata, and whether it is the one in use."""
 
     name: str
     version: str
@@ -37,20 +38,24 @@ class Entry:
 
 
 class Registry:
-    """Models in a folder. Raises `ModelError` for a name or version that does not exist or cannot be used."""
+    """Keep models in a folder.
+
+    Every method raises `ModelError` for a name or version that does not exist or cannot be used, and `StorageError`
+    when the folder cannot be read or written.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
 
     def save(self, name: str, model: LightGBMModel) -> str:
-        """Stores the model and returns its version; a second save is harmless. Promotion is what puts it to use."""
+        """Store the model and return its version. A second save is harmless; only `promote` puts a model to use."""
         _check(name)
         for file, content in model.dump().items():
             self._folder.write(f"{name}/{model.version}/{file}", content)
         return model.version
 
     def entries(self, name: str | None = None) -> list[Entry]:
-        """All versions of one model or of all, the oldest first. Those with damaged metadata are left out."""
+        """Return all versions of one model or of all, the oldest first. Those with damaged metadata are left out."""
         found = []
         in_use: dict[str, str | None] = {}
         for key in self._folder.keys("" if name is None else f"{_check(name)}/"):
@@ -66,11 +71,11 @@ class Registry:
         return sorted(found, key=lambda entry: (entry.name, entry.metadata.trained_until, entry.version))
 
     def metadata(self) -> dict[str, Metadata]:
-        """What is known of every version of every name: version -> metadata."""
+        """Return the metadata of every version of every name, by version."""
         return {entry.version: entry.metadata for entry in self.entries()}
 
     def load(self, name: str, version: str | None = None, features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
-        """This version, or the one in use."""
+        """Return this version, or the one in use."""
         _check(name)
         version = self.current(name) if version is None else _check(version)
         if version is None:
@@ -82,15 +87,15 @@ class Registry:
         return LightGBMModel.restore(files, features)
 
     def current(self, name: str) -> str | None:
-        """The version in use, None if there is none yet."""
+        """Return the version in use, None if there is none yet."""
         history = self._history(name)
         return history[-1]["version"] if history else None
 
     def promote(self, name: str, version: str, *, at: int, force: bool = False) -> None:
-        """Puts this version to use; `at` is the time now (UTC epoch ms), kept for the record.
+        """Put this version to use; `at` is the time now (UTC epoch ms), kept for the record.
 
-        Raises `NotBetterError` unless `force` when the version in use has the greater skill (the part of the base
-        rate's log-loss that a model saved on the slice its own training held back) or was trained on bars of another
+        Raises `NotBetterError` unless `force` when the version in use has the greater skill (the share of the base
+        rate's log-loss that a model saves on the rows its own training held out) or was trained on bars of another
         interval.
         """
         model = self.load(name, version)  # also proves that it can be used
@@ -102,23 +107,23 @@ class Registry:
         self._point(name, [*history, {"version": version, "at": at}])
 
     def _compare(self, model: LightGBMModel, used: LightGBMModel) -> None:
-        mine, theirs = model.metadata, used.metadata
-        if mine.interval != theirs.interval:
+        new, old = model.metadata, used.metadata
+        if new.interval != old.interval:
             reason = (
-                f"{model.version} was trained on bars of {mine.interval // 1000:,} s, {used.version} in use on bars of "
-                f"{theirs.interval // 1000:,} s; give it a --name of its own"
+                f"{model.version} was trained on bars of {interval_name(new.interval)}, {used.version} in use on bars "
+                f"of {interval_name(old.interval)}; give it a --name of its own"
             )
-        elif mine.metrics["skill"] < theirs.metrics["skill"]:
+        elif new.metrics["skill"] < old.metrics["skill"]:
             reason = (
-                f"{model.version} has a skill of {mine.metrics['skill']:+.4f}, {used.version} in use has "
-                f"{theirs.metrics['skill']:+.4f}"
+                f"{model.version} has a skill of {new.metrics['skill']:+.4f}, {used.version} in use has "
+                f"{old.metrics['skill']:+.4f}"
             )
         else:
             return
-        raise NotBetterError(f"{reason}: not promoted (--force promotes it all the same)")
+        raise NotBetterError(f"{reason}: not promoted (with force it is promoted anyway)")
 
     def rollback(self, name: str) -> str:
-        """Puts the version to use that was in use before. Returns it. Raises `ModelError` when there was none."""
+        """Put the version that was in use before back to use and return it. Raises `ModelError` if there was none."""
         history = self._history(name)
         if len(history) < 2:
             raise ModelError(f"{name} has no earlier promotion to go back to")
@@ -143,17 +148,18 @@ class Registry:
 
 
 class PromotionWatcher:
-    """Tells a running pipeline when another version was promoted. Polling is one small read."""
+    """Notice for a running pipeline when another version is promoted. Polling is one small read."""
 
     def __init__(self, registry: Registry, name: str, version: str | None, features: FeatureSet = DEFAULT_FEATURES):
+        """Watch the model `name`, of which `version` is in use in this process (None: no version)."""
         self._registry = registry
         self._name = name
         self._version = version
         self._features = features
-        self._trouble = ""
+        self._reported = ""
 
     def poll(self) -> LightGBMModel | None:
-        """The model in use if it is another one than at the last call, otherwise None.
+        """Return the model in use if it is not the one of the last call, otherwise None.
 
         Raises `ModelError` when it cannot be used or the registry cannot be read, once for as long as that lasts.
         """
@@ -163,18 +169,18 @@ class PromotionWatcher:
             if version is not None and version != self._version:
                 found = self._registry.load(self._name, version, self._features)
                 self._version = version
-        except (ModelError, OSError) as error:
-            if str(error) == self._trouble:
+        except (ModelError, StorageError) as error:
+            if str(error) == self._reported:
                 return None
-            self._trouble = str(error)
-            raise ModelError(self._trouble) from error
-        self._trouble = ""
+            self._reported = str(error)
+            raise ModelError(self._reported) from error
+        self._reported = ""
         return found
 
 
 def _check(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise ModelError(f"{name!r} is no name for a model or version: letters, digits, dot, dash and underscore only")
+        raise ModelError(f"{name!r} is no name for a model or version: use letters, digits, dot, dash and underscore")
     return name
 
 

@@ -1,8 +1,8 @@
-"""Boosted trees from LightGBM's text format, evaluated without LightGBM.
+"""Evaluate boosted trees from LightGBM's text format, without LightGBM.
 
-The same additions in the same order as LightGBM, so the same score to the last bit, at a tenth of its cost for one row
-and half to two thirds of it for a batch (benchmarks/inference.py). It also spares a Lambda function LightGBM, SciPy and
-libgomp. Only what tapeline trains is read: one binary objective, numerical splits, no missing values.
+The additions are LightGBM's in the same order, so the score is the same to the last bit, at a tenth of its cost for one
+row and half to two thirds of it for a batch (benchmarks/inference.py). A Lambda function needs no LightGBM, SciPy or
+libgomp for it. Only what tapeline trains is read: one binary objective, numerical splits, no missing values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tapeline.errors import ModelError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trees:
-    """All trees, flattened. A child >= 0 is a node, otherwise ~child is a leaf; `root` follows the same rule."""
+    """Hold all trees, flattened. A child >= 0 is a node, otherwise ~child is a leaf; `root` follows the same rule."""
 
     root: Codes
     feature: Codes
@@ -28,13 +28,13 @@ class Trees:
     child: Codes  # [nodes, 2]: where to go when value <= threshold, and when not
     value: Floats  # [leaves]
 
-    def score(self, features: Floats, slope: float = 1.0, intercept: float = 0.0) -> Floats:
-        """sigmoid(slope * raw score + intercept) of each row, float64 [n]; NaN for a row with a NaN in it."""
-        return self._run(features, slope, intercept, True)
-
-    def raw(self, features: Floats) -> Floats:
-        """The sum of the leaves each row ends in (log odds), float64 [n]; NaN for a row with a NaN in it."""
+    def score(self, features: Floats) -> Floats:
+        """Return the sum of the leaves each row ends in (log odds), float64 [n]; NaN for a row with a NaN in it."""
         return self._run(features, 1.0, 0.0, False)
+
+    def probability(self, features: Floats, slope: float = 1.0, intercept: float = 0.0) -> Floats:
+        """Return sigmoid(slope * score + intercept) of each row, float64 [n]; NaN for a row with a NaN in it."""
+        return self._run(features, slope, intercept, True)
 
     def _run(self, features: Floats, slope: float, intercept: float, sigmoid: bool) -> Floats:
         result: Floats = _walk(
@@ -74,7 +74,7 @@ def _walk(
 
 
 def parse(text: str, width: int) -> Trees:
-    """The trees in a LightGBM model text for `width` features. Raises `ModelError` for anything else."""
+    """Return the trees in a LightGBM model text for `width` features. Raises `ModelError` for anything else."""
     head, *blocks = text.split("\nTree=")
     fields = _fields(head)
     if not head.startswith("tree\n") or fields.get("version") != "v4":
@@ -130,6 +130,6 @@ def _tree(fields: dict[str, str], width: int) -> tuple[NDArray[np.int32], Floats
 
 
 def warm_up() -> None:
-    """Makes the compiled walk ready: loads it from the cache, or compiles it for a second."""
+    """Make the compiled walk ready: load it from the cache, or compile it, which takes a second."""
     none, numbers = np.zeros(0, np.int32), np.zeros(0)
     Trees(none, none, numbers, np.zeros((0, 2), np.int32), numbers).score(np.zeros((1, 1)))

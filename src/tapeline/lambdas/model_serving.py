@@ -106,7 +106,7 @@ def description(model: LightGBMModel) -> bytes:
         "features": list(model.features),
         "feature_hash": known.feature_hash,
         "trained_until": model.trained_until,
-        "band": model.band,
+        "band": model.hold_margin,
         "horizon": known.horizon,
     }
     return json.dumps(said).encode()
@@ -217,7 +217,7 @@ def render(model: LightGBMModel, probability: Floats, accept: str) -> tuple[str 
     """The answer and its content type, as the Accept header asks."""
     if NPY in accept:
         return packed(probability), NPY
-    answers = [Direction(code).name for code in direction(probability, model.band).tolist()]
+    answers = [Direction(code).name for code in direction(probability, model.hold_margin).tolist()]
     pairs = list(zip(probability.tolist(), answers, strict=True))
     if "text/csv" in accept:
         return "".join(f"{p!r},{answer}\n" for p, answer in pairs), "text/csv"

@@ -57,15 +57,8 @@ def _failed(root: Path, reason: str) -> int:
     return 1
 
 
-def _boolean(text: str) -> bool:
-    if text.lower() not in {"true", "false"}:
-        raise ValueError("true or false")
-    return text.lower() == "true"
-
-
 _KINDS: dict[str, Callable[[str], Any]] = {
-    "horizon": int, "no_trade_band": float, "across_sessions": _boolean, "seed": int, "max_rows": int, "rounds": int,
-    "zone": str,
+    "horizon": int, "no_trade_band": float, "seed": int, "max_rows": int, "rounds": int, "zone": str,
 }  # fmt: skip
 
 
@@ -91,7 +84,7 @@ def _hyperparameters(path: Path) -> dict[str, Any]:
         try:
             value = kind(str(text).strip().strip('"'))
         except ValueError:
-            raise InputError(f"hyperparameter {name} = {text!r} is not {kind.__name__.strip('_')}") from None
+            raise InputError(f"hyperparameter {name} = {text!r} is not {kind.__name__}") from None
         (settings if name in _KINDS else parameters)[name] = value
     return settings | ({"parameters": parameters} if parameters else {})
 

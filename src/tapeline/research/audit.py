@@ -1,13 +1,15 @@
-"""Leak guards: what every honest evaluation must pass, run on the user's own features too (`evaluate --audit`).
+"""Guard against leaks: check what every honest evaluation must pass, on the user's own features too.
 
-- `future bars`: everything is computed again after every bar behind a random time was changed; no feature, and no label
-  that was decided by then, may differ.
+`tapeline evaluate --audit` runs these guards:
+
+- `future bars`: everything is computed again with every bar after a random time changed; no feature, and no label that
+  was decided by then, may differ.
 - `neighbouring rows`: the features of a bar alone equal those in a batch, so no row reads another.
 - `too good to be true`: no single feature may rank the labels better than anything honest does on prices. This catches
-  what the other two cannot see: a formula that brings the future with it, for example from a table of its own.
+  what the first two cannot see: a formula that brings the future with it, for example from a table of its own.
 - `purge`: no training label may be decided at or after the start of its test.
-- `shuffled labels`: trained and tested on labels in random order, the AUC must be 0.5 within its interval, but for
-  chance.
+- `shuffled labels`: trained and tested on labels in random order, the AUC must be 0.5 within its confidence interval,
+  but for chance.
 """
 
 from __future__ import annotations
@@ -15,11 +17,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
-from tapeline.core.market import Bars, Direction, Floats, Ints
+from tapeline.core.market import Bars, Direction, Flags, Floats, Ints
 from tapeline.forecast.estimates import Estimate
 from tapeline.forecast.features import FeatureSet
 from tapeline.forecast.labels import decided, label
@@ -40,7 +41,7 @@ _RESAMPLES = 300
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One guard's result, and what it saw."""
+    """Hold one guard's result, and what it saw."""
 
     guard: str
     passed: bool
@@ -48,7 +49,7 @@ class Finding:
 
 
 def audit(data: Dataset, folds: Sequence[Fold], seed: int = 0) -> Iterator[Finding]:
-    """Runs every guard on a dataset that was built with the features in question, and the folds it is tested in."""
+    """Run every guard on a dataset that was built with the features in question, and on the folds it is tested in."""
     yield future_bars(data, seed)
     yield neighbouring_rows(data.bars[:_MOST], data.features, seed)
     yield too_good(data)
@@ -57,7 +58,7 @@ def audit(data: Dataset, folds: Sequence[Fold], seed: int = 0) -> Iterator[Findi
 
 
 def future_bars(data: Dataset, seed: int = 0) -> Finding:
-    """Changes the bars after random times; what was known at these times must stay the same to the last bit."""
+    """Change the bars after random times: what was known at these times must stay the same to the last bit."""
     rng = np.random.default_rng(seed)
     bars = data.bars[:_MOST]
     times = np.unique(bars.timestamp)
@@ -68,15 +69,13 @@ def future_bars(data: Dataset, seed: int = 0) -> Finding:
         factor = np.where(later, np.exp(rng.normal(0, 0.1, len(bars))), 1.0)
         prices = {name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")}
         changed = dataclasses.replace(bars, **prices, volume=bars.volume * factor)
-        for name, column, other in zip(
-            data.features.names, whole[~later].T, _features(changed, data.features)[~later].T, strict=True
-        ):
+        again = _features(changed, data.features)
+        for name, column, other in zip(data.features.names, whole[~later].T, again[~later].T, strict=True):
             differing = int((~_same(column, other)).sum())
             if differing:
                 worst[name] = max(worst.get(name, 0), differing)
         decided_by_then = (labels[1] > 0) & (labels[1] <= cut)
-        again = _labels(changed, data)
-        differing = int((labels[0] != again[0])[decided_by_then].sum())
+        differing = int((labels[0] != _labels(changed, data)[0])[decided_by_then].sum())
         if differing:
             worst["(the label)"] = differing
     if worst:
@@ -85,7 +84,7 @@ def future_bars(data: Dataset, seed: int = 0) -> Finding:
 
 
 def neighbouring_rows(bars: Bars, features: FeatureSet, seed: int = 0) -> Finding:
-    """Computes features bar by bar; they must be those of the batch."""
+    """Compute features bar by bar: they must be those of the batch."""
     rng = np.random.default_rng(seed)
     engine = Engine(features.specs)
     values = engine.update(bars)
@@ -101,20 +100,20 @@ def neighbouring_rows(bars: Bars, features: FeatureSet, seed: int = 0) -> Findin
 
 
 def too_good(data: Dataset) -> Finding:
-    """Looks for single features with an AUC that prices do not give to anyone who does not know the future."""
+    """Look for single features with an AUC that nobody gets from prices without knowing the future."""
     rows = decided(data.direction)
     up = data.direction[rows] == Direction.UP
-    scores = {name: auc(data.X[rows, k], up) for k, name in enumerate(data.features.names)}
-    found = {name: score for name, score in scores.items() if abs(score - 0.5) > _TOO_GOOD - 0.5}
-    best = max(scores, key=lambda name: abs(scores[name] - 0.5))
+    alone = {name: auc(data.X[rows, k], up) for k, name in enumerate(data.features.names)}
+    found = {name: value for name, value in alone.items() if abs(value - 0.5) > _TOO_GOOD - 0.5}
+    best = max(alone, key=lambda name: abs(alone[name] - 0.5))
     if found:
-        listed = ", ".join(f"{name} (AUC {score:.3f})" for name, score in found.items())
+        listed = ", ".join(f"{name} (AUC {value:.3f})" for name, value in found.items())
         return Finding("too good to be true", False, f"alone better than {_TOO_GOOD}: {listed}")
-    return Finding("too good to be true", True, f"best single feature: {best}, AUC {scores[best]:.3f}")
+    return Finding("too good to be true", True, f"best single feature: {best}, AUC {alone[best]:.3f}")
 
 
 def purge(data: Dataset, folds: Sequence[Fold]) -> Finding:
-    """Checks when the training labels of each fold were decided."""
+    """Check that the training labels of each fold were decided before its test."""
     for fold in folds:
         late = int((data.end[fold.train] >= fold.start).sum())
         if late or (fold.train & fold.test).any():
@@ -123,10 +122,11 @@ def purge(data: Dataset, folds: Sequence[Fold]) -> Finding:
 
 
 def shuffled_labels(data: Dataset, folds: Sequence[Fold], seed: int = 0) -> Finding:
-    """Trains and tests on shuffled labels: whoever finds something there has seen the test's answers.
+    """Train and test on shuffled labels: a model that finds something there has seen the test's answers.
 
-    One interval in twenty misses 0.5 by chance. So there are three shuffles, and two must miss it on the same side. The
-    trees are judged as they are, neither stopped early nor calibrated: both would hide what was memorised.
+    One interval in twenty misses 0.5 by chance. So there are three shuffles, and the guard fails when two miss it on
+    the same side. The trees are measured as they are, neither stopped early nor calibrated: both would hide what was
+    memorised.
     """
     measured = [_shuffled(data, folds, seed + k) for k in range(_SHUFFLES)]
     missed = max(sum(m.low > 0.5 for m in measured), sum(m.high < 0.5 for m in measured))
@@ -134,22 +134,22 @@ def shuffled_labels(data: Dataset, folds: Sequence[Fold], seed: int = 0) -> Find
 
 
 def _shuffled(data: Dataset, folds: Sequence[Fold], seed: int) -> Estimate:
-    """The AUC in these folds with the labels in random order."""
+    """Measure the AUC in these folds with the labels in random order."""
     rng = np.random.default_rng(seed)
-    places = data.place[decided(data.direction)]
+    indices = data.index[decided(data.direction)]
     shuffled = data.labels.direction.copy()
-    shuffled[places] = rng.permutation(shuffled[places])
+    shuffled[indices] = rng.permutation(shuffled[indices])
     other = dataclasses.replace(data, labels=dataclasses.replace(data.labels, direction=shuffled))
-    probability = np.full(len(data.place), np.nan)
+    probability = np.full(len(data.index), np.nan)
     for fold in folds:
         trees = fit_rows(other, fold.train, seed=seed, stop_early=False).trees
         probability[fold.test] = trees.score(data.X[fold.test])
     rows = ~np.isnan(probability) & decided(other.direction)
-    judge = PairedMetrics(
-        data.timestamp[rows], other.direction[rows] == Direction.UP, data.labels.move[data.place[rows]],
+    paired = PairedMetrics(
+        data.timestamp[rows], other.direction[rows] == Direction.UP, data.labels.move[data.index[rows]],
         np.full(int(rows.sum()), 0.5), data.horizon, _RESAMPLES, seed,
     )  # fmt: skip
-    return judge.measure("shuffled", probability[rows])["auc"]
+    return paired.measure("shuffled", probability[rows])["auc"]
 
 
 def _features(bars: Bars, features: FeatureSet) -> Floats:
@@ -158,12 +158,13 @@ def _features(bars: Bars, features: FeatureSet) -> Floats:
 
 
 def _labels(bars: Bars, data: Dataset) -> tuple[Ints, Ints]:
-    made = label(bars, data.horizon, data.no_trade_band, across_sessions=data.across_sessions)
+    made = label(bars, data.horizon, data.no_trade_band)
     return made.direction.astype(np.int64), made.end
 
 
-def _same(one: Floats, other: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return cast("np.ndarray[tuple[int], np.dtype[np.bool_]]", (one == other) | (np.isnan(one) & np.isnan(other)))
+def _same(one: Floats, other: Floats) -> Flags:
+    result: Flags = (one == other) | (np.isnan(one) & np.isnan(other))
+    return result
 
 
 def _listed(worst: dict[str, int]) -> str:

@@ -1,10 +1,10 @@
-"""What the predictions would have earned after costs: long, flat or short against buy-and-hold, through `bt`.
+"""Backtest the answers after costs: long, flat or short against buy-and-hold, through `bt`.
 
-The rule: each answer is held for the horizon, so a symbol's position is the mean of its last `horizon` answers (UP +1,
-HOLD 0, DOWN -1), every symbol has the same share of the capital, and an answer given at a bar's close is traded at the
-next bar's open. Intraday positions are closed at the open of the last bar before a session gap, because that is how far
-the labels reach. Every trade costs `cost_bps` of its value. Slippage beyond that, borrowing fees, taxes and dividends
-are not in it.
+The rule: each answer is traded for the horizon, so a symbol's position is the mean of its last `horizon` answers (UP
++1, HOLD 0, DOWN -1), every symbol has the same share of the capital, and an answer given at a bar's close is traded at
+the next bar's open. Positions are closed at the open of the last bar before a session gap, because that is how far the
+labels reach. Every trade costs `cost_bps` of its value. Further slippage, borrowing fees, taxes and dividends are not
+included.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from tapeline.core.market import Bars, Direction, Floats, Ints
 from tapeline.core.times import DAY
 from tapeline.errors import MissingLibraryError
-from tapeline.forecast.estimates import RESAMPLES, Estimate, draws, interval
+from tapeline.forecast.estimates import RESAMPLES, Estimate, draws
 from tapeline.forecast.labels import session_ends
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ _TRADING_DAYS = 252
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Performance:
-    """One rule's result. `sharpe` is annual, from bar returns, with no risk-free rate; `drawdown` is the worst, < 0.
+    """Hold one rule's result. `sharpe` is annual, from bar returns, with no risk-free rate.
 
-    `turnover` is the value traded per bar over the capital. `equity` starts at 1, one value per time of the backtest.
+    `drawdown` is the worst, below 0. `turnover` is the value traded per bar over the capital. `equity` starts at
+    1, one value per time of the backtest.
     """
 
     total_return: float
@@ -46,7 +47,7 @@ class Performance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backtest:
-    """The rule beside buy-and-hold of the same symbols in the same time, and the Sharpe ratio's difference."""
+    """Hold the rule beside buy-and-hold of the same symbols in the same time, and the difference in Sharpe ratio."""
 
     times: Ints
     model: Performance
@@ -57,18 +58,18 @@ class Backtest:
 
 
 def backtest(
-    bars: Bars, answer: NDArray[np.int8], start: int, *, horizon: int, across_sessions: bool = False,
-    cost_bps: float = COST_BPS, resamples: int = RESAMPLES, seed: int = 0,
+    bars: Bars, answer: NDArray[np.int8], start: int, *, horizon: int, cost_bps: float = COST_BPS,
+    resamples: int = RESAMPLES, seed: int = 0,
 ) -> Backtest:  # fmt: skip
-    """Trades `answer` (int8 `Direction`, one per bar; NONE counts as HOLD) from `start` (UTC epoch ms) on.
+    """Trade `answer` (int8 `Direction`, one per bar; NONE counts as HOLD) from `start` (UTC epoch ms) on.
 
-    `bars` are tidy. Raises `MissingLibraryError` when `bt` is not installed, `ValueError` when there are fewer than
-    three bar times from `start` on.
+    `bars` are sorted and without repeats. Raises `MissingLibraryError` when `bt` is not installed, `ValueError` when
+    there are fewer than three bar times from `start` on.
     """
     bt = _import_bt()
     late = bars.timestamp >= start
-    flat = np.zeros(len(bars), np.bool_) if across_sessions else session_ends(bars)
-    bars, answer, flat = bars[late], answer[late], flat[late]
+    flat = session_ends(bars)[late]
+    bars, answer = bars[late], answer[late]
     times, row = np.unique(bars.timestamp, return_inverse=True)
     if len(times) < 3:
         raise ValueError("a backtest needs at least three bar times")
@@ -78,7 +79,7 @@ def backtest(
     signal = (answer == Direction.UP).astype(np.float64) - (answer == Direction.DOWN)
     order = np.lexsort((bars.timestamp, bars.code))
     position = np.empty(len(bars))
-    position[order] = _held(signal[order], bars.code[order], horizon)
+    position[order] = _positions(signal[order], bars.code[order], horizon)
     prices = np.full((len(times), len(names)), np.nan)
     prices[row, column] = bars.open
     weights = np.full_like(prices, np.nan)
@@ -97,17 +98,17 @@ def backtest(
     whole = [_sharpe(r, np.ones(len(r)), per_year) for r in returns]
     model, hold = (
         Performance(
-            float(equity[-1] - 1), Estimate(value, *interval(sample)),
+            float(equity[-1] - 1), Estimate.of(value, sample),
             float((equity / np.maximum.accumulate(equity) - 1).min()), turnover, equity,
         )
         for (equity, turnover), value, sample in zip(made, whole, samples, strict=True)
     )  # fmt: skip
-    excess = Estimate(whole[0] - whole[1], *interval(samples[0] - samples[1]))
+    excess = Estimate.of(whole[0] - whole[1], samples[0] - samples[1])
     return Backtest(times, model, hold, excess, cost_bps, per_year)
 
 
-def _held(signal: Floats, code: NDArray[np.int32], horizon: int) -> Floats:
-    """What is held at the open of each bar: the mean of the symbol's last `horizon` answers before that bar."""
+def _positions(signal: Floats, code: NDArray[np.int32], horizon: int) -> Floats:
+    """Return the position at the open of each bar: the mean of the symbol's last `horizon` answers before it."""
     total = np.zeros(len(signal))
     for back in range(1, horizon + 1):
         same = code[back:] == code[:-back]
@@ -116,7 +117,7 @@ def _held(signal: Floats, code: NDArray[np.int32], horizon: int) -> Floats:
 
 
 def _filled(prices: Floats) -> Floats:
-    """Prices without holes: the last known one; before the first, the first, on which no weight is ever put."""
+    """Fill holes in prices with the last known one; before the first, where no weight is ever put, with the first."""
     known = ~np.isnan(prices)
     last = np.maximum.accumulate(np.where(known, np.arange(len(prices))[:, None], -1), axis=0)
     first = np.argmax(known, axis=0)
@@ -127,7 +128,10 @@ def _filled(prices: Floats) -> Floats:
 def _run(
     bt: Any, name: str, prices: Floats, weights: Floats | None, index: Any, names: list[str], cost_bps: float
 ) -> tuple[Floats, float]:
-    """Equity at each time (1 at the first) and mean turnover per bar. No weights: buy equal parts once, keep them."""
+    """Return the equity at each time (1 at the first) and the mean turnover per bar.
+
+    Without weights, buy equal parts once and keep them.
+    """
     import pandas as pd
 
     frame = pd.DataFrame(prices, index=index, columns=names)
@@ -140,7 +144,7 @@ def _run(
         commissions=lambda quantity, price: abs(quantity) * price * cost_bps / 10_000,
     )  # fmt: skip
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas' deprecations inside bt are not the user's business
+        warnings.simplefilter("ignore")  # pandas' deprecations inside bt, which the user cannot fix
         test.run()
     equity = test.strategy.values.loc[index[0] :].to_numpy(np.float64)
     outlays = test.strategy.outlays.abs().sum(axis=1)  # empty when nothing was ever bought
@@ -156,7 +160,7 @@ def _sharpe(returns: Floats, weight: Floats, per_year: float) -> float:
 
 
 def _bars_per_year(times: Ints) -> float:
-    """Times per trading day, times the trading days of a year."""
+    """Return the bar times of a trading day, times the trading days of a year."""
     return len(times) / len(np.unique(times // DAY)) * _TRADING_DAYS
 
 

@@ -1,4 +1,4 @@
-"""What a model has to beat, trained and tested in the same folds as the model."""
+"""Predict with what a model has to beat, trained and tested in the same folds as the model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _RAW_INPUTS = ("sma_20", "sma_50", "sma_200", "macd_12_26_9", "macd_12_26_9_sign
 _TREES = 100
 
 
-def _raw_formula(bars: Bars, x: Floats) -> Floats:
-    return np.column_stack((bars.close, bars.volume, x))
+def _raw_formula(bars: Bars, values: Floats) -> Floats:
+    return np.column_stack((bars.close, bars.volume, values))
 
 
 RAW_FEATURES = FeatureSet(
@@ -27,14 +27,14 @@ RAW_FEATURES = FeatureSet(
 
 
 def majority(data: Dataset, train: Flags, test: Flags) -> Floats:
-    """The share of UP in the training rows, for every test row. It always calls what was more frequent."""
+    """Predict the share of UP in the training rows for every test row: the call is always what was more frequent."""
     share = float((data.direction[train] == Direction.UP).mean())
     return np.full(int(test.sum()), share)
 
 
 def previous_move(data: Dataset, train: Flags, test: Flags) -> Floats:
-    """The share of UP in those training rows whose last `horizon` bars went the way the test row's did."""
-    rose = _rose(data.bars, data.horizon)[data.place]
+    """Predict the share of UP in those training rows whose last `horizon` bars went the way the test row's did."""
+    rose = _rose(data.bars, data.horizon)[data.index]
     up = data.direction[train] == Direction.UP
     everything = float(up.mean())
     share = [float(up[rose[train] == side].mean()) if (rose[train] == side).any() else everything for side in (0, 1)]
@@ -43,7 +43,7 @@ def previous_move(data: Dataset, train: Flags, test: Flags) -> Floats:
 
 
 def _rose(bars: Bars, horizon: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """1 where the close is above that of the same symbol `horizon` bars before, otherwise 0; int64 [len(bars)]."""
+    """Return 1 where the close is above that of `horizon` bars before, otherwise 0; int64 [len(bars)]."""
     order = np.lexsort((bars.timestamp, bars.code))
     code, close = bars.code[order], bars.close[order]
     rose = np.zeros(len(bars), np.int64)
@@ -53,9 +53,9 @@ def _rose(bars: Bars, horizon: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def random_forest(data: Dataset, train: Flags, test: Flags, seed: int = 0) -> Floats:
-    """scikit-learn's random forest of 100 trees with its default settings on the rows of a `RAW_FEATURES` dataset.
+    """Predict with scikit-learn's random forest of 100 trees with its default settings.
 
-    Raises `MissingLibraryError` when scikit-learn is not installed.
+    `data` is a dataset of `RAW_FEATURES`. Raises `MissingLibraryError` when scikit-learn is not installed.
     """
     try:
         from sklearn.ensemble import RandomForestClassifier

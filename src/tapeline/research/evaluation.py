@@ -1,4 +1,4 @@
-"""Is a model worth anything? Walk-forward tests beside baselines, with intervals, and a verdict in one line."""
+"""Tell whether a model is worth anything: test it walk-forward beside baselines, with a verdict in one line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FOREST = "random forest"
 
 @dataclass(frozen=True, slots=True)
 class FoldResult:
-    """One fold: times of the test (UTC epoch ms), rows, trees of its model, and the model's AUC in it."""
+    """Describe one fold: times of the test (UTC epoch ms), rows, trees of its model, and the model's AUC in it."""
 
     start: int
     end: int
@@ -45,11 +45,11 @@ class FoldResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """What `evaluate` found. `headline` is the verdict, to be shown before anything else.
+    """Hold what `evaluate` found. `headline` is the verdict, to be shown before anything else.
 
-    `scores` are metrics by predictor; `gains` by how much the model beats each baseline in log-loss and AUC (positive:
-    better), measured in pairs. `answered` is the share of tested rows answered with UP or DOWN, `hit_rate` how often
-    these were right, `hit_rate_of_majority` how often the frequenter side was on the same rows.
+    `metrics` are by predictor, then by name; `gains` say by how much the model beats each baseline in log-loss and AUC
+    (positive: better), measured in pairs. `answered` is the share of tested rows answered with UP or DOWN, `hit_rate`
+    how often these were right, `hit_rate_of_majority` how often the more frequent side was right on the same rows.
     """
 
     headline: str
@@ -62,7 +62,7 @@ class Report:
     horizon: int
     no_trade_band: float
     folds: tuple[FoldResult, ...]
-    scores: Mapping[str, Mapping[str, Estimate]]
+    metrics: Mapping[str, Mapping[str, Estimate]]
     gains: Mapping[str, Mapping[str, Estimate]]
     calibration: tuple[Bin, ...]
     confidence: tuple[Bin, ...]
@@ -76,32 +76,37 @@ class Report:
     libraries: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON types; absent values (NaN) are None. Equity curves are left out."""
+        """Return the report as JSON types, without the equity curves; NaN is None, and `metrics` is named `scores`."""
         document = asdict(self)
+        document["scores"] = document.pop("metrics")
         if self.trading is not None:
             del document["trading"]["times"]
             for name in ("model", "hold"):
                 del document["trading"][name]["equity"]
-        cleaned: dict[str, Any] = _without_nan(document)
+        cleaned: dict[str, Any] = without_nan(document)
         return cleaned
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Return JSON types with None in place of NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
-        return {name: _without_nan(inner) for name, inner in value.items()}
+        return {name: without_nan(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
+        return [without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 @dataclass(slots=True, eq=False)
 class _Tested:
-    """Out-of-sample probabilities of every warm row of a dataset, and what each fold's model would have answered."""
+    """Collect out-of-sample probabilities of every warm row of a dataset, and what each fold's model answers.
+
+    `graded` are the rows that were tested and went up or down.
+    """
 
     model: Floats
     answer: np.ndarray[Any, np.dtype[np.int8]]
     baselines: dict[str, Floats]
-    judged: Flags
+    graded: Flags
     folds: list[FoldResult] = field(default_factory=list)
 
 
@@ -110,7 +115,6 @@ def evaluate(
     *,
     horizon: int = HORIZON,
     no_trade_band: float = NO_TRADE_BAND,
-    across_sessions: bool = False,
     features: FeatureSet = DEFAULT_FEATURES,
     folds: int = FOLDS,
     embargo: int | None = None,
@@ -123,49 +127,45 @@ def evaluate(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Report:
-    """Trains and tests walk-forward on these bars, beside the baselines, on exactly the same rows.
+    """Train and test walk-forward on these bars, beside the baselines, on exactly the same rows.
 
-    `forest`: with the random-forest baseline; `trials`: so many Optuna trials inside each training fold; `trade`: with
-    the backtest; `leaks`: with the leak audit of the features. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
+    `forest` adds the random-forest baseline, `trade` the backtest, `leaks` the leak audit of the features; `trials` is
+    the number of Optuna trials inside each training fold. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
     """
     history = sort_and_dedupe(bars)
-    rows_of = partial(
-        build, history, horizon=horizon, no_trade_band=no_trade_band, across_sessions=across_sessions,
-        only_decided=False,
-    )  # fmt: skip
+    rows_of = partial(build, history, horizon=horizon, no_trade_band=no_trade_band, only_decided=False)
     data = rows_of(features=features, progress=_part(progress, 0.0, 0.1))
     raw = rows_of(features=RAW_FEATURES) if forest else None
     if raw is not None:
         data, raw = _common(data, raw)
     tested = _test(data, raw, folds, embargo, trials, seed, _part(progress, 0.1, 0.8))
-    rows = tested.judged
-    up, move = data.direction[rows] == Direction.UP, data.labels.move[data.place[rows]]
-    judge = PairedMetrics(data.timestamp[rows], up, move, tested.baselines["majority"][rows], horizon, resamples, seed)
-    scores = {}
+    rows = tested.graded
+    up, move = data.direction[rows] == Direction.UP, data.labels.move[data.index[rows]]
+    paired = PairedMetrics(data.timestamp[rows], up, move, tested.baselines["majority"][rows], horizon, resamples, seed)
+    metrics = {}
     for name, probability in {MODEL: tested.model, **tested.baselines}.items():
-        scores[name] = judge.measure(name, probability[rows])
-        progress(0.8 + 0.1 * len(scores) / (1 + len(tested.baselines)), "intervals")
+        metrics[name] = paired.measure(name, probability[rows])
+        progress(0.8 + 0.1 * len(metrics) / (1 + len(tested.baselines)), "intervals")
     gains = {
-        name: {metric: judge.difference(metric, MODEL, name) for metric in ("log_loss", "auc")}
+        name: {metric: paired.difference(metric, MODEL, name) for metric in ("log_loss", "auc")}
         for name in tested.baselines
     }
     trading = None
     if trade:
         answer = np.zeros(len(history), np.int8)
-        answer[data.place] = tested.answer
+        answer[data.index] = tested.answer
         trading = backtest(
-            history, answer, tested.folds[0].start, horizon=horizon, across_sessions=across_sessions,
-            cost_bps=cost_bps, resamples=resamples, seed=seed,
-        )  # fmt: skip
+            history, answer, tested.folds[0].start, horizon=horizon, cost_bps=cost_bps, resamples=resamples, seed=seed
+        )
     progress(0.95, "audit" if leaks else "backtest")
     findings = tuple(audit(data, list(walk_forward(data, folds, embargo)), seed)) if leaks else ()
     better = all(gain["log_loss"].low > 0 and gain["auc"].low > 0 for gain in gains.values())
     leaking = any(not finding.passed for finding in findings)
-    called = (tested.answer[rows] == Direction.UP) | (tested.answer[rows] == Direction.DOWN)
+    called = decided(tested.answer[rows])
     right = (tested.answer[rows] == Direction.UP) == up
     progress(1.0, "done")
     return Report(
-        headline=_headline(scores, gains, better, leaking),
+        headline=_headline(metrics, gains, better, leaking),
         better=better and not leaking,
         symbols=tuple(history.symbols[code] for code in np.unique(history.code)),
         bars=len(history),
@@ -175,7 +175,7 @@ def evaluate(
         horizon=horizon,
         no_trade_band=no_trade_band,
         folds=tuple(tested.folds),
-        scores=scores,
+        metrics=metrics,
         gains=gains,
         calibration=tuple(calibration(tested.model[rows], up)),
         confidence=tuple(hit_rate_by_confidence(tested.model[rows], up)),
@@ -195,16 +195,16 @@ def _part(progress: Progress, start: float, end: float) -> Progress:
 
 
 def _common(data: Dataset, raw: Dataset) -> tuple[Dataset, Dataset]:
-    """Both datasets on the rows that are warm in both, so that every predictor is tried on the same ones."""
-    _, mine, other = np.intersect1d(data.place, raw.place, assume_unique=True, return_indices=True)
-    return data.only(mine), raw.only(other)
+    """Return both datasets with the rows that are warm in both, so that every predictor is tested on the same ones."""
+    _, mine, other = np.intersect1d(data.index, raw.index, assume_unique=True, return_indices=True)
+    return data.select(mine), raw.select(other)
 
 
 def _test(
     data: Dataset, raw: Dataset | None, folds: int, embargo: int | None, trials: int, seed: int, progress: Progress
 ) -> _Tested:
     names = ["majority", "previous move", *([FOREST] if raw is not None else [])]
-    count = len(data.place)
+    count = len(data.index)
     done = _Tested(
         np.full(count, np.nan), np.zeros(count, np.int8), {name: np.full(count, np.nan) for name in names},
         np.zeros(count, np.bool_),
@@ -225,21 +225,21 @@ def _test(
             ) from None
         test = fold.test
         done.model[test] = model.predict(data.X[test])
-        done.answer[test] = direction(done.model[test], model.band)
+        done.answer[test] = direction(done.model[test], model.hold_margin)
         done.baselines["majority"][test] = majority(data, fold.train, test)
         done.baselines["previous move"][test] = previous_move(data, fold.train, test)
         if raw is not None:
             inner(0.7, f"{what}: {FOREST}")
             done.baselines[FOREST][test] = random_forest(raw, fold.train, test, seed)
-        judged = test & learnable
-        done.judged |= judged
+        graded = test & learnable
+        done.graded |= graded
         auc = PairedMetrics(
-            data.timestamp[judged], data.direction[judged] == Direction.UP, data.labels.move[data.place[judged]],
-            done.baselines["majority"][judged], data.horizon, 1,
-        ).measure(MODEL, done.model[judged])["auc"]  # fmt: skip
+            data.timestamp[graded], data.direction[graded] == Direction.UP, data.labels.move[data.index[graded]],
+            done.baselines["majority"][graded], data.horizon, 1,
+        ).measure(MODEL, done.model[graded])["auc"]  # fmt: skip
         trees = len(model.trees.root)
-        done.folds.append(FoldResult(fold.start, fold.end, int(fold.train.sum()), int(judged.sum()), trees, auc.value))
-    if not done.judged.any():
+        done.folds.append(FoldResult(fold.start, fold.end, int(fold.train.sum()), int(graded.sum()), trees, auc.value))
+    if not done.graded.any():
         raise NotEnoughHistoryError(f"{len(data.bars)} bars give no row to test on: give more history")
     return done
 
@@ -249,16 +249,16 @@ def _named(progress: Progress, what: str) -> Callable[[float, str], None]:
 
 
 def _headline(
-    scores: Mapping[str, Mapping[str, Estimate]],
+    metrics: Mapping[str, Mapping[str, Estimate]],
     gains: Mapping[str, Mapping[str, Estimate]],
     better: bool,
     leaking: bool,
 ) -> str:
-    mine = scores[MODEL]
-    best = min(gains, key=lambda name: scores[name]["log_loss"].value)
+    mine = metrics[MODEL]
+    best = min(gains, key=lambda name: metrics[name]["log_loss"].value)
     gain = gains[best]["log_loss"]
     facts = (
-        f"log-loss {mine['log_loss'].value:.4f} against {scores[best]['log_loss'].value:.4f} of the best baseline "
+        f"log-loss {mine['log_loss'].value:.4f} against {metrics[best]['log_loss'].value:.4f} of the best baseline "
         f"({best}), gain {gain.value:+.4f} (95% interval {gain.low:+.4f} to {gain.high:+.4f}), AUC {mine['auc']}"
     )
     if leaking:

@@ -1,4 +1,4 @@
-"""Fit one LightGBM model to the rows of a dataset, stopped early and calibrated on a later slice."""
+"""Fit one LightGBM model to the rows of a dataset, stopped early and calibrated on later rows that are held out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tapeline import __version__
+from tapeline.core.bars import usual_interval
 from tapeline.core.market import Direction, Flags, Floats
+from tapeline.core.times import DAY
 from tapeline.errors import MissingLibraryError, NotEnoughHistoryError
 from tapeline.forecast.drift import reference
 from tapeline.forecast.estimates import blocks
@@ -21,9 +22,9 @@ from tapeline.forecast.model import LightGBMModel, Metadata
 from tapeline.forecast.trees import parse
 from tapeline.research.calibration import platt_slope
 from tapeline.research.dataset import Dataset, Progress, fingerprint, silent
-from tapeline.research.metrics import auc
+from tapeline.research.metrics import auc, log_loss
 
-#: Small and slow to learn: price data are nearly all noise, and every tree costs time on each bar for ever.
+#: Small and slow to learn: prices are nearly all noise, and every tree costs time on each bar from then on.
 PARAMETERS: Mapping[str, Any] = {
     "num_leaves": 15,
     "learning_rate": 0.05,
@@ -35,9 +36,9 @@ PARAMETERS: Mapping[str, Any] = {
 }
 ROUNDS = 80
 _PATIENCE = 20
-_HELD_BACK = 0.2  # of the time at the end, for early stopping and calibration
+_HELD_OUT = 0.2  # of the time at the end, for early stopping and calibration
 _FEWEST = 500  # rows; below this the trees learn noise only
-_HOLD_SHARE = 1 / 3  # of the held-back rows, the least sure third, is answered with HOLD
+_HOLD_SHARE = 1 / 3  # of the held-out rows, the least sure, are answered with HOLD
 _ROUNDING = 1e-9  # where all probabilities are one, rounding must not make them UP or DOWN
 
 
@@ -51,16 +52,17 @@ def fit_rows(
     stop_early: bool = True,
     progress: Progress = silent,
 ) -> LightGBMModel:
-    """Trains on these rows of a dataset (bool [n]) and no others. Raises as `fit` does.
+    """Train on these rows of a dataset (bool [n]) and no others.
 
-    Without `stop_early` all rounds are kept, whatever the held-back slice says of them.
+    Without `stop_early` all rounds are kept, however they do on the held-out rows. Raises `NotEnoughHistoryError` and
+    `MissingLibraryError`.
     """
     lightgbm = import_lightgbm()
     X, up = data.X[rows], data.direction[rows] == Direction.UP
     timestamp, end = data.timestamp[rows], data.end[rows]
-    learn, held = hold_back(data, rows)
-    for some, name in ((learn, "training"), (held, "calibration")):
-        if len(X) < _FEWEST or not 0 < up[some].sum() < some.sum():
+    learn, held_out = hold_out(data, rows)
+    for part, name in ((learn, "training"), (held_out, "calibration")):
+        if len(X) < _FEWEST or not 0 < up[part].sum() < part.sum():
             raise NotEnoughHistoryError(_too_few(data, len(X), name))
     settings = {
         **PARAMETERS, **(parameters or {}),
@@ -70,7 +72,7 @@ def fit_rows(
     names = list(data.features.names)
     target = up.astype(np.float64)
     training = lightgbm.Dataset(X[learn], target[learn], feature_name=names, params=settings, free_raw_data=True)
-    checking = lightgbm.Dataset(X[held], target[held], reference=training, params=settings)
+    checking = lightgbm.Dataset(X[held_out], target[held_out], reference=training, params=settings)
 
     def report(environment: Any) -> None:
         progress(min(1.0, (environment.iteration + 1) / rounds), "training")
@@ -82,21 +84,20 @@ def fit_rows(
     progress(1.0, "training")
     trees = booster.best_iteration if stop_early else booster.num_trees()
     text = booster.model_to_string(num_iteration=trees)
-    raw = parse(text, len(names)).raw(X)
-    slope = platt_slope(raw[held], up[held], blocks(timestamp[held], data.horizon))
-    # The held-back slice's own share of rises is luck; the whole span's share is the better guess of the next one.
+    score = parse(text, len(names)).score(X)
+    slope = platt_slope(score[held_out], up[held_out], blocks(timestamp[held_out], data.horizon))
+    # The held-out rows' own share of rises is luck; the whole span's share is the better guess of the next one.
     share = up.mean()
-    intercept = float(np.log(share / (1 - share)) - slope * raw.mean())
-    probability = 1 / (1 + np.exp(-(slope * raw[held] + intercept)))
-    used = data.bars.code[data.place[rows]]
+    intercept = float(np.log(share / (1 - share)) - slope * score.mean())
+    probability = 1 / (1 + np.exp(-(slope * score[held_out] + intercept)))
+    used = data.bars.code[data.index[rows]]
     metadata = Metadata(
         features=data.features.names,
         feature_hash=data.features.hash,
         horizon=data.horizon,
         no_trade_band=data.no_trade_band,
-        across_sessions=data.across_sessions,
-        interval=int(np.median(intervals(data.bars))),
-        band=float(np.quantile(np.abs(probability - 0.5), _HOLD_SHARE)) + _ROUNDING,
+        interval=usual_interval(data.bars.timestamp, data.bars.code) or DAY,
+        hold_margin=float(np.quantile(np.abs(probability - 0.5), _HOLD_SHARE)) + _ROUNDING,
         slope=slope,
         intercept=intercept,
         trained_from=int(timestamp.min()),
@@ -106,7 +107,7 @@ def fit_rows(
         data_hash=fingerprint(data.bars),
         seed=seed,
         parameters={**PARAMETERS, **(parameters or {}), "trees": int(trees)},
-        metrics=_metrics(probability, share, up[held]),
+        metrics=_metrics(probability, share, up[held_out]),
         reference=reference(data.features.names, X),
         libraries={
             "tapeline": __version__, "lightgbm": lightgbm.__version__,
@@ -116,20 +117,20 @@ def fit_rows(
     return LightGBMModel(text, metadata)
 
 
-def hold_back(data: Dataset, rows: Flags) -> tuple[Flags, Flags]:
-    """Which of the chosen rows to learn from and which, the last fifth of the time, to hold back; both bool [n].
+def hold_out(data: Dataset, rows: Flags) -> tuple[Flags, Flags]:
+    """Return which of the chosen rows to learn from and which, the last fifth, to hold out; both bool [rows.sum()].
 
-    Purged: what is learnt from was decided before the first bar that is held back.
+    Purged: the labels to learn from were decided before the first bar that is held out.
     """
     timestamp, end = data.timestamp[rows], data.end[rows]
     if not len(timestamp):
         return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
-    cut = timestamp[int(len(timestamp) * (1 - _HELD_BACK))]  # rows are in the order of time
+    cut = timestamp[int(len(timestamp) * (1 - _HELD_OUT))]  # rows are in the order of time
     return end < cut, timestamp >= cut
 
 
 def import_lightgbm() -> ModuleType:
-    """LightGBM, imported now: it takes a second, and only training needs it. Raises `MissingLibraryError`."""
+    """Import and return LightGBM: it takes a second, and only training needs it. Raises `MissingLibraryError`."""
     try:
         import lightgbm
     except ImportError:
@@ -151,16 +152,12 @@ def _too_few(data: Dataset, rows: int, part: str) -> str:
         first, last = (datetime.fromtimestamp(data.bars.timestamp[i] / 1000, UTC) for i in (0, -1))
         span = f"{len(data.bars)} bars from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
     hint = ""
-    if not data.across_sessions and len(data.bars) >= 2 * _FEWEST and (intervals(data.bars) < INTRADAY).any():
-        hint = f"; of intraday bars those whose horizon of {data.horizon} leaves the session do not count"
+    if len(data.bars) >= 2 * _FEWEST and (intervals(data.bars) < INTRADAY).any():
+        hint = f"; intraday bars whose horizon of {data.horizon} leaves the session do not count"
     return f"not enough history: {span} give {rows} usable rows, training needs {_FEWEST}: give more history{hint}"
 
 
-def _metrics(probability: Floats, share: float, up: NDArray[np.bool_]) -> dict[str, float]:
-    """Measured on the held-back slice. `skill` is the part of the base rate's log-loss that the model saves."""
-    loss, base = _log_loss(probability, up), _log_loss(np.full(len(up), share), up)
+def _metrics(probability: Floats, share: float, up: Flags) -> dict[str, float]:
+    """Measure the held-out rows. `skill` is the share of the base rate's log-loss that the model saves."""
+    loss, base = (float(log_loss(p, up).mean()) for p in (probability, np.full(len(up), share)))
     return {"rows": float(len(up)), "auc": auc(probability, up), "log_loss": loss, "skill": 1 - loss / base}
-
-
-def _log_loss(probability: Floats, up: NDArray[np.bool_]) -> float:
-    return float(-np.log(np.where(up, probability, 1 - probability)).mean())

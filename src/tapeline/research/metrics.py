@@ -1,11 +1,7 @@
-"""How good probabilities of UP are, with block-bootstrap intervals.
+"""Measure how good probabilities of UP are: AUC, log-loss, Brier score and others, each with a confidence interval.
 
-Own code, tested against scikit-learn, for two reasons: grading runs where scikit-learn is not installed, and thousands
-of resamples are affordable only on sums per block. All arrays are one entry per row; `up` is bool.
-
-Intervals: time is cut into blocks of neighbouring bars, whole blocks are drawn with replacement, and the 2.5% and 97.5%
-points of the metric over the draws are the interval. All symbols of a time are in one block, and a block is longer than
-the horizon, so neither overlapping labels nor a common market move are counted as independent evidence.
+Own code, tested against scikit-learn, because thousands of resamples are affordable only on sums per block
+(`forecast.estimates`, which says how the intervals are made). All arrays have one entry per row; `up` is bool.
 """
 
 from __future__ import annotations
@@ -15,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tapeline.core.market import Flags, Floats, Ints
-from tapeline.forecast.estimates import RESAMPLES, Estimate, draws, interval
+from tapeline.forecast.estimates import RESAMPLES, Estimate, block_sums, draws
 
 _SMALLEST_GROUP = 5  # symbols at one time, for a rank correlation between them
 _NEVER_SURE = 0.005  # probabilities are clipped here for the log-loss: half a vote in a forest of 100 trees
@@ -32,10 +28,20 @@ METRICS: Mapping[str, bool] = {
 
 
 def auc(probability: Floats, up: Flags, weight: Floats | None = None) -> float:
-    """Area under the ROC curve: how often an UP row has the higher probability of the two; ties count half."""
-    order = np.argsort(probability, kind="stable")
-    starts = np.flatnonzero(np.append(True, np.diff(probability[order]) != 0))
-    return _auc(order, starts, up, np.ones(len(up)) if weight is None else weight)
+    """Return the area under the ROC curve: how often an UP row has the higher probability of two; ties count half."""
+    return _auc(*_ranked(probability), up, np.ones(len(up)) if weight is None else weight)
+
+
+def log_loss(probability: Floats, up: Flags) -> Floats:
+    """Return the log-loss of each row, float64 [n]."""
+    result: Floats = -np.log(np.where(up, probability, 1 - probability))
+    return result
+
+
+def _ranked(values: Floats) -> tuple[Ints, Ints]:
+    """Return the order that sorts the values, and where each run of equal ones starts in it."""
+    order = np.argsort(values, kind="stable")
+    return order, np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
 
 
 def _auc(order: Ints, starts: Ints, up: Flags, weight: Floats) -> float:
@@ -50,11 +56,12 @@ def _auc(order: Ints, starts: Ints, up: Flags, weight: Floats) -> float:
 
 
 class PairedMetrics:
-    """Measures several predictors on the same rows and the same resamples, so that they can be compared in pairs.
+    """Measure several predictors on the same rows and the same resamples, so that they can be compared in pairs.
 
-    `move` is the log return that was predicted; `neutral` the probability of UP that was known beforehand without any
-    features (the training share): it is the reference of Brier skill and the threshold of balanced accuracy, and AUC
-    ranks by what a probability adds to it, so that folds with different shares can be pooled: a constant has 0.5.
+    `move` is the log return that was predicted; `neutral` is the probability of UP that was known beforehand without
+    any features (the share of UP in training). It is the reference of Brier skill and the threshold of balanced
+    accuracy, and AUC ranks by what a probability adds to it, so that folds with different shares can be pooled: a
+    constant has 0.5.
     """
 
     def __init__(
@@ -66,32 +73,29 @@ class PairedMetrics:
         self._samples: dict[str, dict[str, Floats]] = {}
 
     def measure(self, name: str, probability: Floats) -> dict[str, Estimate]:
-        """Every metric of `METRICS` for these probabilities of UP, kept under `name` for `difference`."""
+        """Return every metric of `METRICS` for these probabilities of UP, kept under `name` for `difference`."""
         whole = np.ones((1, self._drawn.shape[1]))
-        contributions = self._contributions(probability)
-        sums = np.stack([np.bincount(self._block, column, self._drawn.shape[1]) for column in contributions], axis=1)
+        sums = block_sums(self._block, self._contributions(probability), self._drawn.shape[1])
         values, samples = _ratios(whole @ sums), _ratios(self._drawn @ sums)
-        added = probability - self._neutral
-        order = np.argsort(added, kind="stable")
-        starts = np.flatnonzero(np.append(True, np.diff(added[order]) != 0))
+        order, starts = _ranked(probability - self._neutral)
         values["auc"] = np.array([_auc(order, starts, self._up, np.ones(len(order)))])
         samples["auc"] = np.array([_auc(order, starts, self._up, drawn[self._block]) for drawn in self._drawn])
         self._samples[name] = {m: np.append(values[m], samples[m]) for m in METRICS}
-        return {m: Estimate(float(values[m][0]), *interval(samples[m])) for m in METRICS}
+        return {m: Estimate.of(values[m][0], samples[m]) for m in METRICS}
 
     def difference(self, metric: str, name: str, other: str) -> Estimate:
-        """By how much `name` is better than `other` (positive: better), measured on the same resamples."""
+        """Return by how much `name` is better than `other` (positive: better), measured on the same resamples."""
         both = self._samples[name][metric] - self._samples[other][metric]
         both = both if METRICS[metric] else -both
-        return Estimate(float(both[0]), *interval(both[1:]))
+        return Estimate.of(both[0], both[1:])
 
     def _contributions(self, probability: Floats) -> Iterator[Floats]:
-        """Columns whose sums over rows are all that the metrics but AUC need."""
+        """Yield the columns whose sums over rows are all that the metrics other than AUC need."""
         up = self._up
         clipped = np.clip(probability, _NEVER_SURE, 1 - _NEVER_SURE)
         called = probability > self._neutral
         yield np.ones(len(up))
-        yield -np.log(np.where(up, clipped, 1 - clipped))
+        yield log_loss(clipped, up)
         yield (probability - up) ** 2
         yield (self._neutral - up) ** 2
         yield up.astype(np.float64)
@@ -100,9 +104,10 @@ class PairedMetrics:
         yield from self._correlations(probability)
 
     def _correlations(self, probability: Floats) -> tuple[Floats, Floats]:
-        """Rank correlation of probability and move between the symbols of each time, set at that time's first row.
+        """Return the rank correlation of probability and move among the symbols of each time, at that time's first row.
 
-        Where a time has fewer than five symbols: between the rows of each block instead.
+        Where times have fewer than five symbols, it is that among the rows of each block. The second column counts the
+        correlations.
         """
         group = np.unique(self._timestamp, return_inverse=True)[1]
         if len(group) and np.median(np.bincount(group)) < _SMALLEST_GROUP:
@@ -129,15 +134,15 @@ def _ratios(sums: Floats) -> dict[str, Floats]:
         }
 
 
-def _spearman(x: Floats, y: Floats) -> float:
-    """Rank correlation; 0 when one of them is constant: a constant ranks nothing."""
-    a, b = _ranks(x), _ranks(y)
+def _spearman(one: Floats, other: Floats) -> float:
+    """Return the rank correlation; 0 when one of them is constant: a constant ranks nothing."""
+    a, b = _ranks(one), _ranks(other)
     a, b = a - a.mean(), b - b.mean()
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum() / scale) if scale > 0 else 0.0
 
 
-def _ranks(x: Floats) -> Floats:
-    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
-    middle: Floats = (np.cumsum(count) - (count - 1) / 2)[place]
+def _ranks(values: Floats) -> Floats:
+    _, index, count = np.unique(values, return_inverse=True, return_counts=True)
+    middle: Floats = (np.cumsum(count) - (count - 1) / 2)[index]
     return middle

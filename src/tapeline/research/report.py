@@ -1,9 +1,10 @@
-"""An evaluation for people: Markdown for documents, and one HTML file with its plots, which asks no other host."""
+"""Show an evaluation to people: as Markdown, and as one HTML file with its plots, which loads from no other host."""
 
 from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.errors import MissingLibraryError
-from tapeline.forecast.estimates import Estimate
+from tapeline.forecast.estimates import Bin, Estimate
 from tapeline.research.evaluation import MODEL, Report
 from tapeline.research.metrics import METRICS
 
@@ -33,17 +34,17 @@ svg { max-width: 100%; height: auto } .bad { color: #b42318; font-weight: 600 }
 
 
 def day(timestamp: int) -> str:
-    """A UTC time for people: the date, and the minute where there is one."""
+    """Return a UTC time (epoch ms) as text: the date, and the minute unless it is midnight."""
     moment = datetime.fromtimestamp(timestamp / 1000, UTC)
     return f"{moment:%Y-%m-%d}" if moment.hour == moment.minute == 0 else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def tables(report: Report) -> dict[str, tuple[list[str], list[list[str]]]]:
-    """Every table of the report: title -> (column heads, rows of texts)."""
+    """Return every table of the report: title -> (column heads, rows of texts)."""
     made = {
         "Out of sample, model beside baselines": (
             ["", *(_LABELS[name] for name in METRICS)],
-            [[name, *(str(score[metric]) for metric in METRICS)] for name, score in report.scores.items()],
+            [[name, *(str(found[metric]) for metric in METRICS)] for name, found in report.metrics.items()],
         ),
         "The model's gain over each baseline (positive: better), measured in pairs": (
             ["over", "log-loss", "AUC"],
@@ -86,16 +87,16 @@ def tables(report: Report) -> dict[str, tuple[list[str], list[list[str]]]]:
 
 
 def summary(report: Report) -> list[str]:
-    """What was tested, in sentences."""
+    """Return what was tested, in sentences."""
     lines = [
         (
             f"{len(report.symbols)} symbols, {report.bars:,} bars, {day(report.first)} to {day(report.last)} UTC; "
             f"{report.tested:,} rows tested out of sample."
         ),
         (
-            f"Question: where is the close {report.horizon} bars ahead, when it leaves a band of "
-            f"{report.no_trade_band:g} standard deviations? Walk-forward, purged and embargoed; every predictor on "
-            "the same rows. In brackets: 95% block-bootstrap intervals."
+            f"Question: where is the close {report.horizon} bars ahead, when it leaves a no-trade band "
+            f"of {report.no_trade_band:g} standard deviations? Walk-forward, purged and embargoed; every predictor on "
+            "the same rows. In brackets: 95% block-bootstrap confidence intervals."
         ),
     ]
     if np.isfinite(report.hit_rate):
@@ -109,7 +110,7 @@ def summary(report: Report) -> list[str]:
 
 
 def markdown(report: Report) -> str:
-    """The report as Markdown, the verdict first."""
+    """Return the report as Markdown, the verdict first."""
     parts = [f"**{report.headline}**", *summary(report)]
     for title, (heads, rows) in tables(report).items():
         body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
@@ -118,7 +119,7 @@ def markdown(report: Report) -> str:
 
 
 def html(report: Report) -> str:
-    """The report as one HTML document. Raises `MissingLibraryError` when Matplotlib is not installed."""
+    """Return the report as one HTML document. Raises `MissingLibraryError` when Matplotlib is not installed."""
     charts = _charts(report)
     parts = [
         "<h1>Evaluation of the prediction model</h1>",
@@ -154,18 +155,12 @@ def _short(estimate: Estimate) -> str:
 
 
 def _charts(report: Report) -> dict[str, str]:
-    """First word of a table's title -> an inline SVG."""
+    """Return the inline SVGs by the first word of the title of the table they belong to."""
     charts = {
         "Out": _auc_chart(report),
-        "Calibration": _bins_chart(
-            [b.mean for b in report.calibration], [b.share for b in report.calibration],
-            "mean probability of UP", "share that went up", diagonal=True,
-        ),
-        "Hit-rate": _bins_chart(
-            [b.mean for b in report.confidence], [b.share for b in report.confidence],
-            "mean distance of the probability from 0.5", "hit-rate", level=0.5,
-        ),
-    }  # fmt: skip
+        "Calibration": _bins_chart(report.calibration, "mean probability of UP", "share that went up", diagonal=True),
+        "Hit-rate": _bins_chart(report.confidence, "mean distance of the probability from 0.5", "hit-rate", level=0.5),
+    }
     if report.trading is not None:
         charts["Backtest"] = _equity_chart(report)
     return charts
@@ -195,29 +190,29 @@ def _svg(figure: Any) -> str:
 
 
 def _auc_chart(report: Report) -> str:
-    figure, axes = _figure(height=0.9 + 0.4 * len(report.scores))
-    for place, (name, score) in enumerate(reversed(list(report.scores.items()))):
-        estimate = score["auc"]
+    figure, axes = _figure(height=0.9 + 0.4 * len(report.metrics))
+    for y, (name, found) in enumerate(reversed(list(report.metrics.items()))):
+        estimate = found["auc"]
         color = "#0b62d6" if name == MODEL else "#6e7781"
-        axes.plot([estimate.low, estimate.high], [place, place], color=color, linewidth=2)
-        axes.plot([estimate.value], [place], "o", color=color)
+        axes.plot([estimate.low, estimate.high], [y, y], color=color, linewidth=2)
+        axes.plot([estimate.value], [y], "o", color=color)
     axes.axvline(0.5, color="#b42318", linestyle="--", linewidth=1)
-    axes.set_yticks(range(len(report.scores)), list(reversed(list(report.scores))))
-    axes.set_xlabel("AUC with its 95% interval; 0.5 is a coin")
+    axes.set_yticks(range(len(report.metrics)), list(reversed(list(report.metrics))))
+    axes.set_xlabel("AUC with its 95% interval; 0.5 is a coin toss")
     return _svg(figure)
 
 
 def _bins_chart(
-    x: list[float], y: list[float], across: str, up: str, *, diagonal: bool = False, level: float | None = None
+    bins: Sequence[Bin], x_label: str, y_label: str, *, diagonal: bool = False, level: float | None = None
 ) -> str:
     figure, axes = _figure()
     if diagonal:
         axes.axline((0.5, 0.5), slope=1, color="#6e7781", linestyle="--", linewidth=1)
     if level is not None:
         axes.axhline(level, color="#6e7781", linestyle="--", linewidth=1)
-    axes.plot(x, y, "o-", color="#0b62d6")
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
+    axes.plot([each.mean for each in bins], [each.share for each in bins], "o-", color="#0b62d6")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
     return _svg(figure)
 
 
@@ -226,11 +221,11 @@ def _equity_chart(report: Report) -> str:
     figure, axes = _figure()
     if trading is not None:
         step = max(1, len(trading.times) // 1500)  # more points than pixels only make the file larger
-        x = np.arange(len(trading.times))[::step]  # by bar, not by time: nights and weekends would be most of it
+        x = np.arange(len(trading.times))[::step]  # by bar, not by time: nights and weekends would fill most of it
         axes.plot(x, trading.model.equity[::step], color="#0b62d6", label="model")
         axes.plot(x, trading.hold.equity[::step], color="#6e7781", label="buy and hold")
-        places = np.linspace(0, len(trading.times) - 1, 5).astype(int)
-        axes.set_xticks(places, [day(int(trading.times[place])).replace(" ", "\n") for place in places])
+        ticks = np.linspace(0, len(trading.times) - 1, 5).astype(int)
+        axes.set_xticks(ticks, [day(int(trading.times[tick])).replace(" ", "\n") for tick in ticks])
     axes.set_ylabel("capital, 1 at the start")
     axes.legend(frameon=False)
     return _svg(figure)

@@ -1,4 +1,4 @@
-"""Training again on a schedule: when it is due, and train, store and promote if not worse."""
+"""Train again on a schedule: tell when it is due, then train, store, and promote unless the model is worse."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from tapeline.core.market import Bars
 from tapeline.core.times import DAY
 from tapeline.errors import NotBetterError
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import (
-    Registry,
-)
+from tapeline.forecast.registry import Registry
 from tapeline.research.training import fit
 
 #: The schedules, in days.
@@ -21,7 +19,7 @@ SCHEDULES = {"daily": 1, "weekly": 7, "monthly": 30}
 
 @dataclass(frozen=True, slots=True)
 class Retrained:
-    """What came of it: the model, whether it is in use now, and why not if it is not."""
+    """Hold the new model, whether it is in use now, and why not if it is not."""
 
     model: LightGBMModel
     promoted: bool
@@ -29,9 +27,9 @@ class Retrained:
 
 
 def due(schedule: str, trained_until: int, now: int) -> bool:
-    """Whether a model trained on bars up to `trained_until` is older than the schedule allows at `now` (both ms).
+    """Return whether a model trained on bars up to `trained_until` is older than the schedule allows (both epoch ms).
 
-    `now` may be the time of the newest bar, so that a replay retrains as the live run did. Raises `ValueError`.
+    `now` may be the time of the newest bar, so that a replay retrains when the live run did. Raises `ValueError`.
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"{schedule!r} is no schedule: {', '.join(SCHEDULES)}")
@@ -39,9 +37,9 @@ def due(schedule: str, trained_until: int, now: int) -> bool:
 
 
 def retrain(registry: Registry, name: str, bars: Iterable[Bars], *, at: int, **training: Any) -> Retrained:
-    """Trains on these bars, stores the model under `name`, and promotes it unless it is worse than the one in use.
+    """Train on these bars, store the model under `name`, and promote it unless it is worse than the one in use.
 
-    `at` is the time now (UTC epoch ms), `training` goes to `fit`, whose errors are raised.
+    `at` is the time now (UTC epoch ms); `training` goes to `fit`, which may raise.
     """
     model = fit(bars, **training)
     registry.save(name, model)

@@ -1,4 +1,4 @@
-"""Optuna search for LightGBM's parameters, inside one training fold: the test rows are never seen."""
+"""Search LightGBM's parameters with Optuna, inside one training fold: the test rows are never seen."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 from tapeline.core.market import Direction, Flags
 from tapeline.errors import MissingLibraryError
 from tapeline.research.dataset import Dataset, Progress, silent
-from tapeline.research.fitting import fit_rows, hold_back
+from tapeline.research.fitting import fit_rows, hold_out
 from tapeline.research.metrics import auc
 
 
 def search(data: Dataset, rows: Flags, trials: int, *, seed: int = 0, progress: Progress = silent) -> dict[str, Any]:
-    """The parameters with the highest AUC on the held-back end of these rows (bool [n]), after so many trials.
+    """Return the parameters with the highest AUC on the held-out end of these rows (bool [n]).
 
-    Every trial trains on the rows before the held-back ones only, and stops early on a slice of those. Reproducible
-    for one seed. Raises `NotEnoughHistoryError`, and `MissingLibraryError` when Optuna is not installed.
+    Each of the `trials` trains on the rows before the held-out ones only, and stops early on the end of those. The same
+    seed gives the same parameters. Raises `NotEnoughHistoryError`, and `MissingLibraryError` without Optuna.
     """
     try:
         import optuna
     except ImportError:
         raise MissingLibraryError("the parameter search needs Optuna: pip install 'tapeline[train]'") from None
-    learn, held = hold_back(data, rows)
-    places = np.flatnonzero(rows)
+    learn, held_out = hold_out(data, rows)
+    chosen = np.flatnonzero(rows)
     inner = np.zeros(len(rows), np.bool_)
-    inner[places[learn]] = True
-    X, up = data.X[places[held]], data.direction[places[held]] == Direction.UP
+    inner[chosen[learn]] = True
+    X, up = data.X[chosen[held_out]], data.direction[chosen[held_out]] == Direction.UP
 
     if up.all() or not up.any():
         return {}  # nothing to choose by; training says what is wrong with such a history
@@ -42,7 +42,7 @@ def search(data: Dataset, rows: Flags, trials: int, *, seed: int = 0, progress: 
         }
         model = fit_rows(data, inner, seed=seed, parameters=parameters)
         progress((trial.number + 1) / trials, "search")
-        return auc(model.trees.score(X), up)  # as they are: calibration may have made them a constant
+        return auc(model.trees.score(X), up)  # not the probability: calibration may have made it a constant
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))

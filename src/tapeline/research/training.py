@@ -1,4 +1,7 @@
-"""Bars to a model: LightGBM on all symbols together, stopped early and calibrated on a later slice it did not see."""
+"""Train a model on bars of all symbols together: build the dataset, search parameters if asked, fit.
+
+`research.fitting` fits one model to given rows; this module is the door that takes bars.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.dataset import Progress, build, silent
 from tapeline.research.fitting import ROUNDS, fit_rows
+from tapeline.research.search import search
 
 
 def fit(
@@ -24,29 +28,26 @@ def fit(
     seed: int = 0,
     max_rows: int = 200_000,
     no_trade_band: float = NO_TRADE_BAND,
-    across_sessions: bool = False,
     features: FeatureSet = DEFAULT_FEATURES,
     parameters: Mapping[str, Any] | None = None,
     rounds: int = ROUNDS,
     trials: int = 0,
     progress: Progress = silent,
 ) -> LightGBMModel:
-    """Trains on the bars with timestamp <= `until` (UTC epoch ms; None: all), labels included.
+    """Train on the bars with timestamp <= `until` (UTC epoch ms; None: all), labels included.
 
-    `bars` come in batches of any cut; one symbol's bars may be spread over them. The same bars, seed and library give
-    the same model, byte for byte. `parameters` override LightGBM's in `PARAMETERS`; with `trials` they are
-    searched for first, on the same bars. Raises `NotEnoughHistoryError`,
-    and `MissingLibraryError` when LightGBM or the OpenMP runtime that it needs is not installed.
+    `bars` come in batches cut anywhere; one symbol's bars may be spread over them. The same bars, seed and library give
+    the same model, byte for byte. `parameters` override LightGBM's in `PARAMETERS`; with `trials` they are searched for
+    first, on the same bars. Raises `NotEnoughHistoryError`, and `MissingLibraryError` when LightGBM or the OpenMP
+    runtime that it needs is not installed.
     """
     history = sort_and_dedupe(bars, until)
     data = build(
-        history, features=features, horizon=horizon, no_trade_band=no_trade_band,
-        across_sessions=across_sessions, max_rows=max_rows, progress=lambda done, what: progress(done / 2, what),
+        history, features=features, horizon=horizon, no_trade_band=no_trade_band, max_rows=max_rows,
+        progress=lambda done, what: progress(done / 2, what),
     )  # fmt: skip
-    rows, trained = np.ones(len(data.place), np.bool_), 0.5
+    rows, trained = np.ones(len(data.index), np.bool_), 0.5
     if trials:
-        from tapeline.research.search import search  # which trains with this module
-
         found = search(data, rows, trials, seed=seed, progress=lambda done, what: progress(0.5 + 0.4 * done, what))
         parameters, trained = {**(parameters or {}), **found}, 0.9
     return fit_rows(

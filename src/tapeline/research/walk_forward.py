@@ -1,4 +1,4 @@
-"""Cuts history into folds that only ever look back: train on the past, test on what came after, move on."""
+"""Cut history into folds that only look back: train on the past, test on what came after, move on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
-    """Rows of a dataset to train on and to test on (bool [n] each), and the first and last time of the test (ms)."""
+    """Hold the rows to train on and to test on (bool [n] each), and the first and last time of the test (epoch ms)."""
 
     train: Flags
     test: Flags
@@ -26,11 +26,11 @@ class Fold:
 
 
 def walk_forward(data: Dataset, folds: int = FOLDS, embargo: int | None = None) -> Iterator[Fold]:
-    """`folds` folds of equally long tests in the last folds/(folds+1) of the rows, each trained on all before it.
+    """Yield `folds` folds of equally long tests in the last folds/(folds+1) of the rows, each trained on all before it.
 
     Purged: a training label must have been decided before the test starts. Embargoed: and `embargo` bar times (None:
-    the horizon) earlier still, so that features which overlap the test's do not carry it over. Training rows are
-    those labelled UP or DOWN; test rows are all warm rows. Raises `ValueError` when folds < 1.
+    the horizon) earlier still, so that features which overlap the test's carry nothing over. Training rows are those
+    labelled UP or DOWN; test rows are all warm rows. Raises `ValueError` when folds < 1.
     """
     if folds < 1:
         raise ValueError(f"there must be at least 1 fold, not {folds}")
@@ -48,7 +48,7 @@ def walk_forward(data: Dataset, folds: int = FOLDS, embargo: int | None = None) 
 
 
 def _edges(timestamp: Ints, times: Ints, folds: int) -> Ints:
-    """Places in `times` that cut the rows into folds + 1 parts of about equally many, without the first 0."""
+    """Return the indices into `times` that cut the rows into folds + 1 parts of about equal size, without the first."""
     if not len(times):
         return np.zeros(0, np.int64)
     cuts: Floats = np.arange(1, folds + 1) / (folds + 1) * len(timestamp)

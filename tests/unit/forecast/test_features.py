@@ -122,8 +122,8 @@ def test_the_hash_covers_the_schema():
         assert other.hash != one.hash
 
 
-def test_whoever_changes_the_default_formula_raises_its_version(bars):
-    """Fixed inputs, so that only the formula counts. When this fails: raise `version`, then renew both values."""
+def test_the_default_formula_changes_only_with_its_version(bars):
+    """Compute fixed inputs, so that only the formula counts. When it fails, raise `version`, then renew both values."""
     rng = np.random.default_rng(0)
     values = rng.uniform(1, 2, (len(bars), len(DEFAULT_FEATURES.inputs)))
     values[:, DEFAULT_FEATURES.inputs.index("bbands_20_2_upper")] += 2

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.daily import daily_bars
+from tests.daily import DAY, daily_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.core.market import Bars, Direction, Rows
@@ -17,11 +17,9 @@ from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.registry import Registry
 from tapeline.research.retraining import due, retrain
 
-DAY = 86_400_000
 
-
-def stored(bars: Bars, probability: np.ndarray, band: float = 0.0, models=("v1",), model=None) -> Rows:
-    answer = direction(probability, band)
+def stored(bars: Bars, probability: np.ndarray, hold_margin: float = 0.0, models=("v1",), model=None) -> Rows:
+    answer = direction(probability, hold_margin)
     model = np.where(answer == 0, -1, 0 if model is None else model).astype(np.int32)
     return Rows(bars, (), np.zeros((len(bars), 0)), answer, probability, models, model)
 
@@ -46,11 +44,11 @@ def test_outcomes_are_the_labels_that_training_uses(bars, perfect):
     assert (grades.outcome[-15:] == Direction.NONE).all()
 
 
-def test_a_prophet_is_graded_as_one(perfect):
+def test_perfect_forecasts_get_a_perfect_grade(perfect):
     whole, model, *symbols = grade(grade_rows(perfect), resamples=100)
     assert (whole.symbol, whole.model) == ("", "")
     assert whole.pending == 15
-    assert whole.graded + whole.held + whole.pending == whole.predicted == 810
+    assert whole.graded + whole.holds + whole.pending == whole.predicted == 810
     assert whole.answered == whole.graded
     assert (whole.hit_rate.value, whole.hit_rate.low) == (1.0, 1.0)
     assert whole.brier.value == pytest.approx(0.01)
@@ -61,9 +59,9 @@ def test_a_prophet_is_graded_as_one(perfect):
     assert sum(g.graded for g in symbols) == whole.graded
 
 
-def test_a_coin_is_graded_as_one(bars):
+def test_random_forecasts_are_no_better_than_the_base_rate(bars):
     p = np.random.default_rng(0).uniform(0.3, 0.7, len(bars))
-    whole = grade(grade_rows(stored(bars, p, band=0.1)), resamples=200)[0]
+    whole = grade(grade_rows(stored(bars, p, hold_margin=0.1)), resamples=200)[0]
     assert whole.hit_rate.low < whole.base_rate
     assert whole.brier.high > whole.brier_base
     assert 0.3 < whole.answered / whole.graded < 0.7
@@ -106,7 +104,7 @@ def test_no_predictions_are_no_grades(bars):
 
 def test_rolling_figures_equal_a_plain_loop(bars):
     p = np.random.default_rng(1).uniform(0.3, 0.7, len(bars))
-    grades = grade_rows(stored(bars, p, band=0.05))
+    grades = grade_rows(stored(bars, p, hold_margin=0.05))
     got = rolling(grades, 100)
     known = grades[np.isin(grades.outcome, (1, 2))]
     assert len(got.timestamp) == len(known) - 99
@@ -122,7 +120,7 @@ def test_rolling_figures_equal_a_plain_loop(bars):
     assert sum(b.count for b in reliability(grades)) == len(known)
 
 
-def test_drift_is_small_between_like_and_large_between_unlike():
+def test_drift_is_small_for_the_same_distribution_and_large_for_another():
     rng = np.random.default_rng(0)
     then = reference(
         ["a", "b", "c"], np.column_stack((rng.normal(size=5000), rng.normal(size=5000), np.arange(5000) % 5))

@@ -9,13 +9,13 @@ from tests.conftest import MINUTE, START, random_bars
 from tests.daily import DAY, daily_bars
 
 from tapeline.core.market import Bar, Bars, Direction
-from tapeline.forecast.labels import decided, direction, intervals, label
+from tapeline.forecast.labels import LABEL_LOOKBACK, decided, direction, intervals, label, label_reach, longest_step
 
 
 def test_labels_equal_a_plain_loop_over_each_symbol():
     bars = daily_bars(symbols=3, count=120)
-    horizon, band = 5, 0.25
-    got = label(bars, horizon, band)
+    horizon, no_trade_band = 5, 0.25
+    got = label(bars, horizon, no_trade_band)
     for code in range(3):
         places = np.flatnonzero(bars.code == code)
         close, time = bars.close[places], bars.timestamp[places]
@@ -27,7 +27,7 @@ def test_labels_equal_a_plain_loop_over_each_symbol():
                 assert got.end[place] == 0
                 continue
             move = math.log(close[i + horizon] / close[i])
-            limit = band * returns[i - 20 : i].mean() * math.sqrt(math.pi / 2) * math.sqrt(horizon)
+            limit = no_trade_band * returns[i - 20 : i].mean() * math.sqrt(math.pi / 2) * math.sqrt(horizon)
             want = Direction.HOLD if abs(move) <= limit else Direction.UP if move > 0 else Direction.DOWN
             assert got.direction[place] == want
             assert got.move[place] == pytest.approx(move, rel=1e-12)
@@ -58,16 +58,63 @@ def sessions(days: int = 3, per_day: int = 60) -> Bars:
     return Bars.of(bars)
 
 
-def test_intraday_labels_do_not_reach_over_a_session_gap_unless_asked():
-    bars = sessions()
-    inside = label(bars, 5)
-    across = label(bars, 5, across_sessions=True)
+def test_intraday_labels_do_not_reach_over_a_session_gap():
+    labels = label(sessions(), 5)
     for day in range(3):
         last = slice(day * 60 + 55, day * 60 + 60)
-        assert (inside.direction[last] == Direction.NONE).all()
-    assert (inside.direction[60:115] != Direction.NONE).all()
-    assert (across.direction[20:175] != Direction.NONE).all()
-    assert (across.direction[175:] == Direction.NONE).all()
+        assert (labels.direction[last] == Direction.NONE).all()
+    assert (labels.direction[60:115] != Direction.NONE).all()
+
+
+def test_a_holiday_is_no_gap_between_daily_bars_and_a_suspension_is():
+    bars = daily_bars(symbols=1, count=100)
+    for days, gap in ((11, False), (33, True)):
+        paused = bars.timestamp + (days - 1) * DAY * (np.arange(100) >= 60)
+        labels = label(dataclasses.replace(bars, timestamp=paused), 5)
+        assert (labels.direction[55:60] == Direction.NONE).all() == gap
+        assert (labels.direction[20:55] != Direction.NONE).all()
+        assert (labels.direction[60:95] != Direction.NONE).all()
+
+
+def thin_series(interval: int, count: int = 400, seed: int = 0) -> Bars:
+    """Return bars of which some are missing, so that many steps are longer than the interval."""
+    rng = np.random.default_rng(seed)
+    steps = interval * rng.choice([1] * 10 + [2, 2, 3, 40], count)
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.01, count)))
+    return Bars.of(
+        [Bar("A", START + int(time), *[price] * 4, 1.0) for time, price in zip(np.cumsum(steps), close, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+@pytest.mark.parametrize("interval", [MINUTE, 30 * MINUTE, 60 * MINUTE, DAY, 7 * DAY])
+def test_no_label_is_decided_later_than_its_reach(interval, horizon):
+    bars = thin_series(interval)
+    labels = label(bars, horizon)
+    decided_at = labels.end > 0
+    assert decided_at.sum() > 40
+    assert (labels.end - bars.timestamp)[decided_at].max() <= label_reach(interval, horizon)
+
+
+@pytest.mark.parametrize("interval", [MINUTE, 30 * MINUTE, DAY])
+def test_a_page_read_as_far_as_its_labels_reach_has_the_labels_of_the_whole(interval):
+    """Read a thin series page by page: once a bar was undecided on its page and DOWN in the whole."""
+    bars = thin_series(interval)
+    whole = label(bars)
+    for end in range(100, 400, 50):
+        until = int(bars.timestamp[end - 1]) + 1 + label_reach(interval, 5)
+        first, last = end - 50, int(np.searchsorted(bars.timestamp, until))
+        page = label(bars[max(0, first - LABEL_LOOKBACK) : last])
+        shown = slice(min(first, LABEL_LOOKBACK), min(first, LABEL_LOOKBACK) + 50)
+        np.testing.assert_array_equal(page.direction[shown], whole.direction[first:end])
+
+
+def test_a_step_of_exactly_the_longest_is_no_gap():
+    for extra, labelled in ((0, True), (1, False)):
+        bars = sessions(days=1, per_day=40)
+        pause = (longest_step(MINUTE) - MINUTE + extra) * (np.arange(40) >= 30)
+        paused = dataclasses.replace(bars, timestamp=bars.timestamp + pause)
+        assert (label(paused, 5).direction[25:30] != Direction.NONE).all() == labelled
 
 
 def test_a_weekend_is_no_gap_between_daily_bars():
@@ -77,7 +124,7 @@ def test_a_weekend_is_no_gap_between_daily_bars():
     assert (label(bars, 5).direction[20:95] != Direction.NONE).all()
 
 
-def test_a_flat_price_is_hold_and_a_zero_band_still_decides():
+def test_a_flat_price_is_hold_and_a_band_of_zero_still_decides():
     bars = Bars.of([Bar("A", i * DAY, 5, 5, 5, 5, 0) for i in range(40)])
     assert (label(bars, 3).direction[20:37] == Direction.HOLD).all()
     moving = label(daily_bars(symbols=1, count=60), 3, 0.0)

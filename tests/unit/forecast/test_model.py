@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import subprocess
 import sys
@@ -9,10 +10,9 @@ import numpy as np
 import pytest
 
 from tapeline.backends.files.file_registry import load_model, save_model
-from tapeline.errors import ModelError, StorageError
+from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
-from tapeline.runtime.atomic_files import write_atomically
 
 
 def test_a_saved_model_comes_back_the_same(model, data, tmp_path):
@@ -38,7 +38,7 @@ def test_predictions_are_probabilities_and_nan_where_a_feature_is(model, data):
 def test_the_version_names_the_last_day_and_the_content(model):
     day = np.datetime64(model.trained_until, "ms").astype("M8[D]")
     assert model.version.startswith(str(day).replace("-", "") + "-")
-    other = LightGBMModel(model.text, dataclasses.replace(model.metadata, band=0.123))
+    other = LightGBMModel(model.text, dataclasses.replace(model.metadata, hold_margin=0.123))
     assert other.version != model.version
 
 
@@ -54,7 +54,7 @@ def damage(files: dict[str, bytes], how: str) -> dict[str, bytes]:
     if how == "another format":
         meta["format"] = 99
     elif how == "edited metadata":
-        meta["band"] = 0.0
+        meta["hold_margin"] = 0.0
     elif how == "a field less":
         del meta["slope"]
     elif how == "edited trees":
@@ -85,18 +85,30 @@ def test_a_missing_model_is_a_clear_error(tmp_path):
         load_model(tmp_path / "nothing")
 
 
-def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
+def old_document(model: LightGBMModel, *, across_sessions: bool) -> dict[str, bytes]:
+    """Return the files of a model as format 1 wrote them."""
+    files = model.dump()
+    document = json.loads(files[METADATA])
+    document |= {"format": 1, "band": document.pop("hold_margin"), "across_sessions": across_sessions}
+    return files | {METADATA: json.dumps(document).encode()}
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(StorageError, match="No space"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+def test_a_model_of_format_1_keeps_its_version(model):
+    old = LightGBMModel.restore(old_document(model, across_sessions=False))
+    assert (old.version, old.metadata) == (model.version, model.metadata)
+    assert LightGBMModel.restore(old.dump()).version == model.version
+
+
+def test_the_version_is_the_hash_that_format_1_gave(model):
+    document = dataclasses.asdict(model.metadata)
+    document |= {"band": document.pop("hold_margin"), "across_sessions": False}
+    digest = hashlib.sha256((model.text + json.dumps(document, sort_keys=True)).encode()).hexdigest()
+    assert model.version.endswith(digest[:8])
+
+
+def test_a_model_whose_labels_reach_across_sessions_is_refused(model):
+    with pytest.raises(ModelError, match=r"across session gaps.*train again"):
+        LightGBMModel.restore(old_document(model, across_sessions=True))
 
 
 def test_predicting_needs_no_lightgbm(model, tmp_path):

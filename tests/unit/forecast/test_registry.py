@@ -11,13 +11,10 @@ from typer.testing import CliRunner
 
 from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.backends.files.file_registry import LocalFolder
-from tapeline.cli.console import CommandError
 from tapeline.cli.main import app
 from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.model import (
-    LightGBMModel,
-)
+from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.registry import DEFAULT_NAME, PromotionWatcher, Registry
 
 NAME = DEFAULT_NAME
@@ -74,7 +71,7 @@ def test_promotion_refuses_a_worse_model_unless_forced_and_rollback_undoes_it(re
     for one in (good, worse, better):
         registry.save(NAME, one)
     registry.promote(NAME, good.version, at=1)
-    with pytest.raises(NotBetterError, match=r"skill of \+0.0100.*has \+0.0200.*--force"):
+    with pytest.raises(NotBetterError, match=r"skill of \+0.0100.*has \+0.0200.*with force"):
         registry.promote(NAME, worse.version, at=2)
     assert registry.current(NAME) == good.version
     registry.promote(NAME, better.version, at=3)
@@ -94,7 +91,7 @@ def test_a_damaged_version_is_never_promoted(registry, folder, model):
     assert registry.current(NAME) is None
 
 
-def test_what_does_not_exist_is_named(registry):
+def test_a_version_that_does_not_exist_is_named(registry):
     with pytest.raises(ModelError, match=r"no version v9 of default"):
         registry.load(NAME, "v9")
     with pytest.raises(ModelError, match="no version v9"):
@@ -116,7 +113,7 @@ def test_a_damaged_pointer_is_a_clear_error(registry, folder, content):
         registry.current(NAME)
 
 
-def test_other_files_in_the_folder_do_no_harm(registry, folder, model):
+def test_other_files_in_the_folder_are_ignored(registry, folder, model):
     version = registry.save(NAME, model)
     folder.write("README", b"hello")
     folder.write("other/broken/metadata.json", b"{}")
@@ -124,23 +121,23 @@ def test_other_files_in_the_folder_do_no_harm(registry, folder, model):
     assert [e.version for e in registry.entries(NAME)] == [version]
 
 
-def test_a_running_pipeline_hears_of_each_promotion_once(registry, model, data):
+def test_each_promotion_is_noticed_once(registry, model, data):
     first, second = variant(model, 0.01), variant(model, 0.02)
     registry.save(NAME, first)
     registry.save(NAME, second)
     watch = PromotionWatcher(registry, NAME, None)
     assert watch.poll() is None
     registry.promote(NAME, first.version, at=1)
-    heard = watch.poll()
-    assert heard is not None
-    assert heard.version == first.version
+    noticed = watch.poll()
+    assert noticed is not None
+    assert noticed.version == first.version
     assert watch.poll() is None
     registry.promote(NAME, second.version, at=2)
     assert watch.poll().version == second.version
     registry.rollback(NAME)
     assert watch.poll().version == first.version
     assert watch.poll() is None
-    assert np.isfinite(heard.predict(data.X[:1])).all()
+    assert np.isfinite(noticed.predict(data.X[:1])).all()
 
 
 def test_a_promoted_model_that_cannot_be_used_is_reported_once(registry, model):
@@ -195,7 +192,7 @@ def test_what_s3_refuses_is_said_in_one_line_with_the_address(monkeypatch):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     done = CliRunner().invoke(app, ["models", "list", "--models", "s3://nobody-has-it/models"])
-    assert isinstance(done.exception, CommandError)
+    assert isinstance(done.exception, StorageError)
     assert "s3://nobody-has-it/models/: " in str(done.exception)
     assert "NoSuchBucket" in str(done.exception)
     folder = S3Folder(boto3.client("s3"), "nobody-has-it", "models")
@@ -210,7 +207,7 @@ def test_a_model_for_bars_of_another_interval_is_not_promoted(registry, model):
     for one in (daily, minutes):
         registry.save(NAME, one)
     registry.promote(NAME, daily.version, at=1)
-    with pytest.raises(NotBetterError, match=r"bars of 60 s.*bars of 86,400 s.*--name of its own"):
+    with pytest.raises(NotBetterError, match=r"bars of 1m.*bars of 1d.*--name of its own"):
         registry.promote(NAME, minutes.version, at=2)
     registry.promote("minutes", registry.save("minutes", minutes), at=3)
     assert registry.current("minutes") == minutes.version

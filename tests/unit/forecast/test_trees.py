@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 
 from tapeline.errors import ModelError
-from tapeline.forecast.trees import (
-    parse,
-)
+from tapeline.forecast.trees import parse
 
 
 def trained(leaves: int, trees: int, width: int = 6, seed: int = 0) -> lightgbm.Booster:
@@ -31,25 +29,25 @@ def test_scores_equal_lightgbms_bit_for_bit(leaves, trees):
     X = np.concatenate((rng.normal(size=(5000, 6)), np.full((1, 6), np.inf), np.zeros((1, 6)), -np.full((1, 6), 1e300)))
     # thresholds themselves: <= must go the same way
     X = np.concatenate((X, np.repeat(own.threshold[:200, None], 6, axis=1)))
-    assert (own.raw(X) == booster.predict(X, raw_score=True)).all()
-    np.testing.assert_allclose(own.score(X), booster.predict(X), rtol=1e-14)
+    assert (own.score(X) == booster.predict(X, raw_score=True)).all()
+    np.testing.assert_allclose(own.probability(X), booster.predict(X), rtol=1e-14)
 
 
-def test_a_row_scores_the_same_in_any_batch(booster):
+def test_a_row_has_the_same_probability_in_any_batch(booster):
     own = parse(booster.model_to_string(), 6)
     X = np.random.default_rng(2).normal(size=(500, 6))
-    whole = own.score(X)
-    assert (np.concatenate([own.score(X[i : i + 1]) for i in range(500)]) == whole).all()
-    assert (own.score(np.asfortranarray(X)) == whole).all()
-    assert own.score(X[:0]).shape == (0,)
+    whole = own.probability(X)
+    assert (np.concatenate([own.probability(X[i : i + 1]) for i in range(500)]) == whole).all()
+    assert (own.probability(np.asfortranarray(X)) == whole).all()
+    assert own.probability(X[:0]).shape == (0,)
 
 
 def test_a_row_with_nan_has_no_score(booster):
     own = parse(booster.model_to_string(), 6)
     X = np.zeros((3, 6))
     X[1, 5] = np.nan
+    assert np.isnan(own.probability(X)).tolist() == [False, True, False]
     assert np.isnan(own.score(X)).tolist() == [False, True, False]
-    assert np.isnan(own.raw(X)).tolist() == [False, True, False]
 
 
 def test_trees_without_a_split_are_read():
@@ -57,7 +55,7 @@ def test_trees_without_a_split_are_read():
         {"objective": "binary", "verbosity": -1}, lightgbm.Dataset(np.zeros((500, 2)), np.arange(500) % 4 == 0), 1
     )
     X = np.ones((3, 2))
-    np.testing.assert_allclose(parse(booster.model_to_string(), 2).score(X), booster.predict(X), rtol=1e-14)
+    np.testing.assert_allclose(parse(booster.model_to_string(), 2).probability(X), booster.predict(X), rtol=1e-14)
 
 
 def broken(text: str) -> dict[str, str]:

@@ -65,7 +65,7 @@ def client(model):
 
 def expected(model, X) -> list[dict]:
     p = model.predict(X)
-    names = [Direction(code).name for code in direction(p, model.band)]
+    names = [Direction(code).name for code in direction(p, model.hold_margin)]
     return [{"probability": float(a), "prediction": b} for a, b in zip(p, names, strict=True)]
 
 
@@ -285,7 +285,7 @@ def test_it_says_what_it_is_and_refuses_features_of_another_schema(client, model
         "features": list(model.features),
         "feature_hash": model.metadata.feature_hash,
         "trained_until": model.trained_until,
-        "band": model.band,
+        "band": model.hold_margin,
         "horizon": model.metadata.horizon,
     }
     headers = {"content-type": "application/x-npy", "x-amzn-sagemaker-custom-attributes": "schema=beef"}

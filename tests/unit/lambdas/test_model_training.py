@@ -49,7 +49,7 @@ def failure(root: Path) -> str:
 def test_it_trains_on_all_channels_with_string_hyperparameters(root, bars, capsys):
     hyperparameters(
         root,
-        {"horizon": "3", "seed": '"7"', "across_sessions": "False", "num_leaves": "7", "learning_rate": "0.1",
+        {"horizon": "3", "seed": '"7"', "num_leaves": "7", "learning_rate": "0.1",
          "sagemaker_program": "x.py"},
     )  # fmt: skip
     assert train(root) == 0
@@ -71,7 +71,6 @@ def test_without_hyperparameters_the_defaults_hold(root, bars):
     ("values", "reason"),
     [
         ({"horizon": "five"}, "hyperparameter horizon = 'five' is not int"),
-        ({"across_sessions": "maybe"}, "is not boolean"),
         ({"epochs": "3"}, "unknown hyperparameter 'epochs'; known are"),
         ("{", "not valid JSON"),
         ("[]", "not a JSON object"),

@@ -6,11 +6,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.daily import daily_bars
+from tests.daily import DAY, daily_bars
+from tests.planted import next_close, planted
 
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
-from tapeline.forecast.features import FeatureSet
 from tapeline.forecast.labels import Labels
 from tapeline.research import audit as guards
 from tapeline.research.dataset import Dataset, build
@@ -27,22 +27,8 @@ def clean(bars) -> Dataset:
     return build(bars, only_decided=False)
 
 
-def planted(formula, name: str) -> FeatureSet:
-    """An honest feature with a planted one beside it."""
-
-    def both(bars, x):
-        return np.column_stack((x[:, 0] / bars.close - 1, formula(bars, x)))
-
-    return FeatureSet(["sma_5"], ["sma_5"], ["honest", name], both)
-
-
-def next_close(bars: Bars, _: np.ndarray) -> np.ndarray:
-    """The sin: each row reads a row that comes later in its batch."""
-    return np.append(bars.close[5:], bars.close[-5:]) / bars.close - 1
-
-
 def whole_mean(bars: Bars, _: np.ndarray) -> np.ndarray:
-    """The subtle sin: normalised with a mean over all rows, later ones too."""
+    """Normalise with a mean over all rows, later ones too: a subtle look-ahead."""
     return bars.volume / bars.volume.mean()
 
 
@@ -63,13 +49,12 @@ def test_a_planted_look_ahead_is_caught_and_named(bars, formula):
         assert "honest" not in finding.detail
 
 
-def test_a_future_that_is_brought_along_is_caught_as_too_good(bars):
+def test_a_formula_with_a_table_of_the_future_is_caught_as_too_good(bars):
     table = {(code, time): close for code, time, close in zip(bars.code, bars.timestamp, bars.close, strict=True)}
-    day = 86_400_000
 
     def oracle(some, _):
         keys = zip(some.code, some.timestamp, some.close, strict=True)
-        return np.array([table.get((code, time + 5 * day), close) / close - 1 for code, time, close in keys])
+        return np.array([table.get((code, time + 5 * DAY), close) / close - 1 for code, time, close in keys])
 
     data = build(bars, features=planted(oracle, "oracle"), only_decided=False)
     finding = guards.too_good(data)
@@ -81,13 +66,13 @@ def test_a_future_that_is_brought_along_is_caught_as_too_good(bars):
 def test_a_label_that_changes_after_it_was_decided_is_caught(clean, monkeypatch):
     honest = guards.label
 
-    def whole_sample_band(bars, *rest, **options):
+    def label_by_whole_sample(bars, *rest, **options):
         made = honest(bars, *rest, **options)
-        band = np.nanstd(made.move) / 2  # of all bars, later ones too
-        hold = np.abs(made.move) <= band
+        limit = np.nanstd(made.move) / 2  # of all bars, later ones too
+        hold = np.abs(made.move) <= limit
         return Labels(np.where(hold, np.int8(3), made.direction), made.move, made.end)
 
-    monkeypatch.setattr(guards, "label", whole_sample_band)
+    monkeypatch.setattr(guards, "label", label_by_whole_sample)
     finding = guards.future_bars(clean)
     assert not finding.passed
     assert "label" in finding.detail

@@ -16,7 +16,7 @@ def same(one: Bars, other: Bars) -> bool:
     return list(one) == list(other)
 
 
-def test_tidy_does_not_depend_on_cuts_or_on_how_symbols_are_interleaved():
+def test_sorting_does_not_depend_on_cuts_or_on_how_symbols_are_interleaved():
     bars = daily_bars(symbols=4, count=50)
     want = sort_and_dedupe([bars])
     rng = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def test_tidy_does_not_depend_on_cuts_or_on_how_symbols_are_interleaved():
     assert want.symbols == ("S00", "S01", "S02", "S03")
 
 
-def test_tidy_keeps_the_last_of_equal_keys_drops_forming_bars_and_ends_at_until():
+def test_sorting_keeps_the_last_of_equal_keys_drops_forming_bars_and_ends_at_until():
     def bar(symbol, day, close, final=True):
         return Bar(symbol, day * DAY, 1, 9, 1, close, 0, final)
 
@@ -49,19 +49,19 @@ def test_rows_are_warm_labelled_and_in_the_order_of_time():
     assert (np.diff(data.timestamp) >= 0).all()
     assert set(data.direction.tolist()) == {Direction.UP, Direction.DOWN}
     assert (data.end > data.timestamp).all()
-    np.testing.assert_array_equal(data.direction, label(bars).direction[data.place])
+    np.testing.assert_array_equal(data.direction, label(bars).direction[data.index])
     everything = build(bars, only_decided=False)
-    assert len(everything.place) == (120 - 60) * 3
+    assert len(everything.index) == (120 - 60) * 3
 
 
 def test_fewer_rows_are_the_same_rows_thinned_out_evenly():
     bars = sort_and_dedupe([daily_bars(symbols=3, count=300)])
     whole, thin = build(bars), build(bars, max_rows=200)
-    assert len(thin.place) <= 200
-    assert len(thin.place) > 100
-    where = np.searchsorted(whole.place, thin.place)
+    assert len(thin.index) <= 200
+    assert len(thin.index) > 100
+    where = np.searchsorted(whole.index, thin.index)
     np.testing.assert_array_equal(whole.X[where], thin.X)
-    assert np.diff(np.searchsorted(whole.place, thin.place)).max() < 10
+    assert np.diff(np.searchsorted(whole.index, thin.index)).max() < 10
 
 
 def test_no_bars_make_an_empty_set():

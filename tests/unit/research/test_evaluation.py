@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from tests.daily import daily_bars
-from tests.unit.research.test_audit import next_close, planted
+from tests.planted import next_close, planted
 
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
@@ -32,8 +32,8 @@ def useless() -> Report:
 def test_what_can_be_predicted_is_found_better_than_every_baseline(good):
     assert good.better
     assert good.headline.startswith("Better than every baseline: log-loss 0.")
-    assert set(good.scores) == {MODEL, "majority", "previous move", FOREST}
-    assert good.scores[MODEL]["auc"].low > 0.55
+    assert set(good.metrics) == {MODEL, "majority", "previous move", FOREST}
+    assert good.metrics[MODEL]["auc"].low > 0.55
     assert all(gain["log_loss"].low > 0 for gain in good.gains.values())
     assert good.hit_rate > good.hit_rate_of_majority
     assert good.tested == sum(fold.test_rows for fold in good.folds) > 1000
@@ -41,10 +41,10 @@ def test_what_can_be_predicted_is_found_better_than_every_baseline(good):
     assert good.findings == ()
 
 
-def test_a_random_walk_is_not_and_the_first_line_says_so(useless):
+def test_a_random_walk_is_not_found_better_and_the_first_line_says_so(useless):
     assert not useless.better
     assert useless.headline.startswith("NOT better than its baselines: ")
-    auc = useless.scores[MODEL]["auc"]
+    auc = useless.metrics[MODEL]["auc"]
     assert auc.low <= 0.5 <= auc.high
     assert markdown(useless).startswith("**NOT better than its baselines")
     assert useless.trading is None
@@ -53,7 +53,7 @@ def test_a_random_walk_is_not_and_the_first_line_says_so(useless):
 
 
 def test_the_future_changes_no_prediction_before_it(learnable, monkeypatch):
-    """The whole chain: bars after the first test fold may be anything, its out-of-sample probabilities stay."""
+    """Change the bars after the first test fold: its out-of-sample probabilities stay the same."""
     import tapeline.research.evaluation as module
 
     seen = {}
@@ -84,11 +84,17 @@ def test_the_future_changes_no_prediction_before_it(learnable, monkeypatch):
 
 def test_features_that_look_ahead_are_not_to_be_trusted(learnable):
     report = evaluate(
-        [learnable], folds=2, forest=False, trade=False, resamples=100, leaks=True, features=planted(next_close, "sin")
+        [learnable],
+        folds=2,
+        forest=False,
+        trade=False,
+        resamples=100,
+        leaks=True,
+        features=planted(next_close, "peeking"),
     )
     assert not report.better
     assert report.headline.startswith("NOT TO BE TRUSTED")
-    assert "sin" in next(f.detail for f in report.findings if not f.passed)
+    assert "peeking" in next(f.detail for f in report.findings if not f.passed)
 
 
 def test_the_same_bars_give_the_same_report(useless):
@@ -96,8 +102,8 @@ def test_the_same_bars_give_the_same_report(useless):
     assert again.as_dict() == useless.as_dict()
 
 
-def test_every_predictor_is_tried_on_the_same_rows(good, learnable):
-    """With the forest, whose 200-bar average warms up last, all start behind it."""
+def test_every_predictor_is_tested_on_the_same_rows(good, learnable):
+    """With the forest, whose 200-bar average warms up last, all start after it."""
     fewer = good.tested
     more = evaluate([learnable], folds=2, resamples=10, forest=False, trade=False).tested
     assert fewer < more
@@ -110,7 +116,7 @@ def test_the_report_is_json_and_one_html_file_without_another_host(good):
     assert page.count("<svg") == 4
     assert not re.search(r"""(src|href)\s*=\s*["'](?!\#)|url\((?!\#)|@import|<script""", page)
     assert "default-src 'none'" in page
-    for name in good.scores:
+    for name in good.metrics:
         assert f"<td>{name}</td>" in page
     assert html(good) == page
 
@@ -121,7 +127,7 @@ def test_symbols_in_the_report_are_escaped(useless):
     assert "&lt;b&gt;X" in page
 
 
-def test_an_audit_that_failed_is_shown_as_such(useless):
+def test_a_failed_audit_is_shown_as_failed(useless):
     from tapeline.research.audit import Finding
 
     page = html(dataclasses.replace(useless, findings=(Finding("purge", False, "two labels"),)))

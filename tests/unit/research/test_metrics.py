@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
-from tapeline.forecast.estimates import blocks, calibration, draws, hit_rate_by_confidence, interval
+from tapeline.forecast.estimates import blocks, calibration, confidence_interval, draws, hit_rate_by_confidence
 from tapeline.research.metrics import PairedMetrics, auc
 
 
@@ -60,10 +60,10 @@ def test_a_single_symbol_has_a_rank_ic_too(sample):
     assert PairedMetrics(time, up, move, np.full(len(p), 0.5), 5, 20).measure("m", p)["rank_ic"].value > 0.05
 
 
-def test_intervals_hold_what_they_promise():
-    """95% of intervals contain the truth, also when neighbours in time are alike: the reason for blocks."""
+def test_confidence_intervals_cover_the_truth():
+    """Cover the truth about 95% of the time, also when neighbours in time are alike: the reason for blocks."""
     rng = np.random.default_rng(0)
-    held = 0
+    covered = 0
     trials = 120
     for trial in range(trials):
         days, symbols, horizon = 300, 5, 5
@@ -71,24 +71,24 @@ def test_intervals_hold_what_they_promise():
         up = (common + 0.5 * rng.normal(size=(days, symbols)) > 0).ravel()
         timestamp = np.repeat(np.arange(days, dtype=np.int64), symbols)
         p = np.repeat(rng.random(days // horizon), horizon * symbols)  # and one opinion, which knows nothing
-        judge = PairedMetrics(timestamp, up, np.zeros(len(up)), np.full(len(up), 0.5), horizon, 200, seed=trial)
-        measured = judge.measure("m", p)["auc"]
-        held += measured.low <= 0.5 <= measured.high
-    assert held / trials > 0.85  # bootstrap intervals of few blocks are a little short; of single rows it is 0.4
+        paired = PairedMetrics(timestamp, up, np.zeros(len(up)), np.full(len(up), 0.5), horizon, 200, seed=trial)
+        measured = paired.measure("m", p)["auc"]
+        covered += measured.low <= 0.5 <= measured.high
+    assert covered / trials > 0.85  # bootstrap intervals of few blocks are a little short; of single rows it is 0.4
 
 
 def test_differences_are_measured_in_pairs(sample):
     timestamp, p, up, move = sample
-    judge = PairedMetrics(timestamp, up, move, np.full(len(p), 0.5), 5, 200)
-    judge.measure("model", p)
-    judge.measure("same", p.copy())
-    judge.measure("coin", np.full(len(p), 0.5))
-    nothing = judge.difference("log_loss", "model", "same")
+    paired = PairedMetrics(timestamp, up, move, np.full(len(p), 0.5), 5, 200)
+    paired.measure("model", p)
+    paired.measure("same", p.copy())
+    paired.measure("coin", np.full(len(p), 0.5))
+    nothing = paired.difference("log_loss", "model", "same")
     assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
-    gain = judge.difference("log_loss", "model", "coin")
+    gain = paired.difference("log_loss", "model", "coin")
     assert gain.low < gain.value < gain.high
     assert gain.value == pytest.approx(log_loss(up, np.full(len(p), 0.5)) - log_loss(up, p))
-    assert judge.difference("auc", "model", "coin").value > 0
+    assert paired.difference("auc", "model", "coin").value > 0
 
 
 def test_blocks_keep_all_symbols_of_a_time_together_and_are_longer_than_the_horizon():
@@ -102,9 +102,9 @@ def test_blocks_keep_all_symbols_of_a_time_together_and_are_longer_than_the_hori
     assert (drawn.sum(axis=1) == drawn.shape[1]).all()
 
 
-def test_an_interval_of_mostly_unknown_values_is_unknown():
-    assert all(math.isnan(x) for x in interval(np.array([np.nan, np.nan, 1.0])))
-    assert interval(np.arange(1001.0)) == (25.0, 975.0)
+def test_a_confidence_interval_of_mostly_unknown_values_is_unknown():
+    assert all(math.isnan(x) for x in confidence_interval(np.array([np.nan, np.nan, 1.0])))
+    assert confidence_interval(np.arange(1001.0)) == (25.0, 975.0)
 
 
 def test_bins_hold_equally_many_rows_in_order(sample):

@@ -12,7 +12,7 @@ from tapeline.core.bars import sort_and_dedupe
 from tapeline.errors import MissingLibraryError, NotEnoughHistoryError
 from tapeline.research.calibration import platt_slope
 from tapeline.research.dataset import build
-from tapeline.research.fitting import hold_back
+from tapeline.research.fitting import hold_out
 from tapeline.research.training import fit
 
 
@@ -26,7 +26,7 @@ def test_the_same_bars_make_the_same_model_whatever_the_batches(learnable, model
 
 
 def test_training_sees_nothing_after_until(learnable, model):
-    """The guard of `trained_until`: bars behind it may be anything, the model stays the same to the last byte."""
+    """Change the bars after `until`: the model stays the same to the last byte."""
     until = int(np.quantile(learnable.timestamp, 0.6))
     later = learnable.timestamp > until
     rng = np.random.default_rng(0)
@@ -67,12 +67,12 @@ def test_closes_that_all_go_one_way_are_refused():
         fit([bars])
 
 
-def test_what_is_held_back_lies_behind_what_is_learnt_from(data):
-    rows = np.ones(len(data.place), np.bool_)
-    learn, held = hold_back(data, rows)
-    assert data.end[learn].max() < data.timestamp[held].min()
-    assert not (learn & held).any()
-    assert 0.15 < held.mean() < 0.25
+def test_held_out_rows_come_after_the_rows_to_learn_from(data):
+    rows = np.ones(len(data.index), np.bool_)
+    learn, held_out = hold_out(data, rows)
+    assert data.end[learn].max() < data.timestamp[held_out].min()
+    assert not (learn & held_out).any()
+    assert 0.15 < held_out.mean() < 0.25
 
 
 def test_progress_grows_from_0_to_1(learnable):
@@ -97,7 +97,7 @@ def test_parameters_are_searched_for_on_the_training_bars(learnable):
         fit([learnable[:300]], trials=1)
 
 
-def test_a_missing_openmp_runtime_is_explained(learnable, monkeypatch):
+def test_a_missing_openmp_runtime_is_named_with_its_remedy(learnable, monkeypatch):
     real = builtins.__import__
 
     def without(error):
@@ -118,7 +118,7 @@ def test_a_missing_openmp_runtime_is_explained(learnable, monkeypatch):
         fit([learnable])
 
 
-def test_platt_scaling_finds_the_true_slope_and_never_turns_a_score_round():
+def test_platt_scaling_finds_the_true_slope_and_never_reverses_a_ranking():
     rng = np.random.default_rng(0)
     raw = rng.normal(0, 0.5, 200_000)
     block = np.arange(len(raw)) // 100

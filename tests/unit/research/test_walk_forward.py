@@ -18,7 +18,7 @@ def whole(learnable):
 def test_folds_look_back_only_and_tests_do_not_overlap(whole, folds):
     cut = list(walk_forward(whole, folds))
     assert len(cut) == folds
-    tested = np.zeros(len(whole.place), int)
+    tested = np.zeros(len(whole.index), int)
     for fold in cut:
         assert whole.end[fold.train].max() < fold.start
         assert whole.timestamp[fold.test].min() == fold.start
@@ -53,7 +53,7 @@ def test_baselines_know_the_training_rows_only(whole):
     share = up[fold.train].mean()
     assert set(majority(whole, fold.train, fold.test)) == {share}
     got = previous_move(whole, fold.train, fold.test)
-    bars, places = whole.bars, whole.place
+    bars, places = whole.bars, whole.index
     step = len(bars.symbols) * whole.horizon
     rose = bars.close[places] > bars.close[places - step]
     for side in (True, False):
@@ -64,9 +64,9 @@ def test_baselines_know_the_training_rows_only(whole):
 def test_the_forest_sees_the_raw_columns(whole):
     raw = build(whole.bars, features=RAW_FEATURES, only_decided=False)
     assert raw.features.names == RAW_NAMES
-    np.testing.assert_array_equal(raw.X[:, 0], raw.bars.close[raw.place])
-    np.testing.assert_array_equal(raw.X[:, 1], raw.bars.volume[raw.place])
-    code = raw.bars.code[raw.place[-1]]
+    np.testing.assert_array_equal(raw.X[:, 0], raw.bars.close[raw.index])
+    np.testing.assert_array_equal(raw.X[:, 1], raw.bars.volume[raw.index])
+    code = raw.bars.code[raw.index[-1]]
     own = raw.bars.close[raw.bars.code == code]
     np.testing.assert_allclose(raw.X[-1, 2:5], [own[-n:].mean() for n in (20, 50, 200)], rtol=1e-9)
     fold = next(walk_forward(raw, 1))
