@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tapeline.core.market import Bars
+from tapeline.core.market import OHLCV, Bars
 from tapeline.core.ports import Action, Series
 from tapeline.errors import StorageError
 
 #: The version of the facts that this program writes, and the only one it reads.
 VERSION = 1
-
-#: The float64 columns of a table of bars; `timestamp`, int64 UTC epoch ms, stands before them.
-PRICES = ("open", "high", "low", "close", "volume")
 
 
 def facts_of(series: Series) -> dict[str, Any]:
@@ -42,7 +39,10 @@ def series_of(bars: Bars, symbol: str, interval: str, facts: dict[str, Any]) -> 
 
 
 def bars_of(table: pa.Table, symbol: str) -> Bars:
-    """Return the final bars of one symbol in a table of `timestamp` and `PRICES`, in the order of the table."""
-    columns = {name: table.column(name).to_numpy() for name in ("timestamp", *PRICES)}
+    """Return the final bars of one symbol in a table, in its order.
+
+    The table has the columns `timestamp` (int64, UTC epoch ms) and `OHLCV` (float64).
+    """
+    columns = {name: table.column(name).to_numpy() for name in ("timestamp", *OHLCV)}
     count = table.num_rows
     return Bars((symbol,), np.zeros(count, np.int32), final=np.ones(count, np.bool_), **columns)

@@ -57,11 +57,11 @@ _ADVICE = {
 
 #: The setting that names what a service is asked for.
 _SETTINGS = {
-    "dynamodb": "TAPELINE_ROWS_TABLE or TAPELINE_STATE_TABLE",
-    "firehose": "TAPELINE_FIREHOSE_STREAM",
-    "kinesis": "TAPELINE_KINESIS_STREAM",
-    "s3": "TAPELINE_BUCKET",
-    "sagemaker": "TAPELINE_SAGEMAKER_ENDPOINT",
+    "dynamodb": "TAPELINE_AWS__ROWS_TABLE or TAPELINE_AWS__STATE_TABLE",
+    "firehose": "TAPELINE_AWS__FIREHOSE_STREAM",
+    "kinesis": "TAPELINE_AWS__KINESIS_STREAM",
+    "s3": "TAPELINE_AWS__BUCKET",
+    "sagemaker": "TAPELINE_AWS__SAGEMAKER_ENDPOINT",
 }
 
 

@@ -1,4 +1,4 @@
-"""Clients of AWS services, whose time-outs suit a stream: better an error that is retried than a call that hangs."""
+"""Make clients of AWS services whose time-outs suit a stream: an error that is retried beats a call that hangs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from tapeline.errors import ConfigError, MissingLibraryError
 
-#: Seconds to connect and to wait for an answer, and how often botocore itself tries again: not at all where the caller
-#: does, or where not answering in time is an answer.
-_PATIENCE = {"dynamodb": (2, 5, 0), "kinesis": (2, 10, 0), "sagemaker-runtime": (1, 2, 0)}
-_USUAL = (2, 5, 3)
+#: Seconds to connect, seconds to wait for an answer, and how often botocore itself tries again: not at all where the
+#: caller does, or where not answering in time is an answer.
+_LIMITS = {"dynamodb": (2, 5, 0), "kinesis": (2, 10, 0), "sagemaker-runtime": (1, 2, 0), "sns": (5, 10, 1)}
+_USUAL_LIMITS = (2, 5, 3)
 
 
-def client(service: str) -> Any:
-    """Return a boto3 client; region, credentials and address are boto3's own settings.
+def client(service: str, region: str | None = None) -> Any:
+    """Return a boto3 client; region, credentials and address are boto3's own settings unless `region` is given.
 
     Raises `MissingLibraryError` without boto3 and `ConfigError` without a region.
     """
@@ -23,7 +23,7 @@ def client(service: str) -> Any:
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
         raise MissingLibraryError("this needs the AWS parts: pip install 'tapeline[aws]'") from error
-    connect, read, retries = _PATIENCE.get(service, _USUAL)
+    connect, read, retries = _LIMITS.get(service, _USUAL_LIMITS)
     config = Config(
         connect_timeout=connect,
         read_timeout=read,
@@ -31,7 +31,7 @@ def client(service: str) -> Any:
         parameter_validation=False,  # a third of a call's CPU; what is wrong, the service says
     )
     try:
-        return boto3.client(service, config=config)
+        return boto3.client(service, region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
         raise ConfigError(
             f"no {service} client: {error} (set AWS_DEFAULT_REGION, or a profile with a region)"

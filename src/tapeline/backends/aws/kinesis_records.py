@@ -1,4 +1,4 @@
-"""Bars as records of a Kinesis stream: which of them are sent, how they are cut, and what one request may hold."""
+"""Cut bars into records of a Kinesis stream: which are sent, how long a record is, and what one request may hold."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from tapeline.core.codec import encode
 from tapeline.core.market import Bars
 
-#: Bars in a record at the most. So many stay within 25 KB, the unit Kinesis charges by, far below its limit of 1 MiB; a
-#: consumer that fails can be given a smaller part of a long history.
+#: Most bars in a record. They stay within 25 KB, the unit Kinesis charges by, far below its limit of 1 MiB; a consumer
+#: that fails can be given a smaller part of a long history.
 RECORD_BARS = 480
 
 #: What Kinesis takes in a request.
@@ -20,8 +20,8 @@ REQUEST_RECORDS = 500
 REQUEST_BYTES = 5_000_000
 
 
-def thinned(bars: Bars) -> Bars:
-    """These bars without the forming ones that a later one of the same symbol and time replaces."""
+def thin(bars: Bars) -> Bars:
+    """Return the bars without the forming ones that a later one of the same symbol and time replaces."""
     keys = np.stack((bars.code[::-1], bars.timestamp[::-1]))
     _, last = np.unique(keys, axis=1, return_index=True)
     kept = bars.final.copy()
@@ -30,17 +30,17 @@ def thinned(bars: Bars) -> Bars:
 
 
 def records_of(bars: Bars) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Every symbol with its bars as records of `RECORD_BARS` at the most, in order."""
+    """Yield every symbol with its bars, in order, as records of at most `RECORD_BARS`."""
     order = np.argsort(bars.code, kind="stable")
     codes, starts = np.unique(bars.code[order], return_index=True)
     for code, own in zip(codes.tolist(), np.split(order, starts[1:]), strict=True):
         symbol = bars.symbols[code]
         part = replace(bars[own], symbols=(symbol,), code=np.zeros(len(own), np.int32))
-        yield symbol, (encode(part[at : at + RECORD_BARS]) for at in range(0, len(part), RECORD_BARS))
+        yield symbol, (encode(part[first : first + RECORD_BARS]) for first in range(0, len(part), RECORD_BARS))
 
 
 def request_of(waiting: Mapping[str, deque[bytes]]) -> Iterator[tuple[str, bytes]]:
-    """The first records of as many symbols as a request may have."""
+    """Yield the first record of each of as many symbols as one request may have."""
     size = 0
     for count, (symbol, records) in enumerate(waiting.items()):
         size += len(symbol.encode()) + len(records[0])

@@ -23,14 +23,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tapeline.backends.archived_series import PRICES, bars_of, check_version, facts_of, series_of
+from tapeline.backends.archived_series import bars_of, check_version, facts_of, series_of
 from tapeline.backends.aws.s3_objects import S3Objects
-from tapeline.core.market import Bars
+from tapeline.core.market import OHLCV, Bars
 from tapeline.core.ports import Series
 from tapeline.errors import StorageError
 
 _TABLE = pa.schema(
-    [("symbol", pa.string()), ("timestamp", pa.int64()), *((name, pa.float64()) for name in PRICES)]
+    [("symbol", pa.string()), ("timestamp", pa.int64()), *((name, pa.float64()) for name in OHLCV)]
 )  # fmt: skip
 
 #: Requests at once: boto3's clients keep ten connections.
@@ -173,13 +173,13 @@ def _resolution(interval: str) -> str:
 
 def _digest(bars: Bars) -> str:
     digest = hashlib.sha256()
-    for name in ("timestamp", *PRICES):
+    for name in ("timestamp", *OHLCV):
         digest.update(np.ascontiguousarray(getattr(bars, name)).tobytes())
     return digest.hexdigest()[:32]
 
 
 def _parquet(bars: Bars, symbol: str) -> bytes:
-    columns = [pa.array([symbol] * len(bars), pa.string()), *(getattr(bars, name) for name in ("timestamp", *PRICES))]
+    columns = [pa.array([symbol] * len(bars), pa.string()), *(getattr(bars, name) for name in ("timestamp", *OHLCV))]
     file = io.BytesIO()
     pq.write_table(pa.table(columns, schema=_TABLE), file, compression="zstd")
     return file.getvalue()

@@ -32,13 +32,13 @@ class _Served:
     """One model behind the endpoint."""
 
     trained_until: int
-    band: float
+    hold_margin: float
 
 
 class SageMakerPredictor:
     """The models behind an endpoint: one, or two while a deployment shifts traffic from one to the next.
 
-    `version` and `band` are those of the model that answered last; `trained_until` is the latest of all that are known
+    `version` and `hold_margin` are those of the model that answered last; `trained_until` is the latest of all that are known
     to be served. `client` is a boto3 `sagemaker-runtime` client with short time-outs; `clock` says the time, UTC epoch
     ms; `warn` is given one line when the endpoint begins to fail. Until it has said what it serves, nothing is asked of
     it: `trained_until` is then the end of time. A model for other features is refused, and said so.
@@ -56,7 +56,7 @@ class SageMakerPredictor:
         self.version = ""
         self.features = features.names
         self.trained_until = LATEST_TIMESTAMP
-        self.band = 0.0
+        self.hold_margin = 0.0
         self.missed = 0
         self._client = client
         self._endpoint = endpoint
@@ -87,7 +87,7 @@ class SageMakerPredictor:
             answered = version
             probability[part] = answers
         if answered:
-            self.version, self.band = answered, self._served[answered].band
+            self.version, self.hold_margin = answered, self._served[answered].hold_margin
         return probability
 
     def _answers(self, features: Floats) -> tuple[str, Floats | None]:

@@ -12,8 +12,9 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tapeline.backends.archived_series import PRICES, bars_of, check_version, facts_of, series_of
+from tapeline.backends.archived_series import bars_of, check_version, facts_of, series_of
 from tapeline.backends.files.file_errors import translating_file_errors
+from tapeline.core.market import OHLCV
 from tapeline.core.ports import Series
 from tapeline.errors import StorageError
 from tapeline.runtime.atomic_files import write_atomically
@@ -46,7 +47,7 @@ class LocalArchive:
     def save(self, series: Series) -> None:
         """Replace the series' file; after a crash it is the old one or the new one."""
         path = self._path(series.symbol, series.interval)
-        columns = {name: getattr(series.bars, name) for name in ("timestamp", *PRICES)}
+        columns = {name: getattr(series.bars, name) for name in ("timestamp", *OHLCV)}
         table = pa.table(columns).replace_schema_metadata({"tapeline": json.dumps(facts_of(series))})
         content = io.BytesIO()
         pq.write_table(table, content, compression="zstd", write_page_checksum=True)

@@ -20,7 +20,7 @@ from tests.stream_order import assert_in_order
 from tapeline.backends.aws import kinesis
 from tapeline.backends.aws import kinesis_records as records
 from tapeline.backends.aws.kinesis import KinesisSink
-from tapeline.backends.aws.kinesis_records import records_of, thinned
+from tapeline.backends.aws.kinesis_records import records_of, thin
 from tapeline.backends.sqlite.database import (
     Database,
 )
@@ -179,7 +179,7 @@ def test_forming_bars_are_thinned_and_final_ones_never() -> None:
         replace(second, volume=2.0),
         replace(second, timestamp=120_000),  # ends the one before, which never became final
     ]
-    assert list(thinned(Bars.of(bars))) == [bars[2], bars[3], bars[4], bars[6], bars[7]]
+    assert list(thin(Bars.of(bars))) == [bars[2], bars[3], bars[4], bars[6], bars[7]]
 
 
 def test_records_have_one_symbol_and_keep_its_order() -> None:
@@ -191,9 +191,9 @@ def test_records_have_one_symbol_and_keep_its_order() -> None:
 
 
 ADVICE = [
-    (client_error("AccessDeniedException", "User is not authorized"), "allow the action"),
+    (client_error("AccessDeniedException", "User is not authorized"), "allow kinesis:PutRecords in the policy"),
     (client_error("ExpiredTokenException", "expired"), "renew"),
-    (client_error("ResourceNotFoundException", "Stream bars under account 1 not found"), "TAPELINE_KINESIS_STREAM"),
+    (client_error("ResourceNotFoundException", "Stream bars under account 1 not found"), "TAPELINE_AWS__KINESIS_STREAM"),
     (client_error("KMSAccessDeniedException", "no"), "kms:GenerateDataKey"),
     (NoCredentialsError(), "give the task a role"),
 ]
@@ -209,7 +209,7 @@ def test_what_somebody_has_to_mend_is_said_once_and_bars_are_kept_until_then(
     assert sink.close(60) == 0
     assert len(client.bars()) == 5
     assert len(said) == 2, said
-    assert "kinesis:PutRecords on stream bars" in said[0]
+    assert "stream bars: kinesis:PutRecords failed: " in said[0]
     assert advice in said[0]
     assert "kept on the disk" in said[0]
     assert "takes records again" in said[1]
@@ -230,7 +230,7 @@ def test_what_passes_by_itself_is_not_worth_a_word(log: Callable[[], SqliteStrea
 def test_the_source_is_held_while_too_much_waits(
     log: Callable[[], SqliteStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kinesis, "HELD_BARS", 10)
+    monkeypatch.setattr(kinesis, "MOST_UNSENT_BARS", 10)
     gate, said = threading.Event(), []
 
     class Gated(FakeKinesis):
@@ -243,10 +243,10 @@ def test_the_source_is_held_while_too_much_waits(
     sink.append("yahoo", Delivery(bars[:10]))
     appending = threading.Thread(target=sink.append, args=("yahoo", Delivery(bars[10:20])))
     appending.start()
-    while not sink.status().held:
+    while not sink.status().paused:
         appending.join(0.002)
     assert sink.status().backlog == 10
-    assert "collecting is held" in said[0]
+    assert "collecting pauses" in said[0]
     gate.set()
     appending.join(30)
     assert not appending.is_alive()
@@ -257,7 +257,7 @@ def test_the_source_is_held_while_too_much_waits(
 def test_closing_ends_in_time_and_what_is_left_is_sent_by_the_next_process(
     log: Callable[[], SqliteStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kinesis, "HELD_BARS", 10)
+    monkeypatch.setattr(kinesis, "MOST_UNSENT_BARS", 10)
     monkeypatch.setattr(kinesis, "FIRST_PAUSE", 0.01)
     client = FakeKinesis(errors=[client_error("AccessDeniedException")] * 1_000_000)
     bars = random_bars(1, 30)
@@ -265,7 +265,7 @@ def test_closing_ends_in_time_and_what_is_left_is_sent_by_the_next_process(
     sink.append("yahoo", Delivery(bars[:10]))
     appending = threading.Thread(target=sink.append, args=("yahoo", Delivery(bars[10:])))  # held, and let go by `close`
     appending.start()
-    while not sink.status().held:
+    while not sink.status().paused:
         appending.join(0.002)
     sink.close(0.1)
     appending.join(30)

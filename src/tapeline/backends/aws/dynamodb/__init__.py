@@ -1,4 +1,4 @@
-"""The store on AWS: rows in one DynamoDB table, the processor's states in another."""
+"""Store rows in one DynamoDB table and the processor's states in another."""
 
 from tapeline.backends.aws.dynamodb.dynamodb_store import DynamoStore
 

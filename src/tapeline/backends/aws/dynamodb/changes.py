@@ -1,6 +1,7 @@
-"""What changes for one symbol, all of it or nothing, and the transactions that carry it to the tables.
+"""Gather what changes for one symbol, all of it or nothing, and write it to the tables in transactions.
 
-A symbol's newest rows go with its state: no row of a process that was believed dead gets past the state's condition.
+A symbol's newest rows travel with its state, so no row of a process that was believed dead gets past the state's
+condition.
 In the state table a symbol's items are `state`, one `checkpoint#...` for every kept checkpoint, and its newest row
 (without indicators) in the partition `LATEST`, where all symbols' newest rows are read with one query.
 """
@@ -14,12 +15,9 @@ from typing import Any
 
 import pyarrow
 
-from tapeline.backends.aws.dynamodb.items import ITEM_BYTES, Item
+from tapeline.backends.aws.dynamodb.items import ITEM_BYTES, DynamoItem
 from tapeline.backends.aws.dynamodb.table import RetryBudget, Table
-from tapeline.core.ports import (
-    KEPT_CHECKPOINTS,
-    SymbolState,
-)
+from tapeline.core.ports import KEPT_CHECKPOINTS, SymbolState
 from tapeline.errors import StorageError
 
 #: A partition that no symbol can have: no ticker has these brackets.
@@ -31,7 +29,7 @@ CHECKPOINT = "checkpoint#"
 #: four times as many items as a batch; live, a commit has a row or two of a symbol, and after a pause hundreds.
 TOGETHER = 20
 
-#: Rows this large are not many, or the transaction of one symbol would be too large.
+#: Bytes of a row above which one travels alone, or the transaction of one symbol would be too large.
 _LARGE_ROW = 40_000
 
 #: DynamoDB takes 100 items and 4 MB in one transaction.
@@ -47,8 +45,8 @@ _POSITION_DIGITS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What this process knows of a symbol's items: the state's version (0: there is none), the checkpoints kept."""
+class KnownState:
+    """Hold what this process knows of a symbol's items: the state's version (0: none), times of checkpoints."""
 
     version: int = 0
     checkpoints: tuple[int, ...] = ()
@@ -56,27 +54,31 @@ class Known:
 
 @dataclass(slots=True)
 class StateChange:
-    """Operations on one symbol's items by item, their size in bytes, and what will be known when they are done."""
+    """Gather operations on one symbol's items, by item: all of them are done, or none.
+
+    `size` is about their bytes. `after` is what will be known of the state when they are done, None where the state
+    stays as it is.
+    """
 
     symbol: str
-    after: Known | None = None
+    after: KnownState | None = None
     size: int = 0
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def to_rows(self, table: str, items: Sequence[Item]) -> None:
-        """The symbol's newest rows."""
+    def to_rows(self, table: str, items: Sequence[DynamoItem]) -> None:
+        """Put the symbol's newest rows."""
         for item in items:
             self.size += row_bytes(item)
             self.operations[f"row {item['timestamp']['N']}"] = {"Put": {"TableName": table, "Item": item}}
 
     def drop_forming(self) -> None:
-        """Leaves out rows of bars that were forming: what is stored of them is newer, as the newest row is."""
+        """Leave out rows of bars that were forming: what is stored of them is newer, as the newest row is."""
         for name, operation in list(self.operations.items()):
             if name.startswith("row ") and not operation["Put"]["Item"]["final"]["BOOL"]:
                 del self.operations[name]
 
-    def to_latest(self, table: str, item: Item) -> None:
-        """The symbol's newest row, unless there is a newer one; a forming row gives way to the final one of its bar."""
+    def to_latest(self, table: str, item: DynamoItem) -> None:
+        """Put the newest row, unless a newer one is stored; a forming row gives way to the final one of its bar."""
         own = {name: value for name, value in item.items() if name != "indicator"}
         names, values = {"#timestamp": "timestamp"}, {":timestamp": item["timestamp"]}
         if item["final"]["BOOL"]:
@@ -98,22 +100,22 @@ class StateChange:
     def to_state(
         self,
         table: str,
-        known: Known,
+        known: KnownState,
         state: SymbolState | None,
         checkpoint: SymbolState | None,
         rewound: int | None,
     ) -> None:
-        """State and checkpoints, if nobody else has changed them. Raises `StorageError` when they are too large."""
+        """Put state and checkpoints, if nobody else has changed them. Raises `StorageError` when one is too large."""
         before = set(known.checkpoints)
         kept = {time for time in before if rewound is None or time < rewound}
         if checkpoint is not None:
             kept.add(checkpoint.timestamp)
         kept = set(sorted(kept)[-KEPT_CHECKPOINTS:])
-        self.after = Known(known.version + 1, tuple(sorted(kept)))
-        values: Item = {
+        self.after = KnownState(known.version + 1, tuple(sorted(kept)))
+        values: DynamoItem = {
             "version": {"N": str(self.after.version)},
             "checkpoints": {"L": [{"N": f"{time:d}"} for time in self.after.checkpoints]},
-            **(self._state(state) if state is not None else {}),
+            **(self._state_item(state) if state is not None else {}),
         }
         names = {f"#{name}": name for name in values}
         given = {f":{name}": value for name, value in values.items()}
@@ -135,14 +137,14 @@ class StateChange:
             self.operations[name] = {"Delete": {"TableName": table, "Key": _key(self.symbol, name)}}
         if checkpoint is not None and checkpoint.timestamp in kept:
             name = checkpoint_item(checkpoint.timestamp)
-            item = _key(self.symbol, name) | self._state(checkpoint)
+            item = _key(self.symbol, name) | self._state_item(checkpoint)
             self.operations[name] = {"Put": {"TableName": table, "Item": item}}
 
-    def _state(self, state: SymbolState) -> Item:
-        item: Item = {
+    def _state_item(self, state: SymbolState) -> DynamoItem:
+        item: DynamoItem = {
             "timestamp": {"N": f"{state.timestamp:d}"},
             "position": {"S": f"{state.position:0{_POSITION_DIGITS}d}"},
-            "data": {"B": _packed(state.data)},
+            "data": {"B": _compress(state.data)},
         }
         size = len(item["data"]["B"]) + 1000
         if size > ITEM_BYTES:
@@ -154,66 +156,66 @@ class StateChange:
         return item
 
 
-def read_state(item: Item) -> SymbolState:
-    """The state in the item of a state or of a checkpoint."""
-    return SymbolState(int(item["timestamp"]["N"]), _unpacked(item["data"]["B"]), int(item["position"]["S"]))
+def read_state(item: DynamoItem) -> SymbolState:
+    """Return the state in the item of a state or of a checkpoint."""
+    return SymbolState(int(item["timestamp"]["N"]), _decompress(item["data"]["B"]), int(item["position"]["S"]))
 
 
-def _packed(data: bytes) -> bytes:
+def _compress(data: bytes) -> bytes:
     packed: bytes = pyarrow.compress(data, _CODEC, asbytes=True)
     return _LENGTH.pack(len(data)) + packed
 
 
-def _unpacked(packed: bytes) -> bytes:
+def _decompress(packed: bytes) -> bytes:
     (length,) = _LENGTH.unpack_from(packed)
     data: bytes = pyarrow.decompress(packed[_LENGTH.size :], length, _CODEC, asbytes=True)
     return data
 
 
-def read_known(item: Item) -> Known:
-    """What the item of a state says about itself and the checkpoints."""
-    return Known(int(item["version"]["N"]), tuple(int(time["N"]) for time in item["checkpoints"]["L"]))
+def read_known(item: DynamoItem) -> KnownState:
+    """Return what the item of a state says about itself and the checkpoints."""
+    return KnownState(int(item["version"]["N"]), tuple(int(time["N"]) for time in item["checkpoints"]["L"]))
 
 
-def state_key(symbol: str) -> Item:
-    """The key of a symbol's state."""
+def state_key(symbol: str) -> DynamoItem:
+    """Return the key of a symbol's state."""
     return _key(symbol, STATE)
 
 
-def row_bytes(item: Item) -> int:
-    """About what a row's item counts, rather too much."""
+def row_bytes(item: DynamoItem) -> int:
+    """Return an upper estimate of the bytes of a row's item."""
     names = item["indicator"]["M"]
     return 1000 + 24 * len(names) + sum(map(len, names))
 
 
-def rows_per_transaction(items: Sequence[Item]) -> int:
-    """How many of a symbol's newest rows travel in its transaction."""
+def rows_per_transaction(items: Sequence[DynamoItem]) -> int:
+    """Return how many of a symbol's newest rows travel in its transaction."""
     return 1 if any(row_bytes(item) > _LARGE_ROW for item in items[-TOGETHER:]) else TOGETHER
 
 
-def latest_key(symbol: str) -> Item:
-    """Where the symbol's newest row is."""
+def latest_key(symbol: str) -> DynamoItem:
+    """Return the key of the symbol's newest row."""
     return _key(LATEST, symbol)
 
 
 def checkpoint_item(timestamp: int) -> str:
-    """The sort key of a checkpoint: in the order of time, before 1970 too."""
+    """Return the sort key of a checkpoint: in the order of time, before 1970 too."""
     return f"{CHECKPOINT}{timestamp + (1 << 63):020d}"
 
 
-def _key(symbol: str, item: str) -> Item:
+def _key(symbol: str, item: str) -> DynamoItem:
     return {"stock_symbol": {"S": symbol}, "item": {"S": item}}
 
 
 def write(table: Table, changes: Sequence[StateChange], done: Callable[[StateChange], None]) -> list[str]:
-    """Makes the changes, calls `done` for each that is made, and returns the symbols that someone else has changed.
+    """Make the changes, call `done` for each that is made, and return the symbols that someone else has changed.
 
-    Raises `StorageError` when DynamoDB refuses time and again; whether the last transaction was made is not known then.
+    Raises `StorageError` when DynamoDB refuses time and again; whether the last transaction was made is unknown then.
     """
     conflicts: list[str] = []
     for chunk in _chunks(changes):
         left = chunk
-        patience = RetryBudget(table, "TransactWriteItems")
+        budget = RetryBudget(table, "TransactWriteItems")
         while left:
             reasons = iter(table.transact([operation for change in left for operation in change.operations.values()]))
             verdicts = [(change, {name: next(reasons, "") for name in change.operations}) for change in left]
@@ -221,10 +223,10 @@ def write(table: Table, changes: Sequence[StateChange], done: Callable[[StateCha
                 for change in left:
                     done(change)
                 break
-            left, lost = _sorted_out(table, verdicts)
+            left, lost = _settle(table, verdicts)
             conflicts += lost
             if len(left) == len(verdicts) and not any(codes.get(LATEST) == _UNMET for _, codes in verdicts):
-                patience.lose("the transaction was cancelled: " + ", ".join(sorted(_codes(verdicts))))
+                budget.spend("the transaction was cancelled: " + ", ".join(sorted(_codes(verdicts))))
     return conflicts
 
 
@@ -237,15 +239,15 @@ def _codes(verdicts: Sequence[_Verdict]) -> set[str]:
     return {code for _, codes in verdicts for code in codes.values() if code != "None"}
 
 
-def _sorted_out(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[StateChange], list[str]]:
-    """What of a cancelled transaction is to be tried again, and the symbols that someone else has changed."""
+def _settle(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[StateChange], list[str]]:
+    """Return the changes of a cancelled transaction that are tried again, and the symbols that someone else changed."""
     left: list[StateChange] = []
     lost: list[str] = []
     for change, codes in verdicts:
         if codes.get(STATE) == _UNMET:
             lost.append(change.symbol)
             continue
-        if codes.get(LATEST) == _UNMET:  # there is a newer row: this one is of the past
+        if codes.get(LATEST) == _UNMET:  # a newer row is stored: this one is of the past
             del change.operations[LATEST]
             if STATE not in change.operations:
                 change.drop_forming()
@@ -259,7 +261,7 @@ def _sorted_out(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[StateC
 
 
 def _chunks(changes: Sequence[StateChange]) -> Iterator[list[StateChange]]:
-    """The changes in as few transactions as may be; those of one symbol stay together."""
+    """Yield the changes in as few transactions as possible; those of one symbol stay together."""
     chunk: list[StateChange] = []
     operations = size = 0
     for change in changes:
