@@ -1,4 +1,4 @@
-"""A file's rows as blocks of Arrow columns: what every reader of a format hands over."""
+"""Hand over a file's rows as blocks of Arrow columns, whatever format the file has."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tapeline.core.market import Ints
-from tapeline.feeds.files.cell_values import Times
+from tapeline.feeds.files.column_values import Times
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive rows of a file, as Arrow columns by meaning (see `layout.places`).
+    """Hold consecutive rows of a file, as Arrow columns by meaning (see `layout.column_indexes`).
 
-    `row` is where each one is in the file. `malformed` are those that have no columns: where, why, and what they are.
-    `raw(i)` is what the i-th of the others is in the file.
+    `row` is the number of each one in the file, int64 [n]. `malformed` are the rows without columns: number, reason and
+    raw bytes. `raw(i)` returns the raw bytes of the i-th of the others.
     """
 
     columns: dict[str, Any]
@@ -26,10 +26,10 @@ class Block:
 
 
 class BlockReader(Protocol):
-    """A file that was found fit to be read when it was opened. `blocks` passes over it from its start, every time."""
+    """Read a file that was found fit when it was opened. Every call of `blocks` starts at the file's beginning."""
 
     path: Path
 
     def blocks(self, rows: int, times: Times) -> Iterator[Block]:
-        """Blocks of about `rows` rows. Raises `FileError` where the file is damaged, behind the rows before that."""
+        """Yield blocks of about `rows` rows. Raise `FileError` where the file is damaged, after the rows before it."""
         ...

@@ -1,4 +1,4 @@
-"""CSV files as blocks of columns."""
+"""Read CSV files as blocks of columns."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from tapeline.core.market import OHLCV
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import Block
-from tapeline.feeds.files.cell_values import Times
-from tapeline.feeds.files.layout import (
-    NUMBERS,
-    places,
-    symbol_of,
-)
+from tapeline.feeds.files.column_values import Times
+from tapeline.feeds.files.layout import column_indexes, symbol_of
 from tapeline.feeds.files.lines import Lines
 
 _ROW_BYTES = 64  # about what a line takes
@@ -33,7 +30,7 @@ _NOT_CSV = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
 class CsvReader:
-    """CSV, plain or gzipped."""
+    """Read CSV, plain or gzipped, in pieces of whole lines, so that memory does not grow with the file."""
 
     def __init__(self, path: Path, *, zipped: bool) -> None:
         self.path = path
@@ -47,8 +44,8 @@ class CsvReader:
         if header is None:
             raise FileError(f"{path}: has only blank lines")
         names = self._names(lines[header])
-        self._places = places(names, path)
-        if "symbol" not in self._places:
+        self._indexes = column_indexes(names, path)
+        if "symbol" not in self._indexes:
             symbol_of(path)
         self._width = len(names)
         self._header_lines = header + 1
@@ -68,6 +65,7 @@ class CsvReader:
         return next(csv.reader([text]))
 
     def blocks(self, rows: int, times: Times) -> Iterator[Block]:
+        """Yield blocks of about `rows` rows. Raise `FileError` where the file is damaged, after the rows before it."""
         line = 1
         for block in self._lines(min(max(rows * _ROW_BYTES, _MIN_BYTES), _MAX_BYTES)):
             data = block
@@ -82,7 +80,7 @@ class CsvReader:
         wrong = lines.broken()
         blank = lines.blank() + list(wrong)
         readable = lines.without(wrong) if wrong else data
-        if times.arrow_type is None:  # a few lines as text tell what the times are; then all can be read typed
+        if times.arrow_type is None:  # a few lines, as text, show what the times are; then all can be read typed
             probe = b"\n".join(readable.split(b"\n", _PROBED_LINES)[:_PROBED_LINES])
             times.read(self._table(probe, times)[0].column("timestamp").combine_chunks())
         table, widths = self._table(readable, times)
@@ -97,13 +95,13 @@ class CsvReader:
         if blank:
             with_text = ~np.isin(kept, blank)
             table, kept = table.filter(pa.array(with_text)), kept[with_text]
-        columns = {meaning: table.column(meaning).combine_chunks() for meaning in self._places}
+        columns = {meaning: table.column(meaning).combine_chunks() for meaning in self._indexes}
         return Block(columns, kept + first_line, malformed, lambda i: lines[int(kept[i])])
 
     def _table(self, data: bytes, times: Times) -> tuple[Any, list[tuple[int, int]]]:
-        """The lines as an Arrow table, and which of them (from 0) were left out, having so many columns.
+        """Return the lines as an Arrow table, and those left out: index from 0, and how many columns each has.
 
-        Typed where every value fits, which is fast; as text where one does not.
+        The columns are typed where every value fits, which is fast, and text where one does not.
         """
         widths: list[tuple[int, int]] = []
 
@@ -112,21 +110,21 @@ class CsvReader:
             return "skip"
 
         names = [f"column {i}" for i in range(self._width)]
-        for meaning, place in self._places.items():
-            names[place] = meaning
-        text = dict.fromkeys(self._places, pa.string())
-        typed = dict.fromkeys(NUMBERS, pa.float64())
+        for meaning, index in self._indexes.items():
+            names[index] = meaning
+        text = dict.fromkeys(self._indexes, pa.string())
+        typed = dict.fromkeys(OHLCV, pa.float64())
         typed |= {"symbol": pa.dictionary(pa.int32(), pa.string()), "timestamp": times.arrow_type}
         for types in [text] if times.arrow_type is None else [typed, text]:
             widths.clear()
             try:
                 table = pyarrow.csv.read_csv(
                     pa.BufferReader(data),
-                    # one block, one thread: only then are the numbers of the rows known
+                    # one block, one thread: otherwise the row numbers are unknown
                     pyarrow.csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
                     pyarrow.csv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=leave_out),
                     pyarrow.csv.ConvertOptions(
-                        column_types=types, include_columns=list(self._places), null_values=_NULLS
+                        column_types=types, include_columns=list(self._indexes), null_values=_NULLS
                     ),
                 )
             except pa.ArrowInvalid as error:
@@ -136,11 +134,11 @@ class CsvReader:
         raise FileError(f"{self.path}: cannot be read as CSV: {invalid}") from invalid
 
     def _lines(self, size: int) -> Iterator[bytes]:
-        """The file's bytes in pieces of about `size`, each of whole lines."""
+        """Yield the file's bytes in pieces of about `size`, each of whole lines."""
         rest = b""
         try:
             with self._open() as file:
-                # read1: what could be decompressed before damaged data is handed over, not lost
+                # read1 hands over what was decompressed before damaged data
                 while piece := file.read1(size):
                     rest += piece
                     if len(rest) < size:

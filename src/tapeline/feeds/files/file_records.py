@@ -1,4 +1,4 @@
-"""Rows of a file as records: checked, compact, and ready to be sorted, merged and kept on disk."""
+"""Turn rows of a file into records: checked, compact, and ready to be sorted, merged and kept on disk."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import FAULTS, Bars, Reject, faults
+from tapeline.core.market import FAULTS, OHLCV, Bars, Reject, faults
 from tapeline.feeds.files.blocks import Block, BlockReader
-from tapeline.feeds.files.cell_values import REASONS, Times, numbers, symbols
-from tapeline.feeds.files.layout import NUMBERS, symbol_of
+from tapeline.feeds.files.column_values import REASONS, Times, numbers, symbols
+from tapeline.feeds.files.layout import symbol_of
 
-#: One bar with the row it comes from. `code` is the place of its symbol in a table; `file` the place of its file.
+#: One bar with the row it comes from. `code` is the index of its symbol in a table, `file` the index of its file.
 RECORD = np.dtype(
     [
         ("timestamp", np.int64),
         ("row", np.int64),
-        *((name, np.float64) for name in NUMBERS),
+        *((name, np.float64) for name in OHLCV),
         ("code", np.int32),
         ("file", np.int32),
     ]
@@ -31,7 +31,7 @@ _SHOWN = 60  # characters of a wrong value that a reason shows
 
 
 class FilePass:
-    """One pass over a file from its start. `table` gathers its symbols; records' codes are places in it.
+    """Pass once over a file from its start. `table` gathers its symbols; a record's `code` is an index into it.
 
     Rows later than `now` (UTC epoch ms), where given, are in the future and rejected.
     """
@@ -44,7 +44,7 @@ class FilePass:
         self._now = now
 
     def blocks(self, rows: int) -> Iterator[tuple[Records, list[Reject]]]:
-        """The rows that can be used, as records, and the others. Raises `FileError` where the file is damaged."""
+        """Yield the usable rows as records, and rejects for the others. Raise `FileError` where the file is damaged."""
         for block in self._reader.blocks(rows, self._times):
             yield self._checked(block)
 
@@ -53,7 +53,7 @@ class FilePass:
         records["row"] = block.row
         states = {}
         records["timestamp"], states["timestamp"] = self._times.read(block.columns["timestamp"])
-        for name in NUMBERS:
+        for name in OHLCV:
             records[name], states[name] = numbers(block.columns[name])
         if "symbol" in block.columns:
             records["code"], wrong_symbols = symbols(block.columns["symbol"], self.table)
@@ -72,19 +72,19 @@ class FilePass:
 
         found = [(row, why, raw) for row, why, raw in block.malformed]
         found += [(int(block.row[i]), reason(i), block.raw(i)) for i in np.flatnonzero(bad).tolist()]
-        rejects = [Reject(self._source, place(self._reader, row), why, raw) for row, why, raw in sorted(found)]
+        rejects = [Reject(self._source, place_of(self._reader, row), why, raw) for row, why, raw in sorted(found)]
         return records[~bad] if bad.any() else records, rejects
 
 
-def place(reader: BlockReader, row: int) -> str:
-    """How a reject names this row of the file."""
+def place_of(reader: BlockReader, row: int) -> str:
+    """Return the place that a reject names for this row of the file."""
     return f"{reader.path}:row {row}"
 
 
 def as_bars(records: Records, table: tuple[str, ...]) -> Bars:
-    """The records as bars, all final, over this symbol table."""
+    """Return the records as bars, all final, over this symbol table."""
     code, times = np.ascontiguousarray(records["code"]), np.ascontiguousarray(records["timestamp"])
-    values = (np.ascontiguousarray(records[name]) for name in ("open", "high", "low", "close", "volume"))
+    values = (np.ascontiguousarray(records[name]) for name in OHLCV)
     return Bars(table, code, times, *values, np.ones(len(records), np.bool_))  # type: ignore[call-arg]
 
 

@@ -1,4 +1,4 @@
-"""One run over files that were scanned: from a place on, merged, row by row exactly once."""
+"""Replay files that were scanned: from where the last run ended, merged by time, each row exactly once."""
 
 from __future__ import annotations
 
@@ -11,29 +11,26 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from tapeline.core.market import Reject
+from tapeline.core.market import OHLCV, Reject
 from tapeline.core.ports import Delivery
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader
-from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records, as_bars, place
-from tapeline.feeds.files.layout import (
-    NUMBERS,
-)
+from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records, as_bars, place_of
 from tapeline.feeds.files.merge import Spill, batches, in_order, merged, repeats
 from tapeline.feeds.files.scan import Scan
 
-#: Bars in one delivery, at the most, unless more have the same time.
+#: Bars in one delivery at most, unless more have the same time.
 DELIVERY_BARS = 16_384
 
-_BUFFERED_ROWS = 1 << 18  # read and not merged yet, over all files together
-_MIN_ROWS = 1 << 9  # and of each one at least
-_MANY_REJECTS = 1000  # are handed over at once, also when there are no bars to go with them
+_BUFFERED_ROWS = 1 << 18  # read and not merged yet, of all files together
+_MIN_ROWS = 1 << 9  # and of each file at least
+_MANY_REJECTS = 1000  # are handed over at once, even without bars to go with them
 
 
 class Replay:
-    """The state of one run: what was read, and what was handed over.
+    """Keep the state of one run: what was read, and what was handed over.
 
-    A delivery ends between two timestamps, so that the time of its last bar says which rows are behind it. Rejects are
+    A delivery ends between two timestamps, so the time of its last bar says which rows were handed over. Rejects are
     handed over as they are met; how many there were of each file says which ones are left.
     """
 
@@ -59,7 +56,7 @@ class Replay:
         self._rejected = list(self._skipped)
 
     def deliveries(self, single_from: int | None) -> Iterator[Delivery]:
-        """What is left; from the time `single_from` on in deliveries of a single time."""
+        """Yield what is left; from the time `single_from` on in deliveries of a single time."""
         if not self._finished:
             spills = {i: Spill() for i, file in enumerate(self._scan.files) if not file.ordered}
             try:
@@ -74,7 +71,7 @@ class Replay:
 
     @property
     def _finished(self) -> bool:
-        """Whether all was handed over before."""
+        """Return whether everything was handed over before."""
         bars = not self._scan.rows or (self._after is not None and self._after >= self._scan.end)
         return bars and self._rejected == [file.rejected for file in self._scan.files]
 
@@ -110,7 +107,7 @@ class Replay:
                 yield self._delivery(records)
 
     def _ordered(self, number: int, rows: int) -> Iterator[Records]:
-        """The records of a file that the scan found to be in the order of time."""
+        """Yield the records of a file that the scan found to be in the order of time."""
         last = None
         for records in self._read(number, rows):
             if len(records):
@@ -120,7 +117,7 @@ class Replay:
             yield records
 
     def _read(self, number: int, rows: int) -> Iterator[Records]:
-        """The records of a file that are left, with codes and file numbers of this run. Its rejects are noted."""
+        """Yield the records of a file that are left, with codes and file indexes of this run; keep its rejects."""
         _, one_pass = self._passes[number]
         codes = np.empty(0, np.int32)
         seen = 0
@@ -139,7 +136,7 @@ class Replay:
                 records["file"] = number
                 yield records if self._after is None else records[records["timestamp"] > self._after]
         except FileError as error:
-            if getattr(error.__cause__, "errno", None) == errno.EMFILE:  # the file is not to blame: none is left out
+            if getattr(error.__cause__, "errno", None) == errno.EMFILE:  # no file is to blame, so none is left out
                 count = len(self._passes)
                 raise FileError(
                     f"{count:,} files are merged by time, more than this process may have open at once; "
@@ -167,8 +164,8 @@ class Replay:
         symbol = list(self._symbols)[record["code"]]
         time = dt.datetime.fromtimestamp(int(record["timestamp"]) / 1000, dt.UTC).isoformat()
         row = {"symbol": symbol, "timestamp": int(record["timestamp"])}
-        row |= {name: float(record[name]) for name in NUMBERS}
-        places = [place(self._passes[one["file"]][0], int(one["row"])) for one in (record, first)]
+        row |= {name: float(record[name]) for name in OHLCV}
+        places = [place_of(self._passes[one["file"]][0], int(one["row"])) for one in (record, first)]
         reason = f"{symbol} at {time} came before, in {places[1]}; the first one is used"
         return Reject(self._name, places[0], reason, json.dumps(row).encode())
 
@@ -180,14 +177,14 @@ class Replay:
         return json.dumps({"after": self._after, "files": files})
 
     def _resumed(self, resume: str) -> tuple[int | None, list[int]]:
-        """The time of the last bar handed over, and how many rejects of each file were. None and 0: from the start."""
+        """Return the time of the last bar handed over and the rejects of each file so far; None and 0: start anew."""
         if resume:
             try:
-                place = json.loads(resume)
-                before = {path: (content, int(rejected)) for path, content, rejected in place["files"]}
-                after = None if place["after"] is None else int(place["after"])
+                state = json.loads(resume)
+                before = {path: (content, int(rejected)) for path, content, rejected in state["files"]}
+                after = None if state["after"] is None else int(state["after"])
             except (ValueError, KeyError, TypeError):
-                self._notices.append("the place to resume cannot be read; the files are replayed from the start")
+                self._notices.append("where the replay stopped cannot be read; the files are replayed from the start")
                 return None, [0] * len(self._scan.files)
             now = {str(file.path): file.content for file in self._scan.files}
             if {path: content for path, (content, _) in before.items()} == now:

@@ -1,4 +1,4 @@
-"""`FileSource`: which files, whether they are fit, and what they deliver."""
+"""`FileSource`: files as a source of bars."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from zoneinfo import ZoneInfo
 from tapeline.core.ports import Delivery
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader
-from tapeline.feeds.files.cell_values import Times
+from tapeline.feeds.files.column_values import Times
 from tapeline.feeds.files.file_records import FilePass
 from tapeline.feeds.files.file_replay import Replay
 from tapeline.feeds.files.readers import open_reader
 from tapeline.feeds.files.scan import FileScan, Scan, combined_scan, scanned
 
-#: What a process has open beside the files: databases, logs, connections of the page.
+#: How many files a process has open besides: databases, logs, connections of the page.
 _OTHER_FILES = 1024
 
 
 class FileSource:
-    """The bars of these files, merged by time; the package's text says what is read how.
+    """Implement `Source` over files, merged by time; the package's docstring says how they are read.
 
     `zone` names the time zone of times that have none. Rows later than `now` (UTC epoch ms; None: any) are rejected:
     one of them would make every true bar after it come too late. `problems` has one line for each file that cannot be
-    used or is damaged; the scan may add to it. `name` is the same for the same paths, wherever they are named from.
+    used or is damaged; the scan may add to it. `name` is the same for the same paths, from whichever folder.
 
-    Each row comes once. A restart goes on exactly behind the last delivery; when the files were changed meanwhile, it
+    Each row comes once. A restart goes on exactly after the last delivery; when the files were changed meanwhile, it
     starts over and says so.
     """
 
     def __init__(self, paths: Iterable[str | Path], *, zone: str = "UTC", now: int | None = None) -> None:
-        """Opens the files. Raises `FileError` only for a time zone that there is not."""
+        """Open the files. Raise `FileError` only for an unknown time zone."""
         files = [Path(path) for path in paths]
         self.name = _name(files)
         self.problems: list[str] = []
@@ -55,7 +55,7 @@ class FileSource:
                 self.problems.append(str(error))
 
     def scan(self) -> Scan:
-        """Reads every file once, and remembers the answer."""
+        """Read every file once and return what they hold; a second call returns the same."""
         if self._scan is None:
             found: dict[str, FileScan] = {}
             readers = []
@@ -75,11 +75,11 @@ class FileSource:
         return self._scan
 
     def deliveries(self, resume: str, *, single_from: int | None = None) -> Iterator[Delivery]:
-        """The bars behind `resume`, up to 16,384 in a delivery; bars of the same time are in the same one.
+        """Yield the bars after `resume`, up to 16,384 in a delivery; bars of the same time are in the same one.
 
-        From the time `single_from` on (UTC epoch ms) each delivery holds a single time. Raises `FileError` when a
-        file is changed meanwhile or cannot be sorted, or when there are more files than may be open at once; the
-        deliveries before are good.
+        From the time `single_from` on (UTC epoch ms) each delivery holds a single time. Raise `FileError` when a file
+        is changed meanwhile or cannot be sorted, or when there are more files than may be open at once; the deliveries
+        before that are good.
         """
         scan = self.scan()
         _allow_open(len(self._readers))
@@ -88,6 +88,7 @@ class FileSource:
         return replay.deliveries(single_from)
 
     def close(self) -> None:
+        """End `deliveries` soon, from any thread."""
         self._closed.set()
 
     def _pass(self, reader: BlockReader) -> FilePass:
@@ -101,7 +102,7 @@ def _name(paths: list[Path]) -> str:
 
 
 def _allow_open(files: int) -> None:
-    """Lets this process hold so many files open, as far as the machine allows: they are merged by time.
+    """Let this process hold this many files open, as far as the machine allows: they are merged by time.
 
     The usual limit is 1,024 (macOS: 256), and history on S3 is one file for each symbol and day.
     """
@@ -117,7 +118,7 @@ def _allow_open(files: int) -> None:
 
 
 def _zone(name: str) -> ZoneInfo | None:
-    """None for UTC, which needs no table."""
+    """Return the time zone of this name, None for UTC, which needs no table."""
     if name.upper() == "UTC":
         return None
     try:

@@ -1,14 +1,12 @@
-"""What the columns of a file mean, and what its name says."""
+"""Find out what the columns of a file mean, and which symbol its name says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from tapeline.core.market import symbol_fault
+from tapeline.core.market import OHLCV, symbol_fault
 from tapeline.errors import FileError
-
-NUMBERS = ("open", "high", "low", "close", "volume")
 
 _ALIASES = {
     "symbol": ("ticker", "stock_symbol"),
@@ -19,15 +17,15 @@ _ENDINGS = {".csv", ".txt", ".gz", ".parquet", ".pq"}
 _MAX_LISTED = 12
 
 
-def places(names: Sequence[str], path: Path) -> dict[str, int]:
-    """Where each column is: meaning -> place in `names`. `symbol` may be absent.
+def column_indexes(names: Sequence[str], path: Path) -> dict[str, int]:
+    """Return the index in `names` of each meaning: `symbol` where there is one, `timestamp` and the numbers of a bar.
 
-    Raises `FileError` when another one is, or when two columns could be meant.
+    Raise `FileError` when one of these is missing, or when two columns could be meant.
     """
     plain = [name.strip().lower().replace(" ", "_") for name in names]
     found: dict[str, int] = {}
     missing: list[str] = []
-    for meaning in ("symbol", "timestamp", *NUMBERS):
+    for meaning in ("symbol", "timestamp", *OHLCV):
         own = [i for i, name in enumerate(plain) if name == meaning]
         others = [i for i, name in enumerate(plain) if name in _ALIASES.get(meaning, ())]
         candidates = own or others
@@ -47,7 +45,7 @@ def places(names: Sequence[str], path: Path) -> dict[str, int]:
 
 
 def symbol_of(path: Path) -> str:
-    """The symbol in a file's name: `AAPL_1d.csv.gz` -> AAPL. Raises `FileError` when it is none."""
+    """Return the symbol in a file's name: AAPL for `AAPL_1d.csv.gz`. Raise `FileError` when it is none."""
     name = path.name
     while Path(name).suffix.lower() in _ENDINGS:
         name = Path(name).stem

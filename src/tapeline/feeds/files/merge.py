@@ -1,6 +1,6 @@
-"""Records in the order of time: sorting on disk, merging, cutting into batches. Memory does not grow with their number.
+"""Sort records on disk, merge them by time, cut them into batches. Memory does not grow with their number.
 
-The order is that of (timestamp, input, place in the input), however the inputs are cut into pieces.
+The order is that of (timestamp, input, position in the input), however the inputs are cut into pieces.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from tapeline.core.market import Ints
 from tapeline.feeds.files.file_records import NO_RECORDS, RECORD, Records
 
-#: Records sorted in memory at once; a file is kept on disk as runs of so many (64 bytes each).
+#: Records sorted in memory at once; a file is kept on disk as runs of this many (64 bytes each).
 RUN_RECORDS = 1 << 18
 
 
 class Spill:
-    """Records kept in a temporary file, as runs that are each in the order of time."""
+    """Keep records in a temporary file, as runs that are each in the order of time."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
@@ -28,19 +28,20 @@ class Spill:
         self._runs: list[int] = []
 
     def add(self, records: Records) -> None:
-        """Raises `OSError` when the disk is full."""
+        """Add records of any order. Raise `OSError` when the disk is full."""
         self._pending.append(records)
         if sum(map(len, self._pending)) >= RUN_RECORDS:
             self._write()
 
     def finish(self) -> None:
-        """To be called behind the last `add`."""
+        """Write what is left; call it after the last `add`."""
         if self._pending:
             self._write()
         self._file.flush()
 
     @property
     def runs(self) -> int:
+        """Return how many runs there are."""
         return len(self._runs)
 
     def _write(self) -> None:
@@ -50,7 +51,7 @@ class Spill:
         self._runs.append(len(run))
 
     def run(self, number: int, rows: int) -> Iterator[Records]:
-        """The records of a run, `rows` at a time."""
+        """Yield the records of a run, `rows` at a time."""
         start = sum(self._runs[:number])
         for offset in range(start, start + self._runs[number], rows):
             count = min(rows, start + self._runs[number] - offset)
@@ -58,11 +59,12 @@ class Spill:
             yield np.frombuffer(self._file.read(count * RECORD.itemsize), RECORD)
 
     def close(self) -> None:
+        """Delete the temporary file."""
         self._file.close()
 
 
 def joined(parts: Sequence[Records]) -> Records:
-    """The parts one after the other. (NumPy's own way compares the field names of each part, slowly.)"""
+    """Return the parts one after the other. (NumPy's own way compares the field names of each part, which is slow.)"""
     parts = [part for part in parts if len(part)]
     if len(parts) == 1:
         return parts[0]
@@ -75,7 +77,7 @@ def joined(parts: Sequence[Records]) -> Records:
 
 
 def in_order(records: Records) -> Records:
-    """The records in the order of time; those of the same time stay as they were."""
+    """Return the records in the order of time, those of one time as they were; the same array where it is sorted."""
     times = np.ascontiguousarray(records["timestamp"])
     if (times[1:] >= times[:-1]).all():
         return records
@@ -83,7 +85,7 @@ def in_order(records: Records) -> Records:
 
 
 class _Input:
-    """What was read of one input and not merged yet."""
+    """Hold what was read of one input and not merged yet."""
 
     def __init__(self, pieces: Iterator[Records]) -> None:
         self._pieces = pieces
@@ -93,7 +95,7 @@ class _Input:
         self._times: Ints = np.empty(0, np.int64)
 
     @property
-    def held(self) -> int:
+    def waiting(self) -> int:
         return len(self._times)
 
     @property
@@ -102,13 +104,13 @@ class _Input:
 
     @property
     def ready(self) -> bool:
-        """Whether it holds a timestamp whose records are all here; and enough not to end all merging soon again."""
+        """Return whether all records of some timestamp are here, and enough others that merging need not stop soon."""
         if self.ended:
             return True
         return len(self._times) * 2 > self._size and bool(self._times[0] < self._times[-1])
 
     def read(self) -> bool:
-        """Reads a piece. False when there was none or nothing in it."""
+        """Read a piece. Return False when there was none or nothing in it."""
         piece = next(self._pieces, None)
         if piece is None:
             self.ended = True
@@ -120,16 +122,16 @@ class _Input:
         return len(piece) > 0
 
     def take(self, before: int | None) -> Records:
-        """The records before this time (None: all), which are then no longer held."""
+        """Return the records before this time (None: all), and let go of them."""
         cut = len(self._times) if before is None else int(np.searchsorted(self._times, before))
         taken, self._records, self._times = self._records[:cut], self._records[cut:], self._times[cut:]
         return taken
 
 
 def merged(inputs: Sequence[Iterator[Records]]) -> Iterator[Records]:
-    """The records of inputs that are each in the order of time, as pieces. All records of a time are in one piece.
+    """Merge inputs that are each in the order of time into pieces. All records of one time are in one piece.
 
-    An empty piece says that something was read and nothing found yet.
+    An empty piece says that something was read and nothing can be merged yet, so a consumer can see to its rejects.
     """
     active = [_Input(pieces) for pieces in inputs]
     while active:
@@ -139,35 +141,35 @@ def merged(inputs: Sequence[Iterator[Records]]) -> Iterator[Records]:
                     yield NO_RECORDS
         horizon = min((one.last for one in active if not one.ended), default=None)
         parts = [part for one in active if len(part := one.take(horizon))]
-        active = [one for one in active if not one.ended or one.held]
+        active = [one for one in active if not one.ended or one.waiting]
         if parts:
             yield in_order(joined(parts))
 
 
 def batches(pieces: Iterator[Records], rows: int, single_from: int | None) -> Iterator[Records]:
-    """The pieces of `merged` cut anew: as many whole timestamps as fit into `rows` records, at least one.
+    """Cut the pieces of `merged` anew: as many whole timestamps as fit into `rows` records, at least one.
 
     From the time `single_from` on each timestamp comes on its own. Empty pieces are passed on.
     """
-    held: list[Records] = []
+    waiting: list[Records] = []
     count = 0
     for piece in pieces:
         if not len(piece):
             yield piece
             continue
-        held.append(piece)
+        waiting.append(piece)
         count += len(piece)
         if count > rows or (single_from is not None and int(piece["timestamp"][-1]) >= single_from):
-            rest = yield from _cut(joined(held), rows, single_from)
-            held, count = [rest], len(rest)
+            rest = yield from _cut(joined(waiting), rows, single_from)
+            waiting, count = [rest], len(rest)
     if count:
-        rest = yield from _cut(joined(held), rows, single_from)
+        rest = yield from _cut(joined(waiting), rows, single_from)
         if len(rest):
             yield rest
 
 
 def _cut(records: Records, rows: int, single_from: int | None) -> Generator[Records, None, Records]:
-    """Yields the batches that are certain; the answer is the rest, which more records may still join."""
+    """Yield the batches that are certain and return the rest, which more records may still join."""
     times = np.ascontiguousarray(records["timestamp"])
     start = 0
     while start < len(records):
@@ -188,7 +190,10 @@ def _cut(records: Records, rows: int, single_from: int | None) -> Generator[Reco
 
 
 def repeats(records: Records) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Those of these records (in the order of time) whose symbol and time came before, and where each came first."""
+    """Return the indexes of records whose symbol and time came before, and where each came first.
+
+    The records are in the order of time.
+    """
     times, codes = np.ascontiguousarray(records["timestamp"]), np.ascontiguousarray(records["code"])
     if not len(records) or ((times[1:] > times[:-1]) | (codes[1:] > codes[:-1])).all():
         return _NONE, _NONE

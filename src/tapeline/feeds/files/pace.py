@@ -1,4 +1,4 @@
-"""Files replayed as fast as the market made them, or so many times faster."""
+"""Replay files as fast as the market made them, or a number of times faster."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LONGEST_GAP = 5 * MINUTE  # ms of bar time
 GAP_SECONDS = 1.0
 
 
-class Paced:
-    """A `FileSource` in bar time, `speed` times as fast as real time: at 60, one-minute bars come one a second.
+class PacedSource:
+    """Deliver a `FileSource` in bar time, `speed` times as fast as real time: at 60, one-minute bars come one a second.
 
     All bars of one time come together. Bars before `from_time` (UTC epoch ms) come at once. A consumer that is slower
-    than that is not hurried afterwards. `clock` gives seconds; `wait` sleeps so many and says whether to end.
+    than that is not hurried afterwards. `clock` returns seconds; `wait` sleeps that long and returns whether to end.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Paced:
         self._wait = wait or self._closed.wait
 
     def deliveries(self, resume: str) -> Iterator[Delivery]:
+        """Yield the source's deliveries after `resume`, each when its time has come."""
         due, before = 0.0, None
         for delivery in self._source.deliveries(resume, single_from=self._from_time):
             if len(delivery.bars) and (now := int(delivery.bars.timestamp[0])) >= self._from_time:
@@ -61,6 +62,7 @@ class Paced:
             yield delivery
 
     def close(self) -> None:
+        """End `deliveries` soon, from any thread, also while it waits."""
         self._closed.set()
         self._source.close()
 

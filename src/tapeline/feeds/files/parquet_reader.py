@@ -1,4 +1,4 @@
-"""Parquet files as blocks of columns."""
+"""Read Parquet files as blocks of columns."""
 
 from __future__ import annotations
 
@@ -13,17 +13,14 @@ import pyarrow.parquet
 
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import Block
-from tapeline.feeds.files.cell_values import Times
-from tapeline.feeds.files.layout import (
-    places,
-    symbol_of,
-)
+from tapeline.feeds.files.column_values import Times
+from tapeline.feeds.files.layout import column_indexes, symbol_of
 
-_READ_BYTES = 1 << 15  # of each column at once; otherwise Arrow holds whole row groups
+_READ_BYTES = 1 << 15  # of each column at once; otherwise Arrow keeps whole row groups in memory
 
 
 class ParquetReader:
-    """Parquet, as pandas, polars, Arrow, DuckDB or Spark write it."""
+    """Read Parquet as pandas, polars, Arrow, DuckDB or Spark write it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,18 +31,19 @@ class ParquetReader:
             raise FileError(
                 f"{path}: is not a whole Parquet file ({_first_line(error)}); write or copy it again"
             ) from error
-        self._places = places(schema.names, path)
+        indexes = column_indexes(schema.names, path)
         if not rows:
             raise FileError(f"{path}: has columns but no rows")
-        for meaning, place in self._places.items():
-            kind = schema.field(place).type
+        for meaning, index in indexes.items():
+            kind = schema.field(index).type
             if not _fits(meaning, kind):
-                raise FileError(f"{path}: column {schema.names[place]} holds {kind}, which cannot be a {meaning}")
-        if "symbol" not in self._places:
+                raise FileError(f"{path}: column {schema.names[index]} holds {kind}, which cannot be a {meaning}")
+        if "symbol" not in indexes:
             symbol_of(path)
-        self._names = {meaning: schema.names[place] for meaning, place in self._places.items()}
+        self._names = {meaning: schema.names[index] for meaning, index in indexes.items()}
 
     def blocks(self, rows: int, times: Times) -> Iterator[Block]:
+        """Yield blocks of at most `rows` rows. Raise `FileError` where the file is damaged, after the rows before."""
         first = 1
         try:
             with pyarrow.parquet.ParquetFile(self.path, buffer_size=_READ_BYTES, pre_buffer=False) as file:
@@ -56,12 +54,12 @@ class ParquetReader:
                     first += len(batch)
         except (pa.ArrowException, OSError) as error:
             raise FileError(
-                f"{self.path}: is damaged behind row {first - 1:,} ({_first_line(error)}); the rows before are used"
+                f"{self.path}: is damaged after row {first - 1:,} ({_first_line(error)}); the rows before are used"
             ) from error
 
 
 def _fits(meaning: str, kind: Any) -> bool:
-    """Whether a Parquet column of this type can hold such values."""
+    """Return whether a Parquet column of this type can hold values of this meaning."""
     types = pa.types
     if types.is_dictionary(kind):
         kind = kind.value_type

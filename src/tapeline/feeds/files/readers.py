@@ -1,4 +1,4 @@
-"""Which format a file has, by its content."""
+"""Choose the reader of a file by its content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tapeline.feeds.files.parquet_reader import ParquetReader
 
 
 def open_reader(path: Path) -> BlockReader:
-    """Looks at the beginning of a file. Raises `FileError` when no bars can be read from it."""
+    """Look at the beginning of a file and return its reader. Raise `FileError` when no bars can be read from it."""
     try:
         if path.is_dir():
             raise FileError(f"{path}: is a folder; name the files in it, such as {path}/*.csv")

@@ -1,4 +1,4 @@
-"""A first look through whole files: how many bars, from when to when, in which order, how far apart."""
+"""Look through whole files first: how many bars, from when to when, in which order, how far apart."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ _LOOKED_AT_ROWS = 1 << 17  # of each file, for its interval
 
 @dataclass(frozen=True, slots=True)
 class FileScan:
-    """What a file holds. `start` and `end` are the open times of its first and last bar (UTC epoch ms; 0 without bars).
+    """Say what a file holds: how many usable and rejected rows, and in which order.
 
-    `interval` is the `usual_interval` of its symbols' bars in ms, None where they do not tell. `content`
-    changes when the file's bars do. `damage` says that the file ends too early, and why; '' where it does not.
+    `start` and `end` are the open times of its first and last bar (UTC epoch ms; 0 without bars). `interval` is the
+    `usual_interval` of its symbols' bars in ms, None where they do not tell. `ordered` says that its rows are in the
+    order of time. `content` changes when the file's bars do. `damage` says that the file ends too early, and why; ''
+    where it does not.
     """
 
     path: Path
@@ -39,7 +41,7 @@ class FileScan:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What all files hold together; see `FileScan`. `rows` are the usable ones, repeated ones included."""
+    """Say what all files hold together; see `FileScan`. `rows` are the usable ones, repeated ones included."""
 
     rows: int
     start: int
@@ -49,7 +51,7 @@ class Scan:
 
 
 def scanned(path: Path, one_pass: FilePass) -> FileScan:
-    """Reads a file from its start to its end, or to where it is damaged."""
+    """Read a file from its start to its end, or to where it is damaged, and return what it holds."""
     rows = rejected = digest = start = end = 0
     ordered, damage = True, ""
     looked_at: list[Records] = []
@@ -76,7 +78,7 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
 
 
 def combined_scan(files: tuple[FileScan, ...]) -> Scan:
-    """What these files hold together."""
+    """Return what these files hold together; of their intervals, that with the most rows."""
     full = [file for file in files if file.rows]
     intervals: Counter[int] = Counter()
     for file in full:

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import MINUTE, START
 
 from tapeline.feeds.files import FileSource
-from tapeline.feeds.files.pace import GAP_SECONDS, Paced
+from tapeline.feeds.files.pace import GAP_SECONDS, PacedSource
 
 
 class Clock:
@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_bars_come_at_their_times_and_the_night_is_short(path: Path) -> None:
     clock = Clock()
-    paced = Paced(FileSource([path]), 60, clock=clock, wait=clock.wait)
+    paced = PacedSource(FileSource([path]), 60, clock=clock, wait=clock.wait)
     seen = [(clock.now - 100, delivery.bars.timestamp.tolist()) for delivery in paced.deliveries("")]
     assert [times for _, times in seen] == [[START + minute * MINUTE] * 2 for minute in MINUTES]
     assert [seconds for seconds, _ in seen] == pytest.approx([0, 1, 2, 5, 5 + GAP_SECONDS, 6 + GAP_SECONDS])
@@ -49,20 +49,20 @@ def test_bars_come_at_their_times_and_the_night_is_short(path: Path) -> None:
 
 def test_a_short_gap_is_never_made_longer(path: Path) -> None:
     clock = Clock()
-    list(Paced(FileSource([path]), 1e6, clock=clock, wait=clock.wait).deliveries(""))
+    list(PacedSource(FileSource([path]), 1e6, clock=clock, wait=clock.wait).deliveries(""))
     assert sum(clock.waits) == pytest.approx(1001 * 60 / 1e6)
 
 
 def test_history_comes_at_once_and_the_rest_in_its_time(path: Path) -> None:
     clock = Clock()
-    paced = Paced(FileSource([path]), 60, from_time=START + 2 * MINUTE, clock=clock, wait=clock.wait)
+    paced = PacedSource(FileSource([path]), 60, from_time=START + 2 * MINUTE, clock=clock, wait=clock.wait)
     seen = [(clock.now - 100, len(delivery.bars)) for delivery in paced.deliveries("")]
     assert seen == [(0, 4), (0, 2), (3, 2), (4, 2), (5, 2)]
 
 
 def test_a_slow_consumer_is_not_hurried_afterwards(path: Path) -> None:
     clock = Clock()
-    deliveries = Paced(FileSource([path]), 60, clock=clock, wait=clock.wait).deliveries("")
+    deliveries = PacedSource(FileSource([path]), 60, clock=clock, wait=clock.wait).deliveries("")
     next(deliveries)
     clock.now += 10
     next(deliveries)
@@ -74,17 +74,17 @@ def test_a_slow_consumer_is_not_hurried_afterwards(path: Path) -> None:
 def test_a_paced_replay_resumes_and_may_go_on_without_pace(path: Path) -> None:
     clock = Clock()
     source = FileSource([path])
-    paced = Paced(source, 60, clock=clock, wait=clock.wait)
+    paced = PacedSource(source, 60, clock=clock, wait=clock.wait)
     assert paced.name == source.name
     deliveries = paced.deliveries("")
     resume = [next(deliveries), next(deliveries)][1].resume
-    for again in (FileSource([path]), Paced(FileSource([path]), 60, clock=clock, wait=clock.wait)):
+    for again in (FileSource([path]), PacedSource(FileSource([path]), 60, clock=clock, wait=clock.wait)):
         rest = [minute for delivery in again.deliveries(resume) for minute in delivery.bars.timestamp.tolist()]
         assert rest == [START + minute * MINUTE for minute in MINUTES[2:] for _ in "AB"]
 
 
 def test_close_from_another_thread_ends_a_long_wait_at_once(path: Path) -> None:
-    paced = Paced(FileSource([path]), 1e-9)
+    paced = PacedSource(FileSource([path]), 1e-9)
     taken: list[int] = []
     first = threading.Event()
 
@@ -106,4 +106,4 @@ def test_close_from_another_thread_ends_a_long_wait_at_once(path: Path) -> None:
 @pytest.mark.parametrize("speed", [0, -1, float("nan")])
 def test_a_speed_that_is_none_is_refused(speed: float, path: Path) -> None:
     with pytest.raises(ValueError, match="above 0"):
-        Paced(FileSource([path]), speed)
+        PacedSource(FileSource([path]), speed)

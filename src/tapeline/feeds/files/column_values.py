@@ -1,4 +1,4 @@
-"""Columns of a file -> numbers, times and symbols, whole columns at once."""
+"""Parse whole columns of a file at once: numbers, times and symbols."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tapeline.core.times import DAY, HOUR, MINUTE
 
 States = NDArray[np.int8]
 
-#: What is wrong with a value: the place of the reason in here. `{}` is the value.
+#: What is wrong with a value, as an index into these; `{}` is the value.
 REASONS = (
     "",
     "is empty",
@@ -41,13 +41,13 @@ _QUARTER = 15 * MINUTE  # every zone's clocks change at a quarter of an hour
 
 
 def is_text(column: Any) -> bool:
-    """Whether these are strings, dictionary-encoded or not."""
+    """Return whether these are strings, dictionary-encoded or not."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def numbers(column: Any) -> tuple[Floats, States]:
-    """The column as float64 [n] (NaN where there is no number), and what is wrong with each, int8 [n]."""
+    """Return the column as float64 [n] (NaN where there is no number), and what is wrong with each value, int8 [n]."""
     state = _empty(column)
     if is_text(column):
         text = _text(column)
@@ -60,13 +60,16 @@ def numbers(column: Any) -> tuple[Floats, States]:
         state[~_flags(valid) & (state == 0)] = NO_NUMBER
         column = pc.if_else(valid, text, None)
     elif pa.types.is_decimal(column.type):
-        column = column.cast(pa.string())  # a cast to float64 by itself would not be the nearest one
+        column = column.cast(pa.string())  # a direct cast to float64 would not give the nearest one
     values = column.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
     return values, state
 
 
 class Times:
-    """Reads the time column of one file, from its start. `kind` is what its first time was; '' before there was one."""
+    """Read the time column of one file, from its start.
+
+    `kind` is what its first time was: epoch, zoned, local or date; '' before there was one.
+    """
 
     def __init__(self, zone: ZoneInfo | None) -> None:
         self.kind = ""
@@ -74,7 +77,7 @@ class Times:
 
     @property
     def arrow_type(self) -> Any:
-        """What a typed CSV reader should expect; None while that is not known."""
+        """Return the type a CSV reader should expect, None while it is not known."""
         types = {
             "epoch": pa.int64(),
             "zoned": pa.timestamp("us", "UTC"),
@@ -84,7 +87,7 @@ class Times:
         return types.get(self.kind)
 
     def read(self, column: Any) -> tuple[Ints, States]:
-        """UTC epoch ms int64 [n] (0 where there is no time), and what is wrong with each, int8 [n]."""
+        """Return UTC epoch ms, int64 [n] (0 where there is no time), and what is wrong with each value, int8 [n]."""
         state = _empty(column)
         kind = column.type
         if is_text(column):
@@ -126,10 +129,10 @@ class Times:
         return self._utc(values, state) if self.kind == "local" else values, state
 
     def _utc(self, local: Ints, state: States) -> Ints:
-        """Local times in the file's zone as UTC. Marks those that the zone's clocks show twice or never."""
+        """Return local times in the file's zone as UTC. Mark those that the zone's clocks show twice or never."""
         if self._zone is None:
             return local
-        quarter, place = np.unique(
+        quarter, index = np.unique(
             np.clip(local, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP) // _QUARTER, return_inverse=True
         )
         offsets = np.empty((len(quarter), 2), np.int64)
@@ -138,29 +141,29 @@ class Times:
             for fold in (0, 1):
                 offset = clock.replace(tzinfo=self._zone, fold=fold).utcoffset()
                 offsets[i, fold] = 0 if offset is None else int(offset.total_seconds() * 1000)
-        doubtful = (offsets[:, 0] != offsets[:, 1])[place]
+        doubtful = (offsets[:, 0] != offsets[:, 1])[index]
         state[doubtful & (state == 0)] = CLOCK_CHANGE
-        return local - offsets[:, 0][place]
+        return local - offsets[:, 0][index]
 
 
 def symbols(column: Any, table: dict[str, int]) -> tuple[NDArray[np.int32], dict[int, str]]:
-    """The place of each symbol in `table`, int32 [n], which new ones are added to.
+    """Return the index of each symbol in `table`, int32 [n]; new symbols are added to the table.
 
-    Texts that are no symbol have negative codes; the second answer says what is wrong with each of those.
+    Texts that are no symbol have negative codes; the second value says what is wrong with each of those.
     """
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    places: list[int] = []
+    codes: list[int] = []
     wrong = {-1: "the symbol is empty"}
     for value in encoded.dictionary.to_pylist():
         symbol = "" if value is None else value.strip()
         if fault := symbol_fault(symbol):
-            places.append(-1 - len(wrong))
-            wrong[places[-1]] = fault
+            codes.append(-1 - len(wrong))
+            wrong[codes[-1]] = fault
         else:
-            places.append(table.setdefault(symbol, len(table)))
-    places.append(-1)  # of null
-    indices = encoded.indices.cast(pa.int64()).fill_null(len(places) - 1).to_numpy(zero_copy_only=False)
-    return np.array(places, np.int32)[indices], wrong
+            codes.append(table.setdefault(symbol, len(table)))
+    codes.append(-1)  # of null
+    indices = encoded.indices.cast(pa.int64()).fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)
+    return np.array(codes, np.int32)[indices], wrong
 
 
 def _text(column: Any) -> Any:
@@ -173,7 +176,7 @@ def _flags(column: Any) -> NDArray[np.bool_]:
 
 
 def _empty(column: Any) -> States:
-    """EMPTY where there is no value, 0 elsewhere."""
+    """Return EMPTY where there is no value, 0 elsewhere, int8 [n]."""
     if is_text(column):
         empty = pc.equal(_text(column), "")
     elif column.null_count:
@@ -184,17 +187,17 @@ def _empty(column: Any) -> States:
 
 
 def _scaled(values: Ints, per_second: int) -> Ints:
-    """Times in units of so many per second as ms, rounded down; far outside of all market data they are cut off."""
+    """Return times, of which `per_second` make a second, in ms, rounded down; clip those outside all market data."""
     if per_second >= 1000:
         return values // (per_second // 1000)
     return np.clip(values, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP) * (1000 // per_second)
 
 
 def _epoch(values: Ints) -> Ints:
-    """Epoch s, ms, µs or ns (by magnitude), or a date as YYYYMMDD, as ms.
+    """Return epoch s, ms, µs or ns (told apart by magnitude), or dates written YYYYMMDD, as ms.
 
-    As seconds, below 10^11 reaches to the year 5138; as ms, above it begins in 1973. A number that reads as a date of
-    these centuries would be a second of some days in 1970, which no bar opens at.
+    Below 10^11, seconds reach to the year 5138; above it, ms begin in 1973. A number that reads as a date of these
+    centuries would otherwise be a second of a few days in 1970, when no bar opened.
     """
     size = np.abs(np.clip(values, -(2**62), 2**62))
     if len(values) and size.min() >= 10**11 and size.max() < 10**14:
@@ -213,7 +216,7 @@ def _epoch(values: Ints) -> Ints:
 
 
 def _epoch_float(values: Floats) -> Ints:
-    """As `_epoch`, for numbers with a fraction."""
+    """Do as `_epoch` for numbers with a fraction."""
     size = np.abs(values)
     scale = np.select([size < 1e11, size < 1e14, size < 1e17], [1e3, 1.0, 1e-3], 1e-6)
     ms: Ints = np.rint(np.clip(values * scale, -1e15, 1e15)).astype(np.int64)
@@ -221,7 +224,7 @@ def _epoch_float(values: Floats) -> Ints:
 
 
 def _midnight(year: Ints, month: Ints, day: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Midnight UTC in epoch ms, and whether there is such a day."""
+    """Return midnight UTC in epoch ms, and whether there is such a day."""
     first = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (np.clip(month, 1, 12) - 1)
     days = (first + 1).astype("datetime64[D]") - first.astype("datetime64[D]")
     valid = (month >= 1) & (month <= 12) & (day >= 1) & (day <= days.astype(np.int64))
@@ -229,9 +232,9 @@ def _midnight(year: Ints, month: Ints, day: Ints) -> tuple[Ints, NDArray[np.bool
 
 
 def _iso(text: Any) -> tuple[Ints, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """ISO-8601 texts as ms (UTC where a zone is given, local otherwise).
+    """Return ISO-8601 texts as ms (UTC where a zone is given, local otherwise), and three flags about each.
 
-    And three answers about each: whether it is such a time, has a zone, is a date alone.
+    They say whether it is such a time, has a zone, and is a date alone.
     """
     groups = pc.extract_regex(text, _ISO)
     matched = ~_flags(groups.is_null())
