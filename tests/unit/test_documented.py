@@ -163,7 +163,7 @@ def is_path(span: str) -> bool:
     if TRACKED.fullmatch(span):
         return span not in WRITTEN_BY_USERS
     first, slash, _ = span.partition("/")
-    return bool(re.fullmatch(r"[a-z_-]+/([\w.*-]+/?)*", span)) and bool(slash) and first not in ELSEWHERE
+    return bool(re.fullmatch(r"[a-z_-]+/([\w.*-]+/)*[\w.*-]*", span)) and bool(slash) and first not in ELSEWHERE
 
 
 def resolves(name: str) -> bool:
