@@ -1,1 +1,1 @@
-""""""
+"""Read the settings, and wire the parts of a program from them."""

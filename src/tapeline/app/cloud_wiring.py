@@ -1,14 +1,13 @@
-"""Settings -> wired parts of the AWS runtime. Clients are handed in, so that only entry points speak to boto3."""
+"""Wire the parts of the AWS runtime. Clients are passed in, so that tests can pass stand-ins."""
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable
 from typing import Any
 
-from tapeline.app.config import (
-    Settings,
-)
+from tapeline.app.config import Settings, variable
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.firehose import FirehoseCopy
 from tapeline.backends.aws.s3_rejects import S3Rejects
@@ -19,46 +18,50 @@ from tapeline.runtime.batches import Batches
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.processor import Processor
 
-#: A boto3 client of the service of that name.
+#: Makes a boto3 client of the service of that name.
 Clients = Callable[[str], Any]
 
 
-def required(settings: Settings, *names: str) -> None:
-    """Raises `ConfigError` when one of these settings is empty."""
+def require(settings: Settings, *names: str) -> None:
+    """Raise `ConfigError` when one of these settings is empty; names are dotted, such as `aws.bucket`."""
     for name in names:
-        if not getattr(settings, name):
-            raise ConfigError(f"setting {name} is empty; set TAPELINE_{name.upper()}")
+        if not operator.attrgetter(name)(settings):
+            raise ConfigError(f"setting {name} is empty; set {variable(name)}")
 
 
-def store(settings: Settings, client: Clients) -> DynamoStore:
-    """The rows and states in DynamoDB. Raises `ConfigError`."""
-    required(settings, "rows_table", "state_table")
-    return DynamoStore(client("dynamodb"), settings.rows_table, settings.state_table, row_days=settings.row_days)
+def dynamo_store(settings: Settings, client: Clients) -> DynamoStore:
+    """Return the store of rows and states in DynamoDB. Raises `ConfigError`."""
+    require(settings, "aws.rows_table", "aws.state_table")
+    aws = settings.aws
+    return DynamoStore(client("dynamodb"), aws.rows_table, aws.state_table, row_days=aws.row_days)
 
 
 def batches(
     settings: Settings, client: Clients, warn: Callable[[str], None]
 ) -> tuple[Batches, SageMakerPredictor | None]:
-    """What the Lambda function runs, and the predictor in it (None without an endpoint). Raises `ConfigError`."""
-    required(settings, "bucket")
-    rows = store(settings, client)
+    """Return what the Lambda function runs, and the predictor in it, None without an endpoint.
+
+    Raises `ConfigError`.
+    """
+    require(settings, "aws.bucket")
+    store = dynamo_store(settings, client)
     predictor = None
-    if settings.sagemaker_endpoint:
+    if settings.aws.sagemaker_endpoint:
         runtime = client("sagemaker-runtime")
-        predictor = SageMakerPredictor(runtime, settings.sagemaker_endpoint, clock=now_ms, warn=warn)
+        predictor = SageMakerPredictor(runtime, settings.aws.sagemaker_endpoint, clock=now_ms, warn=warn)
 
     def nowhere(_: Rows) -> None:
         return
 
     copy: Callable[[Rows], None] = nowhere
-    if settings.firehose_stream:
-        copy = FirehoseCopy(client("firehose"), settings.firehose_stream, clock=now_ms, sleep=time.sleep)
+    if settings.aws.firehose_stream:
+        copy = FirehoseCopy(client("firehose"), settings.aws.firehose_stream, clock=now_ms, sleep=time.sleep)
     return (
         Batches(
-            rows,
+            store,
             lambda: Processor(settings.indicators, predictor),
             clock=now_ms,
-            refuse=S3Rejects(client("s3"), settings.bucket, clock=now_ms),
+            refuse=S3Rejects(client("s3"), settings.aws.bucket, clock=now_ms),
             copy=copy,
         ),
         predictor,

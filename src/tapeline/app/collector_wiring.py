@@ -1,4 +1,4 @@
-"""Settings -> the parts of `tapeline collector`: Yahoo's live bars onto Kinesis, over the log in the data directory."""
+"""Wire `tapeline collector`: Yahoo's live bars onto Kinesis, over the log in the data directory."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tapeline.app import live_wiring as live
-from tapeline.app.cloud_wiring import Clients, required
+from tapeline.app.cloud_wiring import Clients, require
 from tapeline.app.config import Settings
-from tapeline.app.wiring import DATABASE_FILE
+from tapeline.app.data_directory import DATABASE_FILE, collecting_alone
+from tapeline.app.live_wiring import yahoo_history, yahoo_source
 from tapeline.backends.aws.kinesis import KinesisSink
-from tapeline.backends.sqlite.database import (
-    Database,
-)
+from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.errors import LogTrimmedError, StorageError
-from tapeline.feeds.yahoo import SystemClock, YahooSource, interval_of, period_ms, symbols_of
+from tapeline.feeds.live.bar_intervals import period_ms
+from tapeline.feeds.live.watchlist import symbols_of
+from tapeline.feeds.yahoo import YahooSource, interval_of
+from tapeline.runtime.clock import SystemClock
 
-#: How far back the first bars are of, where one request does not bring less.
+#: How far back the first bars are, where one request does not bring less.
 LONGEST_PERIOD = "5y"
 
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """A source and the sink it goes to."""
+    """Hold a source and the sink that its bars go to."""
 
     symbols: tuple[str, ...]
     source: YahooSource
@@ -35,31 +36,26 @@ class Collecting:
 def collecting(
     settings: Settings, client: Clients, notify: Callable[[str], None], period: str | None = None
 ) -> Iterator[Collecting]:
-    """The parts, over a data directory that this process alone collects into. The caller runs and closes them.
+    """Wire source and sink over a data directory that this process alone collects into; close both at the end.
 
-    `period` is how far back the first bars are of (7d for 1m). Raises `ConfigError`, `StorageError` and `FeedError`.
+    The caller runs them. `period` is how far back the first bars are (7d for 1m). Raises `ConfigError`, `StorageError`
+    and `FeedError`.
     """
-    required(settings, "symbols", "kinesis_stream")
+    require(settings, "symbols", "aws.kinesis_stream")
     symbols = symbols_of(",".join(settings.symbols))
     interval = interval_of(settings.interval)
     length = period_ms(period, interval) if period else min(interval.span, period_ms(LONGEST_PERIOD, interval))
     kinesis = client("kinesis")
-    with live.collecting_alone(settings):
-        database = Database(settings.data_dir / DATABASE_FILE)
+    with collecting_alone(settings), contextlib.closing(Database(settings.data_dir / DATABASE_FILE)) as database:
         try:
-            outbox = SqliteStream(database, kept_bars=0)
-            try:
-                sink = KinesisSink(outbox, kinesis, settings.kinesis_stream, notify)
-            except LogTrimmedError as error:
-                raise StorageError(
-                    f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"
-                ) from error
-            past = live.history(settings)
-            source = live.source(settings, past, symbols, interval, SystemClock().now() - length)
-            try:
-                yield Collecting(tuple(symbols), source, sink)
-            finally:
-                source.close()
-                sink.close(0)
+            sink = KinesisSink(SqliteStream(database, kept_bars=0), kinesis, settings.aws.kinesis_stream, notify)
+        except LogTrimmedError as error:
+            raise StorageError(
+                f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"
+            ) from error
+        source = yahoo_source(settings, yahoo_history(settings), symbols, interval, SystemClock().now() - length)
+        try:
+            yield Collecting(tuple(symbols), source, sink)
         finally:
-            database.close()
+            source.close()
+            sink.close(0)

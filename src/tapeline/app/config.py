@@ -1,63 +1,182 @@
-"""Settings, read once: flags over `TAPELINE_*` environment variables over `tapeline.toml` over the defaults here."""
+"""Read the settings once: flags over `TAPELINE_*` environment variables over `tapeline.toml` over the defaults here.
+
+A setting of a group is a key of a table in the file and has two underscores in the environment: `bucket` in `[aws]`,
+or `TAPELINE_AWS__BUCKET`. A name that does not exist is refused, so that a typing slip is noticed; so is the name that
+a setting had before there were groups, with the name it has now.
+"""
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.webhook import url_fault
 from tapeline.backends.aws.sns import TOPIC_ARN
-from tapeline.errors import ConfigError, RuleError, SpecError
-from tapeline.indicators import (
-    DEFAULT,
-    parse,
-)
+from tapeline.errors import ConfigError, RuleError
+from tapeline.indicators import DEFAULT, parse
 
 #: Looked for in the current directory.
 CONFIG_FILE = Path("tapeline.toml")
 
-
 #: Settings whose value is never shown.
-_SECRETS = frozenset({"alert_webhook", "smtp_password", "token"})
+_SECRETS = frozenset({"alerts.webhook", "mail.password", "page.token"})
+
+_PREFIX = "TAPELINE_"
+
+#: The names of settings before there were groups, and what they are called now.
+_RENAMED = {
+    "yahoo_url": "yahoo.url",
+    "yahoo_stream_url": "yahoo.stream_url",
+    "host": "page.host",
+    "port": "page.port",
+    "token": "page.token",
+    "behind_login": "page.behind_login",
+    "alerts": "alerts.rules",
+    "alert_webhook": "alerts.webhook",
+    "alert_sns_topic": "alerts.sns_topic",
+    "alert_mail_to": "mail.to",
+    "alert_mail_from": "mail.sender",
+    "smtp_host": "mail.host",
+    "smtp_port": "mail.port",
+    "smtp_user": "mail.user",
+    "smtp_password": "mail.password",
+    **{
+        name: f"aws.{name}"
+        for name in (
+            "kinesis_stream", "rows_table", "state_table", "row_days", "firehose_stream", "bucket",
+            "sagemaker_endpoint", "health_port",
+        )
+    },
+}  # fmt: skip
 
 _MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
 
 
-class Settings(BaseSettings):
-    """Every setting there is. An unknown name in `tapeline.toml` is an error, so that a typing slip is noticed."""
+def comma_separated(text: str) -> list[str]:
+    """Return the parts of a text between commas, without blanks around them; empty parts are left out."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
-    model_config = SettingsConfigDict(env_prefix="TAPELINE_", extra="forbid", toml_file=CONFIG_FILE)
 
-    data_dir: Path = Field(Path("tapeline-data"), description="Folder of the database, the models and the archive.")
-    indicators: Annotated[tuple[str, ...], NoDecode] = Field(
-        DEFAULT, description="Indicators computed and stored for every bar."
-    )
-    horizon: int = Field(5, ge=1, le=1000, description="Bars ahead that a prediction speaks of.")
-    yahoo_url: str = Field(
+def _split_at_commas(value: Any) -> Any:
+    return tuple(comma_separated(value)) if isinstance(value, str) else value
+
+
+#: A list in the file; in the environment and in flags also one text with commas.
+_Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class YahooSettings(_Group):
+    """Say where Yahoo Finance is."""
+
+    url: str = Field(
         "https://query2.finance.yahoo.com", description="Base address of Yahoo's charts, or of a stand-in."
     )
-    yahoo_stream_url: str = Field(
+    stream_url: str = Field(
         "wss://streamer.finance.yahoo.com/?version=2", description="Address of Yahoo's streamed prices."
     )
-    symbols: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Symbols that a collector follows when none are named or kept."
+
+
+class PageSettings(_Group):
+    """Say where the page listens, and who may see it."""
+
+    host: str = Field("127.0.0.1", description="Address the page listens on; beyond this machine only with a log-in.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
+    token: SecretStr | None = Field(
+        None,
+        min_length=24,
+        description="Secret of 24 characters or more that opens page and API: `Authorization: Bearer TOKEN`, or to log "
+        "in.",
     )
-    interval: str = Field("1m", description="Length of the bars that a collector makes: 1m to 1d.")
-    forming_seconds: float = Field(
-        1.0, ge=0.25, le=60, description="Seconds between two updates of a forming bar; on AWS every one costs."
+    behind_login: bool = Field(
+        False, description="A load balancer in front asks for a log-in: everybody who comes through may look."
     )
+
+
+class AlertSettings(_Group):
+    """Say which alert rules are in force, and where alerts go beside the page, the log and e-mail."""
+
+    rules: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Alert rules, such as `rsi_14 < 30`; in the environment with `;` between them."
+    )
+    webhook: SecretStr | None = Field(
+        None, description='Address that alerts are posted to as {"text": ...}, as Slack takes them.'
+    )
+    sns_topic: str = Field("", description="ARN of an SNS topic that alerts are published to.")
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _split_rules(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("rules")
+    @classmethod
+    def _check_rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                parse_rule(text)
+            except RuleError as error:
+                raise ValueError(f"{text!r}: {error}") from error
+        return value
+
+    @field_validator("webhook")
+    @classmethod
+    def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (fault := url_fault(value.get_secret_value())):
+            raise ValueError(f"it {fault}")
+        return value
+
+    @field_validator("sns_topic")
+    @classmethod
+    def _check_topic(cls, value: str) -> str:
+        if value and not TOPIC_ARN.fullmatch(value):
+            raise ValueError("it is not the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts")
+        return value
+
+
+class MailSettings(_Group):
+    """Say who gets alerts by e-mail, and which server takes the mail."""
+
+    to: _Names = Field((), description="Addresses that alerts are mailed to.")
+    sender: str = Field("", description="Address that alerts are mailed from.")
+    host: str = Field("", description="Server that takes the mail.")
+    port: int = Field(
+        587, ge=1, le=65535, description="Its port: 465 with TLS from the start, any other with STARTTLS."
+    )
+    user: str = Field("", description="User to log in as at the server; empty: without a log-in.")
+    password: SecretStr | None = Field(None, description="That user's password.")
+
+    @field_validator("to", "sender")
+    @classmethod
+    def _check_addresses(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for address in (value,) if isinstance(value, str) else value:
+            if address and not _MAIL_ADDRESS.fullmatch(address):
+                raise ValueError(f"{address!r} is not an e-mail address")
+        return value
+
+
+class AwsSettings(_Group):
+    """Name the resources on AWS. Region and credentials are boto3's own settings."""
+
     kinesis_stream: str = Field("", description="Kinesis stream that `tapeline collector` puts bars on.")
     rows_table: str = Field("", description="DynamoDB table of the rows; where it is set, rows are kept on AWS.")
     state_table: str = Field("", description="DynamoDB table of the processor's state.")
@@ -68,80 +187,34 @@ class Settings(BaseSettings):
     health_port: int = Field(
         8080, ge=0, le=65535, description="Port of the health answer of `tapeline collector`; 0 takes a free one."
     )
-    host: str = Field("127.0.0.1", description="Address the page listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
-    token: SecretStr | None = Field(
-        None, min_length=24, description="Secret that opens page and API: `Authorization: Bearer TOKEN`, or to log in."
-    )
-    behind_login: bool = Field(
-        False, description="A load balancer in front has asked for a log-in: everybody who comes through may look."
-    )
-    alerts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Alert rules, such as `rsi_14 < 30`; in the environment with `;` between them."
-    )
-    alert_webhook: SecretStr | None = Field(
-        None, description='Address that alerts are posted to as {"text": ...}, as Slack takes them.'
-    )
-    alert_mail_to: Annotated[tuple[str, ...], NoDecode] = Field((), description="Addresses that alerts are mailed to.")
-    alert_mail_from: str = Field("", description="Address that alerts are mailed from.")
-    alert_sns_topic: str = Field("", description="ARN of an SNS topic that alerts are published to.")
-    smtp_host: str = Field("", description="Server that takes the mail.")
-    smtp_port: int = Field(
-        587, ge=1, le=65535, description="Its port: 465 with TLS from the start, any other with STARTTLS."
-    )
-    smtp_user: str = Field("", description="User to log in there as; empty: without a log-in.")
-    smtp_password: SecretStr | None = Field(None, description="That user's password.")
 
-    @field_validator("indicators", "symbols", "alert_mail_to", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+class Settings(BaseSettings):
+    """Hold every setting there is."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", toml_file=CONFIG_FILE
+    )
+
+    data_dir: Path = Field(Path("tapeline-data"), description="Folder of the database, the models and the archive.")
+    indicators: _Names = Field(DEFAULT, description="Indicators computed and stored for every bar.")
+    horizon: int = Field(5, ge=1, le=1000, description="How many bars ahead to predict.")
+    symbols: _Names = Field((), description="Symbols that `tapeline collector` follows.")
+    interval: str = Field("1m", description="Length of the bars that `tapeline collector` makes: 1m to 1d.")
+    forming_seconds: float = Field(
+        1.0, ge=0.25, le=60, description="Seconds between two updates of a forming bar; on AWS every one costs."
+    )
+    yahoo: YahooSettings = YahooSettings()
+    page: PageSettings = PageSettings()
+    alerts: AlertSettings = AlertSettings()
+    mail: MailSettings = MailSettings()
+    aws: AwsSettings = AwsSettings()
 
     @field_validator("indicators")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            for spec in value:
-                parse(spec)
-        except SpecError as error:
-            raise ValueError(str(error)) from error
-        return value
-
-    @field_validator("alerts", mode="before")
-    @classmethod
-    def _split_rules(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("alerts")
-    @classmethod
-    def _rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            try:
-                parse_rule(text)
-            except RuleError as error:
-                raise ValueError(f"{text!r}: {error}") from error
-        return value
-
-    @field_validator("alert_webhook")
-    @classmethod
-    def _address(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and (fault := url_fault(value.get_secret_value())):
-            raise ValueError(f"it {fault}")
-        return value
-
-    @field_validator("alert_sns_topic")
-    @classmethod
-    def _topic(cls, value: str) -> str:
-        if value and not TOPIC_ARN.fullmatch(value):
-            raise ValueError("it is not the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts")
-        return value
-
-    @field_validator("alert_mail_to", "alert_mail_from")
-    @classmethod
-    def _mail(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        for address in (value,) if isinstance(value, str) else value:
-            if address and not _MAIL_ADDRESS.fullmatch(address):
-                raise ValueError(f"{address!r} is not an e-mail address")
+    def _check_indicators(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for spec in value:
+            parse(spec)
         return value
 
     @classmethod
@@ -156,14 +229,56 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
+def all_settings() -> dict[str, FieldInfo]:
+    """Return every setting by its name: `data_dir`, `aws.bucket`, ..."""
+    found: dict[str, FieldInfo] = {}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= {f"{name}.{key}": inner for key, inner in field.annotation.model_fields.items()}
+        else:
+            found[name] = field
+    return found
+
+
+def variable(setting: str) -> str:
+    """Return the environment variable of a setting: `aws.bucket` is TAPELINE_AWS__BUCKET."""
+    return _PREFIX + setting.replace(".", "__").upper()
+
+
 def load(**flags: Any) -> Settings:
-    """The settings of this run. Flags that are None were not given. Raises `ConfigError`."""
+    """Return the settings of this run.
+
+    Flags are named as settings, `aws__bucket` for `bucket` in the group `aws`; one that is None was not given. Raises
+    `ConfigError`.
+    """
+    for old, new in _RENAMED.items():
+        if variable(old) in os.environ:
+            raise ConfigError(f"the environment variable {variable(old)} is now called {variable(new)}")
+    given: dict[str, Any] = {}
+    for flag, value in flags.items():
+        if value is not None:
+            group, _, name = flag.rpartition("__")
+            (given.setdefault(group, {}) if group else given)[name] = value
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        value = "(secret)" if name in _SECRETS else repr(first["input"])
-        raise ConfigError(f"setting {name} = {value}: {first['msg']}") from error
-    except tomllib.TOMLDecodeError as error:
+        raise _refused(error) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{CONFIG_FILE}: not valid TOML: {error}") from error
+    except (OSError, SettingsError) as error:
+        raise ConfigError(str(error)) from error
+
+
+def _refused(error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if new := _RENAMED.get(name):
+        table, _, key = new.partition(".")
+        return ConfigError(f"setting {name} is now called {new}: write {key} in the table [{table}] of {CONFIG_FILE}")
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, all_settings(), 1)
+        return ConfigError(
+            f"there is no setting {name}: did you mean {near[0]}?" if near else f"there is no setting {name}"
+        )
+    value = "(secret)" if name in _SECRETS else repr(first["input"])
+    return ConfigError(f"setting {name} = {value}: {first['msg']}")

@@ -1,58 +1,33 @@
-"""Settings -> Yahoo's history and live bars, for every command that collects."""
+"""Wire Yahoo's history and live bars, for every command that collects."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator
-
-import filelock
+from collections.abc import Iterable
 
 from tapeline.app.config import Settings
-from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.backends.sqlite.database import (
-    explained,
-)
-from tapeline.errors import StorageError
-from tapeline.feeds.yahoo import ChartClient, History, Interval, SystemClock, YahooSource, YFinanceTransport
+from tapeline.app.data_directory import archive_in
+from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.history import History
+from tapeline.feeds.yahoo import ChartClient, YahooSource, YFinanceTransport
+from tapeline.runtime.clock import SystemClock
 
 
-def archive(settings: Settings) -> LocalArchive:
-    """The history that is kept in the data directory."""
-    return LocalArchive(settings.data_dir / "archive")
-
-
-def history(settings: Settings) -> History:
-    """Yahoo's history, over what is kept of it."""
+def yahoo_history(settings: Settings) -> History:
+    """Return Yahoo's history, over what the data directory's archive keeps of it. The caller closes it."""
     clock = SystemClock()
-    return History(ChartClient(YFinanceTransport(settings.yahoo_url), clock), archive(settings), clock)
+    transport = YFinanceTransport(settings.yahoo.url)
+    return History(ChartClient(transport, clock), archive_in(settings.data_dir), clock)
 
 
-def source(settings: Settings, past: History, symbols: Iterable[str], interval: Interval, since: int) -> YahooSource:
-    """Live bars behind this history, whose first bars are of `since` (UTC epoch ms)."""
+def yahoo_source(
+    settings: Settings, history: History, symbols: Iterable[str], interval: Interval, since: int
+) -> YahooSource:
+    """Return a source of live bars that continues this history. `since` (UTC epoch ms) is where its first bars are."""
     return YahooSource(
         symbols,
         interval,
-        past,
+        history,
         since=since,
-        stream_url=settings.yahoo_stream_url,
+        stream_url=settings.yahoo.stream_url,
         forming_ms=int(settings.forming_seconds * 1000),
     )
-
-
-@contextlib.contextmanager
-def collecting_alone(settings: Settings) -> Iterator[None]:
-    """Held by the one process that collects into a data directory. Raises `StorageError` for a second."""
-    path = settings.data_dir
-    with explained(path):
-        path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path / "collecting.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise StorageError(
-            f"{path}: another tapeline is collecting into it; stop it or choose another --data-dir"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,8 +1,9 @@
-"""History and rows from one home to another: files, the data directory, AWS. What is there is not written again.
+"""Copy history and rows between files, the data directory and AWS. What is there already is not written again.
 
-States are not moved. The rows' bars are, and what a processor would remember of them is computed here, at the receiving
-end, by the receiving end's settings: its next record goes on from there. Until that is done the symbol has a state that
-no processor takes, so that one that comes too early (or after a crash) computes the symbol anew from its stored bars.
+States are not copied. The rows' bars are, and what a processor would remember of them is computed here, at the target,
+by the target's settings: its next record goes on from there. Until that is done the symbol has a state that no
+processor takes, so that a processor that starts too early (or after a crash) computes the symbol anew from its stored
+bars.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from tapeline.core.ports import (
 )
 from tapeline.errors import ConflictError, StorageError
 from tapeline.runtime.corrections import NO_ROWS
-from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
+from tapeline.runtime.processor import Processor
 
 #: Rows read and compared at once.
 CHUNK = 2000
 
-#: How often a symbol is tried again that a running processor moved on meanwhile.
+#: How often a commit is tried when a running processor keeps changing the symbol's state.
 ATTEMPTS = 5
 
 _NO_STATE = b"\0"  # a state's first byte is its version, and there is no version 0
@@ -37,7 +38,7 @@ _NO_STATE = b"\0"  # a state's first byte is its version, and there is no versio
 
 @dataclass(slots=True)
 class Moved:
-    """Bars or rows of one symbol: not there before, other than before, and there already."""
+    """Count the bars or rows of one symbol: not there before, different from before, and there already."""
 
     new: int = 0
     changed: int = 0
@@ -52,9 +53,9 @@ class Moved:
 
 
 def move_series(given: Series, archive: Archive, *, from_file: bool = False) -> Moved:
-    """Saves the series over what the archive has of it. Raises `StorageError` and `StorageError`.
+    """Save the series over what the archive has of it. Raises `StorageError`.
 
-    A file says nothing of splits: its prices are taken to be in the shares that the archive's are in.
+    A file does not name splits, so its prices are taken to be in the shares that the archive's are in.
     """
     held = archive.load(given.symbol, given.interval)
     if from_file and held is not None:
@@ -76,11 +77,11 @@ def move_series(given: Series, archive: Archive, *, from_file: bool = False) -> 
 
 
 def merge_series(held: Series | None, given: Series) -> Series:
-    """`held` with `given` put over it: where both have a bar, the given one counts.
+    """Return `held` with `given` over it: where both have a bar, the given one counts.
 
-    Bars from before a split that only the other series knows of are put into today's shares. The part that is said to
-    be complete is both together where they touch, otherwise the later one. Raises `StorageError` when currency or
-    prices of the two do not fit together.
+    Bars from before a split that only the other series knows of are put into today's shares. The span that counts as
+    complete is both together where they touch, otherwise the later one. Raises `StorageError` when currency or prices
+    of the two do not fit together.
     """
     if held is None:
         return given
@@ -113,7 +114,7 @@ def merge_series(held: Series | None, given: Series) -> Series:
 
 
 def _unknown_splits(one: Series, other: Series) -> list[Action]:
-    """The splits that only the other series knows of, where they matter to the one."""
+    """Return the splits that only the other series knows of and that come after the first bar of this one."""
     known = {action.timestamp for action in one.actions if action.kind == "split"}
     first = int(one.bars.timestamp[0]) if len(one.bars) else 0
     return [a for a in other.actions if a.kind == "split" and a.timestamp not in known and first < a.timestamp]
@@ -133,11 +134,12 @@ def _facts(series: Series) -> tuple[object, ...]:
 def move_rows(
     symbol: str, source: Store, target: Store, processor: Processor, progress: Callable[[int], None] = lambda _: None
 ) -> Moved:
-    """Writes the symbol's rows that the target lacks or has otherwise, then the state that its bars lead to.
+    """Write the symbol's rows that the target lacks or has otherwise, then the state that its bars lead to.
 
-    A row of a forming bar does not replace one of the same bar that is final. Rows of bars that only the target has are
-    computed anew where bars came in before them. `processor` has the target's indicators and no model. `progress` is
-    told how many rows were looked at. Raises what the stores raise, and `StorageError` when the symbol keeps moving.
+    A row of a forming bar does not replace a final row of the same bar. Rows of bars that only the target has are
+    computed anew where bars came in before them. `processor` has the target's indicators and no model. `progress` gets
+    the number of rows compared since its last call. Raises what the stores raise, and `StorageError` when a running
+    processor keeps changing the symbol's state.
     """
     moved = Moved()
     earliest: int | None = None
@@ -160,22 +162,22 @@ def move_rows(
 
 
 def _differing(rows: Rows, there: Rows, moved: Moved) -> Rows:
-    """Those of the rows that are to be written; counts them."""
+    """Return the rows that have to be written, and count all of them in `moved`."""
     known: dict[int, Row] = {row.timestamp: row for row in there}
     chosen = []
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         old = known.get(row.timestamp)
         if old == row or (old is not None and old.final and not row.final):
             moved.same += 1
             continue
-        chosen.append(place)
+        chosen.append(index)
         moved.new += old is None
         moved.changed += old is not None
     return rows[np.array(chosen, np.intp)]
 
 
 def _commit(target: Store, symbol: str, rows: Rows) -> None:
-    """Writes the rows, with the state that no processor takes."""
+    """Write the rows, with the state that no processor takes."""
 
     def commit(position: int, state: SymbolState | None) -> Commit:
         last = int(rows.bars.timestamp[-1])
@@ -186,47 +188,42 @@ def _commit(target: Store, symbol: str, rows: Rows) -> None:
 
 
 def _settle(target: Store, symbol: str, processor: Processor, times: Ints, earliest: int) -> None:
-    """Computes the state that the target's bars lead to, and its own rows behind the first that came in."""
+    """Commit the state that the target's bars lead to, and its own rows after the first that came in."""
 
     def commit(position: int, state: SymbolState | None) -> Commit | None:
         bars = Bars.concat([rows.bars for rows in _newest_first(target, symbol)][::-1])
         final = bars[bars.final]
         if not len(final):
             return None
-        before, after = final[:-CHECKPOINT_BARS], final[-CHECKPOINT_BARS:]
-        steps = [processor.rebuild(symbol, None, before), processor.step(after)]
-        found = steps[1].states[symbol]
-        if not bars.final[-1]:
-            found = processor.step(bars[-1:]).states[symbol]
+        rebuilt = processor.rebuild(symbol, None, final)
+        found = rebuilt.state if bars.final[-1] else processor.step(bars[-1:]).states[symbol]
         return Commit(
-            _own(target, symbol, [step.rows for step in steps], times, earliest),
+            _own(target, symbol, rebuilt.rows, times, earliest),
             {symbol: replace(found, position=state.position if state else 0)},
             position,
-            dict(steps[0].states),  # so that a late bar does not have the symbol computed from its beginning
+            # so that a late bar does not have the symbol computed from its beginning
+            {symbol: rebuilt.checkpoints[-1]} if rebuilt.checkpoints else {},
             {symbol: int(final.timestamp[0])},
         )
 
     _committed(target, symbol, commit)
 
 
-def _own(target: Store, symbol: str, computed: Sequence[Rows], times: Ints, earliest: int) -> Rows:
-    """Of the final rows computed, those behind `earliest` and for none of `times`, with what was predicted of them."""
-    chosen = [
-        rows[rows.bars.final & (rows.bars.timestamp > earliest) & ~np.isin(rows.bars.timestamp, times)]
-        for rows in computed
-        if len(rows)
+def _own(target: Store, symbol: str, computed: Rows, times: Ints, earliest: int) -> Rows:
+    """Return the computed final rows after `earliest` and at none of `times`, with their stored predictions."""
+    chosen = computed[
+        computed.bars.final & (computed.bars.timestamp > earliest) & ~np.isin(computed.bars.timestamp, times)
     ]
-    bars = Bars.concat([rows.bars for rows in chosen])
-    if not len(bars):
+    bars = chosen.bars
+    if not len(bars) or not target.keeps_indicators:
         return NO_ROWS
     stored = target.rows(symbol, int(bars.timestamp[0]), int(bars.timestamp[-1]) + 1)
     stored = stored[np.isin(stored.bars.timestamp, bars.timestamp)]
-    indicator = np.concatenate([rows.indicator for rows in chosen])
-    return Rows(bars, chosen[0].names, indicator, stored.prediction, stored.probability, stored.models, stored.model)
+    return replace(stored, names=chosen.names, indicator=chosen.indicator)
 
 
 def _newest_first(store: Store, symbol: str) -> Iterator[Rows]:
-    """The symbol's rows, so many at once; each in the order of time."""
+    """Yield the symbol's rows in chunks, the newest chunk first; each chunk is in the order of time."""
     end: int | None = None
     while len(rows := store.rows(symbol, end=end, limit=CHUNK)):
         yield rows
@@ -234,7 +231,7 @@ def _newest_first(store: Store, symbol: str) -> Iterator[Rows]:
 
 
 def _committed(target: Store, symbol: str, make: Callable[[int, SymbolState | None], Commit | None]) -> None:
-    """Commits what `make` makes of the target's position and the symbol's state, again when that has moved on."""
+    """Commit what `make` makes of the target's position and the symbol's state; again when these have changed."""
     for _ in range(ATTEMPTS):
         states, position = target.load([symbol])
         commit = make(position, states.get(symbol))

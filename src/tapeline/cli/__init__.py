@@ -1,1 +1,1 @@
-"""Where programs start: the command line, and the commands of the containers."""
+"""Define the command line: one module for each group of commands."""

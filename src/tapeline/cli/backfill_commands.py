@@ -1,50 +1,34 @@
-"""`tapeline backfill`: Yahoo's history into the archive, and from there into a file."""
+"""`tapeline backfill`: fetch Yahoo's history into the archive, and write it to a file."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from tapeline.app import config
-from tapeline.app import live_wiring as parts
-from tapeline.cli.console import CommandError, Ticker, notice, print_json, print_table
-from tapeline.cli.symbol_commands import DataDir, Json, explained, watchlist_of
-from tapeline.cli.table_files import bar_table, check_name, write
+from tapeline.app.data_directory import watchlist_in
+from tapeline.app.live_wiring import yahoo_history
+from tapeline.cli.console import Ticker, notice, print_records, utc_text
+from tapeline.cli.options import DataDir, IntervalName, Json, Period
+from tapeline.cli.output_files import Out, bar_table, write_tables
 from tapeline.core.adjustment import adjusted
 from tapeline.core.times import DAY
-from tapeline.errors import FeedError, UnreachableError
-from tapeline.feeds.yahoo import (
-    History,
-    Interval,
-    SystemClock,
-    Update,
-    interval_of,
-    period_ms,
-    symbols_of,
-)
+from tapeline.errors import FeedError, InputError, UnreachableError
+from tapeline.feeds.live.bar_intervals import Interval, period_ms
+from tapeline.feeds.live.history import History, Update
+from tapeline.feeds.live.watchlist import symbols_of
+from tapeline.feeds.yahoo import interval_of
+from tapeline.runtime.clock import now_ms
 
-Symbols = Annotated[
-    str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD; kept for the next time.  \\[default: the kept ones]")
-]
-IntervalName = Annotated[str, typer.Option(help="1m, 2m, 5m, 15m, 30m, 60m, 90m, 1h or 1d.")]
-Period = Annotated[
-    str | None, typer.Option(help="How far back: 12h, 30d, 6mo, 2y, max.  \\[default: 7d for 1m, 60d, 1y for 1h, 5y]")
-]
-
-#: Of 1m it is what one request brings, so that the page opens within seconds.
+#: How far back by default. Of 1m it is what one request brings, so that the page opens within seconds.
 PERIODS = {"1m": "7d", "60m": "1y", "1h": "1y", "1d": "5y"}
 _OTHER_PERIOD = "60d"
-
-
-def register(app: typer.Typer) -> None:
-    """Adds this command."""
-    app.command()(backfill)
 
 
 def backfill(
@@ -53,71 +37,53 @@ def backfill(
     ] = None,
     interval: IntervalName = "1m",
     period: Period = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="CSV or Parquet file for the bars of this period.", show_default=False),
-    ] = None,
+    out: Out = None,
     adjust: Annotated[
         bool, typer.Option("--adjusted", help="With --out: prices adjusted for dividends, not only for splits.")
     ] = False,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Fetch history into the archive, and from there into a file. A second time only what is new is asked for."""
-    if out is not None:
-        check_name(out)
-    elif adjust:
+    """Fetch history into the archive, and write its bars to a file. A second run fetches only what is new."""
+    if adjust and out is None:
         raise typer.BadParameter(
             "the archive keeps prices as they were; name a file: --out FILE", param_hint="--adjusted"
         )
     settings = config.load(data_dir=data_dir)
-    with explained():
-        wanted = symbols_of(symbols) if symbols else watchlist_of(settings).load()
-        if not wanted:
-            raise CommandError("name the symbols: --symbols TSLA,AAPL,MSFT")
-        kind, since = span(interval, period)
-        history = parts.history(settings)
-        started = time.perf_counter()
-        try:
-            updates = fetched(history, wanted, kind, since, quiet=json)
-        finally:
-            history.close()
-    found = [
-        {
-            "symbol": symbol,
-            "bars": len(update.series.bars),
-            "new": len(update.changed),
-            "first": _time(update.series.bars.timestamp[0]) if len(update.series.bars) else None,
-            "last": _time(update.series.bars.timestamp[-1]) if len(update.series.bars) else None,
-            "currency": update.series.currency,
-            "rejected": len(update.rejects),
-        }
-        for symbol, update in sorted(updates.items())
-    ]
+    wanted = symbols_of(symbols) if symbols else watchlist_in(settings.data_dir).load()
+    if not wanted:
+        raise InputError("name the symbols: --symbols TSLA,AAPL,MSFT")
+    chosen, since = span(interval, period)
+    started = time.perf_counter()
+    with contextlib.closing(yahoo_history(settings)) as history:
+        updates = fetch_history(history, wanted, chosen, since, quiet=json)
     if out is not None:
         _write(out, [updates[symbol] for symbol in sorted(updates)], since, adjust=adjust)
-    if json:
-        print_json(found)
-    else:
-        columns = ("symbol", "bars", "new", "first", "last", "currency", "rejected")
-        print_table(columns, ([str(row[column]) for column in columns] for row in found))
+    found = [_as_json(symbol, update) for symbol, update in sorted(updates.items())]
+    print_records(found, ("symbol", "bars", "new", "first", "last", "currency", "rejected"), as_json=json)
+    if not json:
         seconds = time.perf_counter() - started
-        notice(f"{len(found)} symbols in {seconds:.1f} s, kept in {settings.data_dir / 'archive' / kind.name}")
+        notice(f"{len(found)} symbols in {seconds:.1f} s, kept in {settings.data_dir / 'archive' / chosen.name}")
     if len(updates) < len(wanted):
         raise typer.Exit(1)
 
 
 def span(interval: str, period: str | None) -> tuple[Interval, int]:
-    """The interval, and since when its bars are wanted (UTC epoch ms)."""
-    kind = interval_of(interval)
-    length = period_ms(period or PERIODS.get(interval, _OTHER_PERIOD), kind)
-    if length > kind.reach:
-        notice(f"Yahoo has {interval} bars of the last {kind.reach // DAY} days; the archive keeps them from now on")
-    return kind, SystemClock().now() - length
+    """Return the interval, and since when its bars are wanted (UTC epoch ms). Raises `FeedError`."""
+    chosen = interval_of(interval)
+    length = period_ms(period or PERIODS.get(interval, _OTHER_PERIOD), chosen)
+    if length > chosen.reach:
+        notice(f"Yahoo has {interval} bars of the last {chosen.reach // DAY} days; the archive keeps them from now on")
+    return chosen, now_ms() - length
 
 
-def fetched(history: History, symbols: list[str], interval: Interval, since: int, *, quiet: bool) -> dict[str, Update]:
-    """Brings the archive up to now. Says which symbols failed; raises when all did."""
+def fetch_history(
+    history: History, symbols: list[str], interval: Interval, since: int, *, quiet: bool
+) -> dict[str, Update]:
+    """Bring the archive up to now. Say which symbols failed; raise `FeedError` when all did.
+
+    Raises `UnreachableError` at the first symbol that cannot be reached: without a network none can.
+    """
     updates: dict[str, Update] = {}
     failed: list[FeedError] = []
 
@@ -137,12 +103,25 @@ def fetched(history: History, symbols: list[str], interval: Interval, since: int
 
     asyncio.run(fetch())
     if failed and not updates:
-        raise CommandError(f"nothing could be fetched for {', '.join(symbols)}")
+        raise FeedError(f"nothing could be fetched for {', '.join(symbols)}")
     return updates
 
 
+def _as_json(symbol: str, update: Update) -> dict[str, Any]:
+    times = update.series.bars.timestamp
+    return {
+        "symbol": symbol,
+        "bars": len(times),
+        "new": len(update.changed),
+        "first": _minute(times[0]) if len(times) else None,
+        "last": _minute(times[-1]) if len(times) else None,
+        "currency": update.series.currency,
+        "rejected": len(update.rejects),
+    }
+
+
 def _write(out: Path, updates: Sequence[Update], since: int, *, adjust: bool) -> None:
-    """The archived final bars since then, one symbol behind the other."""
+    """Write the archived final bars since then, one symbol after the other."""
     count = 0
 
     def tables() -> Iterator[Any]:
@@ -156,9 +135,9 @@ def _write(out: Path, updates: Sequence[Update], since: int, *, adjust: bool) ->
             count += len(bars)
             yield bar_table(bars)
 
-    write(out, tables())
+    write_tables(out, tables())
     notice(f"{count:,} bars written to {out}")
 
 
-def _time(timestamp: Any) -> str:
-    return f"{np.datetime64(int(timestamp), 'ms').item():%Y-%m-%d %H:%M}"
+def _minute(timestamp: Any) -> str:
+    return utc_text(int(timestamp))[:16]

@@ -1,8 +1,7 @@
-"""`tapeline upload`, `export` and `import`: what is brought to AWS, and back, by hand."""
+"""`tapeline upload`, `export` and `import`: copy history and rows to AWS and back."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,97 +10,66 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from tapeline.app import cloud_wiring as cloud
 from tapeline.app import config
-from tapeline.app import wiring as bootstrap
-from tapeline.app.config import (
-    Settings,
-)
-from tapeline.app.moving import (
-    Moved,
-    move_rows,
-    move_series,
-)
+from tapeline.app.cloud_wiring import dynamo_store, require
+from tapeline.app.config import Settings, comma_separated
+from tapeline.app.data_directory import archive_in, open_data_directory, processing_alone
+from tapeline.app.moving import Moved, move_rows, move_series
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.cli.console import CommandError, Ticker, notice, print_json, print_table
+from tapeline.cli.bar_files import open_files
+from tapeline.cli.console import Ticker, notice, print_json, print_table
+from tapeline.cli.options import Bucket, DataDir, Files, Json, Zone
 from tapeline.core.market import Bars, symbol_fault
-from tapeline.core.ports import (
-    Series,
-    Store,
-)
-from tapeline.core.times import HOUR, MINUTE, interval_name
-from tapeline.errors import ConfigError, StorageError
+from tapeline.core.ports import Series, Store
+from tapeline.core.times import MINUTE, interval_name
+from tapeline.errors import ConfigError, FileError
 from tapeline.feeds.files import FileSource, Scan
-from tapeline.runtime.clock import now_ms
 from tapeline.runtime.processor import Processor
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the archive.", show_default=False)]
-Bucket = Annotated[str | None, typer.Option(help="S3 bucket.  \\[default: setting bucket]", show_default=False)]
 Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  \\[default: all]")]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")]
 
-#: Rejected records that are shown; the rest is counted.
+#: How many refused records are shown; all are counted.
 _SHOWN_REJECTS = 20
-
-#: A file in local times without a zone may run ahead of UTC by so much (ms) without being in the future.
-_ZONE_SLACK = 14 * HOUR
 
 _INTERVAL = re.compile(r"[1-9][0-9]{0,3}(m|h|d|wk|mo)")
 
-#: What was moved: (what, symbol, counts).
+#: What was copied: (what, symbol, counts).
 Counts = list[tuple[str, str, Moved]]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds these commands."""
-    app.command()(upload)
-    app.command()(export)
-    app.command("import")(import_)
-
-
-@contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """What a user can mend, as one line."""
-    try:
-        yield
-    except StorageError as error:
-        raise CommandError(str(error)) from error
 
 
 # -- files -> S3 -------------------------------------------------------------------------------------------------------
 
 
 def upload(
-    files: Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)],
+    files: Files,
     symbol: Annotated[
         str | None, typer.Option(help="Whose bars these are, whatever the files say.", show_default=False)
     ] = None,
     interval: Annotated[
-        str | None, typer.Option(help="Length of the bars, such as 1m or 1d.  \\[default: as the times are apart]")
+        str | None,
+        typer.Option(help="Length of the bars, such as 1m or 1d.  \\[default: the usual distance of their times]"),
     ] = None,
-    zone: Annotated[
-        str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")
-    ] = "UTC",
+    zone: Zone = "UTC",
     bucket: Bucket = None,
     json: Json = False,
 ) -> None:
     """Put files of bars into the history on S3, where training on AWS finds them.
 
-    Files are checked as `tapeline replay` checks them. Where there are such bars already, the uploaded ones count; the
-    same file again changes nothing.
+    Files are checked as `tapeline replay` checks them. Uploaded bars replace those of the same time; uploading the same
+    file again changes nothing.
     """
     if interval is not None and not _INTERVAL.fullmatch(interval):
         raise typer.BadParameter(f"{interval!r} is no length of bars; write 1m, 60m, 1d", param_hint="--interval")
     if symbol is not None and (fault := symbol_fault(symbol)):
         raise typer.BadParameter(fault, param_hint="--symbol")
-    settings = config.load(bucket=bucket)
+    settings = config.load(aws__bucket=bucket)
     archive = _on_s3(settings)
     counts: Counts = []
     rejected, failed = 0, False
     for path in files:
-        source = FileSource([path], zone=zone, now=now_ms() + _ZONE_SLACK)
+        source = open_files([path], zone)
         scan = source.scan()
         bars, refused = _read(source, scan, path, quiet=json)
         rejected += refused
@@ -111,16 +79,15 @@ def upload(
         if not len(bars):
             continue
         name = interval or _interval_name(path, scan)
-        with explained():
-            for given in _series(path, bars, symbol, name, scan):
-                counts.append((name, given.symbol, move_series(given, archive, from_file=True)))
+        for given in _series(path, bars, symbol, name, scan):
+            counts.append((name, given.symbol, move_series(given, archive, from_file=True)))
     _print(counts, "interval", as_json=json, rejected=rejected)
     if failed:
         raise typer.Exit(1)
 
 
 def _read(source: FileSource, scan: Scan, path: Path, *, quiet: bool) -> tuple[Bars, int]:
-    """All bars of a file, and how many records of it are refused; the first of those are shown."""
+    """Return all bars of a file, and how many of its records are refused; show the first of those."""
     parts: list[Bars] = []
     rejected = done = 0
     with Ticker(f"reading {path.name}", scan.rows, quiet=quiet) as ticker:
@@ -138,16 +105,16 @@ def _read(source: FileSource, scan: Scan, path: Path, *, quiet: bool) -> tuple[B
 
 
 def _interval_name(path: Path, scan: Scan) -> str:
-    """The name of the time between two bars, as Yahoo has it. Raises `CommandError` when there is none."""
+    """Return the name of the usual time between two bars. Raises `FileError` when there is none."""
     if scan.interval and scan.interval % MINUTE == 0:
         return interval_name(scan.interval)
-    raise CommandError(f"{path}: the length of its bars cannot be told from their times; name it with --interval")
+    raise FileError(f"{path}: the length of its bars cannot be told from their times; name it with --interval")
 
 
 def _series(path: Path, bars: Bars, symbol: str | None, interval: str, scan: Scan) -> Iterator[Series]:
-    """The bars of each symbol by itself. They are complete from the first to the last, so far as a file can say."""
+    """Yield the bars of each symbol by itself, as a series that is complete from the first to the last of them."""
     if symbol is not None and len(bars.symbols) > 1:
-        raise CommandError(f"{path}: has bars of {', '.join(bars.symbols[:5])}: --symbol is for files of one symbol")
+        raise FileError(f"{path}: has bars of {', '.join(bars.symbols[:5])}: --symbol is for files of one symbol")
     for code, own in enumerate(bars.symbols):
         if symbol is None and own != own.upper():
             notice(f"{path}: the symbol is {own!r}, as the file or its name says; --symbol {own.upper()} names another")
@@ -167,56 +134,55 @@ def _series(path: Path, bars: Bars, symbol: str | None, interval: str, scan: Sca
 def export(symbols: Symbols = None, bucket: Bucket = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Copy the data directory's history and rows to AWS: the archive to S3, the rows to DynamoDB.
 
-    What is there already is passed over, so a second run, or one after an interruption, does what is left.
+    What is there already is left out, so a second run, or one after an interruption, does what is left.
     """
     settings = _cloud_settings(data_dir, bucket)
     counts: Counts = []
-    home = bootstrap.open_data_directory(settings, create=False)
-    with explained(), contextlib.closing(home.database):
-        local = LocalArchive(settings.data_dir / "archive")
-        if settings.bucket:
+    with open_data_directory(settings, create=False) as directory:
+        local = archive_in(directory.path)
+        if settings.aws.bucket:
             _move_history(local, _on_s3(settings), _wanted(symbols), counts, quiet=json)
-        if settings.rows_table:
-            with Ticker("rows", home.store.count(), quiet=json) as ticker:
-                _move_rows(home.store, cloud.store(settings, client), settings, _wanted(symbols), counts, ticker)
+        if settings.aws.rows_table:
+            with Ticker("rows", directory.store.count(), quiet=json) as ticker:
+                _move_rows(directory.store, dynamo_store(settings, client), settings, _wanted(symbols), counts, ticker)
     _print(counts, "what", as_json=json)
 
 
 def import_(symbols: Symbols = None, bucket: Bucket = None, data_dir: DataDir = None, json: Json = False) -> None:
     """Copy history and rows from AWS into the data directory: the archive from S3, the rows from DynamoDB.
 
-    What is there already is passed over, so a second run, or one after an interruption, does what is left.
+    What is there already is left out, so a second run, or one after an interruption, does what is left.
     """
     settings = _cloud_settings(data_dir, bucket)
     counts: Counts = []
-    with explained(), bootstrap.writing(settings) as home:
-        local = LocalArchive(settings.data_dir / "archive")
-        if settings.bucket:
+    with processing_alone(settings) as directory:
+        local = archive_in(directory.path)
+        if settings.aws.bucket:
             _move_history(_on_s3(settings), local, _wanted(symbols), counts, quiet=json)
-        if settings.rows_table:
+        if settings.aws.rows_table:
             with Ticker("rows", None, quiet=json) as ticker:
-                _move_rows(cloud.store(settings, client), home.store, settings, _wanted(symbols), counts, ticker)
+                _move_rows(dynamo_store(settings, client), directory.store, settings, _wanted(symbols), counts, ticker)
     _print(counts, "what", as_json=json)
 
 
 def _cloud_settings(data_dir: Path | None, bucket: str | None) -> Settings:
-    settings = config.load(data_dir=data_dir, bucket=bucket)
-    if not settings.bucket and not settings.rows_table:
+    settings = config.load(data_dir=data_dir, aws__bucket=bucket)
+    if not settings.aws.bucket and not settings.aws.rows_table:
         raise ConfigError(
-            "settings bucket and rows_table are empty; set TAPELINE_BUCKET for the history, TAPELINE_ROWS_TABLE and "
-            "TAPELINE_STATE_TABLE for the rows"
+            "settings aws.bucket and aws.rows_table are empty; set TAPELINE_AWS__BUCKET for the history, "
+            "TAPELINE_AWS__ROWS_TABLE and TAPELINE_AWS__STATE_TABLE for the rows"
         )
-    if not settings.bucket:
-        notice("only rows: setting bucket is empty, so the history stays where it is")
-    if settings.rows_table:
-        cloud.required(settings, "state_table")
+    if not settings.aws.bucket:
+        notice("only rows: setting aws.bucket is empty, so the history is not copied")
+    if settings.aws.rows_table:
+        require(settings, "aws.state_table")
     else:
-        notice("only the history: setting rows_table is empty, so the rows stay where they are")
+        notice("only the history: setting aws.rows_table is empty, so the rows are not copied")
     return settings
 
 
 def _wanted(symbols: str | None) -> set[str] | None:
-    return None if symbols is None else {part.strip() for part in symbols.split(",") if part.strip()}
+    return None if symbols is None else set(comma_separated(symbols))
 
 
 def _move_history(
@@ -258,8 +224,8 @@ def _move_rows(
 
 
 def _on_s3(settings: Settings) -> S3Archive:
-    cloud.required(settings, "bucket")
-    return S3Archive(client("s3"), settings.bucket)
+    require(settings, "aws.bucket")
+    return S3Archive(client("s3"), settings.aws.bucket)
 
 
 def _print(counts: Counts, first: str, *, as_json: bool, rejected: int | None = None) -> None:

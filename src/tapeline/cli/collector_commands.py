@@ -1,4 +1,4 @@
-"""`tapeline collector`: the container's command. Live bars onto Kinesis; logs, metrics and health for machines."""
+"""`tapeline collector`: put live bars onto Kinesis in a container, with logs, metrics and health for machines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,80 +15,74 @@ from tapeline.app import config
 from tapeline.app.collector_wiring import Collecting, collecting
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.collector_metrics import collector_metrics
-from tapeline.cli import json_logs as logs
 from tapeline.cli.collector_health import Report, health
-from tapeline.cli.console import CommandError
+from tapeline.cli.json_logs import configure_json_logs
+from tapeline.cli.options import DataDir
 from tapeline.cli.running import terminated_like_interrupted
 from tapeline.core.market import Reject
-from tapeline.core.ports import (
-    Delivery,
-)
+from tapeline.core.ports import Delivery
 from tapeline.core.sessions import Phase, calendar_of
-from tapeline.errors import ConfigError, FeedError, StorageError
+from tapeline.errors import TapelineError
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.pipeline import Progress, collect
 
-#: Metrics are written so often.
+#: How often metrics are written.
 _REPORT_SECONDS = 60.0
 
-#: On SIGTERM: for the source to end, and for what it brought to be sent. The task is given 110 seconds.
+#: On SIGTERM: for the source to end, and for what it brought to be sent. ECS gives the task 110 seconds.
 _END_SECONDS = 20.0
 _FLUSH_SECONDS = 60.0
 
-#: When the stream has refused records for so long, the task is unhealthy.
+#: The task is unhealthy after the stream has refused records for this long.
 _UNHEALTHY_SECONDS = 600.0
 
 #: Rejects written into the log between two reports; all are counted, and kept in the data directory.
 _LOGGED_REJECTS = 100
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(collector)
-
-
 def collector(
     symbols: Annotated[str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD.")] = None,
     interval: Annotated[str | None, typer.Option(help="1m, 2m, 5m, 15m, 30m, 60m, 90m, 1h or 1d.")] = None,
     period: Annotated[
-        str | None, typer.Option(help="How far back the first bars are of: 12h, 30d, 6mo.  \\[default: 7d for 1m]")
+        str | None, typer.Option(help="How far back the first bars are: 12h, 30d, 6mo.  \\[default: 7d for 1m]")
     ] = None,
     stream: Annotated[str | None, typer.Option(help="Name of the Kinesis stream.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder of what is not sent yet, and of the archive.")] = None,
+    data_dir: DataDir = None,
     health_port: Annotated[int | None, typer.Option(help="Port of the health answer; 0 takes a free one.")] = None,
 ) -> None:
-    """Put Yahoo's bars onto a Kinesis stream: what the container on AWS runs. All options may be settings.
+    """Put Yahoo's bars onto a Kinesis stream, as the container on AWS does. Every option can be a setting.
 
-    SIGTERM ends it with what was collected sent.
+    After SIGTERM it sends what was collected and ends.
     """
-    logger = logs.configured()
+    logger = configure_json_logs()
     try:
         settings = config.load(
-            symbols=symbols, interval=interval, kinesis_stream=stream, data_dir=data_dir, health_port=health_port
-        )
+            symbols=symbols, interval=interval, data_dir=data_dir, aws__kinesis_stream=stream,
+            aws__health_port=health_port,
+        )  # fmt: skip
         with collecting(settings, client, logger.warning, period) as parts:
-            watch = MonitoredSink(parts, logger)
-            with health(settings.health_port, watch.report) as port:
+            sink = MonitoredSink(parts, logger)
+            with health(settings.aws.health_port, sink.report) as port:
                 logger.info("collecting", extra={
-                    "symbols": parts.symbols, "interval": settings.interval, "stream": settings.kinesis_stream,
+                    "symbols": parts.symbols, "interval": settings.interval, "stream": settings.aws.kinesis_stream,
                     "health_port": port,
                 })  # fmt: skip
-                _run(parts, watch, logger)
-    except (StorageError, CommandError, ConfigError, FeedError) as error:
-        logger.error(str(error))  # noqa: TRY400 - a user's mistake or the world's, no defect: no traceback
+                _run(parts, sink, logger)
+    except TapelineError as error:
+        logger.error(str(error))  # noqa: TRY400 - a person can fix it, so it is no defect: no traceback
         raise typer.Exit(1) from error
     except Exception as error:
         logger.exception("a defect: please report it with this line")
         raise typer.Exit(1) from error
 
 
-def _run(parts: Collecting, watch: MonitoredSink, logger: logging.Logger) -> None:
-    """Until SIGTERM, Ctrl-C or a failure, which is raised when all that can be sent was sent."""
+def _run(parts: Collecting, sink: MonitoredSink, logger: logging.Logger) -> None:
+    """Collect until SIGTERM, Ctrl-C or a failure, which is raised after all that can be sent was sent."""
     with terminated_like_interrupted(), ThreadPoolExecutor(1, "collecting") as executor:
-        job = executor.submit(collect, parts.source, watch, watch.progress, threading.Event(), logger.info)
+        job = executor.submit(collect, parts.source, sink, sink.progress, threading.Event(), logger.info)
         try:
             try:
-                _report(job, watch)
+                _report(job, sink)
             except KeyboardInterrupt:
                 logger.info("stopping")
             parts.source.close()
@@ -98,20 +91,20 @@ def _run(parts: Collecting, watch: MonitoredSink, logger: logging.Logger) -> Non
         finally:  # a second signal ends the waiting
             parts.source.close()
             parts.sink.close(0)
-        watch.write_metrics()
+        sink.write_metrics()
         done = parts.sink.status()
         logger.info("stopped", extra={"sent_bars": done.sent, "thinned_bars": done.thinned, "unsent_bars": left})
         job.result()
 
 
-def _report(job: Future[None], watch: MonitoredSink) -> None:
+def _report(job: Future[None], sink: MonitoredSink) -> None:
     while not job.done():
-        watch.write_metrics()
+        sink.write_metrics()
         wait((job,), _REPORT_SECONDS)
 
 
 class MonitoredSink:
-    """`Sink` that passes on to another, and says how collecting does: as log lines, metrics and a health report."""
+    """Pass deliveries on to a sink, and report on them: as log lines, metrics and a health report."""
 
     def __init__(self, parts: Collecting, logger: logging.Logger) -> None:
         self.progress = Progress()
@@ -123,10 +116,12 @@ class MonitoredSink:
     # -- the sink ----------------------------------------------------------------------------------------------------
 
     def append(self, source: str, delivery: Delivery) -> int:
+        """Log the rejects, and append to the sink."""
         self._log(delivery.rejects)
         return self._parts.sink.append(source, delivery)
 
     def resume(self, source: str) -> str:
+        """Return where the sink says that the source goes on."""
         return self._parts.sink.resume(source)
 
     def _log(self, rejects: Sequence[Reject]) -> None:
@@ -139,10 +134,10 @@ class MonitoredSink:
         if room and len(rejects) > room:
             self._logger.warning("more records rejected; `tapeline rejects` has them, the log again in a minute")
 
-    # -- what is said ------------------------------------------------------------------------------------------------
+    # -- reports -----------------------------------------------------------------------------------------------------
 
     def bar_age(self, now: int) -> float:
-        """Seconds for which no bar reached the stream although a market was open; 0 while all are closed.
+        """Return for how many seconds no bar reached the stream although a market was open; 0 while all are closed.
 
         `now` is UTC epoch ms.
         """
@@ -156,7 +151,7 @@ class MonitoredSink:
         return min(self._parts.sink.status().quiet, (now - min(opened)) / 1000) if opened else 0.0
 
     def write_metrics(self) -> None:
-        """A log line in CloudWatch's embedded metric format: a metric each for the alarms in `services/`."""
+        """Log a line in CloudWatch's embedded metric format, with a metric for each of the alarms in `services/`."""
         rejected = self.progress.rejected
         found = collector_metrics(self.bar_age(now_ms()), rejected - self._counted)
         self._counted, self._logged = rejected, 0
@@ -165,14 +160,14 @@ class MonitoredSink:
         self._logger.info("metrics", extra=found | extra)
 
     def report(self) -> Report:
-        """For the health answer. Unhealthy is what another task might do better."""
+        """Return the health answer. Unhealthy is only what another task might do better."""
         sink, source = self._parts.sink.status(), self._parts.source.status()
         found: dict[str, Any] = {
             "bar_age_seconds": round(self.bar_age(now_ms()), 1),
             "unsent_bars": sink.backlog,
             "sent_bars": sink.sent,
             "rejected": self.progress.rejected,
-            "held": sink.held,
+            "held": sink.paused,
             "problem": sink.problem,
             "problem_seconds": round(sink.troubled, 1),
         }

@@ -1,4 +1,4 @@
-"""A health answer for an orchestrator: `GET /health` on loopback, 200 or 503, with the report as JSON."""
+"""Answer an orchestrator's health checks: `GET /health` on loopback gives 200 or 503, with a report as JSON."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tapeline.cli.console import CommandError
+from tapeline.errors import ServingError
 
-#: Whether it is well, and what is to be known besides.
+#: Whether all is well, and what else there is to know.
 Report = tuple[bool, Mapping[str, Any]]
 
 
 @contextlib.contextmanager
 def health(port: int, report: Callable[[], Report]) -> Iterator[int]:
-    """Answers meanwhile, on 127.0.0.1. Gives the port. Raises `CommandError` when it is taken."""
+    """Answer on 127.0.0.1 until the block ends. Yields the port. Raises `ServingError` when it is taken."""
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 5  # seconds that a request may take to come
+        timeout = 5  # seconds that a request may take to arrive
 
         def do_GET(self) -> None:
             if self.path.partition("?")[0] != "/health":
@@ -36,12 +36,12 @@ def health(port: int, report: Callable[[], Report]) -> Iterator[int]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-            """Nothing: the orchestrator asks twice a minute."""
+            """Log nothing: the orchestrator asks twice a minute."""
 
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     except OSError as error:
-        raise CommandError(f"port {port} for health answers: {error.strerror}; choose another --health-port") from error
+        raise ServingError(f"port {port} for health answers: {error.strerror}; choose another --health-port") from error
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""What the command line prints: progress bars on a terminal, plain lines otherwise, one JSON object for machines.
+"""Print results and notices: progress bars on a terminal, plain lines otherwise, one JSON document for machines.
 
 Results go to stdout, everything else to stderr, so that a pipe gets results only.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -20,25 +21,21 @@ stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False)
 
 _PLAIN_SECONDS = 5.0
-_WORTH_SAYING = 1.0
-
-
-class CommandError(Exception):
-    """The command cannot be done; the message is one line that says what was wrong and what to do."""
+_WORTH_SAYING_SECONDS = 1.0
 
 
 def notice(text: str) -> None:
-    """A line for the person who looks on."""
+    """Print a line for the person who looks on."""
     stderr.print(f"[yellow]·[/] {escape(text)}", soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout. NaN does not occur in it: absent values are left out by the callers."""
+    """Print one JSON document. Raises `ValueError` for NaN, which is not JSON: callers leave absent values out."""
     sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
 
 
 def print_summary(values: Mapping[str, Any], *, as_json: bool) -> None:
-    """Names and values, one a line, or as one JSON object."""
+    """Print names and values, one a line, or as one JSON object."""
     if as_json:
         print_json(values)
         return
@@ -49,7 +46,7 @@ def print_summary(values: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """A table on a terminal, tab-separated lines in a pipe."""
+    """Print a table on a terminal, tab-separated lines in a pipe."""
     if not stdout.is_terminal:
         sys.stdout.write("\t".join(columns) + "\n")
         sys.stdout.writelines("\t".join(map(str, row)) + "\n" for row in rows)
@@ -60,8 +57,26 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     stdout.print(table, soft_wrap=False)
 
 
+def print_records(records: list[dict[str, Any]], columns: Iterable[str], *, as_json: bool, empty: str = "") -> None:
+    """Print records as JSON, or these of their columns as a table; without records, print the notice `empty`."""
+    if as_json:
+        print_json(records)
+    elif records or not empty:
+        print_table(columns, ([record[column] for column in columns] for record in records))
+    else:
+        notice(empty)
+
+
+def utc_text(timestamp: int) -> str:
+    """Return a time in UTC epoch ms as people read it."""
+    return f"{datetime.fromtimestamp(timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
 class Ticker:
-    """Shows how far a long job has come: a bar on a terminal, a plain line every five seconds otherwise."""
+    """Show how far a long job has come: a bar on a terminal, a plain line every five seconds otherwise.
+
+    `total` is None where it is not known.
+    """
 
     def __init__(self, what: str, total: int | None, *, quiet: bool = False) -> None:
         self._what = what
@@ -81,15 +96,13 @@ class Ticker:
     def __exit__(self, *_: object) -> None:
         if self._progress:
             self._progress.stop()
-        elif not self._quiet and self._total is None and time.monotonic() - self._last >= _WORTH_SAYING:
+        elif not self._quiet and self._total is None and time.monotonic() - self._last >= _WORTH_SAYING_SECONDS:
             stderr.print(f"{self._what}: {time.monotonic() - self._last:.0f} s")
 
     def show(self, done: int) -> None:
+        """Say how much is done. Cheap enough to be called for every batch."""
         if self._progress:
             self._progress.update(self._task, completed=done)
         elif not self._quiet and time.monotonic() - self._last >= _PLAIN_SECONDS:
             self._last = time.monotonic()
             stderr.print(f"{self._what}: {done:,}" + (f" of {self._total:,}" if self._total else ""))
-
-
-Notify = Callable[[str], None]

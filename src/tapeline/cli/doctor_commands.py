@@ -1,4 +1,4 @@
-"""`tapeline doctor`: what is installed, configured, writable and reachable, and what to do about what is not."""
+"""`tapeline doctor`: check what is installed, configured and writable, and say what to do about what is not."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from tapeline import __version__
 from tapeline.app import config
-from tapeline.app import wiring as bootstrap
 from tapeline.app.config import CONFIG_FILE, Settings
+from tapeline.app.data_directory import DATABASE_FILE, processing_alone
 from tapeline.cli.console import print_json, print_table
-from tapeline.errors import ConfigError, StorageError
+from tapeline.cli.options import DataDir, Json
+from tapeline.errors import ConfigError, InUseError, StorageError
 
 _PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")
 _LOW_SPACE = 1 << 30
@@ -27,7 +26,10 @@ _LOW_SPACE = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """One check: `state` is ok, note or fail; `advice` says what to do where there is something to do."""
+    """Hold the outcome of one check.
+
+    `state` is ok, note or fail; `advice` says what to do where there is something to do.
+    """
 
     check: str
     state: str
@@ -35,23 +37,13 @@ class DoctorFinding:
     advice: str = ""
 
 
-def register(app: typer.Typer) -> None:
-    """Adds this command."""
-    app.command()(doctor)
-
-
-def doctor(
-    data_dir: Annotated[Path | None, typer.Option(help="Folder to look at.  \\[default: tapeline-data]")] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")] = False,
-) -> None:
-    """Check what is installed, configured, writable and reachable, and say what to do about what is not."""
+def doctor(data_dir: DataDir = None, json: Json = False) -> None:
+    """Check what is installed, configured and writable, and say what to do about what is not."""
     findings = list(_installed())
     try:
         settings = config.load(data_dir=data_dir)
     except ConfigError as error:
-        findings.append(
-            DoctorFinding("settings", "fail", str(error), f"mend {CONFIG_FILE} or the environment variable")
-        )
+        findings.append(DoctorFinding("settings", "fail", str(error), f"fix {CONFIG_FILE} or the environment variable"))
     else:
         where = str(CONFIG_FILE.resolve()) if CONFIG_FILE.exists() else f"defaults and environment (no {CONFIG_FILE})"
         findings.append(DoctorFinding("settings", "ok", where))
@@ -83,17 +75,18 @@ def _installed() -> Iterator[DoctorFinding]:
 
 def _data(settings: Settings) -> Iterator[DoctorFinding]:
     folder = settings.data_dir
-    if not (folder / bootstrap.DATABASE_FILE).exists():
+    if not (folder / DATABASE_FILE).exists():
         yield DoctorFinding(
             "data directory", "note", f"{folder}: no data yet", "tapeline demo, or tapeline replay FILE"
         )
         return
     try:
-        with bootstrap.writing(settings) as home:
-            latest = home.store.latest()
+        with processing_alone(settings) as directory:
+            latest = directory.store.latest()
+    except InUseError as error:
+        yield DoctorFinding("data directory", "note", str(error))
     except StorageError as error:
-        state = "note" if "another tapeline" in str(error) else "fail"
-        yield DoctorFinding("data directory", state, str(error))
+        yield DoctorFinding("data directory", "fail", str(error))
     else:
         yield DoctorFinding("data directory", "ok", f"{folder}: {len(latest)} symbols")
 
@@ -114,13 +107,13 @@ def _port(settings: Settings) -> Iterator[DoctorFinding]:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((settings.page.host, settings.page.port))
         except OSError as error:
             yield DoctorFinding(
-                "port", "note", f"{settings.host}:{settings.port}: {error.strerror}", "choose another --port"
+                "port", "note", f"{settings.page.host}:{settings.page.port}: {error.strerror}", "choose another --port"
             )
         else:
-            yield DoctorFinding("port", "ok", f"{settings.host}:{settings.port} is free")
+            yield DoctorFinding("port", "ok", f"{settings.page.host}:{settings.page.port} is free")
 
 
 _CHECKS: tuple[Callable[[Settings], Iterator[DoctorFinding]], ...] = (_data, _disk, _port)

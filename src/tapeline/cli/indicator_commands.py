@@ -1,4 +1,4 @@
-"""`tapeline indicators`: what can be computed, and computing it over a file."""
+"""`tapeline indicators`: list what can be computed, and compute it over a file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,15 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from tapeline.cli.console import CommandError, Ticker, notice, print_json, print_table
-from tapeline.cli.table_files import bar_table, check_name, write
+from tapeline.app.config import comma_separated
+from tapeline.cli.bar_files import open_all, read_bars
+from tapeline.cli.console import print_json, print_records, print_table
+from tapeline.cli.options import Json, Zone
+from tapeline.cli.output_files import Out, bar_table, write_tables
 from tapeline.core.market import Floats
 from tapeline.core.sessions.session_ids import session_ids
-from tapeline.feeds.files import FileSource
 from tapeline.indicators import DEFAULT, Engine, parse
 from tapeline.indicators.listing import listing
-
-
-def register(app: typer.Typer) -> None:
-    """Adds this command."""
-    app.command()(indicators)
 
 
 def indicators(
@@ -33,76 +30,49 @@ def indicators(
     set_: Annotated[
         str, typer.Option("--set", help="Which, comma-separated, with their parameters.", show_default=False)
     ] = ",".join(DEFAULT),
-    out: Annotated[
-        Path | None, typer.Option(help="OUT.parquet or OUT.csv: every bar with its values.", show_default=False)
-    ] = None,
+    out: Out = None,
     list_: Annotated[bool, typer.Option("--list", help="List every indicator there is.")] = False,
-    zone: Annotated[str, typer.Option(help="Time zone of timestamps that name none.")] = "UTC",
-    json: Annotated[bool, typer.Option("--json", help="JSON on stdout, for machines.")] = False,
+    zone: Zone = "UTC",
+    json: Json = False,
 ) -> None:
     """Compute indicators over a file of bars, or list what can be computed.
 
     Without --out the newest values of every symbol are printed. Values that are not warm are absent.
     """
     if list_:
-        _list(as_json=json)
+        columns = ("name", "group", "default", "warm_up", "formula", "source")
+        print_records([asdict(row) for row in listing()], columns, as_json=json)
         return
     if file is None:
         raise typer.BadParameter("give a file of bars, or --list", param_hint="FILE")
-    if out is not None:
-        check_name(out)
-    specs = [parse(text) for text in set_.split(",") if text.strip()]
+    specs = [parse(text) for text in comma_separated(set_)]
     if not specs:
         raise typer.BadParameter("no indicator is named", param_hint="--set")
-    source = FileSource([file], zone=zone)
-    if source.problems:
-        raise CommandError(source.problems[0])
+    source = open_all([file], zone)
     engine = Engine([spec.text for spec in specs])
     sessions = any("session" in spec.indicator.inputs for spec in specs)
-    rows = source.scan().rows
-    rejected = 0
     newest: dict[str, tuple[int, float, Floats]] = {}
 
     def tables() -> Iterator[pa.Table]:
-        nonlocal rejected
-        done = 0
-        with Ticker("computing", rows, quiet=json) as ticker:
-            for delivery in source.deliveries(""):
-                for text in delivery.notices:
-                    notice(text)
-                rejected += len(delivery.rejects)
-                bars = delivery.bars
-                values = engine.update(bars, session=session_ids(bars) if sessions and len(bars) else None)
-                if out is None:
-                    codes, back = np.unique(bars.code[::-1], return_index=True)
-                    for code, row in zip(codes.tolist(), (len(bars) - 1 - back).tolist(), strict=True):
-                        newest[bars.symbols[code]] = int(bars.timestamp[row]), float(bars.close[row]), values[row]
-                done += len(bars)
-                ticker.show(done)
-                yield bar_table(
-                    bars, {name: pa.array(values[:, i], from_pandas=True) for i, name in enumerate(engine.outputs)}
-                )
+        for bars in read_bars(source, "computing", quiet=json):
+            values = engine.update(bars, session=session_ids(bars) if sessions and len(bars) else None)
+            if out is None:
+                codes, back = np.unique(bars.code[::-1], return_index=True)
+                for code, row in zip(codes.tolist(), (len(bars) - 1 - back).tolist(), strict=True):
+                    newest[bars.symbols[code]] = int(bars.timestamp[row]), float(bars.close[row]), values[row]
+            yield bar_table(
+                bars, {name: pa.array(values[:, i], from_pandas=True) for i, name in enumerate(engine.outputs)}
+            )
 
     if out is None:
         for _ in tables():
             pass
-        _show(newest, engine.outputs, as_json=json)
+        _print_newest(newest, engine.outputs, as_json=json)
     else:
-        write(out, tables())
-    if rejected:
-        notice(f"{rejected:,} records were left out; `tapeline replay` keeps them with their reasons")
+        write_tables(out, tables())
 
 
-def _list(*, as_json: bool) -> None:
-    found = listing()
-    if as_json:
-        print_json([asdict(row) for row in found])
-    else:
-        columns = ("name", "group", "default", "warm_up", "formula", "source")
-        print_table(columns, ([getattr(row, column) for column in columns] for row in found))
-
-
-def _show(newest: dict[str, tuple[int, float, Floats]], outputs: tuple[str, ...], *, as_json: bool) -> None:
+def _print_newest(newest: dict[str, tuple[int, float, Floats]], outputs: tuple[str, ...], *, as_json: bool) -> None:
     rows: list[dict[str, Any]] = [
         {
             "symbol": symbol,

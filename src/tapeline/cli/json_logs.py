@@ -1,4 +1,4 @@
-"""A log for machines: one JSON object a line on stdout, `ts`, `level` and `event` first, then what `extra` names."""
+"""Log for machines: one JSON object a line on stdout, `ts`, `level` and `event` first, then what `extra` names."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 
 class JsonLines(logging.Formatter):
-    """Formats records so. Values JSON has no form for are written as text."""
+    """Format a record as a line of JSON. A value that JSON has no form for is written as text."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its end."""
         moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, Any] = {
             "ts": f"{moment:%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03d}Z",
@@ -29,8 +30,8 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configured() -> logging.Logger:
-    """The program's logger, with everything logged or warned about anywhere on stdout. Of libraries only warnings."""
+def configure_json_logs() -> logging.Logger:
+    """Send everything that is logged or warned about to stdout, of libraries only warnings. Return our logger."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""`tapeline run`, `collect` and `process`: Yahoo's prices as they come."""
+"""`tapeline run`, `collect` and `process`: follow Yahoo's prices as they come."""
 
 from __future__ import annotations
 
@@ -9,46 +9,44 @@ from typing import Annotated, Any
 
 import typer
 
-from tapeline.app import config
-from tapeline.app import live_wiring as parts
-from tapeline.app import wiring as bootstrap
+from tapeline.app import config, wiring
 from tapeline.app.config import Settings
+from tapeline.app.data_directory import (
+    DataDirectory,
+    archive_in,
+    collecting_alone,
+    open_data_directory,
+    processing_alone,
+    watchlist_in,
+)
+from tapeline.app.live_wiring import yahoo_history, yahoo_source
 from tapeline.app.trained_models import retraining
-from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.cli.backfill_commands import PERIODS, IntervalName, Period, Symbols, fetched, span
-from tapeline.cli.console import CommandError, Ticker, notice, print_summary
-from tapeline.cli.running import first_model, page_settings, terminated_like_interrupted
-from tapeline.cli.running import run as run_pipeline
-from tapeline.cli.symbol_commands import DataDir, Json, explained, watchlist_of
+from tapeline.cli.backfill_commands import PERIODS, fetch_history, span
+from tapeline.cli.console import notice, print_summary
+from tapeline.cli.options import DataDir, IntervalName, Json, LiveSymbols, Period, Port
+from tapeline.cli.running import (
+    compile_kernels,
+    first_model,
+    page_settings,
+    run_pipeline,
+    terminated_like_interrupted,
+)
 from tapeline.core.market import Bars
 from tapeline.core.ports import Archive
-from tapeline.errors import UnreachableError
+from tapeline.errors import InputError, UnreachableError
 from tapeline.feeds.files import Scan
-from tapeline.feeds.yahoo import (
-    History,
-    Interval,
-    Watchlist,
-    YahooSource,
-    interval_of,
-    symbols_of,
-)
+from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.live_source import LiveSource
+from tapeline.feeds.live.watchlist import Watchlist, symbols_of
+from tapeline.feeds.yahoo import interval_of
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.retraining import SCHEDULES
+from tapeline.runtime import pipeline
 from tapeline.runtime.pipeline import Progress
-from tapeline.runtime.pipeline import collect as collect_into
-
-Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  \\[default: 8000]")]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds these commands."""
-    app.command()(run)
-    app.command()(collect)
-    app.command()(process)
 
 
 def run(
-    symbols: Symbols = None,
+    symbols: LiveSymbols = None,
     interval: IntervalName = "1m",
     period: Period = None,
     data_dir: DataDir = None,
@@ -59,41 +57,38 @@ def run(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Live analysis: fetches history, computes every indicator, trains or loads the model, then follows the market.
+    """Analyse live: fetch history, compute every indicator, train or load the model, then follow the market.
 
-    Ctrl-C stops; a second start goes on where it was. `tapeline symbols add NVDA` works while it runs.
+    Ctrl-C stops; a second start resumes where it was. `tapeline symbols add NVDA` works while it runs.
     """
     if retrain is not None and retrain not in SCHEDULES:
         raise typer.BadParameter(f"{retrain!r} is no schedule: {', '.join(SCHEDULES)}", param_hint="--retrain")
     settings = page_settings(data_dir, port, page=dashboard)
-    with explained(), bootstrap.writing(settings) as home, parts.collecting_alone(settings):
-        wanted, watchlist = _wanted(settings, symbols)
-        kind, since = span(interval, period)
-        with Ticker("compiling the kernels (once)", None, quiet=json):
-            bootstrap.warm_up(settings)
-        history = parts.history(settings)
+    with processing_alone(settings) as directory, collecting_alone(settings):
+        watchlist, wanted = _watchlist(settings, symbols)
+        chosen, since = span(interval, period)
+        compile_kernels(settings, quiet=json)
+        history = yahoo_history(settings)
         try:
-            fetched(history, wanted, kind, since, quiet=json)
+            fetch_history(history, wanted, chosen, since, quiet=json)
         except UnreachableError as error:
-            if not home.store.count():
+            if not directory.store.count():
                 raise
             notice(f"{error}; showing what is stored, and trying again")
-        predictor, no_model = _model(home, settings, history, wanted, kind, since, quiet=json)
-        source = parts.source(settings, history, wanted, kind, since)
-        pipeline = bootstrap.pipeline(home, settings, source, predictor, notice)
-        with (
-            _following(watchlist, source),
-            retraining(home, settings, _past(history.archive, wanted, kind, since), retrain, notice),
-        ):
+        past = _past(history.archive, wanted, chosen, since)
+        predictor, no_model = _model(directory, settings, list(past()), chosen, quiet=json)
+        source = yahoo_source(settings, history, wanted, chosen, since)
+        live = wiring.pipeline(directory, settings, source, predictor, notice)
+        with _following(watchlist, source), retraining(directory, settings, past, retrain, notice):
             progress = run_pipeline(
-                pipeline, home, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model,
+                live, directory, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model,
                 collector=source.status,
             )  # fmt: skip
     _print_progress(progress, as_json=json)
 
 
 def collect(
-    symbols: Symbols = None,
+    symbols: LiveSymbols = None,
     interval: IntervalName = "1m",
     period: Period = None,
     data_dir: DataDir = None,
@@ -102,17 +97,17 @@ def collect(
     """Collect only: history and live bars into the data directory, for a `tapeline process` beside it."""
     settings = config.load(data_dir=data_dir)
     progress, stopping = Progress(), threading.Event()
-    with explained(), parts.collecting_alone(settings):
-        wanted, watchlist = _wanted(settings, symbols)
-        kind, since = span(interval, period)
-        home = bootstrap.open_data_directory(settings, create=True)
-        source = parts.source(settings, parts.history(settings), wanted, kind, since)
-        try:
-            with _following(watchlist, source), terminated_like_interrupted(), contextlib.suppress(KeyboardInterrupt):
-                collect_into(source, home.stream, progress, stopping, notice)
-        finally:
-            source.close()
-            home.database.close()
+    with collecting_alone(settings):
+        watchlist, wanted = _watchlist(settings, symbols)
+        chosen, since = span(interval, period)
+        with (
+            open_data_directory(settings, create=True) as directory,
+            contextlib.closing(yahoo_source(settings, yahoo_history(settings), wanted, chosen, since)) as source,
+            _following(watchlist, source),
+            terminated_like_interrupted(),
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            pipeline.collect(source, directory.stream, progress, stopping, notice)
     _print_progress(progress, as_json=json)
 
 
@@ -124,25 +119,22 @@ def process(
 ) -> None:
     """Process only: indicators and predictions of what a `tapeline collect` writes into the data directory."""
     settings = page_settings(data_dir, port, page=dashboard)
-    with explained(), bootstrap.writing(settings) as home:
-        with Ticker("compiling the kernels (once)", None, quiet=json):
-            bootstrap.warm_up(settings)
-        archive = parts.archive(settings)
-        kind = next((interval_of(name) for name in PERIODS if archive.symbols(name)), interval_of("1m"))
-        predictor, no_model = _model(home, settings, archive, archive.symbols(kind.name), kind, 0, quiet=json)
-        pipeline = bootstrap.pipeline(home, settings, None, predictor, notice)
+    with processing_alone(settings) as directory:
+        compile_kernels(settings, quiet=json)
+        archive = archive_in(settings.data_dir)
+        interval = next((interval_of(name) for name in PERIODS if archive.symbols(name)), interval_of("1m"))
+        past = _past(archive, archive.symbols(interval.name), interval, 0)
+        predictor, no_model = _model(directory, settings, list(past()), interval, quiet=json)
         progress = run_pipeline(
-            pipeline, home, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model
-        )
+            wiring.pipeline(directory, settings, None, predictor, notice), directory, settings, total=None,
+            page=dashboard, stay=False, quiet=json, no_model=no_model,
+        )  # fmt: skip
     _print_progress(progress, as_json=json)
 
 
-# -- parts -------------------------------------------------------------------------------------------------------------
-
-
 @contextlib.contextmanager
-def _following(watchlist: Watchlist, source: YahooSource) -> Iterator[None]:
-    """Hands changes of the list to the source meanwhile."""
+def _following(watchlist: Watchlist, source: LiveSource) -> Iterator[None]:
+    """Pass changes of the list to the source meanwhile."""
     stopping = threading.Event()
     thread = watchlist.follow(source.watch, stopping, notice)
     try:
@@ -152,19 +144,19 @@ def _following(watchlist: Watchlist, source: YahooSource) -> Iterator[None]:
         thread.join()
 
 
-def _wanted(settings: Settings, symbols: str | None) -> tuple[list[str], Watchlist]:
-    """The symbols of this run, which the list holds from now on."""
-    watchlist = watchlist_of(settings)
+def _watchlist(settings: Settings, symbols: str | None) -> tuple[Watchlist, list[str]]:
+    """Return the watch-list and the symbols on it, which are from now on those that were named."""
+    watchlist = watchlist_in(settings.data_dir)
     if symbols is not None:
         watchlist.save(symbols_of(symbols))
     wanted = watchlist.load()
     if not wanted:
-        raise CommandError("name the symbols: --symbols TSLA,AAPL,MSFT (or try `tapeline demo`, which needs none)")
-    return wanted, watchlist
+        raise InputError("name the symbols: --symbols TSLA,AAPL,MSFT (or try `tapeline demo`, which needs none)")
+    return watchlist, wanted
 
 
 def _past(archive: Archive, symbols: list[str], interval: Interval, since: int) -> Callable[[], Iterator[Bars]]:
-    """Starts a pass over the archived bars of these symbols, from `since` on."""
+    """Return a function that starts a pass over the archived bars of these symbols, from `since` on."""
 
     def bars() -> Iterator[Bars]:
         for symbol in symbols:
@@ -176,30 +168,21 @@ def _past(archive: Archive, symbols: list[str], interval: Interval, since: int) 
 
 
 def _model(
-    home: bootstrap.DataDirectory,
-    settings: Settings,
-    history: History | LocalArchive,
-    symbols: list[str],
-    interval: Interval,
-    since: int,
-    *,
-    quiet: bool,
+    directory: DataDirectory, settings: Settings, past: list[Bars], interval: Interval, *, quiet: bool
 ) -> tuple[LightGBMModel | None, str]:
-    """The model of this data directory, or one trained on the archived history; without one, why."""
-    archive = history.archive if isinstance(history, History) else history
-    bars = list(_past(archive, symbols, interval, since)())
+    """Return the model of this data directory, or one trained on these past bars; without one, None and why."""
     scan = Scan(
-        rows=sum(map(len, bars)),
-        start=min((int(part.timestamp[0]) for part in bars), default=0),
-        end=max((int(part.timestamp[-1]) for part in bars), default=0),
+        rows=sum(map(len, past)),
+        start=min((int(bars.timestamp[0]) for bars in past), default=0),
+        end=max((int(bars.timestamp[-1]) for bars in past), default=0),
         interval=interval.ms,
         files=(),
     )
 
-    def past(until: int) -> Iterator[Bars]:
-        yield from (part[part.timestamp <= until] for part in bars)
+    def history(until: int) -> Iterator[Bars]:
+        yield from (bars[bars.timestamp <= until] for bars in past)
 
-    return first_model(home, settings, past, scan, quiet=quiet)
+    return first_model(directory, settings, history, scan, quiet=quiet)
 
 
 def _print_progress(progress: Progress, *, as_json: bool) -> None:

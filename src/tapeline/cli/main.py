@@ -1,4 +1,4 @@
-"""`tapeline`: the command line. Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage."""
+"""Run the command line `tapeline`. Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage."""
 
 from __future__ import annotations
 
@@ -9,46 +9,24 @@ from rich.markup import escape
 
 import tapeline
 from tapeline.cli import (
-    alert_commands as alerts,
+    alert_commands,
+    backfill_commands,
+    cloud_commands,
+    collector_commands,
+    deploy_commands,
+    doctor_commands,
+    indicator_commands,
+    inspect_commands,
+    live_commands,
+    model_commands,
+    replay_commands,
+    score_commands,
+    symbol_commands,
+    training_commands,
+    user_commands,
 )
-from tapeline.cli import (
-    backfill_commands as backfill,
-)
-from tapeline.cli import (
-    cloud_commands as cloud,
-)
-from tapeline.cli import (
-    collector_commands as collector,
-)
-from tapeline.cli import (
-    deploy_commands as deploy,
-)
-from tapeline.cli import (
-    doctor_commands as doctor,
-)
-from tapeline.cli import (
-    indicator_commands as indicators,
-)
-from tapeline.cli import (
-    inspect_commands as inspect,
-)
-from tapeline.cli import (
-    live_commands as live,
-)
-from tapeline.cli import (
-    replay_commands as replay,
-)
-from tapeline.cli import (
-    symbol_commands as symbols,
-)
-from tapeline.cli import (
-    training_commands as prediction,
-)
-from tapeline.cli import (
-    user_commands as users,
-)
-from tapeline.cli.console import CommandError, stderr
-from tapeline.errors import ConfigError, FileError, MissingLibraryError, ServingError, SpecError, StorageError
+from tapeline.cli.console import stderr
+from tapeline.errors import TapelineError
 
 app = typer.Typer(
     name="tapeline",
@@ -67,34 +45,35 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
         raise typer.Exit
 
 
-replay.register(app)
-live.register(app)
-backfill.register(app)
-collector.register(app)
-cloud.register(app)
-deploy.register(app)
-inspect.register(app)
-indicators.register(app)
-prediction.register(app)
-doctor.register(app)
-app.add_typer(symbols.app, name="symbols")
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(users.app, name="users")
-
-#: What a user can mend. Everything else is a defect, and its traceback is wanted.
-_EXPLAINED = (
-    CommandError, ConfigError, StorageError, ServingError, MissingLibraryError, ServingError, FileError, SpecError,
-)  # fmt: skip
+app.command()(replay_commands.demo)
+app.command()(replay_commands.replay)
+app.command()(live_commands.run)
+app.command()(live_commands.collect)
+app.command()(live_commands.process)
+app.command()(backfill_commands.backfill)
+app.command()(collector_commands.collector)
+app.command()(cloud_commands.upload)
+app.command()(cloud_commands.export)
+app.command("import")(cloud_commands.import_)
+app.command()(deploy_commands.deploy_model)
+app.command()(inspect_commands.show)
+app.command()(inspect_commands.rejects)
+app.command()(inspect_commands.dashboard)
+app.command()(indicator_commands.indicators)
+app.command()(training_commands.train)
+app.command()(training_commands.evaluate)
+app.command()(score_commands.score)
+app.command()(doctor_commands.doctor)
+app.add_typer(model_commands.app, name="models")
+app.add_typer(symbol_commands.app, name="symbols")
+app.add_typer(alert_commands.app, name="alerts")
+app.add_typer(user_commands.app, name="users")
 
 
 def main() -> None:
-    """Runs the command line and exits."""
+    """Run the command line and exit. Only what a user can fix is one line; a defect keeps its traceback."""
     try:
         app()
-    except _EXPLAINED as error:
+    except TapelineError as error:
         stderr.print(f"[bold red]tapeline:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

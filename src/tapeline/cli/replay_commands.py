@@ -1,4 +1,4 @@
-"""`tapeline demo` and `tapeline replay`: bars from files through the whole pipeline."""
+"""`tapeline demo` and `replay`: send bars from files through the whole pipeline."""
 
 from __future__ import annotations
 
@@ -10,90 +10,78 @@ from typing import Annotated, Any
 
 import typer
 
-from tapeline.app import config
-from tapeline.app import wiring as bootstrap
+from tapeline.app import config, wiring
 from tapeline.app.config import Settings
-from tapeline.app.viewing import access_of
-from tapeline.cli.console import CommandError, Ticker, notice, print_summary
-from tapeline.cli.running import first_model, run
+from tapeline.app.data_directory import processing_alone
+from tapeline.app.page_wiring import access_of
+from tapeline.cli.bar_files import open_files
+from tapeline.cli.console import notice, print_summary
+from tapeline.cli.options import DataDir, Files, Json, Port, Zone
+from tapeline.cli.running import compile_kernels, first_model, run_pipeline
 from tapeline.core.market import Bars
 from tapeline.core.ports import Source
-from tapeline.core.times import HOUR
 from tapeline.data import sample_path
+from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, Scan
-from tapeline.feeds.files.pace import Paced
-from tapeline.runtime.clock import now_ms
+from tapeline.feeds.files.pace import PacedSource
 from tapeline.web import check_port
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the database and the models.", show_default=False)]
-Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  \\[default: 8000]")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, for machines.")]
-
-#: Part of the sample that `demo` plays at once, so that the page opens on a history; the rest comes at `DEMO_SPEED`.
+#: Part of the sample that `demo` plays at once, so that the page opens on a history; the rest comes at `_DEMO_SPEED`.
 _DEMO_HISTORY = 0.8
 _DEMO_SPEED = 60.0
-
-#: A file in local times without a zone may run ahead of UTC by so much (ms) without being in the future.
-_ZONE_SLACK = 14 * HOUR
-
-
-def register(app: typer.Typer) -> None:
-    """Adds these commands."""
-    app.command()(demo)
-    app.command()(replay)
 
 
 def demo(
     port: Port = None,
     data_dir: DataDir = None,
-    exit_: Annotated[bool, typer.Option("--exit", help="No page: end with a summary when the sample is done.")] = False,
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="No page: end with a summary after the last bar of the sample.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Play a packaged week of real one-minute bars through the whole pipeline, with the page on 127.0.0.1.
 
     The first part comes at once, the rest as if a minute took a second. Ctrl-C stops; a second start resumes.
     """
-    settings = config.load(data_dir=data_dir, port=port)
+    settings = config.load(data_dir=data_dir, page__port=port)
     if data_dir is None:
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
 
     def paced(source: FileSource, scan: Scan) -> Source:
         if exit_:
             return source
-        return Paced(source, _DEMO_SPEED, from_time=int(scan.start + (scan.end - scan.start) * _DEMO_HISTORY))
+        return PacedSource(source, _DEMO_SPEED, from_time=int(scan.start + (scan.end - scan.start) * _DEMO_HISTORY))
 
     _replay([sample_path("1m")], settings, paced, page=not exit_, stay=True, as_json=json)
 
 
 def replay(
-    files: Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)],
+    files: Files,
     data_dir: DataDir = None,
     speed: Annotated[str, typer.Option(help="`max`, or a factor of real time: 60 plays a minute in a second.")] = "max",
     dashboard: Annotated[
         bool | None, typer.Option(help="Serve the page meanwhile.  \\[default: yes, except at --speed max]")
     ] = None,
     port: Port = None,
-    zone: Annotated[
-        str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")
-    ] = "UTC",
+    zone: Zone = "UTC",
     json: Json = False,
 ) -> None:
     """Play bars from files through the whole pipeline into a data directory.
 
-    A replay that was stopped goes on where it was. Rows that cannot be used are kept: see `tapeline rejects`.
+    A replay that was stopped resumes where it was. Rows that cannot be used are kept: see `tapeline rejects`.
     """
-    settings = config.load(data_dir=data_dir, port=port)
+    settings = config.load(data_dir=data_dir, page__port=port)
     factor = _factor(speed)
     page = factor is not None if dashboard is None else dashboard
 
     def paced(source: FileSource, _: Scan) -> Source:
-        return source if factor is None else Paced(source, factor)
+        return source if factor is None else PacedSource(source, factor)
 
     _replay(files, settings, paced, page=page, stay=False, as_json=json, zone=zone)
 
 
 def _factor(speed: str) -> float | None:
-    """The factor of real time, None for `max`."""
+    """Return the factor of real time, None for `max`."""
     if speed == "max":
         return None
     try:
@@ -115,29 +103,28 @@ def _replay(
     as_json: bool,
     zone: str = "UTC",
 ) -> None:
-    source = FileSource(files, zone=zone, now=now_ms() + _ZONE_SLACK)
-    told: set[str] = set()
+    source = open_files(files, zone)
+    said: set[str] = set()
 
-    def once(text: str) -> None:
-        if text not in told:
-            told.add(text)
+    def notice_once(text: str) -> None:
+        if text not in said:
+            said.add(text)
             notice(text)
 
-    def tell() -> None:
-        """Says what is wrong with the files; scanning and reading may find more."""
+    def notice_problems() -> None:
+        """Say what is wrong with the files; scanning and reading may find more."""
         for problem in source.problems:
-            once(problem)
+            notice_once(problem)
 
-    tell()
+    notice_problems()
     if len(source.problems) == len(files):
-        raise CommandError("none of the files can be replayed")
+        raise FileError("none of the files can be replayed")
     if page:
-        check_port(settings.host, settings.port, access_of(settings))
-    with bootstrap.writing(settings) as home:
-        with Ticker("compiling the kernels (once)", None, quiet=as_json):
-            bootstrap.warm_up(settings)
+        check_port(settings.page.host, settings.page.port, access_of(settings))
+    with processing_alone(settings) as directory:
+        compile_kernels(settings, quiet=as_json)
         scan = source.scan()
-        tell()
+        notice_problems()
         started = time.perf_counter()
 
         def history(until: int) -> Iterator[Bars]:
@@ -146,14 +133,14 @@ def _replay(
                 if len(delivery.bars) and delivery.bars.timestamp.min() > until:
                     break
 
-        predictor, no_model = first_model(home, settings, history, scan, quiet=as_json)
+        predictor, no_model = first_model(directory, settings, history, scan, quiet=as_json)
         trained = time.perf_counter()
-        pipeline = bootstrap.pipeline(home, settings, paced(source, scan), predictor, once)
-        progress = run(
-            pipeline, home, settings, total=scan.rows, page=page, stay=stay, quiet=as_json, no_model=no_model
+        pipeline = wiring.pipeline(directory, settings, paced(source, scan), predictor, notice_once)
+        progress = run_pipeline(
+            pipeline, directory, settings, total=scan.rows, page=page, stay=stay, quiet=as_json, no_model=no_model
         )
         seconds = time.perf_counter() - trained
-    tell()
+    notice_problems()
     summary: dict[str, Any] = dataclasses.asdict(progress)
     del summary["last_timestamp"]
     summary |= {

@@ -1,4 +1,4 @@
-"""Running a pipeline from the command line: in the background, with a progress bar or the page in front."""
+"""Run a pipeline from the command line: in the background, with a progress bar or the page in front."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from tapeline.app import config
+from tapeline.app import config, wiring
 from tapeline.app.alert_wiring import alerting
 from tapeline.app.config import Settings
+from tapeline.app.data_directory import DataDirectory
+from tapeline.app.page_wiring import access_of, page_data_of
 from tapeline.app.trained_models import starting_model
-from tapeline.app.viewing import access_of, view_of
-from tapeline.app.wiring import DataDirectory
 from tapeline.cli.console import Ticker, notice, stderr
 from tapeline.core.market import Bars
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.feeds.files import Scan
-from tapeline.feeds.yahoo.yahoo_source import Status
-from tapeline.forecast.model import (
-    LightGBMModel,
-)
+from tapeline.feeds.live.live_source import Status
+from tapeline.forecast.model import LightGBMModel
 from tapeline.runtime.pipeline import Pipeline, Progress
 from tapeline.web import ReplayProgress, check_port, serve
 
 _LOOK_SECONDS = 0.1
 
 
-def run(
+def run_pipeline(
     pipeline: Pipeline,
-    home: DataDirectory,
+    directory: DataDirectory,
     settings: Settings,
     *,
     total: int | None,
@@ -41,13 +39,13 @@ def run(
     no_model: str = "",
     collector: Callable[[], Status | None] = lambda: None,
 ) -> Progress:
-    """Runs the pipeline until its source ends or Ctrl-C; everything read by then is stored.
+    """Run the pipeline until its source ends or Ctrl-C; everything read by then is stored.
 
-    With `page` it is served meanwhile, and with `stay` also when the source has ended, until Ctrl-C. `total` is how
+    With `page` it is served meanwhile, and with `stay` also after the source has ended, until Ctrl-C. `total` is how
     many bars the source has, those of earlier runs included (None: it has no end); `no_model` says why there are no
     predictions; `collector` how the source does, where it can say so.
     """
-    before = 0 if total is None else min(home.store.count(), total)  # a run that was stopped goes on where it was
+    before = 0 if total is None else min(directory.store.count(), total)  # a run that was stopped resumes
 
     def replay() -> ReplayProgress | None:
         return (
@@ -58,21 +56,21 @@ def run(
         job = executor.submit(pipeline.run)
         try:
             if page:
-                with alerting(home, settings, live=total is None, say=notice) as alerts:
-                    view = view_of(
-                        home, live=total is None, replay=replay, collector=collector, lags=pipeline.lag.seconds,
+                with alerting(directory.store, directory.path, settings, live=total is None, notify=notice) as alerts:
+                    data = page_data_of(
+                        directory, live=total is None, replay=replay, collector=collector, lags=pipeline.lag.seconds,
                         alerts=alerts, no_model=no_model,
                     )  # fmt: skip
                     serve(
-                        view,
-                        settings.host,
-                        settings.port,
+                        data,
+                        settings.page.host,
+                        settings.page.port,
                         on_ready=announce,
                         should_stop=lambda: job.done() and (not stay or job.exception() is not None),
                         access=access_of(settings),
                     )
             else:
-                _watch(pipeline, job, total and total - before, quiet=quiet)
+                _show_progress(pipeline, job, total and total - before, quiet=quiet)
         except KeyboardInterrupt:
             pipeline.stop()
         except BaseException:
@@ -81,18 +79,7 @@ def run(
         return job.result()
 
 
-def page_settings(data_dir: Path | None, port: int | None, *, page: bool) -> Settings:
-    """The settings of this run. With `page`, also makes sure that it can be served, before long work is begun for it.
-
-    Raises `ConfigError`, `ServingError` and `ServingError`.
-    """
-    settings = config.load(data_dir=data_dir, port=port)
-    if page:
-        check_port(settings.host, settings.port, access_of(settings))
-    return settings
-
-
-def _watch(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quiet: bool) -> None:
+def _show_progress(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quiet: bool) -> None:
     with Ticker("replaying", total, quiet=quiet) as ticker:
         while not job.done():
             try:
@@ -101,14 +88,46 @@ def _watch(pipeline: Pipeline, job: Future[Progress], total: int | None, *, quie
                 ticker.show(pipeline.progress.bars_in)
 
 
+def page_settings(data_dir: Path | None, port: int | None, *, page: bool) -> Settings:
+    """Return the settings of this run. With `page`, check that it can be served before long work is begun for it.
+
+    Raises `ConfigError` and `ServingError`.
+    """
+    settings = config.load(data_dir=data_dir, page__port=port)
+    if page:
+        check_port(settings.page.host, settings.page.port, access_of(settings))
+    return settings
+
+
+def compile_kernels(settings: Settings, *, quiet: bool) -> None:
+    """Make the compiled kernels ready, and say so: the first time on a machine it takes a minute."""
+    with Ticker("compiling the kernels (once)", None, quiet=quiet):
+        wiring.warm_up(settings)
+
+
+def first_model(
+    directory: DataDirectory, settings: Settings, history: Callable[[int], Iterator[Bars]], scan: Scan, *, quiet: bool
+) -> tuple[LightGBMModel | None, str]:
+    """Return the model to predict with, trained first where there is none; without one, None and why."""
+    with Ticker("training on the first part, percent", 100, quiet=quiet) as ticker:
+        try:
+            model = starting_model(
+                directory, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
+            )
+        except NotEnoughHistoryError as error:
+            notice(f"no predictions: {error}")
+            return None, str(error)
+    return model, ""
+
+
 def announce(url: str) -> None:
-    """Says where the page is."""
+    """Say where the page is."""
     stderr.print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")
 
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM, which service managers send, stops as cleanly as Ctrl-C."""
+    """Make SIGTERM, which service managers send, stop the program as cleanly as Ctrl-C."""
 
     def interrupt(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -118,16 +137,3 @@ def terminated_like_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def first_model(
-    home: DataDirectory, settings: Settings, history: Callable[[int], Iterator[Bars]], scan: Scan, *, quiet: bool
-) -> tuple[LightGBMModel | None, str]:
-    """The model to predict with, trained first where there is none; without one, why."""
-    with Ticker("training on the first part, percent", 100, quiet=quiet) as ticker:
-        try:
-            model = starting_model(home, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done)))
-        except NotEnoughHistoryError as error:
-            notice(f"no predictions: {error}")
-            return None, str(error)
-    return model, ""

@@ -1,4 +1,4 @@
-"""`tapeline train`, `evaluate`, `models` and `score`: making models, judging them, and choosing which one is in use."""
+"""`tapeline train` and `evaluate`: make models, and test whether they are worth anything."""
 
 from __future__ import annotations
 
@@ -11,140 +11,90 @@ from typing import Annotated
 
 import typer
 
-from tapeline.cli import model_commands as models
-from tapeline.cli import score_commands as score
-from tapeline.cli.console import CommandError, Ticker, notice, print_json, print_table, stdout
-from tapeline.cli.inspect_commands import opened
-from tapeline.cli.model_commands import (
-    DataDir,
-    Json,
-    Models,
-    Name,
-    as_json,
-    explained,
-    print_facts,
-    registry_at,
-    stored,
-)
+from tapeline.cli.bar_files import read_bars
+from tapeline.cli.console import Ticker, notice, print_json, print_table, stdout
+from tapeline.cli.model_commands import metadata_as_json, print_facts, registry_at
+from tapeline.cli.options import DataDir, Json, ModelName, ModelsAt, Zone
+from tapeline.cli.output_files import write_text
+from tapeline.cli.stored_data import open_stored, stored_symbols
 from tapeline.core.market import Bars
-from tapeline.errors import NotBetterError
+from tapeline.errors import FileError, NotBetterError
 from tapeline.feeds.files import FileSource
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND
-from tapeline.forecast.registry import (
-    DEFAULT_NAME,
-)
+from tapeline.forecast.registry import DEFAULT_NAME
+from tapeline.research import evaluation
 from tapeline.research.backtest import COST_BPS
-from tapeline.research.evaluation import evaluate as evaluated
 from tapeline.research.report import html, markdown, summary, tables
 from tapeline.research.training import fit
 from tapeline.research.walk_forward import FOLDS
-from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.clock import now_ms
 
-Files = Annotated[list[Path] | None, typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)]
-Zone = Annotated[str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")]
-Horizon = Annotated[int, typer.Option(help="Bars ahead that a prediction speaks of.", min=1, max=1000)]
-Band = Annotated[float, typer.Option(help="No-trade band, in standard deviations of the move.", min=0.0)]
-Across = Annotated[bool, typer.Option("--across-sessions", help="Let intraday labels reach over a session gap.")]
-Trials = Annotated[int, typer.Option(help="Optuna trials for LightGBM's parameters, on training bars only.", min=0)]
-Symbols = Annotated[
+OptionalFiles = Annotated[
+    list[Path] | None, typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)
+]
+StoredSymbols = Annotated[
     str | None, typer.Option(help="Instead of files: the stored bars of these symbols, comma-separated, or `all`.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds these commands."""
-    app.command()(train)
-    app.command()(evaluate)
-    app.add_typer(models.app, name="models")
-    app.command()(score.score)
-
-
-def _history(files: list[Path] | None, symbols: str | None, data_dir: Path | None, zone: str) -> Iterator[Bars]:
-    """The bars of the files, or the stored ones of these symbols."""
-    if bool(files) == bool(symbols):
-        raise typer.BadParameter("give files of bars, or --symbols for stored ones, and not both")
-    if files:
-        source = FileSource(files, zone=zone)
-        for problem in source.problems:
-            notice(problem)
-        if len(source.problems) == len(files):
-            raise CommandError("none of the files can be read")
-        rejected = 0
-        for delivery in source.deliveries(""):
-            rejected += len(delivery.rejects)
-            yield delivery.bars
-        if rejected:
-            notice(f"{rejected:,} records were left out; `tapeline replay` keeps them with their reasons")
-        return
-    with opened(data_dir) as home:
-        for symbol in stored(home, symbols or ""):
-            yield home.store.rows(symbol).bars
-
-
-@contextlib.contextmanager
-def _progress(what: str, quiet: bool) -> Iterator[Callable[[float, str], None]]:
-    with Ticker(what, 100, quiet=quiet) as ticker:
-        yield lambda done, _: ticker.show(int(100 * done))
+Horizon = Annotated[int, typer.Option(help="How many bars ahead to predict.", min=1, max=1000)]
+Band = Annotated[float, typer.Option(help="No-trade band, in standard deviations of the move.", min=0.0)]
+Trials = Annotated[int, typer.Option(help="Optuna trials for LightGBM's parameters, on training bars only.", min=0)]
 
 
 def train(
-    files: Files = None,
-    symbols: Symbols = None,
+    files: OptionalFiles = None,
+    symbols: StoredSymbols = None,
     horizon: Horizon = HORIZON,
     no_trade_band: Band = NO_TRADE_BAND,
-    across_sessions: Across = False,
     until: Annotated[
         datetime | None, typer.Option(help="Use bars up to this UTC time only.", show_default=False)
     ] = None,
-    max_rows: Annotated[int, typer.Option(help="Thin the rows out to at most so many.", min=500)] = 200_000,
+    max_rows: Annotated[int, typer.Option(help="Thin the rows out to at most this many.", min=500)] = 200_000,
     trials: Trials = 0,
     seed: Annotated[int, typer.Option(help="The same bars and seed make the same model.")] = 0,
-    name: Name = DEFAULT_NAME,
+    name: ModelName = DEFAULT_NAME,
     promote: Annotated[bool, typer.Option(help="Use it from now on, unless the model in use is better.")] = True,
     data_dir: DataDir = None,
-    models: Models = None,
+    models: ModelsAt = None,
     zone: Zone = "UTC",
     json: Json = False,
 ) -> None:
     """Train a model on files of bars, or on stored ones, and put it into the registry.
 
-    A model that is promoted is picked up by a running pipeline. Whether it is worth anything: `tapeline evaluate`.
+    A running pipeline picks up a model that is promoted. `tapeline evaluate` says whether it is worth anything.
     """
     registry = registry_at(data_dir, models)
-    with explained(), _progress("training", json) as progress:
+    with _progress("training", quiet=json) as progress:
         model = fit(
             _history(files, symbols, data_dir, zone), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
-            across_sessions=across_sessions, max_rows=max_rows, trials=trials, progress=progress,
+            max_rows=max_rows, trials=trials, progress=progress,
             until=None if until is None else int(until.replace(tzinfo=UTC).timestamp() * 1000),
         )  # fmt: skip
-        registry.save(name, model)
-        reason = ""
-        if promote:
-            try:
-                registry.promote(name, model.version, at=now_ms())
-            except NotBetterError as error:
-                reason = str(error)
-        in_use = registry.current(name) == model.version
+    registry.save(name, model)
+    reason = ""
+    if promote:
+        try:
+            registry.promote(name, model.version, at=now_ms())
+        except NotBetterError as error:
+            reason = str(error)
+    in_use = registry.current(name) == model.version
     if json:
-        print_json(as_json(name, model.version, model.metadata, in_use=in_use))
+        print_json(metadata_as_json(name, model.version, model.metadata, in_use=in_use))
         return
     if model.metadata.metrics["skill"] <= 0:
-        stdout.print("NOT better than the base rate on the slice that training held back.")
+        stdout.print("NOT better than the base rate on the slice that training held out.")
     else:
-        stdout.print("Better than the base rate on one held-back slice; tapeline evaluate says whether by luck.")
+        stdout.print("Better than the base rate on one held-out slice; tapeline evaluate says whether by luck.")
     if reason:
         notice(reason)
     print_facts(name, model.version, model.metadata, in_use=in_use)
 
 
 def evaluate(
-    files: Files = None,
-    symbols: Symbols = None,
+    files: OptionalFiles = None,
+    symbols: StoredSymbols = None,
     horizon: Horizon = HORIZON,
     no_trade_band: Band = NO_TRADE_BAND,
-    across_sessions: Across = False,
     folds: Annotated[int, typer.Option(help="Walk-forward folds.", min=1, max=100)] = FOLDS,
     embargo: Annotated[
         int | None, typer.Option(help="Bar times left out before each test.  \\[default: the horizon]", min=0)
@@ -161,7 +111,7 @@ def evaluate(
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.", show_default=False)] = None,
     table: Annotated[Path | None, typer.Option(help="Write the tables as Markdown.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     data_dir: DataDir = None,
     zone: Zone = "UTC",
     json: Json = False,
@@ -171,35 +121,57 @@ def evaluate(
     Exit code 1 when the audit finds a leak.
     """
     chosen = DEFAULT_FEATURES if features is None else _feature_set(features)
-    with explained():
-        with _progress("evaluating", json) as progress:
-            result = evaluated(
-                _history(files, symbols, data_dir, zone), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
-                across_sessions=across_sessions, folds=folds, embargo=embargo, forest=forest, trials=trials,
-                trade=trade, cost_bps=cost_bps, leaks=audit, features=chosen, progress=progress,
-            )  # fmt: skip
-        if report is not None:
-            write_atomically(report, html(result).encode())
-        if table is not None:
-            write_atomically(table, markdown(result).encode())
+    with _progress("evaluating", quiet=json) as progress:
+        found = evaluation.evaluate(
+            _history(files, symbols, data_dir, zone), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
+            folds=folds, embargo=embargo, forest=forest, trials=trials,
+            trade=trade, cost_bps=cost_bps, leaks=audit, features=chosen, progress=progress,
+        )  # fmt: skip
+    if report is not None:
+        write_text(report, html(found))
+    if table is not None:
+        write_text(table, markdown(found))
     if json:
-        print_json(result.as_dict())
+        print_json(found.as_dict())
     else:
-        stdout.print(result.headline, markup=False)
-        for line in summary(result):
+        stdout.print(found.headline, markup=False)
+        for line in summary(found):
             stdout.print(line, markup=False)
-        for title, (heads, rows) in tables(result).items():
+        for title, (heads, rows) in tables(found).items():
             stdout.print(f"\n{title}", markup=False)
             print_table(heads, rows)
-    if any(not finding.passed for finding in result.findings):
+    if any(not finding.passed for finding in found.findings):
         raise typer.Exit(1)
 
 
-def _feature_set(where: str) -> FeatureSet:
-    """The FeatureSet called NAME in FILE.py; running the user's file is what was asked for."""
-    path, _, name = where.rpartition(":")
+def _history(files: list[Path] | None, symbols: str | None, data_dir: Path | None, zone: str) -> Iterator[Bars]:
+    """Yield the bars of the files, or the stored ones of these symbols."""
+    if bool(files) == bool(symbols):
+        raise typer.BadParameter("give files of bars, or --symbols for stored ones, and not both")
+    if files:
+        source = FileSource(files, zone=zone)
+        for problem in source.problems:
+            notice(problem)
+        if len(source.problems) == len(files):
+            raise FileError("none of the files can be read")
+        yield from read_bars(source, "reading", quiet=True)
+        return
+    with open_stored(data_dir) as directory:
+        for symbol in stored_symbols(directory, symbols or ""):
+            yield directory.store.rows(symbol).bars
+
+
+@contextlib.contextmanager
+def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[float, str], None]]:
+    with Ticker(what, 100, quiet=quiet) as ticker:
+        yield lambda done, _: ticker.show(int(100 * done))
+
+
+def _feature_set(place: str) -> FeatureSet:
+    """Return the FeatureSet called NAME in FILE.py, which is run: the user asked for it."""
+    path, _, name = place.rpartition(":")
     if not path or not Path(path).is_file():
-        raise typer.BadParameter(f"{where!r}: give it as FILE.py:NAME of an existing file", param_hint="--features")
+        raise typer.BadParameter(f"{place!r}: give it as FILE.py:NAME of an existing file", param_hint="--features")
     spec = importlib.util.spec_from_file_location("tapeline_user_features", path)
     if spec is None or spec.loader is None:
         raise typer.BadParameter(f"{path} is not a Python file", param_hint="--features")

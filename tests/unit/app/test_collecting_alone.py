@@ -1,4 +1,4 @@
-"""One process collects into a data directory; a second is told so, and may when the first has ended."""
+"""One process collects into a data directory; a second is refused until the first has ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tapeline.app import config
-from tapeline.app.live_wiring import collecting_alone
+from tapeline.app.data_directory import collecting_alone
 from tapeline.cli.main import app
 from tapeline.errors import StorageError
 

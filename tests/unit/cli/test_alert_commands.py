@@ -1,4 +1,4 @@
-"""`tapeline alerts` and the settings, as a user meets them."""
+"""`tapeline alerts` as a user meets it, and the settings of alerts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from tapeline.app import config
 from tapeline.app.alert_wiring import channels_of
 from tapeline.backends.aws.sns import Sns
 from tapeline.cli.alert_commands import app
-from tapeline.cli.console import CommandError
 from tapeline.data import sample_path
-from tapeline.errors import ConfigError
+from tapeline.errors import ConfigError, FileError, InputError, ModelError, NotFoundError, RuleError
 
 
 @pytest.fixture(autouse=True)
@@ -35,21 +34,21 @@ def run(*arguments: str) -> str:
 def test_rules_are_added_listed_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(run("list", "--json")) == []
     assert not Path("tapeline-data").exists()
-    monkeypatch.setenv("TAPELINE_ALERTS", "rsi < 30 for A, B; price > 100")
+    monkeypatch.setenv("TAPELINE_ALERTS__RULES", "rsi < 30 for A, B; price > 100")
     assert [rule["text"] for rule in json.loads(run("list", "--json"))] == ["rsi_14 < 30 for A, B", "price > 100"]
     run("add", "rsi > 70")
     rules = json.loads(run("list", "--json"))
     assert [(rule["text"], rule["source"]) for rule in rules][2:] == [("rsi_14 > 70", "page")]
     assert "rsi_14 > 70" in run("list")
     assert json.loads(run("list", "--fired", "--json")) == []
-    with pytest.raises(CommandError, match="there already"):
+    with pytest.raises(InputError, match="there already"):
         run("add", "rsi>70")
-    with pytest.raises(CommandError, match="in the settings"):
+    with pytest.raises(InputError, match="in the settings"):
         run("remove", rules[0]["id"])
     run("remove", rules[2]["id"])
-    with pytest.raises(CommandError, match="there is no rule"):
+    with pytest.raises(NotFoundError, match="there is no rule"):
         run("remove", rules[2]["id"])
-    with pytest.raises(CommandError, match="not a rule: column 7: "):
+    with pytest.raises(RuleError, match="column 7: "):
         run("add", "rsi_14")
 
 
@@ -65,48 +64,48 @@ def test_a_rule_is_tried_on_a_file() -> None:
     )
 
 
-def test_what_cannot_be_tried_is_said() -> None:
-    with pytest.raises(CommandError, match="column 1: there is no indicator 'foo'"):
+def test_what_cannot_be_tried_is_refused() -> None:
+    with pytest.raises(RuleError, match="column 1: there is no indicator 'foo'"):
         run("test", "foo < 3", str(sample_path()))
-    with pytest.raises(CommandError, match="needs a model, and there is none in tapeline-data"):
+    with pytest.raises(ModelError, match="needs a model, and there is none in tapeline-data"):
         run("test", "prediction is UP", str(sample_path()))
-    with pytest.raises(CommandError, match=r"missing\.csv"):
+    with pytest.raises(FileError, match=r"missing\.csv"):
         run("test", "rsi < 30", "missing.csv")
 
 
 def test_settings_name_channels() -> None:
     assert channels_of(config.load()) == {}
     everything = {
-        "alert_webhook": "https://hooks.example.com/SECRET", "alert_mail_to": "a@example.com, b@example.com",
-        "alert_mail_from": "c@example.com", "smtp_host": "mail.example.com", "smtp_password": "hunter22",
-        "alert_sns_topic": "arn:aws:sns:eu-west-1:123456789012:alerts",
+        "alerts__webhook": "https://hooks.example.com/SECRET", "mail__to": "a@example.com, b@example.com",
+        "mail__sender": "c@example.com", "mail__host": "mail.example.com", "mail__password": "hunter22",
+        "alerts__sns_topic": "arn:aws:sns:eu-west-1:123456789012:alerts",
     }  # fmt: skip
     settings = config.load(**everything)
-    assert settings.alert_mail_to == ("a@example.com", "b@example.com")
+    assert settings.mail.to == ("a@example.com", "b@example.com")
     assert {name: type(channel) for name, channel in channels_of(settings).items()} == {
         "webhook": Webhook, "e-mail": Mail, "sns": Sns,
     }  # fmt: skip
     assert "SECRET" not in repr(settings)
     assert "hunter22" not in repr(settings)
-    for needed in ("smtp_host", "alert_mail_from"):
-        with pytest.raises(ConfigError, match=f"alert_mail_to needs {needed}"):
-            channels_of(config.load(**{**everything, needed: ""}))
+    for needed in ("host", "sender"):
+        with pytest.raises(ConfigError, match=f"mail.to needs mail.{needed}"):
+            channels_of(config.load(**{**everything, f"mail__{needed}": ""}))
 
 
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("alerts", ["rsi < 30", "price >"], "'price >': column 8: expected a number"),
-        ("alert_webhook", "http://example.com/SECRET", "must begin with https://"),
-        ("alert_mail_to", "a@example.com\nBcc: x@example.com", "is not an e-mail address"),
-        ("alert_mail_from", "nobody", "is not an e-mail address"),
-        ("alert_sns_topic", "alerts", "not the ARN of an SNS topic"),
-        ("smtp_port", 0, "smtp_port = 0"),
+        ("alerts.rules", ["rsi < 30", "price >"], "'price >': column 8: expected a number"),
+        ("alerts.webhook", "http://example.com/SECRET", "must begin with https://"),
+        ("mail.to", "a@example.com\nBcc: x@example.com", "is not an e-mail address"),
+        ("mail.sender", "nobody", "is not an e-mail address"),
+        ("alerts.sns_topic", "alerts", "not the ARN of an SNS topic"),
+        ("mail.port", 0, "mail.port = 0"),
     ],
 )
-def test_wrong_settings_are_said_without_their_secrets(name: str, value: object, says: str) -> None:
+def test_a_refused_setting_is_named_without_its_secret(name: str, value: object, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.load(**{name: value})
+        config.load(**{name.replace(".", "__"): value})
     assert says in str(caught.value)
     assert str(caught.value).startswith(f"setting {name}")
     assert "SECRET" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""`tapeline train`, `evaluate`, `models` and `score`, as a user calls them."""
+"""`tapeline train`, `evaluate`, `models` and `score` as a user calls them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from tests.daily import daily_bars
 from typer.testing import CliRunner
 
 from tapeline.app import config
-from tapeline.app import wiring as bootstrap
-from tapeline.cli import training_commands as prediction
-from tapeline.cli.console import CommandError
+from tapeline.app.data_directory import processing_alone
+from tapeline.cli.main import app
 from tapeline.core.market import Bars
 from tapeline.core.ports import Commit
+from tapeline.errors import TapelineError
 from tapeline.research.training import fit
 from tapeline.runtime.processor import Processor
 
@@ -56,10 +55,8 @@ def file(bars, tmp_path_factory) -> Path:
 
 
 def call(*arguments: object, fails: int = 0) -> str:
-    app = typer.Typer()
-    prediction.register(app)
     result = CliRunner().invoke(app, [str(a) for a in arguments])
-    if isinstance(result.exception, CommandError):
+    if isinstance(result.exception, TapelineError):
         assert fails == 1, result.exception
         return str(result.exception)
     assert result.exit_code == fails, (result.output, result.exception)
@@ -130,7 +127,7 @@ def test_evaluation_says_first_whether_it_is_better_and_writes_its_reports(file,
     assert "No such file" in call(*arguments, "--report", tmp_path / "no" / "r.html", fails=1)
 
 
-def test_features_of_the_users_own_are_audited(file, tmp_path):
+def test_a_users_own_features_are_audited(file, tmp_path):
     sins = tmp_path / "mine.py"
     sins.write_text(SINS)
     arguments = ("evaluate", file, "--folds", 1, "--no-forest", "--no-trade", "--audit", "--features")
@@ -147,9 +144,9 @@ def stored(bars, tmp_path) -> Path:
     settings = config.load(data_dir=tmp_path / "data")
     until = int(np.quantile(bars.timestamp, 0.6))
     model = fit([bars], until=until)
-    with bootstrap.writing(settings) as home:
+    with processing_alone(settings) as directory:
         rows = Processor(("sma_5",), model).step(bars).rows
-        home.store.commit(Commit(rows, {}, len(bars)))
+        directory.store.commit(Commit(rows, {}, len(bars)))
     call(
         "train",
         "--symbols",

@@ -1,4 +1,4 @@
-"""What the page is given: the same over DynamoDB as over SQLite, and what a data directory says of itself."""
+"""The page's data: the same over DynamoDB as over SQLite, and the health of a data directory."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from tests.web_site import SPECS, client_of, filled, sample_bars
 from typer.testing import CliRunner
 
 from tapeline.app import config
-from tapeline.app import wiring as bootstrap
-from tapeline.app.viewing import access_of, cloud_view, is_live, view_of
+from tapeline.app.data_directory import processing_alone
+from tapeline.app.page_wiring import access_of, cloud_page_data, is_live, page_data_of
 from tapeline.backends.sqlite.database import Database
 from tapeline.cli.main import app
 from tapeline.core.ports import Commit, Delivery
 from tapeline.errors import ConfigError, ServingError
 from tapeline.feeds.live.live_source import Status
 from tapeline.runtime.processor import Processor
-from tapeline.web import (
-    View,
-)
+from tapeline.web import PageData
 
 PATHS = [
     "/symbols/S00/bars?limit=50&indicators=sma_5,rsi_7", "/symbols/S00/bars?interval=5m&indicators=ema_9",
@@ -29,13 +27,13 @@ PATHS = [
 ]  # fmt: skip
 
 
-def test_dynamodb_and_sqlite_show_alike(tmp_path: Path) -> None:
+def test_dynamodb_and_sqlite_show_the_same(tmp_path: Path) -> None:
     bars, dynamo = sample_bars(2, 120), FakeDynamo()
-    settings = config.load(data_dir=tmp_path, rows_table="rows", state_table="state")
-    view = cloud_view(settings, lambda _: dynamo.client())
+    settings = config.load(data_dir=tmp_path, aws__rows_table="rows", aws__state_table="state")
+    data = cloud_page_data(settings, lambda _: dynamo.client())
     step = Processor(SPECS).step(bars)
-    view.store.commit(Commit(step.rows, step.states, len(bars)))
-    with client_of(view) as there, client_of(View(filled(tmp_path, bars))) as here:
+    data.store.commit(Commit(step.rows, step.states, len(bars)))
+    with client_of(data) as there, client_of(PageData(filled(tmp_path, bars))) as here:
         for path in PATHS:
             assert there.document(path) == here.document(path), path
         assert there.document("/health")["status"] == "ok"
@@ -43,17 +41,17 @@ def test_dynamodb_and_sqlite_show_alike(tmp_path: Path) -> None:
         assert "AccessDenied" in there.document("/latest", 503)["detail"]
 
 
-def test_a_data_directory_says_how_it_does(tmp_path: Path) -> None:
+def test_the_health_of_a_data_directory(tmp_path: Path) -> None:
     settings = config.load(data_dir=tmp_path)
-    with bootstrap.writing(settings) as home:
+    with processing_alone(settings) as directory:
         bars = sample_bars(2, 50)
-        home.stream.append("test", Delivery(bars[:80]))
+        directory.stream.append("test", Delivery(bars[:80]))
         step = Processor(SPECS).step(bars[:60])
-        home.store.commit(Commit(step.rows, step.states, 60))
+        directory.store.commit(Commit(step.rows, step.states, 60))
         status = Status(("New York: open",), True, False, 2, 2, 9, 0, 0, 0, {"X": "unknown"}, heard=5)
         (tmp_path / "evaluation.json").write_text("[damaged")
-        view = view_of(home, live=True, collector=lambda: status, lags=lambda: [0.001] * 98 + [0.5] * 2)
-        with client_of(view) as client:
+        data = page_data_of(directory, live=True, collector=lambda: status, lags=lambda: [0.001] * 98 + [0.5] * 2)
+        with client_of(data) as client:
             found = client.document("/health")
             assert (found["status"], found["errors"]) == ("trouble", ["X: unknown"])
             assert (found["depth"], found["rows"]) == (20, 60)
@@ -63,24 +61,24 @@ def test_a_data_directory_says_how_it_does(tmp_path: Path) -> None:
             }  # fmt: skip
             assert found["disk_free"] > 0
             assert client.document("/models") == {"models": [], "evaluation": None, "no_model": ""}
-            assert not is_live(home)
+            assert not is_live(directory)
             client.take_csrf()
             client.request("POST", "/symbols", json={"symbol": "nvda"})
             assert (tmp_path / "symbols.txt").read_text() == "NVDA\n"
-            assert is_live(home)
+            assert is_live(directory)
 
 
-def test_settings_say_who_may_do_what(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TAPELINE_TOKEN", "a-token-of-more-than-24-characters")
+def test_settings_decide_who_may_do_what(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TAPELINE_PAGE__TOKEN", "a-token-of-more-than-24-characters")
     access = access_of(config.load(data_dir=tmp_path))
     access.bind("0.0.0.0")
     assert access.is_token("a-token-of-more-than-24-characters")
-    monkeypatch.setenv("TAPELINE_TOKEN", "short-secret")
+    monkeypatch.setenv("TAPELINE_PAGE__TOKEN", "short-secret")
     with pytest.raises(ConfigError, match="token") as caught:
         config.load()
     assert "short-secret" not in str(caught.value)
-    monkeypatch.delenv("TAPELINE_TOKEN")
-    monkeypatch.setenv("TAPELINE_BEHIND_LOGIN", "true")
+    monkeypatch.delenv("TAPELINE_PAGE__TOKEN")
+    monkeypatch.setenv("TAPELINE_PAGE__BEHIND_LOGIN", "true")
     assert access_of(config.load(data_dir=tmp_path)).behind_login
 
 
@@ -89,7 +87,7 @@ def test_a_page_for_strangers_is_refused_before_anything_is_done(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
 ) -> None:
     Database(tmp_path / "tapeline.db").close()
-    monkeypatch.setenv("TAPELINE_HOST", "0.0.0.0")
+    monkeypatch.setenv("TAPELINE_PAGE__HOST", "0.0.0.0")
     done = CliRunner().invoke(app, [*command, "--data-dir", str(tmp_path), "--port", "0"])
     assert isinstance(done.exception, ServingError)
     assert "\n" not in str(done.exception)

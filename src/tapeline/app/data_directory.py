@@ -1,0 +1,107 @@
+"""Open a data directory: the folder that holds all a program keeps on this machine, and the locks of its one writer.
+
+`tapeline.db` is the embedded stream and store, `archive/` the history, `models/` the registry, `symbols.txt` the
+watch-list. Beside them lie `users.json`, `alerts.db` and `evaluation.json`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from tapeline.app.config import Settings
+from tapeline.backends.files.file_archive import LocalArchive
+from tapeline.backends.files.file_registry import LocalFolder
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+from tapeline.errors import InUseError, StorageError
+from tapeline.feeds.live.watchlist import Watchlist
+from tapeline.forecast.registry import Registry
+
+DATABASE_FILE = "tapeline.db"
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Hold an opened data directory: the stream and store over its one database file. `with` closes the file."""
+
+    path: Path
+    database: Database
+    stream: SqliteStream
+    store: SqliteStore
+
+    @property
+    def models(self) -> Registry:
+        """Return the registry of its models."""
+        return models_in(self.path)
+
+    def __enter__(self) -> DataDirectory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.database.close()
+
+
+def archive_in(path: Path) -> LocalArchive:
+    """Return the archive of history in the data directory at `path`."""
+    return LocalArchive(path / "archive")
+
+
+def models_in(path: Path) -> Registry:
+    """Return the registry of models in the data directory at `path`."""
+    return Registry(LocalFolder(path / "models"))
+
+
+def watchlist_in(path: Path) -> Watchlist:
+    """Return the list of the symbols that are collected into the data directory at `path`."""
+    return Watchlist(path / "symbols.txt")
+
+
+def open_data_directory(settings: Settings, *, create: bool) -> DataDirectory:
+    """Open the data directory. Raises `StorageError` when it cannot be used, or is not there and not to be made."""
+    database = Database(settings.data_dir / DATABASE_FILE, create=create)
+    return DataDirectory(settings.data_dir, database, SqliteStream(database), SqliteStore(database))
+
+
+@contextlib.contextmanager
+def processing_alone(settings: Settings) -> Iterator[DataDirectory]:
+    """Open the data directory, made where it is missing, for the one process that may process into it.
+
+    Raises `InUseError` for a second process, and `StorageError` when it cannot be used.
+    """
+    with (
+        _locked(settings.data_dir, "processing.lock", "writing there"),
+        open_data_directory(settings, create=True) as directory,
+    ):
+        yield directory
+
+
+@contextlib.contextmanager
+def collecting_alone(settings: Settings) -> Iterator[None]:
+    """Be the one process that collects into the data directory, which is made where it is missing.
+
+    Raises `InUseError` for a second process, and `StorageError` when it cannot be used.
+    """
+    with _locked(settings.data_dir, "collecting.lock", "collecting into it"):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(path: Path, name: str, doing: str) -> Iterator[None]:
+    lock = filelock.FileLock(path / name)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise InUseError(f"{path}: another tapeline is {doing}; stop it or choose another --data-dir") from error
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}; check its permissions or choose another --data-dir") from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,141 @@
+"""Wire what page and API show: a data directory's store, models, watch-list, users and health."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tapeline.alerts import Alerts
+from tapeline.app.cloud_wiring import Clients, dynamo_store
+from tapeline.app.config import Settings
+from tapeline.app.data_directory import DataDirectory, archive_in, watchlist_in
+from tapeline.backends.files.file_archive import LocalArchive
+from tapeline.errors import StorageError
+from tapeline.feeds.live.live_source import Status
+from tapeline.web import Access, PageData, ReplayProgress
+from tapeline.web.candle_intervals import INTERVALS
+from tapeline.web.users import Users
+
+#: The page shows it where it is in the data directory: `tapeline evaluate --json > tapeline-data/evaluation.json`.
+EVALUATION_FILE = "evaluation.json"
+
+_ERRORS = 20
+
+
+def users_at(settings: Settings) -> Users:
+    """Return who may log in to the page of this data directory."""
+    return Users(settings.data_dir / "users.json")
+
+
+def access_of(settings: Settings) -> Access:
+    """Return who may do what, by the settings and the data directory's users."""
+    token = settings.page.token.get_secret_value() if settings.page.token else ""
+    return Access(token, users_at(settings), behind_login=settings.page.behind_login)
+
+
+def page_data_of(
+    directory: DataDirectory,
+    *,
+    live: bool,
+    replay: Callable[[], ReplayProgress | None] = lambda: None,
+    collector: Callable[[], Status | None] = lambda: None,
+    lags: Callable[[], list[float]] = list,
+    alerts: Alerts | None = None,
+    no_model: str = "",
+) -> PageData:
+    """Return what the page over a data directory is made of.
+
+    `live` says that symbols are collected into it, so that the list of them can change. `replay` and `collector` say
+    how far the source in this process has come, `lags` how many seconds recent bars took from stream to store;
+    `no_model` says why nothing is predicted.
+    """
+
+    def health() -> Mapping[str, Any]:
+        status = collector()
+        disk = shutil.disk_usage(directory.path)
+        problems = [f"{symbol}: {text}" for symbol, text in status.problems.items()] if status else []
+        return {
+            "collector": None if status is None else _collector(status),
+            "lag": _lag(lags()),
+            "depth": _depth(directory),
+            "errors": problems[-_ERRORS:],
+            "disk_free": disk.free,
+            "disk_total": disk.total,
+        }
+
+    return PageData(
+        directory.store,
+        replay=replay,
+        stored=directory.store.count,
+        no_model=no_model,
+        registry=directory.models,
+        rejects=directory.store.rejects,
+        watchlist=watchlist_in(directory.path) if live else None,
+        health=health,
+        currency=_currencies(archive_in(directory.path)),
+        alerts=alerts,
+        evaluation=functools.partial(_evaluation, directory),
+    )
+
+
+def cloud_page_data(settings: Settings, client: Clients) -> PageData:
+    """Return what the page over DynamoDB is made of: the rows, without anything to change. Raises `ConfigError`."""
+    return PageData(dynamo_store(settings, client))
+
+
+def is_live(directory: DataDirectory) -> bool:
+    """Return whether symbols are or were collected into this data directory."""
+    return watchlist_in(directory.path).path.exists()
+
+
+def _collector(status: Status) -> dict[str, Any]:
+    return {
+        "state": "streaming" if status.streaming else "polling" if status.polling else "not connected",
+        "last_message": status.heard or None,
+        "symbols": status.symbols,
+        "markets": list(status.markets),
+    }
+
+
+def _lag(seconds: list[float]) -> dict[str, float] | None:
+    """Return median and 99th percentile in ms, None where nothing was measured."""
+    if not seconds:
+        return None
+    p50, p99 = np.percentile(np.array(seconds) * 1000, (50, 99)).tolist()
+    return {"p50": round(p50, 3), "p99": round(p99, 3), "count": len(seconds)}
+
+
+def _depth(directory: DataDirectory) -> int:
+    """Return how many bars of the stream are not in the store yet."""
+    _, position = directory.store.load(())
+    return max(directory.stream.end() - position, 0)
+
+
+def _currencies(archive: LocalArchive) -> Callable[[str], str]:
+    """Return a function that says what a symbol is quoted in, by its archived history; '' where there is none."""
+
+    def currency(symbol: str) -> str:
+        for interval in INTERVALS:
+            try:
+                series = archive.load(symbol, interval)
+            except StorageError:
+                continue
+            if series is not None and series.currency:
+                return series.currency
+        return ""
+
+    return currency
+
+
+def _evaluation(directory: DataDirectory) -> dict[str, Any] | None:
+    """Return the walk-forward report in the data directory, None where there is none that can be read."""
+    try:
+        document = json.loads((directory.path / EVALUATION_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
