@@ -23,7 +23,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
 RUN python -m venv /opt/tapeline/venv \
  && /opt/tapeline/venv/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[aws]' \
- && /opt/tapeline/venv/bin/python -c "from tapeline import bootstrap, config; bootstrap.warm_up(config.load())" \
+ && /opt/tapeline/venv/bin/python -c "from tapeline.app import config, wiring; wiring.warm_up(config.load())" \
  && /opt/tapeline/venv/bin/pip uninstall -y --disable-pip-version-check pip
 
 FROM python:3.13.9-slim-bookworm

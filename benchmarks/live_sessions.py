@@ -156,7 +156,7 @@ def idle_tapeline(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         import os
 
-        os.environ |= {"TAPELINE_YAHOO_URL": options.url, "TAPELINE_YAHOO_STREAM_URL": options.stream_url}
+        os.environ |= {"TAPELINE_YAHOO__URL": options.url, "TAPELINE_YAHOO__STREAM_URL": options.stream_url}
         app(["run", "--symbols", "TSLA,AAPL,MSFT", "--data-dir", folder, "--port", "0", "--json"])
 
 

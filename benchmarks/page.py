@@ -27,13 +27,13 @@ import aiohttp
 import numpy as np
 
 from tapeline.app import config
-from tapeline.app import wiring as bootstrap
+from tapeline.app.data_directory import open_data_directory, processing_alone
 from tapeline.core.market import Bars
 from tapeline.core.ports import Commit
 from tapeline.core.sessions import calendar
 from tapeline.indicators import DEFAULT
 from tapeline.runtime.processor import Processor
-from tapeline.web import View, serve
+from tapeline.web import PageData, serve
 
 _UNTIL = 1_795_200_000_000  # 2026-11-20: a fixed day, so that every run has the same bars
 _BLOCK = 16  # minutes committed at once
@@ -48,7 +48,7 @@ def build(folder: Path, rows: int, symbols: int) -> None:
     processor = Processor(DEFAULT)
     last = rng.uniform(5, 500, symbols)
     settings = config.load(data_dir=folder)
-    with bootstrap.writing(settings) as home:
+    with processing_alone(settings) as home:
         for at in range(0, minutes, _BLOCK):
             count = min(_BLOCK, minutes - at)
             close = last * np.exp(np.cumsum(rng.normal(0, 0.0005, (count, symbols)), axis=0))
@@ -181,7 +181,7 @@ class Feed:
     """Commits a forming bar of every symbol once a second; the volume is the time at which it did (ms)."""
 
     def __init__(self, folder: Path) -> None:
-        self._home = bootstrap.open_data_directory(config.load(data_dir=folder), create=False)
+        self._home = open_data_directory(config.load(data_dir=folder), create=False)
         states, self._position = self._home.store.load()
         self._processor = Processor(DEFAULT)
         self._processor.restore(states)
@@ -280,9 +280,9 @@ def main() -> None:
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.serve:
-        home = bootstrap.open_data_directory(config.load(data_dir=chosen.serve), create=False)
+        home = open_data_directory(config.load(data_dir=chosen.serve), create=False)
         try:
-            serve(View(home.store, stored=home.store.count), port=0, on_ready=lambda url: print(url, flush=True))
+            serve(PageData(home.store, stored=home.store.count), port=0, on_ready=lambda url: print(url, flush=True))
         except KeyboardInterrupt:
             return
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="tapeline-page-"))

@@ -52,7 +52,7 @@ def write_bars(path: Path, bars: int, symbols: int) -> None:
 
 def replay(path: Path, folder: Path) -> tuple[dict[str, float], float]:
     """One run in a process of its own: its summary and its peak resident memory in MB."""
-    command = [sys.executable, "-m", "tapeline.cli.main", "replay", str(path)]
+    command = [sys.executable, "-m", "tapeline", "replay", str(path)]
     command += ["--data-dir", str(folder), "--speed", "max", "--no-dashboard", "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     output = process.stdout.read()

@@ -73,13 +73,13 @@ resource "aws_iam_role_policy" "collector" {
 
 locals {
   collector_environment = {
-    AWS_DEFAULT_REGION       = var.region
-    TAPELINE_DATA_DIR        = "/var/lib/tapeline"
-    TAPELINE_FORMING_SECONDS = tostring(var.collector.forming_seconds)
-    TAPELINE_HEALTH_PORT     = "8080"
-    TAPELINE_INTERVAL        = var.interval
-    TAPELINE_KINESIS_STREAM  = aws_kinesis_stream.this.name
-    TAPELINE_SYMBOLS         = join(",", var.symbols)
+    AWS_DEFAULT_REGION           = var.region
+    TAPELINE_DATA_DIR            = "/var/lib/tapeline"
+    TAPELINE_FORMING_SECONDS     = tostring(var.collector.forming_seconds)
+    TAPELINE_AWS__HEALTH_PORT    = "8080"
+    TAPELINE_INTERVAL            = var.interval
+    TAPELINE_AWS__KINESIS_STREAM = aws_kinesis_stream.this.name
+    TAPELINE_SYMBOLS             = join(",", var.symbols)
   }
 }
 

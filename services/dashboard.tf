@@ -6,17 +6,17 @@ locals {
 
   dashboard_environment = merge(
     {
-      AWS_DEFAULT_REGION    = var.region
-      TAPELINE_BEHIND_LOGIN = "true" # the listener's first action; without it the page refuses to start
-      TAPELINE_DATA_DIR     = "/var/lib/tapeline"
-      TAPELINE_HOST         = "0.0.0.0" # reached by the load balancer only: see the security groups
-      TAPELINE_PORT         = tostring(local.dashboard_port)
-      TAPELINE_ROWS_TABLE   = aws_dynamodb_table.rows.name
-      TAPELINE_STATE_TABLE  = aws_dynamodb_table.state.name
+      AWS_DEFAULT_REGION          = var.region
+      TAPELINE_PAGE__BEHIND_LOGIN = "true" # the listener's first action; without it the page refuses to start
+      TAPELINE_DATA_DIR           = "/var/lib/tapeline"
+      TAPELINE_PAGE__HOST         = "0.0.0.0" # reached by the load balancer only: see the security groups
+      TAPELINE_PAGE__PORT         = tostring(local.dashboard_port)
+      TAPELINE_AWS__ROWS_TABLE    = aws_dynamodb_table.rows.name
+      TAPELINE_AWS__STATE_TABLE   = aws_dynamodb_table.state.name
     },
     length(var.alert_rules) == 0 ? {} : {
-      TAPELINE_ALERTS          = join(";", var.alert_rules)
-      TAPELINE_ALERT_SNS_TOPIC = aws_sns_topic.alarms.arn
+      TAPELINE_ALERTS__RULES     = join(";", var.alert_rules)
+      TAPELINE_ALERTS__SNS_TOPIC = aws_sns_topic.alarms.arn
     },
   )
 }

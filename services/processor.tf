@@ -3,14 +3,14 @@
 locals {
   processor_environment = merge(
     {
-      TAPELINE_BUCKET          = aws_s3_bucket.data.bucket
-      TAPELINE_FIREHOSE_STREAM = aws_kinesis_firehose_delivery_stream.rows.name
-      TAPELINE_HORIZON         = tostring(var.horizon)
-      TAPELINE_ROW_DAYS        = tostring(var.row_days)
-      TAPELINE_ROWS_TABLE      = aws_dynamodb_table.rows.name
-      TAPELINE_STATE_TABLE     = aws_dynamodb_table.state.name
+      TAPELINE_AWS__BUCKET          = aws_s3_bucket.data.bucket
+      TAPELINE_AWS__FIREHOSE_STREAM = aws_kinesis_firehose_delivery_stream.rows.name
+      TAPELINE_HORIZON              = tostring(var.horizon)
+      TAPELINE_AWS__ROW_DAYS        = tostring(var.row_days)
+      TAPELINE_AWS__ROWS_TABLE      = aws_dynamodb_table.rows.name
+      TAPELINE_AWS__STATE_TABLE     = aws_dynamodb_table.state.name
     },
-    local.has_model ? { TAPELINE_SAGEMAKER_ENDPOINT = local.endpoint_name } : {},
+    local.has_model ? { TAPELINE_AWS__SAGEMAKER_ENDPOINT = local.endpoint_name } : {},
   )
 }
 

@@ -220,7 +220,7 @@ run "image_without_model" {
   }
 
   assert {
-    condition     = strcontains(output.next_step, "No model yet") && !contains(keys(output.processor_environment), "TAPELINE_SAGEMAKER_ENDPOINT")
+    condition     = strcontains(output.next_step, "No model yet") && !contains(keys(output.processor_environment), "TAPELINE_AWS__SAGEMAKER_ENDPOINT")
     error_message = "the processor is not told of an endpoint that is not there"
   }
 
@@ -275,7 +275,7 @@ run "everything" {
   }
 
   assert {
-    condition     = output.processor_environment["TAPELINE_SAGEMAKER_ENDPOINT"] == "tsla-stock-predictor" && strcontains(output.next_step, "Everything is in place")
+    condition     = output.processor_environment["TAPELINE_AWS__SAGEMAKER_ENDPOINT"] == "tsla-stock-predictor" && strcontains(output.next_step, "Everything is in place")
     error_message = "the processor asks the endpoint"
   }
 
@@ -286,8 +286,8 @@ run "everything" {
 
   assert {
     condition = (
-      output.dashboard_environment["TAPELINE_BEHIND_LOGIN"] == "true" && output.dashboard_environment["TAPELINE_HOST"] == "0.0.0.0"
-      && output.dashboard_environment["TAPELINE_PORT"] == tostring(aws_lb_target_group.this[0].port)
+      output.dashboard_environment["TAPELINE_PAGE__BEHIND_LOGIN"] == "true" && output.dashboard_environment["TAPELINE_PAGE__HOST"] == "0.0.0.0"
+      && output.dashboard_environment["TAPELINE_PAGE__PORT"] == tostring(aws_lb_target_group.this[0].port)
     )
     error_message = "the page starts behind the log-in, on the port that the load balancer asks"
   }
@@ -298,7 +298,7 @@ run "everything" {
   }
 
   assert {
-    condition     = output.dashboard_environment["TAPELINE_ALERTS"] == "rsi_14 < 30 for TSLA;no bar for 3 minutes in an open session" && output.dashboard_environment["TAPELINE_ALERT_SNS_TOPIC"] == aws_sns_topic.alarms.arn
+    condition     = output.dashboard_environment["TAPELINE_ALERTS__RULES"] == "rsi_14 < 30 for TSLA;no bar for 3 minutes in an open session" && output.dashboard_environment["TAPELINE_ALERTS__SNS_TOPIC"] == aws_sns_topic.alarms.arn
     error_message = "the page judges the rules and tells the topic"
   }
 

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tapeline.app import config, moving
-from tapeline.app import wiring as bootstrap
+from tapeline.app.data_directory import processing_alone
 from tapeline.app.moving import (
     merge_series,
     move_rows,
@@ -23,7 +23,6 @@ from tapeline.app.moving import (
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.cli.console import CommandError
 from tapeline.cli.main import app
 from tapeline.core.market import Bar, Bars, Row, Rows
 from tapeline.core.ports import (
@@ -31,7 +30,7 @@ from tapeline.core.ports import (
     Commit,
     Series,
 )
-from tapeline.errors import ConfigError, ConflictError, StorageError
+from tapeline.errors import ConfigError, ConflictError, FileError, StorageError
 from tapeline.runtime.batches import Batches
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
@@ -51,7 +50,7 @@ def s3(aws: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """A client with the bucket made, and the settings that name it and the data directory."""
     client = boto3.client("s3")
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    monkeypatch.setenv("TAPELINE_BUCKET", BUCKET)
+    monkeypatch.setenv("TAPELINE_AWS__BUCKET", BUCKET)
     monkeypatch.setenv("TAPELINE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("TAPELINE_INDICATORS", ",".join(SPECS))
     return client
@@ -110,7 +109,7 @@ def test_files_of_several_symbols_and_other_lengths(s3: Any, tmp_path: Path) -> 
     days = "".join(f"{s},2026-01-{d:02d},10,12,9,11,100\n" for d in range(5, 9) for s in ("A", "^GSPC"))
     path.write_text("symbol," + HEAD + days)
     assert counts(run("upload", path, "--json")) == [("1d", "A", 4, 0, 0), ("1d", "^GSPC", 4, 0, 0)]
-    with pytest.raises(CommandError, match="--symbol is for files of one symbol"):
+    with pytest.raises(FileError, match="--symbol is for files of one symbol"):
         run("upload", path, "--symbol", "X")
 
 
@@ -120,12 +119,12 @@ def test_what_cannot_be_uploaded_is_said(s3: Any, tmp_path: Path) -> None:
     single.write_text(HEAD + lines(0, 1))
     bad.write_text("what,is,this\n1,2,3\n")
     assert counts(run("upload", bad, good, "--json", code=1)) == [("1m", "A", 3, 0, 0)]
-    with pytest.raises(CommandError, match="cannot be told from their times; name it with --interval"):
+    with pytest.raises(FileError, match="cannot be told from their times; name it with --interval"):
         run("upload", single)
     assert counts(run("upload", single, "--interval", "5m", "--json")) == [("5m", "B", 1, 0, 0)]
     run("upload", good, "--interval", "soon", code=2)
     run("upload", good, "--symbol", "two words", code=2)
-    with pytest.raises(CommandError, match=r"s3://nowhere/.*NoSuchBucket"):
+    with pytest.raises(StorageError, match=r"s3://nowhere/.*NoSuchBucket"):
         run("upload", good, "--bucket", "nowhere")
 
 
@@ -134,7 +133,7 @@ def test_a_file_in_other_shares_is_refused(s3: Any, tmp_path: Path) -> None:
     one.write_text(HEAD + lines(0, 30))
     two.write_text(HEAD + "".join(f"{START + m * MINUTE},40,48,36,{40 + m / 2},25\n" for m in range(30)))
     run("upload", one)
-    with pytest.raises(CommandError, match=r"A: what is there has prices 0.25 times these .* split"):
+    with pytest.raises(StorageError, match=r"A: what is there has prices 0.25 times these .* split"):
         run("upload", two)
 
 
@@ -200,14 +199,14 @@ def of(rows: Rows, symbol: str) -> list[Row]:
 
 @pytest.fixture
 def tables(s3: Any, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> DynamoStore:
-    monkeypatch.setenv("TAPELINE_ROWS_TABLE", ROWS)
-    monkeypatch.setenv("TAPELINE_STATE_TABLE", STATE)
+    monkeypatch.setenv("TAPELINE_AWS__ROWS_TABLE", ROWS)
+    monkeypatch.setenv("TAPELINE_AWS__STATE_TABLE", STATE)
     return DynamoStore(dynamodb, ROWS, STATE)
 
 
 def test_there_and_back_again(s3: Any, tables: DynamoStore, tmp_path: Path) -> None:
     rows = predicted(filled(day()))
-    with bootstrap.writing(config.load()) as home:
+    with processing_alone(config.load()) as home:
         home.store.commit(Commit(rows, {}, 0))
     local = LocalArchive(tmp_path / "data" / "archive")
     local.save(series(0, 10))
@@ -220,7 +219,7 @@ def test_there_and_back_again(s3: Any, tables: DynamoStore, tmp_path: Path) -> N
     assert counts(run("import", "--data-dir", tmp_path / "other", "--symbols", "A,S01", "--json")) == [
         first[0], first[2]
     ]  # fmt: skip
-    with bootstrap.writing(config.load(data_dir=tmp_path / "other")) as home:
+    with processing_alone(config.load(data_dir=tmp_path / "other")) as home:
         assert list(home.store.rows("S01")) == of(rows, "S01")
         assert not len(home.store.rows("S00"))
     brought, kept = LocalArchive(tmp_path / "other" / "archive").load("A", "1m"), local.load("A", "1m")
@@ -232,14 +231,14 @@ def test_there_and_back_again(s3: Any, tables: DynamoStore, tmp_path: Path) -> N
 def test_what_is_not_set_is_said(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StorageError, match=r"tapeline\.db"):
         run("export")
-    monkeypatch.delenv("TAPELINE_BUCKET")
-    with pytest.raises(ConfigError, match="TAPELINE_BUCKET for the history, TAPELINE_ROWS_TABLE"):
+    monkeypatch.delenv("TAPELINE_AWS__BUCKET")
+    with pytest.raises(ConfigError, match="TAPELINE_AWS__BUCKET for the history, TAPELINE_AWS__ROWS_TABLE"):
         run("import")
-    monkeypatch.setenv("TAPELINE_ROWS_TABLE", ROWS)
+    monkeypatch.setenv("TAPELINE_AWS__ROWS_TABLE", ROWS)
     with pytest.raises(ConfigError, match="state_table is empty"):
         run("import")
-    monkeypatch.setenv("TAPELINE_STATE_TABLE", STATE)
-    with pytest.raises(CommandError, match="create it with Terraform"):
+    monkeypatch.setenv("TAPELINE_AWS__STATE_TABLE", STATE)
+    with pytest.raises(StorageError, match="create it with Terraform"):
         run("import")
 
 
@@ -251,7 +250,7 @@ class Homes:
 
     def __init__(self, path: Path) -> None:
         settings = config.load(data_dir=path)
-        self._writing = bootstrap.writing(settings)
+        self._writing = processing_alone(settings)
         self.home = self._writing.__enter__()
         self.local = self.home.store
         self.fake = FakeDynamo()

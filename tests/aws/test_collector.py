@@ -28,13 +28,14 @@ from tapeline.app.collector_wiring import Collecting
 from tapeline.backends.aws.kinesis import KinesisSink, SinkStatus
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.cli import json_logs as logs
+from tapeline.cli import collector_commands
 from tapeline.cli.collector_commands import MonitoredSink
 from tapeline.cli.collector_health import Report, health
-from tapeline.cli.console import CommandError
+from tapeline.cli.json_logs import JsonLines
 from tapeline.cli.main import app
 from tapeline.core.market import Reject
 from tapeline.core.ports import Delivery
+from tapeline.errors import ServingError
 from tests.conftest import random_bars
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.server import LocalYahoo
@@ -70,14 +71,14 @@ class Collector:
     def __init__(self, folder: Path, yahoo: LocalYahoo) -> None:
         settings = {
             "TAPELINE_SYMBOLS": ",".join(SYMBOLS),
-            "TAPELINE_KINESIS_STREAM": "bars",
+            "TAPELINE_AWS__KINESIS_STREAM": "bars",
             "TAPELINE_DATA_DIR": str(folder / "data"),
-            "TAPELINE_HEALTH_PORT": "0",
-            "TAPELINE_YAHOO_URL": yahoo.url,
-            "TAPELINE_YAHOO_STREAM_URL": yahoo.stream_url,
+            "TAPELINE_AWS__HEALTH_PORT": "0",
+            "TAPELINE_YAHOO__URL": yahoo.url,
+            "TAPELINE_YAHOO__STREAM_URL": yahoo.stream_url,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tapeline.cli.main", "collector", "--period", "1h"],
+            [sys.executable, "-m", "tapeline", "collector", "--period", "1h"],
             cwd=folder,
             env=os.environ | settings,
             stdout=subprocess.PIPE,
@@ -137,7 +138,7 @@ def test_bars_survive_a_missing_stream_and_a_killed_process_and_are_flushed_on_s
     with running(tmp_path, yahoo) as first:
         said = first.line("ResourceNotFoundException")
         assert "kinesis:PutRecords on stream bars" in said["event"]
-        assert "TAPELINE_KINESIS_STREAM" in said["event"]
+        assert "TAPELINE_AWS__KINESIS_STREAM" in said["event"]
         assert said["level"] == "warning"
         eventually(lambda: first.health().json().get("symbols_ready") == 2)
         report = first.health()
@@ -213,7 +214,7 @@ def test_what_is_missing_or_wrong_is_said_in_a_line(
 ) -> None:
     if wrong:
         monkeypatch.delenv(wrong)
-    monkeypatch.setattr(logs, "configured", lambda: logging.getLogger("tapeline"))
+    monkeypatch.setattr(collector_commands, "configure_json_logs", lambda: logging.getLogger("tapeline"))
     given = {"--symbols": "TSLA", "--stream": "bars", "--data-dir": str(tmp_path), "--health-port": "0"}
     given |= dict(zip(options[::2], options[1::2], strict=True))
     done = CliRunner().invoke(app, ["collector", *(part for option in given.items() for part in option)])
@@ -243,7 +244,7 @@ def test_order_holds_over_resharding(tmp_path: Path, aws: str) -> None:
 
 
 def status(**changed: Any) -> SinkStatus:
-    usual = {"backlog": 0, "sent": 0, "thinned": 0, "problem": "", "troubled": 0.0, "quiet": 0.0, "held": False}
+    usual = {"backlog": 0, "sent": 0, "thinned": 0, "problem": "", "troubled": 0.0, "quiet": 0.0, "paused": False}
     return SinkStatus(**usual | changed)
 
 
@@ -285,7 +286,7 @@ def test_health_says_what_is_wrong_and_after_ten_minutes_unhealthy() -> None:
             assert (answer.status_code, answer.json()["status"]) == (code, word)
             assert answer.json()["problem"] == problem
         assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 404
-        with pytest.raises(CommandError, match="--health-port"), health(port, made.report):
+        with pytest.raises(ServingError, match="--health-port"), health(port, made.report):
             pass
 
 
@@ -311,7 +312,7 @@ def test_a_log_line_is_one_json_object_with_its_fields() -> None:
         record = logging.getLogger("botocore").makeRecord(
             "botocore", logging.ERROR, "f", 1, "it %s", ("broke",), sys.exc_info(), extra={"path": Path("x")}
         )
-    text = logs.JsonLines().format(record)
+    text = JsonLines().format(record)
     assert "\n" not in text
     line = json.loads(text)
     assert list(line)[:3] == ["ts", "level", "event"]

@@ -26,7 +26,7 @@ RECORDED = Path(__file__).parents[1] / "data" / "yahoo"
 def yahoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalYahoo]:
     charts = {name: json.loads((RECORDED / f"chart-{name}.json").read_text()) for name in ("AAPL", "OCDO.L")}
     with LocalYahoo(Market([], []), lambda: int(time.time() * 1000), recorded=charts) as server:
-        monkeypatch.setenv("TAPELINE_YAHOO_URL", server.url)
+        monkeypatch.setenv("TAPELINE_YAHOO__URL", server.url)
         monkeypatch.setenv("TAPELINE_DATA_DIR", str(tmp_path / "data"))
         yield server
 

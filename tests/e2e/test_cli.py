@@ -24,7 +24,7 @@ HEADER = "symbol,timestamp,open,high,low,close,volume"
 
 
 def tapeline(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "tapeline.cli.main", *map(str, arguments)]
+    program = [sys.executable, "-m", "tapeline", *map(str, arguments)]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TAPELINE_")}
     return subprocess.run(
         program, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=clean | {"COLUMNS": "200"} | env
@@ -138,7 +138,7 @@ def test_a_good_file_beside_a_bad_one_is_replayed_and_the_exit_code_tells(tmp_pa
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("TAPELINE_PORT", "many", "port"),
+        ("TAPELINE_PAGE__PORT", "many", "port"),
         ("TAPELINE_INDICATORS", "sma_20,smaa_3", "smaa"),
         ("TAPELINE_HORIZON", "0", "horizon"),
     ],
@@ -202,7 +202,7 @@ def test_demo_runs_to_its_end_and_says_what_it_did(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_demo_stops_cleanly_and_resumes(tmp_path: Path) -> None:
-    program = [sys.executable, "-m", "tapeline.cli.main", "demo", "--port", "0", "--data-dir", str(tmp_path)]
+    program = [sys.executable, "-m", "tapeline", "demo", "--port", "0", "--data-dir", str(tmp_path)]
     for stop in (signal.SIGINT, signal.SIGTERM):
         with subprocess.Popen(program, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
             assert process.stderr is not None

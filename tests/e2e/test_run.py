@@ -62,11 +62,11 @@ class Run:
         self._log = folder / "said.txt"
         own = {
             "TAPELINE_DATA_DIR": str(folder / "data"),
-            "TAPELINE_YAHOO_URL": url,
-            "TAPELINE_YAHOO_STREAM_URL": stream_url,
+            "TAPELINE_YAHOO__URL": url,
+            "TAPELINE_YAHOO__STREAM_URL": stream_url,
         }
         self.environment = {**os.environ, **own, "COLUMNS": "200"}
-        command = [sys.executable, "-m", "tapeline.cli.main", "run", *arguments, "--period", "4h", "--port", "0"]
+        command = [sys.executable, "-m", "tapeline", "run", *arguments, "--period", "4h", "--port", "0"]
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 [*command, "--json"], env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
@@ -98,7 +98,7 @@ class Run:
 
     def symbols(self, *arguments: str) -> None:
         subprocess.run(
-            [sys.executable, "-m", "tapeline.cli.main", "symbols", *arguments], env=self.environment, check=True
+            [sys.executable, "-m", "tapeline", "symbols", *arguments], env=self.environment, check=True
         )
 
     def end(self) -> dict[str, int]:

@@ -73,7 +73,7 @@ def main() -> int:
         say("installed as the Dockerfile does")
         own = {"PATH": f"{venv}/bin:/usr/bin:/bin", "NUMBA_CACHE_DIR": str(cache), "TAPELINE_DATA_DIR": str(home)}
         variables = environment() | own | {"HOME": str(home)}
-        warm = "from tapeline import bootstrap, config; bootstrap.warm_up(config.load())"
+        warm = "from tapeline.app import config, wiring; wiring.warm_up(config.load())"
         assert warm in dockerfile()
         subprocess.run([venv / "bin" / "python", "-c", warm], env=variables, check=True)
         for path in [cache, *cache.rglob("*")]:
@@ -156,9 +156,9 @@ def _handler(start: list[str], variables: dict[str, str], say: Say) -> None:
         variables
         | account.environment("processor")
         | {
-            "TAPELINE_BUCKET": names.bucket,
-            "TAPELINE_ROWS_TABLE": names.rows_table,
-            "TAPELINE_STATE_TABLE": names.state_table,
+            "TAPELINE_AWS__BUCKET": names.bucket,
+            "TAPELINE_AWS__ROWS_TABLE": names.rows_table,
+            "TAPELINE_AWS__STATE_TABLE": names.state_table,
         },
         command=[*start, "python", "-m", "awslambdaric"],
     )

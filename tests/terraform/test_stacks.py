@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from tapeline.app import config
-from tapeline.app.config import Settings
-from tapeline.app.viewing import access_of
+from tapeline.app.page_wiring import access_of
 from tapeline.errors import ServingError
 from tapeline.indicators import DEFAULT, Engine
 from tests.terraform.running import ROOT, Stack, UnavailableError
@@ -103,11 +102,11 @@ def test_no_role_may_do_everything() -> None:
 def test_what_terraform_sets_is_a_setting() -> None:
     sets = set(re.findall(r"\b(TAPELINE_[A-Z_]+)\s*=", source("services")))
     assert sets
-    assert sets <= {f"TAPELINE_{name.upper()}" for name in Settings.model_fields}
+    assert sets <= {config.variable(name) for name in config.all_settings()}
 
 
 def test_required_settings_are_set() -> None:
-    required = {f"TAPELINE_{name.upper()}" for name, field in Settings.model_fields.items() if field.is_required()}
+    required = {config.variable(name) for name, field in config.all_settings().items() if field.is_required()}
     assert required <= set(re.findall(r"\b(TAPELINE_[A-Z_]+)\s*=", source("services")))
 
 
@@ -119,11 +118,11 @@ def test_the_page_starts_with_what_its_task_is_told(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TAPELINE_DATA_DIR", str(tmp_path))
     settings = config.load()
-    assert settings.host == "0.0.0.0"
-    access_of(settings).bind(settings.host)
-    monkeypatch.delenv("TAPELINE_BEHIND_LOGIN")
+    assert settings.page.host == "0.0.0.0"
+    access_of(settings).bind(settings.page.host)
+    monkeypatch.delenv("TAPELINE_PAGE__BEHIND_LOGIN")
     with pytest.raises(ServingError):
-        access_of(config.load()).bind(settings.host)
+        access_of(config.load()).bind(settings.page.host)
 
 
 def test_tasks_know_their_region_as_boto3_reads_it() -> None:

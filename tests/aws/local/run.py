@@ -137,11 +137,11 @@ class Local:
         self.function = Function(
             self._environment("processor") | {
                 "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint.url,
-                "TAPELINE_BUCKET": names.bucket,
-                "TAPELINE_FIREHOSE_STREAM": names.firehose,
-                "TAPELINE_ROWS_TABLE": names.rows_table,
-                "TAPELINE_SAGEMAKER_ENDPOINT": names.endpoint,
-                "TAPELINE_STATE_TABLE": names.state_table,
+                "TAPELINE_AWS__BUCKET": names.bucket,
+                "TAPELINE_AWS__FIREHOSE_STREAM": names.firehose,
+                "TAPELINE_AWS__ROWS_TABLE": names.rows_table,
+                "TAPELINE_AWS__SAGEMAKER_ENDPOINT": names.endpoint,
+                "TAPELINE_AWS__STATE_TABLE": names.state_table,
             },
             log=self.folder / "processor.log",
         )  # fmt: skip
@@ -154,19 +154,19 @@ class Local:
         self._say("the event source polls the stream for the function")
         collector = self._start(
             stack, "collector", "collector", "--period", self.day.period(int(time.time() * 1000)),
-            TAPELINE_KINESIS_STREAM=names.stream,
+            TAPELINE_AWS__KINESIS_STREAM=names.stream,
             TAPELINE_SYMBOLS=",".join(self.day.market.symbols),
-            TAPELINE_HEALTH_PORT="0",
-            TAPELINE_YAHOO_URL=yahoo.url,
-            TAPELINE_YAHOO_STREAM_URL=yahoo.stream_url,
+            TAPELINE_AWS__HEALTH_PORT="0",
+            TAPELINE_YAHOO__URL=yahoo.url,
+            TAPELINE_YAHOO__STREAM_URL=yahoo.stream_url,
         )  # fmt: skip
         self.collector = collector
         self._say(
             f"the collector (process {collector.pid}) asks the local Yahoo for {len(self.day.market.symbols)} symbols"
         )
         self._start(
-            stack, "dashboard", "dashboard", TAPELINE_PORT=str(self._port),
-            TAPELINE_ROWS_TABLE=names.rows_table, TAPELINE_STATE_TABLE=names.state_table,
+            stack, "dashboard", "dashboard", TAPELINE_PAGE__PORT=str(self._port),
+            TAPELINE_AWS__ROWS_TABLE=names.rows_table, TAPELINE_AWS__STATE_TABLE=names.state_table,
         )  # fmt: skip
         self._say(f"the page reads DynamoDB at {self.page}")
 
@@ -191,7 +191,7 @@ class Local:
     def _start(self, stack: ExitStack, role: str, *command: str, **settings: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{role}.log").open("wb")
         process = subprocess.Popen(
-            [sys.executable, "-m", "tapeline.cli.main", *command],
+            [sys.executable, "-m", "tapeline", *command],
             env=self._environment(role) | {"TAPELINE_DATA_DIR": str(self.folder / role)} | settings,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tapeline.app import config
-from tapeline.app import wiring as bootstrap
+from tapeline.app.data_directory import processing_alone
 from tapeline.backends.sqlite.database import (
     SCHEMA_VERSION,
     Database,
@@ -91,10 +91,10 @@ def test_threads_take_turns_to_write(tmp_path: Path) -> None:
 def test_a_second_process_may_not_write_into_the_same_directory(tmp_path: Path) -> None:
     settings = config.load(data_dir=tmp_path)
     with (
-        bootstrap.writing(settings),
+        processing_alone(settings),
         pytest.raises(StorageError, match="another tapeline is writing there"),
-        bootstrap.writing(settings),
+        processing_alone(settings),
     ):
         pass
-    with bootstrap.writing(settings) as home:
+    with processing_alone(settings) as home:
         assert home.path == tmp_path
