@@ -1,4 +1,4 @@
-"""Bars from ticks and from finer bars: against a plain resample, one at a time against all at once, and its policy."""
+"""Test bars from ticks and from finer bars against pandas, one at a time against all at once, and intervals."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.core.bar_builder import BarBuilder
-from tapeline.core.bars import Grid, Sessions, resample
+from tapeline.core.bars import Grid, Sessions, resample, shortest_interval, usual_interval
 from tapeline.core.market import Bar, Bars, Tick
-from tapeline.core.times import DAY
+from tapeline.core.times import DAY, HOUR
 from tapeline.data import sample_path
 from tapeline.errors import RejectedError
 from tapeline.feeds.files import FileSource
 
-HOUR = 60 * MINUTE
 COLUMNS = ["open", "high", "low", "close", "volume"]
 
 #: Three New York sessions of 6.5 hours, the last one a half day, then none for a while.
@@ -34,7 +33,7 @@ SESSIONS = Sessions(
 
 
 def by_key(bars: Any) -> dict[tuple[str, int], Bar]:
-    """What a reader of the records ends up with: the last one for each symbol and time."""
+    """Return what a reader of the records ends up with: the last bar for each symbol and time."""
     return {(bar.symbol, bar.timestamp): bar for bar in bars}
 
 
@@ -46,7 +45,7 @@ def built(builder: BarBuilder, items: Any) -> dict[tuple[str, int], Bar]:
 
 
 @pytest.mark.parametrize("minutes", [2, 5, 15, 60, 240, 1440])
-def test_the_packaged_week_resampled_as_pandas_does(minutes: int) -> None:
+def test_the_packaged_week_is_resampled_as_pandas_does(minutes: int) -> None:
     bars = Bars.concat([delivery.bars for delivery in FileSource([sample_path("1m")]).deliveries("")])
     found = pd.DataFrame(list(resample(bars, Grid(minutes * MINUTE)))).set_index(["symbol", "timestamp"]).sort_index()
     frame = pd.DataFrame({"symbol": np.array(bars.symbols)[bars.code], **{c: getattr(bars, c) for c in COLUMNS}})
@@ -72,22 +71,58 @@ def test_resampling_keeps_the_order_of_time_and_takes_the_later_of_repeated_bars
     assert list(found) == list(resample(Bars.of(instead.values()), Grid(5 * MINUTE)))
 
 
-def test_nothing_comes_of_nothing() -> None:
+def test_no_bars_make_no_bars() -> None:
     assert len(resample(Bars.of(()), Grid(MINUTE))) == 0
     assert len(resample(random_bars(), Grid(DAY, Sessions(*[np.empty(0, np.int64)] * 3)))) == 0
     assert BarBuilder(Grid(MINUTE)).advance(START) == []
 
 
 @pytest.mark.parametrize("interval", [0, -1, 7 * MINUTE, 2 * DAY])
-def test_an_interval_that_does_not_fit_a_day_is_refused(interval: int) -> None:
+def test_an_interval_that_does_not_divide_a_day_is_refused(interval: int) -> None:
     with pytest.raises(ValueError, match="divide a day"):
         Grid(interval)
+
+
+# -- intervals -------------------------------------------------------------------------------------------------------
+
+#: One thin series: most bars are five minutes apart, two are a minute apart, and a night lies between.
+IRREGULAR = START + MINUTE * np.array([0, 5, 10, 15, 16, 26, 36, 46, 51, 1440, 1445, 1450], np.int64)
+
+
+def test_an_irregular_series_has_one_usual_interval_and_one_shortest() -> None:
+    assert usual_interval(IRREGULAR) == 5 * MINUTE
+    assert shortest_interval(IRREGULAR) == MINUTE
+
+
+def test_of_several_most_frequent_steps_the_smallest_is_the_interval() -> None:
+    assert usual_interval(START + MINUTE * np.array([0, 10, 20, 25, 30], np.int64)) == 5 * MINUTE
+
+
+def test_the_order_of_bars_and_repeated_times_do_not_change_the_usual_interval() -> None:
+    shuffled = np.random.default_rng(0).permutation(np.repeat(IRREGULAR, 3))
+    assert usual_interval(shuffled) == 5 * MINUTE
+
+
+def test_bars_of_different_symbols_are_not_compared() -> None:
+    bars = random_bars(3, 30)
+    assert usual_interval(bars.timestamp + MINUTE // 3 * bars.code, bars.code) == MINUTE
+
+
+def test_bars_that_all_open_at_midnight_are_daily_even_across_a_weekend() -> None:
+    friday_and_monday = START // DAY * DAY + np.array([0, 3 * DAY])
+    for interval in (usual_interval, shortest_interval):
+        assert interval(friday_and_monday) == interval(friday_and_monday[:1]) == DAY
+
+
+def test_a_single_bar_or_none_tells_no_interval() -> None:
+    for interval in (usual_interval, shortest_interval):
+        assert interval(IRREGULAR[:1]) is interval(IRREGULAR[:0]) is interval(IRREGULAR[[0, 0]]) is None
 
 
 # -- sessions --------------------------------------------------------------------------------------------------------
 
 
-def test_bars_begin_with_the_session_and_never_reach_into_the_next_one() -> None:
+def test_bars_start_with_the_session_and_never_span_two() -> None:
     minutes = [Bar("A", START + i * MINUTE, 1, 1, 1, 1, 1) for i in range(-60, 3 * 1440)]
     for interval, first_day in ((HOUR, 7), (65 * MINUTE, 6), (390 * MINUTE, 1), (4 * HOUR, 2)):
         found = list(resample(Bars.of(minutes), Grid(interval, SESSIONS)))
@@ -97,7 +132,7 @@ def test_bars_begin_with_the_session_and_never_reach_into_the_next_one() -> None
     assert [bar.volume for bar in resample(Bars.of(minutes), Grid(HOUR, SESSIONS))][:7] == [60.0] * 6 + [30.0]
 
 
-def test_a_day_is_the_session_under_its_date() -> None:
+def test_a_daily_bar_is_the_session_stamped_with_its_date() -> None:
     minutes = [Bar("A", START + i * MINUTE, 1, 1, 1, 1, 1) for i in range(-60, 3 * 1440)]
     found = list(resample(Bars.of(minutes), Grid(DAY, SESSIONS)))
     assert [(bar.timestamp, bar.volume, bar.final) for bar in found] == [
@@ -126,9 +161,7 @@ PRICES = st.integers(1, 50).map(float)
     st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 90), PRICES, PRICES, st.integers(0, 9)), max_size=80),
 )
 @settings(deadline=None)
-def test_one_at_a_time_gives_what_all_at_once_gives(
-    grid: Grid, steps: list[tuple[str, int, float, float, int]]
-) -> None:
+def test_building_one_at_a_time_equals_resampling(grid: Grid, steps: list[tuple[str, int, float, float, int]]) -> None:
     time = {"A": START, "B": START}
     bars = []
     for symbol, gap, price, other, volume in steps:
@@ -160,7 +193,7 @@ def test_the_order_in_which_ticks_of_neighbouring_bars_arrive_does_not_matter(
     st.booleans(),
 )
 @settings(deadline=None)
-def test_a_snapshot_goes_on_as_if_nothing_had_happened(
+def test_a_restored_builder_continues_as_the_original(
     steps: list[tuple[str, int, float]], at: int, ticks: bool
 ) -> None:
     def outcome(builder: BarBuilder, item: Tick | Bar) -> Any:
@@ -184,7 +217,7 @@ def test_a_snapshot_goes_on_as_if_nothing_had_happened(
     assert builder.snapshot() == restored.snapshot()
 
 
-def test_a_snapshot_of_something_else_is_refused() -> None:
+def test_a_snapshot_of_another_interval_or_version_is_refused() -> None:
     snapshot = BarBuilder(Grid(MINUTE)).snapshot()
     with pytest.raises(ValueError, match="interval 60000 ms"):
         BarBuilder(Grid(HOUR)).restore(snapshot)
@@ -204,7 +237,7 @@ def builder() -> BarBuilder:
     return builder
 
 
-def test_the_first_tick_of_the_next_interval_closes_the_bar_and_a_gap_has_none(builder: BarBuilder) -> None:
+def test_the_first_tick_of_the_next_interval_closes_the_bar_and_a_gap_has_no_bar(builder: BarBuilder) -> None:
     fresh = BarBuilder(Grid(MINUTE))
     assert fresh.update(Tick("A", START + 1000, 10.0, 1)) == [Bar("A", START, 10, 10, 10, 10, 1, final=False)]
     assert fresh.update(Tick("A", START + 10 * MINUTE, 11.0, 1)) == [
@@ -233,14 +266,14 @@ def test_a_late_tick_of_the_previous_bar_corrects_it(builder: BarBuilder) -> Non
     ]
 
 
-def test_a_late_tick_in_the_gap_is_a_bar_of_its_own_and_then_the_previous_one(builder: BarBuilder) -> None:
+def test_a_late_tick_in_a_gap_makes_a_bar_which_is_then_the_previous_one(builder: BarBuilder) -> None:
     between = Bar("A", START + MINUTE, 15, 15, 15, 15, 2, final=True)
     assert builder.update(Tick("A", START + MINUTE, 15.0, 2)) == [between]
     with pytest.raises(RejectedError, match="before the previous one"):
         builder.update(Tick("A", START + 2000, 9.0))
 
 
-def test_a_tick_that_is_too_late_is_refused_with_the_reason_and_changes_nothing(builder: BarBuilder) -> None:
+def test_a_tick_that_is_too_late_is_refused_and_changes_nothing(builder: BarBuilder) -> None:
     builder.update(Tick("A", START + 2 * MINUTE + 59_000, 20.0))
     strict = BarBuilder(Grid(MINUTE))
     strict.restore(builder.snapshot())
@@ -250,7 +283,7 @@ def test_a_tick_that_is_too_late_is_refused_with_the_reason_and_changes_nothing(
     assert strict.snapshot() == before
 
 
-def test_the_clock_closes_bars_that_no_tick_does_and_late_ticks_still_correct_them(builder: BarBuilder) -> None:
+def test_the_clock_closes_bars_and_late_ticks_still_correct_them(builder: BarBuilder) -> None:
     assert builder.advance(START + 3 * MINUTE - 1) == []
     assert builder.advance(START + 3 * MINUTE) == [Bar("A", START + 2 * MINUTE, 20, 20, 20, 20, 1, final=True)]
     assert builder.advance(START + 9 * MINUTE) == []

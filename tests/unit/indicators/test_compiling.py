@@ -1,4 +1,4 @@
-"""Machine code: made when it is needed, kept for the next process, and none the worse for a place to keep it."""
+"""Test that kernels are compiled when first needed, cached for the next process, and work without a cache."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from numba.core.registry import cpu_target
 from tests.conftest import random_bars
 
+from tapeline import indicators
 from tapeline.indicators import Engine
 from tapeline.indicators.engine import compiling
 
@@ -33,7 +34,7 @@ def test_importing_compiles_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("**/*.nb?"))
 
 
-def test_the_second_process_compiles_nothing_whatever_its_parameters(tmp_path: Path) -> None:
+def test_the_second_process_compiles_nothing_whatever_the_parameters(tmp_path: Path) -> None:
     program = "from tapeline.indicators import warm_up; print(warm_up([{}]))"
     assert int(run(program.format("'obv'"), tmp_path)) == 4  # one kernel, and the three ways to call it
     assert run(program.format("'obv'"), tmp_path) == "0"
@@ -41,7 +42,7 @@ def test_the_second_process_compiles_nothing_whatever_its_parameters(tmp_path: P
     assert run(program.format("'mom_21'"), tmp_path) == "0"
 
 
-def test_without_a_place_for_the_cache_it_works_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernels_work_without_a_place_for_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(_: object) -> None:
         raise RuntimeError("no locator available")
 
@@ -57,6 +58,21 @@ def test_without_a_place_for_the_cache_it_works_all_the_same(monkeypatch: pytest
 
 def _twice(x: float) -> float:
     return 2.0 * x
+
+
+def test_the_digest_covers_the_steps_and_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It once looked for the steps in a folder that had moved, and found none."""
+    read = set()
+    plain = Path.read_bytes
+
+    def record(path: Path) -> bytes:
+        read.add(path.relative_to(Path(indicators.__file__).parent).as_posix())
+        return plain(path)
+
+    monkeypatch.setattr(Path, "read_bytes", record)
+    compiling._sources.__wrapped__()
+    kernels = {"kernels/__init__.py", "kernels/interface.py", "kernels/shared_columns.py", "kernels/steps.py"}
+    assert read == kernels | {"engine/compiling.py", "engine/driver.py", "engine/program.py"}
 
 
 def test_a_change_of_the_steps_invalidates_kernels_in_other_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Specs: what they mean, and what is said of those that mean nothing."""
+"""Test what specs mean, and the error for those that mean nothing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import inspect
 
 import pytest
 
-from tapeline.errors import SpecError
-from tapeline.indicators import (
-    CATALOGUE,
-    DEFAULT,
-    Engine,
-    parse,
-)
+from tapeline.errors import SpecError, UnknownIndicatorError
+from tapeline.indicators import CATALOGUE, DEFAULT, Engine, parse
 from tapeline.indicators.engine.program import INTEGERS, REALS
 from tapeline.indicators.entry import Indicator
+from tapeline.indicators.spec import spec_of_output
 
 
 @pytest.mark.parametrize(
@@ -50,11 +46,45 @@ def test_a_spec_has_one_spelling(text: str, canonical: str) -> None:
         ("macd_26_12_9", "fast must be below slow"),
     ],
 )
-def test_what_is_wrong_with_a_spec_is_said(text: str, said: str) -> None:
+def test_the_error_says_what_is_wrong_with_a_spec(text: str, said: str) -> None:
     with pytest.raises(SpecError) as caught:
         Engine([text])
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", CATALOGUE.values(), ids=CATALOGUE)
+def test_every_column_leads_back_to_its_spec(entry: Indicator) -> None:
+    spec = parse(entry.name)
+    for column in spec.outputs:
+        assert spec_of_output(column) == (spec, column)
+
+
+@pytest.mark.parametrize(
+    ("column", "spec", "canonical"),
+    [
+        ("rsi", "rsi_14", "rsi_14"), ("MACD_signal", "macd_12_26_9", "macd_12_26_9_signal"),
+        ("bbands_20_2.50_percent_b", "bbands_20_2.5", "bbands_20_2.5_percent_b"), ("pivots_r1", "pivots", "pivots_r1"),
+    ],
+)  # fmt: skip
+def test_a_column_may_leave_out_parameters(column: str, spec: str, canonical: str) -> None:
+    assert spec_of_output(column) == (parse(spec), canonical)
+
+
+@pytest.mark.parametrize(
+    ("column", "said", "unknown"),
+    [
+        ("price", "no indicator 'price'", True),
+        ("", "no indicator ''", True),
+        ("rsi_0", "period must be from 2", False),
+        ("macd_12_26_9_top", "there is no macd_12_26_9_top: macd_12_26_9 gives macd_12_26_9, ", False),
+    ],
+)
+def test_only_a_name_that_no_indicator_has_is_unknown(column: str, said: str, unknown: bool) -> None:
+    with pytest.raises(SpecError) as caught:
+        spec_of_output(column)
+    assert said in str(caught.value)
+    assert isinstance(caught.value, UnknownIndicatorError) is unknown
 
 
 def test_a_spec_given_twice_is_computed_once() -> None:
@@ -68,7 +98,7 @@ def test_the_default_set_is_spelled_canonically() -> None:
 
 
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=CATALOGUE)
-def test_an_entry_is_whole(entry: Indicator) -> None:
+def test_an_entry_is_complete(entry: Indicator) -> None:
     spec = parse(entry.name)
     assert len(spec.warm_up) == len(spec.outputs) == len(set(spec.outputs))
     assert set(entry.off_price) <= set(entry.outputs)
