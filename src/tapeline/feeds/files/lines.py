@@ -35,7 +35,7 @@ class Lines:
         return [index for index in short.tolist() if not self[index]]
 
     def broken(self) -> dict[int, str]:
-        """Return the indexes of the lines the CSV parser must not see, and why. Most blocks are clean, which is cheap to see."""
+        """Return the indexes of the lines the CSV parser must not see, and why; most blocks are clean."""
         if self._clean():
             return {}
         broken = {}

@@ -16,7 +16,7 @@ from tapeline.core.sessions import calendar_of
 from tapeline.core.times import DAY
 from tapeline.errors import FeedError
 from tapeline.feeds.live.bar_intervals import Interval
-from tapeline.feeds.live.venue import HistoryClient
+from tapeline.feeds.live.venue import HistoryClient, one_per_time
 from tapeline.runtime.clock import Clock
 
 #: How many archived bars are asked for again: a venue revises the latest, and a split shows where both meet.
@@ -83,9 +83,7 @@ class History:
             start = min(start, session.open)
         start = max(start, interval.oldest(now))
         charts = [await self._client.chart(symbol, interval, *window) for window in interval.windows(start, now)]
-        bars = Bars.concat([chart.bars for chart in charts])
-        _, last = np.unique(bars.timestamp[::-1], return_index=True)
-        bars = bars[len(bars) - 1 - last]
+        bars = one_per_time(Bars.concat([chart.bars for chart in charts]))
         return Fetched(
             symbol,
             start,
@@ -182,12 +180,10 @@ def merged(archived: Series | None, fetched: Fetched, interval: Interval) -> Ser
         return Series(
             fetched.symbol, interval.name, fetched.bars, fetched.actions, fetched.currency, fetched.start, covered
         )
-    both = Bars.concat((fetched.bars, archived.bars))
-    _, first = np.unique(both.timestamp, return_index=True)
     return Series(
         fetched.symbol,
         interval.name,
-        both[first],
+        one_per_time(Bars.concat((archived.bars, fetched.bars))),
         _united([*archived.actions, *fetched.actions]),
         fetched.currency or archived.currency,
         min(archived.start, fetched.start),

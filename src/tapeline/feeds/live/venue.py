@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from tapeline.core.market import Bars, Reject
 from tapeline.core.ports import Action
 from tapeline.feeds.live.bar_intervals import Interval
@@ -30,6 +32,12 @@ class Chart:
     currency: str
     as_of: int
     rejects: tuple[Reject, ...] = ()
+
+
+def one_per_time(bars: Bars) -> Bars:
+    """Return the bars of one symbol in the order of time, the last named of several for one time."""
+    _, index = np.unique(bars.timestamp[::-1], return_index=True)
+    return bars[len(bars) - 1 - index]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from tapeline.core.sessions import Calendar
 from tapeline.core.times import DAY
 from tapeline.errors import NoDataError, RateLimitedError, ServerError
 from tapeline.feeds.live.bar_intervals import Interval, grid_of
-from tapeline.feeds.live.venue import Chart
+from tapeline.feeds.live.venue import Chart, one_per_time
 from tapeline.feeds.yahoo.chart_intervals import INTERVALS, VENUE
 
 _PRICES = ("open", "high", "low", "close")
@@ -82,7 +82,7 @@ def _chart(
         for i in refused
     )
     kept[refused] = False
-    bars = _latest(bars[kept])
+    bars = one_per_time(bars[kept])
     actions = _actions(result.get("events") or {}, str(meta.get("currency") or ""))
     if INTERVALS[interval.requested].ms >= DAY:  # stamped as the bar that trades without them
         days, _ = _days(np.array([action.timestamp for action in actions], np.int64), calendar, zone)
@@ -175,12 +175,6 @@ def _days(times: Ints, calendar: Calendar, zone: str) -> tuple[Ints, Ints]:
 
 
 _EPOCH_ORDINAL = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001 - a date
-
-
-def _latest(bars: Bars) -> Bars:
-    """Return the bars in the order of time, the last of several for one time."""
-    _, index = np.unique(bars.timestamp[::-1], return_index=True)
-    return bars[len(bars) - 1 - index]
 
 
 def _joined(bars: Bars, interval: Interval, calendar: Calendar, as_of: int) -> Bars:
