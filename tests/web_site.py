@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Bars, Reject
 from tapeline.core.ports import Commit
 from tapeline.runtime.processor import Processor
-from tapeline.web import Access, View
-from tapeline.web.api.application import Site
+from tapeline.web import Access, PageData
+from tapeline.web.api.application import create_app
+from tapeline.web.page import Page
 from tests.conftest import random_bars
 
 SPECS = ("sma_5", "rsi_7", "macd_5_8_3")
@@ -34,10 +36,10 @@ def filled(folder: Path, bars: Bars, specs: tuple[str, ...] = SPECS, predictor: 
 class Client:
     """Send requests to a site and wait for each answer. Cookies are kept; changes carry the token in `csrf`."""
 
-    def __init__(self, site: Site, base: str = "http://127.0.0.1:8000") -> None:
+    def __init__(self, app: FastAPI, base: str = "http://127.0.0.1:8000") -> None:
         self.csrf = ""
         self._runner = asyncio.Runner()
-        transport = httpx.ASGITransport(site.app, raise_app_exceptions=False, client=("127.0.0.1", 50_000))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("127.0.0.1", 50_000))
         self.http = httpx.AsyncClient(transport=transport, base_url=base)
 
     def request(self, method: str, path: str, **values: Any) -> httpx.Response:
@@ -66,19 +68,19 @@ class Client:
 
 @contextlib.contextmanager
 def client_of(
-    view: View, access: Access | None = None, host: str = "127.0.0.1", base: str = "http://127.0.0.1:8000"
+    data: PageData, access: Access | None = None, host: str = "127.0.0.1", base: str = "http://127.0.0.1:8000"
 ) -> Iterator[Client]:
-    """Yield a client of a site over this view, bound to `host`."""
+    """Yield a client of a page over this data, bound to `host`."""
     access = Access() if access is None else access
     access.bind(host)
-    site = Site(view, access, host)
-    client = Client(site, base)
+    page = Page(data, access)
+    client = Client(create_app(page, host), base)
     try:
         yield client
     finally:
         client.close()
-        site.end()
-        site.close()
+        page.end()
+        page.close()
 
 
 def sample_bars(symbols: int = 3, count: int = 400) -> Bars:

@@ -1,6 +1,6 @@
-"""Rules from text: a recursive descent, small enough to read whole. docs/alerts.md states the grammar.
+"""Parse rules from text by recursive descent. docs/alerts.md states the grammar.
 
-Nothing in a rule is ever evaluated as code; whatever is not in the grammar is a `RuleError` that names the column.
+Nothing in a rule is ever run as code; whatever is not in the grammar is a `RuleError` that names the column.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ import re
 
 from tapeline.alerts.names import column_of
 from tapeline.alerts.rules import AllOf, AnyOf, Change, Comparison, Condition, Crossing, Predicted, Rule, Silence, Value
-from tapeline.alerts.tokens import (
-    TOKEN,
-    Cursor,
-)
+from tapeline.alerts.tokens import TOKEN, Cursor
 from tapeline.core.market import Direction, symbol_fault
-from tapeline.core.times import DAY, HOUR, MINUTE
+from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
 from tapeline.errors import RuleError, SpecError
 
 LONGEST_RULE = 500
@@ -27,23 +24,23 @@ _LONGEST_DURATION = 366 * DAY
 _SYMBOL = re.compile(r"\s*([^\s,()]+)")
 _OPTIONS = ("for", "on", "quiet", "reset")
 _UNITS = {
-    "s": 1000, "sec": 1000, "second": 1000, "m": MINUTE, "min": MINUTE, "minute": MINUTE, "h": HOUR,
+    "s": SECOND, "sec": SECOND, "second": SECOND, "m": MINUTE, "min": MINUTE, "minute": MINUTE, "h": HOUR,
     "hour": HOUR, "d": DAY, "day": DAY,
 }  # fmt: skip
 
 
 def parse_rule(text: str) -> Rule:
-    """The rule that the text means. Raises `RuleError`."""
+    """Return the rule that the text means. Raises `RuleError`."""
     if len(text) > LONGEST_RULE:
         raise RuleError(f"a rule has at most {LONGEST_RULE} characters, not {len(text)}", LONGEST_RULE)
     rule = _Parser(text).rule()
-    if len(rule.text) > LONGEST_RULE:  # which is what is kept and read again
+    if len(rule.text) > LONGEST_RULE:  # the canonical text is what is kept and parsed again
         raise RuleError(f"with names written out the rule has more than {LONGEST_RULE} characters", 0, len(text))
     return rule
 
 
 class _Parser(Cursor):
-    """One method for each rule of the grammar; each stands behind what it has read."""
+    """Parse with one method for each rule of the grammar; each leaves `at` after what it has read."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -52,6 +49,7 @@ class _Parser(Cursor):
     # -- the grammar, from the whole to the parts --------------------------------------------------------------------
 
     def rule(self) -> Rule:
+        """Parse the whole text."""
         if not self.text.strip():
             self.fail("the rule is empty; write a condition such as `rsi_14 < 30`", 0)
         condition = self._silence() if self.accept("no") else self._either(0)
@@ -66,7 +64,7 @@ class _Parser(Cursor):
                 more = "" if given or isinstance(condition, Silence) else "`and`, `or`, "
                 self.fail(f"expected {more}`for SYMBOLS`, `on forming bars`, `quiet TIME`, `reset NUMBER` or the end")
             if option in given:
-                self.fail(f"`{option}` is said twice", place)
+                self.fail(f"`{option}` is there twice", place)
             given.add(option)
             self.accept(option)
             if option == "for":
@@ -155,9 +153,9 @@ class _Parser(Cursor):
     def _silence(self) -> Silence:
         self.expect("bar", "after `no` comes `bar`")
         self.expect("for", "after `bar` comes `for` and a time")
-        length = self._duration(least=1000)
+        length = self._duration(least=SECOND)
         for word in ("in", "an", "open", "session"):
-            self.expect(word, f"after {length // 1000:,} seconds comes `in an open session`")
+            self.expect(word, f"after {length // SECOND:,} seconds comes `in an open session`")
         return Silence(length)
 
     # -- options -----------------------------------------------------------------------------------------------------
@@ -206,7 +204,7 @@ class _Parser(Cursor):
         if size is None:
             self.fail("a time is a number and seconds, minutes, hours or days")
         self.accept(unit)
-        if not least <= count * size <= _LONGEST_DURATION or count * size % 1000:
+        if not least <= count * size <= _LONGEST_DURATION or count * size % SECOND:
             low = "0 seconds" if least == 0 else "1 second"
             self.fail(f"a time is from {low} to 366 days, in whole seconds", place)
         return int(count * size)
@@ -214,7 +212,7 @@ class _Parser(Cursor):
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _value(self) -> Value:
-        """A number, a name, or one times the other."""
+        """Parse a number, a name, or one times the other."""
         place = self.start()
         first = self._factor()
         if not self.accept("*"):

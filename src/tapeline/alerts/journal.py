@@ -1,7 +1,7 @@
-"""What alerts keep: rules that were added, what each rule remembers, what fired, and how it was delivered.
+"""Keep rules that were added, what each rule remembers, what fired, and how it was delivered.
 
-One SQLite file in the data directory, apart from the bars'. What fired, the states behind it and the deliveries that
-are due are written at once: a restart neither repeats an alert nor forgets one.
+One SQLite file in the data directory, apart from the bars'. What fired, the states that led to it and the deliveries
+that are due are written in one transaction: a restart neither repeats an alert nor forgets one.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tapeline.alerts.rule_state import State
 from tapeline.errors import StorageError
 
 JOURNAL_FILE = "alerts.db"
 
-#: Alerts kept; older ones are forgotten.
+#: The most alerts kept; older ones are deleted.
 KEPT_ALERTS = 10_000
 
 _VERSION = 1
@@ -41,10 +41,10 @@ CREATE INDEX deliveries_pending ON deliveries (channel, alert) WHERE state = 'pe
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that fired. `timestamp` is the bar's open time, `at` when it was noticed (both UTC epoch ms).
+    """Hold a rule that fired. `timestamp` is the bar's open time, `at` when it was noticed (both UTC epoch ms).
 
     `key` is the same whenever the same rule fires for the same symbol and bar. `price` is the close, None for a
-    silence. `id` counts up, 0 before it was kept.
+    silence. `id` counts up from 1; it is 0 before the alert is kept.
     """
 
     key: str
@@ -57,15 +57,36 @@ class Alert:
     id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """Say how an alert fared on one channel; `at` (UTC epoch ms) is when it was delivered or given up."""
+
+    channel: str
+    state: Literal["pending", "delivered", "failed"]
+    attempts: int
+    error: str
+    at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FiredAlert(Alert):
+    """Hold an alert that was kept, with its state on each channel."""
+
+    deliveries: tuple[ChannelState, ...] = ()
+
+
 class Journal:
-    """The file, opened; any thread may use it. `create` makes it where it is missing. Raises `StorageError`."""
+    """Keep alerts in a file, which `create` makes where it is missing. Any thread may use it.
+
+    Every method raises `StorageError` when the file cannot be read or written, or a newer version made it.
+    """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
         self._lock = threading.RLock()
         if not create and not path.exists():
-            raise StorageError(f"{path}: there are no alerts kept there")
-        with self._explained():
+            raise StorageError(f"{path}: no alerts are kept there")
+        with self._translating_errors():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
             try:
@@ -75,23 +96,23 @@ class Journal:
                 raise
 
     def close(self) -> None:
-        """Closes the file; a second call does nothing."""
+        """Close the file; a second call does nothing."""
         with self._lock:
             self._connection.close()
 
     # -- rules -------------------------------------------------------------------------------------------------------
 
     def rules(self) -> list[tuple[str, str]]:
-        """(id, text) of the rules that were added, oldest first."""
+        """Return (id, text) of the rules that were added, oldest first."""
         return [(row[0], row[1]) for row in self._read("SELECT id, text FROM rules ORDER BY added, id")]
 
     def add_rule(self, rule_id: str, text: str, at: int) -> bool:
-        """Keeps the rule. False if it is there already."""
+        """Keep the rule. Return False if it is there already."""
         with self._transaction() as connection:
             return connection.execute("INSERT OR IGNORE INTO rules VALUES (?, ?, ?)", (rule_id, text, at)).rowcount > 0
 
     def remove_rule(self, rule_id: str) -> bool:
-        """Forgets the rule and what it remembers, not what it fired. False if it is not there."""
+        """Delete the rule and what it remembers, not what it fired. Return False if it is not there."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM states WHERE rule = ?", (rule_id,))
             return connection.execute("DELETE FROM rules WHERE id = ?", (rule_id,)).rowcount > 0
@@ -99,16 +120,16 @@ class Journal:
     # -- what rules remember and what fired --------------------------------------------------------------------------
 
     def states(self, rule_id: str) -> dict[str, State]:
-        """What the rule remembers, by symbol."""
+        """Return what the rule remembers, by symbol."""
         found = self._read("SELECT symbol, state FROM states WHERE rule = ?", (rule_id,))
         return {symbol: State.load(text) for symbol, text in found}
 
     def record(
         self, states: Mapping[tuple[str, str], State], alerts: Iterable[Alert], channels: Sequence[str]
     ) -> list[Alert]:
-        """Writes states by (rule id, symbol) and alerts at once. The alerts that were not there before, with ids.
+        """Write states by (rule id, symbol) and alerts in one transaction. Return the alerts that are new, with ids.
 
-        Each of these is due on every one of `channels`.
+        Each of these is then due on every one of `channels`. An alert whose key is there already is left out.
         """
         new = []
         with self._transaction() as connection:
@@ -123,7 +144,7 @@ class Journal:
                     (alert.key, alert.rule, alert.symbol, alert.timestamp, alert.at, alert.text, alert.price),
                 )
                 if cursor.rowcount:
-                    new.append(_alert((cursor.lastrowid, *_values(alert))))
+                    new.append(replace(alert, id=cursor.lastrowid or 0))
             if new:
                 connection.executemany(
                     "INSERT INTO deliveries VALUES (?, ?, 'pending', 0, '', NULL)",
@@ -132,46 +153,46 @@ class Journal:
                 connection.execute("DELETE FROM fired WHERE id <= ?", (new[-1].id - KEPT_ALERTS,))
         return new
 
-    def fired(self, after: int = 0, limit: int = 200) -> list[dict[str, Any]]:
-        """The newest alerts with an id above `after`, oldest first, as JSON types, each with its `deliveries`."""
+    def fired(self, after: int = 0, limit: int = 200) -> list[FiredAlert]:
+        """Return the newest `limit` alerts with an id above `after`, oldest first."""
         with self._lock:
             found = self._read(
-                "SELECT * FROM (SELECT id, key, rule, symbol, timestamp, at, text, price FROM fired WHERE id > ? "
+                "SELECT * FROM (SELECT key, rule, symbol, timestamp, at, text, price, id FROM fired WHERE id > ? "
                 "ORDER BY id DESC LIMIT ?) ORDER BY id",
                 (after, limit),
             )
             if not found:
                 return []
-            told = self._read(
+            states = self._read(
                 "SELECT alert, channel, state, attempts, error, at FROM deliveries WHERE alert >= ? ORDER BY channel",
-                (found[0][0],),
+                (found[0][-1],),
             )
-        deliveries: dict[int, list[dict[str, Any]]] = {row[0]: [] for row in found}
-        for alert, channel, state, attempts, error, at in told:
+        deliveries: dict[int, list[ChannelState]] = {row[-1]: [] for row in found}
+        for alert, *state in states:
             if alert in deliveries:
-                deliveries[alert].append(
-                    {"channel": channel, "state": state, "attempts": attempts, "error": error, "at": at}
-                )
-        names = ("id", "key", "rule", "symbol", "timestamp", "at", "text", "price")
-        return [{**dict(zip(names, row, strict=True)), "deliveries": deliveries[row[0]]} for row in found]
+                deliveries[alert].append(ChannelState(*state))
+        names = ("key", "rule", "symbol", "timestamp", "at", "text", "price", "id")
+        return [
+            FiredAlert(**dict(zip(names, row, strict=True)), deliveries=tuple(deliveries[row[-1]])) for row in found
+        ]
 
     # -- deliveries --------------------------------------------------------------------------------------------------
 
     def pending(self, channel: str, limit: int) -> list[Alert]:
-        """The oldest alerts that are due on this channel."""
+        """Return the oldest alerts that are due on this channel."""
         found = self._read(
-            "SELECT id, key, rule, symbol, timestamp, fired.at, text, price FROM deliveries "
+            "SELECT key, rule, symbol, timestamp, fired.at, text, price, id FROM deliveries "
             "JOIN fired ON fired.id = deliveries.alert WHERE channel = ? AND state = 'pending' ORDER BY alert LIMIT ?",
             (channel, limit),
         )
-        return [_alert(row) for row in found]
+        return [Alert(*row) for row in found]
 
     def delivered(self, channel: str, alerts: Iterable[Alert], at: int) -> None:
-        """These have gone out on this channel."""
+        """Note that these have gone out on this channel."""
         self._attempted(channel, alerts, "delivered", "", at)
 
     def failed(self, channel: str, alerts: Iterable[Alert], error: str, at: int, *, final: bool) -> None:
-        """These have not; `final` when it is not tried again."""
+        """Note that these have not; `final` when they are given up."""
         self._attempted(channel, alerts, "failed" if final else "pending", error, at if final else None)
 
     def _attempted(self, channel: str, alerts: Iterable[Alert], state: str, error: str, at: int | None) -> None:
@@ -199,7 +220,7 @@ class Journal:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
+        with self._lock, self._translating_errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -210,21 +231,12 @@ class Journal:
                 raise
 
     def _read(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, self._explained():
+        with self._lock, self._translating_errors():
             return self._connection.execute(query, values).fetchall()
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"{self.path}: the alerts cannot be read or written ({error})") from error
-
-
-def _values(alert: Alert) -> tuple[Any, ...]:
-    return alert.key, alert.rule, alert.symbol, alert.timestamp, alert.at, alert.text, alert.price
-
-
-def _alert(row: Sequence[Any]) -> Alert:
-    number, key, rule, symbol, timestamp, at, text, price = row
-    return Alert(key, rule, symbol, timestamp, at, text, price, number)

@@ -1,4 +1,4 @@
-"""Alerts by e-mail, over SMTP with TLS."""
+"""Send alerts by e-mail, over SMTP with TLS."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from tapeline.alerts.delivery import (
-    body,
-    subject,
-)
+from tapeline.alerts.delivery import body, subject
 from tapeline.alerts.journal import Alert
 from tapeline.errors import DeliveryError
 
@@ -21,7 +18,7 @@ _TLS_PORT = 465  # where TLS begins before SMTP does; elsewhere it begins with S
 
 
 class Mail:
-    """Sends from one address to others. Nothing is sent without TLS, but to a relay on this machine (`plain`)."""
+    """Send from one address to others. Only to a relay on this machine (`plain`) is anything sent without TLS."""
 
     def __init__(
         self,

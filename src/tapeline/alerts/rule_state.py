@@ -1,9 +1,9 @@
-"""Judging rules, bar by bar: when a condition has become true, with hysteresis and quiet time. No I/O, no clock.
+"""Judge rules bar by bar: when a condition becomes true, with hysteresis and quiet time. No I/O, no clock.
 
 A rule *fires* for a symbol when its condition was not holding and now is. It is over, and may fire again, when the
-condition no longer holds even with every comparison loosened by `MARGIN` (or up to the rule's `reset`). What cannot be
+condition no longer holds even with every comparison loosened by `MARGIN` (or up to the rule's `reset`). What is not
 known, because an indicator is not warm or no model answered, is neither true nor false and changes nothing. The first
-thing that is known of a symbol fires nothing: it only says where things stand.
+bar on which the condition is known fires nothing: it only tells what holds already.
 """
 
 from __future__ import annotations
@@ -29,15 +29,14 @@ from tapeline.alerts.rules import (
 )
 from tapeline.core.market import Direction
 from tapeline.core.sessions import Phase, calendar_of
-from tapeline.core.times import DAY
 
-#: A comparison is over when it has been left by this part of its right side.
+#: A comparison is over when its left side is on the other side by this share of the right side.
 MARGIN = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class BarValues:
-    """One bar as rules see it: its open time (UTC epoch ms), values by column (NaN: not known), and the prediction."""
+    """Hold one bar as rules see it: its open time (UTC epoch ms), values by column (NaN: not known), the prediction."""
 
     timestamp: int
     final: bool
@@ -47,7 +46,7 @@ class BarValues:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What one rule remembers of one symbol. `dump` and `load` are for keeping it over a restart.
+    """Hold what one rule remembers of one symbol. `dump` and `load` keep it over a restart.
 
     `bar` is the last bar judged, `final` whether it was. `holding` is whether the condition has fired and is not over,
     None while nothing is known. `fired` is the bar that fired last. `before` and `now` are, for each of the rule's
@@ -62,18 +61,18 @@ class State:
     now: tuple[int | None, ...] = ()
 
     def dump(self) -> str:
-        """The state as text."""
+        """Return the state as text."""
         return json.dumps([self.bar, self.final, self.holding, self.fired, self.before, self.now])
 
     @classmethod
     def load(cls, text: str) -> State:
-        """The state that `dump` gave."""
+        """Return the state that `dump` wrote."""
         bar, final, holding, fired, before, now = json.loads(text)
         return cls(bar, final, holding, fired, tuple(before), tuple(now))
 
 
 def step(rule: Rule, state: State, seen: BarValues) -> tuple[State, bool]:
-    """The state after this bar, and whether the rule fires on it.
+    """Return the state after this bar, and whether the rule fires on it.
 
     A bar before the last one judged, or that one once it is final, changes nothing: it was replayed or corrected.
     """
@@ -100,7 +99,7 @@ def step(rule: Rule, state: State, seen: BarValues) -> tuple[State, bool]:
 
 
 def step_silence(rule: Rule, state: State, since: int | None, now: int) -> tuple[State, bool]:
-    """The state at the time `now`, and whether the rule fires, when nothing has come since `since` (UTC epoch ms).
+    """Return the state at the time `now`, and whether the rule fires, when no bar came since `since` (UTC epoch ms).
 
     `since` is None while the market is closed: that changes nothing.
     """
@@ -114,10 +113,10 @@ def step_silence(rule: Rule, state: State, since: int | None, now: int) -> tuple
 
 
 def silent_since(symbol: str, end: int, began: int, now: int) -> int | None:
-    """Since when no bar of the symbol has come (UTC epoch ms), None while its market is closed.
+    """Return since when no bar of the symbol has come (UTC epoch ms), None while its market is closed.
 
     `end` is when its last bar ended. Silence counts from there, from the open (or the end of the lunch break), or from
-    `began`, when somebody started to listen, whichever is latest.
+    `began`, when somebody began to listen, whichever is latest.
     """
     market = calendar_of(symbol).at(now)
     if market.phase != Phase.OPEN or market.session is None:
@@ -127,8 +126,8 @@ def silent_since(symbol: str, end: int, began: int, now: int) -> int | None:
     return min(max(end, opened, began), now)
 
 
-def told(rule: Rule, seen: BarValues) -> str:
-    """What was seen on the bar that fired, for people."""
+def describe(rule: Rule, seen: BarValues) -> str:
+    """Return the values of the bar that fired, for people."""
     names = dict.fromkeys((*rule.columns, *(("probability",) if rule.predictions else ()), "price"))
     shown = {name: seen.values.get(name, math.nan) for name in names}
     parts = [f"{name} {_short(value)}" for name, value in shown.items() if not math.isnan(value)]
@@ -137,24 +136,19 @@ def told(rule: Rule, seen: BarValues) -> str:
     return ", ".join(parts)
 
 
-def told_silence(since: int) -> str:
-    """What a silence looks like, for people."""
+def describe_silence(since: int) -> str:
+    """Return what a silence looks like, for people."""
     return f"no bar since {utc(since)}"
 
 
 def utc(timestamp: int) -> str:
-    """Such as `2019-02-11 15:03 UTC`."""
+    """Return a time (UTC epoch ms) as text: `2019-02-11 15:03 UTC`."""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=timestamp)
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def is_daily(length: int) -> bool:
-    """Whether bars of this length (ms) come once a day or less: those cannot be missed by the minute."""
-    return length >= DAY
-
-
 def _is_loud(rule: Rule, state: State, timestamp: int) -> bool:
-    """Whether the quiet time is over; a bar fires once in any case."""
+    """Return whether the quiet time is over. A bar fires at most once."""
     if state.fired is None:
         return True
     quiet = DEFAULT_QUIET if rule.quiet is None else rule.quiet
@@ -162,7 +156,7 @@ def _is_loud(rule: Rule, state: State, timestamp: int) -> bool:
 
 
 def _measure(event: Crossing | Change, seen: BarValues) -> int | None:
-    """The side of a crossing or the prediction on this bar, None where it is not known."""
+    """Return the side of a crossing, or the prediction, on this bar; None where it is not known."""
     if isinstance(event, Change):
         return seen.prediction or None
     left, right = event.left.of(seen.values), event.right.of(seen.values)
@@ -170,7 +164,7 @@ def _measure(event: Crossing | Change, seen: BarValues) -> int | None:
 
 
 class _Judge:
-    """The verdict on one bar: True, False, or None where it cannot be known (Kleene's three values)."""
+    """Judge one bar: True, False, or None where that is not known (Kleene's three values)."""
 
     def __init__(
         self, rule: Rule, seen: BarValues, before: tuple[int | None, ...], measured: tuple[int | None, ...]
@@ -180,6 +174,7 @@ class _Judge:
         self._events = {id(event): pair for event, *pair in zip(rule.events, before, measured, strict=True)}
 
     def verdict(self, condition: Condition, *, loose: bool) -> bool | None:
+        """Return whether the condition holds; `loose` when it has to be left by the margin to be over."""
         if isinstance(condition, AllOf | AnyOf):
             found = [self.verdict(part, loose=loose) for part in condition.parts]
             decides = isinstance(condition, AnyOf)

@@ -1,4 +1,4 @@
-"""What an alert rule says, as values. `grammar` makes them from text, `evaluation` judges them."""
+"""Define what an alert rule says, as values. `grammar` parses them from text, `rule_state` judges them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tapeline.core.market import Direction
-from tapeline.core.times import DAY, HOUR, MINUTE
+from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
 
-#: After firing for a symbol, a rule keeps quiet about it for so long (ms), where it does not say otherwise.
+#: How long (ms) a rule is quiet about a symbol after it fired for it, where the rule does not say.
 DEFAULT_QUIET = 15 * MINUTE
 
-_UNITS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", 1000))
+_UNITS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """`factor` times the column `name`, or the number `factor` where `name` is ''."""
+    """Stand for `factor` times the column `name`, or for the number `factor` where `name` is ''."""
 
     name: str
     factor: float = 1.0
 
     def of(self, values: Mapping[str, float]) -> float:
-        """The number it stands for, NaN where it is not known."""
+        """Return the number it stands for on a bar with these values, NaN where it is not known."""
         return self.factor * values.get(self.name, math.nan) if self.name else self.factor
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`left` lies above (or below) `right`, or, with `equal`, at it. Holds for as long as it is so."""
+    """Hold while `left` is above (or below) `right`, or, with `equal`, at it."""
 
     left: Value
     above: bool
@@ -49,7 +49,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """`left` was not above (or below) `right` one bar ago and is now. True on that bar alone."""
+    """Hold on the one bar where `left` is above (or below) `right` and was not on the bar before."""
 
     left: Value
     above: bool
@@ -61,7 +61,7 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """The prediction is this one. Holds for as long as it is so."""
+    """Hold while the prediction is this one."""
 
     direction: Direction
 
@@ -71,7 +71,7 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The prediction has become this one, with a probability of that direction above `probability` (None: any)."""
+    """Hold on the one bar whose prediction has become this one, with more than `probability` of it (None: any)."""
 
     direction: Direction
     probability: float | None = None
@@ -86,7 +86,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Every part holds."""
+    """Hold while every part holds."""
 
     parts: tuple[Condition, ...]
 
@@ -96,7 +96,7 @@ class AllOf:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One part or more holds."""
+    """Hold while at least one part holds."""
 
     parts: tuple[Condition, ...]
 
@@ -106,7 +106,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """No bar has come for `duration` (ms) while the market is open."""
+    """Hold while no bar has come for `duration` (ms) and the market is open."""
 
     duration: int
 
@@ -120,9 +120,10 @@ Condition = Leaf | AllOf | AnyOf
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: the condition, and for which symbols (upper case; none: all), on which bars, how often.
+    """Hold a rule: its condition, for which symbols (upper case; none: all), on which bars, how often.
 
-    `quiet` is ms, None for the default. `reset` is where the one comparison or crossing with a number is over.
+    `forming` is whether forming bars are judged too. `quiet` is ms, None for the default. `reset` is the level at which
+    the one comparison or crossing with a number is over.
     """
 
     condition: Condition | Silence
@@ -133,7 +134,7 @@ class Rule:
 
     @cached_property
     def text(self) -> str:
-        """The rule in its canonical spelling; parsed, it is the same rule again."""
+        """Return the rule in its canonical spelling; parsed, it is the same rule again."""
         parts = [str(self.condition)]
         if self.symbols:
             parts.append(f"for {', '.join(self.symbols)}")
@@ -147,22 +148,22 @@ class Rule:
 
     @cached_property
     def id(self) -> str:
-        """The same for the same rule, whenever and wherever it is read."""
+        """Return what identifies the rule: the same for the same rule, whenever and wherever it is read."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:12]
 
     @cached_property
     def leaves(self) -> tuple[Leaf, ...]:
-        """The comparisons, crossings and predictions in it, from left to right; none for `Silence`."""
+        """Return the comparisons, crossings and predictions in it, from left to right; none for `Silence`."""
         return () if isinstance(self.condition, Silence) else tuple(_leaves(self.condition))
 
     @cached_property
     def events(self) -> tuple[Crossing | Change, ...]:
-        """The leaves that are about what was one bar ago."""
+        """Return the leaves that depend on the bar before."""
         return tuple(leaf for leaf in self.leaves if isinstance(leaf, Crossing | Change))
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The columns it reads, each once."""
+        """Return the columns it reads, each once."""
         names: dict[str, None] = {}
         for leaf in self.leaves:
             if isinstance(leaf, Comparison | Crossing):
@@ -173,11 +174,11 @@ class Rule:
 
     @property
     def predictions(self) -> bool:
-        """Whether it is about what a model says."""
+        """Return whether it is about what a model predicts."""
         return "probability" in self.columns or any(isinstance(leaf, Predicted | Change) for leaf in self.leaves)
 
     def applies(self, symbol: str) -> bool:
-        """Whether it is about this symbol, in whatever case that is written."""
+        """Return whether it is about this symbol, in upper or lower case."""
         return not self.symbols or symbol.upper() in self.symbols
 
 
@@ -190,14 +191,14 @@ def _leaves(condition: Condition) -> Iterator[Leaf]:
 
 
 def number(value: float) -> str:
-    """The shortest text that is this number again."""
+    """Return the shortest text that is read as this number again."""
     return repr(float(value)).removesuffix(".0")
 
 
 def duration(milliseconds: int) -> str:
-    """Such as `30 minutes`: the largest unit that says it exactly."""
+    """Return a length of time as text, in the largest unit that divides it: `30 minutes`."""
     for name, size in _UNITS:
         if milliseconds >= size and milliseconds % size == 0:
             count = milliseconds // size
             return f"{count} {name}{'' if count == 1 else 's'}"
-    return f"{milliseconds // 1000} seconds"
+    return f"{milliseconds // SECOND} seconds"

@@ -1,4 +1,4 @@
-"""Rules over a store: looks once a second at what has moved, judges it, and keeps what fired.
+"""Judge rules over a store: look at what has moved, judge it, and keep what fired.
 
 Time is the clock's where bars come live, and that of the newest bar in a replay.
 """
@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tapeline.alerts.bar_values import NewBarsReader
 from tapeline.alerts.journal import Alert, Journal
-from tapeline.alerts.rule_state import State, is_daily, silent_since, step, step_silence, told, told_silence
+from tapeline.alerts.rule_state import State, describe, describe_silence, silent_since, step, step_silence
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.core.market import Rows
 from tapeline.core.ports import Store
-from tapeline.core.times import HOUR
+from tapeline.core.times import DAY, HOUR
 
-#: What is seen for the first time so long after it ended (ms, or three bars, whichever is longer) fires nothing: a
+#: A bar that is first seen longer than this after it ended (ms, or three bars, whichever is longer) fires nothing: a
 #: history that is filled in, or a replay at full speed, is not news.
 STALE = HOUR
 
@@ -24,10 +24,13 @@ _States = dict[tuple[str, str], State]  # by rule id and symbol
 
 
 class Runner:
-    """Judges rules for every symbol of a store; `look` is one round, called by one thread.
+    """Judge rules for every symbol of a store; `look` is one round, called by one thread.
 
-    `rules` answers with the rules as they are now, `channels` are the names of where alerts are to go. `clock` gives
-    the time (UTC epoch ms), or None in a replay; `wall` always the time.
+    `rules` returns the rules as they are now, `channels` are the names of where alerts go. `clock` returns the time
+    (UTC epoch ms), or None in a replay; `wall` always returns the time.
+
+    States and alerts are written in one transaction after a round, so a crash or a failed read repeats the round: no
+    alert is lost, and none is kept twice.
     """
 
     def __init__(
@@ -50,10 +53,10 @@ class Runner:
         self._states: _States = {}
         self._moved: dict[str, tuple[int, float, float, bool]] = {}
         self._began: int | None = None
-        self._new: set[str] = set()  # rules that have never judged anything: what is there now is not news to them
+        self._new: set[str] = set()  # rules that have not judged anything yet: bars that exist are not news to them
 
     def look(self) -> list[Alert]:
-        """One round: what fired and was not there before. Raises what store and journal raise; then it never was."""
+        """Judge one round. Return what fired. Raises what store and journal raise; then the round did not happen."""
         self._follow({rule.id: rule for rule in self._rules()})
         if not self._judged:
             return []  # without a read of the store, which may cost money
@@ -86,7 +89,7 @@ class Runner:
     # -- rules come and go -------------------------------------------------------------------------------------------
 
     def _follow(self, rules: Mapping[str, Rule]) -> None:
-        """Takes up these rules, with what they remember."""
+        """Take up these rules, with what they remember."""
         if rules.keys() == self._judged.keys():
             return
         self._states = {}
@@ -107,8 +110,10 @@ class Runner:
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def _bars(self, symbol: str, now: int, changed: _States) -> list[Alert]:
-        """Judges the new bars of a symbol; states that moved go into `changed`."""
-        rules = [r for r in self._judged.values() if not isinstance(r.condition, Silence) and r.applies(symbol)]
+        """Judge the new bars of a symbol; states that moved go into `changed`."""
+        rules = [
+            rule for rule in self._judged.values() if not isinstance(rule.condition, Silence) and rule.applies(symbol)
+        ]
         if not rules:
             return []
         stale = max(STALE, 3 * self._reader.length(symbol)) + self._reader.length(symbol)
@@ -127,18 +132,18 @@ class Runner:
                     changed[rule.id, symbol] = state
                 if fires:
                     price = seen.values.get("price")
-                    alerts.append(self._alert(rule, symbol, seen.timestamp, told(rule, seen), price))
+                    alerts.append(self._alert(rule, symbol, seen.timestamp, describe(rule, seen), price))
         return alerts
 
     def _silences(self, latest: Rows, now: int, changed: _States) -> list[Alert]:
         alerts = []
-        assert self._began is not None  # noqa: S101 - `look` said when
+        assert self._began is not None  # noqa: S101 - `look` set it
         for rule in self._judged.values():
             if not isinstance(rule.condition, Silence):
                 continue
             for bar in latest.bars:
                 length = self._reader.length(bar.symbol) if rule.applies(bar.symbol) else 0
-                if not length or is_daily(length):
+                if not length or length >= DAY:  # a daily bar cannot be late by the minute
                     continue
                 before = self._state(rule, bar.symbol)
                 began = bar.timestamp if before.holding else self._began
@@ -147,7 +152,7 @@ class Runner:
                 if state != before:
                     changed[rule.id, bar.symbol] = state
                 if fires and since is not None:
-                    alerts.append(self._alert(rule, bar.symbol, since, told_silence(since), None))
+                    alerts.append(self._alert(rule, bar.symbol, since, describe_silence(since), None))
         return alerts
 
     def _state(self, rule: Rule, symbol: str) -> State:
@@ -158,10 +163,10 @@ class Runner:
 
 
 def key_of(rule: Rule, symbol: str, timestamp: int) -> str:
-    """The identity of an alert: the same rule, symbol and bar are the same alert, in any run."""
+    """Return what identifies an alert: the same rule, symbol and bar are the same alert, in any run."""
     return hashlib.sha256(f"{rule.id}\n{symbol}\n{timestamp}".encode()).hexdigest()[:24]
 
 
 def _unfired(state: State, before: State) -> State:
-    """The state where what has happened was no news: it holds, but begins no quiet time."""
+    """Return the state where what happened was not news: the condition holds, but no quiet time begins."""
     return State(state.bar, state.final, state.holding, before.fired, state.before, state.now)

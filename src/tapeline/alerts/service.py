@@ -1,4 +1,4 @@
-"""`Alerts`: rules and what they fired, for page, API and command line; `running` judges them in the background."""
+"""Keep rules and what they fired, for page, API and command line, and judge them in the background."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import filelock
 
 from tapeline.alerts.delivery import Channel, Couriers
 from tapeline.alerts.grammar import parse_rule
-from tapeline.alerts.journal import JOURNAL_FILE, Journal
+from tapeline.alerts.journal import JOURNAL_FILE, FiredAlert, Journal
 from tapeline.alerts.rules import Rule
 from tapeline.alerts.runner import Runner
 from tapeline.core.ports import Store
-from tapeline.errors import InputError, RuleError
+from tapeline.errors import NotFoundError, NotPossibleError, RuleError, one_line
 from tapeline.runtime.clock import now_ms
 
-#: Rules that can be added beside those of the settings, at the most.
+#: The most rules in force.
 MOST_RULES = 200
 
 _LOOK_SECONDS = 1.0
@@ -30,61 +30,66 @@ _END_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class KeptRule:
-    """A rule and where it comes from: `settings`, which only an edit changes, or `page` (or the command line)."""
+    """Hold a rule and where it comes from: `settings`, which only an edit changes, or `page` (or the command line)."""
 
     rule: Rule
     source: str
 
     def as_json(self) -> dict[str, Any]:
-        """The rule for the page."""
+        """Return the rule as JSON types, for page, API and command line."""
         return {
             "id": self.rule.id, "text": self.rule.text, "source": self.source, "removable": self.source == "page",
         }  # fmt: skip
 
 
 class Alerts:
-    """The rules in force and the alerts that fired. Any thread may use it."""
+    """Answer for the rules in force and the alerts that fired. Any thread may use it."""
 
     def __init__(self, journal: Journal, settings: Sequence[str] = (), clock: Callable[[], int] | None = None) -> None:
-        """`settings` are rules as text. Raises `RuleError`."""
+        """Parse `settings`, which are rules as text. Raises `RuleError`."""
         self._journal = journal
         self._settings = [KeptRule(parse_rule(text), "settings") for text in settings]
         self._clock = clock or now_ms
 
     def rules(self) -> list[KeptRule]:
-        """The rules of the settings, then those that were added, each once. Raises `StorageError`."""
+        """Return the rules of the settings, then those that were added, each once. Raises `StorageError`."""
         found = {kept.rule.id: kept for kept in self._settings}
         for _, text in self._journal.rules():
-            with contextlib.suppress(RuleError):  # an indicator that this version does not know
+            with contextlib.suppress(RuleError):  # it names an indicator that this version does not have
                 rule = _parsed(text)
                 found.setdefault(rule.id, KeptRule(rule, "page"))
         return list(found.values())
 
     def add(self, text: str) -> KeptRule:
-        """Adds a rule. Raises `RuleError`, `InputError` for one that is there or too many, and `StorageError`."""
+        """Add a rule. What runs over this journal takes it up within a second.
+
+        Raises `RuleError`, `NotPossibleError` for one that is there or one too many, and `StorageError`.
+        """
         rule = parse_rule(text)
         known = self.rules()
         if len(known) >= MOST_RULES:
-            raise InputError(f"there are {len(known)} rules already, as many as are judged; remove one first")
+            raise NotPossibleError(f"there are {len(known)} rules already, as many as are judged; remove one first")
         if any(kept.rule.id == rule.id for kept in known) or not self._journal.add_rule(
             rule.id, rule.text, self._clock()
         ):
-            raise InputError(f"the rule is there already: {rule.text}")
+            raise NotPossibleError(f"the rule is there already: {rule.text}")
         return KeptRule(rule, "page")
 
     def remove(self, rule_id: str) -> None:
-        """Removes an added rule. Raises `InputError` for one of the settings, `KeyError` for none."""
+        """Remove an added rule. Raises `NotPossibleError` for one of the settings, `NotFoundError` for none."""
         if any(kept.rule.id == rule_id for kept in self._settings):
-            raise InputError("the rule is in the settings; take it out there (`alerts` in tapeline.toml)")
+            raise NotPossibleError(
+                "the rule is in the settings: remove it there (`rules` in [alerts] of tapeline.toml)"
+            )
         if not self._journal.remove_rule(rule_id):
-            raise KeyError(rule_id)
+            raise NotFoundError(f"there is no rule {rule_id}: `tapeline alerts list` shows all")
 
-    def since(self, alert_id: int) -> list[dict[str, Any]]:
-        """The alerts with an id above this one, oldest first, the newest 200 at the most, as JSON types."""
+    def since(self, alert_id: int) -> list[FiredAlert]:
+        """Return the alerts with an id above this one, oldest first, at most the newest 200."""
         return self._journal.fired(after=alert_id)
 
-    def newest(self, limit: int) -> list[dict[str, Any]]:
-        """The newest alerts, newest first, as JSON types."""
+    def newest(self, limit: int) -> list[FiredAlert]:
+        """Return the newest alerts, newest first."""
         return self._journal.fired(limit=limit)[::-1]
 
 
@@ -96,24 +101,24 @@ def running(
     channels: Mapping[str, Channel],
     *,
     live: bool,
-    say: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Iterator[Alerts]:
-    """The alerts of a data directory, judged once a second by a thread until the block ends.
+    """Judge the alerts of a data directory once a second, in a thread, until the block ends.
 
-    `rules` are those of the settings, `channels` where alerts go beside the page, `say` takes lines for whoever runs
-    the program. With `live` the time is the clock's, otherwise that of the newest bar. One process a folder judges:
-    another one shows what that one finds, and takes over when it ends. Raises `StorageError` and `RuleError`.
+    `rules` are those of the settings, `channels` where alerts go beside the page, `notify` takes lines for whoever runs
+    the program. With `live` the time is the clock's, otherwise that of the newest bar. One process per folder judges:
+    another one shows what the first finds, and takes over when it ends. Raises `StorageError` and `RuleError`.
     """
     journal = Journal(folder / JOURNAL_FILE, create=True)
     alerts = Alerts(journal, rules)
-    couriers = Couriers(channels, journal, say)
+    couriers = Couriers(channels, journal, notify)
     lock = filelock.FileLock(folder / "alerts.lock", thread_local=False)
     clock: Callable[[], int | None] = now_ms if live else lambda: None
     runner = Runner(store, journal, lambda: [kept.rule for kept in alerts.rules()], tuple(channels), clock, now_ms)
     ended = threading.Event()
 
     def work() -> None:
-        said = ""
+        reported = ""
         while not ended.is_set():
             try:
                 if not lock.is_locked:
@@ -121,14 +126,14 @@ def running(
                     couriers.start()
                 if runner.look():
                     couriers.wake()
-                said = ""
+                reported = ""
             except filelock.Timeout:
                 pass
             except Exception as error:  # noqa: BLE001 - whatever a store raises, the next look tries again
-                text = f"alerts: {' '.join(str(error).split()) or type(error).__name__}"
-                if text != said:
-                    say(text)
-                said = text
+                text = f"alerts: {one_line(error)}"
+                if text != reported:
+                    notify(text)
+                reported = text
             ended.wait(_LOOK_SECONDS)
 
     thread = threading.Thread(target=work, name="alerts", daemon=True)
@@ -145,5 +150,5 @@ def running(
 
 @functools.lru_cache(2 * MOST_RULES)
 def _parsed(text: str) -> Rule:
-    """The rules that were added are asked for once a second."""
+    """Remember parsed rules: those that were added are read once a second."""
     return parse_rule(text)

@@ -1,4 +1,4 @@
-"""The words, signs and numbers of a rule's text, one after the other, and the error that names a column of it."""
+"""Read the words, signs and numbers of a rule's text one after the other, and name the column of a fault."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ _ANY = re.compile(r"\s*(\S[^\s(),<>=*]*|$)")
 
 
 class Cursor:
-    """Walks over the text; `at` is where it has come to, in front of blanks. Raises `RuleError` for what is amiss."""
+    """Walk over a text. `at` is the index of the next character. Methods raise `RuleError` for what is wrong."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
     def number(self) -> float:
+        """Read a finite number."""
         match = TOKEN.match(self.text, self.at)
         if match is None or not match["number"]:
             self.fail("expected a number")
@@ -32,12 +33,12 @@ class Cursor:
         return value
 
     def peek(self) -> str:
-        """The next word or sign in lower case, '' where there is neither."""
+        """Return the next word or sign in lower case, '' where there is neither."""
         match = TOKEN.match(self.text, self.at)
         return "" if match is None or match["number"] else (match["word"] or match["sign"]).lower()
 
     def accept(self, wanted: str) -> bool:
-        """Steps over this word or sign, if it is the next one."""
+        """Step over this word or sign and return True, if it is the next one."""
         match = TOKEN.match(self.text, self.at)
         if match is None or self.peek() != wanted:
             return False
@@ -45,10 +46,12 @@ class Cursor:
         return True
 
     def expect(self, wanted: str, message: str) -> None:
+        """Step over this word or sign, which must come next."""
         if not self.accept(wanted):
             self.fail(message)
 
     def one_of(self, *wanted: str, after: str) -> str:
+        """Step over one of these words, which must come `after` what was read, and return it."""
         found = next((word for word in wanted if self.accept(word)), None)
         if found is None:
             shown = [word.upper() if word in {"up", "down", "hold"} else word for word in wanted]
@@ -56,14 +59,15 @@ class Cursor:
         return found
 
     def start(self) -> int:
-        """Where the next token begins."""
+        """Return the index at which the next token begins."""
         return len(self.text) - len(self.text[self.at :].lstrip())
 
     def ended(self) -> bool:
+        """Return whether only blanks are left."""
         return not self.text[self.at :].strip()
 
     def fail(self, message: str, place: int | None = None, length: int | None = None) -> NoReturn:
-        """Refuses the token at `place` (None: the next one, which is shown)."""
+        """Refuse the token at index `place` (None: the next one, which the message then shows)."""
         start = self.start() if place is None else place
         found = _ANY.match(self.text, start)
         token = found[1] if found else ""

@@ -1,20 +1,18 @@
-"""A webhook: `{"text": ...}` by HTTP POST, as Slack, Mattermost and many others take it."""
+"""Send alerts to a webhook: `{"text": ...}` by HTTP POST, as Slack, Mattermost and many others take it."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import json
 import ssl
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from tapeline.alerts.delivery import (
-    body,
-)
+from tapeline.alerts.delivery import body
 from tapeline.alerts.journal import Alert
-from tapeline.errors import DeliveryError
+from tapeline.errors import DeliveryError, InputError
+from tapeline.runtime.loopback import is_loopback
 
 TIMEOUT_SECONDS = 10.0
 
@@ -22,13 +20,13 @@ _AGAIN = {408, 425, 429}
 
 
 def url_fault(url: str) -> str:
-    """Why this cannot be the address of a webhook, '' when it can. The address, a secret, is not repeated."""
+    """Return why this cannot be the address of a webhook, '' when it can. The address, a secret, is not repeated."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "is not an address"
-    if not host or not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
+    if not host or not url.isascii() or any(char.isspace() or not char.isprintable() for char in url):
         return "is not an address such as https://hooks.slack.com/services/..."
     if parts.username is not None or parts.fragment:
         return "must not have a user name or a # part"
@@ -37,23 +35,13 @@ def url_fault(url: str) -> str:
     return "must begin with https:// (http:// is for this machine only)"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether this host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class Webhook:
-    """Posts to one address. Redirects are not followed: what is sent goes where the settings say, or nowhere."""
+    """Post to one address. Redirects are not followed: a message goes where the settings say, or nowhere."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT_SECONDS) -> None:
-        """Raises `ValueError` for what `url_fault` finds."""
+        """Raise `InputError` for what `url_fault` finds."""
         if fault := url_fault(url):
-            raise ValueError(fault)
+            raise InputError(f"the address of the webhook {fault}")
         parts = urlsplit(url)
         self._host, self._port, self._secure = parts.hostname or "", parts.port, parts.scheme == "https"
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -86,7 +74,7 @@ class Webhook:
 
 
 def _escaped(text: str) -> str:
-    """The text with the three characters that Slack's markup gives a meaning: a rule such as `rsi_14 < 30` has one."""
+    """Escape the three characters that mean something in Slack's markup: `rsi_14 < 30` has one of them."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,19 +1,18 @@
-"""The page and the HTTP API: watch-list, candles, models and health in a browser, over the `Store` port.
+"""Serve the page and the HTTP API: watch-list, candles, models, alerts and health in a browser, over the `Store` port.
 
-    from tapeline.web import View, serve
+    from tapeline.web import PageData, serve
 
-    serve(View(store), port=8000)
+    serve(PageData(store), port=8000)
+
+`PageData` is what a page is made of, `Page` the same while it runs, `api.application.create_app` the web application
+over it, `serve` all of these until Ctrl-C. Who may do what is decided in three modules: `users` keeps who there is,
+`access` knows who is asking, `security` lets a request through or refuses it.
 
 Importing this does nothing; FastAPI is imported when `serve` runs.
 """
 
-from tapeline.web.access import (
-    Access,
-)
-from tapeline.web.serving import (
-    check_port,
-    serve,
-)
-from tapeline.web.view import ReplayProgress, View
+from tapeline.web.access import Access
+from tapeline.web.page_data import PageData, ReplayProgress
+from tapeline.web.serving import check_port, serve
 
-__all__ = ["Access", "ReplayProgress", "View", "check_port", "serve"]
+__all__ = ["Access", "PageData", "ReplayProgress", "check_port", "serve"]

@@ -1,4 +1,8 @@
-"""Who is asking, and what they may do: open on loopback, otherwise by log-in, token or a log-in in front."""
+"""Tell who is asking: open on loopback, otherwise by session, token, or a log-in in front of the server.
+
+This module knows sessions, tokens and failed log-ins, but nothing of HTTP: `security` takes credentials out of a
+request and refuses it, `users` keeps names and passwords.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from tapeline.alerts.webhook import is_loopback
+from tapeline.core.retrying import backoff_seconds
+from tapeline.core.times import DAY, HOUR, SECOND
 from tapeline.errors import InputError, ServingError, TooManyAttemptsError
-from tapeline.web.users import (
-    Role,
-    User,
-    Users,
-    hashed,
-    matches,
-)
+from tapeline.runtime.loopback import is_loopback
+from tapeline.web.users import Role, User, Users, hashed, matches
 
 #: The shortest token accepted.
 SHORTEST_TOKEN = 24
 
 #: Seconds without a request after which a session ends, and after which it ends in any case.
-IDLE_SECONDS = 12 * 3600.0
-LONGEST_SECONDS = 7 * 86_400.0
+IDLE_SECONDS = 12 * HOUR / SECOND
+LONGEST_SECONDS = 7 * DAY / SECOND
 
 _MOST_SESSIONS = 1_000
 _FREE_ATTEMPTS = 4
@@ -35,7 +35,7 @@ _MOST_TRACKED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody who may do something. `csrf` must come with every change; a bearer token needs none ('')."""
+    """Name somebody who is let in. `csrf` must come with every change; a bearer token needs none ('')."""
 
     name: str
     role: Role
@@ -53,10 +53,11 @@ class _Session:
 
 
 class Access:
-    """The rules of one server. Without users, token or log-in in front everybody who can connect is an administrator.
+    """Decide who may use one server. On loopback, without users or token, everybody is an administrator.
 
-    `token` opens everything; `users` may log in; with `behind_login` a load balancer has asked already, and everybody
-    may look. Methods are called from one thread, but for `verified`, which takes its time.
+    `token` opens everything; `users` may log in; with `behind_login` a load balancer asks for a log-in first, and
+    everybody who comes through may look. All methods are called from the event loop's thread, except `verified`, which
+    takes 50 ms on purpose and touches no session.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Access:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if token and len(token) < SHORTEST_TOKEN:
-            raise ValueError(f"the token has {len(token)} characters; at least {SHORTEST_TOKEN} are needed")
+            raise InputError(f"the token has {len(token)} characters; at least {SHORTEST_TOKEN} are needed")
         self.behind_login = behind_login
         self._token = token
         self._users = users
@@ -80,23 +81,23 @@ class Access:
 
     @property
     def open(self) -> bool:
-        """Whether nobody has to log in, because only this machine can connect."""
+        """Return whether nobody has to log in, because only this machine can connect."""
         return self._loopback and not (self._token or self.behind_login or self._known())
 
     def bind(self, host: str) -> None:
-        """Says where the server listens, before it does. Raises `ServingError` when that would let strangers in."""
+        """Learn where the server will listen. Raises `ServingError` when that would let strangers in."""
         self._loopback = is_loopback(host)
         if not (self._loopback or self._token or self.behind_login or self._known()):
             raise ServingError(
-                f"listening on {host} without a log-in would show everything to everybody: set TAPELINE_TOKEN "
+                f"listening on {host} without a log-in would show everything to everybody: set TAPELINE_PAGE__TOKEN "
                 f"(at least {SHORTEST_TOKEN} characters), or `tapeline users add NAME --role admin`, or "
-                "TAPELINE_BEHIND_LOGIN=true where a load balancer asks for a log-in"
+                "TAPELINE_PAGE__BEHIND_LOGIN=true where a load balancer asks for a log-in"
             )
 
     def identify(self, session: str, bearer: str) -> Identity | None:
-        """Who sent this session cookie or bearer token ('' for none); None for a stranger."""
+        """Return who sent this session cookie or bearer token ('' for none); None for a stranger."""
         if bearer:
-            return Identity("token", Role.ADMIN, "") if self._is_token(bearer) else None
+            return Identity("token", Role.ADMIN, "") if self.is_token(bearer) else None
         found = self._session(session)
         if found is not None:
             return Identity(found.name, found.role, found.csrf)
@@ -109,14 +110,14 @@ class Access:
     # -- logging in --------------------------------------------------------------------------------------------------
 
     def check_attempts(self, *keys: str) -> None:
-        """Raises `TooManyAttemptsError` while one of these (an address, a name) has to wait."""
+        """Raise `TooManyAttemptsError` while one of these (an address, a name) has to wait."""
         now = self._clock()
         wait = max((self._failures[key][1] - now for key in keys if key in self._failures), default=0.0)
         if wait > 0:
             raise TooManyAttemptsError(wait)
 
     def failed(self, *keys: str) -> None:
-        """Counts a failed log-in of these: after four, each doubles the time to wait, up to five minutes."""
+        """Count a failed log-in of these: from the fourth on, each doubles the time to wait, up to five minutes."""
         now = self._clock()
         if len(self._failures) > _MOST_TRACKED:
             for key in list(self._failures)[: _MOST_TRACKED // 2]:  # those that failed longest ago
@@ -126,28 +127,29 @@ class Access:
             if until and now - until > _LONGEST_WAIT:
                 count = 0
             count += 1
-            wait = 0.0 if count < _FREE_ATTEMPTS else min(2.0 ** (count - _FREE_ATTEMPTS), _LONGEST_WAIT)
+            later = count - _FREE_ATTEMPTS
+            wait = 0.0 if later < 0 else backoff_seconds(later, 1.0, _LONGEST_WAIT, jitter=0.0)
             self._failures[key] = count, now + wait
 
     def succeeded(self, *keys: str) -> None:
-        """Forgets the failures of these."""
+        """Forget the failures of these."""
         for key in keys:
             self._failures.pop(key, None)
 
     def verified(self, name: str, password: str) -> User | None:
-        """The user with this name and password. An unknown name takes as long as a wrong password."""
+        """Return the user with this name and password, or None. An unknown name takes as long as a wrong password."""
         user = self._known().get(name)
         right = matches(user.hash if user else _nobody(), password)
         return user if user and right else None
 
     def is_token(self, text: str) -> bool:
-        """Whether this is the token."""
-        return self._is_token(text)
+        """Return whether this is the token, in a time that does not depend on how much of it is right."""
+        return bool(self._token) and hmac.compare_digest(text.encode(), self._token.encode())
 
     def begin(self, user: User | None) -> str:
-        """A new session of this user (None: the holder of the token). The text for the cookie."""
+        """Begin a session of this user (None: the holder of the token). Return the text for the cookie."""
         now = self._clock()
-        for key in [k for k, s in self._sessions.items() if self._over(s, now)]:
+        for key in [key for key, session in self._sessions.items() if self._over(session, now)]:
             del self._sessions[key]
         while len(self._sessions) >= _MOST_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
@@ -157,12 +159,8 @@ class Access:
         return secret
 
     def end(self, session: str) -> None:
-        """Ends this session, if it is one."""
+        """End this session, if it is one."""
         self._sessions.pop(_key(session), None)
-
-    def goes_on(self, session: str, bearer: str) -> bool:
-        """Whether a long connection that began with these may go on."""
-        return self.identify(session, bearer) is not None
 
     def _session(self, secret: str) -> _Session | None:
         key = _key(secret)
@@ -182,9 +180,6 @@ class Access:
     @staticmethod
     def _over(session: _Session, now: float) -> bool:
         return now - session.seen > IDLE_SECONDS or now - session.began > LONGEST_SECONDS
-
-    def _is_token(self, text: str) -> bool:
-        return bool(self._token) and hmac.compare_digest(text.encode(), self._token.encode())
 
     def _known(self) -> dict[str, User]:
         if self._users is None:

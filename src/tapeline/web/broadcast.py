@@ -1,4 +1,4 @@
-"""Keeps every open page up to date: one loop and one set of reads for all of them, at most once a second."""
+"""Keep every open page up to date: one loop and one set of reads for all of them, at most once a second."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import orjson
-
+from tapeline.alerts.journal import FiredAlert
+from tapeline.errors import TapelineError, one_line
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
 from tapeline.web.candles import ChartRequest
+from tapeline.web.json_text import json_bytes
 from tapeline.web.markets import zone_of
+from tapeline.web.page_data import PageData
+from tapeline.web.quote_table import Quote
 from tapeline.web.thread_runner import ThreadRunner
-from tapeline.web.view import View
 from tapeline.web.watched_quotes import WatchedQuotes
 
 #: Seconds between two updates.
 TICK_SECONDS = 1.0
 
-#: Seconds after which a quiet connection is told that the server is still there. The page gives up after 20 without.
+#: Seconds after which a quiet connection gets a beat. The page takes the server for lost after 20 without one.
 HEARTBEAT_SECONDS = 5.0
 
-#: Messages that wait for one client, at the most; one that is slower is dropped and connects again.
+#: The most messages that wait for one client; one that is slower is dropped and connects again.
 MOST_WAITING = 64
 
-#: Open connections, at the most.
+#: The most open connections.
 MOST_CLIENTS = 500
 
 T = TypeVar("T")
@@ -38,18 +40,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One open connection. `alive` says whether it may go on: False once its session is over.
+    """Hold one open connection. `is_alive` says whether it may go on: False once its session is over.
 
-    `alert` is the id of the last alert it was told; None for one that wants those that fire from now on.
+    `alert` is the id of the last alert that was sent to it; None for a client that wants those that fire from now on.
     """
 
-    choice: ChartRequest | None
-    alive: Callable[[], bool]
+    chart: ChartRequest | None
+    is_alive: Callable[[], bool]
     alert: int | None = None
     waiting: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
 
     def send(self, message: bytes | None) -> bool:
-        """Whether there was room for it."""
+        """Queue the message. Return whether there was room for it."""
         try:
             self.waiting.put_nowait(message)
         except asyncio.QueueFull:
@@ -57,48 +59,49 @@ class Client:
         return True
 
     def end(self) -> None:
-        """Nothing more is sent, what waits is thrown away."""
+        """Send nothing more: throw away what waits, and let the stream end."""
         while not self.waiting.empty():
             self.waiting.get_nowait()
         self.waiting.put_nowait(None)
 
 
 class Broadcast:
-    """Reads the store for all clients. Everything but the reads happens in the event loop's thread.
+    """Read the store for all clients, and send each what changed.
 
-    The same message for several clients is made once. Nothing is read while nobody is connected. A store that cannot be
-    read is said so in `status` and tried again.
+    Everything but the reads happens in the event loop's thread, so clients need no lock. A message for several clients
+    is made once. Nothing is read while nobody is connected. When the store cannot be read, `status` says so, and the
+    next round tries again.
     """
 
-    def __init__(self, view: View, models: Callable[[], Mapping[str, Metadata]]) -> None:
-        self._view = view
+    def __init__(self, data: PageData, models: Callable[[], Mapping[str, Metadata]]) -> None:
+        self._data = data
         self._models = models
-        self._watchlist = WatchedQuotes(view)
+        self._watchlist = WatchedQuotes(data)
         self._reader = ThreadRunner(1, "live")
         self._turn = asyncio.Lock()
         self._clients: set[Client] = set()
-        self._tails: dict[ChartRequest, CandleFollower] = {}
+        self._followers: dict[ChartRequest, CandleFollower] = {}
         self._status: dict[str, Any] = {}
         self._error: str | None = None
         self._ended = False
 
     @property
     def clients(self) -> int:
-        """How many are connected."""
+        """Return how many are connected."""
         return len(self._clients)
 
     @property
     def full(self) -> bool:
-        """Whether there are as many as are served at once."""
+        """Return whether as many are connected as are served at once."""
         return len(self._clients) >= MOST_CLIENTS
 
     async def warm_up(self) -> None:
-        """Reads what the first page asks for: the calendars of the exchanges alone take a second each."""
-        await self._ask(lambda: [zone_of(row.stock_symbol) for row in self._view.store.latest()])
+        """Read what the first page asks for: the calendars of the exchanges alone take a second each."""
+        await self._ask(lambda: [zone_of(row.stock_symbol) for row in self._data.store.latest()])
         await self._ask(self._watchlist.refresh)
 
     async def run(self) -> None:
-        """Updates the clients until cancelled."""
+        """Update the clients until cancelled."""
         due = time.monotonic()
         while True:
             now = time.monotonic()
@@ -107,28 +110,28 @@ class Broadcast:
             if self._clients:
                 try:
                     await self._tick()
-                except Exception:  # noqa: BLE001 - one page's trouble must not stop the others
+                except Exception:  # noqa: BLE001 - a failed round must not end the loop
                     _log.exception("the pages could not be brought up to date")
 
     def end(self) -> None:
-        """Ends every connection; new ones end at once."""
+        """End every connection; new ones end at once."""
         self._ended = True
         for client in self._clients:
             client.end()
 
     def close(self) -> None:
-        """Waits for reads under way; afterwards nothing uses the store."""
+        """Wait for reads under way; afterwards nothing uses the store."""
         self._reader.close()
 
-    async def quotes(self) -> list[dict[str, Any]]:
-        """All quotes as they are now, not older than a second. Raises what the store raises."""
+    async def quotes(self) -> list[Quote]:
+        """Return all quotes, at most a second old. Raises what the store raises."""
         async with self._turn:
             if self._watchlist.age >= TICK_SECONDS:
                 await self._reader.call(self._watchlist.refresh)
-            return self._watchlist.as_json()
+            return self._watchlist.shown()
 
     async def status(self) -> dict[str, Any]:
-        """The summary that pages show at their foot."""
+        """Return the summary that pages show at their foot; its `error` says why the store cannot be read."""
         async with self._turn:
             if self._watchlist.age >= TICK_SECONDS:
                 self._error = None
@@ -136,7 +139,7 @@ class Broadcast:
             return await self._summary()
 
     async def stream(self, client: Client) -> AsyncIterator[bytes]:
-        """The messages for this client, until it goes or is dropped."""
+        """Yield the messages for this client, until it goes or is dropped."""
         self._clients.add(client)
         try:
             yield b"retry: 3000\n\n"
@@ -147,7 +150,7 @@ class Broadcast:
                 try:
                     message = await asyncio.wait_for(client.waiting.get(), HEARTBEAT_SECONDS)
                 except TimeoutError:
-                    if not client.alive():
+                    if not client.is_alive():
                         return
                     message = _event("beat", {})
                 if message is None:
@@ -159,21 +162,19 @@ class Broadcast:
     # -- one round ---------------------------------------------------------------------------------------------------
 
     async def _join(self, client: Client) -> None:
-        """Brings a new client up to date at once."""
+        """Bring a new client up to date at once."""
         async with self._turn:
             if self._watchlist.age >= TICK_SECONDS:
                 await self._ask(self._watchlist.refresh)
             if client.alert is None:
-                client.alert = max((int(alert["id"]) for alert in await self._fired()), default=0)
-            self._send([client], _event("quotes", {"quotes": self._watchlist.as_json()}))
+                client.alert = max((alert.id for alert in await self._fired()), default=0)
+            self._send([client], _event("quotes", {"quotes": self._watchlist.shown()}))
             if self._clients <= {client}:
-                self._watchlist.seen()  # there is nobody else to tell
-            if client.choice is not None:
-                tail = self._tails.get(client.choice)
-                if tail is None:
-                    await self._bars(client.choice)
-                    tail = self._tails.get(client.choice)
-                if tail is not None and (message := await self._ask(tail.newest)):
+                self._watchlist.forget_changes()  # nobody else waits for them
+            if client.chart is not None:
+                if client.chart not in self._followers:
+                    await self._bars(client.chart)
+                if message := await self._ask(self._followers[client.chart].newest):
                     self._send([client], _event("bars", message))
             self._send([client], _event("status", await self._summary()))
 
@@ -181,21 +182,20 @@ class Broadcast:
         async with self._turn:
             if not self._clients:
                 return
-            for client in [c for c in self._clients if not c.alive()]:
+            for client in [each for each in self._clients if not each.is_alive()]:
                 self._drop(client)
             self._error = None
             await self._ask(self._watchlist.refresh)
-            if news := self._watchlist.news():
-                self._send(self._clients, _event("quotes", {"quotes": news}))
+            if changes := self._watchlist.changes():
+                self._send(self._clients, _event("quotes", {"quotes": changes}))
             groups: dict[ChartRequest, list[Client]] = {}
             for client in self._clients:
-                if client.choice is not None:
-                    groups.setdefault(client.choice, []).append(client)
-            for choice in self._tails.keys() - groups.keys():
-                del self._tails[choice]
-            for choice, clients in groups.items():
-                message = await self._bars(choice)
-                if message:
+                if client.chart is not None:
+                    groups.setdefault(client.chart, []).append(client)
+            for chart in self._followers.keys() - groups.keys():
+                del self._followers[chart]
+            for chart, clients in groups.items():
+                if message := await self._bars(chart):
                     self._send(clients, _event("bars", message))
             await self._alerts()
             status = await self._summary()
@@ -203,40 +203,38 @@ class Broadcast:
                 self._status = status
                 self._send(self._clients, _event("status", status))
 
-    async def _bars(self, choice: ChartRequest) -> dict[str, Any] | None:
-        tail = self._tails.get(choice)
-        if tail is None:
-            tail = self._tails[choice] = CandleFollower(self._view.store, choice)
-        return await self._ask(lambda: tail.refresh(self._models()))
+    async def _bars(self, chart: ChartRequest) -> dict[str, Any] | None:
+        if chart not in self._followers:
+            self._followers[chart] = CandleFollower(self._data.store, chart)
+        return await self._ask(lambda: self._followers[chart].refresh(self._models()))
 
     async def _alerts(self) -> None:
         clients = [client for client in self._clients if client.alert is not None]
         for alert in await self._fired(min((client.alert or 0 for client in clients), default=0)) if clients else ():
-            number = int(alert["id"])
-            waiting = [client for client in clients if (client.alert or 0) < number]
-            self._send(waiting, b"id: %d\n" % number + _event("alert", alert))
+            waiting = [client for client in clients if (client.alert or 0) < alert.id]
+            self._send(waiting, b"id: %d\n" % alert.id + _event("alert", alert))
             for client in waiting:
-                client.alert = number
+                client.alert = alert.id
 
-    async def _fired(self, after: int = 0) -> list[Mapping[str, Any]]:
-        return await self._ask(lambda: list(self._view.alerts(after))) or []
+    async def _fired(self, after: int = 0) -> list[FiredAlert]:
+        alerts = self._data.alerts
+        return await self._ask(lambda: alerts.since(after)) or [] if alerts else []
 
     async def _summary(self) -> dict[str, Any]:
         return {"error": self._error, **(await self._ask(self._facts) or {})}
 
     def _facts(self) -> dict[str, Any]:
-        view, quotes = self._view, self._watchlist.quotes
-        replay = view.replay()
+        quotes = self._watchlist.quotes
         used = {quote.model for quote in quotes} - {""}
         known = self._models()
         return {
             "symbols": len(quotes),
-            "rows": view.stored(),
+            "rows": self._data.stored(),
             "last": max((quote.timestamp for quote in quotes), default=None),
-            "replay": None if replay is None else {"done": replay.done, "total": replay.total, "ended": replay.ended},
+            "replay": self._data.replay(),
             "models": sorted(used),
             "trained": max((known[model].trained_until for model in used if model in known), default=None),
-            "no_model": view.no_model,
+            "no_model": self._data.no_model,
         }
 
     # -- help --------------------------------------------------------------------------------------------------------
@@ -251,14 +249,15 @@ class Broadcast:
         client.end()
 
     async def _ask(self, read: Callable[[], T]) -> T | None:
-        """What `read` answers, in a thread beside the event loop; None, and a note for the pages, when it fails."""
+        """Return what `read` returns, from a thread beside the event loop; None, with a note for pages, if it fails."""
         try:
             return await self._reader.call(read)
-        except Exception as error:  # noqa: BLE001 - whatever a store raises, the page says so and tries again
-            self._error = " ".join(str(error).split())[:300] or type(error).__name__
+        except Exception as error:  # noqa: BLE001 - whatever a read raises, pages say so and the next round tries again
+            if not isinstance(error, TapelineError):
+                _log.exception("a read for the open pages failed")
+            self._error = one_line(error)
             return None
 
 
-def _event(name: str, value: Mapping[str, Any]) -> bytes:
-    data = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
-    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+def _event(name: str, value: object) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + json_bytes(value) + b"\n\n"

@@ -1,44 +1,62 @@
-"""Whether a symbol's market is open, for the watch-list."""
+"""Say whether a symbol's market is open, in which zone it trades and in which currency, for the watch-list."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 from tapeline.core.sessions import MarketState, Phase, calendar, exchange_of
 
-_PHASES = {Phase.PRE: "pre", Phase.OPEN: "open", Phase.BREAK: "closed", Phase.POST: "post", Phase.CLOSED: "closed"}
+ShownPhase = Literal["open", "pre", "post", "closed", "continuous"]
+
+_PHASES: dict[Phase, ShownPhase] = {
+    Phase.PRE: "pre", Phase.OPEN: "open", Phase.BREAK: "closed", Phase.POST: "post", Phase.CLOSED: "closed",
+}  # fmt: skip
 _PAIR = re.compile(r"(?:-([A-Z]{3,4})|[A-Z]{3}([A-Z]{3})=X)$")
 
 
+@dataclass(frozen=True, slots=True)
+class MarketHours:
+    """Say what an exchange is doing, until when (`next`), and when regular trading next begins (`opens`).
+
+    Times are UTC epoch ms, None where trading never ends. `zone` is the exchange's time zone.
+    """
+
+    phase: ShownPhase
+    next: int | None
+    opens: int | None
+    zone: str
+
+
 class Markets:
-    """The state of each exchange, looked up again when it is over. The first use of an exchange takes a second."""
+    """Look up the state of exchanges, each again only when its state is over.
+
+    The first use of an exchange takes a second, for its calendar.
+    """
 
     def __init__(self) -> None:
         self._states: dict[str, tuple[int, MarketState]] = {}
 
-    def of(self, symbol: str, now: int) -> dict[str, Any]:
-        """`phase` (open, pre, post, closed or continuous), `next` (UTC epoch ms: when that ends, None: never), `opens`
-        (when regular trading next begins, None where it never ends) and the exchange's time `zone`."""
+    def of(self, symbol: str, now: int) -> MarketHours:
+        """Return what the symbol's market is doing at `now` (UTC epoch ms). A lunch break counts as closed."""
         exchange = exchange_of(symbol)
         known = calendar(exchange)
         if exchange == "24/7":
-            return {"phase": "continuous", "next": None, "opens": None, "zone": known.zone}
+            return MarketHours("continuous", None, None, known.zone)
         since, state = self._states.get(exchange, (0, None))
         if state is None or not since <= now < state.until:
             state = known.at(now)
             self._states[exchange] = now, state
-        return {
-            "phase": _PHASES[state.phase], "next": state.until, "opens": state.next_open, "zone": known.zone,
-        }  # fmt: skip
+        return MarketHours(_PHASES[state.phase], state.until, state.next_open, known.zone)
 
 
 def zone_of(symbol: str) -> str:
-    """The time zone of the exchange a symbol trades at."""
+    """Return the time zone of the exchange that a symbol trades at."""
     return calendar(exchange_of(symbol)).zone
 
 
 def currency_of(symbol: str) -> str:
-    """The currency that a pair's own name says its price is in: BTC-USD, EURUSD=X. '' for anything else."""
+    """Return the currency that a pair's own name gives its price in: BTC-USD, EURUSD=X. '' for anything else."""
     found = _PAIR.search(symbol.upper())
     return (found[1] or found[2]) if found else ""

@@ -1,4 +1,4 @@
-"""The watch-list: one quote per symbol, kept fresh with few and small reads of the store."""
+"""Keep one quote per symbol fresh with few and small reads of the store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,22 +13,24 @@ import numpy as np
 from tapeline.core.market import Floats, Ints
 from tapeline.core.ports import Store
 from tapeline.core.times import DAY
+from tapeline.web.markets import MarketHours
 
-#: Closes in a spark line.
+#: Closes in a sparkline.
 SPARK_BARS = 48
 
 _SPARK_HEIGHT = 100
-_MANY, _MOVES = 20, 3  # so many prices, and so many different ones, do not all fall on whole units by chance
+_MANY, _MOVES = 20, 3  # this many prices, this many of them different, are not all whole units by chance
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One line of the watch-list.
+    """Hold one line of the watch-list.
 
     `timestamp` is the open time of the last bar (UTC epoch ms), which is `final` or still forming. `change` is the move
-    since `reference`, a fraction: the close of the previous session's last stored bar, or, where none is stored
-    (`first`), the open of this session's first; None while it is not known yet. `probability` is that of UP, None
-    without a `signal` ('' or a `Direction`'s name). `spark` are the last closes, scaled to 0..100.
+    since `reference`, as a fraction: the close of the previous session's last stored bar, or, where none is stored
+    (`first`), the open of this session's first bar; None while it is not known yet. `probability` is that of UP, None
+    without a `signal` ('' or a `Direction`'s name). `spark` are the last closes, scaled to 0..100. `market` and
+    `currency` are what `WatchedQuotes` adds, None where they are not known.
     """
 
     symbol: str
@@ -45,15 +46,13 @@ class Quote:
     first: bool
     change: float | None
     spark: tuple[int, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """The quote for the browser."""
-        return {name: getattr(self, name) for name in self.__slots__}
+    market: MarketHours | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Background:
-    """What a quote needs beside the last row; read when the symbol's session or bars move on."""
+    """Hold what a quote needs beside the last row; it is read when the symbol's session or bars move on."""
 
     session: int
     reference: float | None
@@ -67,10 +66,11 @@ _UNKNOWN = _Background(0, None, False, False, 2, ())
 
 
 class QuoteTable:
-    """All quotes of a store. `zone_of` a symbol tells its days apart, each of which is a session.
+    """Keep the quotes of all symbols of a store. `zone_of` returns the zone in which a symbol's days are sessions.
 
-    A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows; those stop when the time
-    is up and go on in the next refresh, the longest waiting first, so that a thousand symbols do not hold up a page.
+    A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows. Those reads stop when
+    the time is up and go on in the next refresh, the longest waiting first, so that a thousand symbols do not hold up a
+    page.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class QuoteTable:
         self._waiting: dict[str, None] = {}  # symbols whose background is out of date, in the order they moved
 
     def refresh(self, seconds: float) -> list[Quote]:
-        """The quotes that changed since the last refresh; backgrounds are read for `seconds` at the most."""
+        """Return the quotes that changed since the last refresh; backgrounds are read for at most `seconds`."""
         until = self._clock() + seconds
         latest = {row.stock_symbol: row for row in self._store.latest()}
         for symbol, row in latest.items():
-            known = self.quotes.get(symbol)
-            if known is None or (known.timestamp, known.price) != (row.timestamp, row.price):
+            quote = self.quotes.get(symbol)
+            if quote is None or (quote.timestamp, quote.price) != (row.timestamp, row.price):
                 self._waiting.setdefault(symbol)
         for symbol in list(self._waiting):
             if self._clock() >= until:
@@ -99,13 +99,13 @@ class QuoteTable:
                 self._background[symbol] = self._read(symbol, latest[symbol].timestamp)
         quotes = {}
         for symbol, row in latest.items():
-            behind = self._background.get(symbol, _UNKNOWN)
+            known = self._background.get(symbol, _UNKNOWN)
             quotes[symbol] = Quote(
-                symbol, row.timestamp, row.price, behind.decimals, row.final, behind.daily,
+                symbol, row.timestamp, row.price, known.decimals, row.final, known.daily,
                 row.prediction or "", row.probability, row.model or "",
-                behind.reference, behind.first, behind.reference and row.price / behind.reference - 1, behind.spark,
+                known.reference, known.first, known.reference and row.price / known.reference - 1, known.spark,
             )  # fmt: skip
-        changed = [q for s, q in quotes.items() if q != self.quotes.get(s)]
+        changed = [quote for symbol, quote in quotes.items() if quote != self.quotes.get(symbol)]
         self.quotes = quotes
         return changed
 
@@ -129,12 +129,12 @@ class QuoteTable:
 
 
 def is_daily(timestamp: Ints) -> bool:
-    """Whether bars with these open times are daily or longer: all of them open at midnight UTC."""
+    """Return whether bars with these open times are daily or longer: all of them open at midnight UTC."""
     return len(timestamp) > 0 and not (timestamp % DAY).any()
 
 
 def session_start(timestamp: int, zone: ZoneInfo, *, daily: bool) -> int:
-    """The midnight that begins the bar's session, UTC epoch ms: in the exchange's zone, or of its UTC date if daily."""
+    """Return the midnight that begins the bar's session, UTC epoch ms: in the exchange's zone, in UTC if daily."""
     if daily:
         return timestamp - timestamp % DAY
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=timestamp)
@@ -143,10 +143,10 @@ def session_start(timestamp: int, zone: ZoneInfo, *, daily: bool) -> int:
 
 
 def decimals(prices: Floats) -> int:
-    """How many decimals to show, 0 to 8: the fewest that say a fifth of the prices exactly, fewer the larger the price.
+    """Return how many decimals to show, 0 to 8: the fewest that write a fifth of the prices exactly.
 
-    A fifth, so that prints between the ticks of the instrument (a quarter of a cent) do not widen all its prices. Fewer
-    than 2, as yen have, only where all of enough prices that move say so.
+    A fifth, so that trades between the ticks of the instrument (a quarter of a cent) do not widen all its prices. The
+    larger the price, the fewer are possible. Fewer than 2, as yen have, need enough prices that all agree.
     """
     if not len(prices):
         return 2

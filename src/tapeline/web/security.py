@@ -1,4 +1,8 @@
-"""What every request passes: is it meant for this server, who sent it, may they; and what every answer carries."""
+"""Guard every request: is it meant for this server, who sent it, may they do that; and protect every answer.
+
+This is the only module that knows both HTTP and access: it takes credentials out of requests, asks `access` whose they
+are, and refuses before a route runs. Passwords are checked by the log-in route, kept by `users`.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +17,18 @@ from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tapeline.errors import TooManyAttemptsError
-from tapeline.web.access import (
-    Access,
-    Identity,
-)
+from tapeline.web.access import Access, Identity
 from tapeline.web.users import Role
 
 COOKIE = "tapeline_session"
 CSRF_HEADER = "x-csrf-token"
 
-#: The largest body accepted; the largest there is a use for is a rule of an alert.
+#: The largest body accepted; the largest that is of any use is an alert rule.
 LARGEST_BODY = 64 * 1024
 
 _TOO_LARGE = f"a request has at most {LARGEST_BODY} bytes"
 
+#: What every answer carries. The page needs no exception from the policy: it has no inline script or style.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -46,7 +48,11 @@ _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
 class Guard:
-    """ASGI middleware. Puts the `Identity` (or None) into `scope["state"]["identity"]`."""
+    """Refuse or pass on requests, as ASGI middleware around the whole application.
+
+    Puts the `Identity` (None for a stranger, who may only ask for a session) into `scope["state"]["identity"]`. On an
+    open server the Host header must name this machine: a web site whose name was pointed at 127.0.0.1 gets nothing.
+    """
 
     def __init__(self, app: ASGIApp, access: Access, host: str) -> None:
         self._app = app
@@ -80,10 +86,10 @@ class Guard:
         await self._app(scope, _limited(receive), answer)
 
     def _refusal(self, scope: Scope, *, private: bool) -> tuple[int, str, dict[str, str]] | None:
-        """Status, text and headers where the request is not let through."""
+        """Return status, text and headers where the request is not let through."""
         headers = Headers(scope=scope)
         if self._access.open and _host(headers.get("host", "")) not in self._local:
-            return 403, "this server answers to its own address only (a name that was pointed at it is refused)", {}
+            return 403, "this server answers to its own address only, not to another name that points to it", {}
         length = headers.get("content-length", "")
         if length.isdecimal() and (len(length) > 9 or int(length) > LARGEST_BODY):
             return 413, _TOO_LARGE, {}
@@ -97,7 +103,7 @@ class Guard:
             try:
                 self._access.check_attempts(address)
             except TooManyAttemptsError as error:
-                return 429, str(error), {"Retry-After": str(max(1, round(error.seconds)))}
+                return 429, str(error), {"Retry-After": str(error.seconds)}
         identity = self._access.identify(session, bearer)
         scope.setdefault("state", {})["identity"] = identity
         if bearer and identity is None:
@@ -120,7 +126,7 @@ def _change_refusal(scope: Scope, headers: Headers, identity: Identity) -> tuple
 
 
 def _origin_refusal(headers: Headers) -> tuple[int, str, dict[str, str]] | None:
-    """A browser names the site that a change comes from; it must be this one."""
+    """Refuse a change that comes from another site, which browsers name in Origin."""
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
         return 403, "requests from other sites are refused", {}
@@ -128,7 +134,7 @@ def _origin_refusal(headers: Headers) -> tuple[int, str, dict[str, str]] | None:
 
 
 def credentials(scope: Scope) -> tuple[str, str]:
-    """The session cookie and the bearer token of a request, '' for none."""
+    """Return the session cookie and the bearer token of a request, '' for none."""
     headers = Headers(scope=scope)
     kind, _, token = headers.get("authorization", "").partition(" ")
     session = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
@@ -136,7 +142,7 @@ def credentials(scope: Scope) -> tuple[str, str]:
 
 
 def client_address(scope: Scope, access: Access) -> str:
-    """Who connects. What a load balancer says of it counts only where one is known to be in front."""
+    """Return who connects. X-Forwarded-For counts only where a load balancer is known to be in front."""
     if access.behind_login:
         forwarded = Headers(scope=scope).get("x-forwarded-for", "")
         if forwarded:
@@ -146,7 +152,7 @@ def client_address(scope: Scope, access: Access) -> str:
 
 
 def client_scheme(scope: Scope, access: Access) -> str:
-    """`http` or `https`, as the browser sees it."""
+    """Return `http` or `https`, as the browser sees it."""
     if access.behind_login:
         return Headers(scope=scope).get("x-forwarded-proto", scope["scheme"])
     return str(scope["scheme"])
@@ -167,7 +173,7 @@ async def _refuse(send: Send, status: int, text: str, extra: dict[str, str]) -> 
 
 
 def _limited(receive: Receive) -> Receive:
-    """`receive`, up to `LARGEST_BODY` bytes; for bodies that do not say how long they are."""
+    """Return `receive` for at most `LARGEST_BODY` bytes, for bodies that do not say how long they are."""
     received = 0
 
     async def limited() -> Any:

@@ -1,4 +1,4 @@
-"""Reads of the store beside the event loop: a few at a time, and none any more once the page is closed."""
+"""Run blocking work beside the event loop: a few calls at a time, and none once the page is closed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _THREADS = 2
 
 
 class ThreadRunner:
-    """Runs what blocks in threads of its own."""
+    """Run what blocks in threads of its own, so that closing can wait for exactly that work."""
 
     def __init__(self, threads: int = _THREADS, name: str = "page") -> None:
         self._pool = ThreadPoolExecutor(threads, name)
 
     async def call(self, work: Callable[[], T]) -> T:
-        """What `work` answers or raises."""
+        """Return what `work` returns, or raise what it raises."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def close(self) -> None:
-        """Waits for work under way; what waits is not begun."""
+        """Wait for work under way; work that has not begun is cancelled."""
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,12 +1,10 @@
-"""The people who may log in: names, roles and argon2 hashes in one file that only its owner can read."""
+"""Keep the people who may log in: names, roles and argon2 hashes in one file that only its owner can read."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,11 +14,12 @@ from typing import Any
 import filelock
 
 from tapeline.errors import InputError
+from tapeline.runtime.atomic_files import write_atomically
 
-#: Shortest password accepted. Length is what makes one hard to guess.
+#: The shortest password accepted. Length is what makes one hard to guess.
 SHORTEST_PASSWORD = 12
 
-#: Longest; the hash takes any, but not from everybody who asks.
+#: The longest: hashing takes longer the longer it is, and strangers may ask for it.
 LONGEST_PASSWORD = 256
 
 _FORMAT = 1
@@ -28,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 class Role(StrEnum):
-    """What somebody may do: look, or look and change."""
+    """Say what somebody may do: look, or look and change."""
 
     VIEWER = "viewer"
     ADMIN = "admin"
@@ -36,7 +35,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user. `hash` is argon2id's own text, parameters and salt included."""
+    """Hold one user. `hash` is argon2id's own text, parameters and salt included."""
 
     name: str
     role: Role
@@ -44,7 +43,7 @@ class User:
 
 
 class Users:
-    """The users in a file. A change replaces it whole, with mode 0600; a running page follows it."""
+    """Keep the users in a file. A change replaces it whole, with mode 0600; a running page follows it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,7 +51,7 @@ class Users:
         self._known: dict[str, User] = {}
 
     def load(self) -> dict[str, User]:
-        """Name -> user, empty where there is no file. Raises `InputError` for a file that is none of these."""
+        """Return the users by name, none where there is no file. Raises `InputError` for a file that is damaged."""
         try:
             stat = self.path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
@@ -67,7 +66,7 @@ class Users:
         return self._known
 
     def add(self, name: str, role: Role, password: str) -> None:
-        """A new user, or another role and password for a known one. Raises `InputError`."""
+        """Add a user, or give a known one another role and password. Raises `InputError`."""
         if not _NAME.fullmatch(name):
             raise InputError(f"{name!r} is no user name: letters, digits, dot, dash, underscore and @, at most 64")
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
@@ -78,14 +77,14 @@ class Users:
             users[name] = User(name, role, hashed(password))
 
     def remove(self, name: str) -> None:
-        """Raises `InputError` for a user that is not there."""
+        """Remove a user, whose sessions end at once. Raises `InputError` for one that is not there."""
         with self._changing() as users:
             if users.pop(name, None) is None:
                 raise InputError(f"there is no user {name}; there are: {', '.join(sorted(users)) or 'none'}")
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, User]]:
-        """The users, to be changed; written when the block ends without an error."""
+        """Yield the users to be changed; they are written when the block ends without an error."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(self.path.with_suffix(".lock"), timeout=10):
@@ -100,28 +99,18 @@ class Users:
             "format": _FORMAT,
             "users": {user.name: {"role": user.role.value, "hash": user.hash} for user in users.values()},
         }
-        handle, temporary = tempfile.mkstemp(prefix=".users-", dir=self.path.parent)  # made with mode 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(document, file, indent=2)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(self.path, (json.dumps(document, indent=2) + "\n").encode(), mode=0o600)
 
 
 def hashed(password: str) -> str:
-    """argon2id of the password, with the library's parameters (RFC 9106, low memory) and a salt of its own."""
+    """Return argon2id of the password, with the library's parameters (RFC 9106, low memory) and a new salt."""
     import argon2
 
     return argon2.PasswordHasher().hash(password)
 
 
 def matches(hash_: str, password: str) -> bool:
-    """Whether this is the password of that hash. Takes some 50 ms, on purpose."""
+    """Return whether this is the password of that hash. Takes some 50 ms, on purpose."""
     import argon2
 
     try:

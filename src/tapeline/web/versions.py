@@ -1,4 +1,4 @@
-"""What is known of the model versions that rows name, also of those that were trained meanwhile."""
+"""Remember what is known of the model versions that rows name, including those trained since the page started."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import time
 from collections.abc import Mapping
 
 from tapeline.forecast.model import Metadata
-from tapeline.web.view import View
+from tapeline.forecast.registry import Registry
 
 _KEPT_SECONDS = 10.0
 
 
 class Versions:
-    """Version -> metadata, read again from the registry when what is known is ten seconds old."""
+    """Look up version -> metadata. The registry, which may be on S3, is read again after ten seconds."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, registry: Registry | None) -> None:
+        self._registry = registry
         self._read_at = -_KEPT_SECONDS
-        self._known: Mapping[str, Metadata] = view.models
+        self._known: Mapping[str, Metadata] = {}
 
     def metadata(self) -> Mapping[str, Metadata]:
-        """What is known now. Raises what the registry raises."""
-        if self._view.registry is not None and time.monotonic() - self._read_at > _KEPT_SECONDS:
-            self._known = {**self._view.models, **self._view.registry.metadata()}
+        """Return what is known now, empty without a registry. Raises what the registry raises."""
+        if self._registry is not None and time.monotonic() - self._read_at > _KEPT_SECONDS:
+            self._known = self._registry.metadata()
             self._read_at = time.monotonic()
         return self._known

@@ -1,90 +1,93 @@
-"""The watch-list as pages show it: quotes with the state of their markets and their currencies, and what is new."""
+"""Keep the watch-list as pages show it: quotes with their markets and currencies, and which of them changed."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from tapeline.runtime.clock import now_ms
-from tapeline.web.markets import Markets, currency_of, zone_of
+from tapeline.web.markets import MarketHours, Markets, currency_of, zone_of
+from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote, QuoteTable
-from tapeline.web.view import View
 
-_BOARD_SECONDS = 0.25
-_CURRENCIES_AT_ONCE = 20  # each may take the reading of a file
+_TABLE_SECONDS = 0.25
+_CURRENCIES_AT_ONCE = 20  # each may need a file to be read
 _CURRENCIES_SECONDS = 300.0  # after which those not found are looked for again
 
 
 class WatchedQuotes:
-    """What `refresh` read last; that raises what the store raises."""
+    """Hold what `refresh` read last, and which quotes changed since `changes` was last called.
 
-    def __init__(self, view: View) -> None:
-        self._view = view
-        self._board = QuoteTable(view.store, zone_of)
+    `refresh` blocks and raises what the store raises; everything else answers from memory.
+    """
+
+    def __init__(self, data: PageData) -> None:
+        self._data = data
+        self._table = QuoteTable(data.store, zone_of)
         self._markets = Markets()
-        self._changed: dict[str, None] = {}  # symbols of which `news` has not told yet
-        self._phases: dict[str, Any] = {}
+        self._changed: dict[str, None] = {}  # symbols that `changes` has not returned yet
+        self._hours: dict[str, MarketHours] = {}
         self._currencies: dict[str, str] = {}
         self._currencies_until = 0.0
         self._read_at = -math.inf
 
     @property
     def age(self) -> float:
-        """Seconds since it was read; infinite before the first time."""
+        """Return the seconds since the last refresh; infinite before the first."""
         return time.monotonic() - self._read_at
 
     @property
     def quotes(self) -> Collection[Quote]:
-        """The quotes of all symbols."""
-        return self._board.quotes.values()
+        """Return the quotes of all symbols, without markets and currencies."""
+        return self._table.quotes.values()
 
-    def as_json(self) -> list[dict[str, Any]]:
-        """All of it for the browser."""
-        return self._shown(self.quotes)
+    def shown(self) -> list[Quote]:
+        """Return the quotes of all symbols with their markets and currencies."""
+        return self._complete(self.quotes)
 
-    def news(self) -> list[dict[str, Any]]:
-        """What has changed since this was asked last, whoever called `refresh`."""
-        changed = [self._board.quotes[symbol] for symbol in self._changed if symbol in self._board.quotes]
-        self.seen()
-        return self._shown(changed)
+    def changes(self) -> list[Quote]:
+        """Return the quotes that changed since the last call, complete, whoever called `refresh` in between."""
+        changed = [self._table.quotes[symbol] for symbol in self._changed if symbol in self._table.quotes]
+        self.forget_changes()
+        return self._complete(changed)
 
-    def seen(self) -> None:
-        """What has changed so far is no news any more."""
+    def forget_changes(self) -> None:
+        """Begin to count changes from now on."""
         self._changed.clear()
 
     def refresh(self) -> None:
-        """Reads the store. A market that opened or closed changes its quotes, too."""
-        self._changed.update(dict.fromkeys(quote.symbol for quote in self._board.refresh(_BOARD_SECONDS)))
+        """Read the store. A market that opens or closes changes its quotes too."""
+        self._changed.update(dict.fromkeys(quote.symbol for quote in self._table.refresh(_TABLE_SECONDS)))
         self._read_at = time.monotonic()
         now = self._now()
-        if self._read_at >= self._currencies_until:  # the history that tells one may have come since
+        if self._read_at >= self._currencies_until:  # the history that names a currency may have come since
             self._currencies_until = self._read_at + _CURRENCIES_SECONDS
             self._currencies = {symbol: known for symbol, known in self._currencies.items() if known}
-        unknown = [symbol for symbol in self._board.quotes if symbol not in self._currencies]
+        unknown = [symbol for symbol in self._table.quotes if symbol not in self._currencies]
         for symbol in unknown[:_CURRENCIES_AT_ONCE]:
-            self._currencies[symbol] = self._view.currency(symbol)
+            self._currencies[symbol] = self._data.currency(symbol)
             if self._currencies[symbol]:
                 self._changed[symbol] = None
-        for symbol in self._board.quotes:
-            phase = self._markets.of(symbol, now)
-            if self._phases.get(symbol) != phase:
-                self._phases[symbol] = phase
+        for symbol in self._table.quotes:
+            hours = self._markets.of(symbol, now)
+            if self._hours.get(symbol) != hours:
+                self._hours[symbol] = hours
                 self._changed[symbol] = None
 
     def _now(self) -> int:
-        """The time that markets are judged by: in a replay, that of the newest bar."""
-        if self._view.replay() is not None:
+        """Return the time that markets are judged by: in a replay, that of the newest bar."""
+        if self._data.replay() is not None:
             return max((quote.timestamp for quote in self.quotes), default=0)
         return now_ms()
 
-    def _shown(self, quotes: Iterable[Quote]) -> list[dict[str, Any]]:
+    def _complete(self, quotes: Iterable[Quote]) -> list[Quote]:
         return [
-            quote.as_json()
-            | {
-                "market": self._phases.get(quote.symbol),
-                "currency": self._currencies.get(quote.symbol) or currency_of(quote.symbol) or None,
-            }
+            dataclasses.replace(
+                quote,
+                market=self._hours.get(quote.symbol),
+                currency=self._currencies.get(quote.symbol) or currency_of(quote.symbol) or None,
+            )
             for quote in quotes
         ]

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -331,7 +332,7 @@ class Clock:
 
 
 def deliveries(journal: Journal) -> list[dict[str, Any]]:
-    return [each for one in journal.fired() for each in one["deliveries"]]
+    return [asdict(state) for alert in journal.fired() for state in alert.deliveries]
 
 
 def test_what_fails_is_tried_again_with_growing_jittered_waits(journal: Journal) -> None:
@@ -424,16 +425,16 @@ def test_the_same_alert_is_kept_once(journal: Journal) -> None:
     [first] = journal.record({}, [alert(0)], ["log"])
     [second] = journal.record({}, [alert(0), alert(1)], ["log"])
     assert (first.id, second.symbol) == (1, "S01")
-    assert [each["symbol"] for each in journal.fired()] == ["S00", "S01"]
-    assert [each["symbol"] for each in journal.fired(after=1)] == ["S01"]
-    assert [each["symbol"] for each in journal.fired(limit=1)] == ["S01"]
+    assert [each.symbol for each in journal.fired()] == ["S00", "S01"]
+    assert [each.symbol for each in journal.fired(after=1)] == ["S01"]
+    assert [each.symbol for each in journal.fired(limit=1)] == ["S01"]
 
 
 def test_old_alerts_are_forgotten(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tapeline.alerts.journal.KEPT_ALERTS", 3)
     for n in range(6):
         journal.record({}, [alert(n)], ["log"])
-    assert [each["symbol"] for each in journal.fired()] == ["S03", "S04", "S05"]
+    assert [each.symbol for each in journal.fired()] == ["S03", "S04", "S05"]
     assert len(deliveries(journal)) == len(journal.pending("log", 99)) == 3
 
 
@@ -442,7 +443,7 @@ def test_a_file_that_is_no_journal_is_explained(tmp_path: Path) -> None:
     path.write_text("no database" * 1000)
     with pytest.raises(StorageError, match="cannot be read or written"):
         Journal(path, create=True)
-    with pytest.raises(StorageError, match="no alerts kept there"):
+    with pytest.raises(StorageError, match="no alerts are kept there"):
         Journal(tmp_path / "missing.db", create=False)
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be read or written"):

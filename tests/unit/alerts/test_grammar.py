@@ -105,7 +105,7 @@ def test_options_come_in_any_order_and_have_defaults() -> None:
         ("price > 1 quiet 3 fortnights", 19, "fortnights", "seconds, minutes, hours or days"),
         ("price > 1 quiet 400 days", 17, "400", "from 0 seconds to 366 days"),
         ("price > 1 quiet 0.1 seconds", 17, "0.1", "in whole seconds"),
-        ("price > 1 quiet 1 day quiet 2 days", 23, "quiet", "`quiet` is said twice"),
+        ("price > 1 quiet 1 day quiet 2 days", 23, "quiet", "`quiet` is there twice"),
         ("price > sma_20 reset 3", 16, "reset", "needs a rule with one comparison with a number"),
         ("price > 1 and open > 1 reset 3", 24, "reset", "needs a rule with one comparison with a number"),
         ("rsi_14 < 30 reset 25", 19, "25", "resets at or above 30"),

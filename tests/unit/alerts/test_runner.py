@@ -29,7 +29,7 @@ from tapeline.alerts.rule_state import State
 from tapeline.alerts.runner import STALE, Runner
 from tapeline.core.market import Bar, Bars, Rows
 from tapeline.data import sample_path
-from tapeline.errors import InputError, RuleError, StorageError
+from tapeline.errors import InputError, NotFoundError, RuleError, StorageError
 from tapeline.runtime.processor import Processor
 
 MINUTE = 60_000
@@ -247,7 +247,7 @@ def test_silence_by_the_clock(desk: Callable[..., Desk]) -> None:
         assert d.look() == []
     d.now = OPEN + 35 * MINUTE
     assert d.look() == [("AAPL", 31)]
-    assert d.journal.fired()[-1]["text"] == "no bar since 2019-02-11 15:01 UTC"
+    assert d.journal.fired()[-1].text == "no bar since 2019-02-11 15:01 UTC"
 
 
 def test_silence_before_somebody_listened_does_not_count(desk: Callable[..., Desk]) -> None:
@@ -298,7 +298,7 @@ def test_rules_of_the_settings_and_added_ones(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="in the settings"):
             alerts.remove(parse_rule("rsi < 30").id)
         alerts.remove(kept.rule.id)
-        with pytest.raises(KeyError):
+        with pytest.raises(NotFoundError):
             alerts.remove(kept.rule.id)
         journal.add_rule("000000000000", "an indicator of a later version", 0)
         assert [each.rule.text for each in alerts.rules()] == ["rsi_14 < 30"]
@@ -331,26 +331,26 @@ def test_it_runs_beside_and_one_takes_over_from_another(tmp_path: Path, monkeypa
     first, second = Post(), Post()
 
     def told(alerts: Alerts) -> list[str]:
-        return [each["deliveries"][0]["state"] for each in alerts.newest(9)]
+        return [each.deliveries[0].state for each in alerts.newest(9)]
 
-    with running(store, tmp_path, [], {"post": second}, live=False, say=said.append) as late:
+    with running(store, tmp_path, [], {"post": second}, live=False, notify=said.append) as late:
         until((tmp_path / "alerts.lock").exists)
-        with running(store, tmp_path, rules, {"post": first}, live=False, say=said.append) as early:
+        with running(store, tmp_path, rules, {"post": first}, live=False, notify=said.append) as early:
             early.add("price < 1 for BAD")
             assert len(late.rules()) == 1
-    with running(store, tmp_path, rules, {"post": first}, live=False, say=said.append) as alerts:
+    with running(store, tmp_path, rules, {"post": first}, live=False, notify=said.append) as alerts:
         store.error = RuntimeError("not\nreadable")
         until(lambda: said)
         store.error = None
         store.put(row("AAPL", OPEN, 9.0))
         until(lambda: alerts._journal.states(parse_rule(rules[0]).id))
-        with running(store, tmp_path, rules, {"post": second}, live=False, say=said.append) as other:
+        with running(store, tmp_path, rules, {"post": second}, live=False, notify=said.append) as other:
             store.put(row("AAPL", OPEN + MINUTE, 11.0))
             until(lambda: told(alerts) == ["delivered"])
-            assert [each["symbol"] for each in other.since(0)] == ["AAPL"]
+            assert [each.symbol for each in other.since(0)] == ["AAPL"]
     assert (first.taken, second.taken) == (["AAPL"], [])
     assert said == ["alerts: not readable"]
-    with running(store, tmp_path, rules, {"post": second}, live=False, say=said.append) as alerts:
+    with running(store, tmp_path, rules, {"post": second}, live=False, notify=said.append) as alerts:
         store.put(row("AAPL", OPEN + 2 * MINUTE, 9.0), row("AAPL", OPEN + 3 * MINUTE, 11.0))
         until(lambda: told(alerts) == ["delivered"] * 2)
     assert second.taken == ["AAPL"]

@@ -17,10 +17,11 @@ from tests.rows import row
 from tests.web_site import Client, client_of, filled, sample_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
+from tapeline.errors import StorageError
 from tapeline.forecast.registry import DEFAULT_NAME, Registry
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.research.training import fit
-from tapeline.web import ReplayProgress, View
+from tapeline.web import PageData, ReplayProgress
 
 PARQUET = "application/vnd.apache.parquet"
 
@@ -38,9 +39,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 
 @pytest.fixture(scope="module")
-def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> View:
+def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> PageData:
     store = filled(tmp_path_factory.mktemp("data"), sample_bars(4, 1400), predictor=registry.load(DEFAULT_NAME))
-    return View(
+    return PageData(
         store,
         stored=store.count,
         registry=registry,
@@ -53,7 +54,7 @@ def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> View:
 
 
 @pytest.fixture(scope="module")
-def client(view: View) -> Iterator[Client]:
+def client(view: PageData) -> Iterator[Client]:
     with client_of(view) as client:
         client.take_csrf()
         yield client
@@ -207,9 +208,9 @@ def test_a_worse_version_is_not_promoted_by_accident(client: Client, registry: R
     assert "has a skill of" in answer.json()["detail"]
 
 
-def test_symbols_are_collected_and_no_longer(view: View) -> None:
+def test_symbols_are_collected_and_no_longer(view: PageData) -> None:
     names = MemoryWatchlist("AAPL")
-    with client_of(View(view.store, watchlist=names)) as client:
+    with client_of(PageData(view.store, watchlist=names)) as client:
         client.take_csrf()
         assert client.request("POST", "/symbols", json={"symbol": "nvda"}).json() == {"collected": ["AAPL", "NVDA"]}
         assert client.request("POST", "/symbols", json={"symbol": "NVDA"}).json() == {"collected": ["AAPL", "NVDA"]}
@@ -220,8 +221,8 @@ def test_symbols_are_collected_and_no_longer(view: View) -> None:
         assert client.request("POST", "/symbols", json={"symbol": "NVDA"}).status_code == 409
 
 
-def test_a_replay_has_no_list_to_change(view: View) -> None:
-    with client_of(View(view.store)) as client:
+def test_a_replay_has_no_list_to_change(view: PageData) -> None:
+    with client_of(PageData(view.store)) as client:
         client.take_csrf()
         answer = client.request("POST", "/symbols", json={"symbol": "NVDA"})
         assert (answer.status_code, answer.json()["detail"][:24]) == (409, "nothing is collected her")
@@ -239,10 +240,10 @@ def test_health_and_metrics_say_how_it_goes(client: Client) -> None:
     assert reject["raw"] == "AAPL,<script>,\\xff"
 
 
-def test_a_replay_is_judged_by_its_own_time(view: View) -> None:
+def test_a_replay_is_judged_by_its_own_time(view: PageData) -> None:
     store = MemoryStore()
     store.put(row("AAPL", START, 5.0))
-    with client_of(View(store, replay=lambda: ReplayProgress(1, 2))) as client:
+    with client_of(PageData(store, replay=lambda: ReplayProgress(1, 2))) as client:
         (quote,) = client.document("/symbols")["symbols"]
         assert quote["market"]["phase"] == "open"
         assert client.document("/health")["replay"] == {"done": 1, "total": 2, "ended": False}
@@ -251,13 +252,24 @@ def test_a_replay_is_judged_by_its_own_time(view: View) -> None:
 def test_a_store_that_cannot_be_read_is_503_and_said_in_health() -> None:
     store = MemoryStore()
     store.put(row("A", START, 5.0))
-    store.error = OSError("the disk\nis gone")
-    with client_of(View(store)) as client:
+    store.error = StorageError("the disk\nis gone")
+    with client_of(PageData(store)) as client:
         for path in ("/symbols", "/symbols/A/bars", "/symbols/A/rows", "/latest", "/predictions?symbol=A", "/scores"):
             assert client.document(path, 503) == {"detail": "the disk is gone"}, path
         found = client.document("/health")
         assert (found["status"], found["error"]) == ("trouble", "the disk is gone")
         assert "tapeline_up 0.0" in client.get("/metrics").text
+
+
+def test_a_defect_is_500_without_internals_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore()
+    store.error = RuntimeError("a secret of the inside")
+    with client_of(PageData(store)) as client:
+        answer = client.get("/latest")
+    assert (answer.status_code, answer.json()["detail"][:17]) == (500, "an internal error")
+    assert "secret" not in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "a secret of the inside" in caplog.text
 
 
 #: Texts that break out of what they are put into where it is made carelessly. No symbol has such characters ...

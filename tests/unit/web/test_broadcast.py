@@ -1,18 +1,23 @@
-"""Live updates: every client the same message, made once; slow and unwelcome ones are dropped."""
+"""Live updates: a message is made once for all clients; slow clients and those without a session are dropped."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
+from typing import cast as typed
 
 import pytest
 from tests.conftest import MINUTE, START
 from tests.fakes.stores import MemoryStore
 from tests.rows import row
 
-from tapeline.web import View
+from tapeline.alerts import Alerts
+from tapeline.alerts.journal import FiredAlert
+from tapeline.errors import StorageError
+from tapeline.web import PageData
 from tapeline.web import broadcast as module
 from tapeline.web.broadcast import MOST_WAITING, Broadcast, Client
 from tapeline.web.candles import ChartRequest
@@ -25,12 +30,16 @@ def store_of_two() -> MemoryStore:
     return store
 
 
-class Reading:
-    """A client that reads a stream: its events as (name, document)."""
+def fired_alert(number: int) -> FiredAlert:
+    return FiredAlert(f"key {number}", "rsi_14 < 30", "A", START, START, "rsi_14 29", 5.0, number)
 
-    def __init__(self, cast: Broadcast, choice: ChartRequest | None = None, **values: Any) -> None:
+
+class Reading:
+    """Read a stream as a client does: its events as (name, document)."""
+
+    def __init__(self, cast: Broadcast, chart: ChartRequest | None = None, **values: Any) -> None:
         self.alive = True
-        self.client = Client(choice, lambda: self.alive, **values)
+        self.client = Client(chart, lambda: self.alive, **values)
         self.stream = cast.stream(self.client)
 
     async def next(self) -> tuple[str, Any]:
@@ -41,7 +50,7 @@ class Reading:
                 return lines["event"], json.loads(lines["data"])
 
     async def to_the_end(self) -> None:
-        """Returns when the stream has ended."""
+        """Return when the stream has ended."""
         async with asyncio.timeout(10):
             async for _ in self.stream:
                 pass
@@ -53,9 +62,9 @@ class Reading:
                 return document
 
 
-def run(view: View, play: Callable[[Broadcast], Awaitable[None]]) -> None:
+def run(data: PageData, play: Callable[[Broadcast], Awaitable[None]]) -> None:
     async def main() -> None:
-        cast = Broadcast(view, dict)
+        cast = Broadcast(data, dict)
         try:
             await play(cast)
         finally:
@@ -64,7 +73,7 @@ def run(view: View, play: Callable[[Broadcast], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_a_client_is_brought_up_to_date_and_then_told_what_changed() -> None:
+def test_a_client_is_brought_up_to_date_and_then_gets_what_changed() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
@@ -83,10 +92,10 @@ def test_a_client_is_brought_up_to_date_and_then_told_what_changed() -> None:
         change = await one.until("bars")
         assert (change["since"], change["columns"]["c"]) == (START + 50 * MINUTE, [70.0])
 
-    run(View(store), play)
+    run(PageData(store), play)
 
 
-def test_a_change_that_somebody_else_asked_for_first_is_told_to_the_open_pages_too() -> None:
+def test_a_change_that_an_api_request_read_first_still_reaches_the_open_pages() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
@@ -94,7 +103,7 @@ def test_a_change_that_somebody_else_asked_for_first_is_told_to_the_open_pages_t
         await one.until("status")
         store.put(row("A", START + 50 * MINUTE, 70.0))
         cast._watchlist._read_at -= 10
-        assert 70.0 in [quote["price"] for quote in await cast.quotes()]
+        assert 70.0 in [quote.price for quote in await cast.quotes()]
         store.put(row("B", START + 50 * MINUTE, 80.0))
         cast._watchlist._read_at -= 10
         await Reading(cast).until("quotes")  # another page
@@ -102,10 +111,10 @@ def test_a_change_that_somebody_else_asked_for_first_is_told_to_the_open_pages_t
         told = {quote["symbol"]: quote["price"] for quote in (await one.until("quotes"))["quotes"]}
         assert told == {"A": 70.0, "B": 80.0}
 
-    run(View(store), play)
+    run(PageData(store), play)
 
 
-def test_a_currency_that_becomes_known_later_is_told() -> None:
+def test_a_currency_that_becomes_known_later_is_sent() -> None:
     known = {"A": "EUR"}
 
     async def play(cast: Broadcast) -> None:
@@ -120,10 +129,10 @@ def test_a_currency_that_becomes_known_later_is_told() -> None:
         await cast._tick()
         assert await told() == {"B": "JPY"}
 
-    run(View(store_of_two(), currency=lambda symbol: known.get(symbol, "")), play)
+    run(PageData(store_of_two(), currency=lambda symbol: known.get(symbol, "")), play)
 
 
-def test_the_same_choice_is_read_and_made_once_for_all() -> None:
+def test_a_chart_is_read_once_for_all_its_clients() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
@@ -143,10 +152,10 @@ def test_the_same_choice_is_read_and_made_once_for_all() -> None:
             await reader.stream.aclose()
         assert cast.clients == 0
 
-    run(View(store), play)
+    run(PageData(store), play)
 
 
-def test_a_client_that_does_not_read_is_dropped_and_holds_up_nobody() -> None:
+def test_a_client_that_does_not_read_is_dropped_and_delays_nobody() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
@@ -162,7 +171,7 @@ def test_a_client_that_does_not_read_is_dropped_and_holds_up_nobody() -> None:
         with pytest.raises(StopAsyncIteration):
             await slow.until("bars")
 
-    run(View(store), play)
+    run(PageData(store), play)
 
 
 def test_a_connection_ends_with_its_session_and_with_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,11 +193,11 @@ def test_a_connection_ends_with_its_session_and_with_the_server(monkeypatch: pyt
         late = Reading(cast)
         assert [message async for message in late.stream] == [b"retry: 3000\n\n"]
 
-    run(View(store), play)
+    run(PageData(store), play)
 
 
-def test_alerts_come_once_and_go_on_behind_the_last_one_seen() -> None:
-    fired: list[dict[str, Any]] = [{"id": 3, "text": "old"}, {"id": 5, "text": "older than the page"}]
+def test_alerts_come_once_and_go_on_after_the_last_one_seen() -> None:
+    fired = [fired_alert(3), fired_alert(5)]
 
     async def play(cast: Broadcast) -> None:
         new, back = Reading(cast), Reading(cast, alert=3)
@@ -196,23 +205,24 @@ def test_alerts_come_once_and_go_on_behind_the_last_one_seen() -> None:
             await reader.until("status")
         await cast._tick()
         assert (await back.until("alert"))["id"] == 5
-        fired.append({"id": 9, "text": "now"})
+        fired.append(fired_alert(9))
         await cast._tick()
         await cast._tick()
         for reader in (new, back):
             assert (await reader.until("alert"))["id"] == 9
             assert reader.client.waiting.empty()
 
-    run(View(store_of_two(), alerts=lambda after: [one for one in fired if one["id"] > after]), play)
+    alerts = typed("Alerts", SimpleNamespace(since=lambda after: [alert for alert in fired if alert.id > after]))
+    run(PageData(store_of_two(), alerts=alerts), play)
 
 
-def test_a_store_that_fails_is_said_and_read_again() -> None:
+def test_a_store_that_fails_is_reported_and_read_again() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
         one = Reading(cast, ChartRequest("A"))
         await one.until("status")
-        store.error = OSError("gone")
+        store.error = StorageError("gone")
         await cast._tick()
         assert (await one.until("status"))["error"] == "gone"
         store.error = None
@@ -221,14 +231,14 @@ def test_a_store_that_fails_is_said_and_read_again() -> None:
         assert (await one.until("bars"))["columns"]["c"] == [70.0]
         assert (await one.until("status"))["error"] is None
 
-    run(View(store), play)
+    run(PageData(store), play)
 
 
 def test_nothing_is_read_while_nobody_is_connected() -> None:
     store = store_of_two()
 
     async def play(cast: Broadcast) -> None:
-        store.error = OSError("must not be read")
+        store.error = StorageError("must not be read")
         await cast._tick()
         assert (await cast.status())["error"] == "must not be read"
         store.error = None
@@ -237,7 +247,7 @@ def test_nothing_is_read_while_nobody_is_connected() -> None:
         await cast._tick()
         assert store.reads == 0
 
-    run(View(store), play)
+    run(PageData(store), play)
 
 
 def test_a_market_that_opens_changes_its_quotes() -> None:
@@ -256,4 +266,4 @@ def test_a_market_that_opens_changes_its_quotes() -> None:
         (quote,) = (await one.until("quotes"))["quotes"]
         assert quote["market"]["phase"] == "open"
 
-    run(View(store), play)
+    run(PageData(store), play)

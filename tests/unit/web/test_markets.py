@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tapeline.web.markets import Markets, currency_of
+from tapeline.web.markets import MarketHours, Markets, currency_of
 
 
 def ms(text: str) -> int:
@@ -27,11 +27,11 @@ def test_a_market_says_until_when_and_when_regular_trading_begins(
     symbol: str, now: str, phase: str, until: str, opens: str
 ) -> None:
     found = Markets().of(symbol, ms(now))
-    assert (found["phase"], found["next"], found["opens"]) == (phase, ms(until), ms(opens))
+    assert (found.phase, found.next, found.opens) == (phase, ms(until), ms(opens))
 
 
 def test_what_trades_all_day_never_opens() -> None:
-    assert Markets().of("BTC-USD", 0) == {"phase": "continuous", "next": None, "opens": None, "zone": "UTC"}
+    assert Markets().of("BTC-USD", 0) == MarketHours("continuous", None, None, "UTC")
 
 
 @pytest.mark.parametrize(

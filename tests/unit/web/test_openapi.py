@@ -16,8 +16,9 @@ from tests.web_site import filled, sample_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.forecast.registry import Registry
-from tapeline.web import Access, View
-from tapeline.web.api.application import Site
+from tapeline.web import Access, PageData
+from tapeline.web.api.application import create_app
+from tapeline.web.page import Page
 
 _TOKEN = "a-token-of-more-than-24-characters"  # a test's own
 _EXAMPLES = 40
@@ -27,7 +28,7 @@ _EXAMPLES = 40
 def schema() -> Any:
     with tempfile.TemporaryDirectory() as folder:
         store = filled(Path(folder), sample_bars())
-        view = View(
+        data = PageData(
             store,
             watchlist=MemoryWatchlist("S00"),
             rejects=store.rejects,
@@ -35,12 +36,12 @@ def schema() -> Any:
         )
         access = Access(_TOKEN)
         access.bind("127.0.0.1")
-        site = Site(view, access)
+        page = Page(data, access)
         yield schemathesis.openapi.from_asgi(
-            "/api/v1/openapi.json", site.app, headers={"Authorization": f"Bearer {_TOKEN}"}
+            "/api/v1/openapi.json", create_app(page), headers={"Authorization": f"Bearer {_TOKEN}"}
         )
-        site.end()
-        site.close()
+        page.end()
+        page.close()
 
 
 def test_every_answer_is_as_described(schema: Any) -> None:

@@ -12,11 +12,11 @@ from tests.fakes.watchlists import MemoryWatchlist
 from tests.rows import row
 from tests.web_site import Client, client_of
 
-from tapeline.alerts.webhook import is_loopback
 from tapeline.errors import ServingError, TooManyAttemptsError
+from tapeline.runtime.loopback import is_loopback
 from tapeline.web import (
     Access,
-    View,
+    PageData,
     serve,
 )
 from tapeline.web.access import (
@@ -45,10 +45,10 @@ class Clock:
 
 
 @pytest.fixture
-def view() -> View:
+def view() -> PageData:
     store = MemoryStore()
     store.put(row("A", START, 5.0))
-    return View(store, watchlist=MemoryWatchlist("A"))
+    return PageData(store, watchlist=MemoryWatchlist("A"))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def outside(view: View, users: Users, clock: Clock) -> Iterator[Client]:
+def outside(view: PageData, users: Users, clock: Clock) -> Iterator[Client]:
     """A server with users and a token, reached from elsewhere."""
     with client_of(view, Access(TOKEN, users, clock=clock), "0.0.0.0", "http://ticker.example") as client:
         yield client
@@ -89,8 +89,8 @@ def test_loopback_is_open(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "", "example.org", "10.0.0.1"])
 def test_elsewhere_is_refused_without_a_log_in(host: str, users: Users, tmp_path: Path) -> None:
-    with pytest.raises(ServingError, match=r"TAPELINE_TOKEN.*tapeline users add.*TAPELINE_BEHIND_LOGIN"):
-        serve(View(MemoryStore()), host, 0, access=Access(users=Users(tmp_path / "none.json")))
+    with pytest.raises(ServingError, match=r"TAPELINE_PAGE__TOKEN.*tapeline users add.*TAPELINE_PAGE__BEHIND_LOGIN"):
+        serve(PageData(MemoryStore()), host, 0, access=Access(users=Users(tmp_path / "none.json")))
     for access in (Access(TOKEN), Access(users=users), Access(behind_login=True)):
         access.bind(host)
         assert not access.open
@@ -101,7 +101,7 @@ def test_a_short_token_is_refused() -> None:
         Access("x" * 23)
 
 
-def test_removing_the_last_user_opens_nothing_elsewhere(view: View, tmp_path: Path) -> None:
+def test_removing_the_last_user_opens_nothing_elsewhere(view: PageData, tmp_path: Path) -> None:
     users = Users(tmp_path / "users.json")
     users.add("ann", Role.ADMIN, PASSWORD)
     with client_of(view, Access(users=users), "0.0.0.0", "http://ticker.example") as client:
@@ -115,7 +115,7 @@ def test_removing_the_last_user_opens_nothing_elsewhere(view: View, tmp_path: Pa
 # -- on this machine ---------------------------------------------------------------------------------------------------
 
 
-def test_on_this_machine_everybody_is_an_administrator(view: View) -> None:
+def test_on_this_machine_everybody_is_an_administrator(view: PageData) -> None:
     with client_of(view) as client:
         document = client.document("/session")
         assert (document["role"], document["login_needed"]) == ("admin", False)
@@ -123,7 +123,7 @@ def test_on_this_machine_everybody_is_an_administrator(view: View) -> None:
         assert client.request("POST", "/symbols", json={"symbol": "B"}).status_code == 200
 
 
-def test_a_name_that_was_pointed_at_this_machine_is_refused_and_its_own_are_not(view: View) -> None:
+def test_a_name_that_was_pointed_at_this_machine_is_refused_and_its_own_are_not(view: PageData) -> None:
     with client_of(view) as client:
         for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1", "a@evil"):
             for path in ("/", "/symbols", "/metrics"):
@@ -132,7 +132,7 @@ def test_a_name_that_was_pointed_at_this_machine_is_refused_and_its_own_are_not(
             assert client.get("/symbols", headers={"Host": host}).status_code == 200, host
 
 
-def test_another_site_in_the_same_browser_can_neither_change_nor_read(view: View) -> None:
+def test_another_site_in_the_same_browser_can_neither_change_nor_read(view: PageData) -> None:
     with client_of(view) as client:
         client.take_csrf()
         origins = [{"Origin": text} for text in (ELSEWHERE, "null", "http://[", "", "http://127.0.0.1:8001")]
@@ -217,7 +217,7 @@ def test_a_log_in_that_is_none_is_422(outside: Client) -> None:
         assert answer.status_code == 422
 
 
-def test_the_cookie_is_for_the_server_only(outside: Client, view: View, users: Users) -> None:
+def test_the_cookie_is_for_the_server_only(outside: Client, view: PageData, users: Users) -> None:
     answer = outside.request("POST", "/session", json={"name": "vic", "password": PASSWORD})
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
@@ -258,7 +258,7 @@ def test_a_session_ends_by_itself(outside: Client, clock: Clock, seconds: float)
     assert outside.get("/symbols").status_code == 401
 
 
-def test_a_session_ends_with_another_password_and_follows_the_role(view: View, tmp_path: Path) -> None:
+def test_a_session_ends_with_another_password_and_follows_the_role(view: PageData, tmp_path: Path) -> None:
     users = Users(tmp_path / "users.json")
     users.add("eve", Role.ADMIN, PASSWORD)
     with client_of(view, Access(users=users), "0.0.0.0", "http://ticker.example") as client:
@@ -312,7 +312,7 @@ def test_waits_double_up_to_five_minutes_and_are_forgotten() -> None:
 # -- behind a load balancer --------------------------------------------------------------------------------------------
 
 
-def test_behind_a_log_in_everybody_looks(view: View, users: Users) -> None:
+def test_behind_a_log_in_everybody_looks(view: PageData, users: Users) -> None:
     with client_of(view, Access(users=users, behind_login=True), "0.0.0.0", ELSEWHERE) as client:
         assert client.document("/session")["role"] == "viewer"
         client.take_csrf()
@@ -322,7 +322,7 @@ def test_behind_a_log_in_everybody_looks(view: View, users: Users) -> None:
         assert client.request("POST", "/symbols", json={"symbol": "B"}).status_code == 200
 
 
-def test_only_there_is_believed_what_a_proxy_says(outside: Client, view: View) -> None:
+def test_only_there_is_believed_what_a_proxy_says(outside: Client, view: PageData) -> None:
     for k in range(4):
         outside.request("POST", "/session", json={"token": "x"}, headers={"X-Forwarded-For": f"10.0.0.{k}"})
     assert log_in(outside, token=TOKEN) == 429, "the address is the connection's, whatever the header says"
@@ -335,7 +335,7 @@ def test_only_there_is_believed_what_a_proxy_says(outside: Client, view: View) -
 # -- every answer ------------------------------------------------------------------------------------------------------
 
 
-def test_every_answer_has_the_headers(view: View) -> None:
+def test_every_answer_has_the_headers(view: PageData) -> None:
     with client_of(view) as client:
         for answer in (client.get("/"), client.get("/symbols"), client.get("/nothing"), client.get("/symbols/'/bars"),
                        client.get("/symbols", headers={"Host": "evil.example"})):  # fmt: skip
@@ -351,7 +351,7 @@ def test_every_answer_has_the_headers(view: View) -> None:
         assert client.get("/symbols").headers["cache-control"] == "no-store"
 
 
-def test_large_bodies_are_refused(view: View) -> None:
+def test_large_bodies_are_refused(view: PageData) -> None:
     with client_of(view) as client:
         client.take_csrf()
         headers = {"Content-Type": "application/json"}
@@ -365,7 +365,7 @@ def test_large_bodies_are_refused(view: View) -> None:
         assert client.request("POST", "/symbols", content=parts(), headers=headers).status_code == 413
 
 
-def test_only_the_pages_own_files_are_served(view: View) -> None:
+def test_only_the_pages_own_files_are_served(view: PageData) -> None:
     with client_of(view) as client:
         for path in ("/../view.py", "/..%2fview.py", "/%2e%2e/auth.py", "/js/../../view.py", "//etc/passwd"):
             answer = client._runner.run(client.http.request("GET", "http://127.0.0.1:8000" + path))

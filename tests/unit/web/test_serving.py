@@ -16,14 +16,14 @@ from tests.fakes.stores import MemoryStore
 from tapeline.errors import ServingError
 from tapeline.web import (
     Access,
-    View,
+    PageData,
     serve,
 )
 
 _PROGRAM = """
 import sys, threading, time
 from anyio._backends import _asyncio
-from tapeline.web import View, serve
+from tapeline.web import PageData, serve
 from tests.fakes.stores import MemoryStore
 
 stopping = threading.Event()
@@ -35,7 +35,7 @@ def ready(url):
 
 threading.Thread(target=lambda: (sys.stdin.readline(), stopping.set()), daemon=True).start()
 try:
-    serve(View(MemoryStore()), port=0, on_ready=ready, should_stop=stopping.is_set)
+    serve(PageData(MemoryStore()), port=0, on_ready=ready, should_stop=stopping.is_set)
 except KeyboardInterrupt:
     print("interrupted")
 left = [t.name for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
@@ -96,12 +96,12 @@ def test_a_port_in_use_is_found_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServingError, match=rf"http://127.0.0.1:{port}/: the port is in use.*--port"):
-            serve(View(MemoryStore()), port=port)
+            serve(PageData(MemoryStore()), port=port)
 
 
 def test_an_address_of_another_machine_is_refused_in_one_line() -> None:
     with pytest.raises(ServingError, match=r"192\.0\.2\.1:0") as caught:
-        serve(View(MemoryStore()), host="192.0.2.1", port=0, access=Access("x" * 24))
+        serve(PageData(MemoryStore()), host="192.0.2.1", port=0, access=Access("x" * 24))
     assert "\n" not in str(caught.value)
 
 

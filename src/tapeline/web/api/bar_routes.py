@@ -1,32 +1,45 @@
-"""`/symbols/{symbol}/bars`: candles of any interval with indicators and predictions, as columns."""
+"""Answer `/symbols/{symbol}/bars`: candles of any interval with indicators and predictions, as columns."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import numpy as np
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from tapeline.core.market import Direction
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError, SpecError
-from tapeline.indicators import (
-    parse,
+from tapeline.indicators import parse
+from tapeline.indicators.spec import spec_of_output
+from tapeline.web.api.formats import (
+    DIRECTION_NAMES,
+    THREE_FORMATS,
+    Format,
+    Wanted,
+    contiguous,
+    json_answer,
+    table_answer,
 )
-from tapeline.web.api.context import Context, Symbol, Time, checked, problems
-from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, plain, table_answer
-from tapeline.web.candle_intervals import (
-    INTERVALS,
-    choices,
+from tapeline.web.api.parameters import (
+    CurrentPage,
+    End,
+    Start,
+    Symbol,
+    Time,
+    checked,
+    earliest,
+    next_page,
+    require_known,
 )
+from tapeline.web.api.problems import problems
+from tapeline.web.candle_intervals import INTERVALS, choices
 from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest, read
 from tapeline.web.markets import zone_of
-from tapeline.web.panes import layout
 from tapeline.web.quote_table import is_daily
 
-#: Candles in one answer, at the most.
+#: The most candles in one answer.
 MOST_BARS = 20_000
 
 Interval = Annotated[
@@ -49,13 +62,25 @@ _NAMES = {
     "s": "prediction", "p": "probability", "y": "outcome",
 }  # fmt: skip
 
+routes = APIRouter(tags=["bars"])
+
+
+class OutputAnswer(BaseModel):
+    """Say which indicator a column belongs to: its spec, its name in the catalogue, its numbers, and which output."""
+
+    spec: str
+    indicator: str
+    parameters: list[float]
+    suffix: str
+
 
 class BarsAnswer(BaseModel):
-    """Candles as columns of one length, in the order of time.
+    """Hold candles as columns of one length, in the order of time.
 
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 forming), on the stored interval `s`
-    (prediction: 0 none, 1 UP, 2 DOWN, 3 HOLD), `p` (probability of UP) and `y` (what became of it, coded the same), and
-    one for each of `names`; null where there is no value. `next` is the `before` to ask for older candles with.
+    (prediction: 0 none, 1 UP, 2 DOWN, 3 HOLD), `p` (probability of UP) and `y` (what happened, coded the same), and one
+    for each of `names`; null where there is no value. `outputs` says what each of `names` is, except for stored columns
+    that no spec gives. `next` is the `before` to ask for older candles with.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -65,7 +90,7 @@ class BarsAnswer(BaseModel):
     stored_interval: str
     intervals: list[str]
     names: list[str]
-    layout: list[dict[str, Any]]
+    outputs: dict[str, OutputAnswer]
     decimals: int
     daily: bool
     zone: str
@@ -73,97 +98,77 @@ class BarsAnswer(BaseModel):
     next: int | None
 
 
-def choice_of(symbol: str, interval: str | None, indicators: str | None) -> ChartRequest:
-    """What was asked for. 404 for an indicator that there is not, 422 when there are too many."""
+def chart_request(symbol: str, interval: str | None, indicators: str | None) -> ChartRequest:
+    """Return what was asked for, its specs in canonical spelling and each once.
+
+    Raises `SpecError` for an unknown indicator and `InputError` for too many of them.
+    """
     if indicators is None:
         return ChartRequest(checked(symbol), interval)
     texts = list(dict.fromkeys(part.strip() for part in indicators.split(",") if part.strip()))
     if len(texts) > MOST_INDICATORS:
-        raise HTTPException(422, f"{len(texts)} indicators at once; at most {MOST_INDICATORS} are possible")
-    try:
-        return ChartRequest(checked(symbol), interval, tuple(dict.fromkeys(parse(text).text for text in texts)))
-    except SpecError as error:
-        raise HTTPException(404, str(error)) from error
+        raise InputError(f"{len(texts)} indicators at once; at most {MOST_INDICATORS} are possible")
+    return ChartRequest(checked(symbol), interval, tuple(dict.fromkeys(parse(text).text for text in texts)))
 
 
-def head(choice: ChartRequest, found: Candles) -> dict[str, Any]:
-    """What is said about candles beside their columns."""
-    return {
-        "symbol": choice.symbol,
+@routes.get(
+    "/symbols/{symbol}/bars", response_model=BarsAnswer, responses={**problems(404, 406, 409), **THREE_FORMATS},
+    summary="Candles with indicators and predictions",
+)  # fmt: skip
+async def bars(
+    request: Request,
+    page: CurrentPage,
+    symbol: Symbol,
+    kind: Wanted,
+    interval: Interval = None,
+    start: Start = None,
+    end: End = None,
+    before: Annotated[Time | None, Query(description="Before this candle: the `next` of an answer.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="How many candles, the newest first.")] = 500,
+    indicators: Indicators = None,
+) -> Response:
+    """Answer with the newest candles of the range. 409 for an interval that the stored bars cannot be shown at."""
+    chart = chart_request(symbol, interval, indicators)
+    until = earliest(end, before)
+    found, older = await page.read(lambda: read(page.data.store, chart, page.models(), until, limit, start))
+    if not len(found):
+        await require_known(page, symbol)
+    headers = next_page(request, before=older)
+    if kind != Format.JSON:
+        return table_answer(kind, _table(found), f"{symbol}-{interval_name(found.interval)}", headers)
+    document = {
+        "symbol": symbol,
         "interval": interval_name(found.interval),
         "stored_interval": interval_name(found.stored),
         "intervals": choices(found.stored),
         "names": list(found.names),
-        "layout": layout(found.names),
+        "outputs": _outputs(found.names),
         "decimals": found.decimals,
         "daily": is_daily(found.columns["t"]),
-        "zone": zone_of(choice.symbol),
+        "zone": zone_of(symbol),
+        "columns": contiguous(found.columns),
+        "next": older,
     }
+    return json_answer(document, headers=headers)
 
 
-def router(context: Context) -> APIRouter:
-    """The operations."""
-    routes = APIRouter(tags=["bars"])
-
-    @routes.get(
-        "/symbols/{symbol}/bars", response_model=BarsAnswer, responses={**problems(404, 406, 409), **THREE_FORMATS},
-        summary="Candles with indicators and predictions",
-    )  # fmt: skip
-    async def bars(
-        request: Request,
-        symbol: Symbol,
-        kind: Wanted,
-        interval: Interval = None,
-        start: Annotated[Time | None, Query(description="From this time on, UTC epoch ms.")] = None,
-        end: Annotated[Time | None, Query(description="Before this time, UTC epoch ms.")] = None,
-        before: Annotated[Time | None, Query(description="Before this candle: the `next` of an answer.")] = None,
-        limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="The newest so many.")] = 500,
-        indicators: Indicators = None,
-    ) -> Response:
-        choice = choice_of(symbol, interval, indicators)
-        until = min((time for time in (end, before) if time is not None), default=None)
-        try:
-            found, older = await context.call(
-                lambda: read(context.view.store, choice, context.models(), until, limit, start)
-            )
-        except InputError as error:
-            raise HTTPException(409, str(error)) from error
-        if not len(found):
-            await known(context, symbol)
-        headers = {} if older is None else link(request, before=older)
-        if kind != Format.JSON:
-            return table_answer(kind, _table(found), f"{symbol}-{interval_name(found.interval)}", headers)
-        document = {**head(choice, found), "columns": plain(found.columns), "next": older}
-        return json_answer(document, headers=headers)
-
-    return routes
-
-
-def link(request: Request, **changed: object) -> dict[str, str]:
-    """The Link header to the next page: this request with other parameters."""
-    query = {**request.query_params, **{name: str(value) for name, value in changed.items()}}
-    return {"Link": f'<{request.url.path}?{urlencode(query)}>; rel="next"'}
-
-
-async def known(context: Context, symbol: str) -> None:
-    """404 for a symbol that neither has rows nor is collected."""
-
-    def collected() -> list[str]:
-        return [] if context.view.watchlist is None else context.view.watchlist.load()
-
-    def stored() -> bool:
-        return len(context.view.store.rows(symbol, limit=1)) > 0
-
-    if not await context.call(stored) and symbol not in await context.call(collected):
-        raise HTTPException(404, f"there are no bars of {symbol}, and it is not collected")
+def _outputs(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Return what each column is, so that the page needs no rule of its own for names."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        with contextlib.suppress(SpecError):
+            spec, column = spec_of_output(name)
+            found[name] = {
+                "spec": spec.text, "indicator": spec.indicator.name, "parameters": spec.parameters,
+                "suffix": column.removeprefix(spec.text),
+            }  # fmt: skip
+    return found
 
 
 def _table(found: Candles) -> dict[str, Any]:
-    directions = np.array(["", *(d.name for d in Direction if d)], object)
-    directions[0] = None
     columns: dict[str, Any] = {_NAMES.get(name, name): column for name, column in found.columns.items()}
     columns["final"] = columns["final"].astype(np.bool_)
     for name in ("prediction", "outcome"):
         if name in columns:
-            columns[name] = directions[columns[name]]
+            columns[name] = DIRECTION_NAMES[columns[name]]
     return columns

@@ -1,4 +1,4 @@
-"""`/indicators`: every indicator there is, for a picker."""
+"""Answer `/indicators`: every indicator there is, for a picker."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from tapeline.indicators import parse
 from tapeline.indicators.catalogue import CATALOGUE
-from tapeline.indicators.listing import listing
-from tapeline.web.api.context import Context, problems
+from tapeline.indicators.entry import Indicator, Parameter
+from tapeline.web.api.problems import problems
 
-
-class ParameterAnswer(BaseModel):
-    """One number of a spec; bounds are inclusive, `whole` ones are counts of bars."""
-
-    name: str
-    default: float
-    low: float
-    high: float
-    whole: bool
+routes = APIRouter(tags=["indicators"])
 
 
 class IndicatorAnswer(BaseModel):
-    """An indicator. `spec` is the one with the defaults, which `outputs` and `warm_up` (bars) belong to.
+    """Describe an indicator. `spec` is the one with the defaults, which `outputs` and `warm_up` (bars) belong to.
 
-    `off_price` are those outputs of an overlay that have no place over the price.
+    `suffixes` are what each output's name adds to its spec, whatever the numbers. `off_price` are those outputs of an
+    overlay that are no prices, so that a chart does not draw them over the price.
     """
 
     name: str
@@ -34,40 +28,32 @@ class IndicatorAnswer(BaseModel):
     pane: Literal["overlay", "own"]
     spec: str
     outputs: list[str]
+    suffixes: list[str]
     off_price: list[str]
-    parameters: list[ParameterAnswer]
+    parameters: list[Parameter]
     inputs: list[str]
     warm_up: int
     formula: str
 
 
 class IndicatorsAnswer(BaseModel):
-    """The catalogue, in its order."""
+    """Hold the catalogue, in its order."""
 
     indicators: list[IndicatorAnswer]
 
 
-def router(_: Context) -> APIRouter:
-    """The operation."""
-    routes = APIRouter(tags=["indicators"])
+@routes.get("/indicators", responses=problems(), summary="The catalogue of indicators")
+async def indicators() -> IndicatorsAnswer:
+    """Answer with the same document for as long as the server runs."""
+    return IndicatorsAnswer(indicators=[_answer(indicator) for indicator in CATALOGUE.values()])
 
-    @routes.get("/indicators", responses=problems(), summary="The catalogue of indicators")
-    async def indicators() -> IndicatorsAnswer:
-        return IndicatorsAnswer(
-            indicators=[
-                IndicatorAnswer(
-                    name=one.name, title=one.title, group=one.group,
-                    pane="overlay" if CATALOGUE[one.name].pane == "price" else "own",
-                    spec=one.default, outputs=list(one.outputs),
-                    parameters=[
-                        ParameterAnswer(name=p.name, default=p.default, low=p.low, high=p.high, whole=p.whole)
-                        for p in CATALOGUE[one.name].parameters
-                    ],
-                    off_price=[one.default + suffix for suffix in CATALOGUE[one.name].off_price],
-                    inputs=list(one.inputs), warm_up=one.warm_up, formula=one.formula,
-                )
-                for one in listing()
-            ]
-        )  # fmt: skip
 
-    return routes
+def _answer(indicator: Indicator) -> IndicatorAnswer:
+    spec = parse(indicator.name)
+    return IndicatorAnswer(
+        name=indicator.name, title=indicator.title, group=indicator.group,
+        pane="overlay" if indicator.pane == "price" else "own", spec=spec.text, outputs=list(spec.outputs),
+        suffixes=list(indicator.outputs), off_price=[spec.text + suffix for suffix in indicator.off_price],
+        parameters=list(indicator.parameters), inputs=list(indicator.inputs), warm_up=max(spec.warm_up),
+        formula=indicator.formula,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Answers as JSON, CSV or Parquet, as the client asks by `?format=` or by its Accept header."""
+"""Answer as JSON, CSV or Parquet, as the client asks by `?format=` or by its Accept header."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 from fastapi import Depends, HTTPException, Query, Request, Response
 from numpy.typing import NDArray
+
+from tapeline.core.market import Direction
+from tapeline.web.json_text import json_bytes
 
 PARQUET = "application/vnd.apache.parquet"
 
@@ -22,6 +24,9 @@ _ACCEPTED = {
     "application/json": "json", "text/csv": "csv", PARQUET: "parquet", "*/*": "json", "application/*": "json",
     "text/*": "csv",
 }  # fmt: skip
+
+#: `Direction` -> its name, None for no direction, as an array to index with.
+DIRECTION_NAMES = np.array([None, *(direction.name for direction in Direction if direction)], object)
 
 #: What an operation with all three formats adds to its OpenAPI description.
 THREE_FORMATS: dict[int | str, dict[str, Any]] = {
@@ -35,7 +40,7 @@ THREE_FORMATS: dict[int | str, dict[str, Any]] = {
 
 
 class Format(StrEnum):
-    """How a table is answered."""
+    """Name how a table is answered."""
 
     JSON = "json"
     CSV = "csv"
@@ -48,7 +53,10 @@ def wanted(
         Format | None, Query(description="How to answer; otherwise the Accept header says.")
     ] = None,
 ) -> Format:
-    """The format this client asked for. 406 when it accepts none of the three."""
+    """Return the format that this client asked for: by parameter, otherwise the best of its Accept header.
+
+    Refuses with 406 a client that accepts none of the three.
+    """
     if format is not None:
         return format
     accepted = request.headers.get("accept", "*/*")
@@ -62,25 +70,23 @@ def wanted(
 Wanted = Annotated[Format, Depends(wanted)]
 
 
-def json_bytes(value: Any) -> bytes:
-    """JSON of plain data, dataclasses and contiguous NumPy arrays; NaN and infinity become null."""
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
-
-
 def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON response."""
+    """Return a response of `json_bytes`, which skips the slow validation of what the code made itself."""
     return Response(json_bytes(value), status, dict(headers or {}), "application/json")
 
 
-def plain(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Columns that `json_bytes` takes: contiguous."""
+def contiguous(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the columns as `json_bytes` takes them; those that are contiguous are not copied."""
     return {name: np.ascontiguousarray(column) for name, column in columns.items()}
 
 
 def table_answer(
     kind: Format, columns: Mapping[str, Any], name: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The columns as a CSV or Parquet file called `name`. NaN is an empty cell; `timestamp` is UTC epoch ms."""
+    """Return the columns as a CSV or Parquet file called `name`.
+
+    NaN is an empty cell. `timestamp` is UTC epoch ms in CSV and a timestamp with zone UTC in Parquet.
+    """
     arrays = {key: pa.array(column, from_pandas=True) for key, column in columns.items()}
     buffer = io.BytesIO()
     if kind == Format.PARQUET:

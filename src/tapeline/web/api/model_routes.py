@@ -1,35 +1,34 @@
-"""`/scores` and `/models`: what the predictions were worth, the versions there are, and which one is in use."""
+"""Answer `/scores` and `/models`: graded predictions, the versions there are, and which one is in use."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.errors import ModelError, NotBetterError
-from tapeline.forecast.registry import (
-    DEFAULT_NAME,
-    Entry,
-    Registry,
-)
+from tapeline.errors import ModelError, NotFoundError, NotPossibleError, StorageError
+from tapeline.forecast.drift import Drift
+from tapeline.forecast.estimates import Bin
+from tapeline.forecast.registry import DEFAULT_NAME, Entry, Registry
 from tapeline.runtime.clock import now_ms
-from tapeline.web.api.bar_routes import known
-from tapeline.web.api.context import Context, SymbolQuery, checked, problems
 from tapeline.web.api.formats import json_answer
-from tapeline.web.score_cache import ScoreCache
+from tapeline.web.api.parameters import CurrentPage, SymbolQuery, checked, require_known
+from tapeline.web.api.problems import problems
+from tapeline.web.feature_importance import FeatureImportance, feature_importance
+from tapeline.web.page import Page
 
 _VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-_SPLITS = re.compile(r"^split_feature=(.*)$", re.MULTILINE)
-_GAINS = re.compile(r"^split_gain=(.*)$", re.MULTILINE)
 
 Name = Annotated[str, Field(pattern=_VERSION)]
 
+routes = APIRouter(tags=["models"])
+
 
 class EstimateAnswer(BaseModel):
-    """A value and its 95% interval by block bootstrap; null where it cannot be told."""
+    """Hold a value and its 95% confidence interval by block bootstrap; null where it cannot be measured."""
 
     value: float | None
     low: float | None
@@ -37,7 +36,7 @@ class EstimateAnswer(BaseModel):
 
 
 class GradeAnswer(BaseModel):
-    """A group of rows, graded; `symbol` and `model` are '' where it holds several.
+    """Grade a group of rows; `symbol` and `model` are '' where it holds several.
 
     `hit_rate` is that of the `answered` rows (UP or DOWN), `base_rate` that of always calling the more frequent side of
     the same rows. `brier` is over all `graded` rows, `brier_base` that of their share of rises.
@@ -56,16 +55,8 @@ class GradeAnswer(BaseModel):
     brier_base: float | None
 
 
-class BinAnswer(BaseModel):
-    """A tenth of the graded rows: their mean probability of UP, the share that rose, and how many."""
-
-    mean: float
-    share: float
-    count: int
-
-
 class RollingAnswer(BaseModel):
-    """Hit-rate, base rate and Brier score over the last `window` graded rows, at the time of each (UTC epoch ms)."""
+    """Hold hit rate, base rate and Brier score over the last `window` graded rows, at each time (UTC epoch ms)."""
 
     window: int
     timestamp: list[int]
@@ -75,34 +66,18 @@ class RollingAnswer(BaseModel):
 
 
 class ScoresAnswer(BaseModel):
-    """The newest `per_symbol` rows of each symbol, graded: all together, per model, per symbol and model."""
+    """Grade the newest `per_symbol` rows of each symbol: all together, per model, per symbol and model."""
 
     rows: int
     symbols: int
     per_symbol: int
     grades: list[GradeAnswer]
-    calibration: list[BinAnswer]
+    calibration: list[Bin]
     rolling: RollingAnswer
 
 
-class FeatureAnswer(BaseModel):
-    """How often a feature splits a tree of the model, and its share of what all splits gained."""
-
-    feature: str
-    splits: int
-    gain: float
-
-
-class DriftAnswer(BaseModel):
-    """A feature's population stability index against training; above 0.25 `warning` is set."""
-
-    feature: str
-    psi: float
-    warning: bool
-
-
 class ModelAnswer(BaseModel):
-    """A version, what its metadata say (`metrics` are of the slice that training held back), and how it does live."""
+    """Describe a version: its metadata (`metrics` are of the rows that training held out), and how it does live."""
 
     name: str
     version: str
@@ -117,13 +92,13 @@ class ModelAnswer(BaseModel):
     features: list[str]
     parameters: dict[str, Any]
     metrics: dict[str, float | None]
-    importance: list[FeatureAnswer]
+    importance: list[FeatureImportance]
     grade: GradeAnswer | None
-    drift: list[DriftAnswer] | None
+    drift: list[Drift] | None
 
 
 class ModelsAnswer(BaseModel):
-    """All versions, the oldest first. `evaluation` is the last walk-forward report, where one was kept."""
+    """List all versions, the oldest first. `evaluation` is the last walk-forward report, where one was kept."""
 
     models: list[ModelAnswer]
     evaluation: dict[str, Any] | None
@@ -131,7 +106,7 @@ class ModelsAnswer(BaseModel):
 
 
 class Promotion(BaseModel):
-    """Which model, and whether it is promoted even if it is worse than the one in use."""
+    """Say which model, and whether it is promoted even if it is worse than the one in use."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -140,7 +115,7 @@ class Promotion(BaseModel):
 
 
 class Rollback(BaseModel):
-    """Which model."""
+    """Say which model."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -148,105 +123,96 @@ class Rollback(BaseModel):
 
 
 class InUse(BaseModel):
-    """The version in use now."""
+    """Name the version in use now."""
 
     name: str
     version: str
 
 
-def router(context: Context) -> APIRouter:
-    """The operations."""
-    routes = APIRouter(tags=["models"])
-    view = context.view
-    judge = ScoreCache(view.store)
-
-    @routes.get("/scores", response_model=ScoresAnswer, responses=problems(404), summary="Stored predictions, graded")
-    async def scores(
-        symbol: SymbolQuery | None = None,
-        last: Annotated[int, Query(ge=50, le=20_000, description="The newest so many rows of each symbol.")] = 500,
-    ) -> Response:
-        if symbol is not None:
-            await known(context, checked(symbol))
-        found = await context.judge(lambda: judge.judge(context.models(), symbol or "", last))
-        names = ("rows", "symbols", "per_symbol", "grades", "calibration", "rolling")
-        return json_answer({name: getattr(found, name) for name in names})
-
-    @routes.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Versions of the model")
-    async def models() -> Response:
-        def gathered() -> dict[str, Any]:
-            entries = view.registry.entries() if view.registry is not None else []
-            judged = judge.judge(context.models())
-            grades = {one.model: one for one in judged.grades if one.model and not one.symbol}
-            return {
-                "models": [
-                    _plain(entry, view.registry)
-                    | {"grade": grades.get(entry.version), "drift": judged.drifts.get(entry.version)}
-                    for entry in entries
-                ],
-                "evaluation": view.evaluation(),
-                "no_model": view.no_model,
-            }
-
-        return json_answer(await context.judge(gathered))
-
-    @routes.post("/models/{version}/promote", responses=problems(404, 409, 413), summary="Put a version to use")
-    async def promote(
-        version: Annotated[str, Path(pattern=_VERSION, max_length=64)], promotion: Promotion | None = None
-    ) -> InUse:
-        asked = promotion or Promotion()
-
-        def work(registry: Registry) -> str:
-            if not any(entry.version == version for entry in registry.entries(asked.name)):
-                raise HTTPException(404, f"there is no version {version} of {asked.name}")
-            registry.promote(asked.name, version, at=now_ms(), force=asked.force)
-            return version
-
-        return await changed(asked.name, work)
-
-    @routes.post("/models/rollback", responses=problems(409, 413), summary="Put the version before to use again")
-    async def rollback(back: Rollback | None = None) -> InUse:
-        asked = back or Rollback()
-        return await changed(asked.name, lambda registry: registry.rollback(asked.name))
-
-    async def changed(name: str, work: Any) -> InUse:
-        if view.registry is None:
-            raise HTTPException(409, "there are no models to choose from here")
-        registry = view.registry
-        try:
-            return InUse(name=name, version=await context.call(lambda: work(registry)))
-        except NotBetterError as error:
-            raise HTTPException(409, str(error).replace("--force promotes", "force promotes")) from error
-        except ModelError as error:
-            raise HTTPException(409, str(error)) from error
-
-    return routes
+@routes.get("/scores", response_model=ScoresAnswer, responses=problems(404), summary="Stored predictions, graded")
+async def scores(
+    page: CurrentPage,
+    symbol: SymbolQuery | None = None,
+    last: Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")] = 500,
+) -> Response:
+    """Answer from memory for a minute: grading reads thousands of rows."""
+    if symbol is not None:
+        await require_known(page, checked(symbol))
+    found = await page.judge(lambda: page.scores.judge(page.models(), symbol or "", last))
+    answer = {name: getattr(found, name) for name in ScoresAnswer.model_fields}
+    return json_answer(answer | {"grades": [grade.as_dict() for grade in found.grades]})
 
 
-def _plain(entry: Entry, registry: Registry | None) -> dict[str, Any]:
-    known = dataclasses.asdict(entry.metadata)
-    kept = set(ModelAnswer.model_fields) & set(known)
-    found = {name: known[name] for name in kept}
-    return found | {
-        "name": entry.name, "version": entry.version, "current": entry.current,
-        "importance": _importance(entry, registry),
-    }  # fmt: skip
+@routes.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Versions of the model")
+async def models(page: CurrentPage) -> Response:
+    """Answer with every version, each graded on what it predicted live."""
+
+    def gather() -> dict[str, Any]:
+        registry = page.data.registry
+        judged = page.scores.judge(page.models())
+        grades = {grade.model: grade.as_dict() for grade in judged.grades if grade.model and not grade.symbol}
+        return {
+            "models": [
+                _describe(entry)
+                | {
+                    "importance": _importance(entry, registry),
+                    "grade": grades.get(entry.version),
+                    "drift": judged.drifts.get(entry.version),
+                }
+                for entry in registry.entries()
+            ]
+            if registry is not None
+            else [],
+            "evaluation": page.data.evaluation(),
+            "no_model": page.data.no_model,
+        }
+
+    return json_answer(await page.judge(gather))
 
 
-def _importance(entry: Entry, registry: Registry | None) -> list[dict[str, Any]]:
-    """Features by their share of what all splits gained, as LightGBM's text says; none where it cannot be read."""
+@routes.post("/models/{version}/promote", responses=problems(404, 409, 413), summary="Put a version to use")
+async def promote(
+    version: Annotated[str, Path(pattern=_VERSION, max_length=64)],
+    page: CurrentPage,
+    promotion: Promotion | None = None,
+) -> InUse:
+    """Promote the version; what runs takes it up within seconds."""
+    asked = promotion or Promotion()
+
+    def work(registry: Registry) -> str:
+        if not any(entry.version == version for entry in registry.entries(asked.name)):
+            raise NotFoundError(f"there is no version {version} of {asked.name}")
+        registry.promote(asked.name, version, at=now_ms(), force=asked.force)
+        return version
+
+    return await _change(page, asked.name, work)
+
+
+@routes.post("/models/rollback", responses=problems(409, 413), summary="Put the version before to use again")
+async def rollback(page: CurrentPage, back: Rollback | None = None) -> InUse:
+    """Undo the last promotion."""
+    name = (back or Rollback()).name
+    return await _change(page, name, lambda registry: registry.rollback(name))
+
+
+async def _change(page: Page, name: str, work: Callable[[Registry], str]) -> InUse:
+    registry = page.data.registry
+    if registry is None:
+        raise NotPossibleError("there are no models to choose from here")
+    return InUse(name=name, version=await page.read(lambda: work(registry)))
+
+
+def _describe(entry: Entry) -> dict[str, Any]:
+    """Return the parts of the entry and its metadata that `ModelAnswer` has under the same name."""
+    metadata = dataclasses.asdict(entry.metadata)
+    known = {name: metadata[name] for name in ModelAnswer.model_fields if name in metadata}
+    return known | {"name": entry.name, "version": entry.version, "current": entry.current}
+
+
+def _importance(entry: Entry, registry: Registry) -> list[FeatureImportance]:
+    """Return what the version looks at, nothing where its file cannot be read: the list of versions matters more."""
     try:
-        text = registry.load(entry.name, entry.version).text if registry is not None else ""
-    except (ModelError, OSError):
+        text = registry.load(entry.name, entry.version).text
+    except (ModelError, StorageError):
         return []
-    features = entry.metadata.features
-    splits, gains = [0] * len(features), [0.0] * len(features)
-    for places, gained in zip(_SPLITS.findall(text), _GAINS.findall(text), strict=True):
-        for place, gain in zip(map(int, places.split()), map(float, gained.split()), strict=True):
-            splits[place] += 1
-            gains[place] += gain
-    total = sum(gains) or 1.0
-    found = [
-        {"feature": feature, "splits": count, "gain": gain / total}
-        for feature, count, gain in zip(features, splits, gains, strict=True)
-    ]
-    return sorted(found, key=lambda one: -one["gain"])
+    return feature_importance(text, entry.metadata.features)

@@ -1,4 +1,4 @@
-"""`/symbols/{symbol}/rows`, `/latest` and `/predictions`: the stored rows under the names the store uses."""
+"""Answer `/symbols/{symbol}/rows`, `/latest` and `/predictions`: stored rows under the names the store uses."""
 
 from __future__ import annotations
 
@@ -8,25 +8,34 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from tapeline.core.market import Direction, Rows
-from tapeline.web.api.bar_routes import known, link
-from tapeline.web.api.context import Context, Symbol, SymbolQuery, Time, checked, problems
-from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
+from tapeline.core.market import Rows
+from tapeline.web.api.formats import DIRECTION_NAMES, THREE_FORMATS, Format, Wanted, json_answer, table_answer
+from tapeline.web.api.parameters import (
+    CurrentPage,
+    End,
+    Start,
+    Symbol,
+    SymbolQuery,
+    Time,
+    checked,
+    earliest,
+    next_page,
+    require_known,
+)
+from tapeline.web.api.problems import problems
 from tapeline.web.candles import Candles, ChartRequest, read
 
-#: Rows in one answer, at the most.
+#: The most rows in one answer.
 MOST_ROWS = 20_000
 
-_NAMES = np.array([None, *(direction.name for direction in Direction if direction)], object)
-
-Start = Annotated[Time | None, Query(description="From this time on, UTC epoch ms.")]
-End = Annotated[Time | None, Query(description="Before this time, UTC epoch ms.")]
 Cursor = Annotated[Time | None, Query(description="The `next` of an answer: continues with older rows.")]
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="The newest so many.")]
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many rows, the newest first.")]
+
+routes = APIRouter(tags=["rows"])
 
 
 class RowAnswer(BaseModel):
-    """A stored row. Absent values are left out: an indicator that is not warm, a prediction where no model answered."""
+    """Hold a stored row. Absent values are left out: a cold indicator, a prediction where no model answered."""
 
     stock_symbol: str
     timestamp: int
@@ -43,14 +52,14 @@ class RowAnswer(BaseModel):
 
 
 class RowsAnswer(BaseModel):
-    """Rows in the order of time; `next` is the `cursor` for older ones, null when there are none."""
+    """List rows in the order of time; `next` is the `cursor` for older ones, null when there are none."""
 
     rows: list[RowAnswer]
     next: int | None = None
 
 
 class PredictionAnswer(BaseModel):
-    """A prediction, and what became of it (null: not decided yet, or not decidable across a gap)."""
+    """Hold a prediction and its outcome (null: not decided yet, or not decidable across a gap)."""
 
     stock_symbol: str
     timestamp: int
@@ -62,89 +71,69 @@ class PredictionAnswer(BaseModel):
 
 
 class PredictionsAnswer(BaseModel):
-    """Predictions in the order of time; `next` is the `cursor` for older ones, null when there are none."""
+    """List predictions in the order of time; `next` is the `cursor` for older ones, null when there are none."""
 
     predictions: list[PredictionAnswer]
     next: int | None
 
 
-def router(context: Context) -> APIRouter:
-    """The operations."""
-    routes = APIRouter(tags=["rows"])
-    store = context.view.store
-
-    def page(symbol: str, start: int | None, until: int | None, limit: int) -> tuple[Rows, int | None]:
-        """The newest `limit` rows of these, and the end to go on with where there are more."""
-        found = store.rows(symbol, start, until, limit + 1)
-        return found[-limit:], int(found.bars.timestamp[-limit]) if len(found) > limit else None
-
-    @routes.get(
-        "/symbols/{symbol}/rows", response_model=RowsAnswer, responses={**problems(404, 406), **THREE_FORMATS},
-        summary="Stored rows of a symbol",
-    )  # fmt: skip
-    async def rows(
-        request: Request, symbol: Symbol, kind: Wanted, start: Start = None, end: End = None, limit: Limit = 500,
-        cursor: Cursor = None,
-    ) -> Response:  # fmt: skip
-        checked(symbol)
-        found, older = await context.call(lambda: page(symbol, start, earliest(end, cursor), limit))
-        if not len(found):
-            await known(context, symbol)
-        headers = {} if older is None else link(request, cursor=older)
-        if kind != Format.JSON:
-            return table_answer(kind, columns_of(found), f"{symbol}-rows", headers)
-        return json_answer({"rows": [row.as_item() for row in found], "next": older}, headers=headers)
-
-    @routes.get(
-        "/latest", response_model=RowsAnswer, response_model_exclude={"next"},
-        responses={**problems(406), **THREE_FORMATS}, summary="The newest row of every symbol, without indicators",
-    )  # fmt: skip
-    async def latest(kind: Wanted) -> Response:
-        found = await context.call(store.latest)
-        if kind != Format.JSON:
-            return table_answer(kind, columns_of(found), "latest")
-        return json_answer({"rows": [row.as_item() for row in found]})
-
-    @routes.get(
-        "/predictions", response_model=PredictionsAnswer, responses={**problems(404, 406), **THREE_FORMATS},
-        summary="Predictions of a symbol, and what became of them",
-    )  # fmt: skip
-    async def predictions(
-        request: Request,
-        symbol: SymbolQuery,
-        kind: Wanted,
-        start: Start = None,
-        end: End = None,
-        limit: Limit = 500,
-        cursor: Cursor = None,
-    ) -> Response:
-        checked(symbol)
-        choice = ChartRequest(symbol, None, ())
-        found, older = await context.call(
-            lambda: read(store, choice, context.models(), earliest(end, cursor), limit, start)
-        )
-        if not len(found):
-            await known(context, symbol)
-        table = _predictions(symbol, found)
-        headers = {} if older is None else link(request, cursor=older)
-        if kind != Format.JSON:
-            return table_answer(kind, table, f"{symbol}-predictions", headers)
-        names = tuple(table)
-        values = zip(*(column.tolist() for column in table.values()), strict=True)
-        return json_answer(
-            {"predictions": [dict(zip(names, line, strict=True)) for line in values], "next": older}, headers=headers
-        )
-
-    return routes
+@routes.get(
+    "/symbols/{symbol}/rows", response_model=RowsAnswer, responses={**problems(404, 406), **THREE_FORMATS},
+    summary="Stored rows of a symbol",
+)  # fmt: skip
+async def rows(
+    request: Request, page: CurrentPage, symbol: Symbol, kind: Wanted, start: Start = None, end: End = None,
+    limit: Limit = 500, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """Answer with the newest rows of the range. One row more is read, to know whether there are older ones."""
+    checked(symbol)
+    found = await page.read(lambda: page.data.store.rows(symbol, start, earliest(end, cursor), limit + 1))
+    older = int(found.bars.timestamp[-limit]) if len(found) > limit else None
+    found = found[-limit:]
+    if not len(found):
+        await require_known(page, symbol)
+    headers = next_page(request, cursor=older)
+    if kind != Format.JSON:
+        return table_answer(kind, _columns(found), f"{symbol}-rows", headers)
+    return json_answer({"rows": [row.as_item() for row in found], "next": older}, headers=headers)
 
 
-def earliest(*times: int | None) -> int | None:
-    """The earliest of the times that were given."""
-    return min((time for time in times if time is not None), default=None)
+@routes.get(
+    "/latest", response_model=RowsAnswer, response_model_exclude={"next"},
+    responses={**problems(406), **THREE_FORMATS}, summary="The newest row of every symbol, without indicators",
+)  # fmt: skip
+async def latest(page: CurrentPage, kind: Wanted) -> Response:
+    """Answer with one row for each symbol."""
+    found = await page.read(page.data.store.latest)
+    if kind != Format.JSON:
+        return table_answer(kind, _columns(found), "latest")
+    return json_answer({"rows": [row.as_item() for row in found]})
 
 
-def columns_of(rows: Rows) -> dict[str, Any]:
-    """Rows as columns under the store's names, one for each indicator."""
+@routes.get(
+    "/predictions", response_model=PredictionsAnswer, responses={**problems(404, 406), **THREE_FORMATS},
+    summary="Predictions of a symbol, and their outcomes",
+)  # fmt: skip
+async def predictions(
+    request: Request, page: CurrentPage, symbol: SymbolQuery, kind: Wanted, start: Start = None, end: End = None,
+    limit: Limit = 500, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """Answer with the predictions among the newest `limit` bars of the range."""
+    chart, until = ChartRequest(checked(symbol), None, ()), earliest(end, cursor)
+    found, older = await page.read(lambda: read(page.data.store, chart, page.models(), until, limit, start))
+    if not len(found):
+        await require_known(page, symbol)
+    table = _predictions(symbol, found)
+    headers = next_page(request, cursor=older)
+    if kind != Format.JSON:
+        return table_answer(kind, table, f"{symbol}-predictions", headers)
+    lines = zip(*(column.tolist() for column in table.values()), strict=True)
+    documents = [dict(zip(table, line, strict=True)) for line in lines]
+    return json_answer({"predictions": documents, "next": older}, headers=headers)
+
+
+def _columns(rows: Rows) -> dict[str, Any]:
+    """Return rows as columns under the store's names, one for each indicator."""
     bars = rows.bars
     return {
         "stock_symbol": np.array(bars.symbols, object)[bars.code] if len(rows) else np.zeros(0, object),
@@ -155,15 +144,15 @@ def columns_of(rows: Rows) -> dict[str, Any]:
         "price": bars.close,
         "volume": bars.volume,
         "final": bars.final,
-        "prediction": _NAMES[rows.prediction],
+        "prediction": DIRECTION_NAMES[rows.prediction],
         "probability": np.where(rows.prediction > 0, rows.probability, np.nan),
         "model": np.array([*rows.models, None], object)[rows.model],
-        **{name: np.ascontiguousarray(rows.indicator[:, place]) for place, name in enumerate(rows.names)},
+        **{name: np.ascontiguousarray(rows.indicator[:, index]) for index, name in enumerate(rows.names)},
     }
 
 
 def _predictions(symbol: str, found: Candles) -> dict[str, Any]:
-    """The predicted ones of these candles, as columns."""
+    """Return the candles that have a prediction, as columns."""
     grades, times = found.grades, found.columns["t"]
     where = np.zeros(0, np.intp) if grades is None else np.flatnonzero(np.isin(grades.timestamp, times))
     if grades is None or not len(where):
@@ -173,8 +162,8 @@ def _predictions(symbol: str, found: Candles) -> dict[str, Any]:
         "stock_symbol": np.full(len(grades), symbol, object),
         "timestamp": grades.timestamp,
         "price": found.columns["c"][np.searchsorted(times, grades.timestamp)],
-        "prediction": _NAMES[grades.answer],
+        "prediction": DIRECTION_NAMES[grades.answer],
         "probability": grades.probability,
         "model": np.array(grades.models, object)[grades.model],
-        "outcome": _NAMES[grades.outcome],
+        "outcome": DIRECTION_NAMES[grades.outcome],
     }

@@ -1,4 +1,4 @@
-"""`/session`: logging in and out, and who one is."""
+"""Answer `/session`: log in, log out, and who is asking."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.errors import TooManyAttemptsError
-from tapeline.web.access import (
-    LONGEST_SECONDS,
-    Identity,
-)
-from tapeline.web.api.context import Context, problems
+from tapeline.web.access import LONGEST_SECONDS, Identity
+from tapeline.web.api.parameters import CurrentPage
+from tapeline.web.api.problems import problems
 from tapeline.web.security import COOKIE, client_address, client_scheme, credentials
 from tapeline.web.users import LONGEST_PASSWORD, User
 
+routes = APIRouter(tags=["session"])
+
 
 class PasswordLogin(BaseModel):
-    """A user's name and password."""
+    """Carry a user's name and password."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,7 +26,7 @@ class PasswordLogin(BaseModel):
 
 
 class TokenLogin(BaseModel):
-    """The token of the server."""
+    """Carry the server's token."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +34,7 @@ class TokenLogin(BaseModel):
 
 
 class SessionAnswer(BaseModel):
-    """Who is asking. `role` is null for a stranger; changes need `csrf` in the header X-CSRF-Token."""
+    """Say who is asking. `role` is null for a stranger; changes need `csrf` in the header X-CSRF-Token."""
 
     role: Literal["admin", "viewer"] | None
     name: str
@@ -43,50 +42,51 @@ class SessionAnswer(BaseModel):
     csrf: str
 
 
-def router(context: Context) -> APIRouter:
-    """The operations."""
-    routes = APIRouter(tags=["session"])
-    access = context.access
+@routes.get("/session", responses=problems(), summary="Who am I")
+async def who(request: Request) -> SessionAnswer:
+    """Answer strangers as well: the page asks this first, to know whether to show a log-in."""
+    return _answer(request.state.identity)
 
-    @routes.get("/session", responses=problems(), summary="Who am I")
-    async def who(request: Request) -> SessionAnswer:
-        return _answer(request.state.identity)
 
-    @routes.post("/session", responses=problems(413, 429), summary="Log in")
-    async def log_in(request: Request, response: Response, login: PasswordLogin | TokenLogin) -> SessionAnswer:
-        keys = [f"address {client_address(request.scope, access)}"]
-        if isinstance(login, PasswordLogin):
-            keys.append(f"name {login.name}")
-        try:
-            access.check_attempts(*keys)
-        except TooManyAttemptsError as error:
-            raise HTTPException(429, str(error), {"Retry-After": str(max(1, round(error.seconds)))}) from error
-        access.failed(*keys)  # before the answer is known, so that many at once count as well
-        user: User | None = None
-        if isinstance(login, TokenLogin):
-            right = access.is_token(login.token)
-        else:
-            user = await context.log_ins.call(lambda: access.verified(login.name, login.password))
-            right = user is not None
-        if not right:
-            raise HTTPException(401, "name, password or token is wrong", {"WWW-Authenticate": "Bearer"})
-        access.succeeded(*keys)
-        access.end(credentials(request.scope)[0])
-        secret = access.begin(user)
-        response.set_cookie(
-            COOKIE, secret, max_age=int(LONGEST_SECONDS), httponly=True, samesite="strict",
-            secure=client_scheme(request.scope, access) == "https",
-        )  # fmt: skip
-        return _answer(access.identify(secret, ""))
+@routes.post("/session", responses=problems(413, 429), summary="Log in")
+async def log_in(
+    request: Request, response: Response, login: PasswordLogin | TokenLogin, page: CurrentPage
+) -> SessionAnswer:
+    """Begin a session in place of the one that the request came with.
 
-    @routes.delete("/session", status_code=204, responses=problems(), summary="Log out")
-    async def log_out(request: Request) -> Response:
-        access.end(credentials(request.scope)[0])
-        response = Response(status_code=204)
-        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
-        return response
+    A failure is counted before the password is checked, so that many attempts at once count as well.
+    """
+    access = page.access
+    keys = [f"address {client_address(request.scope, access)}"]
+    if isinstance(login, PasswordLogin):
+        keys.append(f"name {login.name}")
+    access.check_attempts(*keys)
+    access.failed(*keys)
+    user: User | None = None
+    if isinstance(login, TokenLogin):
+        is_right = access.is_token(login.token)
+    else:
+        user = await page.verify(lambda: access.verified(login.name, login.password))
+        is_right = user is not None
+    if not is_right:
+        raise HTTPException(401, "name, password or token is wrong", {"WWW-Authenticate": "Bearer"})
+    access.succeeded(*keys)
+    access.end(credentials(request.scope)[0])
+    secret = access.begin(user)
+    response.set_cookie(
+        COOKIE, secret, max_age=int(LONGEST_SECONDS), httponly=True, samesite="strict",
+        secure=client_scheme(request.scope, access) == "https",
+    )  # fmt: skip
+    return _answer(access.identify(secret, ""))
 
-    return routes
+
+@routes.delete("/session", status_code=204, responses=problems(), summary="Log out")
+async def log_out(request: Request, page: CurrentPage) -> Response:
+    """End the session that the request came with."""
+    page.access.end(credentials(request.scope)[0])
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return response
 
 
 def _answer(identity: Identity | None) -> SessionAnswer:

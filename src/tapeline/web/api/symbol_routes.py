@@ -1,66 +1,35 @@
-"""`/symbols`: the watch-list with its quotes, and which symbols are collected."""
+"""Answer `/symbols`: the watch-list with its quotes, and which symbols are collected."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.core.market import MAX_SYMBOL_LENGTH
-from tapeline.web.api.context import SYMBOL_PATTERN, Context, Symbol, checked, problems
+from tapeline.errors import NotFoundError, NotPossibleError
 from tapeline.web.api.formats import json_answer
+from tapeline.web.api.parameters import SYMBOL_PATTERN, CurrentPage, Symbol, checked
+from tapeline.web.api.problems import problems
+from tapeline.web.page_data import SymbolList
+from tapeline.web.quote_table import Quote
 
-#: Symbols collected at once, at the most; each is asked for at the source again and again.
+#: The most symbols collected at once; each of them is asked for at the feed again and again.
 MOST_SYMBOLS = 1_000
 
-
-class Market(BaseModel):
-    """What the exchange is doing, until when, when regular trading next begins, and its time zone.
-
-    Times are UTC epoch ms, null where trading never ends.
-    """
-
-    phase: Literal["open", "pre", "post", "closed", "continuous"]
-    next: int | None
-    opens: int | None
-    zone: str
-
-
-class QuoteAnswer(BaseModel):
-    """One line of the watch-list.
-
-    `timestamp` is the open time of the last bar. `change` is a fraction since `reference`: the previous session's last
-    close, or, where none is stored (`first`), this session's first open. `signal` is '' or UP, DOWN, HOLD;
-    `probability` that of UP. `spark` are the last closes, scaled to 0..100.
-    """
-
-    symbol: str
-    timestamp: int
-    price: float
-    decimals: int
-    final: bool
-    daily: bool
-    signal: str
-    probability: float | None
-    model: str
-    reference: float | None
-    first: bool
-    change: float | None
-    spark: list[int]
-    market: Market | None
-    currency: str | None
+routes = APIRouter(tags=["symbols"])
 
 
 class SymbolsAnswer(BaseModel):
-    """All quotes; `collected` are the symbols that are collected, null where the list cannot be changed."""
+    """List all quotes; `collected` are the symbols that are collected, null where the list cannot be changed."""
 
-    symbols: list[QuoteAnswer]
+    symbols: list[Quote]
     collected: list[str] | None
 
 
 class Wish(BaseModel):
-    """The symbol to collect."""
+    """Name the symbol to collect."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -68,46 +37,53 @@ class Wish(BaseModel):
 
 
 class Collected(BaseModel):
-    """The symbols that are collected now."""
+    """List the symbols that are collected now."""
 
     collected: list[str]
 
 
-def router(context: Context) -> APIRouter:
-    """The operations."""
-    routes = APIRouter(tags=["symbols"])
-    watchlist = context.view.watchlist
+@routes.get("/symbols", response_model=SymbolsAnswer, responses=problems(), summary="The watch-list with its quotes")
+async def symbols(page: CurrentPage) -> Response:
+    """Answer with quotes that are at most a second old."""
+    quotes = await page.broadcast.quotes()
+    watchlist = page.data.watchlist
+    return json_answer({"symbols": quotes, "collected": None if watchlist is None else await page.read(watchlist.load)})
 
-    def change(symbol: str, *, add: bool) -> list[str]:
-        if watchlist is None:
-            raise HTTPException(409, "nothing is collected here (a replay): there is no list to change")
+
+@routes.post("/symbols", responses=problems(404, 409, 413), summary="Collect a symbol")
+async def add(wish: Wish, page: CurrentPage) -> Collected:
+    """Put the symbol on the list; one that is on it stays where it is."""
+    symbol = checked(wish.symbol).upper()
+
+    def work() -> list[str]:
+        watchlist = _changeable(page.data.watchlist)
         kept = watchlist.load()
-        if add and symbol not in kept:
+        if symbol not in kept:
             if len(kept) >= MOST_SYMBOLS:
-                raise HTTPException(409, f"{len(kept)} symbols are collected already; remove one first")
+                raise NotPossibleError(f"{len(kept)} symbols are collected already; remove one first")
             watchlist.save([*kept, symbol])
-        if not add:
-            if symbol not in kept:
-                raise HTTPException(404, f"{symbol} is not collected")
-            watchlist.save(each for each in kept if each != symbol)
         return watchlist.load()
 
-    @routes.get(
-        "/symbols", response_model=SymbolsAnswer, responses=problems(), summary="The watch-list with its quotes"
-    )
-    async def symbols() -> Response:
-        quotes: list[dict[str, Any]] = await context.guarded(context.broadcast.quotes())
-        collected = None if watchlist is None else await context.call(watchlist.load)
-        return json_answer({"symbols": quotes, "collected": collected})
+    return Collected(collected=await page.read(work))
 
-    @routes.post("/symbols", responses=problems(404, 409, 413), summary="Collect a symbol")
-    async def add(wish: Wish) -> Collected:
-        symbol = checked(wish.symbol).upper()
-        return Collected(collected=await context.call(lambda: change(symbol, add=True)))
 
-    @routes.delete("/symbols/{symbol}", responses=problems(404, 409), summary="Collect a symbol no longer")
-    async def remove(symbol: Symbol) -> Collected:
-        wanted = checked(symbol).upper()
-        return Collected(collected=await context.call(lambda: change(wanted, add=False)))
+@routes.delete("/symbols/{symbol}", responses=problems(404, 409), summary="Stop collecting a symbol")
+async def remove(symbol: Symbol, page: CurrentPage) -> Collected:
+    """Take the symbol off the list. Its bars are kept."""
+    wanted = checked(symbol).upper()
 
-    return routes
+    def work() -> list[str]:
+        watchlist = _changeable(page.data.watchlist)
+        kept = watchlist.load()
+        if wanted not in kept:
+            raise NotFoundError(f"{wanted} is not collected")
+        watchlist.save(each for each in kept if each != wanted)
+        return watchlist.load()
+
+    return Collected(collected=await page.read(work))
+
+
+def _changeable(watchlist: SymbolList | None) -> SymbolList:
+    if watchlist is None:
+        raise NotPossibleError("nothing is collected here (a replay): there is no list to change")
+    return watchlist

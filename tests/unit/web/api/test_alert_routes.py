@@ -21,8 +21,9 @@ from tapeline.alerts import (
 )
 from tapeline.alerts.journal import Alert, Journal
 from tapeline.errors import StorageError
-from tapeline.web import Access, View
-from tapeline.web.api.application import Site
+from tapeline.web import Access, PageData
+from tapeline.web.api.application import create_app
+from tapeline.web.page import Page
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 @pytest.fixture
 def client(journal: Journal) -> Iterator[Client]:
     alerts = Alerts(journal, ["rsi < 30"])
-    with client_of(View(MemoryStore(), alerts=alerts.since, rulebook=alerts)) as found:
+    with client_of(PageData(MemoryStore(), alerts=alerts)) as found:
         found.take_csrf()
         yield found
 
@@ -84,7 +85,7 @@ def test_a_text_that_is_no_rule_is_refused_with_its_column(client: Client, text:
 
 
 def test_without_alerts_there_are_none(journal: Journal) -> None:
-    with client_of(View(MemoryStore())) as client:
+    with client_of(PageData(MemoryStore())) as client:
         client.take_csrf()
         assert client.document("/alerts") == {"alerts": []}
         assert client.document("/alerts/rules") == {"rules": []}
@@ -101,16 +102,18 @@ def test_a_journal_that_cannot_be_read_is_said(client: Client, journal: Journal)
 
 
 def test_every_answer_is_as_described(journal: Journal) -> None:
-    """As `tests/unit/dashboard/test_openapi.py`, with rules there; a text may be none, which no schema can say."""
+    """As `tests/unit/web/test_openapi.py`, with rules there; a text may be none, which no schema can say."""
     load_all_checks()
     [acceptance] = CHECKS.get_by_names(["positive_data_acceptance"])
     alerts = Alerts(journal, ["rsi < 30"])
     access = Access()
     access.bind("127.0.0.1")
-    site = Site(View(MemoryStore(), alerts=alerts.since, rulebook=alerts), access)
+    page = Page(PageData(MemoryStore(), alerts=alerts), access)
     token = {"X-CSRF-Token": access.identify("", "").csrf}  # type: ignore[union-attr]
     base = "http://127.0.0.1:8000"
-    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", site.app, headers={"Host": "127.0.0.1:8000"})
+    schema = schemathesis.openapi.from_asgi(
+        "/api/v1/openapi.json", create_app(page), headers={"Host": "127.0.0.1:8000"}
+    )
     own = [found.ok() for found in schema.include(path_regex="^/api/v1/alerts").get_all_operations()]
     assert len(own) == 4
     answered: set[int] = set()
@@ -131,5 +134,5 @@ def test_every_answer_is_as_described(journal: Journal) -> None:
         holds()
     assert answered >= {200, 404, 422}
     assert 403 not in answered
-    site.end()
-    site.close()
+    page.end()
+    page.close()

@@ -1,0 +1,74 @@
+"""Define what operations take: the page they are about, symbols, times, and the checks that no pattern can express."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import Field
+
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, MAX_SYMBOL_LENGTH, symbol_fault
+from tapeline.errors import InputError, NotFoundError
+from tapeline.web.page import Page
+
+#: The printable ASCII that `symbol_fault` accepts; that function says what is wrong with a text.
+SYMBOL_PATTERN = r"^[!#-%(-.0-;=?-\[\]-~]+$"
+
+#: A symbol in the path of an address.
+Symbol = Annotated[
+    str,
+    Path(
+        min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"],
+        description="A symbol, percent-encoded: letters, digits and punctuation, no quotes, slashes or angle brackets.",
+    ),
+]  # fmt: skip
+
+#: A symbol in the query of an address.
+SymbolQuery = Annotated[
+    str, Query(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"])
+]
+
+Time = Annotated[int, Field(ge=EARLIEST_TIMESTAMP, le=LATEST_TIMESTAMP)]
+Start = Annotated[Time | None, Query(description="From this time on, UTC epoch ms.")]
+End = Annotated[Time | None, Query(description="Before this time, UTC epoch ms.")]
+
+
+def _page_of(request: Request) -> Page:
+    page: Page = request.app.state.page
+    return page
+
+
+#: The page that a request is about.
+CurrentPage = Annotated[Page, Depends(_page_of)]
+
+
+def checked(symbol: str) -> str:
+    """Return the symbol. Raises `InputError` for a text that is none."""
+    if fault := symbol_fault(symbol):
+        raise InputError(fault)
+    return symbol
+
+
+async def require_known(page: Page, symbol: str) -> None:
+    """Raise `NotFoundError` for a symbol that neither has rows nor is collected."""
+
+    def is_known() -> bool:
+        watchlist = page.data.watchlist
+        return len(page.data.store.rows(symbol, limit=1)) > 0 or (watchlist is not None and symbol in watchlist.load())
+
+    if not await page.read(is_known):
+        raise NotFoundError(f"there are no bars of {symbol}, and it is not collected")
+
+
+def earliest(*times: int | None) -> int | None:
+    """Return the earliest of the times that were given, None without any."""
+    return min((time for time in times if time is not None), default=None)
+
+
+def next_page(request: Request, **cursor: int | None) -> dict[str, str]:
+    """Return the Link header that leads to older data: this request with another cursor; none where that is None."""
+    if None in cursor.values():
+        return {}
+    query = {**request.query_params, **{name: str(value) for name, value in cursor.items()}}
+    return {"Link": f'<{request.url.path}?{urlencode(query)}>; rel="next"'}

@@ -1,0 +1,77 @@
+"""Answer errors: every `TapelineError` with its own status and its one line, everything else as a defect.
+
+Routes raise and never translate. What a person can fix says so itself; what nobody foresaw is logged with its traceback
+and answered without a word about the inside.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from tapeline.errors import RuleError, TapelineError, TooManyAttemptsError, one_line
+from tapeline.web.api.formats import json_answer
+from tapeline.web.security import HEADERS
+
+_TEXTS = {
+    400: "The request cannot be read.", 401: "Log in first.", 403: "Not allowed.", 404: "There is no such thing.",
+    406: "None of the accepted formats.", 409: "Not possible as things stand.", 413: "Too large.",
+    422: "A parameter is wrong.", 429: "Too many attempts.", 503: "The store cannot be read at the moment.",
+}  # fmt: skip
+
+_log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """Say in one line why a request was refused."""
+
+    detail: str
+
+
+def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of these refusals and of those that every operation may answer with."""
+    every = {400, 401, 403, 422, 503, *codes}
+    return {code: {"model": Problem, "description": _TEXTS[code]} for code in sorted(every)}
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Make this application answer errors as documented in docs/api.md."""
+    app.add_exception_handler(TapelineError, _fixable)
+    app.add_exception_handler(RequestValidationError, _wrong_parameter)
+    app.add_exception_handler(StarletteHTTPException, _refused)
+    app.add_exception_handler(Exception, _defect)
+
+
+async def _fixable(_: Request, error: Exception) -> Response:
+    assert isinstance(error, TapelineError)  # noqa: S101 - registered for these
+    detail: object = one_line(error)
+    if isinstance(error, RuleError):  # the page marks the place in the text
+        detail = {"message": detail, "place": error.place, "length": error.length}
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooManyAttemptsError) else {}
+    return json_answer({"detail": detail}, error.status, headers)
+
+
+async def _wrong_parameter(_: Request, error: Exception) -> Response:
+    """Name the first thing that is wrong."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return json_answer({"detail": f"{where}: {first['msg']}"}, 422)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    """Answer what only HTTP knows: an unknown path, a wrong method, no accepted format."""
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101 - registered for these
+    return json_answer({"detail": str(error.detail)}, error.status_code, error.headers)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    """Log the traceback. The guard is not around this answer, so it carries the guard's headers itself."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    headers = {**HEADERS, "Cache-Control": "no-store"}
+    return json_answer({"detail": "an internal error; the server's log has the details"}, 500, headers)

@@ -1,0 +1,59 @@
+"""Run one page: its data, the threads that read it, the loop that keeps open pages up to date, and who may look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from tapeline.forecast.model import Metadata
+from tapeline.web.access import Access
+from tapeline.web.broadcast import Broadcast
+from tapeline.web.page_data import PageData
+from tapeline.web.reject_counter import RejectCounter
+from tapeline.web.score_cache import ScoreCache
+from tapeline.web.thread_runner import ThreadRunner
+from tapeline.web.versions import Versions
+
+T = TypeVar("T")
+
+
+class Page:
+    """Give every request what it needs of one page. A route asks for it as `CurrentPage`.
+
+    The store blocks, so requests never call it in the event loop: `read` and `judge` run a function in a thread and
+    return its answer or raise its error. `judge` has a thread of its own, because grading takes seconds and the chart
+    must not wait for it. So has `verify`, because hashing one password takes 64 MB and 50 ms, and strangers may ask.
+    """
+
+    def __init__(self, data: PageData, access: Access) -> None:
+        self.data = data
+        self.access = access
+        self.models: Callable[[], Mapping[str, Metadata]] = Versions(data.registry).metadata
+        self.broadcast = Broadcast(data, self.models)
+        self.scores = ScoreCache(data.store)
+        self.rejected = RejectCounter(data.rejects)
+        self._reads = ThreadRunner(name="page")
+        self._judging = ThreadRunner(1, "judging")
+        self._log_ins = ThreadRunner(1, "log-in")
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, from one of two threads for short reads."""
+        return await self._reads.call(work)
+
+    async def judge(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, one at a time, for work that takes seconds."""
+        return await self._judging.call(work)
+
+    async def verify(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, one at a time, for checking passwords."""
+        return await self._log_ins.call(work)
+
+    def end(self) -> None:
+        """End the open event streams, which would otherwise go on for ever."""
+        self.broadcast.end()
+
+    def close(self) -> None:
+        """Wait for reads under way; afterwards nothing uses the store."""
+        self.broadcast.close()
+        for runner in (self._reads, self._judging, self._log_ins):
+            runner.close()

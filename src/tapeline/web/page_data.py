@@ -1,0 +1,68 @@
+"""Define what a page shows and may change: the store and whatever else of a data directory it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tapeline.alerts import Alerts
+from tapeline.core.market import Reject
+from tapeline.core.ports import Store
+from tapeline.forecast.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayProgress:
+    """Say how far a replay is: `done` of `total` bars (None: not known); `ended` when no more will come."""
+
+    done: int
+    total: int | None = None
+    ended: bool = False
+
+
+class SymbolList(Protocol):
+    """List the symbols that are collected. A running collector follows the list."""
+
+    def load(self) -> list[str]:
+        """Return the symbols in the order they were added."""
+        ...
+
+    def save(self, symbols: Iterable[str]) -> None:
+        """Replace the whole list."""
+        ...
+
+
+def _no_rejects(_: int | None) -> Iterator[Reject]:
+    return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class PageData:
+    """Hold what one page is made of. Only `store` is needed; whatever else is left out is shown as absent.
+
+    The web room reads nothing but this: `app` fills it from a data directory or from DynamoDB. Everything in it is
+    called from several threads of the page's own, and raises `TapelineError` where something cannot be read.
+
+    - `replay` returns the progress of a replay, None when there is none; then time is that of the newest bar.
+    - `stored` returns how many rows the store has, None where counting is not possible.
+    - `registry` is where model versions are read and promoted; `no_model` says why there are no predictions.
+    - `rejects` yields the newest refused records, as many as asked for (None: all).
+    - `watchlist` is the list of collected symbols, None where it cannot be changed.
+    - `health` returns how the parts of the system are doing, under the names of `GET /api/v1/health`.
+    - `currency` returns what a symbol's prices are quoted in, '' where that is not known.
+    - `alerts` are the rules and what they fired, None where none can be kept.
+    - `evaluation` returns the last walk-forward report as JSON types, None where none was kept.
+    """
+
+    store: Store
+    replay: Callable[[], ReplayProgress | None] = lambda: None
+    stored: Callable[[], int | None] = lambda: None
+    registry: Registry | None = None
+    no_model: str = ""
+    rejects: Callable[[int | None], Iterator[Reject]] = _no_rejects
+    watchlist: SymbolList | None = None
+    health: Callable[[], Mapping[str, Any]] = dict
+    currency: Callable[[str], str] = lambda _: ""
+    alerts: Alerts | None = None
+    evaluation: Callable[[], Mapping[str, Any] | None] = lambda: None
