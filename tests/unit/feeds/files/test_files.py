@@ -513,7 +513,7 @@ def test_rows_before_the_end_of_a_truncated_gzip_go_on_and_so_do_other_files(tmp
 
 def test_rows_before_the_damage_in_a_parquet_file_go_on(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    pa.parquet.write_table(table(random_bars(2, 2000)), path, row_group_size=1000, compression="none")
+    pa.parquet.write_table(table(random_bars(2, 40_000)), path, row_group_size=20_000, compression="none")
     second = pa.parquet.ParquetFile(path).metadata.row_group(1).column(0)
     data = bytearray(path.read_bytes())
     start = second.dictionary_page_offset or second.data_page_offset
@@ -523,5 +523,5 @@ def test_rows_before_the_damage_in_a_parquet_file_go_on(tmp_path: Path) -> None:
     found = [bar for delivery in source.deliveries("") for bar in delivery.bars]
     assert len(source.problems) == 1
     assert "is damaged after row" in source.problems[0]
-    assert found == list(random_bars(2, 2000))[: len(found)]
-    assert len(found) >= 1000
+    assert found == list(random_bars(2, 40_000))[: len(found)]
+    assert len(found) >= 16_000
