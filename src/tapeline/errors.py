@@ -9,6 +9,7 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     │   ├── SpecError                   an indicator spec
     │   │   └── UnknownIndicatorError   a spec whose name is in no catalogue
     │   ├── RuleError                   an alert rule
+    │   ├── RequestError                a request for predictions
     │   ├── RejectedError               a tick or bar that belongs to no bar; the record is kept, the others go on
     │   ├── NotEnoughHistoryError       too few bars for what was asked
     │   ├── NotFoundError               a name under which there is nothing: a symbol, a version, a rule
@@ -38,14 +39,13 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 
 class TapelineError(Exception):
     """Stand for everything that a person can fix. The text is one line: what, where, what to do."""
 
     #: The HTTP status that says this best.
-    status: ClassVar[int] = 500
+    status: int = 500
 
 
 class InputError(TapelineError, ValueError):
@@ -75,6 +75,14 @@ class RuleError(InputError):
         self.message = message
         self.place = place
         self.length = max(length, 1)
+
+
+class RequestError(InputError):
+    """Refuse a request for predictions, with the HTTP status that says why."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class RejectedError(InputError):

@@ -1,8 +1,8 @@
-"""The Lambda function: a batch of the Kinesis stream to rows in DynamoDB.
+"""Turn a batch of the Kinesis stream into rows in DynamoDB: the Lambda function.
 
 A symbol whose state another invocation moved on is reported as a failed item, from its first record: Lambda delivers
 the batch again from there, and what was applied is passed over. What cannot be read is kept on S3 and does not come
-back. Anything else that goes wrong is raised: Lambda retries, and cuts the batch in two until the culprit is alone.
+back. Any other error is raised: Lambda retries, and cuts the batch in two until the culprit is alone.
 """
 
 from __future__ import annotations
@@ -17,26 +17,23 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import Ki
 from tapeline.app import cloud_wiring as cloud
 from tapeline.app import config
 from tapeline.backends.aws.clients import client
-from tapeline.backends.aws.sagemaker_predictor import SageMakerPredictor
-from tapeline.runtime.batches import Batches, Record
+from tapeline.runtime.batches import Record
 
-#: Kinesis' sequence numbers have 186 bits at the most. Numbers of shards only grow, and a shard that a symbol moves to
-#: when the stream is resharded is newer than the one it was in: in front of the sequence number they keep the order.
+#: Kinesis' sequence numbers have at most 186 bits. Numbers of shards only grow, and a shard that a symbol moves to when
+#: the stream is resharded is newer than the one it was in: in front of the sequence number they keep the order.
 _SEQUENCE_BITS = 200
 
 
 class Function:
-    """What one execution environment keeps between invocations."""
+    """Keep what one execution environment reuses between invocations: logger, metrics, store, predictor."""
 
     def __init__(self) -> None:
         self.logger = Logger(service="processor")
         self.metrics = Metrics(namespace="Tapeline", service="processor")
-        self.batches, self.predictor = self._parts()
-
-    def _parts(self) -> tuple[Batches, SageMakerPredictor | None]:
-        return cloud.batches(config.load(), client, self.logger.warning)
+        self.batches, self.predictor = cloud.batches(config.load(), client, self.logger.warning)
 
     def __call__(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Apply the records of an event; write one log line and the metrics that the alarms watch."""
         records = [_record(record) for record in KinesisStreamEvent(event).records]
         ready = self.predictor is None or self.predictor.prepare()
         missed = self.predictor.missed if self.predictor else 0
@@ -57,14 +54,14 @@ class Function:
         })  # fmt: skip
         if self.metrics.metric_set:
             self.metrics.flush_metrics()
-        return {"batchItemFailures": [{"itemIdentifier": place} for place in outcome.failed]}
+        return {"batchItemFailures": [{"itemIdentifier": sequence} for sequence in outcome.failed]}
 
 
 _function: Function | None = None
 
 
 def handler(event: dict[str, Any], _: Any = None) -> dict[str, Any]:
-    """Lambda's entry: a Kinesis event in, the items to deliver again out. Parts are made at the first call."""
+    """Answer a Kinesis event with the items to deliver again. The first call makes the parts; Lambda's entry point."""
     global _function  # noqa: PLW0603 - what an execution environment keeps is module state by Lambda's design
     if _function is None:
         _function = Function()

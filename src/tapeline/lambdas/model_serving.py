@@ -1,11 +1,11 @@
-"""SageMaker's `serve`: the model over HTTP, one row of features in, one probability out.
+"""Serve a model over HTTP as SageMaker's `serve` does: one row of features in, one probability out.
 
 `GET /ping` is 200 once the model is loaded, 503 before. `POST /invocations` takes `text/csv` (no header),
 `application/json` (`{"instances": [[...], ...]}` or `[{"features": [...]}, ...]` in it), `application/jsonlines`
 (a list or `{"features": [...]}` a line) and `application/x-npy` (float64 [n, features]), and answers as `Accept` asks:
 JSON unless it names one of the others. Every answer carries the model's version in the header `x-model-version` and in
 SageMaker's custom attributes. To `{"describe": true}` it answers what the model is. A request whose custom attributes
-name another `schema` than the model was made for is refused with 409.
+name another `schema` than the model was made for is refused with 409. A refusal is one line of text.
 """
 
 from __future__ import annotations
@@ -27,27 +27,17 @@ from starlette.routing import Route
 
 from tapeline.backends.files.file_registry import load_model
 from tapeline.core.market import Direction, Floats
-from tapeline.errors import ModelError
+from tapeline.errors import RequestError, TapelineError
 from tapeline.forecast.labels import direction
-from tapeline.forecast.model import (
-    LightGBMModel,
-)
+from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.npy import NPY, packed, unpacked
 
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _LARGEST = 32 * 1024 * 1024  # bytes of a request; SageMaker itself stops at 25 MB
 
 
-class RequestError(Exception):
-    """The request cannot be answered: the status and the reason."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
 class Service:
-    """The two routes. `model` is None until it is loaded."""
+    """Answer the two routes. `model` is None until it is loaded; requests before that get 503."""
 
     def __init__(self) -> None:
         self.model: LightGBMModel | None = None
@@ -55,33 +45,37 @@ class Service:
             routes=[
                 Route("/ping", self.ping, methods=["GET"]),
                 Route("/invocations", self.invocations, methods=["POST"]),
-            ]
+            ],
+            exception_handlers={TapelineError: _refuse},
         )
 
     async def ping(self, _: Request) -> Response:
+        """Answer whether the model is loaded."""
         if self.model is None:
             return PlainTextResponse("the model is loading\n", 503)
         return PlainTextResponse("", 200, headers={"x-model-version": self.model.version})
 
     async def invocations(self, request: Request) -> Response:
+        """Answer a prediction for each row of the body. Raises `RequestError`."""
         model = self.model
         if model is None:
             return PlainTextResponse("the model is loading\n", 503)
         headers = {"x-model-version": model.version, _ATTRIBUTES: f"model={model.version}"}
-        try:
-            _check_schema(model, request.headers.get(_ATTRIBUTES, ""))
-            body, kind = await _body(request), request.headers.get("content-type", "")
-            if _asks_what_it_is(body, kind):
-                return Response(description(model), media_type="application/json", headers=headers)
-            features = parse(body, kind, len(model.features))
-        except RequestError as error:
-            return PlainTextResponse(f"{error}\n", error.status)
+        _check_schema(model, request.headers.get(_ATTRIBUTES, ""))
+        body, kind = await _body(request), request.headers.get("content-type", "")
+        if _asks_for_description(body, kind):
+            return Response(description(model), media_type="application/json", headers=headers)
+        features = parse(body, kind, len(model.features))
         content, kind = render(model, model.predict(features), request.headers.get("accept", ""))
         return Response(content, media_type=kind, headers=headers)
 
 
+async def _refuse(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"{error}\n", getattr(error, "status", 500))
+
+
 def _check_schema(model: LightGBMModel, attributes: str) -> None:
-    """Raises `RequestError` when the caller's features are not the model's."""
+    """Raise `RequestError` when the caller's features are not the model's."""
     asked = dict(part.partition("=")[::2] for part in attributes.split(";")).get("schema")
     if asked and asked != model.metadata.feature_hash:
         raise RequestError(
@@ -89,7 +83,7 @@ def _check_schema(model: LightGBMModel, attributes: str) -> None:
         )
 
 
-def _asks_what_it_is(body: bytes, content_type: str) -> bool:
+def _asks_for_description(body: bytes, content_type: str) -> bool:
     if len(body) > 100 or not content_type.startswith("application/json"):
         return False
     try:
@@ -99,17 +93,18 @@ def _asks_what_it_is(body: bytes, content_type: str) -> bool:
 
 
 def description(model: LightGBMModel) -> bytes:
-    """What a caller has to know of the model before it asks: JSON, read by `SageMakerPredictor`."""
-    known = model.metadata
-    said = {
+    """Return what a caller must know of the model before it asks: JSON, read by `SageMakerPredictor`.
+
+    The hold margin is called `band` there: endpoints and functions of other versions call it so.
+    """
+    return json.dumps({
         "version": model.version,
         "features": list(model.features),
-        "feature_hash": known.feature_hash,
+        "feature_hash": model.metadata.feature_hash,
         "trained_until": model.trained_until,
         "band": model.hold_margin,
-        "horizon": known.horizon,
-    }
-    return json.dumps(said).encode()
+        "horizon": model.metadata.horizon,
+    }).encode()  # fmt: skip
 
 
 async def _body(request: Request) -> bytes:
@@ -123,7 +118,7 @@ async def _body(request: Request) -> bytes:
 
 
 def parse(body: bytes, content_type: str, width: int) -> Floats:
-    """The rows in a request's body, float64 [n, width]. Raises `RequestError` with 400 or 415 and the reason."""
+    """Return the rows in a request's body, float64 [n, width]. Raises `RequestError` with 400 or 415."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == NPY:
         return _npy(body, width)
@@ -147,7 +142,7 @@ def parse(body: bytes, content_type: str, width: int) -> Floats:
     except (TypeError, ValueError, OverflowError):
         features = None
     if features is None or not np.isfinite(features).all() or any(isinstance(v, bool) for row in rows for v in row):
-        raise RequestError(400, _offender(rows))
+        raise RequestError(400, _first_fault(rows))
     return features
 
 
@@ -161,20 +156,20 @@ def _npy(body: bytes, width: int) -> Floats:
     if rows.shape[1] != width:
         raise RequestError(400, f"the rows have {rows.shape[1]} values, the model takes {width}")
     if not np.isfinite(rows).all():
-        raise RequestError(400, _offender(rows.tolist()))
+        raise RequestError(400, _first_fault(rows.tolist()))
     features: Floats = np.ascontiguousarray(rows, np.float64)
     return features
 
 
-def _offender(rows: list[list[Any]]) -> str:
+def _first_fault(rows: list[list[Any]]) -> str:
     for number, row in enumerate(rows, 1):
-        for place, value in enumerate(row, 1):
+        for column, value in enumerate(row, 1):
             try:
                 fine = not isinstance(value, bool) and np.isfinite(float(value))
             except (TypeError, ValueError, OverflowError):
                 fine = False
             if not fine:
-                return f"row {number}, value {place}: {str(value)[:40]!r} is not a finite number"
+                return f"row {number}, value {column}: {str(value)[:40]!r} is not a finite number"
     return "the rows are not numbers"
 
 
@@ -214,7 +209,7 @@ _READERS: dict[str, Callable[[str], list[Any]]] = {
 
 
 def render(model: LightGBMModel, probability: Floats, accept: str) -> tuple[str | bytes, str]:
-    """The answer and its content type, as the Accept header asks."""
+    """Return the answer and its content type, as the Accept header asks: JSON unless it names another."""
     if NPY in accept:
         return packed(probability), NPY
     answers = [Direction(code).name for code in direction(probability, model.hold_margin).tolist()]
@@ -229,7 +224,7 @@ def render(model: LightGBMModel, probability: Floats, accept: str) -> tuple[str 
 
 
 def serve(folder: Path, host: str, port: int) -> int:
-    """Serves the model in `folder` until SIGTERM or SIGINT; returns the exit code. A model that is no use ends it."""
+    """Serve the model in `folder` until SIGTERM or SIGINT. Return the exit code: 1 when the model cannot be used."""
     service = Service()
     server = uvicorn.Server(
         uvicorn.Config(service.app, host=host, port=port, log_level="warning", timeout_keep_alive=75)
@@ -241,7 +236,7 @@ def serve(folder: Path, host: str, port: int) -> int:
             model = load_model(folder)
             model.predict(np.zeros((1, len(model.features))))  # compiles, so that the first caller does not wait for it
             service.model = model
-        except ModelError as error:
+        except TapelineError as error:
             print(f"cannot serve: {error}", file=sys.stderr)  # noqa: T201 - SageMaker's log is the container's output
             failed.set()
             server.should_exit = True

@@ -1,4 +1,4 @@
-"""SageMaker's `train`: hyperparameters and channels in, a model folder or a failure file out."""
+"""Train a model as SageMaker's `train` does: hyperparameters and channels in, a model folder or a failure file out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from typing import Any
 
 from tapeline.backends.files.file_registry import save_model
 from tapeline.core.market import Bars
-from tapeline.errors import FileError, InputError, MissingLibraryError, NotEnoughHistoryError
-from tapeline.feeds.files import (
-    FileSource,
-)
+from tapeline.errors import InputError, TapelineError
+from tapeline.feeds.files import FileSource
 from tapeline.research.fitting import PARAMETERS
 from tapeline.research.training import fit
 
@@ -23,7 +21,11 @@ _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
 def train(root: Path) -> int:
-    """Trains and returns the exit code. Nothing is left in `model` unless the model is whole."""
+    """Train, and return the exit code. Nothing is left in `model` unless the model is whole.
+
+    On failure the reason is one line in `output/failure`, where SageMaker looks for it; a defect leaves its traceback
+    in the log as well.
+    """
     try:
         settings = _hyperparameters(root / "input" / "config" / "hyperparameters.json")
         zone = str(settings.pop("zone", "UTC"))
@@ -35,9 +37,9 @@ def train(root: Path) -> int:
             raise InputError(f"none of the {len(files)} files can be read: {source.problems[0]}")
         model = fit(_bars(source), **settings)
         save_model(model, root / "model")
-    except (InputError, FileError, NotEnoughHistoryError, MissingLibraryError, OSError) as error:
+    except TapelineError as error:
         return _failed(root, str(error))
-    except Exception as error:  # noqa: BLE001 - the contract: whatever happens, say it in the failure file
+    except Exception as error:  # noqa: BLE001 - SageMaker's contract: whatever happens, the failure file says it
         traceback.print_exc()
         return _failed(root, f"{type(error).__name__}: {error}")
     print(f"model_version={model.version};")  # noqa: T201
@@ -63,7 +65,10 @@ _KINDS: dict[str, Callable[[str], Any]] = {
 
 
 def _hyperparameters(path: Path) -> dict[str, Any]:
-    """Arguments of `fit` (and `zone`) from SageMaker's file, in which every value is a string. Absent: no settings."""
+    """Return arguments of `fit` (and `zone`) from SageMaker's file, where every value is a string. Absent: none.
+
+    Raises `InputError` for a file that is no JSON object, and for a value or name that `fit` does not take.
+    """
     try:
         given = json.loads(path.read_text())
     except FileNotFoundError:
@@ -90,7 +95,7 @@ def _hyperparameters(path: Path) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.name.lower().endswith(_SUFFIXES))
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and path.name.lower().endswith(_SUFFIXES))
     if not found:
         raise InputError(f"no file of bars ({', '.join(_SUFFIXES)}) in any channel under {folder}")
     return found

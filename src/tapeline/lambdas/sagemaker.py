@@ -1,7 +1,7 @@
-"""The SageMaker container: `python -m tapeline.lambdas.sagemaker train|serve`, as its toolkit-free contract has it.
+"""Run the SageMaker container: `python -m tapeline.lambdas.sagemaker train|serve`, its contract without a toolkit.
 
 SageMaker starts an image with the one word `train` or `serve`. Everything lies under `/opt/ml`; `--root` is for tests
-and for trying a container's work on this machine.
+and for trying the container's work on this machine. Imports are inside the commands: serving never loads what trains.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ Root = Annotated[Path, typer.Option(help="Where SageMaker's folders are.")]
 @app.command()
 def train(root: Root = ROOT) -> None:
     """Train on the files of all channels under ROOT/input/data; write ROOT/model, or ROOT/output/failure."""
-    from tapeline.lambdas import model_training as sagemaker_train
+    from tapeline.lambdas import model_training
 
-    raise typer.Exit(sagemaker_train.train(root))
+    raise typer.Exit(model_training.train(root))
 
 
 @app.command()
 def serve(
     root: Root = ROOT,
-    # SageMaker reaches the container over its network; nothing else can, there is no way in from outside
+    # SageMaker reaches the container over its network; nothing else can
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = PORT,
 ) -> None:
     """Answer GET /ping and POST /invocations with the model in ROOT/model until SIGTERM."""
-    from tapeline.lambdas import model_serving as sagemaker_serve
+    from tapeline.lambdas import model_serving
 
-    raise typer.Exit(sagemaker_serve.serve(root / "model", host, port))
+    raise typer.Exit(model_serving.serve(root / "model", host, port))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from tests.daily import daily_bars
 from tapeline.backends.files.file_registry import save_model
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Direction
+from tapeline.errors import RequestError
 from tapeline.forecast.labels import direction
 from tapeline.forecast.model import LightGBMModel
-from tapeline.lambdas.model_serving import RequestError, Service, parse
+from tapeline.lambdas.model_serving import Service, parse
 from tapeline.research.dataset import build
 from tapeline.research.training import fit
 

@@ -11,7 +11,7 @@ from tests.daily import daily_bars
 
 from tapeline.backends.files.file_registry import load_model
 from tapeline.core.market import Bars
-from tapeline.lambdas import model_training as sagemaker_train
+from tapeline.lambdas import model_training
 from tapeline.lambdas.model_training import train
 from tapeline.research.training import fit
 
@@ -101,7 +101,7 @@ def test_a_defect_is_a_failure_too_and_its_reason_is_short(root, monkeypatch, ca
     def broken(*_, **__):
         raise ZeroDivisionError("x" * 5000)
 
-    monkeypatch.setattr(sagemaker_train, "fit", broken)
+    monkeypatch.setattr(model_training, "fit", broken)
     assert train(root) == 1
     assert failure(root).startswith("ZeroDivisionError: xxx")
     assert len(failure(root)) == 1024
