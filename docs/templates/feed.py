@@ -158,8 +158,10 @@ def example_source(
 def _decoded(answer: dict[str, Any], symbol: str, interval: Interval, now: int) -> Chart:
     """Return the answer as a chart. Anything but the documented shape is the server's fault, and may pass."""
     try:
-        rows = [(int(row[0]), *(float(value) for value in row[1:6])) for row in answer["bars"]]
-        bars = [Bar(symbol, *row, final=row[0] + interval.ms + interval.grace <= now) for row in rows]  # type: ignore[arg-type]
+        bars = [
+            Bar(symbol, time, open_, high, low, close, volume, final=time + interval.ms + interval.grace <= now)
+            for time, open_, high, low, close, volume in answer["bars"]
+        ]
         return Chart(Bars.of(bars), (), str(answer["currency"]), now)
     except (ValueError, LookupError, TypeError) as error:
         raise ServerError(f"{symbol}: the answer is no list of bars: {error}") from error

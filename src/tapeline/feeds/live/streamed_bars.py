@@ -26,7 +26,7 @@ STREAM_GRACE = 1500
 #: How far ahead of our clock a price may be, ms. One from the far future would make every price after it late.
 FUTURE = 5 * MINUTE
 
-#: How far off a clock must be, ms, before the user is told.
+#: How far off a clock must be, ms, before a notice says so.
 SKEW = 30_000
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tapeline.core.market import symbol_fault
-from tapeline.errors import FeedError
+from tapeline.errors import FeedError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
 
 _LOOK_SECONDS = 1.0
@@ -30,25 +30,25 @@ class Watchlist:
         self.path = path
 
     def load(self) -> list[str]:
-        """Return the symbols in the order they were added. Raise `FeedError` for a file that is no such list."""
+        """Return the symbols in the order they were added. Raise `StorageError` for a file that is no such list."""
         try:
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
-            raise FeedError(f"{self.path}: cannot be read ({error})") from error
+            raise StorageError(f"{self.path}: cannot be read ({error})") from error
         try:
             return symbols_of(text)
         except FeedError as error:
-            raise FeedError(f"{self.path}: {error}") from error
+            raise StorageError(f"{self.path}: {error}") from error
 
     def save(self, symbols: Iterable[str]) -> None:
-        """Replace the list: a reader sees the old one or the new one. Raise `FeedError` when it cannot be written."""
+        """Replace the list: a reader sees the old one or the new one. Raise `StorageError` when it cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self.path, "".join(f"{symbol}\n" for symbol in symbols).encode())
         except OSError as error:
-            raise FeedError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+            raise StorageError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
     def follow(
         self, changed: Callable[[list[str]], None], stopping: threading.Event, notify: Callable[[str], None]
@@ -72,7 +72,7 @@ class Watchlist:
             known = stamp
             try:
                 now = self.load()
-            except FeedError as error:
+            except StorageError as error:
                 notify(str(error))
                 continue
             if now != symbols:

@@ -24,7 +24,7 @@ SUBSCRIBE_SECONDS = 15.0
 SILENCE_SECONDS = 60.0
 LONGEST_SILENCE = 1800.0
 
-#: Failures to connect in a row after which the listener is told to poll.
+#: Failures to connect in a row after which prices are polled.
 FAILURES = 3
 
 _FIRST_DELAY = 1.0
