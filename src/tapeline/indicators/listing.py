@@ -1,4 +1,4 @@
-"""The catalogue as a list for people: `tapeline indicators --list` and docs/indicators.md are made from it."""
+"""List the catalogue for people: `tapeline indicators --list` and docs/indicators.md are made from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tapeline.indicators.spec import parse
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One indicator. `default` is its spec with the default parameters, which `outputs` and `warm_up` belong to.
+    """Describe one indicator. `default` is its spec with the default parameters, as are `outputs` and `warm_up`.
 
     `parameters` are texts such as `period 20 (1 to 5000)`; `warm_up` is the number of bars before the first row in
     which every output has a value.
@@ -29,7 +29,7 @@ class Listed:
 
 
 def listing() -> list[Listed]:
-    """Every indicator there is, in the order of the catalogue."""
+    """Return every indicator, in the order of the catalogue."""
     found = []
     for entry in CATALOGUE.values():
         spec = parse(entry.name)
@@ -44,7 +44,7 @@ def listing() -> list[Listed]:
 
 
 def markdown() -> str:
-    """The page docs/indicators.md."""
+    """Return the page docs/indicators.md."""
     rows = listing()
     lines = [
         "# Indicators",

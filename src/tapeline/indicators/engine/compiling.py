@@ -1,6 +1,6 @@
-"""Kernels to machine code: each is compiled when it is first needed, once, and kept on disk by Numba.
+"""Compile kernels to machine code: each when it is first needed, once, and kept on disk by Numba.
 
-The cache lies beside the package, or where that is read-only in NUMBA_CACHE_DIR or the user's cache directory. Where
+The cache lies beside the package or, where that is read-only, in NUMBA_CACHE_DIR or the user's cache directory. Where
 none of them can be written, kernels are compiled anew in every process.
 """
 
@@ -26,19 +26,19 @@ _ready: dict[Kernel, Any] = {}
 
 
 def addresses(kernels: Iterable[Kernel]) -> list[int]:
-    """Where each kernel's machine code is in this process, after compiling what was not compiled."""
+    """Compile what was not compiled, and return where each kernel's machine code is in this process."""
     compiled = [_compiled(kernel).overloads[SIGNATURE.args] for kernel in kernels]
     return [result.library.get_pointer_to_function(result.fndesc.llvm_func_name) for result in compiled]
 
 
 def compile_all(kernels: Iterable[Kernel]) -> int:
-    """Makes all of these kernels ready. Returns how many had to be compiled because no cache held them."""
+    """Make these kernels ready. Return how many had to be compiled because no cache held them."""
     new = {kernel for kernel in kernels if kernel not in _ready}
     return sum(not _compiled(kernel).stats.cache_hits for kernel in new)
 
 
 def cached(function: Callable[..., Any], **options: bool) -> Any:
-    """The function, to be compiled at its first call."""
+    """Return the function as one that is compiled at its first call."""
     dispatcher = njit(error_model="numpy", **options)(function)
     try:
         dispatcher._cache = _Cache(function)  # noqa: SLF001
@@ -57,7 +57,7 @@ def _compiled(kernel: Kernel) -> Any:
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
-    """Numba's cache of one function, which would not notice that another file changed from which it calls steps."""
+    """Extend Numba's cache of a function, which would not notice a change in another file whose steps it calls."""
 
     def _index_key(self, signature: Any, codegen: Any) -> Any:
         return *super()._index_key(signature, codegen), _sources()

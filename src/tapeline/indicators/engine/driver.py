@@ -1,6 +1,6 @@
-"""Runs a program over bars: brings each symbol's bars together, a block at a time, and calls the kernels on them.
+"""Run a program over bars: bring each symbol's bars together, a block at a time, and call the kernels on them.
 
-State, program and work space are given by their addresses: unpacking an array costs more than an indicator. The engine
+State, program and work space are passed as addresses: unpacking an array costs more than an indicator. The engine
 keeps them alive. `state` holds one row of `code[3]` numbers a slot; `code` is laid out as `program` says; `work` has
 `ROOM` numbers for the kernels and `PITCH * outputs` for a block's outputs, but at least as many as instructions keep.
 """
@@ -28,13 +28,13 @@ _COLUMNS = HEADER + INPUT_COUNT
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _reals(context: Any, address: Any) -> tuple[Any, Any]:
-    """The float64s at an address."""
+    """Return the float64s at an address."""
     return types.CPointer(types.float64)(types.int64), _as_pointer
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _integers(context: Any, address: Any) -> tuple[Any, Any]:
-    """The int64s at an address."""
+    """Return the int64s at an address."""
     return types.CPointer(types.int64)(types.int64), _as_pointer
 
 
@@ -44,9 +44,10 @@ def _as_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> A
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _call(
-    context: Any, kernel: Any, x: Any, s: Any, a: Any, p: Any, y: Any, z: Any, w: Any, u: Any, k: Any, m: Any
-) -> tuple[Any, Any]:
-    """Calls the kernel at an address; all arguments are int64, the first seven are addresses."""
+    context: Any, kernel: Any, columns: Any, state: Any, ints: Any, reals: Any, out: Any, scratch: Any,
+    row_stride: Any, column_stride: Any, first: Any, count: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Call the kernel at an address; all arguments are int64, the first seven are addresses."""
 
     def generate(context: Any, builder: Any, _: Any, arguments: Any) -> None:
         convention, wanted = context.call_conv, SIGNATURE.args
@@ -68,13 +69,13 @@ def _address(values: Floats) -> int:
 
 
 @step
-def _run(row: int, code: int, work: int, out: int, w: int, u: int, k: int, m: int) -> None:
-    """All instructions over the m bars that were put behind the k bars of the symbol with this row.
+def _run(row: int, code: int, work: int, out: int, row_stride: int, column_stride: int, first: int, count: int) -> None:
+    """Run all instructions over the `count` bars that were put after the `first` bars of the symbol with this row.
 
-    Output o of bar i goes to the place i * w + o * u behind `out`. All but the last four are addresses.
+    Output o of bar i goes to out[i * row_stride + o * column_stride]. All but the last four are addresses.
     """
     program = _integers(code)
-    columns = row + 8 * (k % BLOCK)
+    columns = row + 8 * (first % BLOCK)
     at = _COLUMNS + 2 * program[1]
     for _ in range(program[0]):
         _call(
@@ -83,24 +84,24 @@ def _run(row: int, code: int, work: int, out: int, w: int, u: int, k: int, m: in
             row + 8 * program[at + 1],
             code + 8 * (at + 3),
             code + 8 * (at + 3 + INTEGERS),
-            out + 8 * u * program[at + 2],
+            out + 8 * column_stride * program[at + 2],
             work,
-            w,
-            u,
-            k,
-            m,
+            row_stride,
+            column_stride,
+            first,
+            count,
         )
         at += INSTRUCTION
 
 
 @step
-def _commit(row: Reals, program: Integers, k: int, m: int) -> None:
-    """Counts the m bars; at the end of a block, moves every column's history to its front and clears what is behind."""
-    row[0] = k + m
-    if (k + m) % BLOCK:
+def _commit(row: Reals, program: Integers, first: int, count: int) -> None:
+    """Count the bars; at the end of a block, move every column's history to its front and clear the rest."""
+    row[0] = first + count
+    if (first + count) % BLOCK:
         return
-    for t in range(program[1]):
-        place, history = program[_COLUMNS + 2 * t], program[_COLUMNS + 2 * t + 1]
+    for column in range(program[1]):
+        place, history = program[_COLUMNS + 2 * column], program[_COLUMNS + 2 * column + 1]
         for i in range(place - history, place):
             row[i] = row[i + BLOCK]
         for i in range(place, place + BLOCK):
@@ -112,7 +113,7 @@ def _put(
     row: Reals, program: Integers, place: int,
     session: int, open_: float, high: float, low: float, close: float, volume: float,
 ) -> None:  # fmt: skip
-    """Writes one bar to the columns that are read."""
+    """Write one bar to the columns that are read."""
     if program[HEADER] >= 0:
         row[program[HEADER] + place] = open_
     if program[HEADER + 1] >= 0:
@@ -129,7 +130,7 @@ def _put(
 
 @step
 def _fill(row: Reals, column: int, place: int, values: Any, taken: Ints, together: bool) -> None:
-    """Writes the values at `taken` to a column of the row, if it is read."""
+    """Write the values at `taken` to a column of the row, if it is read."""
     if column < 0:
         return
     at, first = column + place, taken[0]
@@ -143,7 +144,7 @@ def _fill(row: Reals, column: int, place: int, values: Any, taken: Ints, togethe
 
 @step
 def _by_slot(slots: Codes, counts: Ints, order: Ints) -> Ints:
-    """Brings bars of one slot together, in their order: fills `order` with places of bars; where each slot's end."""
+    """Fill `order` with the indices of bars, slot by slot, in their order within one; return where each slot ends."""
     count, alone = len(slots), len(slots) > 0
     for i in range(count):
         if not 0 <= slots[i] < len(counts):
@@ -179,25 +180,25 @@ def update_one(
     state: int, code: int, work: int,
     out: Floats, slot: int, session: int, open_: float, high: float, low: float, close: float, volume: float,
 ) -> None:  # fmt: skip
-    """Commits one bar; its values go to `out`, float64 [outputs]."""
+    """Commit one bar; its values go to `out`, float64 [outputs]."""
     program = _integers(code)
     address = state + 8 * slot * program[3]
     row = _reals(address)
-    k = int(row[0])
-    _put(row, program, k % BLOCK, session, open_, high, low, close, volume)
-    _run(address, code, work, _address(out), program[2], 1, k, 1)
-    _commit(row, program, k, 1)
+    first = int(row[0])
+    _put(row, program, first % BLOCK, session, open_, high, low, close, volume)
+    _run(address, code, work, _address(out), program[2], 1, first, 1)
+    _commit(row, program, first, 1)
 
 
 @cached
 def update(
-    state: int, code: int, work: int, out: Floats, w: int, u: int,
+    state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
     slots: Codes, session: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
     counts: Ints, order: Ints,
 ) -> None:  # fmt: skip
-    """Commits the bars in order; output o of bar i goes to out[i * w + o * u], float64.
+    """Commit the bars in order; output o of bar i goes to out[i * row_stride + o * column_stride], float64.
 
-    `counts` is int64, 0 for every slot, and is left so; `order` is int64 [n] to write in. Raises `ValueError` for a
+    `counts` is int64, 0 for every slot, and is left so; `order` is int64 [bars] to write in. Raises `ValueError` for a
     slot that does not exist; nothing has been committed then.
     """
     program = _integers(code)
@@ -208,51 +209,51 @@ def update(
         address = state + 8 * slots[order[begin]] * program[3]
         row = _reals(address)
         while begin < end:
-            k = int(row[0])
-            place = k % BLOCK
+            first = int(row[0])
+            place = first % BLOCK
             taken = order[begin : min(begin + BLOCK - place, end)]
-            m = len(taken)
-            together = taken[m - 1] - taken[0] == m - 1
+            count = len(taken)
+            together = taken[count - 1] - taken[0] == count - 1
             _fill(row, program[HEADER], place, open_, taken, together)
             _fill(row, program[HEADER + 1], place, high, taken, together)
             _fill(row, program[HEADER + 2], place, low, taken, together)
             _fill(row, program[HEADER + 3], place, close, taken, together)
             _fill(row, program[HEADER + 4], place, volume, taken, together)
             _fill(row, program[HEADER + 5], place, session, taken, together)
-            if together and w == 1:
-                _run(address, code, work, _address(out) + 8 * taken[0], w, u, k, m)
+            if together and row_stride == 1:
+                _run(address, code, work, _address(out) + 8 * taken[0], row_stride, column_stride, first, count)
             else:
-                _run(address, code, work, work + 8 * ROOM, 1, PITCH, k, m)
-                for j in range(m):
-                    target = taken[j] * w
-                    for o in range(outputs):
-                        out[target + o * u] = block[o * PITCH + j]
-            _commit(row, program, k, m)
-            begin += m
+                _run(address, code, work, work + 8 * ROOM, 1, PITCH, first, count)
+                for j in range(count):
+                    target = taken[j] * row_stride
+                    for output in range(outputs):
+                        out[target + output * column_stride] = block[output * PITCH + j]
+            _commit(row, program, first, count)
+            begin += count
 
 
 @cached
 def peek(
-    state: int, code: int, work: int, out: Floats, w: int, u: int,
+    state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
     slots: Codes, session: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
 ) -> None:  # fmt: skip
-    """The values each bar would have if it were the next to be committed. The state is as before when this returns."""
+    """Compute the values each bar would have if it were committed next. The state is as before when this returns."""
     program = _integers(code)
     kept = program[4]
     saved = _reals(work + 8 * ROOM)
     for i in range(len(slots)):
         address = state + 8 * slots[i] * program[3]
         row = _reals(address)
-        k = int(row[0])
-        place = k % BLOCK
+        first = int(row[0])
+        place = first % BLOCK
         for j in range(kept):
             saved[j] = row[j]
         _put(row, program, place, session[i], open_[i], high[i], low[i], close[i], volume[i])
-        _run(address, code, work, _address(out) + 8 * i * w, w, u, k, 1)
+        _run(address, code, work, _address(out) + 8 * i * row_stride, row_stride, column_stride, first, 1)
         for j in range(kept):
             row[j] = saved[j]
-        for t in range(program[1]):
-            row[program[_COLUMNS + 2 * t] + place] = 0.0
+        for column in range(program[1]):
+            row[program[_COLUMNS + 2 * column] + place] = 0.0
 
 
 _INT, _REAL = types.int64, types.float64
@@ -267,12 +268,12 @@ _SIGNATURES = {
 
 @cache
 def entry_points() -> tuple[Any, Any, Any]:
-    """`update_one`, `update` and `peek`, compiled, without Numba's choice by types, which takes longer than a bar."""
+    """Return `update_one`, `update` and `peek` without Numba's choice by types, which costs more than a bar."""
     one, many, trial = (function.compile(signature) for function, signature in _SIGNATURES.items())
     return one, many, trial
 
 
 def compile_all() -> int:
-    """Makes these ready. Returns how many had to be compiled because no cache held them."""
+    """Make these ready. Return how many had to be compiled because no cache held them."""
     entry_points()
     return sum(sum(function.stats.cache_misses.values()) for function in _SIGNATURES)

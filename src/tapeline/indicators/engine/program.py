@@ -1,13 +1,13 @@
-"""Specs to a program: which kernels to run, where in a symbol's row their numbers are, and with what parameters.
+"""Turn specs into a program: which kernels to run, where in a symbol's row their numbers are, with what parameters.
 
 A symbol's row is float64: the count of its bars, then every instruction's own numbers, then the columns. A column with
-a history of h bars has h + BLOCK places; bar k is at place h + k % BLOCK, and after every BLOCK bars the last h places
+a history of h bars has h + BLOCK places; bar k is at index h + k % BLOCK, and after every BLOCK bars the last h places
 move to the front.
 
-The program itself is one int64 array, read by `driver`: the header (`HEADER` numbers), the place of bar 0 of every
-input (-1: nobody reads it), a (place of bar 0, history) pair for every column, and instructions of `INSTRUCTION`
-numbers: the kernel's address, the place of its numbers, that of its first output in a row of values, then its `a` and,
-as float64, its `p`.
+The program itself is one int64 array, read by `driver`: the header (`HEADER` numbers), the index of bar 0 of every
+input (-1: nobody reads it), an (index of bar 0, history) pair for every column, and instructions of `INSTRUCTION`
+numbers: the kernel's address, the index of its state, that of its first output in a row of values, then its `ints` and,
+as float64, its `reals`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tapeline.indicators.spec import Spec
 #: Raised whenever a kernel keeps something else in its numbers or columns, or the row is laid out differently.
 LAYOUT_VERSION = 1
 
-HEADER = 5  # instructions, columns, outputs, width of a row, first place behind the numbers
+HEADER = 5  # instructions, columns, outputs, width of a row, first index after the numbers
 INTEGERS, REALS = 13, 8
 INSTRUCTION = 3 + INTEGERS + REALS
 INPUT_COUNT = len(INPUTS)
 
 
 class Program:
-    """What to run for these specs, all but the kernels' addresses. `code` is the array described above.
+    """Hold what to run for these specs, all but the kernels' addresses. `code` is the array described above.
 
     `kernels` are in the order of the instructions: those of shared columns come before the indicators that read them.
     """
@@ -79,13 +79,13 @@ class Program:
         self._first = len(header)
 
     def _column(self, back: int) -> int:
-        """Makes room for a column with this much history; the place of its bar 0."""
+        """Make room for a column with this much history, and return the index of its bar 0."""
         self._columns.append((self.width + back, back))
         self.width += back + BLOCK
         return self._columns[-1][0]
 
     def place_kernels(self, addresses: Sequence[int]) -> None:
-        """Writes the addresses of `kernels` into the instructions."""
+        """Write the addresses of `kernels` into the instructions."""
         self.code[self._first :: INSTRUCTION] = addresses
 
 
@@ -97,7 +97,7 @@ def _key(part: Shared) -> Key:
 
 
 def _once(parts: Iterable[Shared]) -> dict[Key, Shared]:
-    """Each shared column once, with as much history as the reader wants who looks back furthest."""
+    """Return each shared column once, with the history that its furthest-looking reader wants."""
     found: dict[Key, Shared] = {}
     for part in parts:
         known = found.get(_key(part), part)
@@ -106,7 +106,7 @@ def _once(parts: Iterable[Shared]) -> dict[Key, Shared]:
 
 
 def _instruction(numbers: int, output: int, integers: Sequence[int], reals: Sequence[float]) -> Ints:
-    """One instruction, all but the kernel's address."""
+    """Return one instruction, all but the kernel's address."""
     words = np.zeros(INSTRUCTION, np.int64)
     words[1:3] = numbers, output
     words[3 : 3 + len(integers)] = integers
@@ -115,5 +115,6 @@ def _instruction(numbers: int, output: int, integers: Sequence[int], reals: Sequ
 
 
 def _layout(specs: Sequence[Spec], storages: Sequence[Storage]) -> str:
-    said = ";".join(f"{spec.text}:{storage}" for spec, storage in zip(specs, storages, strict=True))
-    return f"{LAYOUT_VERSION}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    """Return the id of what a row of these specs holds: two engines with one id read each other's snapshots."""
+    content = ";".join(f"{spec.text}:{storage}" for spec, storage in zip(specs, storages, strict=True))
+    return f"{LAYOUT_VERSION}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"

@@ -1,6 +1,6 @@
-"""A symbol's state as bytes and back.
+"""Turn a symbol's state into bytes and back.
 
-Layout, little-endian: magic `TI`, length of the layout id (u16), CRC-32 of all behind it (u32), the id, the row (f64).
+Layout, little-endian: magic `TI`, length of the layout id (u16), CRC-32 of all after it (u32), the id, the row (f64).
 The checksum is there because kernels trust the row: a flipped bit in a count would have them read past its end.
 """
 
@@ -19,14 +19,14 @@ _MAGIC = b"TI"
 
 
 def pack(layout: str, row: Floats) -> bytes:
-    """The snapshot of a row."""
+    """Return the snapshot of a row."""
     name = layout.encode()
     content = name + row.astype("<f8", copy=False).tobytes()
     return _HEADER.pack(_MAGIC, len(name), zlib.crc32(content)) + content
 
 
 def unpack(layout: str, data: bytes, width: int) -> Floats:
-    """The row in a snapshot, float64 [width]. Raises `DecodeError`."""
+    """Return the row in a snapshot, float64 [width]. Raises `DecodeError` when damaged or of another layout."""
     if len(data) < _HEADER.size or data[:2] != _MAGIC:
         raise DecodeError("these bytes are not a snapshot of the indicator engine")
     _, size, checksum = _HEADER.unpack_from(data)

@@ -1,4 +1,4 @@
-"""The indicator engine: bars in, values out, one row of state a symbol."""
+"""Run indicators over bars of many symbols, with one row of state per symbol."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Bars, Codes, Floats, Ints
+from tapeline.core.sessions.session_ids import session_ids
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.indicators.catalogue import DEFAULT
@@ -19,12 +20,12 @@ from tapeline.indicators.kernels.interface import ROOM
 from tapeline.indicators.spec import parse_all
 
 #: Commits one bar, the fast way, without any checks: `out` (float64 [outputs]), slot, session, open, high, low, close,
-#: volume. Take it from the engine anew for every bar: it is another one whenever `slots` had to make room.
+#: volume. Take it from the engine again for every bar: it changes whenever `slots` has to make room.
 UpdateOne = Callable[[Floats, int, int, float, float, float, float, float], None]
 
 
 class Engine:
-    """Indicators over any number of symbols, bar by bar or in batches, with the same values to the last bit.
+    """Compute indicators over any number of symbols, bar by bar or in batches, with the same values to the last bit.
 
     `specs` are the canonical texts, `outputs` the names of the value columns, `warm_up` the bars before each output's
     first value, `layout` the id of what a snapshot holds. Raises `SpecError` for specs that cannot be computed.
@@ -39,6 +40,7 @@ class Engine:
         parsed = parse_all(specs)
         self.specs = tuple(spec.text for spec in parsed)
         self.outputs = tuple(name for spec in parsed for name in spec.outputs)
+        self._needs_sessions = any("session" in spec.indicator.inputs for spec in parsed)
         self.warm_up = tuple(bars for spec in parsed for bars in spec.warm_up)
         program = Program(parsed)
         program.place_kernels(compiling.addresses(program.kernels))
@@ -57,16 +59,16 @@ class Engine:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The symbols that have a state."""
+        """Return the symbols that have a state."""
         return tuple(self._slots)
 
     @property
     def bytes_per_symbol(self) -> int:
-        """The size of one symbol's state."""
+        """Return the size of one symbol's state, which does not grow with its bars."""
         return self._state.shape[1] * 8
 
     def slots(self, symbols: Sequence[str]) -> Codes:
-        """The row of each symbol's state, int32 [len(symbols)]; a new symbol is given one. Valid until `forget`."""
+        """Return the row of each symbol's state, int32 [len(symbols)]; a new symbol gets one. Valid until `forget`."""
         if symbols is self._table[0]:
             return self._table[1]
         known = self._slots
@@ -91,14 +93,14 @@ class Engine:
         self._place()
 
     def _place(self) -> None:
-        """Hands the compiled functions the places in memory of state, program and work space."""
+        """Give the compiled functions the addresses of state, program and work space."""
         self._places = (self._state.ctypes.data, self._code.ctypes.data, self._work.ctypes.data)
         bound: Any = partial(self._compiled_one, *self._places)
         bound.keeps = self._state, self._code, self._work  # whoever holds on to it must not write to freed memory
         self.update_one: UpdateOne = bound
 
     def forget(self, symbol: str) -> None:
-        """Drops the symbol's state; its next bar is its first. Unknown symbols are ignored."""
+        """Drop the symbol's state; its next bar is its first. Unknown symbols are ignored."""
         slot = self._slots.pop(symbol, None)
         if slot is not None:
             self._state[slot] = 0.0
@@ -106,17 +108,24 @@ class Engine:
             self._table = ((), np.zeros(0, np.int32))
 
     def count(self, symbol: str) -> int:
-        """The bars committed for this symbol."""
+        """Return how many bars were committed for this symbol."""
         slot = self._slots.get(symbol)
         return 0 if slot is None else int(self._state[slot, 0])
 
     # -- bars --------------------------------------------------------------------------------------------------------
 
-    def update(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
-        """Commits the bars in order and gives their values.
+    def sessions(self, bars: Bars) -> Ints | None:
+        """Return what `update` and `peek` want as `session`: the id of each bar's trading session at its exchange.
 
-        `out`, where given, is float64 [n, len(outputs)] and is filled and returned: in C order, or in Fortran order,
-        which is faster for the history of one symbol. `session` is the id of each bar's trading session, int64;
+        It is None where no indicator asks for sessions, so that calendars are not loaded for nothing.
+        """
+        return session_ids(bars) if self._needs_sessions and len(bars) else None
+
+    def update(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
+        """Commit the bars in order and return their values.
+
+        `out`, where given, is float64 [len(bars), len(outputs)] and is filled and returned: in C or Fortran
+        order, which is faster for the history of one symbol. `session` is the id of each bar's trading session, int64;
         without it, the UTC day of its timestamp.
         """
         slots = self.slots(bars.symbols)[bars.code]
@@ -124,7 +133,7 @@ class Engine:
         return self.update_columns(slots, session, bars.open, bars.high, bars.low, bars.close, bars.volume, out)
 
     def peek(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
-        """The values each bar would have if it were its symbol's next one. The state stays as it is."""
+        """Return the values each bar would have if it were its symbol's next one. The state stays as it is."""
         slots = self.slots(bars.symbols)[bars.code]
         session = bars.timestamp // DAY if session is None else session
         return self.peek_columns(slots, session, bars.open, bars.high, bars.low, bars.close, bars.volume, out)
@@ -134,7 +143,7 @@ class Engine:
         open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,  # noqa: A002
         out: Floats | None = None,
     ) -> Floats:  # fmt: skip
-        """`update` for plain columns of one length: `slots` from `slots()`, `session` int64, the others float64."""
+        """Do `update` for plain columns of one length: `slots` from `slots()`, `session` int64, the others float64."""
         out = self._out(out, len(slots))
         columns = _columns(slots, session, open, high, low, close, volume)
         order = np.empty(len(slots), np.int64)
@@ -146,7 +155,7 @@ class Engine:
         open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,  # noqa: A002
         out: Floats | None = None,
     ) -> Floats:  # fmt: skip
-        """`peek` for plain columns of one length."""
+        """Do `peek` for plain columns of one length."""
         out = self._out(out, len(slots))
         columns = _columns(slots, session, open, high, low, close, volume)
         if len(slots) and not 0 <= slots.min() <= slots.max() < len(self._state):
@@ -166,12 +175,12 @@ class Engine:
     # -- state -------------------------------------------------------------------------------------------------------
 
     def snapshot(self, symbol: str) -> bytes:
-        """The symbol's state as bytes, for `restore` on an engine with the same specs. A new symbol has one, too."""
+        """Return the symbol's state as bytes, for `restore` on an engine with the same specs. A new symbol has one."""
         slot = self.slots([symbol])[0]  # may move the matrix
         return pack(self.layout, self._state[slot])
 
     def restore(self, symbol: str, data: bytes) -> None:
-        """Takes on the state in a snapshot. Raises `DecodeError` when it is damaged or of another layout."""
+        """Take on the state in a snapshot. Raises `DecodeError` when it is damaged or of another layout."""
         row = unpack(self.layout, data, self._state.shape[1])
         slot = self.slots([symbol])[0]  # may move the matrix
         self._state[slot] = row
@@ -180,11 +189,10 @@ class Engine:
         self, symbol: str, checkpoint: bytes | None, bars: Bars,
         out: Floats | None = None, session: Ints | None = None,
     ) -> Floats:  # fmt: skip
-        """Replays a symbol from a snapshot taken before the corrected bar (None: from nothing) with all bars since.
+        """Replay a symbol from a snapshot taken before the corrected bar (None: from nothing) with all bars since.
 
-        Gives the values of these bars. The state is that of an engine which had seen the corrected bars at once.
-        Raises `DecodeError`, and `ValueError` for bars of another symbol or an unfit `out`; the state is then as it
-        was.
+        Return the values of these bars. The state is that of an engine that saw the corrected bars the first time.
+        Raises `DecodeError`, and `ValueError` for bars of another symbol or an unfit `out`; the state then stays.
         """
         used = {bars.symbols[code] for code in np.unique(bars.code)}
         if used - {symbol}:
@@ -199,31 +207,32 @@ class Engine:
             raise
 
     def warm_value(self, values: Floats, output: str) -> float:
-        """One output's value from one row of values. Raises `NotEnoughHistoryError` where it is not warm."""
+        """Return one output's value from one row of values. Raises `NotEnoughHistoryError` where it is not warm."""
         if output not in self.outputs:
             raise KeyError(f"{output!r} is not computed here; there are {', '.join(self.outputs)}")
-        place = self.outputs.index(output)
-        value = float(values[place])
+        column = self.outputs.index(output)
+        value = float(values[column])
         if value != value:  # noqa: PLR0124  NaN
-            raise NotEnoughHistoryError(f"{output} has no value yet: it needs {self.warm_up[place] + 1} bars")
+            raise NotEnoughHistoryError(f"{output} has no value yet: it needs {self.warm_up[column] + 1} bars")
         return value
 
 
 def _column(values: Floats | Ints | Codes, dtype: type) -> np.ndarray:
+    """Return the column as the kernels are compiled for: copied where it is read-only, unaligned or strided."""
     if values.dtype == dtype and values.flags.behaved and values.flags.c_contiguous:
         return values
-    return np.array(values, dtype)  # read-only, unaligned or strided: the kernels are compiled for plain arrays
+    return np.array(values, dtype)
 
 
 def _strided(out: Floats) -> tuple[Floats, int, int]:
-    """The numbers of `out` in the order of memory, and the steps there from bar to bar and from output to output."""
+    """Return the numbers of `out` in the order of memory, and its strides from bar to bar and output to output."""
     if out.flags.c_contiguous:
         return out.reshape(-1), out.shape[1], 1
     return out.T.reshape(-1), 1, out.shape[0]
 
 
 def _columns(slots: Codes, session: Ints, *values: Floats) -> list[np.ndarray]:
-    """The columns as the compiled functions take them. Raises `ValueError` when their lengths differ."""
+    """Return the columns as the compiled functions take them. Raises `ValueError` when their lengths differ."""
     if len({len(slots), len(session), *map(len, values)}) > 1:
         raise ValueError("all columns must have one length")
     return [_column(slots, np.int32), _column(session, np.int64), *(_column(each, np.float64) for each in values)]

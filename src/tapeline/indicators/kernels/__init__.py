@@ -1,17 +1,21 @@
-"""The kernels: one small function an indicator, compiled one by one when an engine first needs them.
+"""Hold what kernels are built from.
 
-Every kernel has the same signature, `kernel(x, s, a, p, y, z, w, u, k, m)`, and carries its indicator over `m` bars of
-one symbol, the bars number `k` to `k + m - 1` since the symbol's first (which is 0):
+A kernel is one small function per indicator, compiled when an engine first needs it. It stands beside its catalogue
+entry, in the file of its group. Every kernel has the same signature, `kernel(columns, state, ints, reals, out, scratch,
+row_stride, column_stride, first, count)`, and carries its indicator over `count` bars of one symbol, the bars number
+`first` to `first + count - 1` since the symbol's first (which is 0):
 
-- `x`: the symbol's columns. `x[a[0] + i]` is the first input at bar `k + i`, `x[a[0] + i - n]` the one n bars earlier
-  (0.0 before the first bar), as far back as the catalogue entry asked for.
-- `s`: the indicator's own numbers, kept from call to call; all 0.0 at the start.
-- `a`: int64: where each input column is, then each shared one, then each of the indicator's own, then its integers.
-- `p`: float64: its real parameters.
-- `y`: where the outputs go: output o of bar `k + i` is `y[i * w + o * u]`. NaN where it is not warm.
-- `z`: room to compute in, `ROOM` numbers, of any content.
+- `columns`: the symbol's columns. `columns[ints[0] + i]` is the first input at bar `first + i`, and
+  `columns[ints[0] + i - n]` the one n bars earlier (0.0 before the first bar), as far back as the entry asked for.
+- `state`: the indicator's own numbers, kept from call to call; all 0.0 at the start.
+- `ints`: int64: where each input column is, then each shared one, then each of the indicator's own, then its integer
+  parameters. A kernel gives these places the name of what is there: `columns[close + i]`.
+- `reals`: float64: its real parameters.
+- `out`: where the outputs go: output o of bar `first + i` is `out[i * row_stride + o * column_stride]`. NaN where it is
+  not warm.
+- `scratch`: room to compute in, `ROOM` numbers, of any content.
 
-A call never crosses a multiple of `BLOCK`, so `k % REBASE == 0` is true at the start of a call once every `REBASE`
+A call never crosses a multiple of `BLOCK`, so `first % REBASE == 0` is true at the start of a call once every `REBASE`
 bars, on the same bar however the bars were cut into batches. There, running sums are computed anew from their window,
 so that rounding errors never pile up. All arithmetic is strict IEEE, in one order: the value of a bar does not depend
 on the batch it came in.

@@ -1,11 +1,11 @@
-"""What kernels are made of: the width of a block, and the types of their arguments."""
+"""Fix what the engine and the kernels agree on: the width of a block, and the types of a kernel's arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, MutableSequence, Sequence
 from typing import Literal
 
-#: The room that every column has behind its history; kernels are never called for more bars at once.
+#: The room that every column has after its history; kernels are never called for more bars at once.
 BLOCK = 128
 
 #: Bars between two re-basings of running sums.
@@ -14,7 +14,7 @@ REBASE = 2 * BLOCK
 #: The longest window. Memory a symbol grows with it: 8 bytes a bar for every input and every column of the indicator.
 LONGEST = 5000
 
-#: Numbers in `z`: `extremes` needs two windows, all others some blocks.
+#: Numbers in `scratch`: `extremes` needs two windows, all others some blocks.
 ROOM = 2 * (LONGEST + BLOCK)
 
 NAN = float("nan")

@@ -14,7 +14,10 @@ from tapeline.indicators.kernels.steps import extremes, moving_variances, true_r
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A kernel without outputs: it reads inputs, as far back as `history`, keeps `numbers`, and fills columns."""
+    """Describe a kernel without outputs: it reads inputs back to `history`, keeps `numbers`, and fills columns.
+
+    Like `Storage`, its `repr` is part of the id of a snapshot's layout.
+    """
 
     name: str
     kernel: Kernel = field(repr=False)
