@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 import typer
-from pydantic import BaseModel
 
-from tapeline.app.config import Settings, variable
+from tapeline.app.config import all_settings, variable
 from tapeline.cli.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -65,15 +64,9 @@ def options(command: Any) -> set[str]:
     return {"--help"} | {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
 
 
-def settings(model: type[BaseModel] = Settings, group: str = "") -> dict[str, str | None]:
+def settings() -> dict[str, str | None]:
     """Return the description of each setting by its name: `data_dir`, `aws.bucket`, ..."""
-    found: dict[str, str | None] = {}
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            found |= settings(field.annotation, f"{name}.")
-        else:
-            found[group + name] = field.description
-    return found
+    return {name: field.description for name, field in all_settings().items()}
 
 
 @functools.cache
@@ -101,8 +94,9 @@ def test_every_command_is_described(command: str) -> None:
 
 @pytest.mark.parametrize("setting", sorted(settings()))
 def test_every_setting_is_described_and_has_a_text(setting: str) -> None:
-    assert f"`{setting}`" in (ROOT / "README.md").read_text()
-    assert settings()[setting]
+    text = settings()[setting]
+    assert text
+    assert f"| `{setting}` | {text.removesuffix('.')}" in (ROOT / "README.md").read_text()
 
 
 def test_every_option_has_a_help_text() -> None:

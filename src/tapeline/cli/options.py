@@ -32,9 +32,7 @@ Period = Annotated[
 # -- models ------------------------------------------------------------------------------------------------------------
 
 ModelName = Annotated[str, typer.Option("--name", help="Which model.")]
-ModelVersion = Annotated[
-    str | None, typer.Argument(metavar="[VERSION]", help="\\[default: the one in use]", show_default=False)
-]
+ModelVersion = Annotated[str | None, typer.Argument(help="\\[default: the one in use]", show_default=False)]
 ModelsAt = Annotated[
     str | None,
     typer.Option("--models", help="Folder of the models or s3://bucket/prefix.  \\[default: models in --data-dir]"),

@@ -1,0 +1,3 @@
+from tapeline.app.frames import analyse as analyse
+
+__version__: str
