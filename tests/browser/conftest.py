@@ -1,4 +1,4 @@
-"""A headless browser that fails a test on any console error, page error, failed request or request to another host."""
+"""Open pages in a headless browser; console errors, failed requests and requests to other hosts fail a test."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 )  # fmt: skip
-_MISSING = f"no browser found ({', '.join(_NAMES)}): on Debian or Ubuntu `apt-get install chromium` gives one"
+_MISSING = f"no browser found ({', '.join(_NAMES)}): on Debian or Ubuntu run `apt-get install chromium`"
 
-#: What the content security policy refuses becomes an error on the console.
+#: Turns what the content security policy refuses into a console error.
 _VIOLATIONS = """
 addEventListener("securitypolicyviolation", (e) => console.error(`refused: ${e.violatedDirective} ${e.blockedURI}`))
 """
@@ -32,6 +32,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")  # not longer: while it runs, no other test of this process can start an event loop
 def browser() -> Iterator[Browser]:
+    """Start the Chromium that is installed. Without one, tests fail in CI and are skipped elsewhere."""
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(_MISSING)
@@ -43,9 +44,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
-    """Opens a page at a width, dark or light; afterwards the test fails on anything that was wrong on it.
+    """Open pages of a size, dark or light; the test fails at its end on anything that went wrong on them.
 
-    Problems in which the pattern `expected` is found are right.
+    Problems that match the pattern `expected` are left out.
     """
     wrong: list[str] = []
     contexts: list[BrowserContext] = []
@@ -81,7 +82,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
 
 
 def _unasked(request: Request) -> bool:
-    """Whether a request failed that the page did not end itself, as it does with a stream of events for other bars."""
+    """Return whether a failed request was not ended by the page, as streams of events are when others are wanted."""
     return "/events" not in request.url and request.failure != "net::ERR_ABORTED"
 
 
@@ -92,14 +93,14 @@ def _elsewhere(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots go: the folder TAPELINE_SCREENSHOTS names, or a temporary one."""
+    """Return where screenshots go: the folder that TAPELINE_SCREENSHOTS names, or a temporary one."""
     folder = Path(os.environ.get("TAPELINE_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 class Server:
-    """`tests.browser.server` in a process of its own, moved on line by line."""
+    """Run `tests.browser.server` in a process of its own and steer it line by line."""
 
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "tests.browser.server", *arguments]
@@ -111,6 +112,7 @@ class Server:
             raise
 
     def tell(self, line: str) -> str:
+        """Send a line and return the answer."""
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
@@ -123,7 +125,7 @@ class Server:
         return answer
 
     def pause(self) -> None:
-        """Leaves its connections open and says nothing more, like a machine that hangs."""
+        """Leave its connections open and send nothing more, as a machine that hangs."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -136,9 +138,9 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """The packaged week of real minutes, 60% of it processed; `play N` processes N minutes more.
+    """Serve the packaged week of real minutes, 60% of it processed.
 
-    `form PRICE` makes the next minute form, with all bars at this price.
+    `play N` processes N more minutes; `form PRICE` makes the next minute form, with all bars at this price.
     """
     server = Server("sample")
     yield server
@@ -147,7 +149,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def guarded_server() -> Iterator[Server]:
-    """A page with log-ins and one symbol, ABC: ann is an administrator, bob may look."""
+    """Serve a page with log-ins and one symbol, ABC: ann is an administrator, bob may look."""
     server = Server("guarded")
     yield server
     server.close()
@@ -155,7 +157,7 @@ def guarded_server() -> Iterator[Server]:
 
 @pytest.fixture
 def empty_server() -> Iterator[Server]:
-    """A store without a row; `fail TEXT` makes it unreadable, `heal` mends it, `put SYMBOL` adds 100 bars."""
+    """Serve a store without rows; `fail TEXT` makes it unreadable, `heal` ends that, `put SYMBOL` adds 100 bars."""
     server = Server("empty")
     yield server
     server.close()

@@ -1,4 +1,4 @@
-"""A page to look at, moved on through stdin: see the fixtures in `conftest`. Answers every line with one on stdout."""
+"""Serve a page that is steered through stdin, as the fixtures in `conftest` say; stdout has one line for each line."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Bars, Reject
 from tapeline.core.ports import Commit
 from tapeline.data import sample_path
+from tapeline.errors import StorageError
 from tapeline.feeds.files import FileSource
 from tapeline.forecast.registry import DEFAULT_NAME, Registry
 from tapeline.indicators import DEFAULT
 from tapeline.research.training import fit
 from tapeline.runtime.processor import Processor
-from tapeline.web import ReplayProgress, View, broadcast, serve
+from tapeline.web import PageData, ReplayProgress, broadcast, serve
 from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
 from tests.conftest import MINUTE, START
@@ -35,7 +36,7 @@ from tests.rows import row
 
 Answer = Callable[[str], str]
 
-#: A walk-forward report of the sample's first three days, as `tapeline evaluate --json` gives it, shortened.
+#: A walk-forward report of the sample's first three days, as `tapeline evaluate --json` prints it, shortened.
 _EVALUATION = Path(__file__).with_name("evaluation.json")
 
 _REFUSED = (
@@ -45,22 +46,22 @@ _REFUSED = (
 
 
 def main(kind: str, port: int = 0) -> None:
-    broadcast.TICK_SECONDS = service._LOOK_SECONDS = 0.15  # the clock of the page and of the alerts, faster
+    broadcast.TICK_SECONDS = service._LOOK_SECONDS = 0.15  # so that tests need not wait
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        view, access, answer = {"sample": sample, "empty": empty, "guarded": guarded}[kind](folder)
-        alerts = stack.enter_context(service.running(view.store, folder, (), {}, live=False, say=lambda _: None))
-        view = dataclasses.replace(view, alerts=alerts.since, rulebook=alerts)
+        data, access, answer = {"sample": sample, "empty": empty, "guarded": guarded}[kind](folder)
+        alerts = stack.enter_context(service.running(data.store, folder, (), {}, live=False, notify=lambda _: None))
+        data = dataclasses.replace(data, alerts=alerts)
 
         def listen() -> None:
             for line in sys.stdin:
                 print(answer(line.rstrip("\n")), flush=True)
 
         threading.Thread(target=listen, daemon=True).start()
-        serve(view, port=port, on_ready=lambda url: print(url, flush=True), access=access)
+        serve(data, port=port, on_ready=lambda url: print(url, flush=True), access=access)
 
 
-def sample(folder: Path) -> tuple[View, Access, Answer]:
+def sample(folder: Path) -> tuple[PageData, Access, Answer]:
     bars = Bars.concat([delivery.bars for delivery in FileSource([sample_path("1m")]).deliveries("")])
     until = int(np.quantile(bars.timestamp, 0.4))
     registry = Registry(LocalFolder(folder / "models"))
@@ -80,7 +81,7 @@ def sample(folder: Path) -> tuple[View, Access, Answer]:
         store.commit(Commit(step.rows, step.states, position))
 
     def play(count: int) -> str:
-        """That many minutes more."""
+        """Process this many more minutes."""
         nonlocal done
         until = min(done + count, len(minutes))
         commit(bars[edges[done] : edges[until]], edges[until])
@@ -88,7 +89,7 @@ def sample(folder: Path) -> tuple[View, Access, Answer]:
         return str(int(minutes[done - 1]))
 
     def form(price: float) -> str:
-        """The next minute, still forming: all of its bars close at this price."""
+        """Make the next minute form: all of its bars close at this price so far."""
         part = bars[edges[done] : edges[done + 1]]
         price_ = np.full(len(part), price)
         high, low = np.maximum(part.open, price_), np.minimum(part.open, price_)
@@ -106,17 +107,16 @@ def sample(folder: Path) -> tuple[View, Access, Answer]:
         return play(int(rest)) if command == "play" else form(float(rest))
 
     play(int(len(minutes) * 0.6))
-    view = View(
+    data = PageData(
         store,
         replay=lambda: ReplayProgress(edges[done], len(bars), ended=done == len(minutes)),
         stored=lambda: edges[done],
-        models={model.version: model.metadata},
         registry=registry,
         rejects=rejects,
         watchlist=MemoryWatchlist(*bars.symbols),
         currency=lambda symbol: "USD",
         health=lambda: {
-            "collector": {"state": "connected", "last_message": int(minutes[done - 1]), "symbols": len(bars.symbols)},
+            "collector": {"state": "streaming", "last_message": int(minutes[done - 1]), "symbols": len(bars.symbols)},
             "lag": {"p50": 3.2, "p99": 21.0, "count": edges[done]},
             "depth": 0,
             "disk_free": 123 * 1024**3,
@@ -124,30 +124,30 @@ def sample(folder: Path) -> tuple[View, Access, Answer]:
         },
         evaluation=lambda: json.loads(_EVALUATION.read_text()),
     )
-    return view, Access(), answer
+    return data, Access(), answer
 
 
-def empty(_: Path) -> tuple[View, Access, Answer]:
+def empty(_: Path) -> tuple[PageData, Access, Answer]:
     store = MemoryStore()
 
     def answer(line: str) -> str:
         command, _, rest = line.partition(" ")
         if command == "put":
             store.put(*(row(rest, START + i * MINUTE, 100 + i % 7, open=101, high=108, low=99) for i in range(100)))
-        store.error = OSError(rest) if command == "fail" else None
+        store.error = StorageError(rest) if command == "fail" else None
         return "done"
 
-    return View(store, no_model="<b>too little</b> history"), Access(), answer
+    return PageData(store, no_model="<b>too little</b> history"), Access(), answer
 
 
-def guarded(folder: Path) -> tuple[View, Access, Answer]:
-    """A page with log-ins: ann may change things, bob may look."""
-    view, _, answer = empty(folder)
+def guarded(folder: Path) -> tuple[PageData, Access, Answer]:
+    """Serve a page with log-ins: ann may change things, bob may look."""
+    data, _, answer = empty(folder)
     answer("put ABC")
     users = Users(folder / "users.json")
     users.add("ann", Role.ADMIN, "correct horse battery")
     users.add("bob", Role.VIEWER, "staple the correct horse")
-    return view, Access(users=users), answer
+    return data, Access(users=users), answer
 
 
 if __name__ == "__main__":

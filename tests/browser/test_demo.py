@@ -1,4 +1,4 @@
-"""`tapeline demo` as a newcomer meets it: the whole pipeline in one process, and its page in a browser."""
+"""Run `tapeline demo` as a newcomer does: the whole pipeline in one process, and its page in a browser."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.test_page import PIXELS, drawn, until
+from tests.browser.page import PIXELS, drawn, until
 
 _URL = re.compile(r"http://127\.0\.0\.1:\d+/")
 
 
 @contextmanager
 def tapeline(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A command that serves the page, and the page's address as it tells it."""
-    command = [sys.executable, "-m", "tapeline.cli.main", *map(str, arguments)]
+    """Run a command that serves the page; give the process and the address that it prints."""
+    command = [sys.executable, "-m", "tapeline", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
-        told = []
+        printed = []
         for line in process.stderr:
-            told.append(line)
+            printed.append(line)
             if found := _URL.search(line):
                 yield process, found[0]
                 return
-        pytest.fail("".join(told))
+        pytest.fail("".join(printed))
     finally:
         process.kill()
         process.communicate()
 
 
-def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_is_there_again(
+def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_keeps_its_data(
     open_page: Open, pictures: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -55,7 +55,7 @@ def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_is_there_again(
         page.close()
 
         port = urlsplit(url).port
-        command = [sys.executable, "-m", "tapeline.cli.main", "dashboard", "--data-dir", data, "--port", port]
+        command = [sys.executable, "-m", "tapeline", "dashboard", "--data-dir", data, "--port", port]
         second = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, check=False)
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr.strip().endswith("the port is in use; stop what uses it or choose another --port (0 takes "

@@ -1,103 +1,26 @@
-"""The page in a real browser, over real bars: what is drawn, how it moves, and how it is used."""
+"""Use the page in a real browser over real bars: what it draws, how it moves, and what can be done with it."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Error, expect
 
 import tapeline.web
 from tapeline.alerts import parse_rule
 from tests.browser.conftest import Open, Server
+from tests.browser.page import PIXELS, drawn, newest, problems, until
 
 _DESKTOP, _PHONE = (1440, 900), (390, 844)
 _ASSETS = Path(tapeline.web.__file__).with_name("assets")
 _TABS = ("chart", "model", "alerts", "health")
-_AXE = Path(__file__).with_name("vendor") / "axe.min.js"
-
-#: What the drawing library holds: how many values each series has, the newest candle, and the range that is shown.
-_CHART = """async () => {
-  const { chart } = await import("/js/main.js");
-  const { _bars: bars, _drawing: drawing } = chart;
-  const range = drawing.chart.timeScale().getVisibleLogicalRange();
-  const points = (series) => series.data().filter((point) => "value" in point || "close" in point).length;
-  return {
-    bars: bars.length,
-    times: bars.t,
-    close: bars.columns.c.at(-1),
-    candles: points(drawing._candles),
-    panes: drawing.chart.panes().length,
-    studies: Object.fromEntries(
-      drawing.studies.flatMap((study) => study._series).map(([column, series]) => [column.name, points(series)]),
-    ),
-    markers: drawing._calls._markers.markers().length,
-    colors: new Set(drawing._calls._markers.markers().map((marker) => marker.color)).size,
-    range: [range.from, range.to],
-    shown: [bars.t[Math.max(0, Math.round(range.from))], bars.t[Math.min(bars.length - 1, Math.round(range.to))]],
-  };
-}"""
-
-#: How many pixels of the chart have the colours of rising and of falling candles.
-PIXELS = """async () => {
-  const { chart } = await import("/js/main.js");
-  const canvas = chart._drawing.chart.takeScreenshot();
-  const { up, down } = (await import("/js/theme.js")).palette();
-  const context = canvas.getContext("2d");
-  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-  return [up, down].map((color) => {
-    const [r, g, b] = color.match(/\\w\\w/g).map((digits) => parseInt(digits, 16));
-    let count = 0;
-    for (let i = 0; i < data.length; i += 4) count += data[i] === r && data[i + 1] === g && data[i + 2] === b;
-    return count;
-  });
-}"""
 
 
-def until(page: Page, condition: str, arg: object = None) -> None:
-    """Waits until this is true of the page's `chart`; Playwright's own waiting does not await an import."""
-    page.evaluate(
-        f"""async (arg) => {{
-          const {{ chart }} = await import("/js/main.js");
-          const end = performance.now() + 10_000;
-          while (!({condition})) {{
-            if (performance.now() > end) throw new Error("waited in vain until " + {condition!r});
-            await new Promise((done) => setTimeout(done, 20));
-          }}
-        }}""",
-        arg,
-    )
-
-
-def drawn(page: Page) -> dict[str, Any]:
-    """The chart's state, once there are candles and the indicators with them."""
-    expect(page.locator(".state[role]")).to_be_hidden()
-    until(page, "chart._drawing?.bars && chart._catalogue && chart._bars === chart._drawing.bars")
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return dict(page.evaluate(_CHART))
-
-
-def newest(page: Page, time: int) -> None:
-    """Waits until the chart's last bar is that of this time."""
-    until(page, "chart._bars?.t.at(-1) === arg", time)
-
-
-def problems(page: Page) -> list[str]:
-    """What axe finds that keeps people from using the page."""
-    page.evaluate(_AXE.read_text())
-    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{one['id']} ({one['impact']}): {one['nodes'][0]['html'][:200]}"
-        for one in found["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
-
-
-def test_every_module_is_asked_for_at_once() -> None:
+def test_the_page_preloads_every_module() -> None:
     page = (_ASSETS / "index.html").read_text()
     preloaded = re.findall(r'rel="modulepreload" href="(.+?)"', page)
     modules = [
@@ -109,7 +32,7 @@ def test_every_module_is_asked_for_at_once() -> None:
     )  # the content security policy refuses these
 
 
-def test_every_rule_that_the_page_offers_is_one() -> None:
+def test_every_example_of_a_rule_is_valid() -> None:
     offered = re.search(r"EXAMPLES = \[(.+?)\];", (_ASSETS / "js" / "alerts.js").read_text(), re.DOTALL)
     assert offered is not None
     rules = re.findall(r'"(.+?)"', offered[1])
@@ -118,7 +41,7 @@ def test_every_rule_that_the_page_offers_is_one() -> None:
         assert parse_rule(rule).text
 
 
-def test_a_rule_is_refused_at_its_place_added_fires_and_is_removed(open_page: Open, server: Server) -> None:
+def test_a_wrong_rule_is_marked_and_a_right_one_fires_and_is_removed(open_page: Open, server: Server) -> None:
     page = open_page(server.url + "#alerts", expected="status of 422")
     alerts = page.locator("#alerts")
     field = page.get_by_label("New rule")
@@ -141,7 +64,7 @@ def test_a_rule_is_refused_at_its_place_added_fires_and_is_removed(open_page: Op
             break
     expect(toast.first).to_contain_text("AAPL: price crosses above sma_20")
     count = toast.count()
-    page.keyboard.press("ArrowDown")  # another stream of events begins: nothing is told twice
+    page.keyboard.press("ArrowDown")  # another stream of events begins: no alert shows twice
     drawn(page)
     assert toast.count() <= count
     page.keyboard.press("ArrowUp")
@@ -156,7 +79,7 @@ def test_a_rule_is_refused_at_its_place_added_fires_and_is_removed(open_page: Op
 
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
 @pytest.mark.parametrize("size", [_DESKTOP, _PHONE], ids=["1440", "390"])
-def test_every_tab_is_drawn_and_can_be_used_by_everybody(
+def test_every_tab_is_drawn_fits_the_width_and_is_accessible(
     open_page: Open, server: Server, pictures: Path, size: tuple[int, int], dark: bool
 ) -> None:
     page = open_page(server.url, *size, dark=dark)
@@ -172,14 +95,14 @@ def test_every_tab_is_drawn_and_can_be_used_by_everybody(
         assert problems(page) == [], tab
 
 
-def test_candles_indicators_and_calls_are_there_and_their_values_can_be_read(open_page: Open, server: Server) -> None:
+def test_candles_indicators_and_calls_are_drawn_and_shown_as_values(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     found = drawn(page)
     assert found["bars"] == found["candles"] == 1000
     assert found["studies"] == {"sma_20": 1000, "sma_50": 1000, "rsi_14": 1000}
     assert found["panes"] == 3  # price with volume, P(UP), RSI
     assert found["markers"] > 20
-    assert found["colors"] == 3  # came true, did not, open or flat
+    assert found["colors"] == 3  # came true, did not, undecided or flat
     expect(page.locator(".rows li")).to_have_count(24)
     expect(page.locator("[data-part=status]")).to_have_text(re.compile(r"Replay \d\d%"))
     expect(page.locator("[data-part=market]")).to_have_text(re.compile(r"Open · closes \w+ 16:00 EST"))
@@ -196,55 +119,7 @@ def test_candles_indicators_and_calls_are_there_and_their_values_can_be_read(ope
     expect(legend.locator(".time")).to_have_text(re.compile(re.escape(last.split(" EST")[0])))
 
 
-_WORDS = """async () => {
-  const { marketText, freshness } = await import("/js/market.js");
-  const { money, signed, duration, bytes } = await import("/js/format.js");
-  const { Bars } = await import("/js/chart/bars.js");
-  const zone = "America/New_York";
-  const monday = Date.UTC(2026, 10, 23, 14, 30);
-  const quote = { timestamp: monday, daily: false, market: { phase: "open", next: null, zone } };
-  const hours = [...Array(5).keys()].map((i) => Date.UTC(2026, 10, 1, 4 + i)); // 01:00 comes twice that night
-  const columns = () => ({ t: [...hours], c: hours.map((_, i) => i) });
-  const bars = new Bars({ symbol: "X", interval: "1h", columns: columns(), zone });
-  const from = bars.merge({ t: hours.slice(1, 3), c: [10, 20] });
-  bars.prepend({ columns: { t: [hours[0] - 1, hours[0]], c: [7, 8] }, next: 5 });
-  return {
-    closed: marketText({ phase: "closed", next: monday - 19_800_000, opens: monday, zone }),
-    open: marketText({ phase: "open", next: monday + 23_400_000, zone }),
-    always: marketText({ phase: "continuous", next: null, zone: "UTC" }),
-    fresh: freshness(quote, monday + 90_000),
-    late: freshness(quote, monday + 600_000),
-    shut: freshness({ ...quote, market: { ...quote.market, phase: "closed" } }, monday + 6e8),
-    money: [money(1234.5, 2, "USD"), money(99.1, 1, "GBp"), money(7, 0, "CHF"), money(null, 2, "USD")],
-    signed: [signed(-0.001, 2), signed(-1.5, 2), signed(2, 1)],
-    duration: [340, 12_000, 240_000, 12_000_000, 4e8].map(duration),
-    bytes: bytes(5 * 1024 ** 3),
-    ascending: bars.keys.every((key, i) => !i || key > bars.keys[i - 1]),
-    merged: [from, bars.columns.c, bars.older, bars.keys.length],
-    gap: bars.merge({ t: [...Array(40).keys()].map((i) => hours[4] + 1e9 + i), c: Array(40).fill(1) }),
-  };
-}"""
-
-
-def test_times_and_numbers_are_those_of_the_exchange(empty_server: Server, open_page: Open) -> None:
-    assert open_page(empty_server.url).evaluate(_WORDS) == {
-        "closed": "Closed · opens Mon 09:30 EST",
-        "open": "Open · closes Mon 16:00 EST",
-        "always": "Open all day",
-        "fresh": {"says": "90 s", "stale": False},
-        "late": {"says": "10 min", "stale": True},
-        "shut": {"says": "Mon 09:30", "stale": False},
-        "money": ["$1,234.50", "99.1 p", "7 CHF", "–"],
-        "signed": ["0.00", "\u22121.50", "+2.0"],
-        "duration": ["340 ms", "12 s", "4 min", "3 h 20 min", "4 d"],
-        "bytes": "5.0 GiB",
-        "ascending": True,
-        "merged": [1, [7, 0, 10, 20, 3, 4], 5, 6],
-        "gap": None,
-    }
-
-
-def test_a_forming_bar_moves_and_ends(open_page: Open, server: Server) -> None:
+def test_a_forming_bar_moves_until_it_is_final(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     before = drawn(page)
     forming = page.locator(".forming")
@@ -265,7 +140,7 @@ def test_a_forming_bar_moves_and_ends(open_page: Open, server: Server) -> None:
     assert drawn(page)["bars"] == after["bars"]
 
 
-def test_panning_brings_older_bars_and_new_ones_do_not_move_what_is_looked_at(open_page: Open, server: Server) -> None:
+def test_panning_loads_older_bars_and_new_bars_do_not_move_the_view(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     drawn(page)
     expect(page.locator("[data-part=newest]")).to_be_hidden()
@@ -296,7 +171,7 @@ def test_panning_brings_older_bars_and_new_ones_do_not_move_what_is_looked_at(op
     expect(page.locator("[data-part=newest]")).to_be_visible()
 
 
-def test_an_interval_is_chosen_by_button_and_key_and_the_address_keeps_it(open_page: Open, server: Server) -> None:
+def test_an_interval_is_chosen_by_button_or_key_and_kept_in_the_address(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     fine = drawn(page)
     page.locator("[data-interval='15m']").click()
@@ -315,7 +190,7 @@ def test_an_interval_is_chosen_by_button_and_key_and_the_address_keeps_it(open_p
     expect(page.locator("[data-interval='15m']")).to_have_attribute("aria-pressed", "true")
 
 
-def test_an_indicator_is_picked_with_its_numbers_changed_and_removed(open_page: Open, server: Server) -> None:
+def test_an_indicator_is_added_changed_and_removed(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     drawn(page)
     page.keyboard.press("i")
@@ -350,7 +225,17 @@ def test_an_indicator_is_picked_with_its_numbers_changed_and_removed(open_page: 
     assert (found["panes"], found["markers"]) == (1, 0)
 
 
-def test_the_watch_list_is_searched_sorted_and_walked_through(open_page: Open, server: Server) -> None:
+def test_a_remembered_indicator_that_the_server_does_not_know_is_dropped(open_page: Open, server: Server) -> None:
+    page = open_page(server.url, expected="status of 404")
+    drawn(page)
+    remembered = [{"spec": spec, "color": color} for color, spec in enumerate(("sma_20", "gone_7", "rsi_14"))]
+    page.evaluate("(list) => localStorage.setItem('tapeline.indicators', JSON.stringify(list))", remembered)
+    page.reload()
+    assert list(drawn(page)["studies"]) == ["sma_20", "rsi_14"]
+    assert "gone_7" not in page.evaluate("localStorage.getItem('tapeline.indicators')")
+
+
+def test_the_watch_list_is_searched_sorted_and_used_by_keyboard(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     drawn(page)
     heading, rows = page.locator("h1"), page.locator(".rows b")
@@ -376,8 +261,9 @@ def test_the_watch_list_is_searched_sorted_and_walked_through(open_page: Open, s
 
     assert changes() == sorted(changes(), reverse=True)
     page.locator(".row").nth(3).hover()
-    held = order()
+    held, seen = order(), page.locator(".rows .change").all_inner_texts()
     newest(page, int(server.tell("play 90")))
+    expect(page.locator(".rows .change")).not_to_have_text(seen)
     assert changes() != sorted(changes(), reverse=True)
     assert order() == held  # nothing moves away from under the mouse
     page.mouse.move(900, 400)
@@ -390,7 +276,7 @@ def test_the_watch_list_is_searched_sorted_and_walked_through(open_page: Open, s
     expect(page.locator(".row[aria-current]")).to_contain_text("TSLA")
 
 
-def test_a_symbol_is_added_removed_and_refused_in_words(open_page: Open, server: Server) -> None:
+def test_a_symbol_is_added_and_removed_and_a_wrong_one_is_refused(open_page: Open, server: Server) -> None:
     page = open_page(server.url, expected="status of 422")
     drawn(page)
     field = page.get_by_label("Symbol to add")
@@ -411,15 +297,13 @@ def test_a_symbol_is_added_removed_and_refused_in_words(open_page: Open, server:
     assert page.locator(".toast b").count() == 0
 
 
-def test_the_model_tab_says_first_that_it_is_no_better_and_rolls_back_after_asking(
-    open_page: Open, server: Server
-) -> None:
+def test_the_model_tab_begins_with_the_verdict_and_asks_before_it_rolls_back(open_page: Open, server: Server) -> None:
     page = open_page(server.url + "#model")
     model = page.locator("#model")
     expect(model.locator("> :first-child")).to_contain_text("NOT better than its baselines")
-    expect(model).to_contain_text(re.compile(r"Hit-rate.*%.*Base rate", re.DOTALL))
+    expect(model).to_contain_text(re.compile(r"Hit rate.*%.*Base rate", re.DOTALL))
     expect(model.get_by_role("row", name="previous move").first).to_contain_text("0.5140")
-    expect(model.get_by_role("img", name=re.compile("Calibration: said"))).to_be_visible()
+    expect(model.get_by_role("img", name=re.compile("Calibration: predicted"))).to_be_visible()
     expect(model).to_contain_text("volatility_ratio")
     used = model.locator("tr.current th").last.inner_text()
     model.get_by_role("button", name="Roll back").click()
@@ -436,7 +320,7 @@ def test_the_model_tab_says_first_that_it_is_no_better_and_rolls_back_after_aski
     expect(page.locator(".row[aria-current]")).to_contain_text("AAPL")
 
 
-def test_the_health_tab_shows_what_was_refused_as_text(open_page: Open, server: Server) -> None:
+def test_the_health_tab_shows_rejected_records_as_text(open_page: Open, server: Server) -> None:
     page = open_page(server.url + "#health")
     health = page.locator("#health")
     expect(health).to_contain_text("<script>alert(1)</script>,0")
@@ -444,7 +328,7 @@ def test_the_health_tab_shows_what_was_refused_as_text(open_page: Open, server: 
     expect(health.get_by_role("progressbar", name="Replay")).to_be_visible()
 
 
-def test_keys_are_listed_and_appearance_is_chosen_and_remembered(open_page: Open, server: Server) -> None:
+def test_keys_are_listed_and_the_theme_is_remembered(open_page: Open, server: Server) -> None:
     page = open_page(server.url, dark=True)
     drawn(page)
     for number, tab in (("2", "model"), ("4", "health"), ("1", "chart")):
@@ -479,7 +363,7 @@ def test_on_a_phone_the_watch_list_opens_over_the_chart(open_page: Open, server:
     drawn(page)
 
 
-def test_an_empty_store_says_so_until_bars_come_and_a_broken_one_until_it_is_mended(
+def test_the_page_says_that_a_store_is_empty_or_unreadable_until_it_is_not(
     empty_server: Server, open_page: Open
 ) -> None:
     page = open_page(empty_server.url, expected="status of 503")
@@ -499,7 +383,7 @@ def test_an_empty_store_says_so_until_bars_come_and_a_broken_one_until_it_is_men
     expect(page.locator("[data-part=banner]")).to_be_hidden()
 
 
-def test_a_lost_connection_is_said_and_what_is_known_stays(empty_server: Server, open_page: Open) -> None:
+def test_a_lost_connection_is_reported_and_the_bars_stay(empty_server: Server, open_page: Open) -> None:
     empty_server.tell("put ABC")
     page = open_page(empty_server.url, expected="ERR_")
     drawn(page)
@@ -510,9 +394,7 @@ def test_a_lost_connection_is_said_and_what_is_known_stays(empty_server: Server,
     assert drawn(page)["candles"] == 100
 
 
-def test_a_server_that_hangs_is_noticed_and_one_that_was_started_again_takes_changes(
-    empty_server: Server, open_page: Open
-) -> None:
+def test_a_hanging_server_is_noticed_and_a_restarted_one_accepts_changes(empty_server: Server, open_page: Open) -> None:
     empty_server.tell("put ABC")
     page = open_page(empty_server.url, expected="ERR_")
     drawn(page)
@@ -541,7 +423,7 @@ def test_a_server_that_hangs_is_noticed_and_one_that_was_started_again_takes_cha
         expect(page.locator("#alerts .rules code")).to_have_text(["rsi_14 < 30"])
 
 
-def test_symbols_of_every_kind_have_room_in_the_list_and_on_the_scale(empty_server: Server, open_page: Open) -> None:
+def test_symbols_and_prices_of_every_length_fit(empty_server: Server, open_page: Open) -> None:
     for symbol in ("7203.T", "BTC-USD", "A-NAME-AS-LONG-AS-THEY-CAN-BE-32"):
         empty_server.tell(f"put {symbol}")
     page = open_page(f"{empty_server.url}#chart/7203.T/1m")
@@ -559,7 +441,7 @@ def test_symbols_of_every_kind_have_room_in_the_list_and_on_the_scale(empty_serv
         drawn(page)
 
 
-def test_whatever_a_store_holds_stays_text(empty_server: Server, open_page: Open) -> None:
+def test_markup_from_the_store_stays_text(empty_server: Server, open_page: Open) -> None:
     hostile = "<img/src=x/onerror=alert(1)>"
     empty_server.tell(f"put {hostile}")
     page = open_page(f"{empty_server.url}#chart/{quote('<script>alert(2)</script>', safe='')}", expected="status of 4")
@@ -571,7 +453,7 @@ def test_whatever_a_store_holds_stays_text(empty_server: Server, open_page: Open
     assert page.locator("body img, body b img, .rows script").count() == 0
 
 
-def test_nobody_looks_without_a_log_in_and_a_viewer_changes_nothing(guarded_server: Server, open_page: Open) -> None:
+def test_strangers_see_nothing_and_viewers_change_nothing(guarded_server: Server, open_page: Open) -> None:
     page = open_page(guarded_server.url, expected="status of 401")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Log in")

@@ -1,8 +1,8 @@
-// The alerts tab: rules, what fired, and the toast or notification when one does.
-import { ApiError, del, get, mayChange, part, post } from "./api.js";
+// The alerts tab: the rules, what fired, and the toast or notification when one does.
+import { del, get, mayChange, outcome, part, post } from "./api.js";
+import { card, cell, nothing, table } from "./cards.js";
 import { confirmed, fill, h, text } from "./dom.js";
 import { clockOf } from "./format.js";
-import { card, cell, head, scroll } from "./model.js";
 import { remember, remembered } from "./prefs.js";
 import { toast } from "./toast.js";
 
@@ -11,11 +11,11 @@ const EXAMPLES = [
   "prediction changes to UP with probability > 0.6", "no bar for 3 minutes in an open session",
   "price crosses below 150 for AAPL on forming bars quiet 1 hour",
 ];
-const KEPT = 200;
-const MISSED = 20;
+const MOST_FIRED = 200;
+const MOST_MISSED = 20;
 
 export class AlertsTab {
-  // `counted(n)` hears how many fired since the tab was looked at; `zone()` says whose times are shown.
+  // `counted(count)` hears how many fired since the tab was last shown; `zone()` answers whose times are shown.
   constructor(root, { counted, zone, pick }) {
     this._root = root;
     this._zone = zone;
@@ -23,12 +23,13 @@ export class AlertsTab {
     this._counted = counted;
     this._unseen = 0;
     this._shown = false;
-    this._last = null; // the id of the newest alert that was heard of
+    this._last = null; // the id of the newest alert known
     this._fired = [];
     this._rules = [];
-    this._built = false;
+    this._form = null;
   }
 
+  // Whether alerts are to be shown as notifications of the system.
   get wanted() {
     return remembered("notify", false) === true && "Notification" in window && Notification.permission === "granted";
   }
@@ -37,7 +38,7 @@ export class AlertsTab {
     this._shown = true;
     this._unseen = 0;
     this._counted(0);
-    if (!this._built) this._build();
+    if (!this._form) this._build();
     await this._read();
   }
 
@@ -45,68 +46,55 @@ export class AlertsTab {
     this._shown = false;
   }
 
-  // A stream of events has begun, which tells of what fires from now on: what fired since the last one is asked for.
+  // Called when a stream of events begins, which carries later alerts only: asks for those since the last stream.
   async catchUp() {
-    let missed;
-    try {
-      missed = (await get(`/alerts?limit=${MISSED}`)).alerts;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      return;
-    }
-    if (this._last === null) this._last = missed[0]?.id ?? 0;
-    else for (const alert of missed.reverse()) this.fire(alert);
+    const { value, error } = await outcome(get(`/alerts?limit=${MOST_MISSED}`));
+    if (error) return;
+    if (this._last === null) this._last = value.alerts[0]?.id ?? 0;
+    else for (const alert of value.alerts.reverse()) this.fire(alert);
   }
 
-  // An alert has fired.
+  // Shows an alert that fired, unless it is known.
   fire(alert) {
     if (this._last !== null && alert.id <= this._last) return;
     this._last = alert.id;
-    this._fired = [alert, ...this._fired].slice(0, KEPT);
-    const title = `${alert.symbol ? `${alert.symbol}: ` : ""}${alert.rule}`;
-    toast(alert.text ?? "", "alert", title);
+    this._fired = [alert, ...this._fired].slice(0, MOST_FIRED);
+    const title = alert.symbol ? `${alert.symbol}: ${alert.rule}` : alert.rule;
+    toast(alert.text, "alert", title);
     if (this.wanted && document.hidden) notify(title, alert);
     if (this._shown) this._drawFired();
     else this._counted(++this._unseen);
   }
 
   _build() {
-    this._built = true;
     this._input = h("input", {
       type: "text", id: "rule", autocomplete: "off", spellcheck: "false", maxlength: "500", list: "rule-examples",
-      "aria-describedby": "rule-error", oninput: () => this._say(null),
+      "aria-describedby": "rule-error", oninput: () => this._showFault(null),
     });
     this._error = h("div", { class: "rule-error", id: "rule-error", role: "alert" });
     this._form = h("form", { onsubmit: (event) => this._add(event) },
       h("label", { for: "rule" }, "New rule"),
       h("div", { class: "line" }, this._input, h("button", { type: "submit", class: "primary" }, "Add")),
       this._error,
-      h("datalist", { id: "rule-examples" }, EXAMPLES.map((one) => h("option", { value: one }))),
-      h("p", { class: "note" }, "Such as ", EXAMPLES.map((one, i) => [i ? ", " : "", h("button", {
-        type: "button", class: "example", onclick: () => { this._input.value = one; this._say(null); this._input.focus(); },
-      }, one)])));
-    const notify = h("input", { type: "checkbox", id: "notify", checked: this.wanted, onchange: (event) => this._notify(event.target) });
+      h("datalist", { id: "rule-examples" }, EXAMPLES.map((rule) => h("option", { value: rule }))),
+      h("p", { class: "note" }, "For example ", EXAMPLES.map((rule, i) => [i ? ", " : "", h("button", {
+        type: "button", class: "example", onclick: () => { this._input.value = rule; this._showFault(null); this._input.focus(); },
+      }, rule)])));
+    const notifications = h("input", { type: "checkbox", id: "notify", checked: this.wanted, onchange: (event) => this._allowNotifications(event.target) });
     this._ruleList = h("div");
     this._firedList = h("div");
     this._problem = h("p", { class: "verdict bad", hidden: true });
     fill(this._root, this._problem, h("div", { class: "cards" },
-      card("Rules", "wide", this._form, this._ruleList,
-        "Notification" in window
-          ? h("div", { class: "check" }, notify, h("label", { for: "notify" }, "Also notify me when this page is in the background")) : null),
+      card("Rules", "wide", this._form, this._ruleList, "Notification" in window &&
+        h("div", { class: "check" }, notifications, h("label", { for: "notify" }, "Also notify me while this page is in the background"))),
       card("Fired", "wide", this._firedList)));
   }
 
   async _read() {
-    try {
-      const [fired, rules] = await Promise.all([get("/alerts"), get("/alerts/rules")]);
-      this._fired = fired.alerts ?? [];
-      this._rules = rules.rules ?? [];
-      this._problem.hidden = true;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      text(this._problem, `Alerts cannot be read: ${error.message}.`);
-      this._problem.hidden = false;
-    }
+    const { value, error } = await outcome(Promise.all([get("/alerts"), get("/alerts/rules")]));
+    if (error) text(this._problem, `Alerts cannot be read: ${error.message}.`);
+    else [this._fired, this._rules] = [value[0].alerts, value[1].rules];
+    this._problem.hidden = !error;
     this._form.hidden = !mayChange();
     this._drawRules();
     this._drawFired();
@@ -114,73 +102,65 @@ export class AlertsTab {
 
   _drawRules() {
     fill(this._ruleList, this._rules.length ? h("ul", { class: "rules" }, this._rules.map((rule) => h("li", {},
-      h("code", {}, rule.text ?? rule.rule), rule.symbol ? h("span", {}, rule.symbol) : null,
-      rule.source && rule.source !== "page" ? h("small", {}, `from ${rule.source}`) : null,
-      mayChange() && rule.removable !== false
-        ? h("button", { type: "button", "aria-label": `Remove ${rule.text ?? rule.rule}`, onclick: () => this._remove(rule) }, "Remove") : null)))
-      : h("p", { class: "none" }, mayChange() ? "No rules yet." : "No rules."));
+      h("code", {}, rule.text), !rule.removable && h("small", {}, "from the settings"),
+      mayChange() && rule.removable &&
+        h("button", { type: "button", "aria-label": `Remove ${rule.text}`, onclick: () => this._remove(rule) }, "Remove"))))
+      : nothing("No rules yet."));
   }
 
   _drawFired() {
     if (!this._fired.length) {
-      fill(this._firedList, h("p", { class: "none" }, "None has fired yet."));
+      fill(this._firedList, nothing("No alert has fired yet."));
       return;
     }
     const clock = clockOf(this._zone());
-    const fired = [...this._fired].sort((a, b) => b.timestamp - a.timestamp || b.id - a.id); // symbols are looked at one after the other
-    fill(this._firedList, scroll(h("table", { class: "text" },
-      h("thead", {}, h("tr", {}, ["Bar", "Symbol", "Rule", "What was seen", "Delivered"].map(head))),
-      h("tbody", {}, fired.map((one) => h("tr", {},
-        h("td", { title: clock.utc(one.timestamp) }, clock.full(one.timestamp)),
-        h("td", {}, one.symbol ? h("button", { type: "button", class: "link", onclick: () => this._pick(one.symbol) }, one.symbol) : ""),
-        h("td", {}, h("code", {}, one.rule)), cell(one.text), h("td", {}, deliveries(one.deliveries))))))));
+    // By bar rather than by id, as rules look at one symbol after the other.
+    const fired = [...this._fired].sort((first, second) => second.timestamp - first.timestamp || second.id - first.id);
+    fill(this._firedList, table(["Bar", "Symbol", "Rule", "Seen", "Delivered"], fired.map((alert) => h("tr", {},
+      h("td", { title: clock.utc(alert.timestamp) }, clock.full(alert.timestamp)),
+      cell(alert.symbol && h("button", { type: "button", class: "link", onclick: () => this._pick(alert.symbol) }, alert.symbol)),
+      cell(h("code", {}, alert.rule)), cell(alert.text),
+      cell(alert.deliveries.map(({ channel, state }) => `${channel} ${state}`).join(", ") || "page"))), "text"));
   }
 
   async _add(event) {
     event.preventDefault();
     const rule = this._input.value.trim();
     if (!rule) return;
-    try {
-      await post("/alerts/rules", { text: rule });
+    const { error } = await outcome(post("/alerts/rules", { text: rule }));
+    if (error) this._showFault(error, rule);
+    else {
       this._input.value = "";
-      this._say(null);
+      this._showFault(null);
       await this._read();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this._say(error, rule);
     }
     this._input.focus();
   }
 
   async _remove(rule) {
-    if (!await confirmed("Remove this rule?", rule.text ?? rule.rule, "Remove")) return;
-    try {
-      await del(`/alerts/rules/${part(rule.id)}`);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      toast(`The rule was not removed: ${error.message}`, "bad");
-    }
+    if (!await confirmed("Remove this rule?", rule.text, "Remove")) return;
+    const { error } = await outcome(del(`/alerts/rules/${part(rule.id)}`));
+    if (error) toast(`The rule was not removed: ${error.message}`, "bad");
     await this._read();
   }
 
-  // What is wrong with a rule, with a mark under the place.
-  _say(error, rule = "") {
+  // Shows what is wrong with a rule, with a mark under the characters in question; null shows nothing.
+  _showFault(error, rule) {
     this._input.toggleAttribute("aria-invalid", error !== null);
     if (error === null) {
       fill(this._error);
       return;
     }
-    const place = error.detail?.place;
-    const mark = Number.isInteger(place) && place <= rule.length
-      ? h("pre", { "aria-hidden": "true" }, `${rule}\n${" ".repeat(place)}${"^".repeat(Math.max(1, error.detail.length ?? 1))}`) : null;
-    fill(this._error, mark, h("span", {}, error.message));
-    if (mark) this._input.setSelectionRange(place, place + Math.max(1, error.detail.length ?? 1));
+    const { place, length } = error.detail; // undefined where it is not the text's fault
+    const marked = Math.max(1, length);
+    fill(this._error, place <= rule.length && h("pre", { "aria-hidden": "true" }, `${rule}\n${" ".repeat(place)}${"^".repeat(marked)}`), h("span", {}, error.message));
+    if (place <= rule.length) this._input.setSelectionRange(place, place + marked);
   }
 
-  async _notify(box) {
+  async _allowNotifications(box) {
     if (box.checked && await Notification.requestPermission() !== "granted") {
       box.checked = false;
-      toast("This browser does not let the page notify.", "bad");
+      toast("This browser does not let the page show notifications.", "bad");
     }
     remember("notify", box.checked);
   }
@@ -188,13 +168,8 @@ export class AlertsTab {
 
 function notify(title, alert) {
   try {
-    new Notification(title, { body: alert.text ?? "", tag: String(alert.id) });
+    new Notification(title, { body: alert.text, tag: String(alert.id) });
   } catch {
-    // phones want a service worker for that; the toast is there
+    // phones want a service worker for this; the toast is there
   }
-}
-
-function deliveries(list) {
-  if (!list?.length) return "page";
-  return list.map((one) => (typeof one === "string" ? one : `${one.channel ?? one.name ?? "?"} ${one.state ?? one.status ?? ""}`.trim())).join(", ");
 }

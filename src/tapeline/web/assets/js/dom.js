@@ -2,45 +2,45 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// h("button", { class: "x", onclick: f, "aria-label": "y" }, "text", child, [more]). null and false children are left out.
+// h("button", { class: "x", onclick: f, "aria-label": "y" }, "text", child, [more]). Children that are null or false are left out.
 export function h(tag, properties = {}, ...children) {
-  return filled(document.createElement(tag), properties, children);
+  return build(document.createElement(tag), properties, children);
 }
 
 // The same for SVG.
 export function svg(tag, properties = {}, ...children) {
-  return filled(document.createElementNS(SVG, tag), properties, children);
+  return build(document.createElementNS(SVG, tag), properties, children);
 }
 
-function filled(element, properties, children) {
+function build(element, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
-    if (value === null || value === undefined || value === false) continue;
+    if (missing(value)) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "value" || name === "checked") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
-  return element;
+  return fill(element, children);
 }
 
-// Replaces what is in an element.
+// Replaces the children of an element.
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(...children.flat(Infinity).filter((child) => !missing(child)));
   return element;
 }
 
-// Sets text, class or title only where they differ: a thousand rows a second stay cheap.
+const missing = (value) => value === null || value === undefined || value === false;
+
+// Sets the text or an attribute only where it differs, so that a thousand rows a second stay cheap.
 export function text(element, value) {
   if (element.textContent !== value) element.textContent = value;
 }
 
 export function attribute(element, name, value) {
-  if (value === null || value === undefined || value === false) {
-    if (element.hasAttribute(name)) element.removeAttribute(name);
-  } else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+  if (missing(value)) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-// A modal dialog with a heading and a button that closes it; gone from the page once closed.
+// Opens a modal dialog with a heading and a close button; closing removes it from the page.
 export function dialog(title, ...children) {
   const heading = h("h2", { id: "dialog-title" }, title);
   const close = h("button", { type: "button", class: "icon", "aria-label": "Close", onclick: () => box.close() }, "×");
@@ -52,14 +52,14 @@ export function dialog(title, ...children) {
   return box;
 }
 
-// Asks before something is changed; answers true or false.
-export function confirmed(question, detail, yes) {
-  return new Promise((answer) => {
+// Asks before something is changed; resolves to true or false.
+export function confirmed(question, detail, action) {
+  return new Promise((resolve) => {
     let agreed = false;
-    const agree = h("button", { type: "button", class: "primary", onclick: () => { agreed = true; box.close(); } }, yes);
+    const agree = h("button", { type: "button", class: "primary", onclick: () => { agreed = true; box.close(); } }, action);
     const box = dialog(question, h("p", {}, detail),
       h("footer", {}, h("button", { type: "button", onclick: () => box.close() }, "Cancel"), agree));
-    box.addEventListener("close", () => answer(agreed));
+    box.addEventListener("close", () => resolve(agreed));
     agree.focus();
   });
 }

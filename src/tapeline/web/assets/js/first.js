@@ -1,22 +1,19 @@
-// Asks for what the page shows first before anything else is loaded: quotes, bars and the session, all at once.
+// Asks for what the page shows first before anything else is loaded: bars, quotes and the session, all at once.
 import "./theme.js";
-import { PAGE_BARS, barsPath, get, readSession } from "./api.js";
+import { PAGE_BARS, barsPath, get, outcome, readSession } from "./api.js";
 import { remembered } from "./prefs.js";
-import { shownIndicators } from "./chart/chosen.js";
+import { shownIndicators } from "./chart/selection.js";
 import { readRoute } from "./route.js";
 
 const route = readRoute();
 const interval = route.interval ?? remembered("interval", "1m");
 const symbol = route.symbol ?? remembered("symbol", null);
-const indicators = shownIndicators();
 
-const answer = (promise) => promise.then((value) => ({ value }), (error) => ({ error })); // nothing is left unhandled
-
-// In this order they are sent: a browser has six connections to a server, and bars take longest.
+// The order matters: a browser has six connections to a server, and bars take longest.
 export const first = {
-  symbol, interval, indicators,
-  bars: symbol === null ? null : answer(get(barsPath(symbol, { interval, limit: PAGE_BARS, indicators }))),
-  quotes: answer(get("/symbols")),
-  session: answer(readSession()),
-  catalogue: answer(get("/indicators")),
+  symbol, interval,
+  bars: symbol === null ? null : outcome(get(barsPath(symbol, { interval, limit: PAGE_BARS, indicators: shownIndicators() }))),
+  quotes: outcome(get("/symbols")),
+  session: outcome(readSession()),
+  catalogue: outcome(get("/indicators")),
 };

@@ -1,29 +1,34 @@
-// Numbers and times as text. Times are UTC epoch ms.
+// Numbers and times as text. Times are UTC epoch ms; null becomes an en dash, never 0.
 
 const MINUS = "\u2212";
 const NONE = "–";
-const SIGNS = { USD: "$", EUR: "€", GBP: "£", JPY: "¥", GBp: "p" };
+const SIGNS = { USD: "$", EUR: "€", GBP: "£", JPY: "¥" };
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 
-const absent = (value) => value === null || value === undefined || Number.isNaN(value);
+export const absent = (value) => value === null || value === undefined || Number.isNaN(value);
 
-const prices = new Map(); // decimals -> Intl.NumberFormat: making one costs more than a thousand uses
+const numberFormats = new Map(); // decimals -> Intl.NumberFormat: making one costs more than a thousand uses
 
 export function price(value, decimals = 2) {
   if (absent(value)) return NONE;
-  if (!prices.has(decimals)) {
-    prices.set(decimals, new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
+  if (!numberFormats.has(decimals)) {
+    numberFormats.set(decimals, new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
   }
-  return prices.get(decimals).format(value).replace("-", MINUS);
+  return numberFormats.get(decimals).format(value).replace("-", MINUS);
 }
 
-// A price with its currency: $170.42, 1,234.5 p, 99.10 CHF. Without a currency, the number alone.
+export const integer = (value) => price(value, 0);
+
+// $170.42, 1,234.5 p, 99.10 CHF; without a currency, the number alone.
 export function money(value, decimals, currency) {
   const number = price(value, decimals);
   if (absent(value) || !currency) return number;
-  if (currency === "GBp") return `${number} ${SIGNS.GBp}`;
+  if (currency === "GBp") return `${number} p`;
   return currency in SIGNS ? SIGNS[currency] + number : `${number} ${currency}`;
 }
 
+// +1.50 or −1.50; what rounds to zero has no sign.
 export function signed(value, decimals = 2) {
   if (absent(value)) return NONE;
   const number = price(Math.abs(value), decimals);
@@ -31,37 +36,32 @@ export function signed(value, decimals = 2) {
   return (value < 0 ? MINUS : "+") + number;
 }
 
-export function percent(value, decimals = 2) {
+// A change with its sign: 0.0123 as +1.23%.
+export function signedPercent(value, decimals = 2) {
   return absent(value) ? NONE : `${signed(value * 100, decimals)}%`;
 }
 
-// A share without a sign: 0.523 as 52.3%.
-export function share(value, decimals = 1) {
+// A share: 0.523 as 52.3%.
+export function percent(value, decimals = 1) {
   return absent(value) ? NONE : `${price(value * 100, decimals)}%`;
 }
 
-// An estimate with its 95% interval, each shown by `show`.
-export function interval(estimate, show) {
-  if (absent(estimate?.value)) return NONE;
-  const range = absent(estimate.low) ? "" : ` (${show(estimate.low)} to ${show(estimate.high)})`;
-  return show(estimate.value) + range;
+// A value with its 95% confidence interval, where there is one; `show` formats each number.
+export function estimate({ value, low, high }, show) {
+  return absent(value) || absent(low) ? show(value) : `${show(value)} (${show(low)} to ${show(high)})`;
 }
 
-// up, down or flat, as a change shows with two decimals of a percent.
+// The CSS class of a change: "flat" when it shows as 0.00%.
 export function trend(change) {
   if (absent(change) || Math.abs(change) < 0.00005) return "flat";
   return change < 0 ? "down" : "up";
 }
 
-const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
+const compactFormat = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
 
 // A volume or count in at most five characters: 950, 12.3K, 4.56M.
-export function amount(value) {
-  return absent(value) ? NONE : compact.format(value);
-}
-
-export function whole(value) {
-  return absent(value) ? NONE : price(value, 0);
+export function compact(value) {
+  return absent(value) ? NONE : compactFormat.format(value);
 }
 
 export function bytes(value) {
@@ -70,93 +70,94 @@ export function bytes(value) {
   return `${price(value / 1024 ** step, step ? 1 : 0)} ${["B", "KiB", "MiB", "GiB", "TiB"][step]}`;
 }
 
-// How long something takes or is ago: 340 ms, 12 s, 4 min, 3 h 20 min, 5 d.
+// How long something takes, or how long ago it was: 340 ms, 12 s, 4 min, 3 h 20 min, 5 d.
 export function duration(ms) {
   if (absent(ms)) return NONE;
-  const s = Math.round(ms / 1000);
   if (ms < 1000) return `${price(ms, 0)} ms`;
-  if (s < 120) return `${s} s`;
-  const m = Math.floor(s / 60);
-  if (m < 60) return `${m} min`;
-  const hours = Math.floor(m / 60);
-  if (hours < 48) return `${hours} h${hours < 10 && m % 60 ? ` ${m % 60} min` : ""}`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h${hours < 10 && minutes % 60 ? ` ${minutes % 60} min` : ""}`;
   return `${Math.floor(hours / 24)} d`;
 }
 
-// The length of a bar: 1 min, 15 min, 1 h, 1 d.
+// The interval of a bar: 1 min, 15 min, 1 h, 1 d.
 export function barLength(ms) {
-  for (const [size, unit] of [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"]]) if (ms >= size) return `${ms / size} ${unit}`;
-  return duration(ms);
+  const [size, unit] = [[DAY, "d"], [HOUR, "h"], [60_000, "min"]].find(([size]) => ms >= size) ?? [];
+  return unit ? `${ms / size} ${unit}` : duration(ms);
 }
 
 const clocks = new Map();
 
-// The clock of a time zone; daily bars carry dates, not times.
+// The clock of a time zone. Daily bars carry dates rather than times, so theirs shows the UTC date alone.
 export function clockOf(zone, daily = false) {
   const key = `${zone} ${daily}`;
   if (!clocks.has(key)) clocks.set(key, new Clock(zone, daily));
   return clocks.get(key);
 }
 
-const UTC = new Intl.DateTimeFormat("en-GB", {
-  hourCycle: "h23", timeZone: "UTC", weekday: "short", day: "numeric", month: "short", year: "numeric",
-  hour: "2-digit", minute: "2-digit", second: "2-digit",
-});
+const DATE = { weekday: "short", day: "numeric", month: "short", year: "numeric" };
+const MINUTE = { hour: "2-digit", minute: "2-digit" };
+const SECOND = { ...MINUTE, second: "2-digit" };
 
-const HOUR = 3_600_000;
+const textFormat = (timeZone, options) => new Intl.DateTimeFormat("en-GB", { hourCycle: "h23", timeZone, ...options });
+const textOf = (format, time) => format.format(time).replaceAll(",", "");
+
+const UTC = textFormat("UTC", { ...DATE, ...SECOND });
 
 class Clock {
   constructor(zone, daily) {
     this.zone = daily ? "UTC" : zone;
     this.daily = daily;
-    const make = (options) => new Intl.DateTimeFormat("en-GB", { hourCycle: "h23", timeZone: this.zone, ...options });
-    this._minute = make({ hour: "2-digit", minute: "2-digit" });
-    this._second = make({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    this._date = make({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
-    this._short = make({ weekday: "short", hour: "2-digit", minute: "2-digit" });
-    this._parts = make({ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" });
-    this._zones = ["en-US", "en-GB", "en-AU"].map((where) => new Intl.DateTimeFormat(where, { timeZone: this.zone, timeZoneName: "short" }));
-    this._offsets = new Map();
+    this._minute = textFormat(this.zone, MINUTE);
+    this._second = textFormat(this.zone, SECOND);
+    this._date = textFormat(this.zone, DATE);
+    this._short = textFormat(this.zone, { weekday: "short", ...MINUTE });
+    this._parts = textFormat(this.zone, { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" });
+    this._zones = ["en-US", "en-GB", "en-AU"].map((locale) => new Intl.DateTimeFormat(locale, { timeZone: this.zone, timeZoneName: "short" }));
+    this._offsets = new Map(); // by half-hour, as zones change their offset on the hour or half-hour
   }
 
-  // The clock on the exchange's wall as if it were UTC, ms. Zones change their offset on the hour or half hour.
-  wall(t) {
-    const part = Math.floor(t / (HOUR / 2));
-    let offset = this._offsets.get(part);
+  // The exchange's local time read as if it were UTC, ms.
+  wall(time) {
+    const halfHour = Math.floor(time / (HOUR / 2));
+    let offset = this._offsets.get(halfHour);
     if (offset === undefined) {
-      const found = {};
-      for (const { type, value } of this._parts.formatToParts(t)) found[type] = Number(value);
-      offset = Date.UTC(found.year, found.month - 1, found.day, found.hour, found.minute) - Math.floor(t / 60_000) * 60_000;
-      this._offsets.set(part, offset);
+      const { year, month, day, hour, minute } = Object.fromEntries(this._parts.formatToParts(time).map(({ type, value }) => [type, Number(value)]));
+      offset = Date.UTC(year, month - 1, day, hour, minute) - Math.floor(time / 60_000) * 60_000;
+      this._offsets.set(halfHour, offset);
     }
-    return t + offset;
+    return time + offset;
   }
 
-  // EST, BST, AEDT; each part of the world has names for its own zones only, for others there is GMT+9.
-  zoneName(t) {
-    const names = this._zones.map((zone) => zone.formatToParts(t).find((part) => part.type === "timeZoneName").value);
+  // EST, BST, AEDT. Each locale names the zones of its own part of the world only; others are GMT+9.
+  zoneName(time) {
+    const names = this._zones.map((zone) => zone.formatToParts(time).find(({ type }) => type === "timeZoneName").value);
     return names.find((name) => !/^GMT[+-]/.test(name)) ?? names[0];
   }
 
   // Fri 15 Feb 2019 15:59 EST
-  full(t) {
-    if (absent(t)) return NONE;
-    const date = this._date.format(t).replaceAll(",", "");
-    return this.daily ? date : `${date} ${this._minute.format(t)} ${this.zoneName(t)}`;
+  full(time) {
+    if (absent(time)) return NONE;
+    const date = textOf(this._date, time);
+    return this.daily ? date : `${date} ${this._minute.format(time)} ${this.zoneName(time)}`;
   }
 
-  // Fri 15:59; of daily bars the date
-  short(t) {
-    if (absent(t)) return NONE;
-    return this.daily ? this._date.format(t).replaceAll(",", "").slice(4) : this._short.format(t).replaceAll(",", "");
+  // Fri 15:59; for daily bars 15 Feb 2019
+  short(time) {
+    if (absent(time)) return NONE;
+    return this.daily ? textOf(this._date, time).slice(4) : textOf(this._short, time);
   }
 
-  second(t) {
-    return absent(t) ? NONE : `${this._date.format(t).replaceAll(",", "")} ${this._second.format(t)} ${this.zoneName(t)}`;
+  // Fri 15 Feb 2019 15:59:30 EST
+  second(time) {
+    return absent(time) ? NONE : `${textOf(this._date, time)} ${this._second.format(time)} ${this.zoneName(time)}`;
   }
 
-  // What is shown on hover.
-  utc(t) {
-    return absent(t) ? null : `${UTC.format(t).replaceAll(",", "")} UTC`;
+  // Fri 15 Feb 2019 20:59:30 UTC, for titles: null leaves the title out.
+  utc(time) {
+    return absent(time) ? null : `${textOf(UTC, time)} UTC`;
   }
 }

@@ -1,5 +1,7 @@
 // The keyboard, wherever no field or dialog has it.
 
+const CHART_ONLY = new Set(["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "+", "=", "-", "[", "]", "i", "End", "/"]);
+
 export function bindKeys(on) {
   const actions = {
     "/": on.search, "?": on.help, i: on.indicators, End: on.newest, Escape: on.leave,
@@ -9,15 +11,12 @@ export function bindKeys(on) {
     "[": () => on.interval(-1), "]": () => on.interval(1),
     1: () => on.tab(0), 2: () => on.tab(1), 3: () => on.tab(2), 4: () => on.tab(3),
   };
-  const onChart = new Set(["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "+", "=", "-", "[", "]", "i", "End", "/"]);
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("input, select, textarea, dialog, .scroll")) return;
-    if (document.querySelector("dialog[open]")) return;
-    if (onChart.has(event.key) && document.body.dataset.tab !== "chart") return;
-    const action = Object.hasOwn(actions, event.key) ? actions[event.key] : null;
-    if (!action) return;
+    if (event.target.closest("input, select, textarea, dialog, .scroll") || document.querySelector("dialog[open]")) return;
+    if (CHART_ONLY.has(event.key) && document.body.dataset.tab !== "chart") return;
+    if (!Object.hasOwn(actions, event.key)) return;
     event.preventDefault();
-    action();
+    actions[event.key]();
   });
 }

@@ -1,11 +1,12 @@
-// The page: puts its parts together and passes on what comes from the server.
-import { first } from "./first.js"; // before all else: its requests are under way while the rest loads
-import { Events, get, mayChange, readSession, session, whenDenied } from "./api.js";
+// The page: puts its parts together, follows the address, and passes on what the server sends.
+import { first } from "./first.js"; // before all else, so that its requests are under way while the rest loads
+import { get, mayChange, outcome, readSession, session, whenDenied } from "./api.js";
 import { AlertsTab } from "./alerts.js";
-import { shownIndicators } from "./chart/chosen.js";
+import { shownIndicators } from "./chart/selection.js";
 import { ChartTab } from "./chart/tab.js";
 import { attribute, text } from "./dom.js";
-import { clockOf, money, percent, share } from "./format.js";
+import { Events } from "./events.js";
+import { clockOf, money, percent, signedPercent } from "./format.js";
 import { HealthTab } from "./health.js";
 import { openAppearance, openHelp } from "./help.js";
 import { bindKeys } from "./keys.js";
@@ -16,7 +17,7 @@ import { TABS, chartHash, readRoute } from "./route.js";
 import { toast } from "./toast.js";
 import { Watchlist } from "./watchlist.js";
 
-const HIDDEN_MS = 60_000; // a browser has six connections to a server: hidden pages give theirs back
+const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page hidden for this long gives its own back
 
 const part = (name) => document.querySelector(`[data-part=${name}]`);
 const panel = (name) => document.getElementById(name);
@@ -26,7 +27,7 @@ let wasLost = false;
 
 const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
 export const chart = new ChartTab(panel("chart"), { listen, pick, daily: (symbol) => watchlist.quotes.get(symbol)?.daily });
-const usual = () => first.symbol ?? watchlist.first; // what is shown unless something else is asked for
+const usual = () => first.symbol ?? watchlist.first; // shown unless something else is asked for
 const zone = () => watchlist.quotes.get(chart.symbol ?? usual())?.market?.zone ?? "UTC";
 const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
@@ -45,15 +46,15 @@ const events = new Events({
   alert: (event) => tabs.alerts.fire(event),
 }, connected);
 
-// -- where one is -------------------------------------------------------------------------------------------------------
+// -- the address --------------------------------------------------------------------------------------------------------
 
 function pick(symbol, interval = chart.wanted, quietly = false) {
   const hash = chartHash(symbol, interval);
   if (quietly) {
     history.replaceState(null, "", hash);
     go();
-  } else location.hash = hash; // go() follows by itself
-  if (panel("chart").hidden === false && location.hash === hash) go();
+  } else location.hash = hash; // the change of the address calls go()
+  if (!panel("chart").hidden && location.hash === hash) go();
   document.body.classList.remove("choosing");
 }
 
@@ -86,15 +87,15 @@ function show(symbol, interval, asked) {
   return shown;
 }
 
-// What is known of the symbol that is shown: above the chart, and on the browser's tab, which is read from other windows.
+// Shows the quote above the chart and in the browser's tab, which is read from other windows.
 function setQuote() {
   const quote = watchlist.quotes.get(chart.symbol);
   chart.setQuote(quote);
-  document.title = [quote && `${money(quote.price, quote.decimals, quote.currency)} ${quote.change === null ? "" : percent(quote.change)}`.trim(), chart.symbol, "tapeline"]
-    .filter(Boolean).join(" · ");
+  const price = quote && `${money(quote.price, quote.decimals, quote.currency)} ${quote.change === null ? "" : signedPercent(quote.change)}`.trim();
+  document.title = [price, chart.symbol, "tapeline"].filter(Boolean).join(" · ");
 }
 
-// -- what comes in ------------------------------------------------------------------------------------------------------
+// -- the server ---------------------------------------------------------------------------------------------------------
 
 function listen() {
   events.open(chart.known ? chart.symbol : null, chart.interval, shownIndicators());
@@ -102,18 +103,18 @@ function listen() {
 
 async function connected(state) {
   document.body.dataset.connection = state;
-  sayStatus();
-  if (state === "lost") { // perhaps the session is over
+  showStatus();
+  if (state === "lost") {
     wasLost = true;
-    const who = await readSession().catch(() => null);
-    if (who?.login_needed && who.role === null) logIn();
+    const { value } = await outcome(readSession());
+    if (value?.login_needed) logIn(); // the session is over
+    return;
   }
-  if (state !== "live") return;
-  if (wasLost) { // another server may be there: symbols may have come or gone, and changes need its own token
+  if (wasLost) { // perhaps it is another server: symbols may have come or gone, and changes need its own token
     wasLost = false;
-    if (await readSession().catch(() => null)) allow();
-    const answer = await get("/symbols").catch(() => null);
-    if (answer) watchlist.replace(answer.symbols, answer.collected);
+    if ((await outcome(readSession())).value) allow();
+    const { value } = await outcome(get("/symbols"));
+    if (value) watchlist.replace(value.symbols, value.collected);
   }
   chart.retry();
   tabs.alerts.catchUp();
@@ -121,21 +122,25 @@ async function connected(state) {
 
 function setStatus(event) {
   status = event;
-  watchlist.setReplaying(Boolean(event.replay));
-  sayStatus();
+  watchlist.setReplaying(event.replay !== null);
+  showStatus();
 }
 
-// The line at the top right and the banner below the header.
-function sayStatus() {
-  const lost = document.body.dataset.connection === "lost";
-  const replay = status?.replay;
-  const says = lost ? "Disconnected" : status?.error ? "Store unreadable" : replay
-    ? `Replay ${replay.ended ? "ended" : replay.total ? share(replay.done / replay.total, 0) : ""}` : document.body.dataset.connection === "live" ? "Connected" : "Connecting";
-  text(part("status"), says);
-  attribute(part("status"), "data-state", lost || status?.error ? "bad" : says === "Connecting" ? "warn" : "good");
-  const last = status?.last ? ` What is shown ends ${clockOf(zone()).full(status.last)}.` : "";
-  part("banner").hidden = !lost && !status?.error;
-  text(part("banner"), lost ? `The connection to the server is lost; trying again.${last}` : status?.error ? `The store cannot be read: ${status.error}. Trying again.` : "");
+// Shows the state at the top right, and the banner below the header while something is wrong.
+function showStatus() {
+  const { connection } = document.body.dataset;
+  const { error, replay, last } = status ?? {};
+  const lost = connection === "lost";
+  const bad = lost || Boolean(error);
+  text(part("status"), lost ? "Disconnected" : error ? "Store unreadable" : replay ? replayText(replay) : connection === "live" ? "Connected" : "Connecting");
+  attribute(part("status"), "data-state", bad ? "bad" : connection === "live" ? "good" : "warn");
+  part("banner").hidden = !bad;
+  const newest = last ? ` The data shown ends ${clockOf(zone()).full(last)}.` : "";
+  text(part("banner"), lost ? `The connection to the server is lost; trying again.${newest}` : error ? `The store cannot be read: ${error}. Trying again.` : "");
+}
+
+function replayText({ done, total, ended }) {
+  return `Replay ${ended ? "ended" : total ? percent(done / total, 0) : ""}`;
 }
 
 function counted(count) {
@@ -143,7 +148,7 @@ function counted(count) {
   attribute(part("unseen"), "aria-label", count ? `${count} new` : null);
 }
 
-// -- who one is ---------------------------------------------------------------------------------------------------------
+// -- the user -----------------------------------------------------------------------------------------------------------
 
 function allow() {
   watchlist.allow();
@@ -159,7 +164,7 @@ function logIn() {
   showLogin(() => location.reload());
 }
 
-// -- begin --------------------------------------------------------------------------------------------------------------
+// -- the start ----------------------------------------------------------------------------------------------------------
 
 async function begin() {
   const route = readRoute();
@@ -170,33 +175,29 @@ async function begin() {
   }
   go();
   addEventListener("hashchange", go);
-  const catalogue = first.catalogue.then((answer) => answer.value && chart.setCatalogue(answer.value));
-  chart.catalogueKnown = catalogue;
+  first.catalogue.then(({ value }) => value && chart.setCatalogue(value));
   const [who, quotes] = await Promise.all([first.session, first.quotes]);
   if (who.value) allow();
-  if (who.value?.login_needed && session.role === null) {
+  if (who.value?.login_needed) {
     logIn();
     return;
   }
-  if (quotes.error) {
-    watchlist.fail(`The symbols cannot be read: ${quotes.error.message}.`);
-  } else {
-    watchlist.replace(quotes.value.symbols, quotes.value.collected);
-  }
+  if (quotes.error) watchlist.fail(`The symbols cannot be read: ${quotes.error.message}.`);
+  else watchlist.replace(quotes.value.symbols, quotes.value.collected);
   if (route.symbol === null && !watchlist.quotes.has(chart.symbol) && watchlist.first && tab === "chart") {
-    pick(watchlist.first, first.interval, true); // what this browser remembers is not here any more
+    pick(watchlist.first, first.interval, true); // the symbol that this browser remembers is gone
   } else if (chart.symbol === null) {
     if (tab === "chart") chart.show(null, first.interval);
     else watchlist.select(usual());
   }
   setQuote();
-  if (tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart does so when its bars are there
+  if (tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart listens once its bars are there
 }
 
-let hiddenSince = 0;
+let hiddenTimer = 0;
 document.addEventListener("visibilitychange", () => {
-  clearTimeout(hiddenSince);
-  if (document.hidden) hiddenSince = setTimeout(() => tabs.alerts.wanted || events.close(), HIDDEN_MS);
+  clearTimeout(hiddenTimer);
+  if (document.hidden) hiddenTimer = setTimeout(() => tabs.alerts.wanted || events.close(), HIDDEN_MS);
   else if (!events.isOpen) listen();
 });
 
@@ -221,7 +222,7 @@ bindKeys({
   },
   indicators: () => chart.openPicker(),
   zoom: (factor) => chart.zoom(factor),
-  pan: (share_) => chart.pan(share_),
+  pan: (share) => chart.pan(share),
   newest: () => chart.newest(),
   help: openHelp,
   leave: () => document.body.classList.remove("choosing"),

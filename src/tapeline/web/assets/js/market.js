@@ -1,30 +1,31 @@
-// The state of a market in words.
+// The state of a market in words, and how old its quotes are.
 import { clockOf, duration } from "./format.js";
 
-export const PHASES = { open: "Open", pre: "Pre-market", post: "After hours", closed: "Closed", continuous: "Open all day" };
+const STALE_MS = 240_000; // a minute's bar is replaced after one minute; three more are a fault
+const DATED_MS = 2 * 86_400_000; // older quotes show when they were, rather than how long ago
 
-// When the market next changes for those who trade in its regular hours, UTC epoch ms; null where it never does.
+export const PHASES = { open: "Open", pre: "Pre-market", post: "After hours", closed: "Closed", continuous: "Open 24 hours" };
+
+// When the market next changes for those who trade in regular hours, UTC epoch ms; null where it never does.
 export function nextChange(market) {
   return market.phase === "open" ? market.next : market.opens ?? market.next;
 }
 
 // Closed · opens Mon 09:30 EST
 export function marketText(market) {
-  const says = PHASES[market.phase] ?? market.phase;
+  const label = PHASES[market.phase];
   const next = nextChange(market);
-  if (!next) return says;
+  if (!next) return label;
   const clock = clockOf(market.zone);
   const verb = market.phase === "open" ? "closes" : market.opens ? "opens" : "until";
-  return `${says} · ${verb} ${clock.short(next)} ${clock.zoneName(next)}`;
+  return `${label} · ${verb} ${clock.short(next)} ${clock.zoneName(next)}`;
 }
 
-// How old a quote is, and whether that is more than it should be. `now` is UTC epoch ms: in a replay, that of the replay.
-export function freshness(quote, now) {
-  if (quote.daily || !["open", "continuous", undefined].includes(quote.market?.phase)) {
-    return { says: clockOf(quote.market?.zone ?? "UTC", quote.daily).short(quote.timestamp), stale: false };
-  }
-  const age = Math.max(0, now - quote.timestamp);
-  return { says: age < 1000 ? "now" : age < 86_400_000 * 2 ? duration(age) : clockOf(quote.market?.zone ?? "UTC").short(quote.timestamp), stale: age > STALE_MS };
+// How old a quote is, and whether it should be newer. `now` is UTC epoch ms: in a replay, the replay's own time.
+export function freshness({ timestamp, daily, market }, now) {
+  const { phase = "open", zone = "UTC" } = market ?? {};
+  const date = () => clockOf(zone, daily).short(timestamp);
+  if (daily || !["open", "continuous"].includes(phase)) return { age: date(), stale: false };
+  const passed = Math.max(0, now - timestamp);
+  return { age: passed < 1000 ? "now" : passed < DATED_MS ? duration(passed) : date(), stale: passed > STALE_MS };
 }
-
-const STALE_MS = 240_000; // a minute's bar is replaced after one minute; three more are a fault

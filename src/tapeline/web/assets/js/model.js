@@ -1,19 +1,19 @@
-// The model tab: what the model is worth first, then why one may think so, then what can be done about it.
-import { ApiError, get, mayChange, part, post } from "./api.js";
+// The model tab: first whether the model is worth anything, then the evidence, then the versions to choose from.
+import { get, mayChange, outcome, part, post } from "./api.js";
+import { card, cell, estimateCell, facts, nothing, problem, rowHeading, showLoading, table } from "./cards.js";
 import { confirmed, fill, h } from "./dom.js";
-import { barLength, clockOf, interval, price, share, signed, whole } from "./format.js";
+import { barLength, clockOf, estimate, integer, percent, price, signed } from "./format.js";
 import { barList, calibrationPlot, linePlot } from "./plots.js";
 
 const METRICS = {
   auc: "AUC", log_loss: "Log-loss", brier: "Brier", brier_skill: "Brier skill", balanced_accuracy: "Balanced accuracy", rank_ic: "Rank IC",
 };
-const FEATURES = 15;
+const MOST_FEATURES = 15;
 const MODEL = "tapeline"; // its name among the predictors
 const DAY_MS = 86_400_000;
-const DRIFT_SHOWN = 0.5; // twice the warning: more is not drawn longer
+const DRIFT_SCALE = 0.5; // twice the warning level: longer bars would flatten the others
 const four = (value) => price(value, 4);
-const utc = clockOf("UTC", true);
-const day = (t) => utc.full(t);
+const date = (time) => clockOf("UTC", true).full(time);
 
 export class ModelTab {
   constructor(root, { zone, tell }) {
@@ -25,197 +25,159 @@ export class ModelTab {
 
   async show() {
     const turn = ++this._turn;
-    if (!this._root.childElementCount) fill(this._root, h("p", { class: "none" }, "Loading …"));
-    try {
-      const [models, scores] = await Promise.all([get("/models"), get("/scores")]);
-      if (turn === this._turn) this._draw(models, scores);
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (turn === this._turn) fill(this._root, h("p", { class: "verdict bad" }, `The model's figures cannot be read: ${error.message}.`));
-    }
+    showLoading(this._root);
+    const { value, error } = await outcome(Promise.all([get("/models"), get("/scores")]));
+    if (turn !== this._turn) return;
+    if (error) fill(this._root, problem(`The model's figures cannot be read: ${error.message}.`));
+    else this._draw(...value);
   }
 
   hide() {
     this._turn++;
   }
 
-  _draw(answer, scores) {
-    const models = [...(answer.models ?? [])].reverse(); // the newest first
-    const current = models.find((one) => one.current) ?? null;
-    const total = (scores.grades ?? []).find((one) => !one.symbol && !one.model) ?? scores.grades?.[0] ?? null;
-    const evaluation = answer.evaluation ?? null;
+  _draw({ models: oldestFirst, evaluation, no_model: reason }, scores) {
+    const models = oldestFirst.reverse();
+    const current = models.find((model) => model.current);
+    const total = scores.grades[0]; // the grade of all rows comes first; without graded rows there is none
     fill(this._root,
-      verdict(current, evaluation, total, answer.no_model),
+      verdict(current, evaluation, total, reason),
       h("div", { class: "cards" },
-        current ? this._current(current, models) : null,
+        current && this._current(current, models),
         live(scores, total, clockOf(this._zone(), current?.interval >= DAY_MS)),
         calibration(scores, evaluation),
-        evaluation ? walkForward(evaluation) : null,
-        importance(current),
-        drifts(current),
-        symbols(scores),
-        models.length ? this._versions(models) : null));
+        evaluation && walkForward(evaluation),
+        current && importance(current),
+        current?.drift?.length > 0 && drift(current.drift),
+        bySymbol(scores.grades.filter((grade) => grade.symbol)),
+        models.length > 0 && this._versions(models)));
   }
 
   _current(model, models) {
-    const older = models.some((one) => !one.current);
+    const older = models.some((other) => !other.current);
     return card("Model in use", "",
       facts({
         Version: model.version,
-        Question: `where the close is ${model.horizon} bars ahead, when it leaves ${model.no_trade_band} standard deviations`,
+        Predicts: `whether the close ${model.horizon} bars ahead is up or down by more than ${model.no_trade_band} standard deviations`,
         Bars: barLength(model.interval),
-        "Trained on": `${day(model.trained_from)} to ${day(model.trained_until)}`,
-        Rows: `${whole(model.rows)} of ${model.symbols?.length ?? "–"} symbols`,
-        Features: whole(model.features?.length),
+        "Trained on": `${date(model.trained_from)} to ${date(model.trained_until)}`,
+        Rows: `${integer(model.rows)} of ${model.symbols.length} symbols`,
+        Features: integer(model.features.length),
       }),
-      mayChange() && older ? h("footer", {}, h("button", { type: "button", onclick: () => this._do("rollback", model) }, "Roll back to the version before")) : null);
+      mayChange() && older && h("footer", {}, h("button", { type: "button", onclick: () => this._rollBack(model) }, "Roll back to the previous version")));
   }
 
   _versions(models) {
-    return card("Versions", "wide", scroll(h("table", {},
-      h("thead", {}, h("tr", {}, ["Version", "Trained until", "Bars", "Horizon", "Symbols", "Rows", "Held-back skill", ""].map(head))),
-      h("tbody", {}, models.map((model) => h("tr", { class: model.current ? "current" : "" },
-        h("th", { scope: "row" }, model.version), cell(day(model.trained_until)), cell(barLength(model.interval)), cell(whole(model.horizon)),
-        cell(whole(model.symbols?.length)), cell(whole(model.rows)), cell(signed(model.metrics?.skill, 4)),
-        h("td", {}, model.current ? "in use" : mayChange()
-          ? h("button", { type: "button", "aria-label": `Promote ${model.version}`, onclick: () => this._do("promote", model) }, "Promote") : "")))))));
+    return card("Versions", "wide", table(["Version", "Trained until", "Bars", "Horizon", "Symbols", "Rows", "Held-out skill", ""],
+      models.map((model) => h("tr", { class: model.current ? "current" : "" },
+        rowHeading(model.version), cell(date(model.trained_until)), cell(barLength(model.interval)), cell(integer(model.horizon)),
+        cell(integer(model.symbols.length)), cell(integer(model.rows)), cell(signed(model.metrics.skill, 4)),
+        cell(model.current ? "in use" : mayChange() &&
+          h("button", { type: "button", "aria-label": `Promote ${model.version}`, onclick: () => this._promote(model) }, "Promote"))))));
   }
 
-  async _do(action, model) {
-    const asks = action === "promote"
-      ? [`Use ${model.version}?`, "The running pipeline predicts with it from the next bar on. It can be rolled back.", "Promote"]
-      : [`Roll back from ${model.version}?`, "The version that was in use before predicts from the next bar on.", "Roll back"];
-    if (!await confirmed(...asks)) return;
-    await this._change(action, model, false);
+  async _promote(model) {
+    if (!await confirmed(`Use ${model.version}?`, "The running pipeline predicts with it from the next bar on. You can roll back later.", "Promote")) return;
+    let { error } = await this._post(model, false);
+    if (error?.status === 409) { // it is worse than the one in use
+      if (!await confirmed("Promote it anyway?", error.message, "Promote anyway")) return;
+      ({ error } = await this._post(model, true));
+    }
+    this._changed(error, `${model.version} is now in use.`);
+  }
+
+  _post({ name, version }, force) {
+    return outcome(post(`/models/${part(version)}/promote`, { name, force }));
+  }
+
+  async _rollBack({ name, version }) {
+    if (!await confirmed(`Roll back from ${version}?`, "The version used before it predicts from the next bar on.", "Roll back")) return;
+    const { error } = await outcome(post("/models/rollback", { name }));
+    this._changed(error, "The previous version is in use again.");
+  }
+
+  _changed(error, text) {
+    if (error) this._tell(error.message, "bad");
+    else this._tell(text);
     this.show();
   }
+}
 
-  // A version that is worse than the one in use is promoted only when asked for twice.
-  async _change(action, { name, version }, force) {
-    try {
-      if (action === "promote") await post(`/models/${part(version)}/promote`, { name, force });
-      else await post("/models/rollback", { name });
-      this._tell(action === "promote" ? `${version} is in use now.` : "The version before is in use again.");
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (action === "promote" && error.status === 409 && !force) {
-        if (await confirmed("Promote it all the same?", error.message, "Promote it anyway")) await this._change(action, { name, version }, true);
-      } else this._tell(error.message, "bad");
-    }
+// Whether the model is worth anything, in one sentence for each kind of evidence, bad news first.
+function verdict(current, evaluation, total, reason) {
+  if (!current && !total) {
+    return h("p", { class: "verdict" }, reason ? `There is no model: ${reason}.` : "There is no model yet. Run tapeline train FILE to make one.");
   }
-}
-
-// In one sentence whether the model is worth anything, and how that is known.
-function verdict(current, evaluation, total, none) {
-  if (!current && !total) return h("p", { class: "verdict" }, none ? `There is no model: ${none}.` : "There is no model yet. tapeline train FILE makes one.");
   const lines = [];
-  if (evaluation) lines.push({ good: evaluation.better, says: evaluation.headline });
+  if (evaluation) lines.push({ good: evaluation.better, text: evaluation.headline });
   if (total?.answered) {
-    const better = beats(total);
-    lines.push({
-      good: better,
-      says: better
-        ? `Live, its calls are better than always calling the more frequent direction: ${interval(total.hit_rate, share)} against ${share(total.base_rate)}.`
-        : `Live, it is not better than its baselines: ${interval(total.hit_rate, share)} of ${whole(total.answered)} calls right, always the more frequent direction ${share(total.base_rate)}.`,
-    });
-  } else lines.push({ good: false, says: "Not shown to be better than its baselines: no live call is decided yet." });
-  lines.sort((a, b) => a.good - b.good); // bad news first
-  return h("div", { class: `verdict ${lines.every((line) => line.good) ? "good" : "bad"}` }, lines.map((line) => h("p", {}, line.says)));
+    const [hits, base] = [estimate(total.hit_rate, percent), percent(total.base_rate)];
+    lines.push(beatsBaselines(total)
+      ? { good: true, text: `Live, its calls beat always calling the more frequent direction: ${hits} are right, against ${base}.` }
+      : { good: false, text: `Live, it is not better than its baselines: ${hits} of ${integer(total.answered)} calls are right, against ${base} for always calling the more frequent direction.` });
+  } else lines.push({ good: false, text: "Not shown to be better than its baselines: no live call is decided yet." });
+  lines.sort((first, second) => first.good - second.good);
+  return h("div", { class: `verdict ${lines.every((line) => line.good) ? "good" : "bad"}` }, lines.map((line) => h("p", {}, line.text)));
 }
 
-function beats(grade) {
-  return grade.answered > 0 && grade.hit_rate?.low > grade.base_rate && grade.brier?.high < grade.brier_base;
+function beatsBaselines(grade) {
+  return grade.answered > 0 && grade.hit_rate.low > grade.base_rate && grade.brier.high < grade.brier_base;
 }
 
-function live(scores, total, clock) {
-  if (!total) return card("Live", "", h("p", { class: "none" }, "Nothing is graded yet: the horizon of the first predictions has not passed."));
-  const { window, timestamp, hit_rate: hits, base_rate: base } = scores.rolling;
+function live({ rolling }, total, clock) {
+  if (!total) return card("Live", "", nothing("Nothing is graded yet: the horizon of the first predictions has not passed."));
   return card("Live, graded from stored bars", "",
     facts({
-      "Hit-rate": interval(total.hit_rate, share),
-      "Base rate": share(total.base_rate),
-      Brier: interval(total.brier, four),
+      "Hit rate": estimate(total.hit_rate, percent),
+      "Base rate": percent(total.base_rate),
+      Brier: estimate(total.brier, four),
       "Base Brier": four(total.brier_base),
-      "Calls decided": `${whole(total.answered)} of ${whole(total.predicted)}`,
-      Pending: whole(total.pending),
-      HOLD: whole(total.held),
+      "Calls decided": `${integer(total.answered)} of ${integer(total.predicted)}`,
+      Pending: integer(total.pending),
+      HOLD: integer(total.held),
     }),
-    linePlot(timestamp, [{ name: "hit-rate", values: hits, style: "one" }, { name: "base rate", values: base, style: "two" }], {
-      when: (t) => clock.full(t), title: `Over ${whole(window)} rows at a time`,
-    }),
-    h("p", { class: "note" }, "In brackets: 95% block-bootstrap intervals. The base rate is that of always calling the more frequent direction."));
+    linePlot(rolling.timestamp, [{ name: "hit rate", values: rolling.hit_rate, style: "one" }, { name: "base rate", values: rolling.base_rate, style: "two" }],
+      { formatTime: (time) => clock.full(time), title: `Over ${integer(rolling.window)} rows at a time` }),
+    h("p", { class: "note" }, "In brackets: 95% block-bootstrap confidence intervals. The base rate is that of always calling the more frequent direction."));
 }
 
-function walkForward(evaluation) {
-  const scores = Object.entries(evaluation.scores ?? {});
-  const metrics = Object.keys(METRICS).filter((metric) => scores.some(([, score]) => metric in score));
-  const gains = Object.entries(evaluation.gains ?? {});
+function walkForward({ scores, gains, tested }) {
+  const metrics = Object.keys(METRICS).filter((metric) => metric in scores[MODEL]);
+  const skill = (value) => signed(value, 4);
   return card("Walk-forward, beside baselines", "wide",
-    scroll(h("table", {},
-      h("thead", {}, h("tr", {}, head("Predictor"), metrics.map((metric) => head(METRICS[metric])))),
-      h("tbody", {}, scores.map(([name, score]) => h("tr", { class: name === MODEL ? "current" : "" },
-        h("th", { scope: "row" }, name), metrics.map((metric) => estimated(score[metric], four))))))),
-    gains.length ? scroll(h("table", {},
-      h("thead", {}, h("tr", {}, head("Gain over"), head("Log-loss"), head("AUC"))),
-      h("tbody", {}, gains.map(([name, gain]) => h("tr", {}, h("th", { scope: "row" }, name),
-        ["log_loss", "auc"].map((metric) => estimated(gain[metric], (value) => signed(value, 4)))))))) : null,
-    h("p", { class: "note" }, `${whole(evaluation.tested)} rows out of sample; the same rows for every predictor. Below each figure its 95% interval. A gain is real when its interval is above 0.`));
+    table(["Predictor", ...metrics.map((metric) => METRICS[metric])],
+      Object.entries(scores).map(([name, score]) => h("tr", { class: name === MODEL ? "current" : "" },
+        rowHeading(name), metrics.map((metric) => estimateCell(score[metric], four))))),
+    table(["Gain over", "Log-loss", "AUC"],
+      Object.entries(gains).map(([name, gain]) => h("tr", {}, rowHeading(name), estimateCell(gain.log_loss, skill), estimateCell(gain.auc, skill)))),
+    h("p", { class: "note" }, `${integer(tested)} rows out of sample, the same for every predictor. Below each figure is its 95% confidence interval. A gain is real when its interval is above 0.`));
 }
 
 function calibration(scores, evaluation) {
-  const ours = scores.calibration?.length ? scores.calibration : null;
-  const bins = ours ?? evaluation?.calibration;
-  if (!bins?.length) return null;
-  return card("Calibration", "", calibrationPlot(bins),
-    h("p", { class: "note" }, `${ours ? "Live predictions" : "Walk-forward"}. On the diagonal, what the model says comes true as often as it says.`));
+  const isLive = scores.calibration.length > 0;
+  const bins = isLive ? scores.calibration : evaluation?.calibration;
+  return bins?.length > 0 && card("Calibration", "", calibrationPlot(bins),
+    h("p", { class: "note" }, `${isLive ? "Live predictions" : "Walk-forward"}. On the diagonal, what the model predicts comes true as often as it says.`));
 }
 
 function importance(model) {
-  const items = (model?.importance ?? []).filter((one) => one.splits);
-  if (!items.length) return null;
-  return card("What it looks at", "", barList(items.slice(0, FEATURES).map((one) => [one.feature, one.gain]), share),
-    h("p", { class: "note" }, `Share of what its trees gained by each; the first ${Math.min(FEATURES, items.length)} of ${items.length} features in use.`));
+  const used = model.importance.filter((one) => one.splits);
+  const shown = used.slice(0, MOST_FEATURES);
+  return used.length > 0 && card("Feature importance", "", barList(shown.map((one) => [one.feature, one.gain]), percent),
+    h("p", { class: "note" }, `Share of the gain of all splits; the first ${shown.length} of ${used.length} features in use.`));
 }
 
-function drifts(current) {
-  const found = current?.drift ?? [];
-  if (!found.length) return null;
-  const worst = [...found].sort((a, b) => b.psi - a.psi).slice(0, FEATURES);
-  const count = found.filter((one) => one.warning).length;
-  return card("Drift", "", h("p", {}, count ? `${count} of ${found.length} features ${count === 1 ? "has" : "have"} drifted away from training: time to retrain.` : `None of ${found.length} features has drifted away from training.`),
-    barList(worst.map((one) => [one.feature, one.psi, one.warning ? "warn" : ""]), (value) => price(value, 2), DRIFT_SHOWN),
+function drift(features) {
+  const worst = [...features].sort((first, second) => second.psi - first.psi).slice(0, MOST_FEATURES);
+  const count = features.filter((one) => one.warning).length;
+  return card("Drift", "", h("p", {}, count ? `${count} of ${features.length} features ${count === 1 ? "has" : "have"} drifted since training: time to retrain.` : `None of ${features.length} features has drifted since training.`),
+    barList(worst.map((one) => [one.feature, one.psi, one.warning ? "warn" : ""]), price, DRIFT_SCALE),
     h("p", { class: "note" }, "Population stability index since training; marked above 0.25."));
 }
 
-// A value with its interval below it.
-function estimated(estimate, show) {
-  const range = typeof estimate?.low === "number" ? h("small", {}, `${show(estimate.low)} to ${show(estimate.high)}`) : null;
-  return h("td", { class: "estimate" }, show(estimate?.value), range);
+function bySymbol(grades) {
+  return grades.length > 1 && card("By symbol", "wide", table(["Symbol", "Calls decided", "Hit rate", "Base rate", "Brier", "Base Brier"],
+    grades.map((grade) => h("tr", { class: beatsBaselines(grade) ? "good" : "" },
+      rowHeading(grade.symbol), cell(integer(grade.answered)), estimateCell(grade.hit_rate, percent), cell(percent(grade.base_rate)),
+      estimateCell(grade.brier, four), cell(four(grade.brier_base))))));
 }
-
-function symbols(scores) {
-  const rows = (scores.grades ?? []).filter((one) => one.symbol);
-  if (rows.length < 2) return null;
-  return card("By symbol", "wide", scroll(h("table", {},
-    h("thead", {}, h("tr", {}, ["Symbol", "Calls decided", "Hit-rate", "Base rate", "Brier", "Base Brier"].map(head))),
-    h("tbody", {}, rows.map((one) => h("tr", { class: beats(one) ? "good" : "" },
-      h("th", { scope: "row" }, one.symbol), cell(whole(one.answered)), estimated(one.hit_rate, share), cell(share(one.base_rate)),
-      estimated(one.brier, four), cell(four(one.brier_base))))))));
-}
-
-// -- pieces that the health tab uses as well ---------------------------------------------------------------------------
-
-export function card(title, style, ...children) {
-  return h("section", { class: `card ${style}` }, h("h2", {}, title), children);
-}
-
-export function facts(pairs) {
-  return h("dl", {}, Object.entries(pairs).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value ?? "–")]));
-}
-
-export function scroll(table) {
-  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table" }, table);
-}
-
-export const head = (says) => h("th", { scope: "col" }, says);
-export const cell = (says) => h("td", {}, says);

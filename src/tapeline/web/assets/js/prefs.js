@@ -1,4 +1,4 @@
-// What this browser remembers. A browser that refuses to remember is no reason to stop.
+// What this browser remembers. A browser that refuses to remember, or remembers nonsense, is no reason to stop.
 
 const PREFIX = "tapeline.";
 

@@ -1,10 +1,13 @@
 // One line of the watch-list.
 import { attribute, h, svg, text } from "./dom.js";
-import { clockOf, money, percent, share, trend } from "./format.js";
+import { clockOf, money, percent, signedPercent, trend } from "./format.js";
 import { PHASES, freshness } from "./market.js";
 
 const FLASH_MS = 700;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+// The CSS class of a call.
+export const callStyle = (signal) => ({ UP: "up", DOWN: "down" })[signal] ?? "flat";
 
 export class QuoteRow {
   constructor(symbol, { pick, remove }) {
@@ -18,17 +21,17 @@ export class QuoteRow {
     }, "×"));
   }
 
-  // Shows a quote; `before` is the one shown so far, `now` what its age is counted against (UTC epoch ms).
+  // Shows a quote. `before` is the one shown until now, undefined for the first; `now` is as in `freshness`.
   draw(quote, before, now) {
     const { last, change, state, call } = this._parts;
     const phase = quote.market?.phase;
     text(last, money(quote.price, quote.decimals, quote.currency));
-    text(change, percent(quote.change));
+    text(change, signedPercent(quote.change));
     attribute(change, "class", `change ${trend(quote.change)}`);
     text(state, PHASES[phase] ?? "");
     attribute(state, "class", `state ${phase ?? ""}`);
-    text(call, quote.signal ? `${quote.signal} ${share(quote.probability, 0)}` : "");
-    attribute(call, "class", `call ${{ UP: "up", DOWN: "down" }[quote.signal] ?? "flat"}`);
+    text(call, quote.signal ? `${quote.signal} ${percent(quote.probability, 0)}` : "");
+    attribute(call, "class", `call ${callStyle(quote.signal)}`);
     attribute(call, "title", quote.signal ? `the model's call and its probability of UP; model ${quote.model}` : null);
     attribute(this._spark, "class", `spark ${trend(quote.change)}`);
     if (before?.spark.join() !== quote.spark.join()) attribute(this._line, "points", points(quote.spark));
@@ -40,14 +43,14 @@ export class QuoteRow {
 
   age(quote, now) {
     const { age } = this._parts;
-    const { says, stale } = freshness(quote, now);
-    text(age, says);
-    attribute(age, "class", stale ? "age stale" : "age");
+    const fresh = freshness(quote, now);
+    text(age, fresh.age);
+    attribute(age, "class", fresh.stale ? "age stale" : "age");
     const clock = clockOf(quote.market?.zone ?? "UTC", quote.daily);
     attribute(age, "title", `last bar ${clock.full(quote.timestamp)}${quote.daily ? "" : `, ${clock.utc(quote.timestamp)}`}`);
   }
 
-  // There are no bars of it yet.
+  // Says that the symbol is collected but has no bars yet.
   wait() {
     text(this._parts.change, "no bars yet");
     attribute(this._parts.change, "class", "flat");
@@ -58,10 +61,10 @@ export class QuoteRow {
   }
 }
 
-// Most rows of a long list are out of sight, where the browser does not draw them either.
+// Most rows of a long list are out of sight, where animating them would cost and show nothing.
 const onScreen = (element) => !document.hidden && element.checkVisibility?.({ contentVisibilityAuto: true }) !== false;
 
 function points(spark) {
   const step = spark.length > 1 ? 60 / (spark.length - 1) : 0;
-  return spark.map((y, i) => `${(i * step).toFixed(1)},${(21 - y * 0.2).toFixed(1)}`).join(" ");
+  return spark.map((height, i) => `${(i * step).toFixed(1)},${(21 - height * 0.2).toFixed(1)}`).join(" ");
 }

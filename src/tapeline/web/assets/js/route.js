@@ -3,13 +3,14 @@
 export const TABS = ["chart", "model", "alerts", "health"];
 const INTERVAL = /^\d+[smhd]$/;
 
-export function readRoute() {
-  const [tab, symbol, interval] = location.hash.slice(1).split("/");
+// `symbol` and `interval` are null where the address names none.
+export function readRoute(hash = location.hash) {
+  const [tab, symbol, interval] = hash.slice(1).split("/");
   let decoded = null;
   try {
     decoded = symbol ? decodeURIComponent(symbol) : null;
   } catch {
-    // a mistyped address: as if there were none
+    // a mistyped address counts as none
   }
   return {
     tab: TABS.includes(tab) ? tab : "chart",

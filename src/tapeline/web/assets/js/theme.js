@@ -5,12 +5,14 @@ const root = document.documentElement;
 const system = matchMedia("(prefers-color-scheme: dark)");
 const watchers = new Set();
 
-export const MODES = { system: "As the system", dark: "Dark", light: "Light" };
-export const PAIRS = { green: "Green and red", blue: "Blue and orange (for colour-blind eyes)" };
+export const MODES = { system: "Same as the system", dark: "Dark", light: "Light" };
+export const PAIRS = { green: "Green and red", blue: "Blue and orange (easier to tell apart when colour-blind)" };
+
+const oneOf = (labels, value, otherwise) => (value in labels ? value : otherwise);
 
 export const chosen = {
-  mode: remembered("mode", "system") in MODES ? remembered("mode", "system") : "system",
-  pair: remembered("pair", "green") in PAIRS ? remembered("pair", "green") : "green",
+  mode: oneOf(MODES, remembered("mode", null), "system"),
+  pair: oneOf(PAIRS, remembered("pair", null), "green"),
 };
 
 export function choose(change) {
@@ -20,17 +22,14 @@ export function choose(change) {
   apply();
 }
 
-function isDark() {
-  return chosen.mode === "dark" || (chosen.mode === "system" && system.matches);
-}
-
-// Calls back whenever colours changed.
+// Calls back whenever the colours changed.
 export function watchTheme(callback) {
   watchers.add(callback);
 }
 
 function apply() {
-  root.dataset.theme = isDark() ? "dark" : "light";
+  const dark = chosen.mode === "dark" || (chosen.mode === "system" && system.matches);
+  root.dataset.theme = dark ? "dark" : "light";
   root.dataset.pair = chosen.pair;
   for (const callback of watchers) callback();
 }
@@ -39,10 +38,10 @@ function apply() {
 export function palette() {
   const style = getComputedStyle(root);
   const read = (name) => style.getPropertyValue(`--${name}`).trim();
-  const names = ["up", "down", "up-soft", "down-soft", "right", "wrong", "ink", "soft", "line", "grid", "panel", "raised", "accent"];
+  const names = ["up", "down", "up-soft", "down-soft", "right", "wrong", "soft", "line", "grid", "panel", "raised"];
   return {
-    ...Object.fromEntries(names.map((name) => [name.replace(/-(.)/, (_, c) => c.toUpperCase()), read(name)])),
-    lines: [1, 2, 3, 4, 5, 6, 7, 8].map((i) => read(`series-${i}`)),
+    ...Object.fromEntries(names.map((name) => [name.replace(/-(.)/, (_, letter) => letter.toUpperCase()), read(name)])),
+    lines: [1, 2, 3, 4, 5, 6, 7, 8].map((number) => read(`series-${number}`)),
     font: getComputedStyle(document.body).fontFamily,
   };
 }

@@ -1,29 +1,30 @@
-// The watch-list: every symbol with its last price, change, spark line, state, call and age.
-import { ApiError, del, mayChange, part, post } from "./api.js";
+// The watch-list: every symbol with its last price, change, spark line, market, call and age.
+import { del, mayChange, outcome, part, post } from "./api.js";
 import { attribute, confirmed, h, text } from "./dom.js";
+import { absent } from "./format.js";
 import { remember, remembered } from "./prefs.js";
 import { QuoteRow } from "./quoterow.js";
 
 const AGE_MS = 1000;
 const hovers = matchMedia("(hover: hover)"); // what a finger touched last counts as hovered until the next touch
 const SORTS = {
-  symbol: { says: "Symbol", of: (quote) => quote.symbol, first: 1 },
-  change: { says: "Change", of: (quote) => quote.change, first: -1 },
-  signal: { says: "P(UP)", of: (quote) => quote.probability, first: -1 },
-  age: { says: "Newest", of: (quote) => quote.timestamp, first: -1 },
+  symbol: { label: "Symbol", key: (quote) => quote.symbol, first: 1 },
+  change: { label: "Change", key: (quote) => quote.change, first: -1 },
+  signal: { label: "P(UP)", key: (quote) => quote.probability, first: -1 },
+  age: { label: "Newest", key: (quote) => quote.timestamp, first: -1 },
 };
 
 export class Watchlist {
-  // `pick(symbol)` is called when one is chosen, `tell(text)` with what went wrong.
+  // `pick(symbol)` is called when a symbol is chosen, `tell(text, kind)` with what worked or went wrong.
   constructor(root, { pick, tell }) {
     this.quotes = new Map();
     this.chosen = null;
-    this._replaying = true; // until it is known: nothing is called late by mistake
+    this._replaying = true; // until it is known, so that no quote is shown as late by mistake
     this._rows = new Map();
     this._pick = pick;
     this._tell = tell;
     this._known = false;
-    this._late = false; // whether the rows are to be put in order as soon as they are not used
+    this._late = false; // whether the rows wait to be sorted until nobody points at them
     this._collected = null;
     this._hidden = new Set(remembered("hidden", [])); // removed from this browser's list
     const find = (name) => root.querySelector(`[data-part=${name}]`);
@@ -37,21 +38,21 @@ export class Watchlist {
     this._filter.addEventListener("keydown", (event) => this._filterKey(event));
     this._form = find("add");
     this._form.addEventListener("submit", (event) => this._add(event));
-    this._sort = remembered("sort", { by: "symbol", way: 1 });
+    this._sort = remembered("sort", null);
     if (!(this._sort?.by in SORTS)) this._sort = { by: "symbol", way: 1 };
-    this._heads = Object.entries(SORTS).map(([by, { says }]) =>
-      h("button", { type: "button", "data-by": by, onclick: () => this._sortBy(by) }, h("span", {}, says)));
-    find("sorts").append(...this._heads);
+    this._headings = Object.entries(SORTS).map(([by, { label }]) =>
+      h("button", { type: "button", "data-by": by, onclick: () => this._sortBy(by) }, h("span", {}, label)));
+    find("sorts").append(...this._headings);
     this._showSort();
     setInterval(() => document.hidden || this._ages(), AGE_MS);
   }
 
-  // The quotes of all symbols; those that are not among them are gone. What is known of one has come with the stream of
-  // events, which begins with all of them: it may be newer than this answer and stays. `collected` are the symbols that are collected,
-  // some of which may have no bars yet; null where that list cannot be changed.
+  // Takes the quotes of all symbols; symbols without one are gone. A quote that is here already came with the stream of
+  // events, may be newer, and stays. `collected` are the symbols that are collected, some of which may have no bars yet;
+  // null where that list cannot be changed.
   replace(quotes, collected) {
     this._known = true;
-    this._collected = collected ?? null;
+    this._collected = collected;
     const kept = new Set(quotes.map((quote) => quote.symbol));
     for (const symbol of this.quotes.keys()) if (!kept.has(symbol)) this._forget(symbol);
     this.update(quotes.filter((quote) => !this.quotes.has(quote.symbol)));
@@ -59,39 +60,39 @@ export class Watchlist {
     this.allow();
   }
 
-  // Changed quotes.
+  // Takes changed quotes.
   update(quotes) {
-    const key = SORTS[this._sort.by].of;
-    let [arrange, come] = [this._late, false];
+    const { key } = SORTS[this._sort.by];
+    let [arrange, added] = [this._late, false];
     const earlier = quotes.map((quote) => this.quotes.get(quote.symbol));
     for (const quote of quotes) this.quotes.set(quote.symbol, quote);
     const now = this._now();
     quotes.forEach((quote, i) => {
-      come ||= !earlier[i];
-      arrange ||= come || key(earlier[i]) !== key(quote);
+      added ||= !earlier[i];
+      arrange ||= added || key(earlier[i]) !== key(quote);
       this._row(quote.symbol).draw(quote, earlier[i], now);
     });
-    this._late = arrange && !come && this._used();
+    this._late = arrange && !added && this._used();
     if (arrange && !this._late) this._arrange();
   }
 
-  // Whether somebody is about to take a row: none moves away from under the mouse, or takes the keyboard's focus along.
+  // Whether somebody is about to take a row: none moves away from under the mouse or with the keyboard's focus.
   _used() {
     return (hovers.matches && this._list.matches(":hover")) || this._list.querySelector(":focus-visible") !== null;
   }
 
   select(symbol) {
     this.chosen = symbol;
-    for (const [one, row] of this._rows) row.choose(one === symbol);
+    for (const [other, row] of this._rows) row.choose(other === symbol);
     this._rows.get(symbol)?.item.scrollIntoView({ block: "nearest" });
   }
 
-  // The symbol that many rows from the chosen one, among those shown.
+  // Picks the symbol `by` rows below the chosen one, among those shown.
   move(by) {
     const shown = [...this._list.children].map((item) => item.dataset.symbol);
     if (!shown.length) return;
-    const at = shown.indexOf(this.chosen);
-    this._pick(shown[at < 0 ? 0 : Math.min(Math.max(at + by, 0), shown.length - 1)]);
+    const index = shown.indexOf(this.chosen);
+    this._pick(shown[index < 0 ? 0 : Math.min(Math.max(index + by, 0), shown.length - 1)]);
   }
 
   setReplaying(on) {
@@ -113,7 +114,7 @@ export class Watchlist {
     if (!this._known) text(this._none, message);
   }
 
-  // Times are told against now, in a replay against the newest bar of all.
+  // Ages count against now, in a replay against the newest bar of all.
   _now() {
     if (!this._replaying) return Date.now();
     let newest = 0;
@@ -121,31 +122,32 @@ export class Watchlist {
     return newest;
   }
 
+  // Whether the search finds a symbol that is not hidden.
+  _found(symbol) {
+    return symbol.toUpperCase().includes(this._filter.value.trim().toUpperCase()) && !this._hidden.has(symbol);
+  }
+
   _shown() {
-    const wanted = this._filter.value.trim().toUpperCase();
-    const { of } = SORTS[this._sort.by];
-    const found = [...this.quotes.values()].filter(({ symbol }) => symbol.toUpperCase().includes(wanted) && !this._hidden.has(symbol));
-    const missing = (value) => value === null || value === undefined;
-    found.sort((a, b) => {
-      const [x, y] = [of(a), of(b)];
-      if (missing(x) || missing(y)) return missing(x) - missing(y) || (a.symbol < b.symbol ? -1 : 1);
-      return (x < y ? -1 : x > y ? 1 : 0) * this._sort.way || (a.symbol < b.symbol ? -1 : 1);
+    const { key } = SORTS[this._sort.by];
+    const found = [...this.quotes.values()].filter(({ symbol }) => this._found(symbol));
+    found.sort((first, second) => {
+      const [left, right] = [key(first), key(second)];
+      const order = absent(left) || absent(right) ? absent(left) - absent(right) : Math.sign((left > right) - (left < right)) * this._sort.way;
+      return order || (first.symbol < second.symbol ? -1 : 1);
     });
     return found.map((quote) => quote.symbol);
   }
 
   _arrange() {
-    const shown = this._shown();
-    const wanted = this._filter.value.trim().toUpperCase();
-    const waiting = (this._collected ?? []).filter((symbol) => !this.quotes.has(symbol) && symbol.includes(wanted) && !this._hidden.has(symbol));
-    const items = [...shown, ...waiting].map((symbol) => this._row(symbol).item);
+    const waiting = (this._collected ?? []).filter((symbol) => !this.quotes.has(symbol) && this._found(symbol));
+    const items = [...this._shown(), ...waiting].map((symbol) => this._row(symbol).item);
     for (const symbol of waiting) this._row(symbol).wait();
     const now = this._list.children;
     if (items.length !== now.length || items.some((item, i) => item !== now[i])) this._list.replaceChildren(...items);
     this._unhide.hidden = this._hidden.size === 0;
     text(this._unhide, `Show ${this._hidden.size} hidden`);
     this._none.hidden = items.length > 0 || !this._known;
-    if (this._known) text(this._none, this.quotes.size ? "No symbol has that in its name." : "No symbols yet. Add one below.");
+    if (this._known) text(this._none, this.quotes.size ? "No symbol matches the search." : "No symbols yet. Add one below.");
   }
 
   _sortBy(by) {
@@ -156,12 +158,12 @@ export class Watchlist {
   }
 
   _showSort() {
-    for (const head of this._heads) {
-      const { by, way } = this._sort;
-      const mine = head.dataset.by === by;
-      attribute(head, "aria-pressed", String(mine));
-      attribute(head, "data-way", mine ? (way > 0 ? "up" : "down") : null);
-      attribute(head, "title", `Sort by ${SORTS[head.dataset.by].says.toLowerCase()}${mine ? ", the other way round" : ""}`);
+    const { by, way } = this._sort;
+    for (const heading of this._headings) {
+      const pressed = heading.dataset.by === by;
+      attribute(heading, "aria-pressed", String(pressed));
+      attribute(heading, "data-way", pressed ? (way > 0 ? "up" : "down") : null);
+      attribute(heading, "title", `Sort by ${SORTS[heading.dataset.by].label.toLowerCase()}${pressed ? ", in reverse" : ""}`);
     }
   }
 
@@ -185,18 +187,14 @@ export class Watchlist {
     this._rows.delete(symbol);
   }
 
-  // Enter shows the first that is found, Escape gives up.
+  // Enter picks the first match, Escape clears the search.
   _filterKey(event) {
-    if (event.key === "Enter" && this.first) {
-      this._pick(this.first);
-      this._filter.value = "";
-      this._filter.blur();
-      this._arrange();
-    } else if (event.key === "Escape") {
-      this._filter.value = "";
-      this._filter.blur();
-      this._arrange();
-    }
+    const picked = event.key === "Enter" ? this.first : null;
+    if (event.key !== "Escape" && picked === null) return;
+    if (picked !== null) this._pick(picked);
+    this._filter.value = "";
+    this._filter.blur();
+    this._arrange();
   }
 
   async _add(event) {
@@ -204,35 +202,34 @@ export class Watchlist {
     const input = this._form.elements.symbol;
     const symbol = input.value.trim().toUpperCase();
     if (!symbol) return;
-    try {
-      this._collected = (await post("/symbols", { symbol })).collected;
-      input.value = "";
-      this._hidden.delete(symbol);
-      remember("hidden", [...this._hidden]);
-      this._tell(`${symbol} is collected now.`);
-      this._arrange();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
+    const { value, error } = await outcome(post("/symbols", { symbol }));
+    if (error) {
       this._tell(`${symbol} was not added: ${error.message}`, "bad");
+      return;
     }
+    this._collected = value.collected;
+    input.value = "";
+    this._hidden.delete(symbol);
+    remember("hidden", [...this._hidden]);
+    this._tell(`${symbol} is now collected.`);
+    this._arrange();
   }
 
   async _remove(symbol) {
     if (this._collected?.includes(symbol) && mayChange()) {
-      if (!await confirmed(`Remove ${symbol}?`, "No more bars of it are collected. What is stored stays.", "Remove")) return;
-      try {
-        this._collected = (await del(`/symbols/${part(symbol)}`)).collected;
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
+      if (!await confirmed(`Remove ${symbol}?`, "No more bars of it are collected. Stored bars are kept.", "Remove")) return;
+      const { value, error } = await outcome(del(`/symbols/${part(symbol)}`));
+      if (error) {
         this._tell(`${symbol} was not removed: ${error.message}`, "bad");
         return;
       }
+      this._collected = value.collected;
     }
     this._hide(symbol);
     if (symbol === this.chosen && this.first) this._pick(this.first);
   }
 
-  // Takes a symbol out of this browser's list; null: shows all again.
+  // Takes a symbol out of this browser's list; null shows all of them again.
   _hide(symbol) {
     if (symbol === null) this._hidden.clear();
     else this._hidden.add(symbol);
@@ -240,7 +237,7 @@ export class Watchlist {
     this._arrange();
   }
 
-  // Adding and removing are for those who may.
+  // Shows adding and removing to those who may.
   allow() {
     this._root.classList.toggle("read-only", !mayChange() || this._collected === null);
   }

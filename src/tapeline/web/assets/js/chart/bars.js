@@ -1,25 +1,25 @@
 // The bars of one chart as columns, and the keys by which the drawing library knows them.
 //
-// The library takes seconds and labels them as UTC. A key is therefore the exchange's wall clock read as if it were UTC,
-// made strictly ascending: in the hour that an autumn night repeats, keys go on by a second.
+// The library takes seconds and labels them as UTC. A key is therefore the exchange's local time read as if it were UTC,
+// made strictly ascending: in the hour that an autumn night repeats, each key is one second after the one before.
 import { clockOf } from "../format.js";
 
 const MAX_BARS = 20_000;
-const TAIL_BARS = 40; // a stream of events begins with so many; with none in common, some between are missing
+const TAIL_BARS = 40; // a stream of events begins with this many; when none of them is known, some between are missing
 
 export class Bars {
-  constructor(answer) {
-    this.symbol = answer.symbol;
-    this.interval = answer.interval;
-    this.columns = answer.columns;
-    this.t = answer.columns.t ?? [];
-    this.decimals = answer.decimals ?? 2;
-    this.daily = Boolean(answer.daily);
-    this.zone = answer.zone ?? "UTC";
-    this.older = answer.next ?? null; // what to ask `before` for older bars; null: there are none
-    this.clock = clockOf(this.zone, this.daily);
+  constructor({ symbol, interval, columns, decimals, daily, zone, outputs, next }) {
+    this.symbol = symbol;
+    this.interval = interval;
+    this.columns = columns;
+    this.t = columns.t;
+    this.decimals = decimals;
+    this.daily = daily;
+    this.outputs = outputs;
+    this.older = next; // the `before` to ask for older bars with; null: there are none
+    this.clock = clockOf(zone, daily);
     this.keys = [];
-    this._key(0);
+    this._addKeys(0);
   }
 
   get length() {
@@ -30,51 +30,43 @@ export class Bars {
     return this.columns[name];
   }
 
-  // The place of the bar with this key, -1 if there is none.
+  // The index of the bar with this key, -1 if there is none.
   at(key) {
-    const i = place(this.keys, key);
+    const i = lowerBound(this.keys, key);
     return this.keys[i] === key ? i : -1;
   }
 
-  // Puts older bars in front.
-  prepend(answer) {
-    const columns = answer.columns;
-    const end = place(columns.t, this.t[0]); // should the answer overlap
-    for (const name of Object.keys(this.columns)) {
-      const front = columns[name] ?? Array(columns.t.length).fill(null);
-      this.columns[name] = front.slice(0, end).concat(this.columns[name]);
-    }
+  // Puts older bars in front; those of them that are here already are left out.
+  prepend({ columns, next }) {
+    const end = lowerBound(columns.t, this.t[0]);
+    for (const [name, kept] of Object.entries(this.columns)) this.columns[name] = values(columns, name).slice(0, end).concat(kept);
     this.t = this.columns.t;
-    this.older = end && this.length < MAX_BARS ? answer.next ?? null : null;
-    this._key(0);
+    this.older = end && this.length < MAX_BARS ? next : null;
+    this._addKeys(0);
   }
 
-  // Replaces the bars that these are about, and adds those behind; what is newer than all of them stays, as a message may
-  // be older than the last answer. Answers with the place of the first, null if they do not join what is here.
+  // Replaces the bars in the time that these span, and appends newer ones. Bars after all of them stay, as a message may
+  // be older than the last answer. Returns the index of the first changed bar, null where bars between are missing.
   merge(columns) {
-    const count = columns.t?.length ?? 0;
-    if (!count) return this.length;
-    const from = place(this.t, columns.t[0]);
+    const count = columns.t.length;
+    const from = lowerBound(this.t, columns.t[0]);
     if (from === this.length && from && count >= TAIL_BARS) return null;
-    const behind = place(this.t, columns.t[count - 1] + 1);
-    for (const name of Object.keys(this.columns)) {
-      const kept = this.columns[name];
-      const newer = kept.slice(behind);
-      const added = columns[name];
+    const after = lowerBound(this.t, columns.t[count - 1] + 1);
+    for (const [name, kept] of Object.entries(this.columns)) {
+      const newer = kept.slice(after);
       kept.length = from;
-      for (let i = 0; i < count; i++) kept.push(added ? added[i] : null);
-      kept.push(...newer);
+      kept.push(...values(columns, name), ...newer);
     }
-    this._key(from);
+    this._addKeys(from);
     return from;
   }
 
-  // Whether the columns of all these names are here.
-  has(names) {
-    return names.every((name) => name in this.columns);
+  // Whether the columns of a study are here.
+  has(study) {
+    return study.columns.every(({ name }) => name in this.columns);
   }
 
-  _key(from) {
+  _addKeys(from) {
     this.keys.length = from;
     for (let i = from; i < this.length; i++) {
       const key = Math.floor(this.clock.wall(this.t[i]) / 1000);
@@ -83,8 +75,13 @@ export class Bars {
   }
 }
 
-// The first place in an ascending array that is not below the value.
-function place(sorted, value) {
+// A column of an answer; nulls for one that it lacks, such as an indicator that was removed from the chart meanwhile.
+function values(columns, name) {
+  return columns[name] ?? Array(columns.t.length).fill(null);
+}
+
+// The index of the first value in an ascending array that is not below this one.
+function lowerBound(sorted, value) {
   let low = 0;
   let high = sorted.length;
   while (low < high) {

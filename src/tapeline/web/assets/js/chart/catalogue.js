@@ -1,38 +1,35 @@
-// What the catalogue says of a spec such as macd_12_26_9: its indicator, numbers, columns and where they are drawn.
+// What the server says of indicators: the list to choose from, and the indicator and columns of a spec such as rsi_14.
 
 export class Catalogue {
-  constructor(answer) {
-    this.all = answer.indicators;
-    this._byName = new Map(this.all.map((one) => [one.name, one]));
-    this._read = new Map();
+  // Takes the answer of GET /indicators.
+  constructor({ indicators }) {
+    this.indicators = indicators;
+    this._byName = new Map(indicators.map((indicator) => [indicator.name, indicator]));
+    this._studies = new Map();
   }
 
-  // null for a spec that the catalogue does not know (any more).
+  // Remembers the `outputs` of an answer with bars: the server alone reads specs and column names.
+  learn(outputs) {
+    const learned = new Map();
+    for (const [name, { spec, indicator: family, parameters, suffix }] of Object.entries(outputs)) {
+      const indicator = this._byName.get(family);
+      if (!learned.has(spec)) learned.set(spec, { spec, indicator, numbers: parameters, overPrice: indicator.pane === "overlay", columns: [] });
+      // outputs of an overlay that are not prices are read in the legend, not drawn
+      const drawn = !indicator.off_price.includes(indicator.spec + suffix);
+      learned.get(spec).columns.push({ name, suffix, style: styleOf(indicator, suffix), drawn });
+    }
+    for (const [spec, study] of learned) this._studies.set(spec, study);
+  }
+
+  // { spec, indicator, numbers, overPrice, columns }; null for a spec that came with no bars yet.
   read(spec) {
-    if (!this._read.has(spec)) this._read.set(spec, this._parse(spec));
-    return this._read.get(spec);
-  }
-
-  _parse(spec) {
-    const words = spec.split("_");
-    let first = words.findIndex((word) => /^\d+(\.\d+)?$/.test(word));
-    if (first < 0) first = words.length;
-    const indicator = this._byName.get(words.slice(0, first).join("_"));
-    const numbers = words.slice(first).map(Number);
-    if (!indicator || numbers.length !== indicator.parameters.length) return null;
-    const overPrice = indicator.pane === "overlay";
-    const columns = indicator.outputs.map((output) => {
-      const suffix = output.slice(indicator.spec.length);
-      // outputs of an overlay that are no prices are told in the legend, not drawn
-      return { name: spec + suffix, suffix, style: styleOf(indicator, suffix), drawn: !indicator.off_price.includes(output) };
-    });
-    return { spec, indicator, numbers, overPrice, columns };
+    return this._studies.get(spec) ?? null;
   }
 }
 
-// The spec with these numbers, spelt as the server spells it.
+// The spec that asks the server for an indicator with these numbers.
 export function specOf(indicator, numbers) {
-  return [indicator.name, ...numbers.map(String)].join("_");
+  return [indicator.name, ...numbers].join("_");
 }
 
 // SMA 20, MACD 12 26 9
@@ -40,13 +37,12 @@ export function labelOf(spec) {
   return spec.replaceAll("_", " ").toUpperCase();
 }
 
-const DOTS = new Set(["sar"]);
+const DASHED = new Set(["_signal", "_d", "_middle", "_down"]);
 
-function styleOf(indicator, suffix) {
-  if (suffix === "_hist" || indicator.group === "pattern") return "histogram";
-  if (DOTS.has(indicator.name)) return "dots";
-  if (["_signal", "_d", "_middle", "_down"].includes(suffix)) return "dashed";
-  return "line";
+function styleOf({ name, group }, suffix) {
+  if (suffix === "_hist" || group === "pattern") return "histogram";
+  if (name === "sar") return "dots";
+  return DASHED.has(suffix) ? "dashed" : "line";
 }
 
 // Levels that traders look at, as lines across the pane.

@@ -3,18 +3,21 @@ import { CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, createCha
 import { price } from "../format.js";
 import { palette } from "../theme.js";
 import { Calls } from "./calls.js";
-import * as selection from "./chosen.js";
+import * as selection from "./selection.js";
 import { Study } from "./study.js";
 
-const NEAR_EDGE = 80; // bars left of the window at which older ones are fetched
-const PRICE_STRETCH = 3.2;
+const NEAR_EDGE = 80; // with fewer bars left of the window, older ones are asked for
+const PRICE_STRETCH = 3.2; // the height of the price pane, in those of the others
+const RIGHT_OFFSET = 4; // bars of free room at the right
+const MOST_UPDATED = 200; // bars drawn one by one; beyond that, drawing all of them is faster
 
 export class Drawing {
-  // `pointed(i)` hears which bar the crosshair is on (null: none), `wanted()` that older bars are, `moved()` of every pan.
-  constructor(element, { pointed, wanted, moved }) {
+  // `pointed(i)` hears which bar the crosshair is on (null: none), `olderWanted()` that older bars come into view,
+  // `moved()` that the window moved.
+  constructor(element, { pointed, olderWanted, moved }) {
     this.bars = null;
     this.studies = [];
-    this._going = null;
+    this._target = null; // the range being moved to
     this._colors = palette();
     this.chart = createChart(element, { autoSize: true, ...this._options() });
     this._candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false, priceLineWidth: 1 });
@@ -26,11 +29,12 @@ export class Drawing {
     this._calls = new Calls(this.chart, this._candles);
     this._paint();
     this.chart.subscribeCrosshairMove((event) => {
-      pointed(event.time === undefined || !event.point ? null : this.bars?.at(event.time) ?? null);
+      const i = event.time === undefined || !event.point || !this.bars ? -1 : this.bars.at(event.time);
+      pointed(i < 0 ? null : i);
     });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       moved();
-      if (range && this.bars?.older !== null && range.from < NEAR_EDGE) wanted();
+      if (range && this.bars?.older !== null && range.from < NEAR_EDGE) olderWanted();
     });
   }
 
@@ -43,15 +47,15 @@ export class Drawing {
     });
     const { decimals } = bars;
     this._candles.applyOptions({ priceFormat: {
-      type: "custom", minMove: 10 ** -decimals, formatter: (p) => price(p, decimals),
-      tickmarksFormatter: (marks) => marks.map((p) => price(p, marks.every((one) => onGrid(one, decimals)) ? decimals : decimals + 1)),
+      type: "custom", minMove: 10 ** -decimals, formatter: (value) => price(value, decimals),
+      tickmarksFormatter: (marks) => marks.map((value) => price(value, marks.every((mark) => onGrid(mark, decimals)) ? decimals : decimals + 1)),
     } });
     this._fill();
     this.select(catalogue);
     this.newest();
   }
 
-  // Draws the chosen indicators and the calls, for which their columns are here.
+  // Draws the calls, and those of the selected indicators whose columns are here.
   select(catalogue) {
     for (const study of this.studies) study.remove();
     this.studies = [];
@@ -60,27 +64,26 @@ export class Drawing {
     this._calls.show(bars, selection.predictions && Calls.any(bars) ? ++pane : null, this._colors);
     this.callsPane = pane || null;
     for (const { spec, color } of catalogue ? selection.chosen : []) {
-      const read = catalogue.read(spec);
-      if (!read || !bars.has(read.columns.map((column) => column.name))) continue;
-      const where = read.overPrice ? 0 : ++pane;
-      this.studies.push(new Study(this.chart, bars, read, color, where, this._colors));
+      const study = catalogue.read(spec);
+      if (!study || !bars.has(study)) continue;
+      this.studies.push(new Study(this.chart, bars, study, color, study.overPrice ? 0 : ++pane, this._colors));
     }
-    this.chart.panes().forEach((one, i) => {
-      one.setStretchFactor(i ? 1 : PRICE_STRETCH);
-      if (i) one.priceScale("right").applyOptions({ scaleMargins: { top: 0.22, bottom: 0.08 } });
+    this.chart.panes().forEach((drawn, i) => {
+      drawn.setStretchFactor(i ? 1 : PRICE_STRETCH);
+      if (i) drawn.priceScale("right").applyOptions({ scaleMargins: { top: 0.22, bottom: 0.08 } });
     });
   }
 
-  // After older bars were put in front.
+  // Draws all bars again, after older ones were put in front.
   refill() {
     this._fill();
     this._calls.setData();
     for (const study of this.studies) study.setData();
   }
 
-  // After the bars from `from` on changed; there were `before` of them.
+  // Draws the bars from index `from` on again; before the change there were `before` bars.
   update(from, before) {
-    if (before - from > 200) {
+    if (before - from > MOST_UPDATED) {
       this.refill();
       return;
     }
@@ -92,8 +95,8 @@ export class Drawing {
     for (const study of this.studies) study.update(from, before);
   }
 
-  // Leaves that many pixels free above the candles.
-  leave(pixels) {
+  // Leaves this many pixels free above the candles.
+  leaveFree(pixels) {
     const height = this.chart.panes()[0].getHeight();
     const top = Math.min(0.4, (pixels + 10) / Math.max(height, 1));
     if (height && Math.abs(top - this._top) > 0.005) {
@@ -102,9 +105,9 @@ export class Drawing {
     }
   }
 
-  // Back to the newest bar.
+  // Moves the window to the newest bar.
   newest() {
-    this.chart.timeScale().scrollToPosition(this._rightOffset(), false);
+    this.chart.timeScale().scrollToPosition(RIGHT_OFFSET, false);
   }
 
   get atNewest() {
@@ -113,26 +116,26 @@ export class Drawing {
 
   zoom(factor) {
     const range = this._range();
-    if (!range || (factor > 1 && range.from < 0)) return; // all of it is shown
-    this._go({ from: range.to - (range.to - range.from) * factor, to: range.to });
+    if (!range || (factor > 1 && range.from < 0)) return; // everything is in view
+    this._moveTo({ from: range.to - (range.to - range.from) * factor, to: range.to });
   }
 
   pan(share) {
     const range = this._range();
     if (!range) return;
     const by = (range.to - range.from) * share;
-    this._go({ from: range.from + by, to: range.to + by });
+    this._moveTo({ from: range.from + by, to: range.to + by });
   }
 
-  // The library moves with the next frame and tells the old range until then; keys come faster.
+  // The library moves with the next frame and gives the old range until then; keys come faster.
   _range() {
-    return this._going ?? this.chart.timeScale().getVisibleLogicalRange();
+    return this._target ?? this.chart.timeScale().getVisibleLogicalRange();
   }
 
-  _go(range) {
-    this._going = range;
+  _moveTo(range) {
+    this._target = range;
     this.chart.timeScale().setVisibleLogicalRange(range);
-    requestAnimationFrame(() => requestAnimationFrame(() => { if (this._going === range) this._going = null; }));
+    requestAnimationFrame(() => requestAnimationFrame(() => { if (this._target === range) this._target = null; }));
   }
 
   recolor(catalogue) {
@@ -143,10 +146,6 @@ export class Drawing {
       this._fill();
       this.select(catalogue);
     }
-  }
-
-  _rightOffset() {
-    return 4;
   }
 
   _fill() {
@@ -186,12 +185,12 @@ export class Drawing {
       grid: { vertLines: { color: grid }, horzLines: { color: grid } },
       crosshair: { mode: CrosshairMode.Normal, vertLine: lineOf, horzLine: lineOf },
       rightPriceScale: { borderColor: line, minimumWidth: 62, entireTextOnly: true },
-      timeScale: { borderColor: line, rightOffset: this._rightOffset(), barSpacing: innerWidth < 760 ? 5 : 7, minBarSpacing: 0.5, secondsVisible: false },
+      timeScale: { borderColor: line, rightOffset: RIGHT_OFFSET, barSpacing: innerWidth < 760 ? 5 : 7, minBarSpacing: 0.5, secondsVisible: false },
     };
   }
 }
 
-// Whether a price needs no more than so many decimals: the library's scale may go in steps of two and a half.
+// Whether a price needs no more than these decimals: the marks of the library's scale may be 2.5 units apart.
 function onGrid(value, decimals) {
   const steps = value * 10 ** decimals;
   return Math.abs(steps - Math.round(steps)) < 1e-3;

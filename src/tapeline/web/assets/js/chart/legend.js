@@ -1,11 +1,12 @@
-// The values at the top of each pane: of the bar under the crosshair, otherwise of the newest.
+// The values at the top of each pane: those of the bar under the crosshair, otherwise of the newest.
 import { attribute, h, text } from "../dom.js";
-import { amount, percent, price, share, signed, trend } from "../format.js";
+import { compact, percent, price, signed, signedPercent, trend } from "../format.js";
+import { callStyle } from "../quoterow.js";
 import { NAMES, OUTCOMES } from "./calls.js";
 import { labelOf } from "./catalogue.js";
 
 export class Legend {
-  // `edit(spec)` and `remove(spec)` are called when a study's buttons are used; remove(null) hides the calls.
+  // `edit(spec)` and `remove(spec)` are called by a study's buttons; remove(null) hides the calls.
   constructor(layer, canvas, { edit, remove }) {
     this._layer = layer;
     this._canvas = canvas;
@@ -16,7 +17,7 @@ export class Legend {
     this._sizes = new ResizeObserver(() => this.place());
   }
 
-  // Makes the lines for what is drawn now.
+  // Builds the lines for what is drawn now.
   rebuild(drawing) {
     this._drawing = drawing;
     this._sizes.disconnect();
@@ -33,13 +34,14 @@ export class Legend {
     }
     this._cells = [];
     for (const study of drawing.studies) {
+      const { title, parameters } = study.indicator;
       const cells = study.columns.map((column) => {
-        const cell = h("b", { title: column.suffix ? `${study.read.indicator.title}: ${column.suffix.slice(1).replaceAll("_", " ")}` : study.read.indicator.title });
+        const cell = h("b", { title: column.suffix ? `${title}: ${column.suffix.slice(1).replaceAll("_", " ")}` : title });
         cell.style.color = column.style === "histogram" ? "" : column.color;
         this._cells.push({ cell, column });
         return cell;
       });
-      (boxes[study.pane] ??= []).push(this._line(study.spec, labelOf(study.spec), study.read.indicator.title, cells));
+      (boxes[study.pane] ??= []).push(this._line(study.spec, labelOf(study.spec), title, cells, parameters.length > 0));
     }
     this._boxes = boxes.map((lines) => h("div", { class: "legend" }, lines));
     this._layer.replaceChildren(...this._boxes.filter(Boolean));
@@ -52,7 +54,7 @@ export class Legend {
   // Puts each box at the top of its pane, and the candles below it.
   place() {
     if (!this._drawing) return;
-    this._drawing.leave(this._boxes[0].offsetHeight);
+    this._drawing.leaveFree(this._boxes[0].offsetHeight);
     const top = this._layer.getBoundingClientRect().top;
     const panes = this._drawing.chart.panes();
     this._boxes.forEach((box, i) => {
@@ -61,42 +63,40 @@ export class Legend {
     });
   }
 
-  // Shows the values of bar i.
+  // Shows the values of the bar with index i.
   show(i) {
-    const bars = this._drawing?.bars;
-    if (!bars || i < 0 || i >= bars.length) return;
-    const { o, h: high, l, c, v, f, s, p, y } = bars.columns;
+    const { bars } = this._drawing;
+    const { o: open, h: high, l: low, c: close, v: volume, f: final, s: calls, p: probability, y: outcomes } = bars.columns;
     const time = bars.t[i];
     text(this._time, bars.clock.full(time));
-    attribute(this._canvas, "aria-label", `${bars.symbol}, candles of ${bars.interval}: ${bars.clock.full(time)}, close ${price(c[i], bars.decimals)}`);
+    attribute(this._canvas, "aria-label", `${bars.symbol}, candles of ${bars.interval}: ${bars.clock.full(time)}, close ${price(close[i], bars.decimals)}`);
     attribute(this._time, "title", bars.clock.utc(time));
-    text(this._values.O, price(o[i], bars.decimals));
+    text(this._values.O, price(open[i], bars.decimals));
     text(this._values.H, price(high[i], bars.decimals));
-    text(this._values.L, price(l[i], bars.decimals));
-    text(this._values.C, price(c[i], bars.decimals));
-    text(this._values.Vol, amount(v[i]));
-    const before = i ? c[i - 1] : o[i];
-    const change = c[i] / before - 1;
-    text(this._change, `${signed(c[i] - before, bars.decimals)} (${percent(change)})`);
+    text(this._values.L, price(low[i], bars.decimals));
+    text(this._values.C, price(close[i], bars.decimals));
+    text(this._values.Vol, compact(volume[i]));
+    const before = i ? close[i - 1] : open[i];
+    const change = close[i] / before - 1;
+    text(this._change, `${signed(close[i] - before, bars.decimals)} (${signedPercent(change)})`);
     attribute(this._change, "class", `change ${trend(change)}`);
-    attribute(this._change, "title", i ? "since the close of the bar before" : "since this bar's open");
-    this._forming.hidden = f ? Boolean(f[i]) : true;
-    const call = s?.[i];
-    text(this._call, call ? `${share(p[i])} ${NAMES[call]}${y?.[i] ? `, ${OUTCOMES[y[i]]}` : ""}` : "–");
-    attribute(this._call, "class", call === 1 ? "up" : call === 2 ? "down" : "flat");
+    attribute(this._change, "title", i ? "since the previous bar's close" : "since this bar's open");
+    this._forming.hidden = final[i] === 1;
+    const call = calls?.[i]; // only candles of the stored interval carry calls
+    text(this._call, call ? `${percent(probability[i])} ${NAMES[call]}${outcomes[i] ? `, ${OUTCOMES[outcomes[i]]}` : ""}` : "–");
+    attribute(this._call, "class", callStyle(NAMES[call]));
     for (const { cell, column } of this._cells) {
-      const value = bars.column(column.name)?.[i];
-      text(cell, value === null || value === undefined ? "–" : column.show(value));
+      text(cell, column.show(bars.column(column.name)?.[i])); // new bars may lack a study that the legend still has
     }
   }
 
-  _line(spec, label, title, values) {
+  _line(spec, label, title, values, changeable = false) {
     const button = (name, sign, action) =>
       h("button", { type: "button", "aria-label": `${name} ${label}`, title: name, onclick: action }, sign);
     return h("p", { class: "study", title },
       h("span", { class: "name" }, label), values,
       h("span", { class: "tools" },
-        spec && spec.includes("_") ? button("Change", "⋯", () => this._edit(spec)) : null,
+        changeable && button("Change", "⋯", () => this._edit(spec)),
         button(spec ? "Remove" : "Hide", "×", () => this._remove(spec))));
   }
 }

@@ -1,74 +1,73 @@
-// The list of indicators, and the numbers of one.
+// The dialog that chooses indicators and their numbers.
 import { dialog, fill, h } from "../dom.js";
 import { labelOf, specOf } from "./catalogue.js";
-import * as selection from "./chosen.js";
+import * as selection from "./selection.js";
 
 const GROUPS = {
   overlap: "Averages and bands", momentum: "Momentum", volatility: "Volatility", volume: "Volume", levels: "Levels",
   pattern: "Candle patterns",
 };
 
-// Opens the list. `changed` is called when the choice did. `spec` begins with changing that one.
+// Opens the dialog; with a spec, at its numbers. `changed()` is called after the selection changed and resolves once the
+// chart shows it.
 export function openPicker(catalogue, changed, spec = null) {
   const filter = h("input", {
-    type: "search", placeholder: "Search, such as RSI or bands", "aria-label": "Search indicators", oninput: () => list(),
-    onkeydown: (event) => {
-      if (event.key === "Enter") groups.querySelector("button")?.click();
-    },
+    type: "search", placeholder: "Search, for example RSI or bands", "aria-label": "Search indicators", oninput: () => list(),
+    onkeydown: (event) => event.key === "Enter" && groups.querySelector("button")?.click(),
   });
   const active = h("section", { class: "picked", "aria-label": "On the chart" });
   const groups = h("div", { class: "groups" });
   const form = h("div", { class: "parameters", "aria-live": "polite" });
   const box = dialog("Indicators", h("div", { class: "picker" }, h("div", {}, filter, groups), h("div", {}, form, active)));
 
-  const done = () => {
-    changed();
-    chosen();
-  };
+  async function done() {
+    listActive();
+    await changed(); // only then is it known which numbers a new spec has
+    listActive();
+  }
 
   function list() {
     const wanted = filter.value.trim().toLowerCase();
-    const found = catalogue.all.filter((one) => `${one.name} ${one.title}`.toLowerCase().includes(wanted));
-    const byGroup = Map.groupBy ? Map.groupBy(found, (one) => one.group) : grouped(found);
-    fill(groups, [...byGroup].map(([group, members]) => h("section", {},
+    const found = catalogue.indicators.filter(({ name, title }) => `${name} ${title}`.toLowerCase().includes(wanted));
+    fill(groups, [...new Set(found.map(({ group }) => group))].map((group) => h("section", {},
       h("h3", {}, GROUPS[group] ?? group),
-      members.map((one) => h("button", { type: "button", title: one.formula, onclick: () => edit(one) },
-        h("b", {}, labelOf(one.name)), h("span", {}, one.title))))),
-    found.length ? null : h("p", { class: "none" }, "No indicator has that in its name."));
+      found.filter((indicator) => indicator.group === group).map((indicator) => h("button", { type: "button", title: indicator.formula, onclick: () => edit(indicator) },
+        h("b", {}, labelOf(indicator.name)), h("span", {}, indicator.title))))),
+    found.length === 0 && h("p", { class: "none" }, "No indicator matches the search."));
   }
 
-  function edit(indicator, numbers = indicator.parameters.map((p) => p.default), instead = null) {
-    const inputs = indicator.parameters.map((p, i) => h("input", {
-      type: "number", value: numbers[i], min: p.low, max: p.high, step: p.whole ? 1 : "any", required: true, id: `parameter-${i}`,
+  // Shows the form for an indicator's numbers; `instead` is the spec that it changes, if any.
+  function edit(indicator, numbers = indicator.parameters.map((parameter) => parameter.default), instead = null) {
+    const inputs = indicator.parameters.map(({ low, high, whole }, i) => h("input", {
+      type: "number", value: numbers[i], min: low, max: high, step: whole ? 1 : "any", required: true, id: `parameter-${i}`,
     }));
-    fill(form, h("form", {
-      onsubmit: (event) => {
-        event.preventDefault();
-        selection.put(specOf(indicator, inputs.map((input) => input.valueAsNumber)), instead);
-        fill(form);
-        done();
-        if (instead) box.close();
-      },
-    },
-    h("h3", {}, indicator.title),
-    inputs.map((input, i) => h("div", { class: "field" },
-      h("label", { for: input.id }, indicator.parameters[i].name.replaceAll("_", " ")), input,
-      h("small", {}, `${indicator.parameters[i].low} to ${indicator.parameters[i].high}`))),
-    h("p", { class: "formula" }, indicator.formula),
-    h("button", { type: "submit", class: "primary" }, instead ? "Change" : "Add to the chart")));
+
+    function submit(event) {
+      event.preventDefault();
+      selection.put(specOf(indicator, inputs.map((input) => input.valueAsNumber)), instead);
+      fill(form);
+      done();
+      if (instead) box.close();
+    }
+
+    fill(form, h("form", { onsubmit: submit },
+      h("h3", {}, indicator.title),
+      indicator.parameters.map(({ name, low, high }, i) => h("div", { class: "field" },
+        h("label", { for: inputs[i].id }, name.replaceAll("_", " ")), inputs[i], h("small", {}, `${low} to ${high}`))),
+      h("p", { class: "formula" }, indicator.formula),
+      h("button", { type: "submit", class: "primary" }, instead ? "Change" : "Add to the chart")));
     (inputs[0] ?? form.querySelector("button")).focus();
     inputs[0]?.select();
   }
 
-  function chosen() {
-    const lines = selection.chosen.map(({ spec: one }) => {
-      const read = catalogue.read(one);
+  function listActive() {
+    const lines = selection.shownIndicators().map((shown) => {
+      const study = catalogue.read(shown);
       return h("li", {},
-        h("span", {}, labelOf(one), read ? null : " (not in the catalogue)"),
-        read?.numbers.length
-          ? h("button", { type: "button", "aria-label": `Change ${labelOf(one)}`, onclick: () => edit(read.indicator, read.numbers, one) }, "Change")
-          : null,
-        h("button", { type: "button", "aria-label": `Remove ${labelOf(one)}`, onclick: () => { selection.drop(one); done(); } }, "Remove"));
+        h("span", {}, labelOf(shown)),
+        study?.numbers.length > 0 &&
+          h("button", { type: "button", "aria-label": `Change ${labelOf(shown)}`, onclick: () => edit(study.indicator, study.numbers, shown) }, "Change"),
+        h("button", { type: "button", "aria-label": `Remove ${labelOf(shown)}`, onclick: () => { selection.drop(shown); done(); } }, "Remove"));
     });
     const calls = h("input", {
       type: "checkbox", id: "calls", checked: selection.predictions,
@@ -79,14 +78,8 @@ export function openPicker(catalogue, changed, spec = null) {
   }
 
   list();
-  chosen();
-  const read = spec && catalogue.read(spec);
-  if (read) edit(read.indicator, read.numbers, spec);
+  listActive();
+  const study = spec && catalogue.read(spec);
+  if (study) edit(study.indicator, study.numbers, spec);
   else filter.focus();
-}
-
-function grouped(list) {
-  const found = new Map();
-  for (const one of list) found.set(one.group, [...(found.get(one.group) ?? []), one]);
-  return found;
 }

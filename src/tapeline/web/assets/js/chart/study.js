@@ -1,29 +1,28 @@
-// One indicator on the chart: its series, over the price or in a pane of its own.
+// One indicator on the chart: its lines or histogram, over the price or in a pane of its own.
 import { HistogramSeries, LineSeries, LineStyle } from "../../vendor/lightweight-charts.js";
-import { amount, price } from "../format.js";
+import { compact, price } from "../format.js";
 import { GUIDES } from "./catalogue.js";
 
-const BAND = new Set(["_upper", "_middle", "_lower"]); // of one colour
+const BAND = new Set(["_upper", "_middle", "_lower"]); // these share one colour
 
 export class Study {
-  // `read` is what the catalogue says of the spec, `color` a place in the palette.
-  constructor(chart, bars, read, color, pane, colors) {
-    this.spec = read.spec;
-    this.read = read;
+  // `study` is what the catalogue says of the spec, `color` an index into the palette's lines.
+  constructor(chart, bars, study, color, pane, colors) {
+    this.spec = study.spec;
+    this.indicator = study.indicator;
+    this._overPrice = study.overPrice;
     this.pane = pane;
     this._chart = chart;
     this._bars = bars;
     this._colors = colors;
-    this._color = color;
-    const format = this._format();
-    this.columns = read.columns.map((column, i) => ({
+    const format = this._format(study.columns);
+    this.columns = study.columns.map((column, i) => ({
       ...column,
       color: column.style === "histogram" ? colors.soft : colors.lines[(color + (BAND.has(column.suffix) ? 0 : i)) % colors.lines.length],
-      show: column.drawn ? format : this._sized([column]), // a band's width is no price
+      show: column.drawn ? format : this._bySize([column]), // a band's width is not a price
     }));
     this._series = this.columns.filter((column) => column.drawn).map((column) => [column, this._add(column, format)]);
-    const guides = GUIDES[read.indicator.name] ?? [];
-    for (const level of guides) {
+    for (const level of GUIDES[study.indicator.name] ?? []) {
       this._series[0]?.[1].createPriceLine({
         price: level, color: colors.soft, lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false, title: "",
       });
@@ -37,7 +36,7 @@ export class Study {
     }
   }
 
-  // Draws the bars from `from` on anew; `before` is how many there were.
+  // Draws the bars from index `from` on again; before the change there were `before` bars.
   update(from, before) {
     for (const [column, series] of this._series) {
       for (let i = from; i < this._bars.length; i++) series.update(this._point(column, i), i < before - 1);
@@ -51,40 +50,40 @@ export class Study {
 
   _point(column, i) {
     const time = this._bars.keys[i];
-    const value = this._bars.column(column.name)?.[i];
-    if (value === null || value === undefined) return { time };
+    const value = this._bars.column(column.name)[i];
+    if (value === null) return { time };
     if (column.style !== "histogram") return { time, value };
     return { time, value, color: value < 0 ? this._colors.down : this._colors.up };
   }
 
   _add(column, format) {
-    const minMove = this.read.overPrice ? 10 ** -this._bars.decimals : 0.0001;
+    const minMove = this._overPrice ? 10 ** -this._bars.decimals : 0.0001;
     const common = {
-      priceLineVisible: false, lastValueVisible: !this.read.overPrice, color: column.color,
+      priceLineVisible: false, lastValueVisible: !this._overPrice, color: column.color,
       priceFormat: { type: "custom", minMove, formatter: format },
     };
     if (column.style === "histogram") return this._chart.addSeries(HistogramSeries, { ...common, base: 0 }, this.pane);
     const dots = column.style === "dots";
     return this._chart.addSeries(LineSeries, {
-      ...common, lineWidth: this.read.overPrice ? 1.5 : 1, lineStyle: column.style === "dashed" ? LineStyle.Dashed : LineStyle.Solid,
+      ...common, lineWidth: this._overPrice ? 1.5 : 1, lineStyle: column.style === "dashed" ? LineStyle.Dashed : LineStyle.Solid,
       lineVisible: !dots, pointMarkersVisible: dots, pointMarkersRadius: 1.5, crosshairMarkerVisible: false,
     }, this.pane);
   }
 
-  // How what is drawn is shown: like prices over the price, otherwise by its size.
-  _format() {
-    if (this.read.overPrice) {
+  // The function that formats what is drawn: as prices are over the price, otherwise with decimals for its size.
+  _format(columns) {
+    if (this._overPrice) {
       return (value) => price(value, Math.abs(value) >= 10 ** -this._bars.decimals || value === 0 ? this._bars.decimals : 6);
     }
-    return this._sized(this.read.columns);
+    return this._bySize(columns);
   }
 
-  _sized(columns) {
+  _bySize(columns) {
     let largest = 0;
     for (const { name } of columns) {
-      for (const value of this._bars.column(name) ?? []) if (value !== null) largest = Math.max(largest, Math.abs(value));
+      for (const value of this._bars.column(name)) if (value !== null) largest = Math.max(largest, Math.abs(value));
     }
-    if (largest >= 1e6) return amount;
+    if (largest >= 1e6) return compact;
     const places = largest >= 1000 ? 0 : largest >= 10 ? 2 : largest >= 0.1 ? 3 : 5;
     return (value) => price(value, places);
   }

@@ -1,42 +1,44 @@
-// The chart tab: which symbol and interval are shown, their bars, and what is said about them.
-import { ApiError, PAGE_BARS, barsPath, get, part } from "../api.js";
+// The chart tab: which symbol and interval are shown, and how bars, indicators and quotes come together on it.
+import { PAGE_BARS, get, outcome, part } from "../api.js";
 import { fill, h, text } from "../dom.js";
-import { interval as estimate, share } from "../format.js";
 import { watchTheme } from "../theme.js";
 import { Bars } from "./bars.js";
 import { Catalogue } from "./catalogue.js";
-import * as selection from "./chosen.js";
 import { Drawing } from "./drawing.js";
 import { Heading } from "./heading.js";
 import { Legend } from "./legend.js";
+import { askAgain, askBars, unknown } from "./loading.js";
+import { gradeText, stateText } from "./notices.js";
 import { openPicker } from "./picker.js";
+import * as selection from "./selection.js";
 
 const GRADE_MS = 60_000;
 const RETRY_MS = 3000;
 
 export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else; `daily(symbol)`
-  // answers whether a symbol has daily bars only, as far as that is known.
+  // answers whether a symbol has daily bars only, undefined where that is not known yet.
   constructor(root, { listen, pick, daily }) {
     this.symbol = null;
-    this.wanted = "1m"; // the interval that was asked for
+    this.wanted = "1m"; // the interval asked for
+    this.interval = "1m"; // the interval shown: that of the bars, where they are longer
     this.known = true; // whether the server knows the symbol
-    this.interval = "1m"; // the one that is shown: that of the bars, where they are longer
     this._listen = listen;
     this._daily = daily;
     this._bars = null;
     this._drawing = null;
     this._catalogue = null;
-    this._turn = 0; // counts what was asked for, so that late answers to earlier questions are dropped
-    this._loading = false;
-    this._point = null;
+    this._turn = 0; // counts what was shown, so that late answers to earlier questions are dropped
+    this._asking = false; // for the newest bars
+    this._loading = false; // older bars
+    this._pointed = null; // the index of the bar under the crosshair
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._parts = Object.fromEntries(
       ["indicators", "newest", "canvas", "legend", "state", "key", "grade"].map((name) => [name, find(name)]),
     );
     this._heading = new Heading(find, (interval) => pick(this.symbol, interval));
     this._parts.indicators.addEventListener("click", () => this.openPicker());
-    this._parts.newest.addEventListener("click", () => this._drawing?.newest());
+    this._parts.newest.addEventListener("click", () => this.newest());
     this._legend = new Legend(this._parts.legend, this._parts.canvas, {
       edit: (spec) => this.openPicker(spec),
       remove: (spec) => {
@@ -45,14 +47,14 @@ export class ChartTab {
         this._reselect();
       },
     });
-    setInterval(() => document.hidden || !this._bars || this._grade(this._turn), GRADE_MS);
+    setInterval(() => document.hidden || !this._bars || this._grade(), GRADE_MS);
     watchTheme(() => {
       this._drawing?.recolor(this._catalogue);
       if (this._bars) this._relabel();
     });
   }
 
-  // Shows this symbol. `asked` is an answer that was asked for earlier.
+  // Shows this symbol; null: that there is none. `asked` is the promise of an answer that was asked for earlier.
   async show(symbol, interval, asked = null) {
     const turn = ++this._turn;
     const other = symbol !== this.symbol;
@@ -71,47 +73,47 @@ export class ChartTab {
     }
     if (other || !this._bars) this._say("loading");
     this._asking = true;
-    let answer = await (asked ?? this._ask({ limit: PAGE_BARS }));
-    if ([409, 422].includes(answer.error?.status) && turn === this._turn) answer = await this._mended();
+    let { value, error } = await (asked ?? askBars(symbol, { interval: this.interval }));
+    if ((unknown(error) || error?.status === 409) && turn === this._turn) {
+      ({ value, error } = await askAgain(symbol));
+    }
     if (turn !== this._turn) return;
     this._asking = false;
-    if (answer.error) {
-      this.known = ![404, 422].includes(answer.error.status);
-      this._clear(this.known ? "error" : "unknown", answer.error.message);
+    if (value) this._take(value);
+    else {
+      this.known = !unknown(error);
+      this._clear(this.known ? "error" : "unknown", error.message);
       if (this.known) this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), RETRY_MS);
-    } else this._take(answer.value);
-    this._listen(); // after the bars, which it would hold up; it begins with what came since
-    if (answer.error) return;
-    this._grade(turn);
+    }
+    this._listen(); // after the bars, which it would hold up; the stream begins with what came since
+    if (value) this._grade();
   }
 
-  // This symbol's bars are longer than the interval, or a remembered indicator is no more: its own interval, without those.
-  async _mended() {
-    await this.catalogueKnown;
-    for (const spec of selection.shownIndicators()) if (!this._catalogue?.read(spec)) selection.drop(spec);
-    const answer = await this._ask({ limit: PAGE_BARS, interval: null });
-    if (answer.value) this.interval = answer.value.interval;
-    return answer;
-  }
-
-  // What is drawn needs the catalogue's word on where; candles do not wait for it.
+  // Takes the answer of GET /indicators. Candles do not wait for it; indicators do, as it says where they are drawn.
   setCatalogue(answer) {
     this._catalogue = new Catalogue(answer);
-    if (this._bars?.length) this._select();
+    if (!this._bars) return;
+    this._catalogue.learn(this._bars.outputs);
+    this._select();
   }
 
   setQuote(quote) {
     if (quote?.symbol === this.symbol) this._heading.quote(quote);
   }
 
-  // A `bars` event.
+  // Takes a `bars` event.
   change(event) {
     if (event.symbol !== this.symbol || event.interval !== this.interval || this._asking) return;
-    if (this._bars) this._merge(event.columns);
-    else this.show(this.symbol, this.wanted); // there was nothing to show before
+    const before = this._bars?.length;
+    const from = this._bars?.merge(event.columns) ?? null;
+    if (from === null) this.show(this.symbol, this.wanted); // nothing was shown, or bars are missing between
+    else {
+      this._drawing.update(from, before);
+      this._showValues();
+    }
   }
 
-  // The server can be reached again.
+  // Called when the server can be reached again.
   retry() {
     if (!this._bars && this.symbol !== null && this.known && !this._asking) this.show(this.symbol, this.wanted);
   }
@@ -120,10 +122,9 @@ export class ChartTab {
     if (this._catalogue) openPicker(this._catalogue, () => this._reselect(), spec);
   }
 
-  // The interval that many places from the one that is shown, null where there is none.
+  // The interval `by` buttons beside the one shown, undefined where there is none.
   intervalBeside(by) {
-    const all = this._heading.intervals;
-    return all[all.indexOf(this.interval) + by] ?? null;
+    return this._heading.intervals[this._heading.intervals.indexOf(this.interval) + by];
   }
 
   newest() {
@@ -134,99 +135,72 @@ export class ChartTab {
     this._drawing?.zoom(factor);
   }
 
-  pan(by) {
-    this._drawing?.pan(by);
-  }
-
-  // -- bars ------------------------------------------------------------------------------------------------------------
-
-  async _ask(question) {
-    const asked = { interval: this.interval, indicators: selection.shownIndicators(), ...question };
-    try {
-      return { value: await get(barsPath(this.symbol, asked)) };
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      return { error };
-    }
+  pan(share) {
+    this._drawing?.pan(share);
   }
 
   _take(answer) {
-    this._bars = new Bars({ symbol: this.symbol, interval: this.interval, ...answer });
-    this._point = null;
-    if (answer.intervals) this._heading.offer(answer.intervals, this.interval);
-    if (!this._bars.length) {
+    this.interval = answer.interval;
+    this._pointed = null;
+    this._heading.offer(answer.intervals, this.interval);
+    if (!answer.columns.t.length) {
       this._clear("no bars");
       return;
     }
+    this._bars = new Bars(answer);
+    this._catalogue?.learn(answer.outputs);
     this._say(null);
     this._drawing ??= new Drawing(this._parts.canvas, {
       pointed: (i) => {
-        this._point = i === -1 ? null : i;
-        this._values();
+        this._pointed = i;
+        this._showValues();
       },
-      wanted: () => this._older(),
-      moved: () => this._moved(),
+      olderWanted: () => this._loadOlder(),
+      moved: () => { this._parts.newest.hidden = this._drawing?.atNewest ?? true; },
     });
     this._drawing.show(this._bars, this._catalogue);
     this._relabel();
   }
 
-  _merge(columns) {
-    const bars = this._bars;
-    const before = bars.length;
-    const from = before ? bars.merge(columns) : null;
-    if (from === null) {
-      this.show(this.symbol, this.wanted); // there is a gap: all of it again
-      return;
-    }
-    if (from < before || bars.length > before) {
-      this._drawing.update(from, before);
-      this._values();
-    }
-  }
-
-  async _older() {
+  async _loadOlder() {
     const bars = this._bars;
     if (this._loading || bars.older === null) return;
     this._loading = true;
-    const answer = await this._ask({ limit: PAGE_BARS, before: bars.older });
+    const { value } = await askBars(this.symbol, { interval: this.interval, before: bars.older });
     this._loading = false;
     if (bars !== this._bars) return;
-    if (answer.error) {
-      bars.older = null; // the chart stays usable; another look at the symbol asks again
+    if (!value?.columns.t.length) {
+      bars.older = null; // after an error the chart stays usable; showing the symbol again asks again
       return;
     }
-    if (!answer.value.columns.t?.length) bars.older = null;
-    else {
-      bars.prepend(answer.value);
-      this._point = null;
-      this._drawing.refill();
-      this._values();
-    }
+    bars.prepend(value);
+    this._pointed = null;
+    this._drawing.refill();
+    this._showValues();
   }
 
-  // -- indicators ------------------------------------------------------------------------------------------------------
-
+  // Draws what is selected now, asking for the columns that are not here.
   async _reselect() {
-    if (!this._bars?.length) return;
-    const missing = selection.shownIndicators().some((spec) => {
-      const read = this._catalogue.read(spec);
-      return read && !this._bars.has(read.columns.map((column) => column.name));
+    if (!this._bars) return;
+    const here = selection.shownIndicators().every((spec) => {
+      const study = this._catalogue?.read(spec);
+      return study && this._bars.has(study);
     });
-    if (missing) {
+    if (here) this._select();
+    else {
       const turn = this._turn;
-      const answer = await this._ask({ limit: Math.max(PAGE_BARS, this._bars.length) });
+      const { value, error } = await askBars(this.symbol, { interval: this.interval, limit: Math.max(PAGE_BARS, this._bars.length) });
       if (turn !== this._turn) return;
-      if (answer.error) {
-        this._say("error", answer.error.message);
+      if (error) {
+        this._say("error", error.message);
         return;
       }
-      const range = this._drawing.chart.timeScale().getVisibleLogicalRange();
-      const right = this._bars.length - range.to;
-      this._take(answer.value);
-      const to = this._bars.length - right;
-      this._drawing.chart.timeScale().setVisibleLogicalRange({ from: to - (range.to - range.from), to });
-    } else this._select();
+      const scale = this._drawing.chart.timeScale();
+      const { from, to } = scale.getVisibleLogicalRange();
+      const right = this._bars.length - to;
+      this._take(value);
+      scale.setVisibleLogicalRange({ from: this._bars.length - right - (to - from), to: this._bars.length - right });
+    }
     this._listen();
   }
 
@@ -238,55 +212,30 @@ export class ChartTab {
   _relabel() {
     this._legend.rebuild(this._drawing);
     this._parts.key.hidden = this._drawing.callsPane === null;
-    this._values();
+    this._showValues();
   }
 
-  _values() {
-    if (this._bars?.length) this._legend.show(this._point ?? this._bars.length - 1);
+  _showValues() {
+    if (this._bars) this._legend.show(this._pointed ?? this._bars.length - 1);
   }
 
-  _moved() {
-    this._parts.newest.hidden = this._drawing?.atNewest ?? true;
+  async _grade() {
+    const turn = this._turn;
+    const { value } = await outcome(get(`/scores?symbol=${part(this.symbol)}`));
+    if (value && turn === this._turn) text(this._parts.grade, gradeText(value.grades[0])); // the grade of all its rows
   }
 
-  // -- words -----------------------------------------------------------------------------------------------------------
-
-  async _grade(turn) {
-    let answer;
-    try {
-      answer = await get(`/scores?symbol=${part(this.symbol)}`);
-    } catch {
-      return; // the chart is worth showing without
-    }
-    if (turn !== this._turn) return;
-    const found = answer.grades?.find((one) => one.symbol === this.symbol) ?? answer.grades?.[0];
-    text(this._parts.grade, gradeText(found));
-  }
-
-  _clear(state, detail = "") {
+  _clear(state, detail) {
     this._bars = null;
     this._say(state, detail);
   }
 
-  _say(state, detail = "") {
+  // Says this in place of the chart; null shows the chart.
+  _say(state, detail) {
     clearTimeout(this._again);
     this._parts.state.hidden = state === null;
     if (state === null) return;
-    const [title, says] = {
-      loading: ["Loading …", ""],
-      empty: ["No symbols yet", "Add one to the watch-list, or store some bars: tapeline replay FILE, or tapeline demo."],
-      "no bars": ["No bars yet", `They appear here as soon as the first of ${this.symbol} are stored.`],
-      unknown: ["Nothing to show", `${detail}.`],
-      error: ["The bars cannot be shown", `${detail}. Trying again.`],
-    }[state];
-    fill(this._parts.state, h("b", {}, title), says ? h("span", {}, says) : null);
+    const [title, says] = stateText(state, this.symbol, detail);
+    fill(this._parts.state, h("b", {}, title), says && h("span", {}, says));
   }
-}
-
-// How often the calls came true, with its interval and what always saying the more frequent direction gives.
-function gradeText(grade) {
-  if (!grade || !grade.predicted) return "No predictions yet.";
-  if (!grade.answered) return "No UP or DOWN call is decided yet.";
-  return `${grade.answered.toLocaleString("en-US")} calls decided: ${estimate(grade.hit_rate, share)} right; `
-    + `always the more frequent direction: ${share(grade.base_rate)}.`;
 }

@@ -1,0 +1,21 @@
+// What is said in place of the chart, and below it.
+import { estimate, integer, percent } from "../format.js";
+
+// Title and text for a chart without bars; `detail` is the server's text of what is wrong.
+export function stateText(state, symbol, detail) {
+  return {
+    loading: ["Loading …", ""],
+    empty: ["No symbols yet", "Add one to the watch-list, or store some bars: tapeline replay FILE, or tapeline demo."],
+    "no bars": ["No bars yet", `They appear here as soon as the first bars of ${symbol} are stored.`],
+    unknown: ["Nothing to show", `${detail}.`],
+    error: ["The bars cannot be shown", `${detail}. Trying again.`],
+  }[state];
+}
+
+// How often the calls came true, with a confidence interval and what always calling the more frequent direction gives.
+export function gradeText(grade) {
+  if (!grade?.predicted) return "No predictions yet.";
+  if (!grade.answered) return "No UP or DOWN call is decided yet.";
+  return `${integer(grade.answered)} calls decided: ${estimate(grade.hit_rate, percent)} right; `
+    + `always the more frequent direction: ${percent(grade.base_rate)}.`;
+}

@@ -1,0 +1,68 @@
+// The stream of server-sent events: quotes, bars, status and alerts as they change.
+import { ROOT } from "./api.js";
+
+const RETRY_MS = [500, 1000, 2000, 5000, 10_000];
+const SILENCE_MS = 20_000; // the server sends something every 5 s; in a laptop's sleep a connection dies without an error
+
+export class Events {
+  // `listeners` maps event names to functions; `changed` is called with "live" and "lost".
+  constructor(listeners, changed) {
+    this._listeners = { beat: () => {}, ...listeners };
+    this._changed = changed;
+    this._source = null;
+    this._query = "";
+    this._failures = 0;
+    this._timer = 0;
+    this._heard = 0;
+    setInterval(() => this._connected && performance.now() - this._heard > SILENCE_MS && this._lose(), SILENCE_MS / 10);
+  }
+
+  // Listens for this symbol's bars; null: for quotes, status and alerts only.
+  open(symbol, interval, indicators) {
+    const query = String(new URLSearchParams(symbol ? { symbol, interval, indicators: indicators.join(",") } : {}));
+    if (this._connected && query === this._query) return;
+    this._query = query;
+    this._connect();
+  }
+
+  get isOpen() {
+    return this._source !== null;
+  }
+
+  close() {
+    clearTimeout(this._timer);
+    this._source?.close();
+    this._source = null;
+  }
+
+  get _connected() {
+    return this.isOpen && this._source.readyState !== EventSource.CLOSED;
+  }
+
+  _connect() {
+    this.close();
+    const source = new EventSource(`${ROOT}/events?${this._query}`);
+    this._source = source;
+    this._heard = performance.now();
+    source.onopen = () => {
+      this._heard = performance.now();
+      this._failures = 0;
+      this._changed("live");
+    };
+    source.onerror = () => source === this._source && this._lose();
+    for (const [name, listener] of Object.entries(this._listeners)) {
+      source.addEventListener(name, (event) => {
+        if (source !== this._source) return;
+        this._heard = performance.now();
+        listener(JSON.parse(event.data));
+      });
+    }
+  }
+
+  _lose() {
+    this._source.close(); // the browser's own retry stops for good at an HTTP error
+    clearTimeout(this._timer);
+    this._timer = setTimeout(() => this._connect(), RETRY_MS[Math.min(this._failures++, RETRY_MS.length - 1)]);
+    this._changed("lost");
+  }
+}
