@@ -9,7 +9,19 @@ import math
 import re
 
 from tapeline.alerts.names import column_of
-from tapeline.alerts.rules import AllOf, AnyOf, Change, Comparison, Condition, Crossing, Predicted, Rule, Silence, Value
+from tapeline.alerts.rules import (
+    AllOf,
+    AnyOf,
+    Change,
+    Comparison,
+    Condition,
+    Crossing,
+    Predicted,
+    Rule,
+    Silence,
+    Value,
+    number,
+)
 from tapeline.alerts.tokens import TOKEN, Cursor
 from tapeline.core.market import Direction, symbol_fault
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
@@ -147,7 +159,7 @@ class _Parser(Cursor):
         place = self.start()
         least = self.number()
         if not 0 <= least < 1:
-            self.fail(f"a probability lies between 0 and 1, not at {_brief(least)}", place)
+            self.fail(f"a probability lies between 0 and 1, not at {number(least)}", place)
         return Change(direction, least, sign == ">=")
 
     def _silence(self) -> Silence:
@@ -193,7 +205,7 @@ class _Parser(Cursor):
         threshold = condition.right.factor
         if (value > threshold) if condition.above else (value < threshold):
             side = "at or below" if condition.above else "at or above"
-            self.fail(f"{_brief(value)} is on the wrong side: `{condition}` resets {side} {condition.right}", place)
+            self.fail(f"{number(value)} is on the wrong side: `{condition}` resets {side} {condition.right}", place)
         return value
 
     def _duration(self, least: int) -> int:
@@ -241,7 +253,3 @@ class _Parser(Cursor):
             self.fail(str(error), place, len(word))
         self.at = match.end()
         return Value(column)
-
-
-def _brief(value: float) -> str:
-    return f"{value:.10g}"

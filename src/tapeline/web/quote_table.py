@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from tapeline.core.market import Floats, Ints
+from tapeline.core.bars import usual_interval
+from tapeline.core.market import Floats
 from tapeline.core.ports import Store
 from tapeline.core.times import DAY
 from tapeline.web.markets import MarketHours
@@ -111,7 +112,7 @@ class QuoteTable:
 
     def _read(self, symbol: str, timestamp: int) -> _Background:
         rows = self._store.rows(symbol, limit=SPARK_BARS)
-        daily = is_daily(rows.bars.timestamp)
+        daily = usual_interval(rows.bars.timestamp) == DAY
         session = session_start(timestamp, ZoneInfo(self._zone_of(symbol)), daily=daily)
         before = self._background.get(symbol, _UNKNOWN)
         if before.session == session and before.daily == daily:
@@ -126,11 +127,6 @@ class QuoteTable:
             return float(previous.bars.close[-1]), False
         own = self._store.rows(symbol, start=session)
         return (float(own.bars.open[0]), True) if len(own) else (None, True)
-
-
-def is_daily(timestamp: Ints) -> bool:
-    """Return whether bars with these open times are daily or longer: all of them open at midnight UTC."""
-    return len(timestamp) > 0 and not (timestamp % DAY).any()
 
 
 def session_start(timestamp: int, zone: ZoneInfo, *, daily: bool) -> int:

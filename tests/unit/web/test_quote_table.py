@@ -9,7 +9,7 @@ from tests.conftest import MINUTE, START
 from tests.fakes.stores import MemoryStore
 from tests.rows import row
 
-from tapeline.web.quote_table import SPARK_BARS, QuoteTable, decimals, is_daily, session_start
+from tapeline.web.quote_table import SPARK_BARS, QuoteTable, decimals, session_start
 
 ZONE = "America/New_York"
 DAY = 86_400_000
@@ -107,12 +107,6 @@ def test_sessions_begin_at_the_exchanges_midnight(timestamp: int, daily: bool, e
     start = session_start(timestamp, ZoneInfo(ZONE), daily=daily)
     assert 0 <= timestamp - start < DAY
     assert expected is None or start == expected
-
-
-def test_daily_bars_are_told_by_their_midnights() -> None:
-    assert is_daily(np.arange(3) * DAY)
-    assert not is_daily(np.arange(3) * 60_000)
-    assert not is_daily(np.zeros(0, np.int64))
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class Watchlist:
             raise StorageError(f"{self.path}: {error}") from error
 
     def save(self, symbols: Iterable[str]) -> None:
-        """Replace the list: a reader sees the old one or the new one. Raise `StorageError` when it cannot be written."""
+        """Replace the list; a reader sees the old or the new one. Raise `StorageError` when it cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self.path, "".join(f"{symbol}\n" for symbol in symbols).encode())

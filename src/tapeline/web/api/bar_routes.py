@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from tapeline.core.times import interval_name
+from tapeline.core.times import DAY, interval_name
 from tapeline.errors import InputError, SpecError
 from tapeline.indicators import parse
 from tapeline.indicators.spec import spec_of_output
@@ -37,7 +37,6 @@ from tapeline.web.api.problems import problems
 from tapeline.web.candle_intervals import INTERVALS, choices
 from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest, read
 from tapeline.web.markets import zone_of
-from tapeline.web.quote_table import is_daily
 
 #: The most candles in one answer.
 MOST_BARS = 20_000
@@ -144,7 +143,7 @@ async def bars(
         "names": list(found.names),
         "outputs": _outputs(found.names),
         "decimals": found.decimals,
-        "daily": is_daily(found.columns["t"]),
+        "daily": found.interval == DAY,
         "zone": zone_of(symbol),
         "columns": contiguous(found.columns),
         "next": older,
