@@ -17,19 +17,21 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
+from tests.fakes import Writes
+
 Item = dict[str, Any]
 
 
-class FakeDynamo:
+class FakeDynamo(Writes):
     """The tables, which come into being when first written.
 
-    `before_write` is called before every single item is written, and may raise. `refuse` is given each request's
-    operation before anything is written, and answers with an error code ('' for none). `calls` counts requests.
+    A write is that of a single item. `refuse` is given each request's operation before anything is written, and answers
+    with an error code ('' for none). `calls` counts requests.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.tables: dict[str, dict[str, dict[Any, Item]]] = defaultdict(lambda: defaultdict(dict))
-        self.before_write: Callable[[], None] = lambda: None
         self.refuse: Callable[[str], str] = lambda _: ""
         self.calls: dict[str, int] = defaultdict(int)
 

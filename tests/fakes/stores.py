@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tapeline.core.market import Bar, Reject, Row, Rows
 from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, SymbolState
 from tapeline.errors import ConflictError
-from tests.fakes import CrashError
+from tests.fakes import Writes
 from tests.rows import rows_of
 
 
-class MemoryTables:
+class MemoryTables(Writes):
     """What is stored, shared by every process (`MemoryStore`) that opens it.
 
-    `before_write` is called before every single write and may raise, as a process may die between any two. `states`
-    has the version of each symbol's state beside it.
+    `states` has the version of each symbol's state beside it.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.items: dict[str, dict[int, Row]] = {}
         self.newest: dict[str, Row] = {}
         self.states: dict[str, tuple[int, SymbolState]] = {}
         self.checkpoints: dict[str, dict[int, SymbolState]] = {}
         self.rejects: list[Reject] = []
         self.position = 0
-        self.before_write: Callable[[], None] = lambda: None
 
     def opened(self) -> MemoryStore:
         """Return the store as a fresh process sees it."""
         return MemoryStore(self)
-
-    def fail_after(self, writes: int) -> None:
-        """Let the process die at the write after this many."""
-
-        def count() -> None:
-            nonlocal writes
-            writes -= 1
-            if writes < 0:
-                raise CrashError
-
-        self.before_write = count
-
-    def heal(self) -> None:
-        """Let every write succeed again."""
-        self.before_write = lambda: None
 
 
 class MemoryStore:
@@ -54,6 +38,8 @@ class MemoryStore:
     It writes rows first; then, for each symbol at once, the newest row, the state and its checkpoint, if the state is
     still the one loaded here. `reads` counts the rows handed out by `rows`. `error`, while set, is raised by reads.
     """
+
+    keeps_indicators = True
 
     def __init__(self, tables: MemoryTables | None = None) -> None:
         self.tables = MemoryTables() if tables is None else tables

@@ -22,9 +22,9 @@ from pathlib import Path
 from tests.aws.local.account import Account
 from tests.aws.local.resources import made_by_boto3
 from tests.aws.local.runtime import Function
-from tests.aws.test_handler import event
 from tests.conftest import MINUTE, START, random_bars
 from tests.event_source import records
+from tests.fakes.aws_account import event
 
 ROOT = Path(__file__).parents[2]
 LATER = START + 20 * MINUTE

@@ -1,0 +1,95 @@
+"""An AWS account in memory as the Lambda function finds it, and the events that Lambda makes of records."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tapeline.app.config import variable
+from tapeline.lambdas import handler as lambda_handler
+from tapeline.runtime.batches import Record
+from tests.fakes.dynamodb import FakeDynamo
+
+SHARD = "shardId-000000000003"
+
+
+def event(batch: Sequence[Record], shard: str = SHARD) -> dict[str, Any]:
+    """Return the event that Lambda makes of these records."""
+    return {
+        "Records": [
+            {
+                "kinesis": {
+                    "kinesisSchemaVersion": "1.0",
+                    "partitionKey": "A",
+                    "sequenceNumber": record.place,
+                    "data": base64.b64encode(record.data).decode(),
+                    "approximateArrivalTimestamp": 1545084650.987,
+                },
+                "eventSource": "aws:kinesis",
+                "eventVersion": "1.0",
+                "eventID": f"{shard}:{record.place}",
+                "eventName": "aws:kinesis:record",
+                "invokeIdentityArn": "arn:aws:iam::123456789012:role/StockAnalysisLambda",
+                "awsRegion": "eu-central-1",
+                "eventSourceARN": "arn:aws:kinesis:eu-central-1:123456789012:stream/stock-stream",
+            }
+            for record in batch
+        ]
+    }
+
+
+class FakeAccount:
+    """Give the function its clients: for DynamoDB a fake, for S3 and Firehose this object.
+
+    `objects` are those on S3 by `bucket/key`, `delivered` the rows in Firehose, which first refuses `refused` records.
+    """
+
+    def __init__(self) -> None:
+        self.dynamo = FakeDynamo()
+        self.objects: dict[str, bytes] = {}
+        self.delivered: list[dict[str, Any]] = []
+        self.refused = 0
+
+    def client(self, service: str) -> Any:
+        return self.dynamo.client() if service == "dynamodb" else self
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
+        self.objects[f"{Bucket}/{Key}"] = Body
+
+    def put_record_batch(self, *, DeliveryStreamName: str, Records: Sequence[dict[str, bytes]]) -> dict[str, Any]:
+        answers = []
+        for record in Records:
+            if self.refused:
+                self.refused -= 1
+                answers.append({"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "slow down"})
+            else:
+                self.delivered += [json.loads(line) for line in record["Data"].splitlines()]
+                answers.append({"RecordId": "1"})
+        return {"FailedPutCount": 0, "RequestResponses": answers}
+
+
+def prepared(monkeypatch: pytest.MonkeyPatch) -> FakeAccount:
+    """Return an account that the function will find, with its settings in the environment."""
+    account = FakeAccount()
+    settings = {
+        "aws.bucket": "data",
+        "aws.firehose_stream": "rows",
+        "aws.rows_table": "stock-table",
+        "aws.state_table": "stock-state",
+        "indicators": "sma_3,rsi_14",
+    }
+    for setting, value in settings.items():
+        monkeypatch.setenv(variable(setting), value)
+    monkeypatch.setattr(lambda_handler, "client", account.client)
+    monkeypatch.setattr(lambda_handler, "_function", None)
+    monkeypatch.setattr("random.uniform", lambda *_: 0.0)  # no pauses
+    return account
+
+
+def items(account: FakeAccount) -> list[dict[str, Any]]:
+    """Return all items of the rows' table."""
+    return list(account.dynamo.rows("stock-table"))
