@@ -45,15 +45,15 @@ aws-local: $(VENV)/.dev ## the AWS path without an account: collector, Kinesis, 
 try-image: $(VENV)/.dev ## the Dockerfile's install and every command of the image, without Docker (a few minutes)
 	@$(BIN)/python -m tests.image.try_image
 
-deploy: ## the steps to AWS one after the other, each shown and asked about before it runs
+deploy: ## the steps to AWS one by one, each shown and confirmed before it runs
 	@sh deploy/steps.sh
 
-clean: ## removes the virtual environments and every cache; data and git are left alone
+clean: ## removes the virtual environments and every cache, not data
 	rm -rf $(VENV) $(VENV)-constraints $(BENCH) $(SCAN) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- virtual environments ----------------------------------------------------------------------------------------------
-# A stamp is as old as the install it stands for, so an unchanged pyproject.toml and pin list install nothing again.
+# A stamp is written after an install, so that an unchanged pyproject.toml and pin list install nothing again.
 
 $(VENV)/.core: pyproject.toml $(PINS)
 	@$(call install,$(VENV),-c $(PINS),-e .)
@@ -67,7 +67,7 @@ $(BENCH)/.bench: pyproject.toml benchmarks/$(PINS)
 	@$(call install,$(BENCH),-c benchmarks/$(PINS),-e '.[$(PEERS)]')
 	@touch $@
 
-# A scanner of Terraform whose pins fit nothing else; only used where there is Terraform.
+# A scanner of Terraform, whose pins conflict with all others; used only where there is Terraform.
 $(SCAN)/.checkov: tests/terraform/checkov-constraints.txt
 	@$(call install,$(SCAN),-c tests/terraform/checkov-constraints.txt,checkov)
 	@touch $@
@@ -84,8 +84,8 @@ define freeze
 $(VENV)-constraints/bin/python -m pip --disable-pip-version-check freeze --exclude-editable --exclude pip --exclude setuptools > $(1)
 endef
 
-# install,FOLDER,OPTIONS,WHAT: makes the environment where it is missing, with the first Python of 3.11 to 3.14 that answers,
-# and installs WHAT into it; uv does both where there is one.
+# install,FOLDER,OPTIONS,WHAT: makes the environment if it is missing, with the first Python of 3.11 to 3.14 it finds, and
+# installs WHAT into it. It uses uv if there is one.
 define install
 set -e; \
 ok='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'; \

@@ -297,7 +297,7 @@ def test_what_does_not_exist_is_found(tmp_path: Path, text: str, expected: str) 
     assert list(faults(page)) == [expected]
 
 
-def test_what_exists_is_not_complained_of(tmp_path: Path) -> None:
+def test_what_exists_is_accepted(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# A title\n[a](#a-title) `src/tapeline/core/market.py` `core/market.py` `tests/e2e/test_kill.py` `rows/`\n"
