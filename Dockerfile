@@ -1,15 +1,15 @@
 # One image for everything that runs on AWS. Its commands:
-#   tapeline collector                                                     ECS: Yahoo's bars onto Kinesis
-#   tapeline dashboard                                                     ECS: the page
-#   python -m awslambdaric tapeline.lambdas.handler.handler     Lambda: indicators, predictions, rows
-#   train, serve                                                           SageMaker
+#   tapeline collector                                       ECS: Yahoo's bars to Kinesis
+#   tapeline dashboard                                       ECS: the page
+#   python -m awslambdaric tapeline.lambdas.handler.handler  Lambda: indicators, predictions, rows
+#   train, serve                                             SageMaker
 #
-# Users: ECS runs it as 10001 (services/*.tf say so), Lambda as a user of its own. SageMaker's training writes to folders
-# that belong to root, so the image does not settle on a user itself. Health checks are ECS's, one for each command.
+# Users: ECS runs it as 10001 (see services/*.tf), Lambda as a user of its own. SageMaker's training writes to folders that
+# belong to root, so the image names no user itself. Health checks are in the ECS task definitions, one for each command.
 
 FROM python:3.13.9-slim-bookworm AS build
 
-# Kernels are compiled here for every x86-64 (or ARM) processor of the last years, not for the one of the build machine.
+# Kernels are compiled here for any recent x86-64 (or ARM) processor, not for that of the build machine.
 ENV NUMBA_CPU_NAME=generic \
     NUMBA_CPU_FEATURES="" \
     NUMBA_CACHE_DIR=/opt/tapeline/numba
@@ -28,7 +28,7 @@ RUN python -m venv /opt/tapeline/venv \
 
 FROM python:3.13.9-slim-bookworm
 
-# LightGBM's threads
+# LightGBM needs it for its threads.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libgomp1=12.2.0-* \
  && rm -rf /var/lib/apt/lists/* \
@@ -47,7 +47,7 @@ ENV PATH=/opt/tapeline/venv/bin:$PATH \
     NUMBA_CACHE_DIR=/opt/tapeline/numba \
     TAPELINE_DATA_DIR=/var/lib/tapeline
 
-# Fargate's volume takes its owner from here.
+# Fargate's volume gets its owner from here.
 VOLUME /var/lib/tapeline
 WORKDIR /var/lib/tapeline
 ENTRYPOINT ["/usr/local/bin/start"]

@@ -1,4 +1,4 @@
-"""What a month on AWS costs, with the arithmetic: `python deploy/costs.py [SYMBOLS ...] [--forming SECONDS]`.
+"""Print what a month on AWS costs, with the arithmetic: `python deploy/costs.py [SYMBOLS ...] [--forming SECONDS]`.
 
 Prices are those published for us-east-1, on demand and without the free tier, as of the date below; look them up again
 before you rely on them. Needs nothing but Python.
@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: When these prices were written down here. DynamoDB's are those after its cut of November 2024.
+#: The month of these prices. DynamoDB's are those after its cut of November 2024.
 AS_OF = "2025-10"
 
 # USD, us-east-1
@@ -27,7 +27,7 @@ ALARM, DASHBOARD, LOG_GB, METRIC = 0.10, 3.00, 0.50, 0.30
 KMS_KEY, KMS_TEN_THOUSAND = 1.00, 0.03
 ECR_GB = 0.10
 
-HOURS = 730  # a month
+HOURS = 730  # in a month
 SESSIONS, MINUTES = 21, 390  # New York
 
 #: What tapeline sends and stores, measured with the default indicators (benchmarks/handler.py, tests/aws).
@@ -47,7 +47,7 @@ ALARMS, METRICS = 19, 3
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the bill."""
+    """Hold one line of the bill: what is paid for, how it is computed, and US dollars a month."""
 
     what: str
     arithmetic: str
@@ -55,7 +55,7 @@ class Line:
 
 
 def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[Line]:
-    """The bill for so many symbols; a forming bar is sent every `forming` seconds while the market is open."""
+    """Yield the bill for this many symbols; a forming bar is sent every `forming` seconds in a session, 0: never."""
     finals = symbols * MINUTES * SESSIONS
     updates = symbols * (60 / forming) * MINUTES * SESSIONS if forming else 0.0
     records = finals + updates
@@ -103,11 +103,11 @@ def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[
     yield Line("CloudWatch", f"{ALARMS} alarms, a dashboard, {METRICS} metrics, {logged:,.1f} GB of logs", usd)
 
     usd = KMS_KEY + (batches * 2) / 10_000 * KMS_TEN_THOUSAND + 1 * ECR_GB
-    yield Line("KMS and ECR", f"a key, {batches * 2:,.0f} requests at the most, an image of 1 GB", usd)
+    yield Line("KMS and ECR", f"a key, {batches * 2:,.0f} requests at most, an image of 1 GB", usd)
 
 
 def table(counts: list[int], forming: float) -> str:
-    """The bills side by side, as Markdown."""
+    """Return the bills side by side, as Markdown."""
     bills = [list(lines(count, forming)) for count in counts]
     rows = ["| | " + " | ".join(f"{count:,} symbols" for count in counts) + " |", "|---|" + "---:|" * len(counts)]
     rows += [
@@ -120,7 +120,7 @@ def table(counts: list[int], forming: float) -> str:
 
 
 def main() -> None:
-    """Prints the table and the arithmetic behind it."""
+    """Print the table and the arithmetic behind it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("symbols", nargs="*", type=int, default=[10, 500, 5000])
     parser.add_argument("--forming", type=float, default=5.0, help="seconds between forming bars of a symbol; 0: none")

@@ -1,6 +1,7 @@
 #!/bin/sh
-# `make deploy`: the way to AWS in steps. Shows each command and asks before it runs; "s" leaves a step out, anything else stops.
-#   VERSION    tag of the image         (what git says)
+# `make deploy`: the deployment to AWS in steps. Shows each command and asks before it runs; "s" skips a step, anything
+# else but "y" stops.
+#   VERSION    tag of the image         (default: git describe)
 #   PLATFORM   amd64, or arm64 with Terraform's architecture = "ARM64"
 #   HISTORY    file of bars to upload   (tsla_history.csv), of SYMBOL (TSLA)
 set -eu
@@ -13,18 +14,18 @@ done
 
 step() {
   printf '\n== %s\n   %s\n' "$1" "$2"
-  printf '   run it? [y = yes, s = leave it out, other = stop] '
+  printf '   run it? [y = yes, s = skip it, other = stop] '
   read -r answer || answer=
   case $answer in
     y | Y) ;;
-    s | S) echo "   left out" && return ;;
-    *) echo "   stopped; 'make deploy' starts at the first step again, and what is done already changes nothing" && exit 0 ;;
+    s | S) echo "   skipped" && return ;;
+    *) echo "   stopped; 'make deploy' starts again at the first step; repeating a finished step changes nothing" && exit 0 ;;
   esac
   case $2 in
-    *REPOSITORY* | *BUCKET*) echo "stopped: this step needs what the first phase of the services makes; run that first" >&2 && exit 1 ;;
+    *REPOSITORY* | *BUCKET*) echo "stopped: this step needs what the first phase of the services creates; run that first" >&2 && exit 1 ;;
   esac
   sh -c "$2" || {
-    echo "stopped: '$1' failed (exit code $?). Mend what it says above and run 'make deploy' again; what is done already changes nothing" >&2
+    echo "stopped: '$1' failed (exit code $?). Fix what it reports above and run 'make deploy' again; repeating a finished step changes nothing" >&2
     exit 1
   }
 }
@@ -32,10 +33,10 @@ step() {
 output() { terraform -chdir=services output -raw "$1" 2>/dev/null || echo "$2"; }
 
 version=${VERSION:-$(git describe --always --dirty)}
-echo "Every apply shows its plan and asks once more. What it costs: docs/operations.md. Account:"
+echo "Every apply shows its plan and asks again. What it costs: docs/operations.md. Account:"
 aws sts get-caller-identity --query Arn --output text || echo "no AWS credentials: see 'aws configure'"
 
-step "the network (a NAT gateway is billed by the hour)" "terraform -chdir=network init && terraform -chdir=network apply"
+step "the network (the NAT gateway is billed by the hour)" "terraform -chdir=network init && terraform -chdir=network apply"
 step "the services, first phase: repository, buckets, tables, stream" "terraform -chdir=services init && terraform -chdir=services apply"
 repository=$(output repository_url REPOSITORY)
 bucket=$(output bucket_name BUCKET)

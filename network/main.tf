@@ -3,7 +3,7 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 data "aws_availability_zones" "available" {
-  #checkov:skip=CKV_AWS_394:the first two or three names are taken, and names are only ever added behind; the state pins the subnets
+  #checkov:skip=CKV_AWS_394:the first two or three names are taken, and names are only ever added at the end; the state pins the subnets
 
   state = "available"
 
@@ -18,11 +18,11 @@ locals {
   name  = "${var.name_prefix}stock-analysis"
   zones = slice(data.aws_availability_zones.available.names, 0, var.zone_count)
 
-  # Zone -> its two ranges. Private subnets lie in the upper half, so that a third zone moves nothing.
+  # Zone -> its two ranges. Private subnets lie in the upper half, so a third zone moves nothing.
   public_cidrs  = { for place, zone in local.zones : zone => cidrsubnet(var.vpc_cidr, 4, place) }
   private_cidrs = { for place, zone in local.zones : zone => cidrsubnet(var.vpc_cidr, 4, place + 8) }
 
-  # Zones with a NAT gateway, and for every zone the one whose gateway it uses.
+  # Zones with a NAT gateway, and for each zone the one whose gateway it uses.
   nat_zones = var.nat == "none" ? [] : var.nat == "one" ? slice(local.zones, 0, 1) : local.zones
   nat_of    = { for zone in local.zones : zone => var.nat == "per_zone" ? zone : local.zones[0] if var.nat != "none" }
 }
@@ -37,7 +37,7 @@ resource "aws_vpc" "this" {
   tags = { Name = local.name }
 }
 
-# Whatever is put into the VPC without a security group of its own gets this one: it lets nothing in or out.
+# Whatever is created in the VPC without a security group gets this one: it lets nothing in or out.
 resource "aws_default_security_group" "closed" {
   vpc_id = aws_vpc.this.id
 
@@ -50,7 +50,7 @@ resource "aws_subnet" "public" {
   vpc_id                  = aws_vpc.this.id
   availability_zone       = each.key
   cidr_block              = each.value
-  map_public_ip_on_launch = false # only NAT gateways and load balancers live here, and they bring their own
+  map_public_ip_on_launch = false # only NAT gateways and load balancers are here, and they bring their own
 
   tags = { Name = "${local.name}-public-${each.key}" }
 }
@@ -139,7 +139,7 @@ resource "aws_route_table_association" "private" {
 
 # -- AWS services without the internet -------------------------------------------------------------------------------
 
-# Free, and they take the bulk of the traffic off the NAT gateway.
+# These are free, and keep most of the traffic off the NAT gateway.
 resource "aws_vpc_endpoint" "gateway" {
   for_each = toset(["dynamodb", "s3"])
 
@@ -166,8 +166,8 @@ resource "aws_vpc_endpoint" "interface" {
 
 # -- security groups -------------------------------------------------------------------------------------------------
 
-# For the ECS tasks and the Lambda function: nothing comes in; HTTPS goes out, since Yahoo's addresses and those of the AWS
-# services are many and change.
+# For the ECS tasks and the Lambda function: nothing comes in; HTTPS goes out to any address, since Yahoo and the AWS
+# services have many and change them.
 resource "aws_security_group" "tasks" {
   #checkov:skip=CKV2_AWS_5:attached by the services stack
 
@@ -220,11 +220,11 @@ resource "aws_kms_key" "flow_log" {
 }
 
 data "aws_iam_policy_document" "flow_log_key" {
-  #checkov:skip=CKV_AWS_109:in the policy of a key * means that key, and the account must be able to administer it
-  #checkov:skip=CKV_AWS_111:in the policy of a key * means that key, and the account must be able to administer it
-  #checkov:skip=CKV_AWS_356:in the policy of a key * means that key, and the account must be able to administer it
+  #checkov:skip=CKV_AWS_109:in a key policy * means that key, and the account must be able to administer it
+  #checkov:skip=CKV_AWS_111:in a key policy * means that key, and the account must be able to administer it
+  #checkov:skip=CKV_AWS_356:in a key policy * means that key, and the account must be able to administer it
 
-  # In a key's policy "*" means this key. Without this statement nobody could administer it.
+  # In a key policy "*" means this key. Without this statement nobody could administer it.
   statement {
     sid       = "Account"
     actions   = ["kms:*"]
@@ -255,7 +255,7 @@ data "aws_iam_policy_document" "flow_log_key" {
 }
 
 resource "aws_cloudwatch_log_group" "flow" {
-  #checkov:skip=CKV_AWS_338:how long logs are worth their price is the team's choice, see the variable
+  #checkov:skip=CKV_AWS_338:how long to pay for logs is the team's choice, see the variable
 
   name              = "/vpc/${local.name}"
   retention_in_days = var.flow_log_retention_days

@@ -1,10 +1,10 @@
 output "region" {
-  description = "Region of the network; services must be in the same."
+  description = "Region of the network; services/ must use the same one."
   value       = var.region
 }
 
 output "vpc_id" {
-  description = "The VPC."
+  description = "ID of the VPC."
   value       = aws_vpc.this.id
 }
 
@@ -14,7 +14,7 @@ output "vpc_cidr" {
 }
 
 output "availability_zones" {
-  description = "Zones in use, in the order of the subnets."
+  description = "Availability zones in use, in the order of the subnets."
   value       = local.zones
 }
 
@@ -24,22 +24,22 @@ output "public_subnet_ids" {
 }
 
 output "private_subnet_ids" {
-  description = "One private subnet per zone, for everything that runs."
+  description = "One private subnet per zone, for everything else."
   value       = [for zone in local.zones : aws_subnet.private[zone].id]
 }
 
 output "collector_security_group_id" {
-  description = "For the collector's tasks: nothing in, HTTPS out."
+  description = "Security group of the collector's tasks: nothing in, HTTPS out."
   value       = aws_security_group.tasks["collector"].id
 }
 
 output "processor_security_group_id" {
-  description = "For the Lambda function: nothing in, HTTPS out."
+  description = "Security group of the Lambda function: nothing in, HTTPS out."
   value       = aws_security_group.tasks["processor"].id
 }
 
 output "nat_public_ips" {
-  description = "Addresses under which the collector is seen outside; empty without NAT."
+  description = "Public addresses that the collector's requests come from; empty without NAT."
   value       = [for address in aws_eip.nat : address.public_ip]
 }
 
@@ -49,6 +49,6 @@ output "has_internet" {
 }
 
 output "interface_endpoints" {
-  description = "AWS services reached inside the VPC."
+  description = "AWS services reached through endpoints inside the VPC."
   value       = sort(tolist(var.interface_endpoints))
 }

@@ -10,7 +10,7 @@ variable "region" {
 }
 
 variable "name_prefix" {
-  description = "Put before every name, so that several copies fit in one account; such as \"dev-\"."
+  description = "Prefix of every name, so that one account can hold several copies; such as \"dev-\"."
   type        = string
   default     = ""
 
@@ -21,7 +21,7 @@ variable "name_prefix" {
 }
 
 variable "tags" {
-  description = "Tags for every resource, beside project, stack and managed_by."
+  description = "Tags for every resource, in addition to project, stack and managed_by."
   type        = map(string)
   default     = {}
 
@@ -45,7 +45,7 @@ variable "vpc_cidr" {
 }
 
 variable "zone_count" {
-  description = "Availability zones to use. Two survive the loss of one; three cost one more NAT gateway and one more of every endpoint."
+  description = "Availability zones to use. Two survive the loss of one; three cost one more NAT gateway (with nat = per_zone) and one more of every endpoint."
   type        = number
   default     = 2
 
@@ -56,7 +56,7 @@ variable "zone_count" {
 }
 
 variable "nat" {
-  description = "NAT gateways: one (cheap, its zone is a single point of failure), per_zone, or none. Without NAT the collector cannot reach Yahoo Finance."
+  description = "NAT gateways: one (cheap, but its zone is a single point of failure), per_zone, or none. Without NAT the collector cannot reach Yahoo Finance."
   type        = string
   default     = "one"
 
@@ -85,7 +85,7 @@ variable "interface_endpoints" {
 }
 
 variable "flow_log_retention_days" {
-  description = "Days that the VPC's flow log is kept."
+  description = "Days to keep the VPC's flow log."
   type        = number
   default     = 30
 

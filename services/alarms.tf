@@ -1,4 +1,4 @@
-# Every alarm is explained in docs/operations.md under its key.
+# docs/operations.md explains every alarm under its key.
 
 locals {
   stream_dimensions   = { StreamName = aws_kinesis_stream.this.name }
@@ -16,11 +16,11 @@ locals {
       dimensions = local.stream_dimensions, statistic = "Maximum", threshold = var.alarms.iterator_age * 1000, periods = 5
     }
     write_throttled = {
-      text       = "The stream refuses records for lack of capacity", namespace = "AWS/Kinesis", metric = "WriteProvisionedThroughputExceeded"
+      text       = "The stream refuses records because it lacks capacity", namespace = "AWS/Kinesis", metric = "WriteProvisionedThroughputExceeded"
       dimensions = local.stream_dimensions, statistic = "Sum", threshold = 0, periods = 3
     }
     processor_duration = {
-      text       = "The processor nears its time-out", namespace = "AWS/Lambda", metric = "Duration"
+      text       = "The processor comes close to its time-out", namespace = "AWS/Lambda", metric = "Duration"
       dimensions = local.function_dimensions, statistic = "Maximum", threshold = var.processor.timeout * 1000 * var.alarms.duration_share, periods = 3
     }
     processor_errors = {
@@ -28,7 +28,7 @@ locals {
       dimensions = local.function_dimensions, statistic = "Sum", threshold = 0, periods = 3
     }
     processor_throttles = {
-      text       = "The processor may not run as often as it is called", namespace = "AWS/Lambda", metric = "Throttles"
+      text       = "The processor is throttled", namespace = "AWS/Lambda", metric = "Throttles"
       dimensions = local.function_dimensions, statistic = "Sum", threshold = 0, periods = 3
     }
     firehose_failed = {
@@ -36,7 +36,7 @@ locals {
       dimensions = { DeliveryStreamName = local.firehose_name }, statistic = "Sum", threshold = 0, periods = 1
     }
     rejected = {
-      text       = "Many records were refused", namespace = local.own_namespace, metric = "RecordsRejected"
+      text       = "Many records were rejected", namespace = local.own_namespace, metric = "RecordsRejected"
       dimensions = { service = "processor" }, statistic = "Sum", threshold = var.alarms.rejected, periods = 1, seconds = 900
     }
   }
@@ -44,15 +44,15 @@ locals {
   alarms_of_tables = merge([
     for key, table in local.tables : {
       "${key}_read_units" = {
-        text       = "${table} is read unusually much", namespace = "AWS/DynamoDB", metric = "ConsumedReadCapacityUnits"
+        text       = "Unusually many reads of ${table}", namespace = "AWS/DynamoDB", metric = "ConsumedReadCapacityUnits"
         dimensions = { TableName = table }, statistic = "Sum", threshold = var.alarms.consumed_units * 60, periods = 5
       }
       "${key}_write_units" = {
-        text       = "${table} is written unusually much", namespace = "AWS/DynamoDB", metric = "ConsumedWriteCapacityUnits"
+        text       = "Unusually many writes to ${table}", namespace = "AWS/DynamoDB", metric = "ConsumedWriteCapacityUnits"
         dimensions = { TableName = table }, statistic = "Sum", threshold = var.alarms.consumed_units * 60, periods = 5
       }
       "${key}_throttled" = {
-        text       = "${table} refuses writes", namespace = "AWS/DynamoDB", metric = "WriteThrottleEvents"
+        text       = "Writes to ${table} are throttled", namespace = "AWS/DynamoDB", metric = "WriteThrottleEvents"
         dimensions = { TableName = table }, statistic = "Sum", threshold = 0, periods = 3
       }
     }
@@ -60,22 +60,22 @@ locals {
 
   alarms_with_image = {
     dead_letters = {
-      text       = "Records were given up on and put into the bucket", namespace = "AWS/Lambda", metric = "OnFailureDestinationDeliveredEventCount"
+      text       = "The processor gave up on records; they are in the bucket", namespace = "AWS/Lambda", metric = "OnFailureDestinationDeliveredEventCount"
       dimensions = local.mapping_dimensions, statistic = "Sum", threshold = 0, periods = 1
     }
     dropped_records = {
-      text       = "Records were given up on and are lost", namespace = "AWS/Lambda", metric = "DroppedEventCount"
+      text       = "The processor gave up on records, and they are lost", namespace = "AWS/Lambda", metric = "DroppedEventCount"
       dimensions = local.mapping_dimensions, statistic = "Sum", threshold = 0, periods = 1
     }
   }
 
   alarms_with_collector = {
     collector_silence = {
-      text       = "No bar came although one was due", namespace = local.own_namespace, metric = "BarAgeSeconds", missing = "breaching"
+      text       = "No bar arrived although one was due", namespace = local.own_namespace, metric = "BarAgeSeconds", missing = "breaching"
       dimensions = { service = "collector" }, statistic = "Maximum", threshold = var.alarms.collector_silence, periods = 3
     }
     collector_stopped = {
-      text       = "The collector's task does not run", namespace = "ECS/ContainerInsights", metric = "RunningTaskCount", missing = "breaching", below = true
+      text       = "The collector's task is not running", namespace = "ECS/ContainerInsights", metric = "RunningTaskCount", missing = "breaching", below = true
       dimensions = { ClusterName = local.name, ServiceName = local.collector_name }, statistic = "Maximum", threshold = 1, periods = 5
     }
   }
@@ -130,7 +130,7 @@ locals {
       ["Age of the newest bar when one was due (s)", [[local.own_namespace, "BarAgeSeconds", "service", "collector"]], "Maximum"],
       ["Processor: duration (ms)", [["AWS/Lambda", "Duration", "FunctionName", local.function_name]], "p99"],
       ["Processor: errors and throttles", [["AWS/Lambda", "Errors", "FunctionName", local.function_name], ["AWS/Lambda", "Throttles", "FunctionName", local.function_name]], "Sum"],
-      ["Records refused, rows without prediction", [[local.own_namespace, "RecordsRejected", "service", "processor"], [local.own_namespace, "PredictionsMissed", "service", "processor"]], "Sum"],
+      ["Records rejected, rows without a prediction", [[local.own_namespace, "RecordsRejected", "service", "processor"], [local.own_namespace, "PredictionsMissed", "service", "processor"]], "Sum"],
       ["Endpoint: latency (µs)", [["AWS/SageMaker", "ModelLatency", "EndpointName", local.endpoint_name, "VariantName", "main"]], "p99"],
       ["Endpoint: 4xx and 5xx", [["AWS/SageMaker", "Invocation4XXErrors", "EndpointName", local.endpoint_name, "VariantName", "main"], ["AWS/SageMaker", "Invocation5XXErrors", "EndpointName", local.endpoint_name, "VariantName", "main"]], "Sum"],
       ["Firehose: age of the oldest row not yet in S3 (s)", [["AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", local.firehose_name]], "Maximum"],
@@ -152,10 +152,10 @@ resource "aws_cloudwatch_dashboard" "this" {
 
   dashboard_body = jsonencode({
     widgets = [
-      for place, widget in local.widgets : {
+      for index, widget in local.widgets : {
         type   = "metric"
-        x      = place % 3 * 8
-        y      = floor(place / 3) * 6
+        x      = index % 3 * 8
+        y      = floor(index / 3) * 6
         width  = 8
         height = 6
         properties = {

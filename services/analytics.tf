@@ -1,4 +1,4 @@
-# Rows as Parquet in S3, for Athena and QuickSight. A row that was written again is there again: the newest written_at counts.
+# Rows as Parquet in S3, for Athena and QuickSight. A row that is written twice is there twice: the newest written_at counts.
 
 resource "aws_glue_catalog_database" "this" {
   name        = local.glue_database
@@ -26,10 +26,10 @@ locals {
 resource "aws_glue_catalog_table" "rows" {
   name          = "stock_rows"
   database_name = aws_glue_catalog_database.this.name
-  description   = "One record per writing of a row, by the UTC date it was written on"
+  description   = "One record each time a row is written, by the UTC date of writing"
   table_type    = "EXTERNAL_TABLE"
 
-  # Partitions are computed, not listed: nothing has to crawl the bucket.
+  # Partitions are computed, not listed, so nothing has to crawl the bucket.
   parameters = {
     EXTERNAL                      = "TRUE"
     classification                = "parquet"
@@ -135,7 +135,7 @@ resource "aws_kinesis_firehose_delivery_stream" "rows" {
     prefix              = "rows/dt=!{timestamp:yyyy-MM-dd}/"
     error_output_prefix = "rows-failed/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/"
     buffering_size      = 128 # MB; Parquet wants large files
-    buffering_interval  = 300 # seconds: so late are Athena and QuickSight
+    buffering_interval  = 300 # seconds that Athena and QuickSight lag behind
 
     cloudwatch_logging_options {
       enabled         = true
@@ -195,7 +195,7 @@ resource "aws_athena_workgroup" "this" {
 
 locals {
   # Each row once, as it was last written, with how far the price had moved `horizon` bars later and whether the prediction
-  # was right. A move is up or down when it is not none; HOLD says nothing that could be right or wrong.
+  # was right. Any move other than zero is up or down; a HOLD is neither right nor wrong.
   rows_sql = <<-SQL
     WITH newest AS (
       SELECT *, row_number() OVER (PARTITION BY stock_symbol, "timestamp" ORDER BY written_at DESC) AS place
@@ -234,7 +234,7 @@ locals {
 
 resource "aws_athena_named_query" "rows" {
   name        = "${local.name}-rows"
-  description = "Every final row of the last 30 days once, with what became of its prediction"
+  description = "Every final row of the last 30 days once, with the outcome of its prediction"
   workgroup   = aws_athena_workgroup.this.name
   database    = aws_glue_catalog_database.this.name
   query       = local.rows_sql

@@ -1,5 +1,5 @@
 # data: history/ (bars), models/, rows/ (Parquet from Firehose), rejects/, aws/lambda/ (records the processor gave up on)
-# and athena/ (results of queries). logs: who asked the data bucket, and the load balancer, for what.
+# and athena/ (results of queries). logs: access logs of the data bucket and of the load balancer.
 
 resource "aws_s3_bucket" "data" {
   #checkov:skip=CKV2_AWS_62:nothing acts on new objects
@@ -12,7 +12,7 @@ resource "aws_s3_bucket" "data" {
 resource "aws_s3_bucket" "logs" {
   #checkov:skip=CKV2_AWS_62:nothing acts on new objects
   #checkov:skip=CKV_AWS_144:rows can be computed again from history, which can be fetched again; versions guard against mistakes
-  #checkov:skip=CKV_AWS_145:access logs can only be delivered to a bucket with keys of S3
+  #checkov:skip=CKV_AWS_145:access logs can only be delivered to a bucket encrypted with keys of S3
 
   bucket        = "${local.bucket_name}-logs"
   force_destroy = !var.deletion_protection
@@ -65,7 +65,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "data" {
   }
 }
 
-# Access logs can only be delivered to a bucket with S3's own keys.
+# Access logs can only be delivered to a bucket encrypted with S3's own keys.
 resource "aws_s3_bucket_server_side_encryption_configuration" "logs" {
   bucket = aws_s3_bucket.logs.id
 
@@ -81,7 +81,7 @@ resource "aws_s3_bucket_logging" "data" {
   target_bucket = aws_s3_bucket.logs.id
   target_prefix = "s3/"
 
-  depends_on = [aws_s3_bucket_policy.this] # S3 asks first whether it may deliver
+  depends_on = [aws_s3_bucket_policy.this] # S3 checks first whether it may deliver
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "data" {

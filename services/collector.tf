@@ -99,7 +99,7 @@ resource "aws_ecs_task_definition" "collector" {
     cpu_architecture        = var.architecture
   }
 
-  # What could not be sent spills here; the task's own disk, encrypted by Fargate, gone with the task.
+  # Bars that could not be sent yet are kept here: the task's own disk, encrypted by Fargate, gone with the task.
   volume {
     name = "data"
   }
@@ -111,7 +111,7 @@ resource "aws_ecs_task_definition" "collector" {
     user                   = "10001:10001"
     essential              = true
     readonlyRootFilesystem = true
-    stopTimeout            = 110 # the buffer is flushed on SIGTERM; Spot gives 120 seconds
+    stopTimeout            = 110 # unsent bars are sent on SIGTERM; Spot gives 120 seconds
     linuxParameters        = { initProcessEnabled = true }
     environment            = [for name, value in local.collector_environment : { name = name, value = value }]
     mountPoints            = [{ sourceVolume = "data", containerPath = "/var/lib/tapeline", readOnly = false }]
@@ -144,7 +144,7 @@ resource "aws_ecs_service" "collector" {
   desired_count   = var.collector.enabled ? 1 : 0
   propagate_tags  = "SERVICE"
 
-  # For a moment two collectors run and put each bar twice, which is harmless; the other way round there would be a gap.
+  # For a moment two collectors run and send each bar twice, which is harmless; stopping first would leave a gap.
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
 

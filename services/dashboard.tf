@@ -1,4 +1,4 @@
-# The page as a service: optional (var.dashboard), behind a load balancer that lets in who has logged in.
+# The page as a service: optional (var.dashboard), behind a load balancer that admits whoever has logged in.
 
 locals {
   dashboard_count = var.dashboard == null ? 0 : 1
@@ -7,9 +7,9 @@ locals {
   dashboard_environment = merge(
     {
       AWS_DEFAULT_REGION          = var.region
-      TAPELINE_PAGE__BEHIND_LOGIN = "true" # the listener's first action; without it the page refuses to start
+      TAPELINE_PAGE__BEHIND_LOGIN = "true" # the log-in is the listener's first action; without this the page refuses to start
       TAPELINE_DATA_DIR           = "/var/lib/tapeline"
-      TAPELINE_PAGE__HOST         = "0.0.0.0" # reached by the load balancer only: see the security groups
+      TAPELINE_PAGE__HOST         = "0.0.0.0" # only the load balancer reaches it: see the security groups
       TAPELINE_PAGE__PORT         = tostring(local.dashboard_port)
       TAPELINE_AWS__ROWS_TABLE    = aws_dynamodb_table.rows.name
       TAPELINE_AWS__STATE_TABLE   = aws_dynamodb_table.state.name
@@ -21,7 +21,7 @@ locals {
   )
 }
 
-# -- who may log in: people whom an administrator has put into this pool ---------------------------------------------------
+# -- who may log in: people whom an administrator has added to this pool ---------------------------------------------------
 
 resource "aws_cognito_user_pool" "this" {
   count = local.dashboard_count
@@ -155,7 +155,7 @@ resource "aws_vpc_security_group_egress_rule" "dashboard" {
 }
 
 resource "aws_lb" "this" {
-  #checkov:skip=CKV2_AWS_28:only named address ranges reach it, and nothing is served before the log-in
+  #checkov:skip=CKV2_AWS_28:only named address ranges reach it, and it serves nothing before the log-in
 
   count = local.dashboard_count
 
@@ -186,13 +186,13 @@ resource "aws_lb_target_group" "this" {
   protocol             = "HTTP"
   deregistration_delay = 30
 
-  # The page itself: it answers without DynamoDB, whose trouble no new task would end.
+  # The page itself: it answers without DynamoDB, because a new task would not fix trouble there.
   health_check {
     path    = "/"
     matcher = "200"
   }
 
-  # The page keeps a connection per tab; a person stays with the task that knows it.
+  # The page keeps a connection per tab; a person stays with the task that has it.
   stickiness {
     enabled = true
     type    = "lb_cookie"
@@ -268,7 +268,7 @@ data "aws_iam_policy_document" "dashboard" {
     }
   }
 
-  # The page is what judges the rules of alerts.
+  # The page evaluates the alert rules.
   dynamic "statement" {
     for_each = length(var.alert_rules) == 0 ? [] : [aws_sns_topic.alarms.arn]
 
@@ -365,7 +365,7 @@ resource "aws_ecs_service" "dashboard" {
   desired_count   = 1
   propagate_tags  = "SERVICE"
 
-  # The first answer waits for imports and for the compiled kernels to be copied.
+  # The first answer waits for imports and for the copy of the compiled kernels.
   health_check_grace_period_seconds = 90
 
   capacity_provider_strategy {

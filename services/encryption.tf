@@ -1,12 +1,12 @@
-# One key for the data and the logs of this stack. Its material is renewed every year; nothing has to be encrypted anew.
+# One key for the data and the logs of this stack. KMS renews its material every year; nothing has to be encrypted again.
 
 data "aws_iam_policy_document" "key" {
-  #checkov:skip=CKV_AWS_109:in the policy of a key * means that key, and the account must be able to administer it
-  #checkov:skip=CKV_AWS_111:in the policy of a key * means that key, and the account must be able to administer it
-  #checkov:skip=CKV_AWS_356:in the policy of a key * means that key, and the account must be able to administer it
+  #checkov:skip=CKV_AWS_109:in a key policy * means that key, and the account must be able to administer it
+  #checkov:skip=CKV_AWS_111:in a key policy * means that key, and the account must be able to administer it
+  #checkov:skip=CKV_AWS_356:in a key policy * means that key, and the account must be able to administer it
 
-  # In a key's policy "*" means this key. Without this statement nobody could administer it; what a role may do with the
-  # key is said in that role's policy.
+  # In a key policy "*" means this key. Without this statement nobody could administer it; what a role may do with the
+  # key is in that role's policy.
   statement {
     sid       = "Account"
     actions   = ["kms:*"]

@@ -22,13 +22,13 @@ resource "aws_ecr_lifecycle_policy" "this" {
     rules = [
       {
         rulePriority = 1
-        description  = "untagged images go after a week"
+        description  = "untagged images expire after a week"
         selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
         action       = { type = "expire" }
       },
       {
         rulePriority = 2
-        description  = "the newest 20 stay, so that a roll-back has somewhere to go"
+        description  = "the newest 20 stay, so that there is one to roll back to"
         selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 20 }
         action       = { type = "expire" }
       },
@@ -36,7 +36,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
   })
 }
 
-# Lambda pulls with its own name, not with the function's role.
+# Lambda pulls as the service itself, not with the function's role.
 data "aws_iam_policy_document" "repository" {
   statement {
     sid     = "Lambda"
@@ -71,6 +71,6 @@ data "aws_iam_policy_document" "pull" {
   statement {
     sid       = "Login"
     actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"] # the action knows no resource
+    resources = ["*"] # the action takes no resource
   }
 }

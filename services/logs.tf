@@ -1,5 +1,5 @@
 locals {
-  # Key -> log group. Those of the endpoint and of Firehose are made here too, so that they are encrypted and expire.
+  # Key -> log group. Those of the endpoint and of Firehose are created here too, so that they are encrypted and expire.
   log_groups = {
     collector = "/ecs/${local.collector_name}"
     dashboard = "/ecs/${local.dashboard_name}"
@@ -10,7 +10,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:how long logs are worth their price is the team's choice, see the variable
+  #checkov:skip=CKV_AWS_338:how long to pay for logs is the team's choice, see the variable
 
   for_each = local.log_groups
 

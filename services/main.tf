@@ -2,7 +2,7 @@ data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
-# What the network stack made, from where its state is kept.
+# What the network stack created, read from its state.
 data "terraform_remote_state" "network" {
   backend = var.network_state.bucket == null ? "local" : "s3"
 
@@ -15,7 +15,7 @@ data "terraform_remote_state" "network" {
   lifecycle {
     postcondition {
       condition     = self.outputs.region == var.region
-      error_message = "The network is in another region than these services: give both stacks the same region."
+      error_message = "The network is in a different region from these services: give both stacks the same region."
     }
   }
 }
@@ -25,11 +25,11 @@ locals {
   partition = data.aws_partition.current.partition
   network   = data.terraform_remote_state.network.outputs
 
-  # The two phases: what needs an image or a model is made when there is one.
+  # The two phases: what needs an image or a model is created when there is one.
   has_image = var.image_uri != ""
   has_model = var.model_data_url != ""
 
-  # Names, the mission's by default.
+  # Names, as they are without a prefix.
   name             = "${var.name_prefix}stock-analysis"
   stream_name      = "${var.name_prefix}stock-stream"
   rows_table_name  = "${var.name_prefix}stock-table"
@@ -45,7 +45,7 @@ locals {
   endpoint_arn     = "arn:${local.partition}:sagemaker:${var.region}:${local.account}:endpoint/${local.endpoint_name}"
 }
 
-# Who may take a role: one AWS service, for this account only.
+# Who may assume a role: one AWS service, for this account only.
 data "aws_iam_policy_document" "trust" {
   for_each = toset(["ecs-tasks", "lambda", "sagemaker", "firehose"])
 
@@ -57,8 +57,8 @@ data "aws_iam_policy_document" "trust" {
       identifiers = ["${each.key}.amazonaws.com"]
     }
 
-    # Against a confused deputy. Lambda takes a role without naming the account on whose behalf it does; Firehose names it
-    # as the external id.
+    # Against the confused deputy. Lambda assumes a role without naming the account it acts for; Firehose names it as the
+    # external id.
     dynamic "condition" {
       for_each = each.key == "lambda" ? [] : [each.key == "firehose" ? "sts:ExternalId" : "aws:SourceAccount"]
 

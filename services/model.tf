@@ -13,7 +13,7 @@ data "aws_iam_policy_document" "sagemaker" {
   statement {
     sid       = "Metrics"
     actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"] # the action knows no resource; the condition names what may be written
+    resources = ["*"] # the action takes no resource; the condition names what may be written
 
     condition {
       test     = "StringLike"
@@ -41,7 +41,7 @@ data "aws_iam_policy_document" "endpoint" {
   dynamic "statement" {
     for_each = var.endpoint.instance_type == null ? [] : [1]
 
-    # SageMaker makes the interfaces of the instances itself, under names that are not known before.
+    # SageMaker creates the instances' network interfaces itself, under names that are not known in advance.
     content {
       sid = "Vpc"
       actions = [
@@ -123,7 +123,7 @@ resource "aws_iam_role_policy" "training" {
 locals {
   serverless = var.endpoint.instance_type == null
 
-  # Models and configurations never change: another image, model or size is another one, and the endpoint moves over.
+  # Models and configurations never change: another image, model or size makes a new one, and the endpoint moves to it.
   model_version = substr(sha256(join(" ", [var.image_uri, var.model_data_url, jsonencode(var.endpoint)])), 0, 10)
 }
 
@@ -134,7 +134,7 @@ resource "aws_sagemaker_model" "this" {
 
   name                     = "${local.endpoint_name}-${local.model_version}"
   execution_role_arn       = aws_iam_role.endpoint.arn
-  enable_network_isolation = !local.serverless # not offered there; the server asks nobody in any case
+  enable_network_isolation = !local.serverless # serverless does not offer it; the server makes no calls in any case
 
   primary_container {
     image          = var.image_uri
@@ -191,8 +191,8 @@ resource "aws_sagemaker_endpoint" "this" {
   name                 = local.endpoint_name
   endpoint_config_name = aws_sagemaker_endpoint_configuration.this[0].name
 
-  # With instances a new model gets a tenth of the traffic for ten minutes and is taken back when the alarm rings. A
-  # serverless endpoint switches over at once.
+  # With instances a new model gets a tenth of the traffic for ten minutes, and is rolled back when the alarm fires. A
+  # serverless endpoint switches at once.
   dynamic "deployment_config" {
     for_each = local.serverless ? [] : [1]
 

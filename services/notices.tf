@@ -1,4 +1,4 @@
-# Who hears of alarms and of the bill.
+# Who is notified of alarms and of the bill.
 
 resource "aws_sns_topic" "alarms" {
   name              = "${local.name}-alarms"

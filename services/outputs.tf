@@ -1,5 +1,5 @@
 output "next_step" {
-  description = "What to do now, as far as this stack can tell."
+  description = "The next step of a deployment."
   value = join("\n", compact([
     local.has_image ? "" : join("\n", [
       "No image yet. Build one, push it and apply again with it:",
@@ -29,7 +29,7 @@ output "bucket_name" {
 }
 
 output "log_bucket_name" {
-  description = "Bucket with the access logs."
+  description = "Bucket of the access logs."
   value       = aws_s3_bucket.logs.bucket
 }
 
@@ -74,17 +74,17 @@ output "function_name" {
 }
 
 output "processor_environment" {
-  description = "Environment of the processor, to run the same thing elsewhere."
+  description = "Environment variables of the processor, to run it elsewhere."
   value       = local.processor_environment
 }
 
 output "collector_environment" {
-  description = "Environment of the collector, to run the same thing elsewhere."
+  description = "Environment variables of the collector, to run it elsewhere."
   value       = local.collector_environment
 }
 
 output "dashboard_environment" {
-  description = "Environment of the page, to run the same thing elsewhere."
+  description = "Environment variables of the page, to run it elsewhere."
   value       = local.dashboard_environment
 }
 
@@ -114,12 +114,12 @@ output "alarm_topic_arn" {
 }
 
 output "alarm_names" {
-  description = "Every alarm there is now."
+  description = "Names of the alarms that exist now."
   value       = sort([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])
 }
 
 output "key_arn" {
-  description = "KMS key of the data and logs."
+  description = "KMS key of the data and the logs."
   value       = aws_kms_key.this.arn
 }
 

@@ -53,7 +53,7 @@ data "aws_iam_policy_document" "processor" {
     resources = ["${aws_s3_bucket.data.arn}/rejects/*", "${aws_s3_bucket.data.arn}/aws/lambda/*"]
   }
 
-  # Lambda asks for this before it delivers a failed batch to the bucket.
+  # Lambda needs this before it delivers a failed batch to the bucket.
   statement {
     sid       = "FailureDestination"
     actions   = ["s3:ListBucket"]
@@ -66,7 +66,7 @@ data "aws_iam_policy_document" "processor" {
     resources = [aws_kms_key.this.arn]
   }
 
-  # What DynamoDB asks of whoever uses a table with a key of its own, beyond the two above.
+  # What DynamoDB requires for a table with a key of its own, beyond the two above.
   statement {
     sid       = "TableEncryption"
     actions   = ["kms:DescribeKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
@@ -85,15 +85,15 @@ data "aws_iam_policy_document" "processor" {
     content {
       sid       = "Trace"
       actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-      resources = ["*"] # these actions know no resource
+      resources = ["*"] # these actions take no resource
     }
   }
 
   dynamic "statement" {
     for_each = var.processor.in_vpc ? [1] : []
 
-    # Lambda checks for these when the function is put into a VPC. It makes the interfaces itself, under names that are not
-    # known before; the next statement keeps the function's own code from using them.
+    # Lambda checks for these when the function is put into a VPC. It creates the interfaces itself, under names that are
+    # not known in advance; the next statement keeps the function's own code from using these actions.
     content {
       sid = "Vpc"
       actions = [
@@ -111,7 +111,7 @@ data "aws_iam_policy_document" "processor" {
       sid       = "VpcNotByCode"
       effect    = "Deny"
       actions   = ["ec2:*"]
-      resources = ["*"] # a refusal may be as wide as can be
+      resources = ["*"] # a denial may be as wide as possible
 
       condition {
         test     = "ArnEquals"
@@ -135,7 +135,7 @@ resource "aws_iam_role_policy" "processor" {
 }
 
 resource "aws_lambda_function" "processor" {
-  #checkov:skip=CKV_AWS_116:called by the stream only, and the event source mapping has a failure destination; a dead-letter queue is for asynchronous calls
+  #checkov:skip=CKV_AWS_116:only the stream calls it, and the event source mapping has a failure destination; a dead-letter queue is for asynchronous calls
   #checkov:skip=CKV_AWS_272:an image cannot be signed this way; tags in the repository are immutable
   #checkov:skip=CKV_AWS_50:on by default, see var.processor
 
@@ -193,7 +193,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
 
   event_source_arn                   = aws_kinesis_stream.this.arn
   function_name                      = aws_lambda_function.processor[0].arn
-  starting_position                  = "TRIM_HORIZON" # nothing that was collected before the function existed is left out
+  starting_position                  = "TRIM_HORIZON" # includes what was collected before the function existed
   batch_size                         = var.processor.batch_size
   maximum_batching_window_in_seconds = var.processor.window
   parallelization_factor             = var.processor.parallelization
@@ -202,7 +202,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   maximum_record_age_in_seconds      = var.processor.max_record_age
   function_response_types            = ["ReportBatchItemFailures"]
 
-  # What was given up on, with the records themselves: aws/lambda/MAPPING/DATE/ in the bucket.
+  # Batches that the function gave up on, with their records: aws/lambda/MAPPING/DATE/ in the bucket.
   destination_config {
     on_failure {
       destination_arn = aws_s3_bucket.data.arn

@@ -110,7 +110,7 @@ resource "aws_quicksight_template" "this" {
       sheet_id = "stocks"
       title    = "Stocks"
 
-      # The first symbol is chosen at first, since prices of several symbols have no meaning in one line.
+      # The first symbol is selected at the start: prices of several symbols make no sense in one line.
       filter_controls {
         dropdown {
           filter_control_id = "symbol"

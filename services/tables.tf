@@ -1,4 +1,4 @@
-# One row per bar; the names are the mission's.
+# One row per bar.
 resource "aws_dynamodb_table" "rows" {
   name                        = local.rows_table_name
   billing_mode                = "PAY_PER_REQUEST"
@@ -31,8 +31,8 @@ resource "aws_dynamodb_table" "rows" {
   }
 }
 
-# What the processor remembers of a symbol: item "state", and a "checkpoint#..." for every one kept. Beside them, under
-# "<latest>", the newest row of every symbol, so that all of them are read with one query.
+# What the processor remembers of a symbol: the item "state", and a "checkpoint#..." for each one kept. Under "<latest>"
+# is the newest row of every symbol, so that one query reads them all.
 resource "aws_dynamodb_table" "state" {
   name                        = local.state_table_name
   billing_mode                = "PAY_PER_REQUEST"

@@ -1,7 +1,7 @@
-# -- where and what it is called -------------------------------------------------------------------------------------
+# -- region and names -------------------------------------------------------------------------------------
 
 variable "region" {
-  description = "AWS region of everything in this stack; the network's."
+  description = "AWS region of everything in this stack; the same as the network's."
   type        = string
   default     = "us-east-1"
 
@@ -12,7 +12,7 @@ variable "region" {
 }
 
 variable "name_prefix" {
-  description = "Put before every name, so that several copies fit in one account; such as \"dev-\". The network's."
+  description = "Prefix of every name, so that one account can hold several copies; such as \"dev-\". The same as the network's."
   type        = string
   default     = ""
 
@@ -23,7 +23,7 @@ variable "name_prefix" {
 }
 
 variable "tags" {
-  description = "Tags for every resource, beside project, stack and managed_by."
+  description = "Tags for every resource, in addition to project, stack and managed_by."
   type        = map(string)
   default     = {}
 
@@ -34,7 +34,7 @@ variable "tags" {
 }
 
 variable "network_state" {
-  description = "Where the network's state is: with bucket, in S3 (key, region); without, in a local file (path, from this folder)."
+  description = "Where the network's state is: with bucket, in S3 (key, region); without, in a local file (path, relative to this folder)."
   type = object({
     bucket = optional(string)
     key    = optional(string, "tapeline/network.tfstate")
@@ -61,7 +61,7 @@ variable "deletion_protection" {
 }
 
 variable "bucket_name" {
-  description = "Name of the bucket for history, models and rows; empty for stock-data with the account and region, since the name must be free in the whole world."
+  description = "Name of the bucket for history, models and rows; empty for stock-data with the account and region, since the name must be unique worldwide."
   type        = string
   default     = ""
 
@@ -74,7 +74,7 @@ variable "bucket_name" {
 # -- the two phases --------------------------------------------------------------------------------------------------
 
 variable "image_uri" {
-  description = "The image in this stack's repository, with a tag or a digest. Empty for the first apply, which makes the repository."
+  description = "The image in this stack's repository, with a tag or a digest. Empty for the first apply, which creates the repository."
   type        = string
   default     = ""
 
@@ -156,7 +156,7 @@ variable "interval" {
 }
 
 variable "horizon" {
-  description = "Bars ahead that a prediction speaks of; the model's."
+  description = "How many bars ahead to predict; the same as the model's."
   type        = number
   default     = 5
 
@@ -167,7 +167,7 @@ variable "horizon" {
 }
 
 variable "row_days" {
-  description = "Days that a row stays in the table; 0 keeps it for good. Athena keeps every row either way."
+  description = "Days that a row stays in the table; 0 keeps it forever. Athena keeps every row either way."
   type        = number
   default     = 400
 
@@ -180,7 +180,7 @@ variable "row_days" {
 # -- stream ----------------------------------------------------------------------------------------------------------
 
 variable "stream_shards" {
-  description = "Shards of the stream; 0 for on-demand, which follows the load and costs more at a steady one."
+  description = "Shards of the stream; 0 for on-demand, which follows the load and costs more when the load is steady."
   type        = number
   default     = 0
 
@@ -204,7 +204,7 @@ variable "stream_retention_hours" {
 # -- collector -------------------------------------------------------------------------------------------------------
 
 variable "collector" {
-  description = "The collector's task: cpu (CPU units) and memory (MB) as Fargate pairs them, spot (cheaper, may be interrupted: what was missed is fetched afterwards), enabled, forming_seconds (between two updates of a forming bar; every one is written and paid for)."
+  description = "The collector's task: cpu (CPU units) and memory (MB) as Fargate pairs them, spot (cheaper, but may be interrupted: missed bars are fetched afterwards), enabled, forming_seconds (between two updates of a forming bar; each one is written and paid for)."
   type = object({
     cpu             = optional(number, 256)
     memory          = optional(number, 512)
@@ -329,10 +329,10 @@ variable "endpoint" {
   }
 }
 
-# -- watching and paying ---------------------------------------------------------------------------------------------
+# -- alarms and costs ---------------------------------------------------------------------------------------------
 
 variable "log_retention_days" {
-  description = "Days that logs are kept."
+  description = "Days to keep logs."
   type        = number
   default     = 30
 
@@ -343,7 +343,7 @@ variable "log_retention_days" {
 }
 
 variable "alarm_email" {
-  description = "Address that alarms and the budget write to; it must confirm once. Empty for none."
+  description = "E-mail address for alarms and the budget; its owner must confirm once. Empty for none."
   type        = string
   default     = ""
 
@@ -354,7 +354,7 @@ variable "alarm_email" {
 }
 
 variable "monthly_budget_usd" {
-  description = "Dollars a month for what is tagged project=tapeline (activate that tag for cost allocation); 0 for no budget. Warns at 80% spent and 100% forecast."
+  description = "Budget in US dollars a month for everything tagged project=tapeline (activate that tag for cost allocation); 0 for none. Warns at 80% spent and 100% forecast."
   type        = number
   default     = 100
 
@@ -365,7 +365,7 @@ variable "monthly_budget_usd" {
 }
 
 variable "alarms" {
-  description = "Thresholds: iterator_age (s behind), collector_silence (s without a bar when one was due), duration_share (of the function's timeout), rejected (records in 15 minutes), consumed_units (DynamoDB units a second)."
+  description = "Thresholds: iterator_age (s that the processor may lag), collector_silence (s without a bar when one was due), duration_share (of the function's timeout), rejected (records in 15 minutes), consumed_units (DynamoDB units a second)."
   type = object({
     iterator_age      = optional(number, 120)
     collector_silence = optional(number, 300)
@@ -421,7 +421,7 @@ variable "dashboard" {
 }
 
 variable "alert_rules" {
-  description = "Rules that the page judges, such as \"rsi_14 < 30 for TSLA\" (docs/alerts.md); what fires goes to the topic of the alarms, too. They need dashboard."
+  description = "Alert rules that the page evaluates, such as \"rsi_14 < 30 for TSLA\" (docs/alerts.md); alerts go to the topic of the alarms. They need dashboard."
   type        = list(string)
   default     = []
 
@@ -432,18 +432,18 @@ variable "alert_rules" {
 
   validation {
     condition     = length(var.alert_rules) == 0 || var.dashboard != null
-    error_message = "alert_rules need dashboard: rules are judged where the page is served."
+    error_message = "alert_rules need dashboard: rules are evaluated where the page is served."
   }
 }
 
 variable "enable_quicksight" {
-  description = "Make the QuickSight data source, data set, analysis and dashboard. The account must have subscribed to QuickSight (Enterprise) first."
+  description = "Create the QuickSight data source, data set, analysis and dashboard. The account must have subscribed to QuickSight (Enterprise) first."
   type        = bool
   default     = false
 
   validation {
     condition     = !var.enable_quicksight || length(var.quicksight_users) > 0
-    error_message = "enable_quicksight needs quicksight_users: without one nobody could open the dashboard."
+    error_message = "enable_quicksight needs quicksight_users: without one, nobody could open the dashboard."
   }
 }
 

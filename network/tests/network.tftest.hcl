@@ -1,4 +1,4 @@
-# `terraform test`: plans against a mocked provider, so it needs no account and makes nothing.
+# `terraform test`: plans against a mocked provider, so it needs no account and creates nothing.
 
 mock_provider "aws" {
   mock_data "aws_availability_zones" {

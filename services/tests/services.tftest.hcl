@@ -1,5 +1,5 @@
-# `terraform test`: plans against a mocked provider, so it needs no account and makes nothing. What the policies say is not
-# seen here, since the mocked provider does not render them: tests/terraform reads them from the sources.
+# `terraform test`: plans against a mocked provider, so it needs no account and creates nothing. The mocked provider does not
+# render policies; tests/terraform reads them from the sources.
 
 mock_provider "aws" {
   mock_data "aws_iam_policy_document" {
