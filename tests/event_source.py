@@ -95,7 +95,7 @@ class EventSource:
             if self._turns.random() < 0.2:  # the other environment continues with what it remembers
                 self._function, self._idle = self._idle, self._function
             if self._rng.random() < 0.3:
-                self._arm(int(self._rng.integers(0, 80)))
+                self._arm(int(self._rng.integers(0, 50)))
             try:
                 failed = self._function(batch)
             except (CrashError, StorageError):

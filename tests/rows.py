@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tapeline.core.market import Bar, Bars, Direction, Row, Rows
+from tapeline.core.market import OHLCV, Bar, Bars, Direction, Row, Rows
 
 
 def row(symbol: str, timestamp: int, price: float, **values: object) -> Row:
@@ -38,7 +38,10 @@ def rows_of(rows: Sequence[Row]) -> Rows:
         probability=np.array([np.nan if row.probability is None else row.probability for row in rows], np.float64),
         models=models,
         model=np.array([models.index(row.model) if row.model else -1 for row in rows], np.int32),
-    )
+        known=None if not any(row.as_known for row in rows) else np.array(
+            [[(row.as_known or {}).get(name, np.nan) for name in OHLCV] for row in rows]
+        ),
+    )  # fmt: skip
 
 
 def random_rows(bars: Bars, names: tuple[str, ...] = ("sma_20", "rsi_14"), model: str = "m1", seed: int = 0) -> Rows:

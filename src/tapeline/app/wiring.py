@@ -15,6 +15,8 @@ from tapeline.forecast import trees
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.registry import DEFAULT_NAME, PromotionWatcher
+from tapeline.indicators import Engine
+from tapeline.runtime.indicator_view import KEPT_BARS
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import Processor
 
@@ -22,7 +24,8 @@ from tapeline.runtime.processor import Processor
 def warm_up(settings: Settings) -> None:
     """Load every compiled kernel of the pipeline from the cache, or, once on a machine, compile it."""
     bars = Bars.of([Bar("A", 0, 1.0, 1.0, 1.0, 1.0, 1.0), Bar("A", 1, 1.0, 1.0, 1.0, 1.0, 1.0, final=False)])
-    Processor(settings.indicators).step(bars)
+    Processor(()).step(bars)
+    Engine(settings.indicators).update(bars[:1])
     values = np.full((len(bars), len(DEFAULT_FEATURES.inputs)), np.nan)
     DEFAULT_FEATURES.compute(bars, DEFAULT_FEATURES.inputs, values)
     trees.warm_up()
@@ -49,5 +52,5 @@ def pipeline(
             notify(f"the promoted model cannot be used: {error}")
             return None
 
-    processor = Processor(settings.indicators, predictor)
+    processor = Processor((), predictor, checkpoint_bars=KEPT_BARS)  # indicators are computed when they are looked at
     return Pipeline(source, directory.stream, directory.store, processor, promoted=promoted, notify=notify)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,20 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
+#: Changes to bars that were not the newest: the number of each, growing by 1, and the time of the first bar it changed.
+Revisions = tuple[tuple[int, int], ...]
+
 #: Longest symbol accepted anywhere. Yahoo's longest (option contracts) have 21 characters.
 MAX_SYMBOL_LENGTH = 32
 
 #: No market data is older than the ticker tape itself, nor from beyond the year 2200. Outside: a unit mistake.
 EARLIEST_TIMESTAMP = -3_250_368_000_000  # 1867-01-01
 LATEST_TIMESTAMP = 7_258_118_400_000  # 2200-01-01
+
+
+#: The numbers of a bar, and all of its columns but the symbol, in the order of `Bars`.
+OHLCV = ("open", "high", "low", "close", "volume")
+BAR_COLUMNS = ("timestamp", *OHLCV, "final")
 
 
 class Direction(enum.IntEnum):
@@ -125,10 +133,7 @@ class Bars:
         return cls(
             tuple(table),
             np.concatenate(codes),
-            *(
-                np.concatenate([getattr(b, name) for b in batches])
-                for name in ("timestamp", "open", "high", "low", "close", "volume", "final")
-            ),
+            *(np.concatenate([getattr(b, name) for b in batches]) for name in BAR_COLUMNS),
         )
 
     def __len__(self) -> int:
@@ -159,7 +164,8 @@ class Row:
     """The stored result for one bar, under the names the mission fixes (see `as_item`).
 
     `indicator` holds only values that are warm. `probability` is that of UP; it, `prediction` and `model` are None
-    when no model answered.
+    when no model answered. `as_known` has the open, high, low, close and volume that a bar which was revised since was
+    first stored with; None where it never was.
     """
 
     stock_symbol: str
@@ -174,6 +180,7 @@ class Row:
     final: bool
     probability: float | None
     model: str | None
+    as_known: dict[str, float] | None = None
 
     def as_item(self) -> dict[str, Any]:
         """The row as the store's item: absent values are left out, as DynamoDB and the JSON output want it."""
@@ -187,7 +194,9 @@ class Rows:
 
     `indicator` is float64 [len(bars), len(names)], NaN where an indicator is not warm; `names` are its columns.
     `prediction` is int8 (`Direction`), `probability` float64 (NaN where absent), `model` int32: the place in `models`
-    of the version that predicted this row, -1 where none did.
+    of the version that predicted this row, -1 where none did. `known` holds the open, high, low, close and volume that
+    a bar had when it was first stored, float64 [n, 5], NaN where they were never revised (None: nowhere). `revisions`
+    are the latest changes to bars before the symbol's last one in the store they came from, None where it cannot tell.
     """
 
     bars: Bars
@@ -197,6 +206,39 @@ class Rows:
     probability: Floats
     models: tuple[str, ...]
     model: Codes
+    known: Floats | None = None
+    revisions: Revisions | None = None
+
+    @classmethod
+    def concat(cls, parts: Sequence[Rows]) -> Rows:
+        """Return one batch of several that have the same indicator columns, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        models = tuple(dict.fromkeys(model for part in parts for model in part.models))
+        places = [np.array([*map(models.index, part.models), -1], np.int32) for part in parts]  # -1, no model, is last
+        return cls(
+            Bars.concat([part.bars for part in parts]),
+            parts[0].names,
+            np.concatenate([part.indicator for part in parts]),
+            np.concatenate([part.prediction for part in parts]),
+            np.concatenate([part.probability for part in parts]),
+            models,
+            np.concatenate([place[part.model] for place, part in zip(places, parts, strict=True)]),
+            _stacked([(part.known, len(part)) for part in parts]),
+            parts[-1].revisions,
+        )
+
+    def as_known(self) -> Rows:
+        """Return the rows with the values that each bar was first stored with, those its forecast was made from."""
+        if self.known is None:
+            return self
+        bars = self.bars
+        first = ~np.isnan(self.known[:, 0])
+        open_, high, low, close, volume = (
+            np.where(first, self.known[:, i], getattr(bars, name)) for i, name in enumerate(OHLCV)
+        )
+        then = Bars(bars.symbols, bars.code, bars.timestamp, open_, high, low, close, volume, bars.final)
+        return replace(self, bars=then, known=None)
 
     def __len__(self) -> int:
         return len(self.bars)
@@ -210,6 +252,8 @@ class Rows:
             self.probability[where],
             self.models,
             self.model[where],
+            None if self.known is None else self.known[where],
+            self.revisions,
         )
 
     def __iter__(self) -> Iterator[Row]:
@@ -229,7 +273,20 @@ class Rows:
                 final=bar.final,
                 probability=float(self.probability[i]) if direction else None,
                 model=self.models[self.model[i]] if direction else None,
+                as_known=self._first_values(i),
             )
+
+    def _first_values(self, index: int) -> dict[str, float] | None:
+        if self.known is None or math.isnan(self.known[index, 0]):
+            return None
+        return dict(zip(OHLCV, self.known[index].tolist(), strict=True))
+
+
+def _stacked(parts: Sequence[tuple[Floats | None, int]]) -> Floats | None:
+    """Return first-known values of several batches as one, None where no batch has any."""
+    if all(known is None for known, _ in parts):
+        return None
+    return np.concatenate([np.full((count, len(OHLCV)), np.nan) if known is None else known for known, count in parts])
 
 
 #: Why a bar is refused, in the order they are checked; `faults` answers with a place in here. An open or close a little

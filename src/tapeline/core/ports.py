@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tapeline.core.market import Bar, Bars, Floats, Reject, Rows
+from tapeline.core.market import Bar, Bars, Floats, Reject, Revisions, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,12 @@ class Store(Protocol):
     Order: `rows` are in the order of time. Duplicates: a row replaces the one with its (symbol, timestamp).
     Restart: a state is never there without the rows that led to it. A commit that fails, or the process that makes it,
     may leave rows that are ahead of their state; the same records processed again write them identically.
+
+    `keeps_indicators` tells whether rows come back with their indicator values. Otherwise `names` is empty, and whoever
+    wants values computes them from the bars (`runtime.indicator_view`).
     """
+
+    keeps_indicators: bool
 
     def commit(self, commit: Commit) -> None:
         """Writes rows, then states, checkpoints, rejects and position; at once, where the backend can.
@@ -144,7 +149,7 @@ class Store(Protocol):
         ...
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
-        """The symbol's rows with start <= timestamp < end, in the order of time; with `limit`, the newest so many.
+        """Return the symbol's rows with start <= timestamp < end, in the order of time; with `limit`, the newest ones.
 
         Rows from different indicator sets come under the union of their names, NaN where a row has no such value.
         """
@@ -152,6 +157,24 @@ class Store(Protocol):
 
     def latest(self) -> Rows:
         """The newest row of every symbol, sorted by symbol, with the prices only (`names` is empty)."""
+        ...
+
+
+class IndicatorStates(Protocol):
+    """Keep what an indicator engine remembered at some bars, so that old bars need not be read again.
+
+    A state is dropped when a bar at or before it changes: what is found is always as good as a computation from the
+    first bar. `layout` names what the bytes hold (`Engine.layout`).
+    """
+
+    def indicator_state(self, symbol: str, layout: str, before: int) -> tuple[int, bytes] | None:
+        """Return the newest state of the symbol at a bar that opens before this time, with the bar's open time."""
+        ...
+
+    def keep_indicator_states(
+        self, symbol: str, layout: str, states: Sequence[tuple[int, bytes]], revisions: Revisions
+    ) -> None:
+        """Keep states with the open times of their bars, unless bars were revised after `revisions` was read."""
         ...
 
 
@@ -168,13 +191,13 @@ class Predictor(Protocol):
 
     `version` names the model in every row it predicts. `features` are the columns it expects, in order.
     `trained_until` is the last bar time (UTC epoch ms) that training saw, labels included: the processor asks for no
-    prediction at or before it. `band` is the half-width of the HOLD zone around probability 0.5.
+    prediction at or before it. `hold_margin` is how far from 0.5 a probability must lie for an answer other than HOLD.
     """
 
     version: str
     features: tuple[str, ...]
     trained_until: int
-    band: float
+    hold_margin: float
 
     def predict(self, features: Floats) -> Floats:
         """The probability of UP for each row of float64 [n, len(features)], float64 [n]. NaN: cannot tell."""
@@ -236,7 +259,7 @@ class Folder(Protocol):
     """Files under keys such as `default/current.json`. A write is seen whole or not at all, and durable."""
 
     def read(self, key: str) -> bytes:
-        """The content. Raises `FileNotFoundError` when there is none, `OSError` when it cannot be read."""
+        """The content. Raises `FileNotFoundError` when there is none, `StorageError` when it cannot be read."""
         ...
 
     def write(self, key: str, content: bytes) -> None: ...

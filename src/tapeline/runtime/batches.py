@@ -177,16 +177,17 @@ class Batches:
             outcome.repeated += found.repeated
             outcome.corrected += found.changed
             symbol = found.symbol
-            position = reached.get(symbol, applied.get(symbol, 0))
-            if found.commit is None:
-                now = replace(step.states[symbol], position=position)
-                self._store.commit(Commit(NO_ROWS, {symbol: now}, 0))
-                continue
-            # rows and state in one would do where a store writes them at once; where it does not, the mark heals
-            before = step.states[symbol] if symbol in step.states else without_pending_correction(states[symbol])[0]
-            note = replace(with_pending_correction(before, found.since), position=applied.get(symbol, 0))
-            self._store.commit(Commit(NO_ROWS, {symbol: note}, 0))
-            self._write(found.commit, {symbol: position}, outcome)
+            before = applied.get(symbol, 0)
+            position = reached.get(symbol, before) if found.last else before
+            commit = found.commit
+            if commit is None:
+                commit = Commit(NO_ROWS, {symbol: processor.state(symbol)} if found.last else {}, 0)
+            for first in commit.rewound.values():
+                # rows and state in one would do where a store writes them at once; where it does not, the mark heals
+                state = step.states[symbol] if symbol in step.states else without_pending_correction(states[symbol])[0]
+                note = replace(with_pending_correction(state, first), position=before)
+                self._store.commit(Commit(NO_ROWS, {symbol: note}, 0))
+            self._write(commit, {symbol: position}, outcome)
 
     def _restored(self, states: Mapping[str, SymbolState]) -> tuple[dict[str, int], Processor]:
         """The processor standing at these states, and the symbols whose correction was interrupted, with its start."""
@@ -204,9 +205,9 @@ class Batches:
                 self._processor.restore({symbol: state})
                 self._held[symbol] = stored.data
             except DecodeError:  # made for other indicators or by another version
-                commit = recomputed(self._store, self._processor, symbol, 0)
-                if commit is not None:
-                    self._write(commit, {symbol: stored.position}, Outcome())
+                found = recomputed(self._store, self._processor, symbol, 0)
+                if found is not None and found.commit is not None:
+                    self._write(found.commit, {symbol: stored.position}, Outcome())
         return begun, self._processor
 
     def _commit(

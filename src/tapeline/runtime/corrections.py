@@ -1,7 +1,8 @@
-"""Late and corrected bars: the symbol is computed again from the last checkpoint before the first bar that changed.
+"""Replay late and corrected bars from the last checkpoint before the first one that changed.
 
 What comes late is mostly a repetition (a collector that was restarted fetches its history again) and costs one read of
-the stored rows. Rows that were predicted by another model keep what that one said.
+the stored rows. A forecast is never rewritten: what was said about a bar stands, whatever is learnt about the bars
+before it later. Otherwise hindsight would be graded as foresight.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import OHLCV, Bars, Floats, Rows
 from tapeline.core.ports import Commit, Store, SymbolState
 from tapeline.runtime.processor import Processor
 
@@ -26,52 +27,96 @@ _MAGIC = b"\xffREW"  # no state begins like this: a state's first byte is its ve
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What the late bars of one symbol came to: `repeated` of them say what is stored, `changed` do not.
+    """What some waiting records of one symbol came to: `repeated` of them changed nothing, `changed` revised a bar.
 
-    `commit` rewrites the rows from the first changed bar on (`since`, UTC epoch ms); None when there is none.
+    `commit` stores what they changed. Where bars were revised it is `rewound`, and holds all rows that depend on them.
+    `checkpoints` may be stored after it, to shorten a later replay. `last` is True for the symbol's last records.
     """
 
     symbol: str
     repeated: int
     changed: int
-    since: int = 0
     commit: Commit | None = None
+    checkpoints: tuple[SymbolState, ...] = ()
+    last: bool = True
+
+    def commits(self) -> Iterator[Commit]:
+        """Yield what to commit, in this order; a process that dies in between loses checkpoints only."""
+        if self.commit is not None:
+            yield self.commit
+            for state in self.checkpoints:
+                yield Commit(NO_ROWS, {}, self.commit.position, {self.symbol: state})
 
 
 def replay_late_bars(
     store: Store, processor: Processor, late: Bars, position: int, begun: Mapping[str, int] | None = None
 ) -> Iterator[Correction]:
-    """Replays every symbol whose late bars differ from the stored ones. The store must hold every row made so far.
+    """Deal with records that came too late, and those that had to wait for them, symbol by symbol, in their order.
 
-    `begun` names symbols whose correction was interrupted, with the first bar it was about: they are replayed from
-    there in any case, because their stored bars may be ahead of their state. `position` is that of the commits.
+    The store must hold every row made so far: what is yielded is committed before the next one is asked for. `begun`
+    names symbols whose correction was interrupted, with the first bar it was about: they are replayed from there in any
+    case, because their stored bars may be ahead of their state. `position` is that of the commits.
     """
     begun = dict(begun or {})
     own = {symbol: late[late.code == code] for code, symbol in enumerate(late.symbols)}
     for symbol in dict.fromkeys([*begun, *(symbol for symbol, bars in own.items() if len(bars))]):
-        bars = own.get(symbol, late[:0])
-        changed = bars
-        if len(bars):
-            first, last = int(bars.timestamp.min()), int(bars.timestamp.max())
-            changed = _changes(bars, _committed(store.rows(symbol, first, last + 1)))
-        starts = [*changed.timestamp.tolist(), *([begun[symbol]] if symbol in begun else [])]
-        if not starts:
-            yield Correction(symbol, len(bars), 0)
-            continue
-        since = min(starts)
-        checkpoint = store.checkpoint(symbol, since)
-        stored = store.rows(symbol, None if checkpoint is None else checkpoint.timestamp + 1)
-        commit = _replayed(processor, symbol, checkpoint, _merged(_committed(stored), changed), stored, since, position)
-        yield Correction(symbol, len(bars) - len(changed), len(changed), since, commit)
+        records = own.get(symbol, late[:0])
+        since = begun.get(symbol)
+        while True:
+            waiting = records.timestamp > processor.last_timestamp(symbol)
+            run = int(waiting.argmax()) if waiting.any() else len(records)
+            found = _replayed(store, processor, symbol, records[:run], position, since)
+            processor.settle(symbol)
+            rest, since = records[run:], None
+            if not len(rest):
+                yield found
+                break
+            yield replace(found, last=False)
+            step = processor.step(rest)
+            commit = Commit(step.rows, step.states, position, step.checkpoints)
+            records = step.late
+            yield Correction(symbol, step.repeated, 0, commit, last=not len(records))
+            if not len(records):
+                break
 
 
-def recomputed(store: Store, processor: Processor, symbol: str, position: int) -> Commit | None:
-    """All rows of a symbol computed anew from its stored bars, as for another set of indicators; None without bars."""
+def _replayed(
+    store: Store, processor: Processor, symbol: str, late: Bars, position: int, begun: int | None
+) -> Correction:
+    """Put records of committed bars of one symbol into its history, and the processor where that history leads to."""
+    final = late[late.final]
+    changed, first = final, final
+    if len(final):
+        start, end = int(final.timestamp.min()), int(final.timestamp.max()) + 1
+        changed, first = _changes(final, _committed(store.rows(symbol, start, end)))
+    starts = [*changed.timestamp.tolist(), *(() if begun is None else (begun,))]
+    if not starts:
+        return Correction(symbol, len(late), 0)
+    since = min(starts)
+    checkpoint = store.checkpoint(symbol, since)
+    stored = store.rows(symbol, None if checkpoint is None else checkpoint.timestamp + 1)
+    rebuilt = processor.rebuild(symbol, checkpoint, _merged(_committed(stored), changed))
+    rows = _with_what_was_said(rebuilt.rows, stored, first)
+    kept = rows.bars.timestamp >= since
+    if not store.keeps_indicators:  # the rows between hold nothing that depends on the changed bars
+        kept &= np.isin(rows.bars.timestamp, changed.timestamp) | ~rows.bars.final
+    commit = Commit(rows[kept], {symbol: rebuilt.state}, position, rewound={symbol: since})
+    checkpoints = tuple(state for state in rebuilt.checkpoints if state.timestamp >= since)
+    return Correction(symbol, len(late) - len(changed), len(changed), commit, checkpoints)
+
+
+def recomputed(store: Store, processor: Processor, symbol: str, position: int) -> Correction | None:
+    """Compute a symbol anew from its stored bars, as for another set of indicators; None without bars."""
     stored = store.rows(symbol)
     bars = _committed(stored)
     if not len(bars):
         return None
-    return _replayed(processor, symbol, None, bars, stored, int(bars.timestamp[0]), position)
+    rebuilt = processor.rebuild(symbol, None, bars)
+    rows = _with_what_was_said(rebuilt.rows, stored, bars[:0])
+    if not store.keeps_indicators:
+        rows = rows[~rows.bars.final]
+    commit = Commit(rows, {symbol: rebuilt.state}, position, rewound={symbol: int(bars.timestamp[0])})
+    return Correction(symbol, 0, 0, commit, rebuilt.checkpoints)
 
 
 def with_pending_correction(state: SymbolState, since: int) -> SymbolState:
@@ -90,55 +135,56 @@ def without_pending_correction(state: SymbolState) -> tuple[SymbolState, int | N
     return replace(state, data=state.data[_MARK.size :]), since
 
 
-def _replayed(
-    processor: Processor,
-    symbol: str,
-    checkpoint: SymbolState | None,
-    bars: Bars,
-    stored: Rows,
-    since: int,
-    position: int,
-) -> Commit:
-    """The symbol's rows from `since` on, computed anew; what other models said of those bars stands."""
-    step = processor.rebuild(symbol, checkpoint, bars)
-    rows = _with_earlier_predictions(step.rows[step.rows.bars.timestamp >= since], stored)
-    return Commit(rows, step.states, position, rewound={symbol: since})
-
-
 def _committed(rows: Rows) -> Bars:
     return rows.bars[rows.bars.final]
 
 
-def _with_earlier_predictions(rows: Rows, stored: Rows) -> Rows:
-    """One symbol's rows, with what another model had predicted for the same bar in place of today's opinion.
+def _with_what_was_said(rows: Rows, stored: Rows, first: Bars) -> Rows:
+    """Return one symbol's rows with the forecasts that were made on these bars, and the values known then.
 
-    A bar is predicted by one model only, so that grading it afterwards says what that model was worth. Where no model
-    answers today (an endpoint is down), what was said stands as well.
+    `first` are bars that came late, as they were said first.
     """
-    _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp, return_indices=True)
-    others = [place for place, version in enumerate(stored.models) if version not in rows.models]
-    kept = np.isin(stored.model[there], others) | ((rows.model[here] < 0) & (stored.model[there] >= 0))
-    here, there = here[kept], there[kept]
-    if not len(here):
-        return rows
+    said = np.flatnonzero(stored.bars.final & (stored.model >= 0))
+    _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[said], return_indices=True)
     prediction, probability, model = rows.prediction.copy(), rows.probability.copy(), rows.model.copy()
-    prediction[here] = stored.prediction[there]
-    probability[here] = stored.probability[there]
-    model[here] = stored.model[there] + len(rows.models)
-    return Rows(rows.bars, rows.names, rows.indicator, prediction, probability, rows.models + stored.models, model)
+    models = tuple(dict.fromkeys(rows.models + stored.models))
+    model[model >= 0] = np.array([*map(models.index, rows.models), -1], np.int32)[model[model >= 0]]
+    prediction[here] = stored.prediction[said[there]]
+    probability[here] = stored.probability[said[there]]
+    model[here] = np.array([*map(models.index, stored.models), -1], np.int32)[stored.model[said[there]]]
+    known = _first_values(rows, _merged(first, _committed(stored.as_known())))
+    return Rows(rows.bars, rows.names, rows.indicator, prediction, probability, models, model, known)
 
 
-def _changes(late: Bars, stored: Bars) -> Bars:
-    """Those of one symbol's late bars that differ from what is stored; of several for the same time, the last."""
+def _first_values(rows: Rows, first: Bars) -> Floats | None:
+    """Return the values each final row was first stored with, float64 [n, 5], NaN where they are those of today."""
+    _, here, there = np.intersect1d(rows.bars.timestamp, first.timestamp, return_indices=True)
+    here, there = here[rows.bars.final[here]], there[rows.bars.final[here]]
+    before = np.stack([getattr(first, name)[there] for name in OHLCV], axis=1)
+    now = np.stack([getattr(rows.bars, name)[here] for name in OHLCV], axis=1)
+    differs = (before != now).any(axis=1)
+    if not differs.any():
+        return None
+    known = np.full((len(rows), len(OHLCV)), np.nan)
+    known[here[differs]] = before[differs]
+    return known
+
+
+def _changes(late: Bars, stored: Bars) -> tuple[Bars, Bars]:
+    """Return those of one symbol's late bars that differ from what is stored; of several for the same time, the last.
+
+    Beside them, in any order, the first of each time.
+    """
+    _, first = np.unique(late.timestamp, return_index=True)
     times, place = np.unique(late.timestamp[::-1], return_index=True)
-    late = late[len(late) - 1 - place]
+    last = late[len(late) - 1 - place]
     at = np.searchsorted(stored.timestamp, times)
     known = np.zeros(len(times), np.bool_)
     known[at < len(stored)] = stored.timestamp[at[at < len(stored)]] == times[at < len(stored)]
     same = known.copy()
-    for column in ("open", "high", "low", "close", "volume"):
-        same[known] &= getattr(late, column)[known] == getattr(stored, column)[at[known]]
-    return late[~same]
+    for column in OHLCV:
+        same[known] &= getattr(last, column)[known] == getattr(stored, column)[at[known]]
+    return last[~same], late[first]
 
 
 def _merged(stored: Bars, changed: Bars) -> Bars:

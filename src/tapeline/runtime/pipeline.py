@@ -192,8 +192,8 @@ class Pipeline:
         except DecodeError as error:
             self._notify(f"{error}; computing all {len(states)} symbols anew from their stored bars")
             for symbol in states:
-                commit = recomputed(self._store, self._processor, symbol, position)
-                if commit is not None:
+                found = recomputed(self._store, self._processor, symbol, position)
+                for commit in found.commits() if found else ():
                     self._store.commit(commit)
         return position
 
@@ -239,5 +239,7 @@ class Pipeline:
         for correction in replay_late_bars(self._store, self._processor, late, position):
             self.progress.repeated += correction.repeated
             self.progress.corrected += correction.changed
-            if correction.commit is not None:
-                self._queue.put(correction.commit)
+            for commit in correction.commits():
+                self._queue.put(commit)
+            if not correction.last:
+                self._queue.join()

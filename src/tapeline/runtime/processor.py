@@ -3,10 +3,11 @@
 For every symbol the processor keeps the last committed bar, the forming bar if there is one, and the indicator engine's
 committed state. A forming bar is evaluated on a copy of that state; it is committed when a record with a later time, or
 the same bar as final, arrives. What comes for a bar that is already committed is either the same again (nothing to do)
-or a correction, which is handed back as `late`: the caller has the history to replay the symbol from (`rebuild`).
+or comes too late: that record and all later ones of its symbol are handed back, for the caller has the history to
+replay the symbol from (`rebuild`), and hands in the rest afterwards.
 
-Rows do not depend on how records are cut into batches: forming bars that a later record of the same batch replaces are
-not evaluated, and would have been overwritten in the store anyway.
+Rows do not depend on how records are cut into batches: each bar is evaluated on what was known when its record arrived,
+and forming bars that a later record of the same batch replaces would have been overwritten in the store anyway.
 """
 
 from __future__ import annotations
@@ -19,15 +20,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tapeline.core.market import Bars, Codes, Flags, Floats, Ints, Rows
+from tapeline.core.market import OHLCV, Bars, Codes, Flags, Floats, Ints, Rows
 from tapeline.core.ports import Predictor, SymbolState
-from tapeline.core.sessions.session_ids import session_ids
 from tapeline.errors import DecodeError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.labels import direction
 from tapeline.indicators import Engine, parse
 
-#: Bars of one symbol between two checkpoints.
+#: Bars of one symbol between two checkpoints, where nothing else is said.
 CHECKPOINT_BARS = 256
 
 _NEVER = -(1 << 62)
@@ -37,9 +37,10 @@ _STATE_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one batch led to: rows to store, new states, checkpoints to keep, and final bars that came too late.
+    """What one batch led to: rows to store, new states, checkpoints to keep, and records that have to wait.
 
-    `repeated` counts records that changed nothing: duplicates, and forming updates of a bar already committed.
+    `late` holds, of each symbol with a record that came too late, that record and all after it, in order. `repeated`
+    counts records that changed nothing: duplicates, and forming updates of a bar already committed.
     """
 
     rows: Rows
@@ -47,6 +48,15 @@ class Step:
     checkpoints: Mapping[str, SymbolState]
     late: Bars
     repeated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What replaying one symbol led to: the rows of the replayed bars, its state, and checkpoints on the way there."""
+
+    rows: Rows
+    state: SymbolState
+    checkpoints: tuple[SymbolState, ...]
 
 
 class Processor:
@@ -57,8 +67,10 @@ class Processor:
     """
 
     def __init__(
-        self, specs: Sequence[str], predictor: Predictor | None = None, features: FeatureSet = DEFAULT_FEATURES
-    ) -> None:
+        self, specs: Sequence[str], predictor: Predictor | None = None, features: FeatureSet = DEFAULT_FEATURES,
+        *, checkpoint_bars: int = CHECKPOINT_BARS,
+    ) -> None:  # fmt: skip
+        self._checkpoint_bars = checkpoint_bars
         self._predictor = predictor
         self._former: Predictor | None = None
         self._former_until = np.zeros(0, np.int64)
@@ -66,7 +78,6 @@ class Processor:
         shown = [parse(spec) for spec in specs]
         needed = [parse(spec) for spec in features.specs]
         self._engine = Engine(tuple(dict.fromkeys(spec.text for spec in [*shown, *needed])))
-        self._sessions = any("session" in spec.indicator.inputs for spec in [*shown, *needed])
         self._names = tuple(dict.fromkeys(name for spec in shown for name in spec.outputs))
         self._shown = np.array([self._engine.outputs.index(name) for name in self._names], np.intp)
         self._slots: dict[str, int] = {}
@@ -74,6 +85,7 @@ class Processor:
         self._last = _Latest(0)
         self._forming = _Latest(0)
         self._count = np.zeros(0, np.int64)
+        self._unsettled = np.zeros(0, np.bool_)  # a record came too late: the symbol waits to be replayed
 
     def replace_predictor(self, predictor: Predictor) -> None:
         """Lets another model predict the bars that are behind what was seen so far, symbol by symbol.
@@ -98,7 +110,8 @@ class Processor:
             self._last.put(slot, last, rest[:5])
             self._forming.put(slot, rest[5], rest[6:])
 
-    def _state(self, symbol: str) -> SymbolState:
+    def state(self, symbol: str) -> SymbolState:
+        """Return what is remembered of this symbol now."""
         slot = self._slots[symbol]
         last, forming = self._last, self._forming
         header = _STATE.pack(
@@ -121,6 +134,7 @@ class Processor:
         if missing > 0:
             room = max(missing, len(self._count), 16)
             self._count = np.concatenate((self._count, np.zeros(room, np.int64)))
+            self._unsettled = np.concatenate((self._unsettled, np.zeros(room, np.bool_)))
             self._last.grow(room)
             self._forming.grow(room)
         return np.fromiter((self._slots[symbol] for symbol in symbols), np.int32, len(symbols))
@@ -133,7 +147,7 @@ class Processor:
         values = np.stack((bars.open, bars.high, bars.low, bars.close, bars.volume), axis=1)
         plan = _classify_records(
             slot, bars.timestamp, values, bars.final,
-            self._last.timestamp, self._last.values, self._forming.timestamp, self._forming.values,
+            self._last.timestamp, self._last.values, self._forming.timestamp, self._forming.values, self._unsettled,
         )  # fmt: skip
         made_slot, made_time, made_values, late, repeated = plan
         touched, symbols = self._local(slot)
@@ -143,18 +157,27 @@ class Processor:
             symbols, touched[forming_slot],
             self._forming.timestamp[forming_slot], self._forming.values[forming_slot], final=False,
         )  # fmt: skip
-        before = self._count[: len(touched)] // CHECKPOINT_BARS
+        before = self._count[: len(touched)] // self._checkpoint_bars
         self._count[: len(touched)] += np.bincount(made_slot, minlength=len(touched))
-        due = self._count[: len(touched)] // CHECKPOINT_BARS > before
+        due = self._count[: len(touched)] // self._checkpoint_bars > before
         rows = self._evaluate(committed, forming)
-        states = {symbol: self._state(symbol) for symbol in symbols}
+        states = {symbol: self.state(symbol) for symbol in symbols}
         checkpoints = {self._symbols[s]: states[self._symbols[s]] for s in np.flatnonzero(due)}
         return Step(rows, states, checkpoints, bars[late], repeated)
 
-    def rebuild(self, symbol: str, checkpoint: SymbolState | None, bars: Bars) -> Step:
-        """Replays one symbol from a checkpoint (None: from nothing) with the bars behind it, in the order of time.
+    def settle(self, symbol: str) -> None:
+        """Take records of this symbol again, after those that came too late have been dealt with."""
+        self._unsettled[self._slot([symbol])[0]] = False
 
-        The forming bar, if there is one, is evaluated again on the new state.
+    def last_timestamp(self, symbol: str) -> int:
+        """Return the open time of the last committed bar (UTC epoch ms), before all bars where there is none."""
+        return int(self._last.timestamp[self._slot([symbol])[0]])
+
+    def rebuild(self, symbol: str, checkpoint: SymbolState | None, bars: Bars) -> Rebuilt:
+        """Replay one symbol from a checkpoint (None: from nothing) with the bars after it, in the order of time.
+
+        Final bars are not predicted: what was said about them stands, and what was not said in time is not said. The
+        forming bar, if there is one, is evaluated anew on the new state.
         """
         slot = self._slot([symbol])[0]
         forming = self._forming.timestamp[slot], self._forming.values[slot].copy()
@@ -164,10 +187,24 @@ class Processor:
         if checkpoint is not None:
             self.restore({symbol: checkpoint})
         self._forming.put(slot, _NEVER, np.zeros(5))
-        if forming[0] != _NEVER:
+        parts: list[Rows] = []
+        checkpoints: list[SymbolState] = []
+        start = 0
+        while start < len(bars):
+            stop = start + self._checkpoint_bars - int(self._count[slot]) % self._checkpoint_bars
+            part = bars[start:stop]
+            parts.append(self._evaluate(part, part[:0], predict=False))
+            self._count[slot] += len(part)
+            self._last.put(slot, int(part.timestamp[-1]), [float(getattr(part, name)[-1]) for name in OHLCV])
+            if self._count[slot] % self._checkpoint_bars == 0:
+                checkpoints.append(self.state(symbol))
+            start = stop
+        if forming[0] > self._last.timestamp[slot]:
+            self._forming.put(slot, *forming)
             tail = _bars((symbol,), np.zeros(1, np.int32), np.array([forming[0]]), forming[1][None], final=False)
-            bars = Bars.concat((bars, tail))
-        return self.step(bars)
+            parts.append(self._evaluate(tail[:0], tail))
+        self._unsettled[slot] = False
+        return Rebuilt(Rows.concat(parts), self.state(symbol), tuple(checkpoints))
 
     def _local(self, slot: Codes) -> tuple[Codes, tuple[str, ...]]:
         """A batch's own symbol table: slot -> place in it (-1 for slots not in the batch), and the symbols."""
@@ -177,27 +214,23 @@ class Processor:
         places[used] = np.arange(len(used), dtype=np.int32)
         return places, tuple(self._symbols[s] for s in used)
 
-    def _session(self, bars: Bars) -> Ints | None:
-        """The exchange's session of each bar, where an indicator asks for it: calendars are not loaded for nothing."""
-        return session_ids(bars) if self._sessions and len(bars) else None
-
-    def _evaluate(self, committed: Bars, forming: Bars) -> Rows:
-        values = self._engine.update(committed, session=self._session(committed))
+    def _evaluate(self, committed: Bars, forming: Bars, *, predict: bool = True) -> Rows:
+        values = self._engine.update(committed, session=self._engine.sessions(committed))
         bars = committed
         if len(forming):
-            values = np.concatenate((values, self._engine.peek(forming, session=self._session(forming))))
+            values = np.concatenate((values, self._engine.peek(forming, session=self._engine.sessions(forming))))
             bars = Bars.concat((committed, forming))
         probability = np.full(len(bars), np.nan)
         prediction = np.zeros(len(bars), np.int8)
         model = np.full(len(bars), -1, np.int32)
         versions: list[str] = []
-        for predictor, own in self._bars_by_predictor(bars):
+        for predictor, own in self._bars_by_predictor(bars) if predict else ():
             asked = np.flatnonzero(own & (bars.timestamp > predictor.trained_until))
             if len(asked):
                 every = len(asked) == len(bars)
                 some, known = (bars, values) if every else (bars[asked], values[asked])
                 probability[asked] = predictor.predict(self._features.compute(some, self._engine.outputs, known))
-                prediction[asked] = direction(probability[asked], predictor.band)
+                prediction[asked] = direction(probability[asked], predictor.hold_margin)
                 model[asked] = np.where(prediction[asked] != 0, len(versions), -1)
             versions.append(predictor.version)
         return Rows(bars, self._names, values[:, self._shown], prediction, probability, tuple(versions), model)
@@ -250,6 +283,7 @@ def _classify_records(
     last_values: Floats,
     forming_time: Ints,
     forming_values: Floats,
+    unsettled: Flags,
 ) -> tuple[Codes, Ints, Floats, NDArray[np.int64], int]:
     """Which bars the records commit, in order, and which records come too late; moves last and forming bars on."""
     count = len(slot)
@@ -260,6 +294,10 @@ def _classify_records(
     made = late_count = repeated = 0
     for i in range(count):
         s, t = slot[i], timestamp[i]
+        if unsettled[s]:  # the order of a symbol's records is kept
+            late[late_count] = i
+            late_count += 1
+            continue
         if t <= last_time[s]:
             same = t == last_time[s]
             for k in range(5):
@@ -269,6 +307,7 @@ def _classify_records(
             else:
                 late[late_count] = i
                 late_count += 1
+                unsettled[s] = True
             continue
         pending = forming_time[s]
         if pending != _NEVER and pending < t:

@@ -91,15 +91,17 @@ def test_a_forming_bar_is_replaced_and_committed_by_the_next_bar() -> None:
     assert [some[-1].indicator.get("sma_2") for some in rows] == [None, 30, 15, 25]
 
 
-def test_what_comes_too_late_is_handed_back_and_what_says_nothing_new_is_counted() -> None:
+def test_a_late_record_and_all_after_it_are_handed_back() -> None:
     processor = Processor(SPECS)
     processor.step(Bars.of([bar(0, 10), bar(2, 12), bar(3, 13, final=False)]))
     step = processor.step(
         Bars.of([bar(2, 12), bar(2, 12.5), bar(1, 11), bar(0, 9, final=False), bar(3, 13.5, final=False)])
     )
-    assert [(late.timestamp - START) // MINUTE for late in step.late] == [2, 1]
-    assert step.repeated == 2
-    assert [(row.price, row.final) for row in step.rows] == [(13.5, False)]
+    assert [(late.timestamp - START) // MINUTE for late in step.late] == [2, 1, 0, 3]
+    assert step.repeated == 1
+    assert [(row.price, row.final) for row in step.rows] == [(13, False)]
+    processor.settle("A")
+    assert [row.price for row in processor.step(step.late[3:]).rows] == [13.5]
 
 
 def test_a_rebuild_from_a_checkpoint_is_a_rebuild_from_nothing() -> None:

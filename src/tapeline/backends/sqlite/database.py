@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tapeline.errors import StorageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _PAGE_SIZE = 8192
 _WAL_PAGES = 4096  # 32 MB
@@ -33,19 +33,27 @@ CREATE TABLE rejects (
     UNIQUE (source, place, reason)
 );
 CREATE TABLE symbols (id INTEGER PRIMARY KEY, symbol TEXT NOT NULL UNIQUE);
-CREATE TABLE layouts (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
-CREATE TABLE models (id INTEGER PRIMARY KEY, version TEXT NOT NULL UNIQUE);
-CREATE TABLE rows (
-    symbol INTEGER NOT NULL, timestamp INTEGER NOT NULL,
-    open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, price REAL NOT NULL, volume REAL NOT NULL,
-    final INTEGER NOT NULL, prediction INTEGER NOT NULL, probability REAL, model INTEGER,
-    layout INTEGER NOT NULL, indicator BLOB NOT NULL
-);
-CREATE UNIQUE INDEX rows_by_time ON rows (symbol, timestamp);
-CREATE TABLE states (symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE checkpoints (
-    symbol INTEGER NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (symbol, timestamp)
+CREATE TABLE revisions (
+    symbol INTEGER NOT NULL, number INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (symbol, number)
 ) WITHOUT ROWID;
+CREATE TABLE models (id INTEGER PRIMARY KEY, version TEXT NOT NULL UNIQUE);
+CREATE TABLE blocks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, symbol INTEGER NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, payload BLOB NOT NULL
+);
+CREATE INDEX blocks_by_time ON blocks (symbol, last, first, count);
+CREATE TABLE newest (
+    symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL,
+    open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL, volume REAL NOT NULL,
+    final INTEGER NOT NULL, prediction INTEGER NOT NULL, probability REAL, model INTEGER NOT NULL
+);
+CREATE TABLE states (symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE checkpoints (symbol INTEGER NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE UNIQUE INDEX checkpoints_by_time ON checkpoints (symbol, timestamp);
+CREATE TABLE indicator_states (
+    symbol INTEGER NOT NULL, layout TEXT NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE UNIQUE INDEX indicator_states_by_time ON indicator_states (symbol, layout, timestamp);
 """
 
 
@@ -63,7 +71,7 @@ class Database:
         self._opened: list[sqlite3.Connection] = []
         if not create and not path.exists():
             raise StorageError(f"{path}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first")
-        with explained(path):
+        with translating_sqlite_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
             self._prepare()
@@ -93,6 +101,20 @@ class Database:
                 "upgrade tapeline or choose another --data-dir"
             )
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give this thread's own connection inside a transaction: everything read in it is of one moment."""
+        with translating_sqlite_errors(self.path):
+            reader = self.reader
+            outermost = not reader.in_transaction
+            if outermost:
+                reader.execute("BEGIN")
+            try:
+                yield reader
+            finally:
+                if outermost:
+                    reader.execute("ROLLBACK")
+
     @property
     def reader(self) -> sqlite3.Connection:
         """This thread's own connection for reading."""
@@ -107,7 +129,7 @@ class Database:
 
         Threads of this process queue on a lock, because SQLite's own waiting between connections is a sleep.
         """
-        with self._lock, explained(self.path):
+        with self._lock, translating_sqlite_errors(self.path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -126,7 +148,7 @@ class Database:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def translating_sqlite_errors(path: Path) -> Iterator[None]:
     """Turns what SQLite and the file system say about `path` into a `StorageError` a user can act on."""
     try:
         yield

@@ -1,94 +1,120 @@
-"""The embedded store: rows, states, checkpoints and rejects in the SQLite file that also holds the stream.
+"""Keep bars, forecasts, states, checkpoints and rejects in the SQLite file that also holds the stream.
 
-Indicator values are one float64 blob a row beside the id of their column layout; names are put on when a row is read.
-The rows table has a rowid and an index on (symbol, timestamp): filled in arrival order that is seven times faster than
-a table clustered on that key.
+Final bars are blocks of columns (`blocks`, `block_table`); the newest row of every symbol, which may still be forming,
+is a row of its own. Indicator values are not stored: computing them from the bars is cheaper than reading them
+(`runtime.indicator_view`).
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tapeline.backends.sqlite.block_table import BlockTable
+from tapeline.backends.sqlite.blocks import Block
 from tapeline.backends.sqlite.database import Database
-from tapeline.core.market import Bars, Floats, Reject, Rows
-from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, SymbolState
+from tapeline.core.market import OHLCV, Bars, Floats, Reject, Revisions, Rows
+from tapeline.core.ports import Commit, SymbolState
 
-_COLUMNS = (
-    "timestamp",
-    "open",
-    "high",
-    "low",
-    "price",
-    "volume",
-    "final",
-    "prediction",
-    "probability",
-    "model",
-    "layout",
-    "indicator",
-)
-_UPSERT = (
-    f"INSERT INTO rows (symbol, {', '.join(_COLUMNS)}) VALUES ({', '.join('?' * (len(_COLUMNS) + 1))}) "  # noqa: S608
-    f"ON CONFLICT (symbol, timestamp) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS[1:])}"
-)
+_EARLIEST, _LATEST = -(1 << 62), 1 << 62
+_NEVER_CORRECTED = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
+_EMPTY = Block(
+    np.zeros(0, np.int64), np.zeros((0, len(OHLCV))), np.zeros(0, np.int8), np.zeros(0), np.zeros(0, np.int32),
+    *_NEVER_CORRECTED,
+)  # fmt: skip
+_KEPT_REVISIONS = 64  # a symbol; whoever looks less often computes its indicators anew
+_NEWEST = ("timestamp", *OHLCV, "final", "prediction", "probability", "model")
 
 
 class SqliteStore:
     """`Store` and `RejectLog` over a `Database`."""
 
+    keeps_indicators = False
+
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._blocks = BlockTable()
         self._ids: dict[tuple[str, str], int] = {}
+        self._versions: dict[int, str] = {}
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def commit(self, commit: Commit) -> None:
         try:
             with self._database.transaction() as connection:
-                connection.executemany(_UPSERT, self._row_values(connection, commit.rows))
+                self._put_rows(connection, commit.rows)
                 connection.executemany(
                     "INSERT OR REPLACE INTO states VALUES (?, ?, ?)", self._state_values(connection, commit.states)
                 )
-                self._keep_checkpoints(connection, commit)
                 connection.executemany(
-                    "INSERT OR IGNORE INTO rejects (source, place, reason, raw) VALUES (?, ?, ?, ?)",
-                    [(reject.source, reject.place, reject.reason, reject.raw) for reject in commit.rejects],
+                    "DELETE FROM checkpoints WHERE symbol = ? AND timestamp >= ?",
+                    [(self._id(connection, "symbol", symbol), since) for symbol, since in commit.rewound.items()],
                 )
+                connection.executemany(
+                    "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)",
+                    self._state_values(connection, commit.checkpoints),
+                )
+                add_rejects(connection, commit.rejects)
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('position', ?)", (commit.position,))
         except BaseException:
             self._ids.clear()  # ids handed out inside the transaction were rolled back with it
+            self._blocks.forget()
             raise
 
-    def _row_values(self, connection: sqlite3.Connection, rows: Rows) -> Iterable[tuple[object, ...]]:
-        bars, count = rows.bars, len(rows)
-        if not count:
-            return ()
-        symbols = np.array([self._id(connection, "symbol", symbol) for symbol in bars.symbols])
-        models = np.array([*(self._id(connection, "model", version) for version in rows.models), None])
-        layout = self._id(connection, "layout", json.dumps(rows.names))
-        width = len(rows.names) * 8
-        blob = np.ascontiguousarray(rows.indicator, "<f8").tobytes()
-        return zip(
-            symbols[bars.code].tolist(),
-            bars.timestamp.tolist(),
-            bars.open.tolist(),
-            bars.high.tolist(),
-            bars.low.tolist(),
-            bars.close.tolist(),
-            bars.volume.tolist(),
-            bars.final.tolist(),
-            rows.prediction.tolist(),
-            rows.probability.tolist(),  # SQLite stores NaN as NULL
-            models[rows.model].tolist(),  # -1, for no model, is the None at the end
-            [layout] * count,
-            [blob[at : at + width] for at in range(0, count * width, width)] if width else [b""] * count,
-            strict=True,
+    def _put_rows(self, connection: sqlite3.Connection, rows: Rows) -> None:
+        """Store final bars as blocks, one a symbol, and the newest row of each symbol by itself."""
+        if not len(rows):
+            return
+        bars = rows.bars
+        order = np.lexsort((bars.timestamp, bars.code))  # stable: of two rows of one bar the later one stays last
+        code, timestamp = bars.code[order], bars.timestamp[order]
+        kept = np.append((np.diff(code) != 0) | (np.diff(timestamp) != 0), True)
+        order = order[kept]
+        models = np.array([*(self._id(connection, "model", version) for version in rows.models), -1], np.int32)
+        known = np.full((len(rows), len(OHLCV)), np.nan) if rows.known is None else rows.known[order]
+        corrected = np.flatnonzero(~np.isnan(known[:, 0]))
+        whole = Block(
+            bars.timestamp[order], np.stack([getattr(bars, name)[order] for name in OHLCV], axis=1),
+            rows.prediction[order], np.where(rows.prediction[order] != 0, rows.probability[order], np.nan),
+            models[rows.model[order]], corrected, known[corrected],
+        )  # fmt: skip
+        final = bars.final[order]
+        edges = np.flatnonzero(np.diff(bars.code[order], prepend=-1, append=-1)).tolist()
+        newest = []
+        for start, stop in itertools.pairwise(edges):
+            symbol = self._id(connection, "symbol", bars.symbols[bars.code[order[start]]])
+            closed = start + int(np.count_nonzero(final[start:stop]))
+            if not final[start:closed].all():  # a forming bar before a final one was replaced by it
+                raise ValueError("a forming bar must be its symbol's newest")
+            if closed > start and self._blocks.put(connection, symbol, whole[start:closed]):
+                self._revised(connection, symbol, int(whole.timestamp[start]))
+            last = stop - 1
+            newest.append(
+                (
+                    symbol, int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]),
+                    int(whole.prediction[last]), float(whole.probability[last]), int(whole.model[last]),
+                )
+            )  # fmt: skip
+        connection.executemany(
+            f"INSERT INTO newest (symbol, {', '.join(_NEWEST)}) VALUES (?{', ?' * len(_NEWEST)}) "  # noqa: S608
+            f"ON CONFLICT (symbol) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _NEWEST)} "
+            "WHERE excluded.timestamp > timestamp OR excluded.timestamp = timestamp AND (excluded.final OR NOT final)",
+            newest,
         )
+
+    def _revised(self, connection: sqlite3.Connection, symbol: int, since: int) -> None:
+        """Note that bars from `since` on changed, and drop the indicator states that were made from them."""
+        (number,) = connection.execute(
+            "SELECT coalesce(max(number), 0) + 1 FROM revisions WHERE symbol = ?", (symbol,)
+        ).fetchone()
+        connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (symbol, number, since))
+        connection.execute("DELETE FROM revisions WHERE symbol = ? AND number <= ?", (symbol, number - _KEPT_REVISIONS))
+        connection.execute("DELETE FROM indicator_states WHERE symbol = ? AND timestamp >= ?", (symbol, since))
 
     def _state_values(
         self, connection: sqlite3.Connection, states: Mapping[str, SymbolState]
@@ -97,28 +123,11 @@ class SqliteStore:
             (self._id(connection, "symbol", symbol), state.timestamp, state.data) for symbol, state in states.items()
         ]
 
-    def _keep_checkpoints(self, connection: sqlite3.Connection, commit: Commit) -> None:
-        connection.executemany(
-            "DELETE FROM checkpoints WHERE symbol = ? AND timestamp >= ?",
-            [(self._id(connection, "symbol", symbol), since) for symbol, since in commit.rewound.items()],
-        )
-        values = self._state_values(connection, commit.checkpoints)
-        connection.executemany("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", values)
-        connection.executemany(
-            "DELETE FROM checkpoints WHERE symbol = ? AND timestamp <= (SELECT timestamp FROM checkpoints "
-            "WHERE symbol = ? ORDER BY timestamp DESC LIMIT 1 OFFSET ?)",
-            [(symbol, symbol, KEPT_CHECKPOINTS) for symbol, _, _ in values],
-        )
-
     def _id(self, connection: sqlite3.Connection, kind: str, name: str) -> int:
-        """The number of a symbol, model or layout, given out at its first use."""
+        """Return the number of a symbol or model, given out at its first use."""
         known = self._ids.get((kind, name))
         if known is None:
-            table, column = {
-                "symbol": ("symbols", "symbol"),
-                "model": ("models", "version"),
-                "layout": ("layouts", "names"),
-            }[kind]
+            table, column = {"symbol": ("symbols", "symbol"), "model": ("models", "version")}[kind]
             connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (name,))  # noqa: S608
             known = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (name,)).fetchone()[0]  # noqa: S608
             self._ids[kind, name] = known
@@ -126,109 +135,171 @@ class SqliteStore:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
+    @contextlib.contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Give this thread's reader inside a transaction: everything read in it is of one moment."""
+        with self._database.reading() as reader:
+            yield reader
+
     def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
         wanted = None if symbols is None else set(symbols)
-        reader = self._database.reader
-        reader.execute("BEGIN")  # both answers from one snapshot
-        try:
+        with self._snapshot() as reader:
             found = reader.execute(
                 "SELECT symbols.symbol, timestamp, data FROM states JOIN symbols ON symbols.id = states.symbol"
             ).fetchall()
             position = reader.execute("SELECT value FROM meta WHERE name = 'position'").fetchone()
-        finally:
-            reader.execute("ROLLBACK")
         states = {s: SymbolState(time, data) for s, time, data in found if wanted is None or s in wanted}
         return states, position[0] if position else 0
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
-        row = self._database.reader.execute(
-            "SELECT timestamp, data FROM checkpoints WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?) "
-            "AND timestamp < ? ORDER BY timestamp DESC LIMIT 1",
-            (symbol, timestamp),
-        ).fetchone()
+        with self._snapshot() as reader:
+            row = reader.execute(
+                "SELECT timestamp, data FROM checkpoints WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?) "
+                "AND timestamp < ? ORDER BY timestamp DESC LIMIT 1",
+                (symbol, timestamp),
+            ).fetchone()
         return SymbolState(*row) if row else None
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
-        low = -(1 << 62) if start is None else start
-        high = (1 << 62) if end is None else end
-        found = self._database.reader.execute(
-            f"SELECT 0, {', '.join(_COLUMNS)} FROM rows "  # noqa: S608
-            "WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?) AND timestamp >= ? AND timestamp < ? "
-            "ORDER BY timestamp DESC LIMIT ?",
-            (symbol, low, high, -1 if limit is None else limit),
-        ).fetchall()
-        return self._rows((symbol,), found[::-1])
+        low = _EARLIEST if start is None else start
+        high = _LATEST if end is None else end
+        with self._snapshot() as reader:
+            known = reader.execute("SELECT id FROM symbols WHERE symbol = ?", (symbol,)).fetchone()
+            if known is None:
+                return self._made(reader, (symbol,), [], None, ())
+            (number,) = known
+            revisions = self._revisions(reader, number)
+            newest = reader.execute(
+                f"SELECT {', '.join(_NEWEST)} FROM newest "  # noqa: S608
+                "WHERE symbol = ? AND NOT final AND timestamp >= ? AND timestamp < ?",
+                (number, low, high),
+            ).fetchone()
+            wanted = _LATEST if limit is None else max(limit - (newest is not None), 0)
+            blocks: list[Block] = []
+            for entry in self._blocks.newest_entries(reader, number, low, high) if wanted else ():
+                block = self._blocks.read(reader, entry)
+                if block is None:
+                    continue
+                inside = slice(*np.searchsorted(block.timestamp, (low, high)).tolist())
+                blocks.append(block[inside])
+                wanted -= len(blocks[-1])
+                if wanted <= 0:
+                    break
+            blocks.reverse()
+            if wanted < 0:
+                blocks[0] = blocks[0][-wanted:]
+            return self._made(reader, (symbol,), blocks, newest if limit != 0 else None, revisions)
 
     def latest(self) -> Rows:
-        found = self._database.reader.execute(
-            f"SELECT symbols.symbol, {', '.join(f'rows.{c}' for c in _COLUMNS[:-1])}, x'' FROM symbols "  # noqa: S608
-            "JOIN rows ON rows.rowid = (SELECT rowid FROM rows WHERE symbol = symbols.id "
-            "ORDER BY timestamp DESC LIMIT 1) ORDER BY symbols.symbol"
-        ).fetchall()
-        return self._rows(
-            tuple(row[0] for row in found), [(place, *row[1:]) for place, row in enumerate(found)], names=()
-        )
+        with self._snapshot() as reader:
+            found = reader.execute(
+                f"SELECT symbols.symbol, {', '.join(f'newest.{c}' for c in _NEWEST)} FROM newest "  # noqa: S608
+                "JOIN symbols ON symbols.id = newest.symbol ORDER BY symbols.symbol"
+            ).fetchall()
+            columns = tuple(zip(*found, strict=True)) if found else ((),) * (len(_NEWEST) + 1)
+            symbols, timestamp, open_, high, low, close, volume, final, prediction, probability, model = columns
+            bars = Bars(
+                tuple(symbols), np.arange(len(found), dtype=np.int32), np.array(timestamp, np.int64),
+                np.array(open_, np.float64), np.array(high, np.float64), np.array(low, np.float64),
+                np.array(close, np.float64), np.array(volume, np.float64), np.array(final, np.bool_),
+            )  # fmt: skip
+            return self._rows(
+                reader,
+                bars,
+                np.array(prediction, np.int8),
+                np.array(probability, np.float64),
+                np.array(model, np.int32),
+            )
+
+    # -- indicator states --------------------------------------------------------------------------------------------
+
+    def indicator_state(self, symbol: str, layout: str, before: int) -> tuple[int, bytes] | None:
+        with self._snapshot() as reader:
+            found = reader.execute(
+                "SELECT timestamp, data FROM indicator_states WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?) "
+                "AND layout = ? AND timestamp < ? ORDER BY timestamp DESC LIMIT 1",
+                (symbol, layout, before),
+            ).fetchone()
+        return (int(found[0]), found[1]) if found else None
+
+    def keep_indicator_states(
+        self, symbol: str, layout: str, states: Sequence[tuple[int, bytes]], revisions: Revisions
+    ) -> None:
+        with self._database.transaction() as connection:
+            number = self._id(connection, "symbol", symbol)
+            if self._revisions(connection, number) == revisions:
+                connection.executemany(
+                    "INSERT OR REPLACE INTO indicator_states VALUES (?, ?, ?, ?)",
+                    [(number, layout, timestamp, data) for timestamp, data in states],
+                )
+
+    def _revisions(self, connection: sqlite3.Connection, symbol: int) -> Revisions:
+        query = "SELECT number, since FROM revisions WHERE symbol = ? ORDER BY number"
+        return tuple((number, since) for number, since in connection.execute(query, (symbol,)))
+
+    # -- facts about the file ----------------------------------------------------------------------------------------
 
     def count(self) -> int:
-        """How many rows there are. Rows are never deleted, so the last rowid is their number."""
-        (newest,) = self._database.reader.execute("SELECT max(rowid) FROM rows").fetchone()
-        return newest or 0
+        """Return how many rows there are, forming ones included."""
+        with self._snapshot() as reader:
+            (blocks,) = reader.execute("SELECT coalesce(sum(count), 0) FROM blocks").fetchone()
+            (forming,) = reader.execute("SELECT count(*) FROM newest WHERE NOT final").fetchone()
+        return int(blocks + forming)
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
-        found = self._database.reader.execute(
-            "SELECT source, place, reason, raw FROM (SELECT * FROM rejects ORDER BY id DESC LIMIT ?) ORDER BY id",
-            (-1 if limit is None else limit,),
-        )
+        with self._snapshot() as reader:
+            found = reader.execute(
+                "SELECT source, place, reason, raw FROM (SELECT * FROM rejects ORDER BY id DESC LIMIT ?) ORDER BY id",
+                (-1 if limit is None else limit,),
+            ).fetchall()
         return (Reject(*row) for row in found)
 
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """What could not be read so far, one line a block: which bars, and why. They are passed over."""
+        return tuple(self._blocks.damaged.values())
+
+    def _made(
+        self, reader: sqlite3.Connection, symbols: tuple[str, ...], blocks: list[Block],
+        newest: tuple[float, ...] | None, revisions: Revisions,
+    ) -> Rows:  # fmt: skip
+        """Return one symbol's rows: those of its blocks, and the forming one."""
+        closed = sum(map(len, blocks))
+        if newest is not None:
+            forming = Block(
+                np.array(newest[:1], np.int64), np.array([newest[1:6]], np.float64), np.array(newest[7:8], np.int8),
+                np.array(newest[8:9], np.float64), np.array(newest[9:10], np.int32), *_NEVER_CORRECTED,
+            )  # fmt: skip
+            blocks = [*blocks, forming]
+        whole = Block.concat(blocks) if blocks else _EMPTY
+        count = len(whole)
+        open_, high, low, close, volume = (np.ascontiguousarray(whole.values[:, i]) for i in range(len(OHLCV)))
+        code, final = np.zeros(count, np.int32), np.arange(count) < closed
+        bars = Bars(symbols, code, whole.timestamp, open_, high, low, close, volume, final)
+        known = None
+        if len(whole.corrected):
+            known = np.full((count, len(OHLCV)), np.nan)
+            known[whole.corrected] = whole.known
+        return self._rows(reader, bars, whole.prediction, whole.probability, whole.model, known, revisions)
+
     def _rows(
-        self, symbols: tuple[str, ...], found: Sequence[tuple[Any, ...]], names: tuple[str, ...] | None = None
-    ) -> Rows:
-        columns = tuple(zip(*found, strict=True)) if found else ((),) * (len(_COLUMNS) + 1)
-        code, timestamp, open_, high, low, price, volume, final, prediction, probability, model, layout, blobs = columns
-        bars = Bars(
-            symbols,
-            np.array(code, np.int32),
-            np.array(timestamp, np.int64),
-            np.array(open_, np.float64),
-            np.array(high, np.float64),
-            np.array(low, np.float64),
-            np.array(price, np.float64),
-            np.array(volume, np.float64),
-            np.array(final, np.bool_),
-        )
-        indicator = np.empty((len(found), 0))
-        if names is None:
-            names, indicator = self._values(layout, blobs)
-        versions = self._names("models", "version", model)
-        places = {number: place for place, number in enumerate(versions)}
-        return Rows(
-            bars,
-            names,
-            indicator,
-            np.array(prediction, np.int8),
-            np.array(probability, np.float64),  # None becomes NaN
-            tuple(versions.values()),
-            np.array([places.get(number, -1) for number in model], np.int32),
-        )
+        self, reader: sqlite3.Connection, bars: Bars, prediction: NDArray[np.int8], probability: Floats,
+        model: NDArray[np.int32], known: Floats | None = None, revisions: Revisions | None = None,
+    ) -> Rows:  # fmt: skip
+        """Return the rows with the names of their models, in the order of their numbers."""
+        numbers = np.unique(model[model >= 0])
+        if any(number not in self._versions for number in numbers.tolist()):
+            self._versions = dict(reader.execute("SELECT id, version FROM models"))
+        places = np.full(int(numbers[-1]) + 2 if len(numbers) else 1, -1, np.int32)  # -1, for no model, is the last
+        places[numbers] = np.arange(len(numbers), dtype=np.int32)
+        versions = tuple(self._versions[number] for number in numbers.tolist())
+        none = np.empty((len(bars), 0))
+        return Rows(bars, (), none, prediction, probability, versions, places[model], known, revisions)
 
-    def _values(self, layout: Sequence[int], blobs: Sequence[bytes]) -> tuple[tuple[str, ...], Floats]:
-        """The indicator values under the union of the names of all layouts among them, the newest layout first."""
-        layouts = {number: json.loads(text) for number, text in self._names("layouts", "names", layout).items()}
-        names = tuple(dict.fromkeys(name for number in sorted(layouts, reverse=True) for name in layouts[number]))
-        column = {name: place for place, name in enumerate(names)}
-        values = np.full((len(blobs), len(names)), np.nan)
-        numbers = np.array(layout)
-        for number, own in layouts.items():
-            where = np.flatnonzero(numbers == number)
-            block = np.frombuffer(b"".join([blobs[i] for i in where.tolist()]), "<f8").reshape(len(where), len(own))
-            values[np.ix_(where, np.array([column[name] for name in own], np.intp))] = block
-        return names, values
 
-    def _names(self, table: str, column: str, numbers: Iterable[int | None]) -> dict[int, str]:
-        """Number -> name for those numbers of a table of names."""
-        wanted = sorted({number for number in numbers if number is not None})
-        if not wanted:
-            return {}
-        known = dict(self._database.reader.execute(f"SELECT id, {column} FROM {table}"))  # noqa: S608
-        return {number: known[number] for number in wanted}
+def add_rejects(connection: sqlite3.Connection, rejects: Sequence[Reject]) -> None:
+    """Keep rejected records; one that is kept already is not kept again."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO rejects (source, place, reason, raw) VALUES (?, ?, ?, ?)",
+        [(reject.source, reject.place, reject.reason, reject.raw) for reject in rejects],
+    )

@@ -1,0 +1,255 @@
+"""Write one symbol's final bars, and what was said about them, as one compressed block of columns, and read it back.
+
+Layout, little-endian: magic `TK`, version (u8), one byte of encoding for each of `_COLUMNS`, the first timestamp
+(i64), count (u32), number of corrected bars (u32), size before compression (u32); the columns, compressed together with
+Zstandard; CRC-32 of all of it. A column holds the bytes of its numbers, all first bytes first, then all second bytes,
+and so on: neighbouring bytes then look alike, which halves what compression leaves.
+
+Prices are mostly decimal fractions that a float64 holds inexactly. Where scaling by a power of ten and back gives the
+same bits, the differences of the scaled integers are kept; where a float32 holds the value exactly, that; otherwise the
+float64 itself. What is read is bit for bit what was written.
+
+Arrow IPC and Parquet were measured instead, on bars with four decimals and a probability (us a block; bytes a bar), at
+16 bars: 324 and 678 us, 124 and 132 bytes, against 35 us and 37 bytes here; at 4,096 bars: 30 and 35 bytes against 16.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from tapeline.core.market import OHLCV, Floats, Ints
+from tapeline.errors import DecodeError
+
+_MAGIC = b"TK"
+_VERSION = 1
+_COLUMNS = ("timestamp", *OHLCV, "prediction", "probability", "model")
+_FIELDS = ("timestamp", "values", "prediction", "probability", "model")
+_HEADER = struct.Struct(f"<2sB{len(_COLUMNS)}BqIII")
+_CHECKSUM = struct.Struct("<I")
+_LEVEL = 1  # higher levels save 2 % and cost three times the time
+
+#: Below this many bars, finding the shortest encoding costs more than it saves: such a block is merged soon.
+_FEW = 512
+
+_CONSTANT, _PLAIN, _DELTA_32, _DELTA_64, _FLOAT_32 = range(5)
+_DECIMAL = 8  # + the number of decimals
+_DECIMALS = (0, 2, 4)
+_TYPES: dict[str, np.dtype[Any]] = {
+    "timestamp": np.dtype("<i8"),
+    "prediction": np.dtype("<i1"),
+    "model": np.dtype("<i4"),
+}
+_FLOAT: np.dtype[Any] = np.dtype("<f8")
+_THREAD = threading.local()  # a compressor may not be used by two threads at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Final bars of one symbol in the order of time, one a time, with the forecast that was made on each.
+
+    `values` is float64 [n, 5] (open, high, low, close, volume). `prediction` is int8 (`Direction`), `probability`
+    float64 and NaN where there is none, `model` int32: the model's number in the file, -1 for none. `corrected` holds
+    the indices of bars whose values were revised after they were first stored, int64 [k], and `known` the values that
+    these were first stored with, float64 [k, 5].
+    """
+
+    timestamp: Ints
+    values: Floats
+    prediction: NDArray[np.int8]
+    probability: Floats
+    model: NDArray[np.int32]
+    corrected: Ints
+    known: Floats
+
+    def __len__(self) -> int:
+        return len(self.timestamp)
+
+    def __getitem__(self, where: slice) -> Block:
+        start, stop, _ = where.indices(len(self))
+        inside = (self.corrected >= start) & (self.corrected < stop)
+        return Block(
+            self.timestamp[start:stop], self.values[start:stop], self.prediction[start:stop],
+            self.probability[start:stop], self.model[start:stop], self.corrected[inside] - start, self.known[inside],
+        )  # fmt: skip
+
+    @classmethod
+    def concat(cls, blocks: list[Block]) -> Block:
+        """Return one block of several that follow each other in time."""
+        if len(blocks) == 1:
+            return blocks[0]
+        starts = np.cumsum([0, *map(len, blocks[:-1])])
+        return cls(
+            np.concatenate([b.timestamp for b in blocks]),
+            np.concatenate([b.values for b in blocks]),
+            np.concatenate([b.prediction for b in blocks]),
+            np.concatenate([b.probability for b in blocks]),
+            np.concatenate([b.model for b in blocks]),
+            np.concatenate([b.corrected + start for b, start in zip(blocks, starts.tolist(), strict=True)]),
+            np.concatenate([b.known for b in blocks]),
+        )
+
+
+def put_in(old: Block, new: Block) -> Block:
+    """Return `old` with the bars of `new` put in; a bar that both have is that of `new`."""
+    kept = np.flatnonzero(~np.isin(old.timestamp, new.timestamp))
+    known = np.full((len(kept) + len(new), len(OHLCV)), np.nan)
+    _, at, corrected = np.intersect1d(kept, old.corrected, return_indices=True)
+    known[at] = old.known[corrected]
+    known[len(kept) + new.corrected] = new.known
+    columns: list[Any] = [np.concatenate((getattr(old, name)[kept], getattr(new, name))) for name in _FIELDS]
+    order = np.argsort(columns[0], kind="stable")
+    known = known[order]
+    corrected = np.flatnonzero(~np.isnan(known[:, 0]))
+    timestamp, values, prediction, probability, model = (column[order] for column in columns)
+    return Block(timestamp, values, prediction, probability, model, corrected, known[corrected])
+
+
+def same(a: Block, b: Block) -> bool:
+    """Return whether two blocks hold the same."""
+    return all(
+        np.array_equal(x := getattr(a, name), getattr(b, name), equal_nan=x.dtype.kind == "f")
+        for name in (*_FIELDS, "corrected", "known")
+    )
+
+
+def encode(block: Block) -> bytes:
+    """Return the block as bytes, checksum included."""
+    codes, parts = [], []
+    base = int(block.timestamp[0]) if len(block) else 0
+    for name, column in zip(_COLUMNS, _columns(block), strict=True):
+        code, stored = _encoded(name, column, base)
+        codes.append(code)
+        parts.append(_split(stored))
+    if len(block.corrected):
+        revised_bits = np.ascontiguousarray(block.values[block.corrected]).view(np.int64)
+        parts.append(_split(np.diff(block.corrected, prepend=0).astype("<u4")))
+        parts.append(_split((np.ascontiguousarray(block.known).view(np.int64) ^ revised_bits).ravel("F")))
+    raw = b"".join(parts)
+    header = _HEADER.pack(_MAGIC, _VERSION, *codes, base, len(block), len(block.corrected), len(raw))
+    data = header + _compressor().compress(raw)
+    return data + _CHECKSUM.pack(zlib.crc32(data))
+
+
+def decode(data: bytes) -> Block:
+    """Return the block in these bytes. Raises `DecodeError` when they are damaged or of an unknown version."""
+    if len(data) < _HEADER.size + _CHECKSUM.size or data[:2] != _MAGIC:
+        raise DecodeError("these bytes are not a block of bars")
+    if data[2] != _VERSION:
+        raise DecodeError(f"a block of version {data[2]}; this program reads version {_VERSION}: upgrade tapeline")
+    if zlib.crc32(memoryview(data)[: -_CHECKSUM.size]) != _CHECKSUM.unpack(data[-_CHECKSUM.size :])[0]:
+        raise DecodeError("a block whose checksum does not fit: it was damaged")
+    _, _, *codes, base, count, corrected, size = _HEADER.unpack_from(data)
+    packed = memoryview(data)[_HEADER.size : -_CHECKSUM.size]
+    raw = _decompressor().decompress(packed, max_output_size=size) if size else b""
+    columns: dict[str, Any] = {}
+    offset = 0
+    values = np.empty((count, len(OHLCV)), order="F")
+    for name, code in zip(_COLUMNS, codes, strict=True):
+        stored, offset = _joined(raw, offset, _stored_type(name, code), 1 if code == _CONSTANT and count else count)
+        decoded = _decoded(code, stored, count)
+        if name == "timestamp" and code in (_DELTA_32, _DELTA_64):
+            decoded = decoded + base
+        if name in OHLCV:
+            values[:, OHLCV.index(name)] = decoded
+        else:
+            columns[name] = decoded
+    places, known = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
+    if corrected:
+        steps, offset = _joined(raw, offset, np.dtype("<u4"), corrected)
+        bits, offset = _joined(raw, offset, np.dtype("<i8"), corrected * len(OHLCV))
+        places = np.cumsum(steps.astype(np.int64))
+        now = np.ascontiguousarray(values[places]).view(np.int64)
+        known = (bits.reshape(len(OHLCV), corrected).T ^ now).view(np.float64)
+    return Block(
+        columns["timestamp"], values, columns["prediction"], columns["probability"], columns["model"], places, known
+    )
+
+
+# -- columns -----------------------------------------------------------------------------------------------------------
+
+
+def _columns(block: Block) -> list[NDArray[Any]]:
+    values = [np.ascontiguousarray(block.values[:, i]) for i in range(len(OHLCV))]
+    return [block.timestamp, *values, block.prediction, block.probability, block.model]
+
+
+def _encoded(name: str, column: NDArray[Any], base: int) -> tuple[int, NDArray[Any]]:
+    """Return an encoding and the numbers to store under it."""
+    count = len(column)
+    bits = column.view(f"i{column.itemsize}")
+    if count and (bits == bits[0]).all():
+        return _CONSTANT, column[:1]
+    if count < _FEW or name in ("prediction", "model"):
+        return _PLAIN, column
+    if name == "timestamp":
+        return _delta(column - base)
+    if name in OHLCV:
+        for decimals in _DECIMALS:
+            scaled = np.rint(column * 10.0**decimals)
+            if (scaled / 10.0**decimals == column).all() and np.abs(scaled).max() < 2**31:
+                delta, stored = _delta(scaled.astype(np.int64))
+                if delta == _DELTA_32 and not np.signbit(column[column == 0]).any():
+                    return _DECIMAL + decimals, stored
+        single = column.astype("<f4")
+        if (single == column).all():
+            return _FLOAT_32, single
+    return _PLAIN, column
+
+
+def _delta(column: Ints) -> tuple[int, NDArray[Any]]:
+    steps = np.diff(column, prepend=0)
+    if np.abs(steps[1:]).max(initial=0) < 2**31 and abs(int(steps[0])) < 2**31:
+        return _DELTA_32, steps.astype("<i4")
+    return _DELTA_64, steps
+
+
+def _stored_type(name: str, code: int) -> np.dtype[Any]:
+    if code in (_CONSTANT, _PLAIN):
+        return _TYPES.get(name, _FLOAT)
+    return np.dtype({_DELTA_64: "<i8", _FLOAT_32: "<f4"}.get(code, "<i4"))
+
+
+def _decoded(code: int, stored: NDArray[Any], count: int) -> NDArray[Any]:
+    if code == _CONSTANT:
+        return np.repeat(stored, count) if count else stored
+    if code in (_DELTA_32, _DELTA_64):
+        return np.cumsum(stored, dtype=np.int64)
+    if code == _FLOAT_32:
+        return stored.astype(np.float64)
+    if code >= _DECIMAL:
+        return np.cumsum(stored, dtype=np.int64) / 10.0 ** (code - _DECIMAL)
+    return stored
+
+
+def _split(column: NDArray[Any]) -> bytes:
+    """Return all first bytes of the numbers, then all second bytes, and so on."""
+    return np.ascontiguousarray(column).view(np.uint8).reshape(len(column), column.itemsize).T.tobytes()
+
+
+def _joined(raw: bytes, offset: int, dtype: np.dtype[Any], count: int) -> tuple[NDArray[Any], int]:
+    """Return the numbers that `_split` took apart, and the offset after them."""
+    size = dtype.itemsize * count
+    planes = np.frombuffer(raw, np.uint8, size, offset).reshape(dtype.itemsize, count)
+    return np.ascontiguousarray(planes.T).view(dtype).reshape(count), offset + size
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    found = getattr(_THREAD, "compressor", None)
+    if found is None:
+        found = _THREAD.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=False)
+    return found
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    found = getattr(_THREAD, "decompressor", None)
+    if found is None:
+        found = _THREAD.decompressor = zstandard.ZstdDecompressor()
+    return found

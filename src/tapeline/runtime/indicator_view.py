@@ -1,0 +1,151 @@
+"""Give the rows of a store with the values of any indicators, whichever part of the history is asked for.
+
+A value of a bar depends on all bars of its series up to it, never on how many of them were asked for: every value is
+what the live engine gives when it has seen the series from its first bar on, bit for bit. To be quick all the same, the
+view keeps the engine's state at every `KEPT_BARS`-th bar and goes on from the newest one before the rows in question.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from tapeline.core.market import Floats, Revisions, Rows
+from tapeline.core.ports import IndicatorStates
+from tapeline.indicators import Engine, parse
+
+#: Bars between two kept states of an engine.
+KEPT_BARS = 4096
+
+_MOST_STATE_BYTES = 64 * 1024 * 1024
+_FIRST = -(1 << 62)
+
+
+class RowReader(Protocol):
+    """What the view reads from: a `Store`, or bars resampled from one."""
+
+    def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
+        """Return rows as `Store.rows` does."""
+        ...
+
+
+@dataclass(slots=True)
+class _Track:
+    """The states of one engine along one series: parallel lists, and the newest revision that they allow for."""
+
+    timestamps: list[int] = field(default_factory=list)
+    states: list[bytes] = field(default_factory=list)
+    revision: int = 0
+
+    def drop_from(self, since: int) -> None:
+        """Forget the states that a bar at this time, or an earlier one, went into."""
+        kept = int(np.searchsorted(np.array(self.timestamps, np.int64), since))
+        del self.timestamps[kept:], self.states[kept:]
+
+    def keep(self, timestamp: int, state: bytes) -> None:
+        at = int(np.searchsorted(np.array(self.timestamps, np.int64), timestamp))
+        if at == len(self.timestamps) or self.timestamps[at] != timestamp:
+            self.timestamps.insert(at, timestamp)
+            self.states.insert(at, state)
+
+    def before(self, timestamp: int) -> tuple[int, bytes] | None:
+        at = int(np.searchsorted(np.array(self.timestamps, np.int64), timestamp)) - 1
+        return (self.timestamps[at], self.states[at]) if at >= 0 else None
+
+
+class IndicatorView:
+    """Rows with indicator values. Any number of threads may ask; computing is for one at a time.
+
+    `states`, where given, keeps engine states across processes. Raises `SpecError` for specs that cannot be computed.
+    """
+
+    def __init__(self, reader: RowReader, states: IndicatorStates | None = None) -> None:
+        self._reader = reader
+        self._kept_states = states
+        self._lock = threading.Lock()
+        self._engines: dict[tuple[str, ...], Engine] = {}
+        self._tracks: OrderedDict[tuple[tuple[str, ...], str], _Track] = OrderedDict()
+
+    def rows(
+        self, symbol: str, specs: Sequence[str], start: int | None = None, end: int | None = None,
+        limit: int | None = None,
+    ) -> Rows:  # fmt: skip
+        """Return the symbol's rows with start <= timestamp < end, the newest `limit` of them, with these indicators.
+
+        `names` are the outputs of `specs`, in their order. Values that the store keeps are taken as they are.
+        """
+        rows = self._reader.rows(symbol, start, end, limit)
+        names = tuple(dict.fromkeys(name for spec in specs for name in parse(spec).outputs))
+        if not len(rows) or set(names) <= set(rows.names):
+            columns = [rows.names.index(name) for name in names] if len(rows) else []
+            indicator = rows.indicator[:, columns] if len(rows) else np.empty((0, len(names)))
+            return replace(rows, names=names, indicator=indicator)
+        with self._lock:
+            values, outputs = self._computed(symbol, tuple(specs), rows)
+        return replace(rows, names=names, indicator=values[:, [outputs.index(name) for name in names]])
+
+    def _computed(self, symbol: str, specs: tuple[str, ...], rows: Rows) -> tuple[Floats, tuple[str, ...]]:
+        engine = self._engines.get(specs)
+        if engine is None:
+            engine = self._engines[specs] = Engine(specs)
+        track = self._track(specs, symbol, rows.revisions)
+        first = int(rows.bars.timestamp[0])
+        found = track.before(first)
+        if found is None and self._kept_states is not None:
+            found = self._kept_states.indicator_state(symbol, engine.layout, first)
+        engine.forget(symbol)
+        made: list[tuple[int, bytes]] = []
+        if found is not None:
+            engine.restore(symbol, found[1])
+        lead = self._reader.rows(symbol, None if found is None else found[0] + 1, first)
+        self._update(engine, symbol, lead, made)
+        closed = int(np.count_nonzero(rows.bars.final))
+        values = self._update(engine, symbol, rows[:closed], made)
+        if closed < len(rows):
+            forming = rows.bars[closed:]
+            values = np.concatenate((values, engine.peek(forming, session=engine.sessions(forming))))
+        if rows.revisions is not None and lead.revisions in (None, rows.revisions):
+            self._keep(engine, symbol, track, made, rows.revisions)
+        engine.forget(symbol)
+        return values, engine.outputs
+
+    def _update(self, engine: Engine, symbol: str, rows: Rows, made: list[tuple[int, bytes]]) -> Floats:
+        """Return the values of final rows; adds the engine's state at every `KEPT_BARS`-th bar to `made`."""
+        parts = []
+        start = 0
+        while start < len(rows):
+            stop = start + KEPT_BARS - engine.count(symbol) % KEPT_BARS
+            bars = rows.bars[start:stop]
+            parts.append(engine.update(bars, session=engine.sessions(bars)))
+            if engine.count(symbol) % KEPT_BARS == 0:
+                made.append((int(bars.timestamp[-1]), engine.snapshot(symbol)))
+            start = stop
+        return np.concatenate(parts) if parts else np.empty((0, len(engine.outputs)))
+
+    def _track(self, specs: tuple[str, ...], symbol: str, revisions: Revisions | None) -> _Track:
+        """Return the states that still hold after the latest revisions."""
+        track = self._tracks.setdefault((specs, symbol), _Track())
+        self._tracks.move_to_end((specs, symbol))
+        if revisions:
+            known = [since for number, since in revisions if number > track.revision]
+            every = revisions[0][0] <= track.revision + 1
+            if known:
+                track.drop_from(min(known) if every else _FIRST)
+            track.revision = revisions[-1][0]
+        return track
+
+    def _keep(
+        self, engine: Engine, symbol: str, track: _Track, made: list[tuple[int, bytes]], revisions: Revisions
+    ) -> None:
+        for timestamp, state in made:
+            track.keep(timestamp, state)
+        if made and self._kept_states is not None:
+            self._kept_states.keep_indicator_states(symbol, engine.layout, made, revisions)
+        most = max(1, _MOST_STATE_BYTES // max(engine.bytes_per_symbol, 1))
+        while sum(len(each.states) for each in self._tracks.values()) > most and len(self._tracks) > 1:
+            self._tracks.popitem(last=False)
