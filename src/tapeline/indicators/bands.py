@@ -40,9 +40,8 @@ def bbands(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Real
     for i in range(cold, count):
         out[i * row_stride + 3 * column_stride] = 2.0 * scratch[i] / columns[mean + i]
     for i in range(cold, count):
-        out[i * row_stride + 4 * column_stride] = (
-            0.5 + 0.5 * (columns[close + i] - columns[mean + i]) / scratch[i] if scratch[i] > 0.0 else 0.5
-        )
+        offset = columns[close + i] - columns[mean + i]
+        out[i * row_stride + 4 * column_stride] = 0.5 + 0.5 * offset / scratch[i] if scratch[i] > 0.0 else 0.5
 
 
 @ENTRIES.add(
@@ -82,9 +81,8 @@ def keltner(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Rea
         if here > start - period:
             state[0] = seeded(state[0], columns[typical + i], here - (start - period + 1), period, 2.0 / (period + 1))
         if here > start - range_period:
-            state[1] = seeded(
-                state[1], columns[reach + i], here - (start - range_period + 1), range_period, 1.0 / range_period
-            )
+            seen = here - (start - range_period + 1)
+            state[1] = seeded(state[1], columns[reach + i], seen, range_period, 1.0 / range_period)
         warm = here >= start
         out[i * row_stride] = state[0] + factor * state[1] if warm else NAN
         out[i * row_stride + column_stride] = state[0] if warm else NAN
@@ -142,12 +140,8 @@ def sar(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, 
         if first + i == 0:
             out[i * row_stride] = NAN
             continue
-        high, low, high_before, low_before = (
-            columns[highs + i],
-            columns[lows + i],
-            columns[highs + i - 1],
-            columns[lows + i - 1],
-        )
+        high, low = columns[highs + i], columns[lows + i]
+        high_before, low_before = columns[highs + i - 1], columns[lows + i - 1]
         if first + i == 1:
             fall = low_before - low
             way = -1.0 if fall > 0.0 and high - high_before < fall else 1.0
@@ -203,7 +197,6 @@ def ichimoku(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Re
         columns[span_b + i] = (columns[ints[4] + i] + columns[ints[5] + i]) / 2.0
         out[i * row_stride] = short_middle if here >= conversion - 1 else NAN
         out[i * row_stride + column_stride] = base_middle if here >= base - 1 else NAN
-        out[i * row_stride + 2 * column_stride] = (
-            columns[span_a + i - base] if here >= base + max(conversion, base) - 1 else NAN
-        )
+        warm = here >= base + max(conversion, base) - 1
+        out[i * row_stride + 2 * column_stride] = columns[span_a + i - base] if warm else NAN
         out[i * row_stride + 3 * column_stride] = columns[span_b + i - base] if here >= base + span - 1 else NAN

@@ -78,9 +78,8 @@ def adxr(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals,
     _adx(columns, state, high, low, span, period, scratch, first, count)
     for i in range(count):
         columns[index + i] = scratch[i]
-        out[i * row_stride] = (
-            (scratch[i] + columns[index + i - (period - 1)]) / 2.0 if first + i >= 3 * period - 2 else NAN
-        )
+        mean = (scratch[i] + columns[index + i - (period - 1)]) / 2.0
+        out[i * row_stride] = mean if first + i >= 3 * period - 2 else NAN
 
 
 @ENTRIES.add(

@@ -29,11 +29,8 @@ def pivots(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Real
             if first + i > 0:
                 state[4], state[5], state[6], state[7] = state[1], state[2], state[3], 1.0
             state[0], state[1], state[2] = columns[session + i], columns[high + i], columns[low + i]
-        state[1], state[2], state[3] = (
-            max(state[1], columns[high + i]),
-            min(state[2], columns[low + i]),
-            columns[close + i],
-        )
+        state[1], state[2] = max(state[1], columns[high + i]), min(state[2], columns[low + i])
+        state[3] = columns[close + i]
         if state[7] == 0.0:
             for output in range(7):
                 out[i * row_stride + output * column_stride] = NAN

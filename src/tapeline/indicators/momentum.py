@@ -26,11 +26,8 @@ def macd(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals,
     Both averages are seeded over windows that end at bar slow - 1, so that they start together.
     """
     close, fast_period, slow_period, signal_period = ints[0], ints[1], ints[2], ints[3]
-    fast_weight, slow_weight, signal_weight = (
-        2.0 / (fast_period + 1),
-        2.0 / (slow_period + 1),
-        2.0 / (signal_period + 1),
-    )
+    fast_weight, slow_weight = 2.0 / (fast_period + 1), 2.0 / (slow_period + 1)
+    signal_weight = 2.0 / (signal_period + 1)
     fast_keep, slow_keep, signal_keep = 1.0 - fast_weight, 1.0 - slow_weight, 1.0 - signal_weight
     fast, slow, signal = state[0], state[1], state[2]
     cold = min(max(slow_period + signal_period - 1 - first, 0), count)

@@ -35,16 +35,8 @@ def stoch(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals
 
     Own columns: raw and smoothed %K.
     """
-    close, top, bottom, raw, smooth, period, k_period, d_period = (
-        ints[0],
-        ints[1],
-        ints[2],
-        ints[3],
-        ints[4],
-        ints[5],
-        ints[6],
-        ints[7],
-    )
+    close, top, bottom, raw, smooth = ints[0], ints[1], ints[2], ints[3], ints[4]
+    period, k_period, d_period = ints[5], ints[6], ints[7]
     for i in range(count):
         reach = columns[top + i] - columns[bottom + i]
         columns[raw + i] = 100.0 * ((columns[close + i] - columns[bottom + i]) / reach) if reach > 0.0 else 0.0
@@ -72,16 +64,8 @@ def stochrsi(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Re
 
     State: Wilder averages of rises and of falls. Own columns: the RSI, its raw stochastic and its extremes.
     """
-    close, strength, raw, top, bottom, period, k_period, d_period = (
-        ints[0],
-        ints[1],
-        ints[2],
-        ints[3],
-        ints[4],
-        ints[5],
-        ints[6],
-        ints[7],
-    )
+    close, strength, raw, top, bottom = ints[0], ints[1], ints[2], ints[3], ints[4]
+    period, k_period, d_period = ints[5], ints[6], ints[7]
     for i in range(count):
         if first + i > 0:
             change = columns[close + i] - columns[close + i - 1]

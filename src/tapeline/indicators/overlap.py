@@ -160,9 +160,8 @@ def t3(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, s
         for level in range(1, 6):
             if seen >= level * (period - 1):
                 state[level] = seeded(state[level], state[level - 1], seen - level * (period - 1), period, weight)
-        out[i * row_stride] = (
-            c1 * state[5] + c2 * state[4] + c3 * state[3] + c4 * state[2] if seen >= 6 * (period - 1) else NAN
-        )
+        value = c1 * state[5] + c2 * state[4] + c3 * state[3] + c4 * state[2]
+        out[i * row_stride] = value if seen >= 6 * (period - 1) else NAN
 
 
 @ENTRIES.add(
@@ -201,11 +200,8 @@ def linearreg(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: R
         new = columns[close + i] - state[2]
         state[1] += period * new - state[0]
         state[0] += new - (columns[close + i - period] - state[2] if here >= period else 0.0)
-        out[i * row_stride] = (
-            state[2] + 6.0 * state[1] / (period * (period + 1.0)) - 2.0 * state[0] / period
-            if here >= period - 1
-            else NAN
-        )
+        value = state[2] + 6.0 * state[1] / (period * (period + 1.0)) - 2.0 * state[0] / period
+        out[i * row_stride] = value if here >= period - 1 else NAN
 
 
 @ENTRIES.add(

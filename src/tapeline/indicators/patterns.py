@@ -46,24 +46,42 @@ def _white(columns: Reals, open_: int, close: int, i: int) -> bool:
 
 
 @step
+def _top(columns: Reals, open_: int, close: int, i: int) -> float:
+    """Return the upper end of candle i's body."""
+    return max(columns[open_ + i], columns[close + i])
+
+
+@step
+def _bottom(columns: Reals, open_: int, close: int, i: int) -> float:
+    """Return the lower end of candle i's body."""
+    return min(columns[open_ + i], columns[close + i])
+
+
+@step
 def _upper(columns: Reals, open_: int, high: int, close: int, i: int) -> float:
     """Return the length of candle i's upper shadow."""
-    return columns[high + i] - max(columns[open_ + i], columns[close + i])
+    return columns[high + i] - _top(columns, open_, close, i)
 
 
 @step
 def _lower(columns: Reals, open_: int, low: int, close: int, i: int) -> float:
     """Return the length of candle i's lower shadow."""
-    return min(columns[open_ + i], columns[close + i]) - columns[low + i]
+    return _bottom(columns, open_, close, i) - columns[low + i]
 
 
 @step
 def _mean_body(columns: Reals, open_: int, close: int, i: int) -> float:
-    """Return the mean body of the ten candles before i: a longer one is long, a shorter one short."""
+    """Return the mean body of the ten candles before i."""
     total = 0.0
     for j in range(i - 10, i):
         total += abs(columns[close + j] - columns[open_ + j])
     return total / 10.0
+
+
+@step
+def _long(columns: Reals, open_: int, close: int, i: int) -> bool:
+    """Return whether candle i's body is longer than the mean body of the ten candles before it."""
+    return _body(columns, open_, close, i) > _mean_body(columns, open_, close, i)
 
 
 @step
@@ -84,9 +102,8 @@ def cdldoji(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Rea
         if first + i < 10:
             out[i * row_stride] = NAN
             continue
-        out[i * row_stride] = (
-            100.0 if _body(columns, open_, close, i) <= 0.1 * _mean_range(columns, high, low, i, 10) else 0.0
-        )
+        found = _body(columns, open_, close, i) <= 0.1 * _mean_range(columns, high, low, i, 10)
+        out[i * row_stride] = 100.0 if found else 0.0
 
 
 @step
@@ -109,9 +126,10 @@ def cdlhammer(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: R
         if first + i < 11:
             out[i * row_stride] = NAN
             continue
-        found = _hammer_like(columns, open_, high, low, close, i) and min(
-            columns[open_ + i], columns[close + i]
-        ) <= columns[low + i - 1] + 0.2 * _mean_range(columns, high, low, i - 1, 5)
+        found = _hammer_like(columns, open_, high, low, close, i)
+        if found:
+            near = columns[low + i - 1] + 0.2 * _mean_range(columns, high, low, i - 1, 5)
+            found = _bottom(columns, open_, close, i) <= near
         out[i * row_stride] = 100.0 if found else 0.0
 
 
@@ -124,9 +142,10 @@ def cdlhangingman(columns: Reals, state: Reals, ints: Integers, reals: Reals, ou
         if first + i < 11:
             out[i * row_stride] = NAN
             continue
-        found = _hammer_like(columns, open_, high, low, close, i) and min(
-            columns[open_ + i], columns[close + i]
-        ) >= columns[high + i - 1] - 0.2 * _mean_range(columns, high, low, i - 1, 5)
+        found = _hammer_like(columns, open_, high, low, close, i)
+        if found:
+            near = columns[high + i - 1] - 0.2 * _mean_range(columns, high, low, i - 1, 5)
+            found = _bottom(columns, open_, close, i) >= near
         out[i * row_stride] = -100.0 if found else 0.0
 
 
@@ -144,7 +163,7 @@ def cdlshootingstar(columns: Reals, state: Reals, ints: Integers, reals: Reals, 
             body < _mean_body(columns, open_, close, i)
             and _upper(columns, open_, high, close, i) > body
             and _lower(columns, open_, low, close, i) < 0.1 * _mean_range(columns, high, low, i, 10)
-            and min(columns[open_ + i], columns[close + i]) > max(columns[open_ + i - 1], columns[close + i - 1])
+            and _bottom(columns, open_, close, i) > _top(columns, open_, close, i - 1)
         )
         out[i * row_stride] = -100.0 if found else 0.0
 
@@ -160,12 +179,8 @@ def cdlengulfing(columns: Reals, state: Reals, ints: Integers, reals: Reals, out
         if first + i < 2:
             out[i * row_stride] = NAN
             continue
-        open_, close, open_before, close_before = (
-            columns[opens + i],
-            columns[closes + i],
-            columns[opens + i - 1],
-            columns[closes + i - 1],
-        )
+        open_, close = columns[opens + i], columns[closes + i]
+        open_before, close_before = columns[opens + i - 1], columns[closes + i - 1]
         white, white_before = close >= open_, close_before >= open_before
         rise = (
             white
@@ -193,14 +208,9 @@ def cdlharami(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: R
             out[i * row_stride] = NAN
             continue
         out[i * row_stride] = 0.0
-        if _body(columns, open_, close, i - 1) > _mean_body(columns, open_, close, i - 1) and _body(
-            columns, open_, close, i
-        ) <= _mean_body(columns, open_, close, i):
-            top, bottom = max(columns[open_ + i], columns[close + i]), min(columns[open_ + i], columns[close + i])
-            top_before, bottom_before = (
-                max(columns[open_ + i - 1], columns[close + i - 1]),
-                min(columns[open_ + i - 1], columns[close + i - 1]),
-            )
+        if _long(columns, open_, close, i - 1) and not _long(columns, open_, close, i):
+            top, bottom = _top(columns, open_, close, i), _bottom(columns, open_, close, i)
+            top_before, bottom_before = _top(columns, open_, close, i - 1), _bottom(columns, open_, close, i - 1)
             sign = -1.0 if _white(columns, open_, close, i - 1) else 1.0
             if top < top_before and bottom > bottom_before:
                 out[i * row_stride] = sign * 100.0
@@ -226,8 +236,8 @@ def cdlpiercing(columns: Reals, state: Reals, ints: Integers, reals: Reals, out:
             and columns[open_ + i] < columns[low + i - 1]
             and columns[close + i] < columns[open_ + i - 1]
             and columns[close + i] > columns[close + i - 1] + 0.5 * _body(columns, open_, close, i - 1)
-            and _body(columns, open_, close, i - 1) > _mean_body(columns, open_, close, i - 1)
-            and _body(columns, open_, close, i) > _mean_body(columns, open_, close, i)
+            and _long(columns, open_, close, i - 1)
+            and _long(columns, open_, close, i)
         )
         out[i * row_stride] = 100.0 if found else 0.0
 
@@ -250,7 +260,7 @@ def cdldarkcloudcover(columns: Reals, state: Reals, ints: Integers, reals: Reals
             and columns[open_ + i] > columns[high + i - 1]
             and columns[close + i] > columns[open_ + i - 1]
             and columns[close + i] < columns[close + i - 1] - share * _body(columns, open_, close, i - 1)
-            and _body(columns, open_, close, i - 1) > _mean_body(columns, open_, close, i - 1)
+            and _long(columns, open_, close, i - 1)
         )
         out[i * row_stride] = -100.0 if found else 0.0
 
@@ -272,13 +282,12 @@ def cdlmorningstar(columns: Reals, state: Reals, ints: Integers, reals: Reals, o
             continue
         found = (
             not _white(columns, open_, close, i - 2)
-            and max(columns[open_ + i - 1], columns[close + i - 1])
-            < min(columns[open_ + i - 2], columns[close + i - 2])
+            and _top(columns, open_, close, i - 1) < _bottom(columns, open_, close, i - 2)
             and _white(columns, open_, close, i)
             and columns[close + i] > columns[close + i - 2] + share * _body(columns, open_, close, i - 2)
-            and _body(columns, open_, close, i - 2) > _mean_body(columns, open_, close, i - 2)
-            and _body(columns, open_, close, i - 1) <= _mean_body(columns, open_, close, i - 1)
-            and _body(columns, open_, close, i) > _mean_body(columns, open_, close, i)
+            and _long(columns, open_, close, i - 2)
+            and not _long(columns, open_, close, i - 1)
+            and _long(columns, open_, close, i)
         )
         out[i * row_stride] = 100.0 if found else 0.0
 
@@ -300,13 +309,12 @@ def cdleveningstar(columns: Reals, state: Reals, ints: Integers, reals: Reals, o
             continue
         found = (
             _white(columns, open_, close, i - 2)
-            and min(columns[open_ + i - 1], columns[close + i - 1])
-            > max(columns[open_ + i - 2], columns[close + i - 2])
+            and _bottom(columns, open_, close, i - 1) > _top(columns, open_, close, i - 2)
             and not _white(columns, open_, close, i)
             and columns[close + i] < columns[close + i - 2] - share * _body(columns, open_, close, i - 2)
-            and _body(columns, open_, close, i - 2) > _mean_body(columns, open_, close, i - 2)
-            and _body(columns, open_, close, i - 1) <= _mean_body(columns, open_, close, i - 1)
-            and _body(columns, open_, close, i) > _mean_body(columns, open_, close, i)
+            and _long(columns, open_, close, i - 2)
+            and not _long(columns, open_, close, i - 1)
+            and _long(columns, open_, close, i)
         )
         out[i * row_stride] = -100.0 if found else 0.0
 
@@ -335,9 +343,7 @@ def cdl3whitesoldiers(columns: Reals, state: Reals, ints: Integers, reals: Reals
                     and columns[open_ + j] <= columns[close + j - 1] + 0.2 * reach
                     and _body(columns, open_, close, j) > _body(columns, open_, close, j - 1) - 0.6 * reach
                 )
-        out[i * row_stride] = (
-            100.0 if found and _body(columns, open_, close, i) > _mean_body(columns, open_, close, i) else 0.0
-        )
+        out[i * row_stride] = 100.0 if found and _long(columns, open_, close, i) else 0.0
 
 
 @_pattern("Three black crows", "-100: after a white body three black ones, each closing lower", 13)

@@ -97,17 +97,9 @@ def volatility(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: 
     for i in range(skipped, count):
         columns[returns + i] = log(columns[close + i] / columns[close + i - 1])
     moving_variances(
-        columns,
-        state,
-        returns + skipped,
-        period,
-        first + skipped - 1,
-        count - skipped,
-        first % REBASE == 0,
-        mean + skipped,
-        variance + skipped,
-        scratch,
-    )
+        columns, state, returns + skipped, period, first + skipped - 1, count - skipped, first % REBASE == 0,
+        mean + skipped, variance + skipped, scratch,
+    )  # fmt: skip
     for i in range(count):
         out[i * row_stride] = sqrt(columns[variance + i] * (period / (period - 1.0))) if first + i >= period else NAN
 

@@ -28,13 +28,8 @@ def _add(state: Reals, at: int, new: float) -> float:
 def _flow(columns: Reals, high: int, low: int, close: int, volume: int, i: int) -> float:
     """Return bar i's volume, weighted from -1 (close at the low) to 1 (close at the high)."""
     reach = columns[high + i] - columns[low + i]
-    return (
-        ((columns[close + i] - columns[low + i]) - (columns[high + i] - columns[close + i]))
-        / reach
-        * columns[volume + i]
-        if reach > 0.0
-        else 0.0
-    )
+    above, below = columns[close + i] - columns[low + i], columns[high + i] - columns[close + i]
+    return (above - below) / reach * columns[volume + i] if reach > 0.0 else 0.0
 
 
 @ENTRIES.add(
@@ -103,11 +98,8 @@ def volume_zscore(columns: Reals, state: Reals, ints: Integers, reals: Reals, ou
     """Compute how many standard deviations the volume is from the mean of n volumes; 0 where there are none."""
     volume, mean, variance, period = ints[0], ints[1], ints[2], ints[3]
     for i in range(count):
-        value = (
-            (columns[volume + i] - columns[mean + i]) / sqrt(columns[variance + i])
-            if columns[variance + i] > 0.0
-            else 0.0
-        )
+        offset, square = columns[volume + i] - columns[mean + i], columns[variance + i]
+        value = offset / sqrt(square) if square > 0.0 else 0.0
         out[i * row_stride] = value if first + i >= period - 1 else NAN
 
 
@@ -125,6 +117,5 @@ def relative_volume(columns: Reals, state: Reals, ints: Integers, reals: Reals, 
     volume, period = ints[0], ints[1]
     moving_sums(columns, state, volume - 1, volume - 1, period, count, first % REBASE == 0, scratch)
     for i in range(count):
-        out[i * row_stride] = (
-            columns[volume + i] * period / scratch[i] if first + i >= period and scratch[i] > 0.0 else NAN
-        )
+        warm = first + i >= period and scratch[i] > 0.0
+        out[i * row_stride] = columns[volume + i] * period / scratch[i] if warm else NAN

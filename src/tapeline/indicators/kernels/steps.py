@@ -179,17 +179,9 @@ def _variance(values: Reals, at: int, period: int, mean: int, variance: int) -> 
 
 @step
 def moving_variances(
-    values: Reals,
-    state: Reals,
-    at: int,
-    period: int,
-    seen: int,
-    count: int,
-    rebase: bool,
-    mean: int,
-    variance: int,
-    scratch: Reals,
-) -> None:
+    values: Reals, state: Reals, at: int, period: int, seen: int, count: int, rebase: bool,
+    mean: int, variance: int, scratch: Reals,
+) -> None:  # fmt: skip
     """Write mean (to values[mean + i]) and population variance (to values[variance + i]) of each full window.
 
     `seen` is the number of values before values[at]. state[0] is a reference near the values, state[1] the sum of the
