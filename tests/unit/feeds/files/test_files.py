@@ -255,7 +255,7 @@ def test_times_as_numbers_in_parquet(value: float, kind: str, tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_times_without_a_zone_are_in_the_zone_that_was_said(tmp_path: Path) -> None:
+def test_times_without_a_zone_are_in_the_given_zone(tmp_path: Path) -> None:
     zone = "America/New_York"
     minutes = [dt.datetime.fromisoformat("2019-03-08T09:30") + dt.timedelta(hours=i) for i in range(80)]
     gone = dt.datetime.fromisoformat("2019-03-10T02:30")  # the clocks went from 02:00 to 03:00
@@ -271,7 +271,7 @@ def test_times_without_a_zone_are_in_the_zone_that_was_said(tmp_path: Path) -> N
     assert len(read(twice, zone=zone)[1]) == 1
 
 
-def test_a_date_alone_is_midnight_utc_and_a_said_zone_is_not_applied_to_what_has_one(tmp_path: Path) -> None:
+def test_a_date_alone_is_midnight_utc_and_the_given_zone_is_not_applied_to_zoned_times(tmp_path: Path) -> None:
     zone = "Asia/Tokyo"
     assert times(write(tmp_path / "d.csv", ["A,2019-02-11,1,1,1,1,1"]), zone) == [START - 870 * MINUTE]
     assert times(write(tmp_path / "z.csv", ["A,2019-02-11T14:30Z,1,1,1,1,1"]), zone) == [START]
@@ -282,7 +282,7 @@ def test_a_date_alone_is_midnight_utc_and_a_said_zone_is_not_applied_to_what_has
     assert times(tmp_path / "x.parquet", zone) == [START]
 
 
-def test_an_unknown_zone_is_said() -> None:
+def test_an_unknown_zone_is_reported() -> None:
     for zone in ("Mars/Olympus", "../etc/passwd", ""):
         with pytest.raises(FileError, match="America/New_York"):
             FileSource([], zone=zone)
@@ -372,7 +372,7 @@ def test_a_bad_row_is_kept_with_its_place_and_reason_and_the_others_go_on(
     assert notices == []
 
 
-def test_a_quote_that_is_closed_on_the_next_line_costs_those_two_lines_only(tmp_path: Path) -> None:
+def test_a_quote_closed_on_the_next_line_costs_only_those_two_lines(tmp_path: Path) -> None:
     broken = [f'A,{START},1,1,1,1,"1', f'A",{START},1,1,1,1,1']
     bars, rejects, _ = read(write(tmp_path / "x.csv", [*GOOD[:50], *broken, *GOOD[50:]]))
     assert len(bars) == len(GOOD)
@@ -458,7 +458,7 @@ def _parquet(**columns: list[object]) -> Callable[[Path], None]:
         ("less.parquet", _parquet(symbol=["A"], **ONE), "no column timestamp"),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_used_is_one_line_and_the_others_are_replayed(
+def test_an_unusable_file_is_reported_in_one_line_and_the_others_are_replayed(
     name: str, content: bytes | Callable[[Path], None] | None, said: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
@@ -492,7 +492,7 @@ def test_a_file_named_twice_and_a_copy_are_replayed_once(tmp_path: Path) -> None
     assert ["twice" in problem or "same bars" in problem for problem in source.problems] == [True, True]
 
 
-def test_rows_before_the_end_of_a_truncated_gzip_go_on_and_so_do_other_files(tmp_path: Path) -> None:
+def test_rows_before_the_end_of_a_truncated_gzip_and_other_files_are_replayed(tmp_path: Path) -> None:
     bars = list(random_bars(3, 20_000))
     whole = gzip.compress("\n".join([HEADER, *map(line, bars)]).encode())
     (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])
@@ -511,7 +511,7 @@ def test_rows_before_the_end_of_a_truncated_gzip_go_on_and_so_do_other_files(tmp
     assert source.problems == [notice for delivery in deliveries for notice in delivery.notices]
 
 
-def test_rows_before_the_damage_in_a_parquet_file_go_on(tmp_path: Path) -> None:
+def test_rows_before_the_damage_in_a_parquet_file_are_replayed(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     pa.parquet.write_table(table(random_bars(2, 40_000)), path, row_group_size=20_000, compression="none")
     second = pa.parquet.ParquetFile(path).metadata.row_group(1).column(0)

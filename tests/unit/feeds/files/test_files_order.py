@@ -189,7 +189,7 @@ def awkward(folder: Path) -> list[Path]:
     return paths
 
 
-def test_a_restart_after_any_delivery_goes_on_exactly_behind_it(awkward: list[Path]) -> None:
+def test_a_restart_after_any_delivery_continues_exactly_after_it(awkward: list[Path]) -> None:
     whole = list(FileSource(awkward).deliveries(""))
     assert len(whole) > 15
     assert len(places(whole)) > 40
@@ -240,7 +240,7 @@ def test_a_copy_of_the_same_content_resumes_but_a_changed_file_starts_over_and_s
     assert "not the same" in deliveries[0].notices[0]
 
 
-def test_a_place_to_resume_that_cannot_be_read_starts_over_and_says_so(folder: Path) -> None:
+def test_a_resume_text_that_cannot_be_read_starts_over_and_says_so(folder: Path) -> None:
     path = write(folder / "a.csv", list(map(line, random_bars(2, 4))))
     for text in ("{", "[]", '{"after": 1}', '{"after": "x", "files": []}', '{"after": 1, "files": [[1]]}'):
         deliveries = list(FileSource([path]).deliveries(text))
@@ -258,7 +258,7 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(folder: Path) -> None:
         list(source.deliveries(""))
 
 
-def test_names_tell_files_apart(folder: Path) -> None:
+def test_names_distinguish_files(folder: Path) -> None:
     (folder / "x").mkdir()
     paths = [folder / "a.csv", folder / "x" / "a.csv"]
     names = {FileSource(chosen).name for chosen in (paths[:1], paths[1:], paths, paths[::-1])}
@@ -269,7 +269,7 @@ def test_names_tell_files_apart(folder: Path) -> None:
 # -- the rest --------------------------------------------------------------------------------------------------------
 
 
-def test_scan(awkward: list[Path]) -> None:
+def test_a_scan_counts_rows_and_finds_start_end_order_and_interval(awkward: list[Path]) -> None:
     source = FileSource(awkward)
     found = source.scan()
     assert (found.start, found.end, found.interval) == (START, START + 79 * MINUTE, MINUTE)
@@ -304,7 +304,7 @@ def test_from_a_time_on_each_delivery_holds_one_time(awkward: list[Path]) -> Non
     assert rows(split[:-19]) + rows(list(rest)) == whole
 
 
-def test_a_full_disk_while_sorting_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_while_sorting_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(folder / "a.csv", [line(bar) for bar in random_bars(2, 40)][::-1])
 
     class Full:

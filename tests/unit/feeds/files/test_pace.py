@@ -104,6 +104,6 @@ def test_close_from_another_thread_ends_a_long_wait_at_once(path: Path) -> None:
 
 
 @pytest.mark.parametrize("speed", [0, -1, float("nan")])
-def test_a_speed_that_is_none_is_refused(speed: float, path: Path) -> None:
+def test_a_speed_that_is_not_positive_is_refused(speed: float, path: Path) -> None:
     with pytest.raises(ValueError, match="above 0"):
         PacedSource(FileSource([path]), speed)

@@ -1,4 +1,4 @@
-"""What is asked for, in which pieces, and what an update tells of: only what is new, with a little overlap."""
+"""What an update asks for and what it reports: only what is new, with a little overlap."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.ports import Action
 from tapeline.core.sessions import calendar_of
 from tapeline.errors import FeedError, NoDataError
-from tapeline.feeds.live.bar_intervals import Interval, period_ms
+from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History, Update
 from tapeline.feeds.live.venue import Chart
 from tapeline.feeds.yahoo import interval_of
-from tapeline.feeds.yahoo.chart_intervals import INTERVALS
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 M1, D1 = interval_of("1m"), interval_of("1d")
@@ -30,71 +29,6 @@ def ms(text: str) -> int:
 
 OPEN = ms("2026-11-25T14:30")  # a Wednesday, in New York
 BEFORE = OPEN - DAY
-
-# -- intervals and periods ---------------------------------------------------------------------------------------------
-
-#: Days a request may cover and days it may go back, as Yahoo has them.
-WINDOWS = {"1m": (7, 30), "60m": (730, 730), "1h": (730, 730)} | dict.fromkeys(
-    ("2m", "5m", "15m", "30m", "90m"), (60, 60)
-)
-
-
-@pytest.mark.parametrize("name", WINDOWS)
-def test_no_request_covers_more_or_goes_further_back_than_yahoo_allows(name: str) -> None:
-    interval = interval_of(name)
-    days, back = WINDOWS[name]
-    oldest = interval.oldest(OPEN)
-    assert 0 < oldest - (OPEN - back * DAY) <= HOUR  # a little off the edge, which moves on meanwhile
-    windows = list(interval.windows(oldest, OPEN))
-    assert len(windows) == -(-back // days)
-    assert (windows[0][0], windows[-1][1]) == (oldest, OPEN)
-    assert all(end - start <= days * DAY for start, end in windows)
-    assert [end for _, end in windows[:-1]] == [start for start, _ in windows[1:]]
-
-
-def test_daily_bars_go_back_as_far_as_there_are_any_in_one_request() -> None:
-    assert D1.oldest(OPEN) < 0
-    assert list(D1.windows(ms("1962-01-02"), OPEN)) == [(ms("1962-01-02"), OPEN)]
-
-
-def test_nothing_is_asked_for_when_there_is_nothing_between() -> None:
-    assert list(M1.windows(OPEN, OPEN)) == []
-    assert list(M1.windows(OPEN + 1, OPEN)) == []
-
-
-def test_every_interval_of_the_issue_is_there_and_half_hours_are_made_of_quarters() -> None:
-    assert set(INTERVALS) == {*WINDOWS, "1d"}
-    assert {name: i.requested for name, i in INTERVALS.items() if i.requested != name} == {"30m": "15m"}
-
-
-@pytest.mark.parametrize("name", ["", "3m", "1wk", "1D", "1 m"])
-def test_an_interval_that_yahoo_has_not_is_answered_with_those_it_has(name: str) -> None:
-    with pytest.raises(FeedError, match=r"no interval .*; there are 1m, 2m, .*1d") as found:
-        interval_of(name)
-    assert repr(name) in str(found.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "length"),
-    [("12h", 12 * HOUR), ("30d", 30 * DAY), ("8wk", 56 * DAY), ("6mo", 180 * DAY), ("2y", 730 * DAY)],
-)
-def test_a_period_is_a_number_and_a_unit(text: str, length: int) -> None:
-    assert period_ms(text, M1) == length
-
-
-def test_max_is_all_that_yahoo_has_of_the_interval() -> None:
-    assert period_ms("max", M1) == 30 * DAY
-    assert period_ms("max", D1) == period_ms("100y", D1) == period_ms("999999999999y", D1)
-
-
-@pytest.mark.parametrize("text", ["", "30", "d", "0d", "00y", "-1d", "1.5d", "30 d", "30D", "1m", "1d1h", "d30", "MAX"])
-def test_what_is_no_period_is_answered_with_examples(text: str) -> None:
-    with pytest.raises(FeedError, match=r"is no period; write 12h, 30d") as found:
-        period_ms(text, M1)
-    assert repr(text) in str(found.value)
-
-
-# -- updates -----------------------------------------------------------------------------------------------------------
 
 
 def minutes(first: str, last: str, symbol: str = "TSLA", count: int = 390) -> dict[int, Bar]:
@@ -168,7 +102,7 @@ def test_the_first_update_begins_with_a_whole_session_and_all_of_it_is_new() -> 
     assert desk.archive.load("TSLA", "1m") is found.series
 
 
-def test_the_bar_under_way_and_the_one_in_its_grace_are_told_but_not_archived() -> None:
+def test_the_forming_bar_and_the_one_in_its_grace_are_reported_but_not_archived() -> None:
     desk = Desk(OPEN + 60 * MINUTE + 30_000)
     found = desk.update()
     assert times(found.forming) == [OPEN + 59 * MINUTE, OPEN + 60 * MINUTE]
@@ -188,7 +122,7 @@ def test_the_second_update_asks_only_for_what_is_new_and_a_little_overlap() -> N
     assert len(found.series.bars) == len(first.series.bars) + 10
 
 
-def test_early_in_a_session_the_overlap_reaches_into_the_one_before() -> None:
+def test_early_in_a_session_the_overlap_reaches_into_the_previous_one() -> None:
     desk = Desk(OPEN + 10 * MINUTE)
     desk.update()
     desk.update()
@@ -270,7 +204,7 @@ def test_a_bar_that_yahoo_shows_late_is_found_by_the_overlap() -> None:
     assert times(found.series.bars) == sorted(times(found.series.bars))
 
 
-def test_a_bar_that_yahoo_shows_no_longer_stays() -> None:
+def test_an_archived_bar_that_yahoo_no_longer_shows_stays() -> None:
     desk = Desk()
     desk.update()
     del desk.yahoo.bars["TSLA"][OPEN + 40 * MINUTE]
@@ -288,7 +222,7 @@ def test_bars_of_a_gap_are_asked_for_again_from_where_it_began() -> None:
     assert times(desk.update(again_from=BEFORE - DAY + 5 * MINUTE).changed) == [bar.timestamp]
 
 
-def test_a_longer_period_than_is_archived_is_asked_for_whole_and_one_series_comes_of_it() -> None:
+def test_a_longer_period_than_is_archived_is_asked_for_whole_and_becomes_one_series() -> None:
     desk = Desk()
     desk.update(2)
     found = desk.update(20)
@@ -308,13 +242,13 @@ def test_a_shorter_period_than_is_archived_shortens_nothing() -> None:
     assert len(found.changed) == 0
 
 
-def test_a_period_that_yahoo_has_not_any_more_is_cut_to_what_it_has() -> None:
+def test_a_period_that_yahoo_no_longer_has_is_cut_to_what_it_has() -> None:
     desk = Desk()
     desk.update(300)
     assert desk.yahoo.asked[0][1] == M1.oldest(desk.clock.now())
 
 
-def test_days_that_fell_out_of_yahoos_window_are_named_once() -> None:
+def test_days_that_fell_out_of_yahoos_window_are_reported_once() -> None:
     desk = Desk(ms("2026-10-24T12:00"))
     desk.update()
     desk.clock.time = OPEN + 60 * MINUTE
@@ -363,7 +297,7 @@ def many(desk: Desk, symbols: list[str]) -> tuple[dict[str, Update | FeedError],
     return asyncio.run(run()), done
 
 
-def test_a_symbol_that_failed_comes_with_its_error_and_the_others_go_on() -> None:
+def test_a_failed_symbol_comes_with_its_error_and_the_others_are_updated() -> None:
     desk = Desk()
     names = [f"S{n}" for n in range(20)]
     for name in names[:-1]:
@@ -390,7 +324,7 @@ def test_many_symbols_are_updated_at_once_but_not_all() -> None:
     assert 1 < desk.yahoo.most <= 8
 
 
-def test_a_fault_that_is_not_yahoos_ends_all_of_it_and_leaves_nothing_running() -> None:
+def test_a_fault_of_ours_ends_all_updates_and_leaves_nothing_running() -> None:
     desk = Desk()
     desk.archive.load = lambda *_: 1 / 0  # type: ignore[method-assign, assignment, return-value]
     with pytest.raises(ZeroDivisionError):

@@ -196,7 +196,7 @@ def test_retry_after_is_capped(clock: Standing, asked: float) -> None:
 
 
 @pytest.mark.parametrize("asked", [0.0, -5.0, float("nan")])
-def test_a_retry_after_of_nothing_leaves_the_pause_as_it_is(clock: Standing, asked: float) -> None:
+def test_a_retry_after_of_zero_leaves_the_pause_as_it_is(clock: Standing, asked: float) -> None:
     breaker = limits(clock)
     breaker.failed(refused=True, retry_after=asked)
     assert pause(breaker, clock) == FIRST_PAUSE

@@ -140,7 +140,7 @@ def play(monkeypatch: pytest.MonkeyPatch, act: Act, *symbols: str, start: float 
     asyncio.run(main())
 
 
-def test_a_bar_under_way_is_handed_over_once_a_second_and_every_complete_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forming_bar_is_delivered_once_a_second_and_every_final_one(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(desk: Desk) -> None:
         desk.taken()
         forming: list[float] = []
@@ -159,7 +159,7 @@ def test_a_bar_under_way_is_handed_over_once_a_second_and_every_complete_one(mon
     play(monkeypatch, act)
 
 
-def test_a_slow_reader_gets_the_newest_bar_under_way_and_every_complete_one() -> None:
+def test_a_slow_reader_gets_the_newest_forming_bar_and_every_final_one() -> None:
     outbox = Outbox()
     for minute in range(3):
         for price in (1.0, 2.0, 3.0):
@@ -176,7 +176,7 @@ def test_a_slow_reader_gets_the_newest_bar_under_way_and_every_complete_one() ->
     assert found.resume == "2"
 
 
-def test_a_bar_under_way_that_is_complete_already_is_not_handed_over_after_it() -> None:
+def test_a_forming_bar_is_not_delivered_after_its_final_one() -> None:
     outbox = Outbox()
     outbox.put_forming([bar(0, 1.0, final=False)])
     outbox.put(Bars.of([bar(0, 2.0)]))
@@ -185,7 +185,7 @@ def test_a_bar_under_way_that_is_complete_already_is_not_handed_over_after_it() 
     assert [(b.close, b.final) for b in found.bars] == [(2.0, True)]
 
 
-def test_what_failed_is_raised_behind_what_still_waits() -> None:
+def test_a_failure_is_raised_after_what_still_waits() -> None:
     outbox = Outbox()
     outbox.put(Bars.of([bar(0, 1.0)]))
     outbox.fail(UnreachableError("http://x", "no network"))
@@ -247,7 +247,7 @@ def test_after_a_gap_the_missing_bars_are_fetched_and_its_volume_is_in_no_stream
     play(monkeypatch, act)
 
 
-def test_where_the_stream_cannot_be_opened_prices_are_polled_and_it_is_said_once(
+def test_when_the_stream_cannot_be_opened_prices_are_polled_and_one_notice_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def act(desk: Desk) -> None:
@@ -285,7 +285,7 @@ def test_nothing_is_polled_while_the_market_is_closed(monkeypatch: pytest.Monkey
     play(monkeypatch, act, start=-3 * 3600)
 
 
-def test_a_coin_has_bars_at_any_hour_and_no_volume_of_24_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_coin_has_bars_at_any_hour_without_its_24_hour_volume(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(desk: Desk) -> None:
         desk.history.start = desk.clock.now()
         desk.taken()
@@ -299,7 +299,7 @@ def test_a_coin_has_bars_at_any_hour_and_no_volume_of_24_hours(monkeypatch: pyte
     play(monkeypatch, act, "BTC-USD", start=-9 * 3600)
 
 
-def test_a_symbol_yahoo_does_not_know_is_said_once_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_symbol_is_reported_once_and_the_others_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(desk: Desk) -> None:
         desk.taken()
         desk.history.failure = NoDataError("GONE: no data found")
@@ -329,7 +329,7 @@ def test_a_dropped_symbol_makes_no_more_bars_and_is_remembered(monkeypatch: pyte
     play(monkeypatch, act)
 
 
-def test_a_frame_without_a_volume_is_no_baseline() -> None:
+def test_a_frame_without_a_volume_is_not_a_baseline() -> None:
     meter = VolumeMeter()
     sizes = [meter.size(StreamQuote("A", 1.0, 0, total), 1) for total in (0, 5_000_000, 5_000_010, 0, 5_000_015)]
     assert sizes == [0, 0, 10, 0, 5]

@@ -120,7 +120,7 @@ def test_a_404_without_a_reason_names_the_symbol_too() -> None:
 
 
 @pytest.mark.parametrize("code", [400, 422])
-def test_a_period_that_yahoo_refuses_is_told_in_yahoos_words_and_not_repeated(code: int) -> None:
+def test_a_period_that_yahoo_refuses_is_reported_in_yahoos_words_and_not_repeated(code: int) -> None:
     reason = "1m data not available for startTime=1 and endTime=2"
     text = json.dumps({"chart": {"result": None, "error": {"code": "Unprocessable Entity", "description": reason}}})
     asking = Asking(status(code, text))
@@ -141,7 +141,7 @@ def test_unknown_symbols_do_not_open_the_breaker_and_prove_that_yahoo_answers() 
     assert asking.clock.passed == 0
 
 
-def test_that_yahoo_cannot_be_reached_is_said_at_once_when_it_never_could_be() -> None:
+def test_an_unreachable_yahoo_is_reported_at_once_at_first_contact() -> None:
     asking = Asking(UnreachableError("https://yahoo.invalid", "its name does not resolve"))
     error = asking.error()
     assert isinstance(error, UnreachableError)
@@ -172,7 +172,7 @@ def test_a_429_is_repeated_when_the_pause_is_over() -> None:
     assert asking.limits.open_until == 0
 
 
-def test_a_429_is_repeated_when_yahoo_said_so() -> None:
+def test_a_429_is_repeated_after_the_time_yahoo_asks_for() -> None:
     asking = Asking(status(429, retry_after=77.0), GOOD)
     asking.chart()
     assert asking.clock.passed == 77
@@ -184,7 +184,7 @@ def test_a_refusal_that_comes_with_status_200_is_one() -> None:
     assert (asking.attempts, asking.clock.passed) == (2, 5)
 
 
-def test_429_for_ever_ends_with_what_to_do() -> None:
+def test_endless_429s_end_with_advice() -> None:
     asking = Asking(status(429))
     error = asking.error()
     assert isinstance(error, RateLimitedError)
@@ -214,7 +214,7 @@ MENDED = {
 
 
 @pytest.mark.parametrize("fault", MENDED.values(), ids=MENDED)
-def test_what_a_moment_may_mend_is_repeated(fault: Answer | Exception) -> None:
+def test_a_transient_failure_is_repeated(fault: Answer | Exception) -> None:
     asking = Asking(status(500), fault, fault, GOOD)
     assert len(asking.chart().bars) == 2
     assert asking.attempts == 4
@@ -222,7 +222,7 @@ def test_what_a_moment_may_mend_is_repeated(fault: Answer | Exception) -> None:
 
 
 @pytest.mark.parametrize("fault", MENDED.values(), ids=MENDED)
-def test_what_does_not_mend_ends_after_six_attempts_with_one_line(fault: Answer | Exception) -> None:
+def test_a_lasting_failure_ends_after_six_attempts_with_one_line(fault: Answer | Exception) -> None:
     asking = Asking(status(500), fault)
     error = asking.error()
     assert isinstance(error, ServerError | UnreachableError)
@@ -261,7 +261,7 @@ def test_no_bar_is_final_by_a_clock_that_is_ahead() -> None:
 
 
 @pytest.mark.parametrize("address", ["query2.finance.yahoo.com", "ftp://host", "https://", ""])
-def test_an_address_that_is_none_is_refused_with_an_example(address: str) -> None:
+def test_a_malformed_address_is_refused_with_an_example(address: str) -> None:
     with pytest.raises(FeedError, match=r"yahoo.url = .* is not an address; write https://host"):
         YFinanceTransport(address)
 
@@ -272,13 +272,13 @@ class Response:
         self.headers: Any = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def test_the_servers_clock_and_its_wish_are_read_from_the_headers() -> None:
+def test_the_servers_clock_and_its_retry_after_are_read_from_the_headers() -> None:
     found = _answer(Response(date="Mon, 11 Feb 2019 14:30:00 GMT", retry_after="30"))
     assert (found.status, found.date, found.retry_after) == (429, OPEN, 30.0)
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": "yesterday", "retry_after": "soon"}, {"date": "", "retry_after": ""}])
-def test_headers_that_are_missing_or_nonsense_say_nothing(headers: dict[str, str]) -> None:
+def test_missing_or_malformed_headers_are_ignored(headers: dict[str, str]) -> None:
     found = _answer(Response(**headers))
     assert (found.date, found.retry_after) == (None, None)
 
@@ -294,7 +294,7 @@ def test_headers_that_are_missing_or_nonsense_say_nothing(headers: dict[str, str
         (CurlECode.RECV_ERROR, ServerError, "the answer was cut off"),
     ],
 )
-def test_failures_of_the_network_are_told_apart(code: CurlECode, kind: type[FeedError], reason: str) -> None:
+def test_failures_of_the_network_are_distinguished(code: CurlECode, kind: type[FeedError], reason: str) -> None:
     with pytest.raises(FeedError, match=reason) as found, translating_yfinance_errors("http://127.0.0.1:9"):
         raise RequestException("curl said so", code)
     assert type(found.value) is kind

@@ -58,7 +58,7 @@ def test_recorded_messages_in_both_envelopes(frame: str, said: StreamQuote) -> N
         assert found.price == round(found.price, 2)  # by price_hint; as float32 it had more digits
 
 
-def test_messages_of_another_type_are_nothing() -> None:
+def test_messages_of_another_type_are_ignored() -> None:
     assert quote('{"type": "hello"}') is None
     assert quote('{"type": "yaft", "message": "x"}') is None
 
@@ -75,7 +75,7 @@ def test_messages_of_another_type_are_nothing() -> None:
         base64.b64encode(b"\n\x04"),
     ],
 )
-def test_what_is_no_price_is_refused_with_a_reason(frame: str | bytes) -> None:
+def test_a_message_without_a_price_is_rejected_with_a_reason(frame: str | bytes) -> None:
     """The fourth is a recorded one that was cut: it has a symbol and a price and no time."""
     with pytest.raises(DecodeError, match=r"\w+"):
         quote(frame)
@@ -100,7 +100,7 @@ def test_volume_is_what_the_running_total_grew_by() -> None:
     assert meter.size(said("A", 9001), 2) == 1
 
 
-def test_the_24_hour_volume_of_a_coin_is_no_trade() -> None:
+def test_the_24_hour_volume_of_a_coin_is_not_counted() -> None:
     meter = VolumeMeter()
     assert [meter.size(said("BTC-USD", volume, 41), 1) for volume in (10, 20, 5)] == [0, 0, 0]
 
@@ -203,14 +203,14 @@ def test_a_row_of_nulls_is_a_bar_without_a_trade() -> None:
     assert found.rejects == ()
 
 
-def test_a_row_with_some_nulls_is_refused_and_kept() -> None:
+def test_a_row_with_some_nulls_is_rejected() -> None:
     found = chart([(0, *ROW), (1, 10.0, None, 9.0, 10.0, 5)])
     assert minutes(found) == [0]
     assert "NaN" in found.rejects[0].reason
     assert json.loads(found.rejects[0].raw)["high"] is None
 
 
-def test_a_missing_volume_and_one_of_nothing_are_nothing() -> None:
+def test_a_missing_volume_is_zero() -> None:
     assert chart([(0, 10.0, 11.0, 9.0, 10.0, None), (1, 10.0, 11.0, 9.0, 10.0, 0)]).bars.volume.tolist() == [0, 0]
 
 
@@ -220,7 +220,7 @@ def test_the_last_bar_is_final_only_when_its_grace_is_over() -> None:
     assert chart([(0, *ROW)], OPEN + MINUTE + grace).bars.final.tolist() == [True]
 
 
-def test_the_live_price_between_two_bars_is_left_out_and_any_other_such_row_is_refused() -> None:
+def test_the_live_price_between_two_bars_is_left_out_and_any_other_such_row_is_rejected() -> None:
     found = chart([(0, *ROW), (1.4, *ROW)])
     assert (minutes(found), found.rejects) == ([0], ())
     found = chart([(0, *ROW), (1.4, *ROW), (2, *ROW)])
@@ -228,23 +228,23 @@ def test_the_live_price_between_two_bars_is_left_out_and_any_other_such_row_is_r
     assert "not at the start of a 1m bar" in found.rejects[0].reason
 
 
-def test_of_rows_for_one_bar_the_last_complete_one_counts() -> None:
+def test_the_last_complete_one_of_several_rows_for_a_bar_counts() -> None:
     found = chart([(0, *ROW), (1, *ROW), (1, 10.0, 12.0, 9.0, 11.0, 300), (1, None, None, None, None, None)])
     assert minutes(found) == [0, 1]
     assert found.bars.volume.tolist() == [100, 300]
 
 
-def test_rows_outside_the_session_are_left_out_the_stamp_of_the_close_too() -> None:
+def test_rows_outside_the_session_are_left_out_and_one_stamped_with_the_close_too() -> None:
     found = chart([(-5, *ROW), (389, *ROW), (390, *ROW), (400, *ROW)], OPEN + DAY)
     assert minutes(found) == [389]
 
 
-def test_a_missing_auction_at_the_close_is_no_gap() -> None:
+def test_a_missing_closing_auction_is_not_a_gap() -> None:
     """Yahoo has no bar for the last minute at times: nothing is made up for it."""
     assert minutes(chart([(387, *ROW), (388, *ROW)], OPEN + DAY)) == [387, 388]
 
 
-def test_impossible_and_future_rows_are_refused_and_the_others_stay() -> None:
+def test_impossible_and_future_rows_are_rejected_and_the_others_stay() -> None:
     found = chart(
         [(0, 10.0, 8.0, 9.0, 10.0, 5), (1, -1.0, 11.0, 9.0, 10.0, 5), (2, *ROW), (200, *ROW)], OPEN + 3 * MINUTE
     )

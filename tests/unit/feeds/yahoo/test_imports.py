@@ -38,6 +38,6 @@ print(troubles)
 """
 
 
-def test_threads_that_begin_together_all_find_yfinance_whole() -> None:
+def test_threads_that_start_together_all_import_the_whole_of_yfinance() -> None:
     done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -176,7 +176,7 @@ def test_a_new_symbol_is_subscribed_at_once_and_a_dropped_one_no_longer(play: Ca
 
 @pytest.mark.parametrize(("chance", "pause"), [(0.0, 0.5), (1.0, 1.0)])
 @pytest.mark.parametrize("end", [None, ConnectionClosedError(None, None)], ids=["clean", "abrupt"])
-def test_after_either_close_it_connects_again_within_a_second_by_chance(
+def test_after_either_close_it_connects_again_within_a_second(
     play: Callable[..., None], end: Exception | None, chance: float, pause: float
 ) -> None:
     async def act(line: Line) -> None:
@@ -193,7 +193,7 @@ def test_after_either_close_it_connects_again_within_a_second_by_chance(
     play(act, "A", chance=chance)
 
 
-def test_closes_without_a_price_between_do_not_spin(play: Callable[..., None]) -> None:
+def test_closes_without_a_price_between_them_back_off(play: Callable[..., None]) -> None:
     async def act(line: Line) -> None:
         for seconds in (2, 4, 6):
             await line.come(None)
@@ -203,7 +203,7 @@ def test_closes_without_a_price_between_do_not_spin(play: Callable[..., None]) -
     play(act, "A")
 
 
-def test_what_cannot_be_opened_is_said_and_tried_ever_less_often(play: Callable[..., None]) -> None:
+def test_a_failing_connection_is_reported_and_tried_ever_less_often(play: Callable[..., None]) -> None:
     async def act(line: Line) -> None:
         await line.to(5)
         assert line.heard.unavailable == []
@@ -219,7 +219,7 @@ def test_what_cannot_be_opened_is_said_and_tried_ever_less_often(play: Callable[
     play(act, "A", refusing=True)
 
 
-def test_garbage_is_handed_over_with_a_reason_and_the_rest_goes_on(play: Callable[..., None]) -> None:
+def test_garbage_is_reported_with_a_reason_and_the_stream_goes_on(play: Callable[..., None]) -> None:
     async def act(line: Line) -> None:
         garbage = ["!!!", b"\xff\x00", '{"message": null}', '{"a":' * 100_000, price(value=float("inf"))]
         await line.come(price("A", 1.0), *garbage, '{"type": "hello"}', price("A", 2.0))
@@ -255,7 +255,7 @@ def test_silence_in_an_open_market_connects_again_with_more_patience_each_time(p
     play(act, "A")
 
 
-def test_silence_while_all_markets_are_closed_is_no_loss_and_counts_from_the_open(play: Callable[..., None]) -> None:
+def test_silence_while_all_markets_are_closed_is_not_a_loss_and_counts_from_the_open(play: Callable[..., None]) -> None:
     async def act(line: Line) -> None:
         night = 12 * 3600
         await line.to(night, 15)
