@@ -1,8 +1,8 @@
 """Label bars with what a model is asked: where the close will be `horizon` bars ahead.
 
 Training, grading and the chart all ask this module, so a forecast is graded by the question it was trained on. How far
-a label looks back and ahead is bounded, by `LABEL_LOOKBACK` and `label_reach`: whoever reads only a part of a series
-reads that much more on each side and gets the labels of the whole.
+a label looks back and ahead is bounded, by `LABEL_LOOKBACK` and `label_reach`: read that much more on each side of a
+part of a series, and it has the labels of the whole.
 """
 
 from __future__ import annotations

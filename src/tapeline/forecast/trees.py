@@ -46,16 +46,9 @@ class Trees:
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _walk(
-    features: Floats,
-    root: Codes,
-    feature: Codes,
-    threshold: Floats,
-    child: Codes,
-    value: Floats,
-    slope: float,
-    intercept: float,
-    sigmoid: bool,
-) -> Floats:
+    features: Floats, root: Codes, feature: Codes, threshold: Floats, child: Codes, value: Floats, slope: float,
+    intercept: float, sigmoid: bool,
+) -> Floats:  # fmt: skip
     count, width = features.shape
     out = np.empty(count)
     for i in range(count):

@@ -17,9 +17,9 @@ import numpy as np
 
 from tapeline.core.market import Bars, Direction, Floats, Ints
 from tapeline.core.times import DAY
-from tapeline.errors import MissingLibraryError
 from tapeline.forecast.estimates import RESAMPLES, Estimate, draws
 from tapeline.forecast.labels import session_ends
+from tapeline.research.libraries import import_extra
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def backtest(
     `bars` are sorted and without repeats. Raises `MissingLibraryError` when `bt` is not installed, `ValueError` when
     there are fewer than three bar times from `start` on.
     """
-    bt = _import_bt()
+    bt = import_extra("bt", "the backtest needs the package bt")
     late = bars.timestamp >= start
     flat = session_ends(bars)[late]
     bars, answer = bars[late], answer[late]
@@ -162,13 +162,3 @@ def _sharpe(returns: Floats, weight: Floats, per_year: float) -> float:
 def _bars_per_year(times: Ints) -> float:
     """Return the bar times of a trading day, times the trading days of a year."""
     return len(times) / len(np.unique(times // DAY)) * _TRADING_DAYS
-
-
-def _import_bt() -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import bt  # type: ignore[import-untyped]
-    except ImportError:
-        raise MissingLibraryError("the backtest needs the package bt: pip install 'tapeline[train]'") from None
-    return bt

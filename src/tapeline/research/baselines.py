@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Bars, Direction, Flags, Floats
-from tapeline.errors import MissingLibraryError
 from tapeline.forecast.features import FeatureSet
 from tapeline.research.dataset import Dataset
+from tapeline.research.libraries import import_extra
 
 #: The columns that simple systems of this kind feed to a random forest: prices and shares, not scale-free.
 RAW_NAMES = ("Close", "Volume", "MA20", "MA50", "MA200", "MACD", "Signal", "Hist", "RSI")
@@ -57,13 +57,8 @@ def random_forest(data: Dataset, train: Flags, test: Flags, seed: int = 0) -> Fl
 
     `data` is a dataset of `RAW_FEATURES`. Raises `MissingLibraryError` when scikit-learn is not installed.
     """
-    try:
-        from sklearn.ensemble import RandomForestClassifier
-    except ImportError:
-        raise MissingLibraryError(
-            "the random-forest baseline needs scikit-learn: pip install 'tapeline[train]'"
-        ) from None
-    forest = RandomForestClassifier(n_estimators=_TREES, random_state=seed, n_jobs=1)
+    ensemble = import_extra("sklearn.ensemble", "the random-forest baseline needs scikit-learn")
+    forest = ensemble.RandomForestClassifier(n_estimators=_TREES, random_state=seed, n_jobs=1)
     forest.fit(data.X[train], data.direction[train] == Direction.UP)
     result: Floats = forest.predict_proba(data.X[test])[:, 1]
     return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tapeline import __version__
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars, Direction, Flags, Floats
 from tapeline.errors import NotEnoughHistoryError
@@ -23,9 +21,13 @@ from tapeline.research.backtest import COST_BPS, Backtest, backtest
 from tapeline.research.baselines import RAW_FEATURES, majority, previous_move, random_forest
 from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent
 from tapeline.research.fitting import fit_rows
+from tapeline.research.libraries import library_versions
 from tapeline.research.metrics import PairedMetrics
 from tapeline.research.search import search
 from tapeline.research.walk_forward import FOLDS, walk_forward
+
+#: Predictor -> metric -> estimate.
+Metrics = Mapping[str, Mapping[str, Estimate]]
 
 MODEL = "tapeline"
 FOREST = "random forest"
@@ -62,8 +64,8 @@ class Report:
     horizon: int
     no_trade_band: float
     folds: tuple[FoldResult, ...]
-    metrics: Mapping[str, Mapping[str, Estimate]]
-    gains: Mapping[str, Mapping[str, Estimate]]
+    metrics: Metrics
+    gains: Metrics
     calibration: tuple[Bin, ...]
     confidence: tuple[Bin, ...]
     answered: float
@@ -186,7 +188,7 @@ def evaluate(
         findings=findings,
         data_hash=fingerprint(history),
         feature_hash=features.hash,
-        libraries={"tapeline": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        libraries=library_versions(),
     )
 
 
@@ -248,12 +250,7 @@ def _named(progress: Progress, what: str) -> Callable[[float, str], None]:
     return lambda done, _: progress(done, what)
 
 
-def _headline(
-    metrics: Mapping[str, Mapping[str, Estimate]],
-    gains: Mapping[str, Mapping[str, Estimate]],
-    better: bool,
-    leaking: bool,
-) -> str:
+def _headline(metrics: Metrics, gains: Metrics, better: bool, leaking: bool) -> str:
     mine = metrics[MODEL]
     best = min(gains, key=lambda name: metrics[name]["log_loss"].value)
     gain = gains[best]["log_loss"]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from tapeline import __version__
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import Direction, Flags, Floats
 from tapeline.core.times import DAY
-from tapeline.errors import MissingLibraryError, NotEnoughHistoryError
+from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast.drift import reference
 from tapeline.forecast.estimates import blocks
 from tapeline.forecast.labels import INTRADAY, intervals
@@ -22,6 +19,7 @@ from tapeline.forecast.model import LightGBMModel, Metadata
 from tapeline.forecast.trees import parse
 from tapeline.research.calibration import platt_slope
 from tapeline.research.dataset import Dataset, Progress, fingerprint, silent
+from tapeline.research.libraries import import_lightgbm, library_versions
 from tapeline.research.metrics import auc, log_loss
 
 #: Small and slow to learn: prices are nearly all noise, and every tree costs time on each bar from then on.
@@ -109,11 +107,8 @@ def fit_rows(
         parameters={**PARAMETERS, **(parameters or {}), "trees": int(trees)},
         metrics=_metrics(probability, share, up[held_out]),
         reference=reference(data.features.names, X),
-        libraries={
-            "tapeline": __version__, "lightgbm": lightgbm.__version__,
-            "numpy": np.__version__, "python": platform.python_version(),
-        },
-    )  # fmt: skip
+        libraries=library_versions() | {"lightgbm": lightgbm.__version__},
+    )
     return LightGBMModel(text, metadata)
 
 
@@ -127,21 +122,6 @@ def hold_out(data: Dataset, rows: Flags) -> tuple[Flags, Flags]:
         return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
     cut = timestamp[int(len(timestamp) * (1 - _HELD_OUT))]  # rows are in the order of time
     return end < cut, timestamp >= cut
-
-
-def import_lightgbm() -> ModuleType:
-    """Import and return LightGBM: it takes a second, and only training needs it. Raises `MissingLibraryError`."""
-    try:
-        import lightgbm
-    except ImportError:
-        raise MissingLibraryError("training needs the package lightgbm: pip install lightgbm") from None
-    except OSError as error:
-        if "gomp" in str(error) or "omp" in str(error):
-            remedy = "brew install libomp" if platform.system() == "Darwin" else "apt-get install libgomp1"
-            raise MissingLibraryError(f"LightGBM needs the OpenMP runtime, which is missing: {remedy}") from None
-        raise MissingLibraryError(f"LightGBM cannot be loaded: {error}") from None
-    module: ModuleType = lightgbm
-    return module
 
 
 def _too_few(data: Dataset, rows: int, part: str) -> str:

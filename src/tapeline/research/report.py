@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -11,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.errors import MissingLibraryError
 from tapeline.forecast.estimates import Bin, Estimate
+from tapeline.research.backtest import Backtest
 from tapeline.research.evaluation import MODEL, Report
+from tapeline.research.libraries import import_extra
 from tapeline.research.metrics import METRICS
 
 _LABELS = {
@@ -71,13 +71,11 @@ def tables(report: Report) -> dict[str, tuple[list[str], list[list[str]]]]:
         made[f"Backtest after costs of {trading.cost_bps:g} basis points a trade"] = (
             ["", "return", "Sharpe (annual)", "worst drawdown", "turnover a bar"],
             [
-                [
-                    name, f"{p.total_return:+.1%}", _short(p.sharpe), f"{p.drawdown:.1%}", f"{p.turnover:.2%}",
-                ]
+                [name, f"{p.total_return:+.1%}", _short(p.sharpe), f"{p.drawdown:.1%}", f"{p.turnover:.2%}"]
                 for name, p in (("model, long/flat/short", trading.model), ("buy and hold", trading.hold))
             ]
             + [["difference", "", _short(trading.excess_sharpe), "", ""]],
-        )  # fmt: skip
+        )
     if report.findings:
         made["Leak audit"] = (
             ["guard", "result", "what was seen"],
@@ -162,18 +160,13 @@ def _charts(report: Report) -> dict[str, str]:
         "Hit-rate": _bins_chart(report.confidence, "mean distance of the probability from 0.5", "hit-rate", level=0.5),
     }
     if report.trading is not None:
-        charts["Backtest"] = _equity_chart(report)
+        charts["Backtest"] = _equity_chart(report.trading)
     return charts
 
 
 def _figure(width: float = 7.0, height: float = 3.0) -> tuple[Any, Any]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingLibraryError("the HTML report needs Matplotlib: pip install 'tapeline[train]'") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
+    matplotlib_figure = import_extra("matplotlib.figure", "the HTML report needs Matplotlib")
+    figure = matplotlib_figure.Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
@@ -216,16 +209,14 @@ def _bins_chart(
     return _svg(figure)
 
 
-def _equity_chart(report: Report) -> str:
-    trading = report.trading
+def _equity_chart(trading: Backtest) -> str:
     figure, axes = _figure()
-    if trading is not None:
-        step = max(1, len(trading.times) // 1500)  # more points than pixels only make the file larger
-        x = np.arange(len(trading.times))[::step]  # by bar, not by time: nights and weekends would fill most of it
-        axes.plot(x, trading.model.equity[::step], color="#0b62d6", label="model")
-        axes.plot(x, trading.hold.equity[::step], color="#6e7781", label="buy and hold")
-        ticks = np.linspace(0, len(trading.times) - 1, 5).astype(int)
-        axes.set_xticks(ticks, [day(int(trading.times[tick])).replace(" ", "\n") for tick in ticks])
+    step = max(1, len(trading.times) // 1500)  # more points than pixels only make the file larger
+    x = np.arange(len(trading.times))[::step]  # by bar, not by time: nights and weekends would fill most of it
+    axes.plot(x, trading.model.equity[::step], color="#0b62d6", label="model")
+    axes.plot(x, trading.hold.equity[::step], color="#6e7781", label="buy and hold")
+    ticks = np.linspace(0, len(trading.times) - 1, 5).astype(int)
+    axes.set_xticks(ticks, [day(int(trading.times[tick])).replace(" ", "\n") for tick in ticks])
     axes.set_ylabel("capital, 1 at the start")
     axes.legend(frameon=False)
     return _svg(figure)

@@ -5,17 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from tests.daily import DAY, daily_bars
+from tests.daily import daily_bars
 
-from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.core.market import Bars, Direction, Rows
-from tapeline.errors import NotEnoughHistoryError
-from tapeline.forecast.drift import drift, reference
 from tapeline.forecast.grading import grade, grade_rows, merge, reliability, rolling
 from tapeline.forecast.labels import direction, label
-from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import Registry
-from tapeline.research.retraining import due, retrain
 
 
 def stored(bars: Bars, probability: np.ndarray, hold_margin: float = 0.0, models=("v1",), model=None) -> Rows:
@@ -118,62 +112,3 @@ def test_rolling_figures_equal_a_plain_loop(bars):
         assert got.brier[i] == pytest.approx(((part.probability - up) ** 2).mean())
     assert len(rolling(grades, 10_000).timestamp) == 0
     assert sum(b.count for b in reliability(grades)) == len(known)
-
-
-def test_drift_is_small_for_the_same_distribution_and_large_for_another():
-    rng = np.random.default_rng(0)
-    then = reference(
-        ["a", "b", "c"], np.column_stack((rng.normal(size=5000), rng.normal(size=5000), np.arange(5000) % 5))
-    )
-    now = np.column_stack((rng.normal(1.0, 1, 2000), rng.normal(size=2000), np.arange(2000) % 5))
-    found = {d.feature: d for d in drift(then, ["a", "b", "c"], now)}
-    assert found["a"].psi > 0.5
-    assert found["a"].warning
-    assert found["b"].psi < 0.05
-    assert not found["b"].warning
-    assert found["c"].psi == pytest.approx(0, abs=1e-9)
-    assert next(iter(found)) == "a"
-    with pytest.raises(ValueError, match="too few"):
-        drift(then, ["a", "b", "c"], now[:100])
-    with pytest.raises(ValueError, match="no reference"):
-        drift(then, ["a", "x", "c"], now)
-
-
-def test_psi_equals_its_formula():
-    then = {"a": {"edges": [0.0], "shares": [0.5, 0.5]}}
-    X = np.where(np.arange(1000) < 200, -1.0, 1.0)[:, None]
-    want = (0.2 - 0.5) * math.log(0.2 / 0.5) + (0.8 - 0.5) * math.log(0.8 / 0.5)
-    assert drift(then, ["a"], X)[0].psi == pytest.approx(want)
-
-
-def test_a_model_keeps_a_reference_of_what_it_was_trained_on(model, data):
-    trained = data.X[data.end <= model.trained_until]
-    assert max(d.psi for d in drift(model.metadata.reference, model.features, trained)) < 1e-6
-
-
-def test_a_schedule_is_due_by_the_age_of_the_training_data():
-    assert not due("weekly", 0, 7 * DAY - 1)
-    assert due("weekly", 0, 7 * DAY)
-    assert due("daily", 0, DAY)
-    assert not due("monthly", 0, 29 * DAY)
-    with pytest.raises(ValueError, match="weekly"):
-        due("hourly", 0, 1)
-
-
-def test_retraining_stores_the_model_and_promotes_it_unless_it_is_worse(tmp_path, learnable, model):
-    registry = Registry(LocalFolder(tmp_path))
-    until = int(np.quantile(learnable.timestamp, 0.8))
-    first = retrain(registry, "default", [learnable], at=1, until=until)
-    assert first.promoted
-    assert registry.current("default") == first.model.version
-    metrics = dict(first.model.metadata.metrics) | {"skill": 0.99}
-    best = LightGBMModel(first.model.text, dataclasses.replace(first.model.metadata, metrics=metrics))
-    registry.save("default", best)
-    registry.promote("default", best.version, at=2)
-    second = retrain(registry, "default", [learnable], at=3)
-    assert not second.promoted
-    assert "not promoted" in second.reason
-    assert registry.current("default") == best.version
-    assert registry.load("default", second.model.version).trained_until > until
-    with pytest.raises(NotEnoughHistoryError):
-        retrain(registry, "default", [], at=4)

@@ -10,13 +10,10 @@ import pytest
 from tests.daily import daily_bars
 from tests.planted import next_close, planted
 
-from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
 from tapeline.errors import MissingLibraryError, NotEnoughHistoryError
-from tapeline.research.dataset import build
 from tapeline.research.evaluation import FOREST, MODEL, Report, evaluate
 from tapeline.research.report import html, markdown
-from tapeline.research.search import search
 
 
 @pytest.fixture(scope="module")
@@ -148,13 +145,3 @@ def test_a_missing_library_is_named_with_its_extra(learnable, monkeypatch, packa
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingLibraryError, match=r"pip install 'tapeline\[train\]'"):
         evaluate([learnable], folds=1, resamples=10, **options)
-
-
-def test_the_search_sees_the_training_rows_only_and_is_reproducible(learnable):
-    data = build(sort_and_dedupe([learnable]))
-    rows = data.end < np.quantile(data.timestamp, 0.5)
-    chosen = search(data, rows, 3, seed=1)
-    assert set(chosen) == {"num_leaves", "learning_rate", "min_data_in_leaf", "feature_fraction", "lambda_l2"}
-    noise = data.X.copy()
-    noise[~rows] = np.random.default_rng(0).normal(size=noise[~rows].shape)
-    assert search(dataclasses.replace(data, X=noise), rows, 3, seed=1) == chosen
