@@ -125,7 +125,7 @@ def test_a_crash_leaves_the_old_series_or_the_new_one(s3: Any, place: int) -> No
     assert len(keys(s3)) == 4
 
 
-def test_a_reader_finds_the_new_series_when_it_was_replaced_under_its_hands(s3: Any) -> None:
+def test_a_reader_finds_the_new_series_when_it_is_replaced_during_the_read(s3: Any) -> None:
     old, new = series(), series(close=20.0)
     S3Archive(s3, BUCKET).save(old)
     pending = [new]
@@ -161,7 +161,7 @@ def test_missing_and_exchanged_objects_are_named(s3: Any) -> None:
         archive.save(series())
 
 
-def test_what_the_account_lacks_is_said(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_names_the_object_and_the_remedy(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StorageError, match=r"s3://nowhere/.*NoSuchBucket.*create it with Terraform"):
         S3Archive(s3, "nowhere").load("TSLA", "1m")
     with pytest.raises(StorageError, match="NoSuchBucket"):

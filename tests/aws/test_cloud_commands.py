@@ -113,7 +113,7 @@ def test_files_of_several_symbols_and_other_lengths(s3: Any, tmp_path: Path) -> 
         run("upload", path, "--symbol", "X")
 
 
-def test_what_cannot_be_uploaded_is_said(s3: Any, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_uploaded_is_one_clear_error(s3: Any, tmp_path: Path) -> None:
     good, single, bad = tmp_path / "A.csv", tmp_path / "B.csv", tmp_path / "C.csv"
     good.write_text(HEAD + lines(0, 3))
     single.write_text(HEAD + lines(0, 1))
@@ -204,7 +204,7 @@ def tables(s3: Any, dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> DynamoSto
     return DynamoStore(dynamodb, ROWS, STATE)
 
 
-def test_there_and_back_again(s3: Any, tables: DynamoStore, tmp_path: Path) -> None:
+def test_export_and_import_bring_back_the_same_rows(s3: Any, tables: DynamoStore, tmp_path: Path) -> None:
     rows = predicted(filled(day()))
     with processing_alone(config.load()) as home:
         home.store.commit(Commit(rows, {}, 0))
@@ -228,7 +228,7 @@ def test_there_and_back_again(s3: Any, tables: DynamoStore, tmp_path: Path) -> N
     assert (list(brought.bars), brought.start, brought.covered) == (list(kept.bars), kept.start, kept.covered)
 
 
-def test_what_is_not_set_is_said(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_setting_is_named(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StorageError, match=r"tapeline\.db"):
         run("export")
     monkeypatch.delenv("TAPELINE_AWS__BUCKET")
@@ -271,7 +271,7 @@ def homes(tmp_path: Path) -> Any:
     found.close()
 
 
-def test_the_first_batch_after_an_export_goes_on_where_the_data_directory_was(homes: Homes) -> None:
+def test_the_first_batch_after_an_export_continues_from_the_data_directory(homes: Homes) -> None:
     bars = day(1)
     homes.local.commit(Commit(predicted(filled(bars[:40])), {}, 0))
     assert move_rows("S00", homes.local, homes.cloud, Processor(SPECS)).new == 40
@@ -282,7 +282,7 @@ def test_the_first_batch_after_an_export_goes_on_where_the_data_directory_was(ho
     assert found[40:] == of(filled(bars), "S00")[40:]
 
 
-def test_a_function_with_other_indicators_computes_the_symbol_anew(homes: Homes) -> None:
+def test_a_function_with_other_indicators_computes_the_symbol_again(homes: Homes) -> None:
     bars, other = day(1), ("ema_5",)
     homes.local.commit(Commit(predicted(filled(bars[:40])), {}, 0))
     move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
@@ -292,7 +292,7 @@ def test_a_function_with_other_indicators_computes_the_symbol_anew(homes: Homes)
     assert [row.model for row in found[:40]] == [row.model for row in predicted(filled(bars[:40]))]
 
 
-def test_bars_that_come_twice_over_the_seam_change_nothing(homes: Homes) -> None:
+def test_bars_that_both_sides_process_change_nothing(homes: Homes) -> None:
     bars = day(1)
     homes.local.commit(Commit(filled(bars[:40]), {}, 0))
     move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
@@ -301,7 +301,7 @@ def test_bars_that_come_twice_over_the_seam_change_nothing(homes: Homes) -> None
     assert list(homes.cloud.rows("S00")) == of(filled(bars), "S00")
 
 
-def test_a_forming_bar_goes_along_and_is_finished_by_the_other_side(homes: Homes) -> None:
+def test_a_forming_bar_moves_along_and_the_other_side_finishes_it(homes: Homes) -> None:
     bars = day(1)
     forming = replace(bars[40], close=bars[40].open, final=False)
     rows = filled([*bars[:40], forming])
@@ -329,7 +329,7 @@ def test_the_pipeline_goes_on_after_an_import(homes: Homes, forming: bool) -> No
     assert said == []
 
 
-def test_rows_that_come_in_before_the_receivers_own_have_those_computed_again(homes: Homes) -> None:
+def test_earlier_rows_that_arrive_make_the_receivers_own_be_computed_again(homes: Homes) -> None:
     bars = day(1)
     homes.batches().apply(records(bars[30:]))
     assert next(iter(homes.cloud.rows("S00"))).indicator == {}
@@ -344,7 +344,7 @@ def test_rows_that_come_in_before_the_receivers_own_have_those_computed_again(ho
     assert state.position == 30  # what was applied from the stream stays applied
 
 
-def test_a_late_bar_after_an_export_does_not_have_everything_computed_again(homes: Homes) -> None:
+def test_a_late_bar_after_an_export_replays_only_what_follows(homes: Homes) -> None:
     bars = day(1, 700)
     homes.local.commit(Commit(filled(bars[:650]), {}, 0))
     move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
@@ -382,7 +382,7 @@ def test_a_second_run_finishes_what_was_interrupted(
     assert list(homes.cloud.rows("S00")) == list(filled(bars))
 
 
-def test_a_record_that_comes_meanwhile_is_not_lost(homes: Homes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_arrives_during_the_command_is_not_lost(homes: Homes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moving, "CHUNK", 15)
     bars = day(1)
     homes.local.commit(Commit(filled(bars[:40]), {}, 0))
@@ -402,7 +402,7 @@ def test_a_record_that_comes_meanwhile_is_not_lost(homes: Homes, monkeypatch: py
     assert list(homes.cloud.rows("S00")) == list(filled(bars))
 
 
-def test_a_symbol_that_never_rests_is_given_up(homes: Homes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_symbol_that_keeps_changing_is_given_up(homes: Homes, monkeypatch: pytest.MonkeyPatch) -> None:
     homes.local.commit(Commit(filled(day(1)[:5]), {}, 0))
 
     def refusing(_: Commit) -> None:

@@ -203,7 +203,7 @@ def check_metrics(line: dict[str, Any]) -> None:
         ("", ["--data-dir", "/proc/nowhere"], "choose another --data-dir"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_a_line(
+def test_a_missing_or_wrong_setting_is_one_line(
     wrong: str,
     options: list[str],
     said: str,
@@ -270,7 +270,7 @@ def test_bar_age_counts_while_a_bar_is_due(symbols: list[str], moment: str, quie
     assert watch(*symbols, quiet=quiet).bar_age(ms(moment)) == age
 
 
-def test_health_says_what_is_wrong_and_after_ten_minutes_unhealthy() -> None:
+def test_health_reports_a_problem_at_once_and_unhealthy_after_ten_minutes() -> None:
     problem = "kinesis:PutRecords on stream bars: AccessDenied"
     made = watch("BTC-USD")
 
@@ -290,7 +290,7 @@ def test_health_says_what_is_wrong_and_after_ten_minutes_unhealthy() -> None:
             pass
 
 
-def test_a_flood_of_rejects_is_counted_and_a_part_of_it_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_many_rejects_are_all_counted_and_a_few_logged(caplog: pytest.LogCaptureFixture) -> None:
     made = watch("TSLA")
     rejects = [Reject("yahoo", f"stream {i}", "no price", b"\xff") for i in range(70)]
     with caplog.at_level(logging.INFO, "tapeline"):

@@ -136,7 +136,7 @@ def served(account: Account, name: str) -> tuple[dict[str, Any], dict[str, Any]]
     return variant, account.sagemaker.describe_model(ModelName=variant["ModelName"])
 
 
-def test_the_archive_is_what_serve_reads_and_always_the_same(model: LightGBMModel, tmp_path: Path) -> None:
+def test_the_packed_model_is_what_serve_reads_and_always_the_same(model: LightGBMModel, tmp_path: Path) -> None:
     packed = deployment.pack_model(model)
     assert packed == deployment.pack_model(LightGBMModel(model.text, model.metadata))
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
@@ -181,7 +181,7 @@ def test_models_on_s3_are_deployed_as_well(account: Account, model: LightGBMMode
         account.run(model.version, "--models", "s3://nowhere/models", *NEW)
 
 
-def test_what_nobody_knows_has_to_be_named(account: Account) -> None:
+def test_a_first_deployment_needs_image_and_role(account: Account) -> None:
     with pytest.raises(DeploymentError, match="no endpoint yet to take image from: name it with --image"):
         account.run()
     with pytest.raises(DeploymentError, match="take role from: name it with --role"):
@@ -211,7 +211,7 @@ def test_a_serverless_endpoint_is_updated_without_guardrails(account: Account, m
     assert [status for _, status in account.packages()] == ["Approved", "Approved"]
 
 
-def test_instances_get_a_canary_and_a_way_back(account: Account, model: LightGBMModel) -> None:
+def test_instances_get_a_canary_and_a_rollback(account: Account, model: LightGBMModel) -> None:
     account.run(*INSTANCES)
     other = account.second(model)
     assert (
@@ -239,9 +239,7 @@ def test_instances_get_a_canary_and_a_way_back(account: Account, model: LightGBM
         ({"EndpointStatus": "UpdateRollbackFailed"}, "is UpdateRollbackFailed: SageMaker gives no reason"),
     ],
 )  # fmt: skip
-def test_what_is_taken_back_is_a_failure(
-    account: Account, model: LightGBMModel, ends: dict[str, Any], message: str
-) -> None:
+def test_a_rollback_is_a_failure(account: Account, model: LightGBMModel, ends: dict[str, Any], message: str) -> None:
     account.group()
     account.run(*INSTANCES)
     account.sagemaker.ends = ends
@@ -261,7 +259,7 @@ def test_a_run_that_was_interrupted_is_waited_for(account: Account, model: Light
     assert len(account.sagemaker.updates) == 1
 
 
-def test_a_broken_endpoint_says_how_to_get_rid_of_it(account: Account) -> None:
+def test_the_error_about_a_broken_endpoint_says_how_to_delete_it(account: Account) -> None:
     account.run(*NEW)
     account.sagemaker._moves = [{"EndpointStatus": "Failed", "FailureReason": "no such image"}]
     with pytest.raises(DeploymentError, match=r"is Failed \(no such image\).*delete-endpoint"):
@@ -269,7 +267,9 @@ def test_a_broken_endpoint_says_how_to_get_rid_of_it(account: Account) -> None:
 
 
 @pytest.mark.parametrize("call", ["describe_endpoint", "create_model", "create_endpoint"])
-def test_what_is_not_allowed_is_named(account: Account, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_is_denied_names_the_permission(
+    account: Account, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(**_: Any) -> Any:
         error = {"Code": "AccessDeniedException", "Message": "User: ann is not authorized"}
         raise ClientError({"Error": error}, "".join(part.title() for part in call.split("_")))  # type: ignore[arg-type]

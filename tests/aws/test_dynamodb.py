@@ -14,13 +14,12 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tapeline.backends.aws import clients as entrypoints_aws
+from tapeline.backends.aws import clients
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.dynamodb.changes import TOGETHER
 from tapeline.backends.aws.dynamodb.items import read_rows, row_items
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.cli.console import CommandError
 from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.ports import (
     KEPT_CHECKPOINTS,
@@ -28,7 +27,7 @@ from tapeline.core.ports import (
     Store,
     SymbolState,
 )
-from tapeline.errors import ConflictError, StorageError
+from tapeline.errors import ConfigError, ConflictError, StorageError
 from tests.aws.conftest import REGION, ROWS, STATE
 from tests.conftest import MINUTE, START, random_bars
 from tests.rows import random_rows, rows_of_symbol
@@ -133,7 +132,7 @@ def test_an_infinite_indicator_counts_as_not_warm_and_an_infinite_price_is_refus
         row_items(random_rows(one(np.inf), ()), 0)
 
 
-def test_items_have_the_names_and_types_that_the_tables_users_know(dynamodb: Any) -> None:
+def test_items_have_the_documented_names_and_types(dynamodb: Any) -> None:
     rows = replace(
         random_rows(one(2.5, "TSLA", open=1.5, final=False), ("rsi_14", "sma_20")),
         indicator=np.array([[50.0, np.nan]]), prediction=np.array([1], np.int8), probability=np.array([0.75]),
@@ -152,7 +151,7 @@ def test_items_have_the_names_and_types_that_the_tables_users_know(dynamodb: Any
 # -- what one commit costs ---------------------------------------------------------------------------------------------
 
 
-def test_the_last_of_every_bar_the_state_and_the_newest_row_are_one_transaction(dynamodb: Any) -> None:
+def test_a_symbols_newest_rows_and_its_state_are_one_transaction(dynamodb: Any) -> None:
     client = Faulty(dynamodb)
     store = DynamoStore(client, ROWS, STATE)
     bars = random_bars(30, 1)
@@ -167,7 +166,7 @@ def test_the_last_of_every_bar_the_state_and_the_newest_row_are_one_transaction(
 
 
 @pytest.mark.parametrize(("names", "batches", "together"), [(("a",), 1, TOGETHER), (("a" * 50_000,), 2, 1)])
-def test_older_rows_go_in_batches_before_them(
+def test_older_rows_are_written_first_in_batches(
     dynamodb: Any, names: tuple[str, ...], batches: int, together: int
 ) -> None:
     client = Faulty(dynamodb)
@@ -211,7 +210,7 @@ def test_a_forming_row_that_comes_after_the_final_one_of_its_bar_changes_nothing
     assert [(row.price, row.final) for row in [*alive.rows("S"), *alive.latest()]] == [(2.0, True)] * 2
 
 
-def test_the_bar_under_way_comes_with_the_state(dynamodb: Any) -> None:
+def test_the_forming_bar_is_loaded_with_the_state(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
     store.commit(Commit(random_rows(one(1.0)), states("S"), 0))
     assert store.load(["S"])[0]["S"].forming is None
@@ -293,7 +292,7 @@ def test_an_empty_range_asks_nothing(dynamodb: Any) -> None:
     assert not client.calls
 
 
-def test_rejects_have_no_place_here(dynamodb: Any) -> None:
+def test_a_commit_with_rejects_is_refused(dynamodb: Any) -> None:
     with pytest.raises(ValueError, match="rejects"):
         DynamoStore(dynamodb, ROWS, STATE).commit(
             Commit(random_rows(one(1.0)), {}, 0, rejects=[Reject("a", "b", "c", b"d")])
@@ -332,7 +331,7 @@ def test_unprocessed_keys_are_asked_for_again(dynamodb: Any, slept: Slept) -> No
     assert len(slept.seconds) == 1
 
 
-def test_items_left_undone_for_ever_are_an_error_and_no_state_is_written(dynamodb: Any, slept: Slept) -> None:
+def test_items_that_are_never_written_are_an_error_and_no_state_is_written(dynamodb: Any, slept: Slept) -> None:
     client = Faulty(dynamodb, batch_write_item=[lambda r: {"UnprocessedItems": r["RequestItems"]}] * 100)
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
     with pytest.raises(
@@ -354,7 +353,7 @@ def test_items_left_undone_for_ever_are_an_error_and_no_state_is_written(dynamod
         refused("", status=503),
     ],
 )
-def test_throttling_is_waited_out_up_to_a_bound(dynamodb: Any, slept: Slept, fault: Answer) -> None:
+def test_throttled_calls_are_repeated_up_to_a_limit(dynamodb: Any, slept: Slept, fault: Answer) -> None:
     client = Faulty(
         dynamodb, batch_write_item=[fault] * 3, transact_write_items=[fault] * 3, query=[fault] * 3,
         batch_get_item=[fault] * 3,
@@ -370,7 +369,7 @@ def test_throttling_is_waited_out_up_to_a_bound(dynamodb: Any, slept: Slept, fau
         store.rows("S00")
 
 
-def test_a_state_that_another_process_moved_on_is_not_overwritten_and_the_others_are_written(
+def test_a_state_that_another_process_changed_is_kept_and_the_others_are_written(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tapeline.backends.aws.dynamodb.changes._OPERATIONS", 6)  # two transactions
@@ -392,7 +391,7 @@ def test_a_state_that_another_process_moved_on_is_not_overwritten_and_the_others
     assert {state.data for state in ours.load()[0].values()} == {b"ours"}
 
 
-def test_without_loading_again_a_conflict_stays_one(dynamodb: Any) -> None:
+def test_a_conflict_remains_until_the_state_is_loaded_again(dynamodb: Any) -> None:
     none = random_rows(random_bars()[:0])
     ours, theirs = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)
     ours.commit(Commit(none, states("A"), 0))
@@ -412,7 +411,7 @@ def test_two_processes_that_start_a_symbol_at_once_do_not_both_succeed(dynamodb:
         second.commit(Commit(none, states("A", data=b"other"), 0))
 
 
-def test_a_transaction_that_met_another_one_is_tried_again(dynamodb: Any, slept: Slept) -> None:
+def test_a_transaction_that_conflicts_with_another_is_repeated(dynamodb: Any, slept: Slept) -> None:
     faults = [cancelled("None", "None", "TransactionConflict"), cancelled("ThrottlingError", "None", "None")]
     client = Faulty(dynamodb, transact_write_items=faults)
     store = DynamoStore(client, ROWS, STATE, sleep=slept)
@@ -430,7 +429,7 @@ def test_a_transaction_that_cannot_be_made_names_the_symbol(dynamodb: Any) -> No
         DynamoStore(client, ROWS, STATE).commit(Commit(random_rows(one(1.0)), states("S"), 0))
 
 
-def test_a_lost_answer_is_asked_for_again_as_the_same_transaction(dynamodb: Any, slept: Slept) -> None:
+def test_after_a_lost_answer_the_same_transaction_is_sent_again(dynamodb: Any, slept: Slept) -> None:
     """DynamoDB does a transaction with a token once: the condition would not hold a second time."""
 
     def lost(_: dict[str, Any]) -> Any:
@@ -444,7 +443,7 @@ def test_a_lost_answer_is_asked_for_again_as_the_same_transaction(dynamodb: Any,
     assert tokens[0] == tokens[1] != tokens[2]
 
 
-def test_after_an_outcome_that_is_not_known_the_state_must_be_loaded_again(dynamodb: Any, slept: Slept) -> None:
+def test_after_an_unknown_outcome_the_state_must_be_loaded_again(dynamodb: Any, slept: Slept) -> None:
     def done_but_lost(request: dict[str, Any]) -> Any:
         dynamodb.transact_write_items(**request)
         raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
@@ -492,7 +491,7 @@ def test_a_crash_anywhere_and_the_same_commit_again_leave_the_same_items(dynamod
     assert everything(dynamodb) == found
 
 
-def test_a_row_or_a_state_above_400_kilobytes_is_named_before_anything_is_written(dynamodb: Any) -> None:
+def test_a_row_or_state_above_400_kilobytes_is_refused_before_anything_is_written(dynamodb: Any) -> None:
     store = DynamoStore(dynamodb, ROWS, STATE)
     names = tuple(f"an_indicator_of_many_{i}" for i in range(12_000))
     rows = random_rows(one(1.0, "TSLA"), names)
@@ -517,14 +516,15 @@ def test_a_row_just_below_400_kilobytes_is_not_refused() -> None:
     [
         (
             refused("AccessDeniedException", "User: x is not authorized to perform: dynamodb:Query\nmore"),
-            r"DynamoDB table stock-table: dynamodb:Query failed: AccessDeniedException: .*; allow it in the policy",
+            r"DynamoDB table stock-table: dynamodb:Query failed: AccessDeniedException: .*; "
+            "allow dynamodb:Query in the policy",
         ),
         (refused("ExpiredTokenException"), "check the credentials"),
         (refused("UnrecognizedClientException"), "check the credentials"),
         (refused("ValidationException"), "dynamodb:Query failed: ValidationException: why;"),
     ],
 )
-def test_what_is_refused_is_said_in_one_line(dynamodb: Any, slept: Slept, fault: Answer, message: str) -> None:
+def test_a_refusal_is_one_line(dynamodb: Any, slept: Slept, fault: Answer, message: str) -> None:
     store = DynamoStore(Faulty(dynamodb, query=[fault]), ROWS, STATE, sleep=slept)
     with pytest.raises(StorageError, match=message) as caught:
         store.rows("S")
@@ -537,7 +537,7 @@ def test_a_missing_table_is_named(dynamodb: Any) -> None:
         DynamoStore(dynamodb, "other", STATE).rows("S")
 
 
-def test_missing_credentials_are_said_in_one_line(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_one_line(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import boto3
 
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -546,10 +546,10 @@ def test_missing_credentials_are_said_in_one_line(dynamodb: Any, monkeypatch: py
         DynamoStore(client, ROWS, STATE).latest()
 
 
-def test_no_region_is_said_in_one_line(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_is_one_line(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(CommandError, match="no dynamodb client: You must specify a region"):
-        entrypoints_aws.client("dynamodb")
+    with pytest.raises(ConfigError, match="no dynamodb client: You must specify a region"):
+        clients.client("dynamodb")
 
 
 # -- the same as the embedded store ------------------------------------------------------------------------------------

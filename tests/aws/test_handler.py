@@ -50,7 +50,7 @@ def test_one_call_reads_and_few_write_a_batch_of_a_hundred_records(account: Fake
     assert dict(account.dynamo.calls) == {"BatchGetItem": 1, "TransactWriteItems": 2}
 
 
-def test_a_poison_record_is_kept_on_s3_and_does_not_come_back(
+def test_an_unreadable_record_is_kept_on_s3_and_not_delivered_again(
     account: FakeAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     batch = records([bar(0), bar(1), bar(2)])
@@ -73,13 +73,13 @@ def test_a_lower_sequence_number_in_a_newer_shard_is_not_old(account: FakeAccoun
     assert len(items(account)) == 2
 
 
-def test_what_firehose_refuses_is_put_again(account: FakeAccount) -> None:
+def test_records_that_firehose_refuses_are_sent_again(account: FakeAccount) -> None:
     account.refused = 3
     lambda_handler.handler(event(records([bar(0)])))
     assert len(account.delivered) == 1
 
 
-def test_when_firehose_refuses_for_good_the_batch_comes_again(account: FakeAccount) -> None:
+def test_when_firehose_keeps_refusing_the_batch_is_retried(account: FakeAccount) -> None:
     account.refused = 10**6
     with pytest.raises(StorageError, match=r"Firehose rows refused 1 records 6 times: .*ServiceUnavailable"):
         lambda_handler.handler(event(records([bar(0)])))
@@ -89,7 +89,7 @@ def test_when_firehose_refuses_for_good_the_batch_comes_again(account: FakeAccou
 
 
 @pytest.mark.parametrize(("code", "said"), [("AccessDeniedException", "policy"), ("ThrottlingException", "given up")])
-def test_tables_that_refuse_are_one_clear_error(account: FakeAccount, code: str, said: str) -> None:
+def test_a_table_that_refuses_is_one_clear_error(account: FakeAccount, code: str, said: str) -> None:
     account.dynamo.refuse = lambda _: code
     with pytest.raises(StorageError, match=f"stock-state.*{code}.*{said}"):
         lambda_handler.handler(event(records([bar(0)])))

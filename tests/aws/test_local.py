@@ -68,7 +68,7 @@ def toy(tmp_path: Path) -> Any:
     function.close()
 
 
-def test_the_function_keeps_its_process_until_something_goes_wrong(toy: Function) -> None:
+def test_the_function_keeps_its_process_until_an_error(toy: Function) -> None:
     first = toy({"do": ""})
     assert 0 < first["left"] <= 5000
     assert toy({"do": ""})["pid"] == first["pid"]
@@ -78,7 +78,7 @@ def test_the_function_keeps_its_process_until_something_goes_wrong(toy: Function
         assert toy({"do": ""})["pid"] != first["pid"]
 
 
-def test_a_function_that_takes_too_long_is_ended(toy: Function) -> None:
+def test_a_function_that_takes_too_long_is_stopped(toy: Function) -> None:
     toy({"do": ""})
     toy._timeout = 0.3
     with pytest.raises(FunctionError, match="timed out"):
@@ -156,7 +156,7 @@ def test_the_event_source_follows_lambdas_rules(
     assert given_up == lost
 
 
-def test_a_shard_is_dealt_by_key_to_several_batches_at_once(account: Account) -> None:
+def test_a_shards_batches_run_in_parallel_by_key(account: Account) -> None:
     function, _ = polled(account, [], Rules(parallelization=3), "abcabcabc")
     assert sorted("".join(batch) for batch in function.batches) == sorted(
         "".join(key for key in "abcabcabc" if key in batch) for batch in function.batches
@@ -164,7 +164,7 @@ def test_a_shard_is_dealt_by_key_to_several_batches_at_once(account: Account) ->
     assert 1 < len(function.batches) <= 3
 
 
-def test_an_expired_iterator_is_taken_anew_behind_the_last_record(account: Account) -> None:
+def test_an_expired_iterator_is_renewed_after_the_last_record(account: Account) -> None:
     client = account.client("kinesis")
     client.create_stream(StreamName="s", ShardCount=1)
     expired = ClientError({"Error": {"Code": "ExpiredIteratorException"}}, "GetRecords")
@@ -192,7 +192,7 @@ def test_an_expired_iterator_is_taken_anew_behind_the_last_record(account: Accou
     assert next(trouble, None) is None
 
 
-def test_what_was_given_up_on_is_kept_with_its_records(account: Account) -> None:
+def test_a_batch_that_is_given_up_is_kept_with_its_records(account: Account) -> None:
     s3 = account.client("s3")
     s3.create_bucket(Bucket="data")
     record = {
@@ -208,7 +208,7 @@ def test_what_was_given_up_on_is_kept_with_its_records(account: Account) -> None
     assert json.loads(document["payload"])["Records"][0]["kinesis"]["sequenceNumber"] == "1"
 
 
-def test_who_called_what_is_noted(account: Account) -> None:
+def test_calls_are_recorded_with_their_caller(account: Account) -> None:
     account.client("s3", "ann").create_bucket(Bucket="data")
     account.client("s3", "ann").put_object(Bucket="data", Key="history/a b", Body=b"")
     account.client("dynamodb", "bob").list_tables()

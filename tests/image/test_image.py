@@ -34,7 +34,7 @@ def test_bases_are_pinned_and_pins_are_used() -> None:
     assert "-c constraints.txt" in DOCKERFILE
 
 
-def test_what_is_copied_is_not_ignored() -> None:
+def test_copied_files_are_not_ignored() -> None:
     kept = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = [name for names in re.findall(r"^COPY (?!--from)(?:--\S+ )*(.+) \S+$", DOCKERFILE, re.MULTILINE)
               for name in names.split()]  # fmt: skip
@@ -49,7 +49,7 @@ def test_kernels_are_compiled_for_any_processor_in_both_stages() -> None:
 
 
 @pytest.mark.parametrize("writable", [True, False])
-def test_the_start_copies_the_cache_to_where_it_can_be_written(tmp_path: Path, writable: bool) -> None:
+def test_the_start_script_copies_the_cache_to_a_writable_folder(tmp_path: Path, writable: bool) -> None:
     cache, home = tmp_path / "cache", tmp_path / "home"
     cache.mkdir()
     home.mkdir()
@@ -63,7 +63,7 @@ def test_the_start_copies_the_cache_to_where_it_can_be_written(tmp_path: Path, w
     assert done.stdout.strip() == str(cache if writable else home / ".numba")
 
 
-def test_the_start_knows_sagemakers_words(tmp_path: Path) -> None:
+def test_the_start_script_knows_sagemakers_words(tmp_path: Path) -> None:
     (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "python").chmod(0o755)
     for word in ("train", "serve"):

@@ -19,13 +19,13 @@ def printed() -> str:
     return subprocess.run(script, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_table_is_the_scripts(printed: str) -> None:
+def test_the_documented_table_is_the_scripts(printed: str) -> None:
     table = "\n".join(line for line in printed.splitlines() if line.startswith("|"))
     assert "10 symbols | 500 symbols | 5,000 symbols" in table
     assert table in GUIDE
 
 
-def test_the_arithmetic_is_the_scripts_and_adds_up(printed: str) -> None:
+def test_the_documented_arithmetic_is_the_scripts_and_adds_up(printed: str) -> None:
     arithmetic = printed.partition("\n500 symbols:\n")[2].partition("\n\n")[0]
     assert arithmetic in GUIDE
     lines = [float(usd.replace(",", "")) for usd in re.findall(r"^ +([\d,.]+)  ", arithmetic, re.MULTILINE)]

@@ -99,7 +99,7 @@ def test_no_role_may_do_everything() -> None:
 # -- in step with the program ------------------------------------------------------------------------------------------
 
 
-def test_what_terraform_sets_is_a_setting() -> None:
+def test_every_variable_that_terraform_sets_is_a_setting() -> None:
     sets = set(re.findall(r"\b(TAPELINE_[A-Z_]+)\s*=", source("services")))
     assert sets
     assert sets <= {config.variable(name) for name in config.all_settings()}
@@ -110,7 +110,7 @@ def test_required_settings_are_set() -> None:
     assert required <= set(re.findall(r"\b(TAPELINE_[A-Z_]+)\s*=", source("services")))
 
 
-def test_the_page_starts_with_what_its_task_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_page_starts_with_the_settings_of_its_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It refuses to listen beyond loopback without a log-in; the one in front is the load balancer's."""
     told = re.search(r"dashboard_environment = merge\((.*?)\n  \)\n", source("services"), re.DOTALL)
     assert told is not None

@@ -105,7 +105,7 @@ def test_the_steps_in_their_order(machine: Machine) -> None:
 
 @pytest.mark.parametrize("count", range(6))
 @pytest.mark.parametrize("answer", ["n", "", "x"])
-def test_no_stops_with_nothing_run_behind_it(machine: Machine, count: int, answer: str) -> None:
+def test_after_a_no_nothing_more_runs(machine: Machine, count: int, answer: str) -> None:
     done = machine.deploy("y" * count + answer)
     assert done.code == 0
     assert done.calls == [call for step in STEPS[:count] for call in step]
@@ -113,13 +113,13 @@ def test_no_stops_with_nothing_run_behind_it(machine: Machine, count: int, answe
     assert "stopped" in done.shown
 
 
-def test_a_step_is_shown_before_it_is_asked_about(machine: Machine) -> None:
+def test_a_step_is_shown_before_its_question(machine: Machine) -> None:
     shown = machine.deploy("").shown
     assert 0 < shown.index("terraform -chdir=network apply") < shown.index("run it?")
     assert "billed" in shown
 
 
-def test_a_step_can_be_left_out(machine: Machine) -> None:
+def test_a_step_can_be_skipped(machine: Machine) -> None:
     done = machine.deploy("ssyyys")
     assert done.calls == [call for step in STEPS[2:5] for call in step]
     assert done.code == 0
@@ -148,13 +148,13 @@ def test_a_failed_step_stops_with_a_message(machine: Machine, fails: str, step: 
     assert "make deploy" in done.errors
 
 
-def test_what_the_first_phase_makes_is_needed_first(machine: Machine) -> None:
+def test_later_steps_need_the_first_phase(machine: Machine) -> None:
     done = machine.deploy("ssy", UNMADE="1")
     assert (done.code, done.calls) == (1, [])
     assert "first phase" in done.errors
 
 
-def test_a_missing_program_is_said_before_the_first_question(machine: Machine, tmp_path: Path) -> None:
+def test_a_missing_program_is_reported_before_the_first_question(machine: Machine, tmp_path: Path) -> None:
     (tmp_path / "bin" / "docker").unlink()
     tools = tmp_path / "tools"
     tools.mkdir()

@@ -109,7 +109,7 @@ def test_every_content_type_gives_the_models_own_answer(client, model, X, kind):
     assert answer.json() == {"model_version": model.version, "predictions": expected(model, X)}
 
 
-def test_the_answer_comes_as_accept_asks(client, model, X):
+def test_the_answer_has_the_accepted_type(client, model, X):
     body = json.dumps({"instances": X.tolist()})
     want = expected(model, X)
 
@@ -165,7 +165,7 @@ def good(**changes) -> list:
         ("application/jsonlines", '{"values": [1]}', "row 1 is not a list"),
     ],
 )
-def test_what_cannot_be_read_is_400_with_the_reason(client, content_type, body, reason):
+def test_an_unreadable_body_is_400_with_the_reason(client, content_type, body, reason):
     content = body if isinstance(body, bytes) else body.encode()
     answer = client.post("/invocations", content=content, headers={"content-type": content_type})
     assert answer.status_code == 400
@@ -225,7 +225,7 @@ def test_the_container_serves_on_its_port_and_stops_on_sigterm(model, X, tmp_pat
     assert "Traceback" not in errors
 
 
-def test_a_container_without_a_model_ends_with_a_reason(tmp_path):
+def test_a_container_without_a_model_exits_with_a_reason(tmp_path):
     command = [sys.executable, "-m", "tapeline.lambdas.sagemaker", "serve", "--root", str(tmp_path)]
     done = subprocess.run(
         [*command, "--host", "127.0.0.1", "--port", "0"], capture_output=True, text=True, timeout=60, check=False
@@ -279,7 +279,7 @@ def test_arrays_that_are_no_rows_are_400(client, body, reason):
     assert reason in answer.text
 
 
-def test_it_says_what_it_is_and_refuses_features_of_another_schema(client, model, X):
+def test_it_describes_itself_and_refuses_features_of_another_schema(client, model, X):
     said = client.post("/invocations", content=b'{"describe": true}', headers={"content-type": "application/json"})
     assert said.json() == {
         "version": model.version,

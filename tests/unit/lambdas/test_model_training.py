@@ -62,7 +62,7 @@ def test_it_trains_on_all_channels_with_string_hyperparameters(root, bars, capsy
     assert "held_back_log_loss=0." in printed
 
 
-def test_without_hyperparameters_the_defaults_hold(root, bars):
+def test_without_hyperparameters_the_defaults_apply(root, bars):
     assert train(root) == 0
     assert load_model(root / "model").text == fit([bars]).text
 

@@ -147,7 +147,7 @@ def test_a_long_history_is_cut_into_records_within_kinesis_limits(log: Callable[
     assert len(encode(longest)) <= 25 * 1024
 
 
-def test_a_request_has_500_records_and_5_megabytes_at_the_most(
+def test_a_request_has_at_most_500_records_and_5_megabytes(
     log: Callable[[], SqliteStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = FakeKinesis()  # asserts it
@@ -193,14 +193,17 @@ def test_records_have_one_symbol_and_keep_its_order() -> None:
 ADVICE = [
     (client_error("AccessDeniedException", "User is not authorized"), "allow kinesis:PutRecords in the policy"),
     (client_error("ExpiredTokenException", "expired"), "renew"),
-    (client_error("ResourceNotFoundException", "Stream bars under account 1 not found"), "TAPELINE_AWS__KINESIS_STREAM"),
+    (
+        client_error("ResourceNotFoundException", "Stream bars under account 1 not found"),
+        "TAPELINE_AWS__KINESIS_STREAM",
+    ),
     (client_error("KMSAccessDeniedException", "no"), "kms:GenerateDataKey"),
     (NoCredentialsError(), "give the task a role"),
 ]
 
 
 @pytest.mark.parametrize(("error", "advice"), ADVICE, ids=[advice for _, advice in ADVICE])
-def test_what_somebody_has_to_mend_is_said_once_and_bars_are_kept_until_then(
+def test_a_problem_that_a_person_must_fix_is_reported_once_and_bars_are_kept(
     error: Exception, advice: str, log: Callable[[], SqliteStream]
 ) -> None:
     client, said = FakeKinesis(errors=[error] * 3), []
@@ -216,7 +219,7 @@ def test_what_somebody_has_to_mend_is_said_once_and_bars_are_kept_until_then(
     assert not sink.status().problem
 
 
-def test_what_passes_by_itself_is_not_worth_a_word(log: Callable[[], SqliteStream]) -> None:
+def test_a_problem_that_passes_by_itself_is_not_reported(log: Callable[[], SqliteStream]) -> None:
     said: list[str] = []
     errors = [client_error("ProvisionedThroughputExceededException"), client_error("ServiceUnavailable")] * 2
     client = FakeKinesis(errors=[*errors, ResponseParserError("<html>")])
@@ -227,7 +230,7 @@ def test_what_passes_by_itself_is_not_worth_a_word(log: Callable[[], SqliteStrea
     assert said == []
 
 
-def test_the_source_is_held_while_too_much_waits(
+def test_the_source_pauses_while_too_many_bars_are_unsent(
     log: Callable[[], SqliteStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinesis, "MOST_UNSENT_BARS", 10)
@@ -254,7 +257,7 @@ def test_the_source_is_held_while_too_much_waits(
     assert client.bars() == list(bars[:20])
 
 
-def test_closing_ends_in_time_and_what_is_left_is_sent_by_the_next_process(
+def test_closing_ends_in_time_and_the_next_process_sends_the_rest(
     log: Callable[[], SqliteStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinesis, "MOST_UNSENT_BARS", 10)
@@ -274,7 +277,7 @@ def test_closing_ends_in_time_and_what_is_left_is_sent_by_the_next_process(
     assert client.bars() == list(bars)
 
 
-def test_closing_sends_what_came_between_the_last_look_at_the_log_and_the_close(
+def test_closing_sends_bars_appended_since_the_last_read_of_the_log(
     log: Callable[[], SqliteStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outbox, client, bars = log(), FakeKinesis(), random_bars(1, 10)
@@ -301,7 +304,7 @@ def test_closing_sends_what_came_between_the_last_look_at_the_log_and_the_close(
     assert client.bars() == list(bars)
 
 
-def test_a_full_disk_is_said_and_what_was_kept_is_sent(log: Callable[[], SqliteStream]) -> None:
+def test_a_full_disk_is_reported_and_kept_bars_are_sent(log: Callable[[], SqliteStream]) -> None:
     outbox, client = log(), FakeKinesis()
     database = outbox._database
     sink = KinesisSink(outbox, client, "bars")
@@ -316,7 +319,7 @@ def test_a_full_disk_is_said_and_what_was_kept_is_sent(log: Callable[[], SqliteS
     assert len(client.bars()) == 5
 
 
-def test_a_data_directory_whose_log_somebody_else_trimmed_is_refused(log: Callable[[], SqliteStream]) -> None:
+def test_a_log_that_another_program_trimmed_is_refused(log: Callable[[], SqliteStream]) -> None:
     outbox = log()
     for _ in range(2):
         outbox.append("yahoo", Delivery(random_bars(1, 5)))

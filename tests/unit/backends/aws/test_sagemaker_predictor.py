@@ -47,7 +47,7 @@ class Caller:
         )  # fmt: skip
 
 
-def test_nothing_is_asked_of_it_before_it_has_said_what_it_serves(model: LightGBMModel) -> None:
+def test_it_is_asked_for_nothing_before_it_describes_its_model(model: LightGBMModel) -> None:
     caller = Caller(model)
     assert caller.predictor.trained_until == LATEST_TIMESTAMP
     assert caller.predictor.prepare()
@@ -159,7 +159,7 @@ def test_answers_that_do_not_fit_the_question_are_not_used(
     assert "float64 (3,) to 20 rows" in caller.said[0]
 
 
-def test_a_newer_model_is_asked_only_about_bars_behind_its_training(
+def test_a_newer_model_is_asked_only_about_bars_after_its_training(
     model: LightGBMModel, newer: LightGBMModel, X: Any
 ) -> None:
     caller = Caller(model)

@@ -33,7 +33,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     assert files(tmp_path) == ["1m/TSLA.parquet"]
 
 
-def test_what_a_killed_save_left_is_no_series(tmp_path: Path) -> None:
+def test_the_remains_of_a_killed_save_are_no_series(tmp_path: Path) -> None:
     archive = LocalArchive(tmp_path)
     archive.save(series())
     (tmp_path / "1m" / ".AAPL.parquet-x1").write_bytes(b"PAR1")
@@ -54,7 +54,7 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     "facts",
     [None, "{", "[]", "{}", '{"version": 1}', '{"version": 1, "currency": "", "start": 0, "covered": 0, "actions": 1}'],
 )
-def test_parquet_of_others_is_refused(tmp_path: Path, facts: str | None) -> None:
+def test_parquet_of_other_programs_is_refused(tmp_path: Path, facts: str | None) -> None:
     path = tmp_path / "1m" / "TSLA.parquet"
     path.parent.mkdir()
     table = pa.table({name: [1.0] for name in ("timestamp", "open", "high", "low", "close", "volume")})
