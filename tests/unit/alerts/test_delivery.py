@@ -99,7 +99,7 @@ def hook(*statuses: int) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
         yield f"http://127.0.0.1:{port}/services/T0/SECRET?x=1", handler.posted
 
 
-def test_a_webhook_gets_slack_s_json_in_one_message() -> None:
+def test_a_webhook_gets_one_message_in_slacks_json() -> None:
     with hook(200) as (url, posted):
         Webhook(url).send([alert(0), alert(1)])
     [(path, document)] = posted
@@ -113,7 +113,7 @@ def test_a_webhook_gets_slack_s_json_in_one_message() -> None:
 @pytest.mark.parametrize(
     ("status", "again", "wait"), [(500, True, 7), (503, True, 7), (429, True, 7), (404, False, 7), (302, False, 7)]
 )
-def test_a_webhook_that_refuses_says_so_without_its_secret(status: int, again: bool, wait: float) -> None:
+def test_a_refusing_webhook_is_reported_without_its_secret(status: int, again: bool, wait: float) -> None:
     with hook(status) as (url, posted), pytest.raises(DeliveryError, match=str(status)) as caught:
         Webhook(url).send([alert()])
     assert (caught.value.again, caught.value.wait) == (again, wait)
@@ -121,7 +121,7 @@ def test_a_webhook_that_refuses_says_so_without_its_secret(status: int, again: b
     assert len(posted) == 1  # a redirect is not followed
 
 
-def test_a_webhook_that_is_not_there_or_does_not_answer_may_be_tried_again() -> None:
+def test_an_unreachable_or_silent_webhook_may_be_tried_again() -> None:
     with hook(200) as (url, _):
         pass
     with pytest.raises(DeliveryError, match=r"127\.0\.0\.1 cannot be reached") as caught:
@@ -227,7 +227,7 @@ def test_mail_sends_neither_password_nor_alert_in_the_clear() -> None:
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes the certificate")
-def test_mail_goes_by_tls_to_a_server_that_can_show_who_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_goes_by_tls_to_a_server_with_a_valid_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key, certificate = tmp_path / "k", tmp_path / "c"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
@@ -257,14 +257,14 @@ def test_mail_goes_by_tls_to_a_server_that_can_show_who_it_is(tmp_path: Path, mo
         ({"EHLO": b"421 busy\r\n", "HELO": b"421 busy\r\n"}, "answered 421", True),
     ],
 )
-def test_what_a_mail_server_refuses_is_said(refuse: dict[str, bytes], says: str, again: bool) -> None:
+def test_a_refusal_by_a_mail_server_is_reported(refuse: dict[str, bytes], says: str, again: bool) -> None:
     with relay(**refuse) as (port, _), pytest.raises(DeliveryError, match=says) as caught:
         mail(port, user="me").send([alert()])
     assert caught.value.again == again
     assert "hunter22" not in str(caught.value)
 
 
-def test_a_mail_server_that_is_not_there_may_be_tried_again() -> None:
+def test_an_unreachable_mail_server_may_be_tried_again() -> None:
     with relay() as (port, _):
         pass
     with pytest.raises(DeliveryError, match="cannot be reached") as caught:
@@ -277,7 +277,7 @@ def sns() -> Any:
     return boto3.client("sns", region_name="eu-west-1", aws_access_key_id="k", aws_secret_access_key="s")
 
 
-def test_sns_is_published_to(sns: Any) -> None:
+def test_alerts_are_published_to_sns(sns: Any) -> None:
     with Stubber(sns) as stub:
         wanted = {"TopicArn": TOPIC, "Subject": "tapeline: S00 rsi_14 < 30", "Message": body([alert()])}
         stub.add_response("publish", {"MessageId": "1"}, wanted)
@@ -297,7 +297,7 @@ def test_sns_is_published_to(sns: Any) -> None:
         Sns(f"{TOPIC}.fifo", sns).send([alert()])
 
 
-def test_a_topic_that_is_none_is_refused() -> None:
+def test_a_malformed_topic_is_refused() -> None:
     with pytest.raises(ValueError, match="not the ARN of an SNS topic"):
         Sns("alerts")
 
@@ -335,7 +335,7 @@ def deliveries(journal: Journal) -> list[dict[str, Any]]:
     return [asdict(state) for alert in journal.fired() for state in alert.deliveries]
 
 
-def test_what_fails_is_tried_again_with_growing_jittered_waits(journal: Journal) -> None:
+def test_a_failed_delivery_is_tried_again_with_growing_jittered_waits(journal: Journal) -> None:
     journal.record({}, [alert(0), alert(1)], ["hook"])
     channel = Channel(*(DeliveryError("answered 500") for _ in range(12)))
     said: list[str] = []
@@ -359,7 +359,7 @@ def test_what_fails_is_tried_again_with_growing_jittered_waits(journal: Journal)
     ] * 2
 
 
-def test_the_other_side_may_ask_to_be_left_alone(journal: Journal) -> None:
+def test_the_other_side_may_ask_for_a_longer_wait(journal: Journal) -> None:
     journal.record({}, [alert()], ["hook"])
     courier = Courier(
         "hook", Channel(DeliveryError("429", wait=30), DeliveryError("429", wait=1e9)), journal, print, Clock()
@@ -368,7 +368,7 @@ def test_the_other_side_may_ask_to_be_left_alone(journal: Journal) -> None:
     assert courier.attempt() == LONGEST_WAIT
 
 
-def test_after_an_hour_or_where_it_is_hopeless_it_is_given_up_and_said(journal: Journal) -> None:
+def test_an_alert_is_given_up_after_an_hour_or_at_once_when_it_is_hopeless(journal: Journal) -> None:
     journal.record({}, [alert(0), alert(1, at=AT + GIVE_UP)], ["hook"])
     said: list[str] = []
     clock = Clock()
@@ -383,7 +383,7 @@ def test_after_an_hour_or_where_it_is_hopeless_it_is_given_up_and_said(journal: 
     assert sum("given up" in line for line in said) == 2
 
 
-def test_a_channel_with_a_defect_is_a_channel_that_failed(journal: Journal) -> None:
+def test_a_defect_in_a_channel_counts_as_a_failed_delivery(journal: Journal) -> None:
     journal.record({}, [alert()], ["hook"])
     courier = Courier("hook", Channel(RuntimeError("oops")), journal, print, Clock())
     assert courier.attempt()
@@ -391,7 +391,7 @@ def test_a_channel_with_a_defect_is_a_channel_that_failed(journal: Journal) -> N
     assert courier.attempt() == 0
 
 
-def test_what_waits_goes_on_after_a_restart_and_one_bad_channel_does_not_hold_the_others(tmp_path: Path) -> None:
+def test_waiting_alerts_survive_a_restart_and_a_bad_channel_delays_no_other(tmp_path: Path) -> None:
     path = tmp_path / "alerts.db"
     with contextlib.closing(Journal(path, create=True)) as journal:
         journal.record({}, [alert(n) for n in range(120)], ["bad", "log"])
@@ -438,7 +438,7 @@ def test_old_alerts_are_forgotten(journal: Journal, monkeypatch: pytest.MonkeyPa
     assert len(deliveries(journal)) == len(journal.pending("log", 99)) == 3
 
 
-def test_a_file_that_is_no_journal_is_explained(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_journal_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "alerts.db"
     path.write_text("no database" * 1000)
     with pytest.raises(StorageError, match="cannot be read or written"):

@@ -123,7 +123,7 @@ def test_options_come_in_any_order_and_have_defaults() -> None:
         ("x" * (LONGEST_RULE + 1), LONGEST_RULE + 1, "x", "at most 500 characters"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_its_column(text: str, column: int, token: str, says: str) -> None:
+def test_a_fault_is_reported_with_its_column(text: str, column: int, token: str, says: str) -> None:
     with pytest.raises(RuleError) as caught:
         parse_rule(text)
     error = caught.value
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_said_with_its_column(text: str, column: int, token: st
 
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(WORDS.split()), max_size=16).map(" ".join)))
-def test_any_text_is_a_rule_that_reads_the_same_again_or_a_rule_error(text: str) -> None:
+def test_any_text_is_a_rule_error_or_a_rule_that_parses_to_itself(text: str) -> None:
     try:
         rule = parse_rule(text)
     except RuleError as error:
@@ -169,7 +169,7 @@ TREES = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(TREES, st.integers(0, 100_000))
-def test_every_rule_of_the_grammar_reads_the_same_again(text: str, seconds: int) -> None:
+def test_the_canonical_text_of_every_rule_parses_to_the_same_rule(text: str, seconds: int) -> None:
     rule = parse_rule(f"{text} quiet {seconds} seconds") if len(text) < 450 else parse_rule("price > 1")
     assert parse_rule(rule.text) == rule
     assert parse_rule(rule.text).text == rule.text

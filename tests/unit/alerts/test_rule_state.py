@@ -89,7 +89,7 @@ def test_a_crossing_fires_on_every_bar_that_crosses(rows: Rows, text: str) -> No
     assert fired(f"{text} for aapl", rows) == [("AAPL", time) for time in spaced(expected, 15 * MINUTE)]
 
 
-def test_all_symbols_are_judged_on_their_own(rows: Rows) -> None:
+def test_every_symbol_is_judged_separately(rows: Rows) -> None:
     together = fired("price crosses above sma_50", rows)
     alone = [pair for symbol in SYMBOLS for pair in fired(f"price crosses above sma_50 for {symbol}", rows)]
     assert sorted(together) == sorted(alone)
@@ -133,7 +133,7 @@ def test_a_prediction_fires_where_it_changes_and_the_model_is_sure(rows: Rows) -
     assert found[0]["text"].startswith("prediction UP, probability 0.")
 
 
-def test_silence_is_told_in_open_sessions_only(rows: Rows) -> None:
+def test_silence_fires_in_open_sessions_only(rows: Rows) -> None:
     times = own(rows, "UGA").bars.timestamp
     opens = [day * 86_400_000 + 52_200_000 for day in np.unique(times // 86_400_000).tolist()]  # 14:30 UTC
     expected = []
@@ -149,7 +149,7 @@ def test_silence_is_told_in_open_sessions_only(rows: Rows) -> None:
     assert fired("no bar for 3 minutes in an open session for SPY", rows) == []
 
 
-def test_daily_bars_are_not_missed_by_the_minute() -> None:
+def test_daily_bars_are_never_silent() -> None:
     table = pq.read_table(sample_path("1d")).slice(0, 500)
     bars = Bars.of(Bar(**record) for record in table.to_pylist())
     assert fired("no bar for 3 minutes in an open session", Processor(()).step(bars).rows) == []
@@ -189,7 +189,7 @@ def prices(*values: float) -> list[BarValues]:
     return [seen(i, value) for i, value in enumerate(values)]
 
 
-def test_what_is_true_at_first_fires_only_after_it_was_over() -> None:
+def test_a_condition_that_holds_at_first_fires_only_after_it_was_over() -> None:
     assert judge("price > 10 quiet 0s", *prices(11, 12, 9, 11)) == [3]
     assert judge("price crosses above 10 quiet 0s", *prices(11, 12, 9, 11)) == [3]
     assert judge("price crosses above 10 quiet 0s", *prices(9, 11)) == [1]
@@ -211,11 +211,11 @@ def test_what_is_true_at_first_fires_only_after_it_was_over() -> None:
         ("price > 100 or price < 50", [60, 101, 60, 49, 101], [1, 3]),
     ],
 )
-def test_hysteresis(text: str, values: list[float], expected: list[int]) -> None:
+def test_a_comparison_is_over_only_beyond_its_margin(text: str, values: list[float], expected: list[int]) -> None:
     assert judge(f"{text} quiet 0s", *prices(*values)) == expected
 
 
-def test_the_quiet_time_swallows_what_becomes_true_within_it() -> None:
+def test_nothing_fires_within_the_quiet_time() -> None:
     bars = prices(*[9, 11] * 20)
     assert judge("price > 10 quiet 5 minutes", *bars) == [1, 7, 13, 19, 25, 31, 37]
     assert judge("price > 10", *bars) == [1, 17, 33]  # 15 minutes where nothing is said
@@ -223,7 +223,7 @@ def test_the_quiet_time_swallows_what_becomes_true_within_it() -> None:
     assert judge("price > 10 quiet 5 minutes", *stays) == [1]  # swallowed, not saved up
 
 
-def test_what_is_not_known_changes_nothing() -> None:
+def test_unknown_values_change_nothing() -> None:
     nan = math.nan
     assert judge("price > 10 quiet 0s", *prices(nan, nan, 11, nan, 9, nan, nan, 11)) == [7]
     assert judge("price crosses above 10 quiet 0s", *prices(nan, 9, nan, nan, 11, nan, 12)) == [4]
@@ -243,7 +243,7 @@ def test_a_bar_that_comes_again_does_not_fire_again() -> None:
     assert judge("price > 10 quiet 0s", *corrected) == []
 
 
-def test_forming_bars_count_only_where_the_rule_says_so_and_once() -> None:
+def test_forming_bars_fire_once_and_only_if_the_rule_says_so() -> None:
     bars = [
         seen(0, 9),
         *(seen(1, price, final=False) for price in (9, 11, 9, 11)),
@@ -257,7 +257,7 @@ def test_forming_bars_count_only_where_the_rule_says_so_and_once() -> None:
     assert judge("price crosses above 10 quiet 0s", *falls_back) == [2]  # bar 1 closed below
 
 
-def test_a_state_is_kept_whole() -> None:
+def test_a_state_survives_dump_and_load() -> None:
     rule = parse_rule("price crosses above sma_50 or prediction changes to UP")
     state, _ = step(rule, State(), seen(1, 9.0, sma_50=10.0, prediction=2))
     state, _ = step(rule, state, seen(2, 9.5, sma_50=10.0, prediction=3))

@@ -73,7 +73,7 @@ def desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
         each.journal.close()
 
 
-def test_what_is_there_when_a_rule_is_made_is_not_news(desk: Callable[..., Desk]) -> None:
+def test_bars_older_than_the_rule_fire_nothing(desk: Callable[..., Desk]) -> None:
     d = desk()
     for minute, price in enumerate([9, 11, 9, 11]):
         d.put(minute, price)
@@ -86,7 +86,7 @@ def test_what_is_there_when_a_rule_is_made_is_not_news(desk: Callable[..., Desk]
     assert d.look() == []
 
 
-def test_bars_that_come_many_at_once_all_count_and_a_new_symbol_is_judged_from_its_first(
+def test_all_bars_of_a_batch_count_and_a_new_symbol_is_judged_from_its_first(
     desk: Callable[..., Desk],
 ) -> None:
     d = desk("price > 10 quiet 0s")
@@ -99,7 +99,7 @@ def test_bars_that_come_many_at_once_all_count_and_a_new_symbol_is_judged_from_i
     assert d.look() == [("MSFT", 1)]
 
 
-def test_old_bars_are_not_news(desk: Callable[..., Desk]) -> None:
+def test_old_bars_fire_nothing(desk: Callable[..., Desk]) -> None:
     d = desk("price > 10 quiet 0s")
     d.look()
     for minute in range(200):
@@ -116,7 +116,7 @@ def test_old_bars_are_not_news(desk: Callable[..., Desk]) -> None:
     assert d.look() == [("AAPL", 602)]
 
 
-def test_a_restart_goes_on_where_it_was_and_repeats_nothing(desk: Callable[..., Desk]) -> None:
+def test_a_restart_continues_and_repeats_nothing(desk: Callable[..., Desk]) -> None:
     d = desk("price > 10 quiet 0s", "price crosses above sma_3 quiet 0s")
     assert d.look() == []
     prices = [9, 9, 9, 11, 9, 9, 11, 12, 9, 9, 13]
@@ -134,7 +134,7 @@ def test_a_restart_goes_on_where_it_was_and_repeats_nothing(desk: Callable[..., 
     assert d.look() == [("AAPL", 12), ("AAPL", 12)]
 
 
-def test_an_alert_that_is_kept_is_not_made_twice_even_if_the_state_is_lost(desk: Callable[..., Desk]) -> None:
+def test_a_kept_alert_is_not_made_twice_even_if_the_state_is_lost(desk: Callable[..., Desk]) -> None:
     d = desk("price > 10 quiet 0s")
     d.look()
     d.put(0, 9)
@@ -147,7 +147,7 @@ def test_an_alert_that_is_kept_is_not_made_twice_even_if_the_state_is_lost(desk:
     assert len(d.journal.fired()) == 1
 
 
-def test_forming_bars_and_corrections(desk: Callable[..., Desk]) -> None:
+def test_forming_bars_fire_once_and_corrections_fire_nothing(desk: Callable[..., Desk]) -> None:
     d = desk("price > 10 quiet 0s", "price > 10 quiet 0s on forming bars")
     d.look()
     d.put(0, 9)
@@ -169,7 +169,7 @@ def test_forming_bars_and_corrections(desk: Callable[..., Desk]) -> None:
     assert d.look() == []
 
 
-def test_rules_come_and_go_while_it_runs(desk: Callable[..., Desk]) -> None:
+def test_rules_are_added_and_removed_while_the_runner_runs(desk: Callable[..., Desk]) -> None:
     d = desk("price > 10 quiet 0s for AAPL", "price > 10 quiet 0s for MSFT")
     d.look()
     for symbol in ("AAPL", "MSFT"):
@@ -190,7 +190,7 @@ def week() -> Bars:
 
 
 @pytest.mark.parametrize("stored", [(), ("sma_50", "rsi_14", "vwap", "macd")])
-def test_indicators_may_be_stored_or_not(desk: Callable[..., Desk], week: Bars, stored: tuple[str, ...]) -> None:
+def test_stored_and_computed_indicators_fire_alike(desk: Callable[..., Desk], week: Bars, stored: tuple[str, ...]) -> None:
     texts = ["rsi_14 < 35", "price crosses above sma_50", "price crosses below vwap", "macd > macd_signal"]
     everything = Processor(("sma_50", "rsi_14", "vwap", "macd")).step(week).rows
     expected = {
@@ -222,7 +222,7 @@ def put(desk: Desk, rows: Rows) -> None:
     desk.store.put(*rows)
 
 
-def test_silence_by_the_clock(desk: Callable[..., Desk]) -> None:
+def test_silence_is_measured_by_the_clock(desk: Callable[..., Desk]) -> None:
     d = desk("no bar for 3 minutes in an open session", live=True)
     d.put(-1000, 9)
     d.put(-999, 9)
@@ -250,7 +250,7 @@ def test_silence_by_the_clock(desk: Callable[..., Desk]) -> None:
     assert d.journal.fired()[-1].text == "no bar since 2019-02-11 15:01 UTC"
 
 
-def test_silence_before_somebody_listened_does_not_count(desk: Callable[..., Desk]) -> None:
+def test_silence_before_the_start_does_not_count(desk: Callable[..., Desk]) -> None:
     d = desk("no bar for 3 minutes in an open session", live=True)
     d.put(0, 9)
     d.put(1, 9)
@@ -260,7 +260,7 @@ def test_silence_before_somebody_listened_does_not_count(desk: Callable[..., Des
     assert d.look() == [("AAPL", 60)]
 
 
-def test_trouble_loses_nothing(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_round_loses_no_alert(desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     d = desk("price > 10 quiet 0s", "price crosses above sma_2 quiet 0s")
     d.look()
     d.put(0, 9)
@@ -316,7 +316,7 @@ def until(done: Callable[[], object], seconds: float = 20.0) -> None:
         threading.Event().wait(0.005)
 
 
-def test_it_runs_beside_and_one_takes_over_from_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_judges_and_another_takes_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tapeline.alerts.service._LOOK_SECONDS", 0.005)
     store, said = MemoryStore(), []
     rules = ["price > 10 quiet 0s"]

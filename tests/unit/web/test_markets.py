@@ -23,19 +23,19 @@ def ms(text: str) -> int:
         ("7203.T", "2019-02-14T03:00", "closed", "2019-02-14T03:30", "2019-02-14T03:30"),  # lunch
     ],
 )
-def test_a_market_says_until_when_and_when_regular_trading_begins(
+def test_a_market_has_an_end_of_its_phase_and_a_next_open(
     symbol: str, now: str, phase: str, until: str, opens: str
 ) -> None:
     found = Markets().of(symbol, ms(now))
     assert (found.phase, found.next, found.opens) == (phase, ms(until), ms(opens))
 
 
-def test_what_trades_all_day_never_opens() -> None:
+def test_a_round_the_clock_market_never_opens() -> None:
     assert Markets().of("BTC-USD", 0) == MarketHours("continuous", None, None, "UTC")
 
 
 @pytest.mark.parametrize(
     ("symbol", "currency"), [("BTC-USD", "USD"), ("USDJPY=X", "JPY"), ("BRK-B", ""), ("AAPL", ""), ("7203.T", "")]
 )
-def test_a_pair_names_its_currency(symbol: str, currency: str) -> None:
+def test_the_name_of_a_pair_gives_its_currency(symbol: str, currency: str) -> None:
     assert currency_of(symbol) == currency

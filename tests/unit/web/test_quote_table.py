@@ -45,7 +45,7 @@ def test_a_new_session_has_a_new_reference(store: MemoryStore) -> None:
     assert (changed.symbol, changed.reference) == ("A", 110.0)
 
 
-def test_only_quotes_that_changed_come_again_and_cost_reads(store: MemoryStore) -> None:
+def test_only_changed_quotes_are_returned_and_cost_reads(store: MemoryStore) -> None:
     board = QuoteTable(store, lambda _: ZONE)
     board.refresh(1)
     store.reads = 0
@@ -57,7 +57,7 @@ def test_only_quotes_that_changed_come_again_and_cost_reads(store: MemoryStore) 
     assert store.reads <= SPARK_BARS
 
 
-def test_without_time_prices_come_first_and_the_rest_in_later_refreshes_fairly() -> None:
+def test_prices_come_first_and_backgrounds_follow_in_turn_when_time_is_short() -> None:
     store = MemoryStore()
     for symbol in "ABCD":
         store.put(row(symbol, START, 10.0), row(symbol, START + DAY, 11.0))
@@ -73,7 +73,7 @@ def test_without_time_prices_come_first_and_the_rest_in_later_refreshes_fairly()
     assert board.quotes["D"].change is not None  # the longest waiting came before the ones that moved again
 
 
-def test_a_symbol_that_vanishes_leaves_the_board(store: MemoryStore) -> None:
+def test_a_symbol_that_vanishes_leaves_the_table(store: MemoryStore) -> None:
     board = QuoteTable(store, lambda _: ZONE)
     board.refresh(1)
     store.remove("A")
@@ -81,7 +81,7 @@ def test_a_symbol_that_vanishes_leaves_the_board(store: MemoryStore) -> None:
     assert list(board.quotes) == ["B"]
 
 
-def test_spark_is_scaled_and_bounded() -> None:
+def test_the_sparkline_is_scaled_and_bounded() -> None:
     store = MemoryStore()
     store.put(*(row("A", START + i * MINUTE, 10.0 + i) for i in range(200)))
     store.put(row("FLAT", START, 5.0), row("FLAT", START + MINUTE, 5.0))
@@ -103,7 +103,7 @@ def test_spark_is_scaled_and_bounded() -> None:
         (-3_000_000_000_000, False, None),  # far back, when zones were odd: no error
     ],
 )
-def test_sessions_begin_at_the_exchanges_midnight(timestamp: int, daily: bool, expected: int | None) -> None:
+def test_sessions_begin_at_midnight_in_the_exchanges_zone(timestamp: int, daily: bool, expected: int | None) -> None:
     start = session_start(timestamp, ZoneInfo(ZONE), daily=daily)
     assert 0 <= timestamp - start < DAY
     assert expected is None or start == expected

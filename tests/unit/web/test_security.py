@@ -88,7 +88,7 @@ def test_loopback_is_open(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "", "example.org", "10.0.0.1"])
-def test_elsewhere_is_refused_without_a_log_in(host: str, users: Users, tmp_path: Path) -> None:
+def test_other_addresses_are_refused_without_a_log_in(host: str, users: Users, tmp_path: Path) -> None:
     with pytest.raises(ServingError, match=r"TAPELINE_PAGE__TOKEN.*tapeline users add.*TAPELINE_PAGE__BEHIND_LOGIN"):
         serve(PageData(MemoryStore()), host, 0, access=Access(users=Users(tmp_path / "none.json")))
     for access in (Access(TOKEN), Access(users=users), Access(behind_login=True)):
@@ -101,7 +101,7 @@ def test_a_short_token_is_refused() -> None:
         Access("x" * 23)
 
 
-def test_removing_the_last_user_opens_nothing_elsewhere(view: PageData, tmp_path: Path) -> None:
+def test_removing_the_last_user_does_not_open_the_server(view: PageData, tmp_path: Path) -> None:
     users = Users(tmp_path / "users.json")
     users.add("ann", Role.ADMIN, PASSWORD)
     with client_of(view, Access(users=users), "0.0.0.0", "http://ticker.example") as client:
@@ -115,7 +115,7 @@ def test_removing_the_last_user_opens_nothing_elsewhere(view: PageData, tmp_path
 # -- on this machine ---------------------------------------------------------------------------------------------------
 
 
-def test_on_this_machine_everybody_is_an_administrator(view: PageData) -> None:
+def test_everybody_on_this_machine_is_an_administrator(view: PageData) -> None:
     with client_of(view) as client:
         document = client.document("/session")
         assert (document["role"], document["login_needed"]) == ("admin", False)
@@ -123,7 +123,7 @@ def test_on_this_machine_everybody_is_an_administrator(view: PageData) -> None:
         assert client.request("POST", "/symbols", json={"symbol": "B"}).status_code == 200
 
 
-def test_a_name_that_was_pointed_at_this_machine_is_refused_and_its_own_are_not(view: PageData) -> None:
+def test_only_this_machines_own_names_are_answered(view: PageData) -> None:
     with client_of(view) as client:
         for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::1", "a@evil"):
             for path in ("/", "/symbols", "/metrics"):
@@ -150,7 +150,7 @@ def test_another_site_in_the_same_browser_can_neither_change_nor_read(view: Page
 # -- from elsewhere ----------------------------------------------------------------------------------------------------
 
 
-def test_a_stranger_gets_nothing_but_the_page_and_the_log_in(outside: Client) -> None:
+def test_a_stranger_gets_only_the_page_and_the_log_in(outside: Client) -> None:
     for path in (*LOOKS, "/events", "/nothing"):
         assert outside.get(path).status_code == 401, path
     for method, path, body in CHANGES:
@@ -169,14 +169,14 @@ def test_a_viewer_looks_and_changes_nothing(outside: Client) -> None:
         assert (answer.status_code, "administrator" in answer.text) == (403, True), path
 
 
-def test_an_administrator_changes_with_the_csrf_token_only(outside: Client) -> None:
+def test_an_administrator_needs_the_csrf_token_for_changes(outside: Client) -> None:
     assert log_in(outside, name="ann", password=PASSWORD) == 200
     assert outside.request("POST", "/symbols", json={"symbol": "B"}).status_code == 200
     outside.csrf = ""
     assert outside.request("POST", "/symbols", json={"symbol": "C"}).status_code == 403
 
 
-def test_the_bearer_token_opens_everything_without_a_session(outside: Client) -> None:
+def test_the_bearer_token_needs_no_session(outside: Client) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert outside.get("/symbols", headers=headers).status_code == 200
     assert outside.request("POST", "/symbols", json={"symbol": "B"}, headers=headers).status_code == 200
@@ -184,12 +184,12 @@ def test_the_bearer_token_opens_everything_without_a_session(outside: Client) ->
         assert outside.get("/symbols", headers={"Authorization": wrong}).status_code == 401
 
 
-def test_the_token_logs_in_as_well(outside: Client) -> None:
+def test_the_token_can_log_in(outside: Client) -> None:
     assert log_in(outside, token=TOKEN) == 200
     assert outside.document("/session")["role"] == "admin"
 
 
-def test_a_wrong_log_in_says_no_more_than_that(outside: Client, clock: Clock) -> None:
+def test_a_wrong_log_in_does_not_say_what_was_wrong(outside: Client, clock: Clock) -> None:
     tries: list[dict[str, str]] = [
         {"name": "ann", "password": "wrong"},
         {"name": "nobody", "password": PASSWORD},
@@ -204,7 +204,7 @@ def test_a_wrong_log_in_says_no_more_than_that(outside: Client, clock: Clock) ->
         assert "set-cookie" not in answer.headers
 
 
-def test_a_log_in_that_is_none_is_422(outside: Client) -> None:
+def test_a_malformed_log_in_is_422(outside: Client) -> None:
     for body in (
         b"",
         b"{",
@@ -217,7 +217,7 @@ def test_a_log_in_that_is_none_is_422(outside: Client) -> None:
         assert answer.status_code == 422
 
 
-def test_the_cookie_is_for_the_server_only(outside: Client, view: PageData, users: Users) -> None:
+def test_scripts_and_other_sites_cannot_read_the_cookie(outside: Client, view: PageData, users: Users) -> None:
     answer = outside.request("POST", "/session", json={"name": "vic", "password": PASSWORD})
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
@@ -247,7 +247,7 @@ def test_a_new_log_in_has_a_new_session_and_a_log_out_ends_it(outside: Client) -
 
 
 @pytest.mark.parametrize("seconds", [IDLE_SECONDS, LONGEST_SECONDS])
-def test_a_session_ends_by_itself(outside: Client, clock: Clock, seconds: float) -> None:
+def test_a_session_expires(outside: Client, clock: Clock, seconds: float) -> None:
     log_in(outside, name="vic", password=PASSWORD)
     step = IDLE_SECONDS / 2 if seconds == LONGEST_SECONDS else seconds
     until = clock.now + seconds
@@ -258,7 +258,7 @@ def test_a_session_ends_by_itself(outside: Client, clock: Clock, seconds: float)
     assert outside.get("/symbols").status_code == 401
 
 
-def test_a_session_ends_with_another_password_and_follows_the_role(view: PageData, tmp_path: Path) -> None:
+def test_a_session_ends_when_the_password_changes_and_follows_the_role(view: PageData, tmp_path: Path) -> None:
     users = Users(tmp_path / "users.json")
     users.add("eve", Role.ADMIN, PASSWORD)
     with client_of(view, Access(users=users), "0.0.0.0", "http://ticker.example") as client:
@@ -279,7 +279,7 @@ def test_failed_log_ins_wait_longer_and_longer(outside: Client, clock: Clock) ->
     assert log_in(outside, token=TOKEN) == 200
 
 
-def test_guessed_bearer_tokens_wait_as_well(outside: Client, clock: Clock) -> None:
+def test_guessed_bearer_tokens_wait_too(outside: Client, clock: Clock) -> None:
     def guess(text: str) -> int:
         return outside.get("/symbols", headers={"Authorization": f"Bearer {text}"}).status_code
 
@@ -289,7 +289,7 @@ def test_guessed_bearer_tokens_wait_as_well(outside: Client, clock: Clock) -> No
     assert guess(TOKEN) == 200
 
 
-def test_waits_double_up_to_five_minutes_and_are_forgotten() -> None:
+def test_waits_double_up_to_five_minutes_and_expire() -> None:
     clock = Clock()
     access = Access(TOKEN, clock=clock)
     waits = []
@@ -312,7 +312,7 @@ def test_waits_double_up_to_five_minutes_and_are_forgotten() -> None:
 # -- behind a load balancer --------------------------------------------------------------------------------------------
 
 
-def test_behind_a_log_in_everybody_looks(view: PageData, users: Users) -> None:
+def test_everybody_behind_a_log_in_may_look(view: PageData, users: Users) -> None:
     with client_of(view, Access(users=users, behind_login=True), "0.0.0.0", ELSEWHERE) as client:
         assert client.document("/session")["role"] == "viewer"
         client.take_csrf()
@@ -322,7 +322,7 @@ def test_behind_a_log_in_everybody_looks(view: PageData, users: Users) -> None:
         assert client.request("POST", "/symbols", json={"symbol": "B"}).status_code == 200
 
 
-def test_only_there_is_believed_what_a_proxy_says(outside: Client, view: PageData) -> None:
+def test_forwarded_headers_count_only_behind_a_log_in(outside: Client, view: PageData) -> None:
     for k in range(4):
         outside.request("POST", "/session", json={"token": "x"}, headers={"X-Forwarded-For": f"10.0.0.{k}"})
     assert log_in(outside, token=TOKEN) == 429, "the address is the connection's, whatever the header says"
@@ -335,7 +335,7 @@ def test_only_there_is_believed_what_a_proxy_says(outside: Client, view: PageDat
 # -- every answer ------------------------------------------------------------------------------------------------------
 
 
-def test_every_answer_has_the_headers(view: PageData) -> None:
+def test_every_answer_has_the_security_headers(view: PageData) -> None:
     with client_of(view) as client:
         for answer in (client.get("/"), client.get("/symbols"), client.get("/nothing"), client.get("/symbols/'/bars"),
                        client.get("/symbols", headers={"Host": "evil.example"})):  # fmt: skip

@@ -59,7 +59,7 @@ def page() -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
-def test_it_answers_with_no_other_host_in_the_page_and_stops_when_told(
+def test_the_page_names_no_other_host_and_stops_on_request(
     page: tuple[subprocess.Popen[str], str],
 ) -> None:
     process, url = page
@@ -74,7 +74,7 @@ def test_it_answers_with_no_other_host_in_the_page_and_stops_when_told(
     assert (output.strip(), errors, process.returncode) == ("over []", "", 0)
 
 
-def test_an_open_stream_of_events_does_not_hold_it_up(page: tuple[subprocess.Popen[str], str]) -> None:
+def test_an_open_event_stream_does_not_delay_the_end(page: tuple[subprocess.Popen[str], str]) -> None:
     process, url = page
     with urllib.request.urlopen(url + "api/v1/events", timeout=10) as events:
         assert events.headers["content-type"].startswith("text/event-stream")
@@ -85,7 +85,7 @@ def test_an_open_stream_of_events_does_not_hold_it_up(page: tuple[subprocess.Pop
         assert b"event: status\n" in events.read().splitlines(keepends=True)
 
 
-def test_an_interrupt_stops_it_cleanly(page: tuple[subprocess.Popen[str], str]) -> None:
+def test_an_interrupt_stops_the_server_cleanly(page: tuple[subprocess.Popen[str], str]) -> None:
     process, _ = page
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=20)

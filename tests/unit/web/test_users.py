@@ -53,7 +53,7 @@ def test_a_change_by_another_process_is_seen(users: Users) -> None:
     [("", PASSWORD, "no user name"), ("a b", PASSWORD, "no user name"), ("../x", PASSWORD, "no user name"),
      ("a" * 65, PASSWORD, "no user name"), ("ann", "short", "12 to 256"), ("ann", "x" * 257, "12 to 256")],
 )  # fmt: skip
-def test_what_cannot_be_a_user_is_refused(users: Users, name: str, password: str, said: str) -> None:
+def test_bad_names_and_passwords_are_refused(users: Users, name: str, password: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
         users.add(name, Role.VIEWER, password)
     assert not users.path.exists()
@@ -63,7 +63,7 @@ def test_what_cannot_be_a_user_is_refused(users: Users, name: str, password: str
     "text", ["", "{", "[]", '{"format": 2, "users": {}}', '{"format": 1}', '{"format": 1, "users": {"a": {}}}',
              '{"format": 1, "users": {"a": {"role": "root", "hash": ""}}}'],
 )  # fmt: skip
-def test_a_damaged_file_is_said_and_never_replaced(users: Users, text: str) -> None:
+def test_a_damaged_file_is_reported_and_never_replaced(users: Users, text: str) -> None:
     users.path.parent.mkdir()
     users.path.write_text(text)
     for attempt in (users.load, lambda: users.add("ann", Role.ADMIN, PASSWORD)):

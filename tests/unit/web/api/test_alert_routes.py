@@ -40,7 +40,7 @@ def client(journal: Journal) -> Iterator[Client]:
         yield found
 
 
-def test_what_fired_comes_newest_first(client: Client, journal: Journal) -> None:
+def test_fired_alerts_come_newest_first(client: Client, journal: Journal) -> None:
     assert client.document("/alerts") == {"alerts": []}
     journal.record({}, [Alert(f"k{n}", "rsi_14 < 30", f"S{n}", n, n, "rsi_14 29", 9.5) for n in range(3)], ["log"])
     assert [each["symbol"] for each in client.document("/alerts")["alerts"]] == ["S2", "S1", "S0"]
@@ -73,7 +73,7 @@ def test_rules_are_added_and_removed(client: Client) -> None:
 @pytest.mark.parametrize(
     "text", ["rsi_14 <", "<script>alert(1)</script>", "price > 1 for A'; DROP TABLE rules;--", "\0"]
 )
-def test_a_text_that_is_no_rule_is_refused_with_its_column(client: Client, text: str) -> None:
+def test_a_text_that_is_not_a_rule_is_refused_with_its_column(client: Client, text: str) -> None:
     answer = client.request("POST", "/alerts/rules", json={"text": text})
     assert answer.status_code == 422
     fault = answer.json()["detail"]
@@ -84,7 +84,7 @@ def test_a_text_that_is_no_rule_is_refused_with_its_column(client: Client, text:
         assert client.request("POST", "/alerts/rules", json=body).status_code == 422
 
 
-def test_without_alerts_there_are_none(journal: Journal) -> None:
+def test_a_page_without_alerts_lists_none_and_refuses_rules(journal: Journal) -> None:
     with client_of(PageData(MemoryStore())) as client:
         client.take_csrf()
         assert client.document("/alerts") == {"alerts": []}
@@ -93,7 +93,7 @@ def test_without_alerts_there_are_none(journal: Journal) -> None:
         assert client.request("DELETE", "/alerts/rules/000000000000").status_code == 409
 
 
-def test_a_journal_that_cannot_be_read_is_said(client: Client, journal: Journal) -> None:
+def test_a_journal_that_cannot_be_read_is_503(client: Client, journal: Journal) -> None:
     journal.close()
     with pytest.raises(StorageError):
         journal.rules()
@@ -102,7 +102,7 @@ def test_a_journal_that_cannot_be_read_is_said(client: Client, journal: Journal)
 
 
 def test_every_answer_is_as_described(journal: Journal) -> None:
-    """As `tests/unit/web/test_openapi.py`, with rules there; a text may be none, which no schema can say."""
+    """As `test_openapi.py`, with rules there; a text may be none, which no schema can say."""
     load_all_checks()
     [acceptance] = CHECKS.get_by_names(["positive_data_acceptance"])
     alerts = Alerts(journal, ["rsi < 30"])

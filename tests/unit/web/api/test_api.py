@@ -84,10 +84,22 @@ def test_bars_are_columns_of_one_length_without_nan(client: Client) -> None:
     assert few["next"] is None
 
 
+def test_bars_say_what_every_column_is(client: Client) -> None:
+    document = client.document("/symbols/S00/bars?limit=1&indicators=macd_5_8_3,stochrsi_14_5_3,rsi")
+    outputs = document["outputs"]
+    assert list(outputs) == document["names"]
+    assert outputs["macd_5_8_3_hist"] == {
+        "spec": "macd_5_8_3", "indicator": "macd", "parameters": [5, 8, 3], "suffix": "_hist",
+    }  # fmt: skip
+    assert outputs["rsi_14"]["spec"] == "rsi_14"
+    catalogue = {one["name"]: one for one in client.document("/indicators")["indicators"]}
+    assert all(one["suffix"] in catalogue[one["indicator"]]["suffixes"] for one in outputs.values())
+
+
 @pytest.mark.parametrize(
     "path", ["/symbols/S00/bars?limit=20", "/symbols/S00/rows?limit=20", "/predictions?symbol=S00&limit=20"]
 )
-def test_every_format_says_the_same(client: Client, path: str) -> None:
+def test_every_format_has_the_same_data(client: Client, path: str) -> None:
     csv = client.get(path, headers={"Accept": "text/csv"})
     assert csv.headers["content-type"] == "text/csv; charset=utf-8"
     assert csv.headers["content-disposition"].endswith('.csv"')
@@ -117,7 +129,7 @@ def test_predictions_in_a_file_are_words(client: Client) -> None:
     assert frame["probability"].dropna().between(0, 1).all()
 
 
-def test_a_client_that_accepts_none_of_the_formats_is_told(client: Client) -> None:
+def test_a_client_that_accepts_no_format_is_406(client: Client) -> None:
     assert "image/png" in client.document("/latest", 406, headers={"Accept": "image/png"})["detail"]
     assert (
         client.get("/latest", headers={"Accept": "text/html, text/csv;q=0.9, */*;q=0.1"})
@@ -127,7 +139,7 @@ def test_a_client_that_accepts_none_of_the_formats_is_told(client: Client) -> No
     assert client.document("/latest", 422, params={"format": "xml"})["detail"].startswith("format:")
 
 
-def test_rows_have_the_names_of_the_store(client: Client) -> None:
+def test_rows_have_the_stores_names(client: Client) -> None:
     document = client.document("/symbols/S00/rows?limit=2")
     newest = document["rows"][-1]
     assert newest["stock_symbol"] == "S00"
@@ -138,7 +150,7 @@ def test_rows_have_the_names_of_the_store(client: Client) -> None:
     assert [one["stock_symbol"] for one in client.document("/latest")["rows"]] == ["S00", "S01", "S02", "S03"]
 
 
-def test_predictions_come_with_what_became_of_them(client: Client, registry: Registry) -> None:
+def test_predictions_come_with_their_outcomes(client: Client, registry: Registry) -> None:
     document = client.document("/predictions?symbol=S00&limit=100")
     found = document["predictions"]
     assert len(found) == 100
@@ -149,7 +161,7 @@ def test_predictions_come_with_what_became_of_them(client: Client, registry: Reg
     assert [one["timestamp"] for one in found] == bars["t"]
 
 
-def test_the_catalogue_is_whole(client: Client) -> None:
+def test_the_catalogue_is_complete(client: Client) -> None:
     found = client.document("/indicators")["indicators"]
     assert [one["name"] for one in found] == list(CATALOGUE)
     macd = next(one for one in found if one["name"] == "macd")
@@ -157,6 +169,7 @@ def test_the_catalogue_is_whole(client: Client) -> None:
     bands = next(one for one in found if one["name"] == "bbands")
     assert set(bands["off_price"]) < set(bands["outputs"])
     assert [p["default"] for p in macd["parameters"]] == [12, 26, 9]
+    assert macd["outputs"] == [macd["spec"] + suffix for suffix in macd["suffixes"]]
 
 
 def test_scores_are_graded_with_intervals_and_base_rates(client: Client, registry: Registry) -> None:
@@ -174,7 +187,7 @@ def test_scores_are_graded_with_intervals_and_base_rates(client: Client, registr
     assert client.document("/scores?symbol=NONE", 404)["detail"].startswith("there are no bars of NONE")
 
 
-def test_models_say_what_is_known_of_them(client: Client, registry: Registry) -> None:
+def test_models_come_with_grades_drift_and_importance(client: Client, registry: Registry) -> None:
     document = client.document("/models")
     old, new = document["models"]
     assert (old["current"], new["current"]) == (False, True)
@@ -208,7 +221,7 @@ def test_a_worse_version_is_not_promoted_by_accident(client: Client, registry: R
     assert "has a skill of" in answer.json()["detail"]
 
 
-def test_symbols_are_collected_and_no_longer(view: PageData) -> None:
+def test_symbols_are_added_to_the_list_and_removed(view: PageData) -> None:
     names = MemoryWatchlist("AAPL")
     with client_of(PageData(view.store, watchlist=names)) as client:
         client.take_csrf()
@@ -229,7 +242,7 @@ def test_a_replay_has_no_list_to_change(view: PageData) -> None:
         assert client.document("/symbols")["collected"] is None
 
 
-def test_health_and_metrics_say_how_it_goes(client: Client) -> None:
+def test_health_and_metrics_report_the_parts(client: Client) -> None:
     found = client.document("/health")
     assert (found["status"], found["error"], found["rejects"], found["rows"]) == ("ok", None, 1, 5600)
     assert (found["lag"]["p99"], found["depth"], found["collector"]) == (9.0, 2, None)
@@ -240,7 +253,7 @@ def test_health_and_metrics_say_how_it_goes(client: Client) -> None:
     assert reject["raw"] == "AAPL,<script>,\\xff"
 
 
-def test_a_replay_is_judged_by_its_own_time(view: PageData) -> None:
+def test_a_replay_uses_the_time_of_its_newest_bar(view: PageData) -> None:
     store = MemoryStore()
     store.put(row("AAPL", START, 5.0))
     with client_of(PageData(store, replay=lambda: ReplayProgress(1, 2))) as client:
@@ -249,7 +262,7 @@ def test_a_replay_is_judged_by_its_own_time(view: PageData) -> None:
         assert client.document("/health")["replay"] == {"done": 1, "total": 2, "ended": False}
 
 
-def test_a_store_that_cannot_be_read_is_503_and_said_in_health() -> None:
+def test_a_store_that_cannot_be_read_is_503_and_reported_in_health() -> None:
     store = MemoryStore()
     store.put(row("A", START, 5.0))
     store.error = StorageError("the disk\nis gone")
@@ -283,7 +296,7 @@ MEANINGLESS = ["{{7*7}}", "$(id)", "`id`", "%", "..%2f..%2fetc%2fpasswd", "A;--"
 
 
 @pytest.mark.parametrize("text", REFUSED + MEANINGLESS)
-def test_hostile_symbols_are_refused_or_found_nowhere(client: Client, text: str) -> None:
+def test_hostile_symbols_are_refused_or_unknown(client: Client, text: str) -> None:
     refused = text in REFUSED
     for path in (f"/symbols/{quote(text, safe='')}/bars", f"/symbols/{quote(text, safe='')}/rows"):
         answer = client.get(path)
