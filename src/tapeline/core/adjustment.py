@@ -1,29 +1,30 @@
-"""Splits and dividends: what they make of stored history. Pure."""
+"""Adjust stored history for splits and dividends, and tell which shares it is in."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tapeline.core.market import Bars, Floats
 from tapeline.core.ports import Action, Series
 
-#: Quotations in hundredths, and the currency that dividends may be stated in beside them.
+#: Quotations in hundredths, and the currency that dividends may be stated in instead.
 MINOR_UNITS = {"GBp": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
 
-#: Bars that must agree on a ratio, and how far prices must have moved, before history is taken to be in other shares.
+#: How many bars must agree on a ratio, and how far prices must have moved, before history counts as in other shares.
 _WITNESSES = 20
 _SHIFT = 0.1
 
 
 def adjusted(series: Series) -> tuple[Bars, str]:
-    """The bars adjusted for dividends as well as splits, and the version of that: which actions went into it.
+    """Return the bars adjusted for dividends as well as splits, and the name of that adjustment (see `basis`).
 
     Each dividend scales all earlier prices by 1 - dividend / last close before it (CRSP's method, as Yahoo's adjusted
-    close). Volumes are those of today's shares already.
+    close). Volumes are in today's shares already.
     """
     bars = series.bars
     factor = np.ones(len(bars))
@@ -41,25 +42,25 @@ def adjusted(series: Series) -> tuple[Bars, str]:
 
 
 def basis(actions: Sequence[Action], *, dividends: bool = False) -> str:
-    """Names the actions that prices are adjusted for: two histories are comparable when theirs are equal."""
-    counted = [(a.timestamp, a.kind, a.value) for a in actions if dividends or a.kind == "split"]
+    """Name the actions that prices are adjusted for: two histories are comparable when these names are equal."""
+    counted = [
+        (action.timestamp, action.kind, action.value) for action in actions if dividends or action.kind == "split"
+    ]
     if not counted:
         return "raw"
     return f"{len(counted)}-{hashlib.sha256(json.dumps(counted).encode()).hexdigest()[:8]}"
 
 
 def scaled(bars: Bars, price: Floats, volume: Floats) -> Bars:
-    """The bars with prices and volumes multiplied, float64 [n] each."""
-    return Bars(
-        bars.symbols, bars.code, bars.timestamp, bars.open * price, bars.high * price, bars.low * price,
-        bars.close * price, bars.volume * volume, bars.final,
-    )  # fmt: skip
+    """Return the bars with prices and volumes multiplied by these factors, float64 [len(bars)] each."""
+    prices = {name: getattr(bars, name) * price for name in ("open", "high", "low", "close")}
+    return replace(bars, **prices, volume=bars.volume * volume)
 
 
 def shift(held: Bars, fetched: Bars) -> float | None:
-    """How many times higher prices were before, where both have them; None when too few bars agree on it.
+    """Measure how many times higher the held prices are than the fetched ones of the same times.
 
-    1.0 for anything that a revision or a dividend could have done.
+    Return 1.0 for anything that a revision or a dividend could have done, None when too few bars agree.
     """
     _, here, there = np.intersect1d(held.timestamp, fetched.timestamp, return_indices=True)
     if len(here) < _WITNESSES:
@@ -72,9 +73,9 @@ def shift(held: Bars, fetched: Bars) -> float | None:
 
 
 def in_todays_shares(bars: Bars, splits: Sequence[Action], witnessed: float | None) -> Bars:
-    """Bars from before these splits, in the shares there are after them.
+    """Return bars from before these splits in the shares that there are after them.
 
-    `witnessed` is the `shift` that was measured: at 1.0 the bars were adjusted already.
+    `witnessed` is the `shift` that was measured: at 1.0 the bars are adjusted already.
     """
     if witnessed == 1.0:
         return bars

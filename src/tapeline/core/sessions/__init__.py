@@ -1,9 +1,9 @@
-"""Exchange sessions: when a market is open, holidays, half days, pre and post market, and which session a time is in.
+"""Tell when a market is open, its holidays, half days, pre-market and after hours, and which session a time is in.
 
-Pure: nothing here asks for the time. The calendars are exchange-calendars' (holidays are data); the first use of an
-exchange imports it and builds the calendar, about a second, after that answers take microseconds. Behind the last year
-a calendar knows, its usual weekdays and hours go on, to the end of 2035. Before its first session and after that every
-market is closed, and a time before the first session has the UTC day for its session's date.
+Nothing here reads a clock. The calendars are those of exchange-calendars (holidays are data). The first use of an
+exchange imports that library and builds the calendar, which takes about a second; after that answers take microseconds.
+After the last year a calendar knows, its usual weekdays and hours continue, to the end of 2035. Before its first
+session and after that every market is closed; a time before the first session has its UTC day as its session.
 
 Times are UTC epoch ms. Daylight saving is in the calendars: a session's times are exact on every day.
 """
@@ -26,7 +26,7 @@ __all__ = ["Calendar", "MarketState", "Phase", "Session", "calendar", "calendar_
 
 
 class Phase(enum.StrEnum):
-    """What a market is doing at a time."""
+    """Name what a market is doing at a time."""
 
     PRE = "pre-market"
     OPEN = "open"
@@ -37,7 +37,7 @@ class Phase(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One trading day. `day` is its date at the exchange as YYYYMMDD; regular trading is open <= t < close.
+    """Hold one trading day. `day` is its date at the exchange as YYYYMMDD; regular trading is open <= t < close.
 
     Pre-market is pre <= t < open and after hours close <= t < post, both empty where the exchange has none. Without a
     lunch break, `break_start` equals `break_end` equals `close`. `half` marks an early close.
@@ -55,11 +55,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class MarketState:
-    """The phase at a time, until when it lasts, the session it belongs to (the latest begun), and the next open.
+    """Hold the phase at a time, until when it lasts, the session it belongs to (the latest begun), and the next open.
 
     `session` is None only before the first session the calendar knows. `next_open` is when regular trading next
     starts, the end of a lunch break included. Where a session begins as the last one ends (currencies, futures,
-    crypto), `until` is the end of all of them, and `next_open` the begin of the next. Both are always later than the
+    crypto), `until` is the end of all of them, and `next_open` the start of the next. Both are always later than the
     time that was asked about.
     """
 
@@ -71,10 +71,10 @@ class MarketState:
 
 
 class Calendar:
-    """The sessions of one exchange, by exchange-calendars' name for it ("XNYS", "24/7", ...)."""
+    """Know the sessions of one exchange, named as in exchange-calendars ("XNYS", "24/7", ...)."""
 
     def __init__(self, exchange: str) -> None:
-        """Builds the tables. Raises exchange-calendars' own error for a name that is in none of our tables."""
+        """Build the tables. Raises exchange-calendars' own error for a name it does not have."""
         self.exchange = exchange
         #: Its time zone, such as America/New_York.
         self.zone = zone(exchange)
@@ -88,56 +88,55 @@ class Calendar:
     def __len__(self) -> int:
         return len(self.day)
 
-    def session(self, place: int) -> Session:
-        """The session at this place of the calendar, counted from its first."""
+    def session(self, index: int) -> Session:
+        """Return the session with this index, counted from the calendar's first."""
         columns = (self.day, self.pre, self.open, self.break_start, self.break_end, self.close, self.post)
-        day, pre, opens, break_start, break_end, close, post = (int(column[place]) for column in columns)
-        return Session(day, pre, opens, break_start, break_end, close, post, bool(self.half[place]))
+        day, pre, opens, break_start, break_end, close, post = (int(column[index]) for column in columns)
+        return Session(day, pre, opens, break_start, break_end, close, post, bool(self.half[index]))
 
     def sessions(self, start: int, end: int) -> list[Session]:
-        """The sessions that are open at some time in start <= t < end, in order."""
+        """Return the sessions that are open at some time in start <= t < end, in order."""
         first = int(np.searchsorted(self.close, start, "right"))
         last = int(np.searchsorted(self.open, end, "left"))
-        return [self.session(place) for place in range(first, last)]
+        return [self.session(index) for index in range(first, last)]
 
     def at(self, timestamp: int) -> MarketState:
-        """The state of the market at this time."""
-        place = self._begun(timestamp)
-        following = place + 1
-        if place < 0:
+        """Return the state of the market at this time."""
+        index = int(np.searchsorted(self.pre, timestamp, "right")) - 1
+        if index < 0:
             return MarketState(self.exchange, Phase.CLOSED, int(self.pre[0]), None, int(self.open[0]))
-        now = self.session(place)
-        later = self.session(following) if following < len(self) else None
+        now = self.session(index)
+        later = self.session(index + 1) if index + 1 < len(self) else None
         next_open = later.open if later else timestamp + DAY - (timestamp - now.open) % DAY
         next_phase = later.pre if later else next_open
         phase, until = Phase.CLOSED, next_phase
         if timestamp < now.open:
             phase, until, next_open = Phase.PRE, now.open, now.open
         elif timestamp < now.break_start:
-            phase, until = Phase.OPEN, now.break_start if now.break_start < now.close else int(self._shut[place])
+            phase, until = Phase.OPEN, now.break_start if now.break_start < now.close else int(self._shut[index])
         elif timestamp < now.break_end:
             phase, until, next_open = Phase.BREAK, now.break_end, now.break_end
         elif timestamp < now.close:
-            phase, until = Phase.OPEN, int(self._shut[place])
+            phase, until = Phase.OPEN, int(self._shut[index])
         elif timestamp < now.post:
             phase, until = Phase.POST, now.post
         return MarketState(self.exchange, phase, until, now, next_open)
 
     def days(self, timestamps: Ints) -> Ints:
-        """The session of each time as YYYYMMDD, int64 [n]: the latest that has begun, its pre-market included.
+        """Return the session of each time as YYYYMMDD, int64 [len(timestamps)]: the latest begun, pre-market included.
 
         So the night after a session belongs to it, and ids never decrease with time.
         """
         timestamps = np.asarray(timestamps, np.int64)
-        place = np.searchsorted(self.pre, timestamps, "right") - 1
-        before = place < 0
-        days = self.day[np.maximum(place, 0)]
+        index = np.searchsorted(self.pre, timestamps, "right") - 1
+        before = index < 0
+        days = self.day[np.maximum(index, 0)]
         if before.any():
             days = np.where(before, _utc_days(timestamps), days)
         return days
 
     def trading(self, *, breaks: bool = True) -> Sessions:
-        """The stretches of regular trading, for `bars.Grid`; without `breaks`, whole sessions.
+        """Return the stretches of regular trading, for `bars.Grid`: cut at lunch breaks, or whole sessions.
 
         `date` is midnight UTC of the session's date.
         """
@@ -153,18 +152,15 @@ class Calendar:
         order = np.argsort(opens, kind="stable")
         return Sessions(opens[order], closes[order], np.concatenate([dates, dates[split]])[order])
 
-    def _begun(self, timestamp: int) -> int:
-        return int(np.searchsorted(self.pre, timestamp, "right")) - 1
-
 
 @functools.cache
 def calendar(exchange: str) -> Calendar:
-    """The calendar of an exchange, built once."""
+    """Return the calendar of an exchange, built once per process."""
     return Calendar(exchange)
 
 
 def calendar_of(symbol: str) -> Calendar:
-    """The calendar a Yahoo symbol trades by."""
+    """Return the calendar a Yahoo symbol trades by."""
     return calendar(exchange_of(symbol))
 
 

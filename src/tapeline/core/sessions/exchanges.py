@@ -1,16 +1,16 @@
-"""Which calendar a Yahoo symbol trades by: its suffix names the exchange. A table, and the rules around it."""
+"""Map a Yahoo symbol to the calendar it trades by: its suffix names the exchange."""
 
 from __future__ import annotations
 
 import re
 
-#: Without a suffix a symbol is American; an unknown suffix is taken for American hours too.
+#: Without a suffix a symbol is American; an unknown suffix gets American hours too.
 DEFAULT_EXCHANGE = "XNYS"
 
 #: The years a calendar is built for; exchange-calendars' own bounds are kept where they are narrower.
 CALENDAR_RANGE = ("1990-01-01", "2035-12-31")
 
-#: Minutes of pre-market and after-hours trading, as Yahoo's charts state them. Elsewhere there is none to be shown.
+#: Minutes of pre-market and after-hours trading, as Yahoo's charts state them. Elsewhere it shows none.
 EXTENDED_MINUTES = {"XNYS": (330, 240), "XLON": (45, 45), "XETR": (60, 180)}
 
 #: Yahoo's suffix -> exchange-calendars' name. German regional boards keep Frankfurt's days. Athens, Bucharest and Tel
@@ -39,7 +39,7 @@ _CRYPTO = re.compile(r"^[A-Z0-9]+-(USD|EUR|GBP|JPY|CAD|AUD|CHF|CNY|INR|KRW|BRL|B
 
 
 def exchange_of(symbol: str) -> str:
-    """exchange-calendars' name of the calendar a Yahoo symbol trades by: TSLA XNYS, VOD.L XLON, BTC-USD 24/7."""
+    """Return exchange-calendars' name of the calendar a Yahoo symbol trades by: TSLA XNYS, VOD.L XLON, BTC-USD 24/7."""
     symbol = symbol.upper()
     if _CRYPTO.match(symbol):
         return "24/7"

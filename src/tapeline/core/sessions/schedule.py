@@ -1,4 +1,4 @@
-"""exchange-calendars' schedule of an exchange as columns. The only module that touches that library, lazily."""
+"""Read an exchange's schedule from exchange-calendars. No other module touches that library, which loads slowly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tapeline.core.times import DAY, MINUTE
 
 
 def schedule(exchange: str) -> tuple[Ints, ...]:
-    """day, pre, open, break start, break end, close, post, half: int64 columns, one row a session."""
+    """Return day, pre, open, break start, break end, close, post, half as int64 columns, one row per session."""
     exchange_calendars, made = _library()
     import pandas as pd
 
@@ -25,7 +25,7 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
     )
     days = known.schedule
     half = days.index.isin(known.early_closes)
-    days = pd.concat([days, _usual(pd, days, known, end)])
+    days = pd.concat([days, _projected(pd, days, known, end)])
     columns = {name: _milliseconds(days[name]) for name in ("open", "break_start", "break_end", "close")}
     opens, closes = columns["open"], columns["close"]
     if exchange in {"24/7", "24/5"}:
@@ -37,7 +37,7 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
     post = closes + after * MINUTE
     halves = np.concatenate([half, np.zeros(len(days) - len(half), np.bool_)]).astype(np.int64)
     post[:-1] = np.minimum(post[:-1], pre[1:])
-    day = np.array([d.year * 10_000 + d.month * 100 + d.day for d in days.index], np.int64)
+    day = np.array([date.year * 10_000 + date.month * 100 + date.day for date in days.index], np.int64)
     return (
         day, pre, opens,
         np.where(broken, columns["break_start"], closes), np.where(broken, columns["break_end"], closes),
@@ -46,26 +46,26 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
 
 
 def zone(exchange: str) -> str:
-    """The time zone an exchange keeps, such as America/New_York."""
+    """Return the time zone an exchange keeps, such as America/New_York."""
     exchange_calendars, made = _library()
     return str(made[exchange_calendars.resolve_alias(exchange)].tz)  # building one takes a second
 
 
 def _library() -> tuple[Any, Any]:
-    """exchange-calendars, and its calendars' classes by name."""
+    """Return exchange-calendars, and its calendars' classes by name."""
     import exchange_calendars
 
     return exchange_calendars, exchange_calendars.calendar_utils._default_calendar_factories  # noqa: SLF001 - the bounds have no public way
 
 
 def _milliseconds(column: Any) -> NDArray[np.int64]:
-    """A column of UTC times as epoch ms; 0 where there is none."""
+    """Return a column of UTC times as epoch ms; 0 where there is none."""
     naive = column.dt.tz_convert(None).to_numpy().astype("datetime64[ms]")
     return np.where(np.isnat(naive), 0, naive.astype(np.int64))
 
 
-def _usual(pd: Any, schedule: Any, known: Any, end: Any) -> Any:
-    """The exchange's weekdays with the hours of the last full day, behind the schedule: so far holidays are known."""
+def _projected(pd: Any, schedule: Any, known: Any, end: Any) -> Any:
+    """Return sessions for the time after the schedule, where no holidays are known: weekdays, with the usual hours."""
     days = pd.date_range(schedule.index[-1] + pd.Timedelta(days=1), end)
     days = days[[known.weekmask[day] == "1" for day in days.day_of_week]]
     hours = schedule.iloc[-60:].copy()

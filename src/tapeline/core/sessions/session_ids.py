@@ -1,4 +1,4 @@
-"""Which session each bar of a batch belongs to, over symbols of any exchange."""
+"""Find the session that each bar of a batch belongs to, over symbols of any exchange."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tapeline.core.sessions import calendar, exchange_of
 
 
 def session_ids(bars: Bars) -> Ints:
-    """The session of each bar at its symbol's exchange as YYYYMMDD, int64 [len(bars)]; never decreasing with time."""
+    """Return each bar's session at its symbol's exchange as YYYYMMDD, int64 [len(bars)]; never decreasing with time."""
     exchanges = [exchange_of(symbol) for symbol in bars.symbols]
     used = set(exchanges)
     if len(used) == 1:
