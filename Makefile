@@ -31,7 +31,7 @@ lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, sp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell *.md $(PROSE)
-	$(BIN)/python -m pytest -q tests/unit/test_prose.py
+	$(BIN)/python -m pytest -q --noconftest tests/unit/test_prose.py
 
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BENCH)/bin/python "$$script" $(ARGS) || exit 1; done
