@@ -1,7 +1,8 @@
-"""First candles on a large store, and 50 open pages with live updates: the page's server, measured from outside.
+"""Measure the page's server from outside: the first candles on a large store, and 50 open pages with live updates.
 
-Beside the first candles: the same rows read by plain SQL in this process, interleaved. Beside server-sent events: 50
-clients that ask for the newest bars once a second, as a page without them would.
+The first candles are compared with plain SQL, which reads the blocks of the same bars in this process, interleaved.
+Server-sent events are compared with 50 clients that ask for the newest bars once a second, as a page without events
+would.
 
 usage: page.py [--rows 10000000] [--symbols 500] [--clients 50] [--seconds 40] [--runs 3] [--keep FOLDER]
 """
@@ -40,7 +41,7 @@ _BLOCK = 16  # minutes committed at once
 
 
 def build(folder: Path, rows: int, symbols: int) -> None:
-    """A store of one-minute bars of regular sessions with the default indicators, in arrival order."""
+    """Build a store of one-minute bars of regular sessions, in arrival order."""
     minutes = rows // symbols
     times = _minutes(minutes)
     names = tuple(f"SYM{i:03d}" for i in range(symbols))
@@ -62,11 +63,11 @@ def build(folder: Path, rows: int, symbols: int) -> None:
 
 def _minutes(count: int) -> np.ndarray:
     trading = calendar("XNYS").trading()
-    place = int(np.searchsorted(trading.open, _UNTIL))
+    day = int(np.searchsorted(trading.open, _UNTIL))
     parts: list[np.ndarray] = []
     while sum(map(len, parts)) < count:
-        place -= 1
-        parts.insert(0, np.arange(trading.open[place], trading.close[place], 60_000))
+        day -= 1
+        parts.insert(0, np.arange(trading.open[day], trading.close[day], 60_000))
     return np.concatenate(parts)[-count:]
 
 
@@ -82,7 +83,7 @@ def _bars(
 
 
 class Server:
-    """The page's server over a folder, in a process of its own."""
+    """Run the page's server over a folder, in a process of its own."""
 
     def __enter__(self) -> Server:
         return self
@@ -100,18 +101,18 @@ class Server:
         self.process.wait(20)
 
     def cpu(self) -> float:
-        """Seconds of CPU used so far."""
+        """Return the seconds of CPU used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> float:
-        """Resident memory, MB."""
+        """Return the resident memory, MB."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def fetched(url: str) -> float:
-    """Seconds from the request to the last byte of the answer."""
+def fetch(url: str) -> float:
+    """Return the seconds from the request to the last byte of the answer."""
     began = time.perf_counter()
     with urllib.request.urlopen(url, timeout=60) as answer:
         answer.read()
@@ -119,7 +120,7 @@ def fetched(url: str) -> float:
 
 
 def forget(folder: Path) -> None:
-    """Drops the database from the page cache, as after a restart of the machine."""
+    """Drop the database from the page cache, as after a restart of the machine."""
     for path in folder.glob("tapeline.db*"):
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -127,18 +128,22 @@ def forget(folder: Path) -> None:
 
 
 def plain_sql(folder: Path, symbol: str) -> float:
-    """Seconds that SQLite alone takes to hand out the same 500 rows, opening the file included."""
+    """Return the seconds that SQLite alone takes to read the newest blocks of 540 bars, opening the file included."""
     began = time.perf_counter()
     connection = sqlite3.connect(folder / "tapeline.db")
-    connection.execute(
-        "SELECT * FROM rows WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?) ORDER BY timestamp DESC LIMIT 540",
+    blocks = connection.execute(
+        "SELECT count, payload FROM blocks WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?) ORDER BY last DESC",
         (symbol,),
-    ).fetchall()
+    )
+    bars = 0
+    while bars < 540 and (block := blocks.fetchone()) is not None:
+        bars += block[0]
     connection.close()
     return time.perf_counter() - began
 
 
 def first_candles(folder: Path, symbols: int, runs: int) -> None:
+    """Print how long the first answers of a new server take, and those of a running one."""
     asked = {
         "stored interval, stored indicators": "limit=500",
         "stored interval, rsi_21 computed": "limit=500&indicators=rsi_21",
@@ -147,18 +152,20 @@ def first_candles(folder: Path, symbols: int, runs: int) -> None:
     }
     rng = np.random.default_rng(1)
     starts: list[float] = []
-    cold: dict[str, list[float]] = {name: [] for name in (*asked, "plain SQL, 540 rows", "watch-list of all symbols")}
+    cold: dict[str, list[float]] = {
+        name: [] for name in (*asked, "plain SQL, blocks of 540 bars", "watch-list of all symbols")
+    }
     for _ in range(runs):
         for name, query in asked.items():
             forget(folder)
             with Server(folder) as server:
                 starts.append(server.started)
                 forget(folder)
-                cold[name].append(fetched(f"{server.url}/symbols/SYM{rng.integers(symbols):03d}/bars?{query}"))
+                cold[name].append(fetch(f"{server.url}/symbols/SYM{rng.integers(symbols):03d}/bars?{query}"))
         forget(folder)
-        cold["plain SQL, 540 rows"].append(plain_sql(folder, f"SYM{rng.integers(symbols):03d}"))
+        cold["plain SQL, blocks of 540 bars"].append(plain_sql(folder, f"SYM{rng.integers(symbols):03d}"))
         with Server(folder) as server:
-            cold["watch-list of all symbols"].append(fetched(f"{server.url}/symbols"))
+            cold["watch-list of all symbols"].append(fetch(f"{server.url}/symbols"))
     print(
         f"server ready after {statistics.median(starts):.2f} s (median of {len(starts)} starts, nothing in the cache)\n"
     )
@@ -166,19 +173,19 @@ def first_candles(folder: Path, symbols: int, runs: int) -> None:
     for name, seconds in cold.items():
         print(f"{name:<52}{statistics.median(seconds):>7.3f} s{max(seconds):>7.3f} s")
     with Server(folder) as server:
-        warm: dict[str, list[float]] = {name: [] for name in (*asked, "plain SQL, 540 rows")}
+        warm: dict[str, list[float]] = {name: [] for name in (*asked, "plain SQL, blocks of 540 bars")}
         for _ in range(25):
             symbol = f"SYM{rng.integers(symbols):03d}"
             for name, query in asked.items():
-                warm[name].append(fetched(f"{server.url}/symbols/{symbol}/bars?{query}"))
-            warm["plain SQL, 540 rows"].append(plain_sql(folder, symbol))
+                warm[name].append(fetch(f"{server.url}/symbols/{symbol}/bars?{query}"))
+            warm["plain SQL, blocks of 540 bars"].append(plain_sql(folder, symbol))
     print(f"\n{'25 symbols on a running server':<52}{'median':>9}{'worst':>9}")
     for name, seconds in warm.items():
         print(f"{name:<52}{statistics.median(seconds):>7.3f} s{max(seconds):>7.3f} s")
 
 
 class Feed:
-    """Commits a forming bar of every symbol once a second; the volume is the time at which it did (ms)."""
+    """Commit a forming bar of every symbol at each call; its volume is the time of the commit (ms)."""
 
     def __init__(self, folder: Path) -> None:
         self._home = open_data_directory(config.load(data_dir=folder), create=False)
@@ -207,7 +214,7 @@ Talk = Callable[[aiohttp.ClientSession, str, str, list[float], asyncio.Event], A
 async def events(
     session: aiohttp.ClientSession, url: str, symbol: str, delays: list[float], ended: asyncio.Event
 ) -> None:
-    """One open page: server-sent events of one symbol."""
+    """Act as one open page: server-sent events of one symbol."""
     async with session.get(f"{url}/events?symbol={symbol}") as answer:
         kind, seen = b"", 0.0
         async for line in answer.content:
@@ -216,13 +223,13 @@ async def events(
             if line.startswith(b"event: "):
                 kind = line[7:].strip()
             elif kind == b"bars" and line.startswith(b"data: "):
-                seen = _noted(json.loads(line[6:])["columns"], seen, delays)
+                seen = _note(json.loads(line[6:])["columns"], seen, delays)
 
 
 async def polling(
     session: aiohttp.ClientSession, url: str, symbol: str, delays: list[float], ended: asyncio.Event
 ) -> None:
-    """One page that asks: quotes and the newest bars, once a second."""
+    """Act as one page that asks for quotes and the newest bars once a second."""
     seen = 0.0
     await asyncio.sleep(np.random.default_rng(int(symbol[3:])).uniform(0, 1))
     while not ended.is_set():
@@ -230,11 +237,11 @@ async def polling(
         async with session.get(f"{url}/symbols") as answer:
             await answer.read()
         async with session.get(f"{url}/symbols/{symbol}/bars?limit=40") as answer:
-            seen = _noted(json.loads(await answer.read())["columns"], seen, delays)
+            seen = _note(json.loads(await answer.read())["columns"], seen, delays)
         await asyncio.sleep(max(0.0, 1 - (time.monotonic() - began)))
 
 
-def _noted(columns: dict[str, list[float]], seen: float, delays: list[float]) -> float:
+def _note(columns: dict[str, list[float]], seen: float, delays: list[float]) -> float:
     committed = columns["v"][-1]
     if not columns["f"][-1] and committed != seen:
         delays.append(time.time() * 1000 - committed)
@@ -242,7 +249,7 @@ def _noted(columns: dict[str, list[float]], seen: float, delays: list[float]) ->
 
 
 async def live(folder: Path, server: Server, talk: Talk, clients: int, seconds: int, same: bool) -> tuple[float, ...]:
-    """Share of one core, memory in MB, and the delay from commit to client in ms: p50, p99, count."""
+    """Return the share of one core, the memory in MB, and the delay from commit to client in ms: p50, p99, count."""
     feed, delays, ended = Feed(folder), [], asyncio.Event()
     loop = asyncio.get_running_loop()
     async with aiohttp.ClientSession(
@@ -255,8 +262,8 @@ async def live(folder: Path, server: Server, talk: Talk, clients: int, seconds: 
             await asyncio.sleep(1)
         delays.clear()
         cpu, began = server.cpu(), time.monotonic()
-        for k in range(seconds):
-            await asyncio.sleep(max(0.0, began + k * 1.037 - time.monotonic()))  # out of step with the server's second
+        for i in range(seconds):
+            await asyncio.sleep(max(0.0, began + i * 1.037 - time.monotonic()))  # out of step with the server's second
             await loop.run_in_executor(None, feed.commit)
         used, elapsed = server.cpu() - cpu, time.monotonic() - began
         memory = server.memory()
