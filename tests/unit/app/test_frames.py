@@ -1,4 +1,4 @@
-"""`tapeline.analyse` on every kind of frame: the engine's values, joined to what was given."""
+"""Test `tapeline.analyse` on every kind of frame: the engine's values, joined to the frame."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_one_symbol_with_a_time_index_as_yfinance_gives_it(table: pa.Table) -> N
     assert found.vwap.iloc[-1] == pytest.approx((typical * frame.Volume).sum() / frame.Volume.sum(), rel=1e-12)
 
 
-def test_close_alone_is_enough_for_what_needs_no_more() -> None:
+def test_a_close_column_is_enough_where_an_indicator_needs_no_more() -> None:
     found = tapeline.analyse(pd.DataFrame({"close": np.arange(1.0, 31)}), ["sma_5"])
     assert found.sma_5.isna().sum() == 4
     assert found.sma_5.iloc[-1] == 28.0
@@ -83,7 +83,7 @@ def test_close_alone_is_enough_for_what_needs_no_more() -> None:
         tapeline.analyse(pd.DataFrame({"close": [1.0]}), ["atr_14"])
 
 
-def test_a_bar_that_cannot_be_has_no_values_and_does_not_touch_the_others() -> None:
+def test_an_impossible_bar_has_no_values_and_does_not_affect_others() -> None:
     close = np.arange(1.0, 31)
     close[[10, 12]] = np.nan, -1
     frame = pd.DataFrame({"close": close})
@@ -103,12 +103,12 @@ def test_a_bar_that_cannot_be_has_no_values_and_does_not_touch_the_others() -> N
         ({"close": [1.0, 2.0], "symbol": ["A", None]}, "symbol is empty in row 1"),
     ],
 )
-def test_a_frame_that_cannot_be_used_is_refused_in_one_line(columns: dict[str, Any], said: str) -> None:
+def test_an_unusable_frame_is_refused_in_one_line(columns: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         tapeline.analyse(pa.table(columns), ["sma_2"])
 
 
-def test_what_is_no_frame_and_what_is_no_indicator_are_said() -> None:
+def test_wrong_types_and_unknown_indicators_are_refused() -> None:
     with pytest.raises(InputError, match="no data frame"):
         tapeline.analyse([1, 2, 3], ["sma_2"])
     with pytest.raises(SpecError, match="smaa"):

@@ -1,4 +1,4 @@
-"""History over splits and dividends: kept as it was traded but in the shares of today, adjusted when it is read."""
+"""Test history over splits and dividends: kept as traded, in today's shares, and adjusted when it is read."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_dividend_before_the_first_bar_or_as_high_as_the_price_changes_nothing
     assert len(adjusted(series([], dividend(0, 5.0)))[0]) == 0
 
 
-def test_splits_are_in_the_archived_bars_already_and_not_applied_again_on_read() -> None:
+def test_splits_already_in_archived_bars_are_not_applied_again() -> None:
     found, version = adjusted(series([25.0, 25.0], split(1, 4.0)))
     assert found.close.tolist() == [25.0, 25.0]
     assert found.volume.tolist() == [10.0, 10.0]
@@ -81,14 +81,12 @@ def test_splits_are_in_the_archived_bars_already_and_not_applied_again_on_read()
         ("ZAc", "ZAc", 0.9995), ("GBp", "USD", 0.9995), ("GBP", "GBP", 0.9995),
     ],
 )  # fmt: skip
-def test_only_a_dividend_in_the_major_unit_of_a_quotation_in_hundredths_is_a_hundred_times_it(
-    quoted: str, paid: str, factor: float
-) -> None:
+def test_a_dividend_in_pounds_counts_a_hundredfold_for_prices_in_pence(quoted: str, paid: str, factor: float) -> None:
     found, _ = adjusted(series([100.0, 100.0], dividend(1, 0.05, paid), currency=quoted))
     assert found.close.tolist() == pytest.approx([100.0 * factor, 100.0])
 
 
-def test_the_version_of_an_adjustment_changes_with_every_action_and_is_the_same_for_the_same() -> None:
+def test_the_name_of_an_adjustment_depends_on_its_actions_alone() -> None:
     one, two = (dividend(1, 5.0), split(2, 4.0)), (dividend(1, 5.5), split(2, 4.0))
     assert basis(()) == basis(one[:1]) == "raw"  # a dividend is nothing to prices that are not adjusted for it
     assert basis(one) == basis(two) == basis((split(2, 4.0),)) != basis((split(2, 3.0),))
@@ -123,11 +121,11 @@ def test_bars_before_each_split_are_divided_by_it_and_volumes_multiplied() -> No
     assert found.volume.tolist() == [60.0, 30.0, 10.0]
 
 
-def test_bars_that_are_seen_to_be_adjusted_already_are_left_alone() -> None:
+def test_bars_that_are_already_adjusted_are_left_alone() -> None:
     assert in_todays_shares(bars([100.0]), [split(1, 2.0)], 1.0).close.tolist() == [100.0]
 
 
-def test_without_an_announcement_the_ratio_that_was_seen_is_taken() -> None:
+def test_without_an_announced_split_the_measured_ratio_is_used() -> None:
     found = in_todays_shares(bars([400.0, 200.0]), [], 4.0)
     assert (found.close.tolist(), found.volume.tolist()) == ([100.0, 50.0], [40.0, 40.0])
 
@@ -171,7 +169,7 @@ def updated(
 ALL = bars([100.0] * 152, FIRST, 40.0)
 
 
-def test_an_announced_split_has_everything_fetched_again_and_told_as_changed() -> None:
+def test_an_announced_split_refetches_everything_and_reports_it_as_changed() -> None:
     found, yahoo = updated(ALL, SPLIT)
     assert len(yahoo.starts) == 2
     assert yahoo.starts[1] <= FIRST * DAY < yahoo.starts[0]
@@ -181,20 +179,20 @@ def test_an_announced_split_has_everything_fetched_again_and_told_as_changed() -
     assert found.notices == ("TSLA: split 4:1; its 1d history was fetched and computed again",)
 
 
-def test_a_split_is_dealt_with_once() -> None:
+def test_a_split_is_applied_once() -> None:
     found, yahoo = updated(ALL, SPLIT, before=100.0, held=(SPLIT,))
     assert len(yahoo.starts) == 1
     assert not found.rebased
     assert found.notices == ()
 
 
-def test_what_yahoo_has_no_longer_is_converted_by_the_ratio() -> None:
+def test_bars_that_yahoo_no_longer_has_are_converted_by_the_ratio() -> None:
     found, _ = updated(ALL[100:], SPLIT)
     assert found.series.bars.close.tolist() == [100.0] * 152
     assert found.series.bars.volume.tolist() == [40.0] * 152
 
 
-def test_an_announced_split_that_the_archived_bars_had_already_changes_none_of_them() -> None:
+def test_an_announced_split_already_in_the_archived_bars_changes_none() -> None:
     found, _ = updated(bars([100.0] * 152, FIRST), SPLIT, before=100.0, held=(dividend(FIRST + 5, 2.0),))
     assert not found.rebased
     assert len(found.changed) == 2
@@ -212,13 +210,13 @@ def test_after_a_split_archived_dividends_are_per_share_of_today(*, announced: b
     assert share == pytest.approx(1 - 2.0 / 400.0)
 
 
-def test_a_dividend_behind_the_split_is_left_as_it_is() -> None:
+def test_a_dividend_after_the_split_is_left_as_it_is() -> None:
     paid = dividend(FIRST + 151, 0.5)
     found, _ = updated(ALL, SPLIT, held=(paid,))
     assert paid in found.series.actions
 
 
-def test_yahoos_own_word_on_a_dividend_counts_over_the_archived_one() -> None:
+def test_yahoos_value_of_a_dividend_overrides_the_archived_one() -> None:
     found, _ = updated(ALL, SPLIT, dividend(FIRST + 5, 0.51), held=(dividend(FIRST + 5, 2.0),))
     assert dividend(FIRST + 5, 0.51) in found.series.actions
     assert len(found.series.actions) == 2

@@ -1,4 +1,4 @@
-"""What was encoded is decoded bit for bit, and bytes that are damaged are refused, never misread."""
+"""Test that bars survive encoding bit for bit, and that damaged bytes are refused, never misread."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_round_trip_bit_for_bit(bars: list[Bar]) -> None:
     assert same(decode(encode(batch)), batch)
 
 
-def test_a_part_with_strides_is_encoded_as_it_reads() -> None:
+def test_a_strided_slice_is_encoded_as_it_reads() -> None:
     batch = random_bars(3, 20)[::-3]
     assert list(decode(encode(batch))) == list(batch)
 
@@ -48,7 +48,7 @@ def test_decoded_columns_cannot_be_written_to() -> None:
 
 
 @given(st.data())
-def test_bytes_cut_short_or_with_more_behind_are_refused(data: st.DataObject) -> None:
+def test_bytes_that_are_cut_short_or_too_long_are_refused(data: st.DataObject) -> None:
     whole = encode(random_bars(2, 3))
     with pytest.raises(DecodeError):
         decode(whole[: data.draw(st.integers(0, len(whole) - 1))])
@@ -81,7 +81,7 @@ def test_a_newer_version_is_refused_with_advice() -> None:
         decode(bytes(whole))
 
 
-def test_values_that_no_bar_should_have_still_travel() -> None:
+def test_values_that_no_bar_should_have_survive_the_round_trip() -> None:
     batch = Bars.of([Bar("A", 0, math.nan, math.inf, -math.inf, -0.0, 5e-324)])
     assert np.array_equal(decode(encode(batch)).open, batch.open, equal_nan=True)
     assert math.copysign(1, decode(encode(batch)).close[0]) == -1

@@ -1,4 +1,4 @@
-"""Bars as scalars and as columns say the same, and each fault of a bar is found."""
+"""Test that bars as scalars and as columns say the same, and that each fault of a bar is found."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BARS = st.lists(BAR, max_size=20)
 
 
 @given(BARS)
-def test_bars_of_scalars_give_the_scalars_back(bars: list[Bar]) -> None:
+def test_bars_return_the_scalars_they_were_made_of(bars: list[Bar]) -> None:
     batch = Bars.of(bars)
     assert list(batch) == bars
     assert len(batch) == len(bars)
@@ -46,12 +46,12 @@ def test_bars_of_scalars_give_the_scalars_back(bars: list[Bar]) -> None:
 
 
 @given(st.lists(BARS, max_size=4))
-def test_concat_is_the_batches_one_after_the_other(batches: list[list[Bar]]) -> None:
+def test_concat_joins_batches_in_order(batches: list[list[Bar]]) -> None:
     assert list(Bars.concat([Bars.of(bars) for bars in batches])) == [bar for bars in batches for bar in bars]
 
 
 @given(BARS, st.data())
-def test_parts_of_a_batch(bars: list[Bar], data: st.DataObject) -> None:
+def test_slices_and_masks_of_a_batch(bars: list[Bar], data: st.DataObject) -> None:
     batch = Bars.of(bars)
     start, end = data.draw(st.integers(-3, 25)), data.draw(st.integers(-3, 25))
     assert list(batch[start:end]) == bars[start:end]
@@ -107,7 +107,7 @@ def test_each_fault_is_found_and_only_there(change: dict[str, float], reason: st
         {"timestamp": LATEST_TIMESTAMP},
     ],
 )
-def test_what_exchanges_publish_is_no_fault(change: dict[str, float]) -> None:
+def test_oddities_that_exchanges_publish_are_no_fault(change: dict[str, float]) -> None:
     assert faults(Bars.of([replace(FINE, **change)])).tolist() == [0]  # type: ignore[arg-type]
 
 
@@ -119,7 +119,7 @@ TICKERS = ("A", "BRK-B", "^GSPC", "EURUSD=X", "0700.HK", "ES=F", "AAPL240119C001
 
 
 @pytest.mark.parametrize("symbol", TICKERS)
-def test_symbols_that_are_ones(symbol: str) -> None:
+def test_valid_symbols(symbol: str) -> None:
     assert symbol_fault(symbol) == ""
 
 
@@ -141,7 +141,7 @@ NO_TICKERS = (
 
 
 @pytest.mark.parametrize("symbol", NO_TICKERS)
-def test_symbols_that_are_none(symbol: str) -> None:
+def test_invalid_symbols(symbol: str) -> None:
     assert symbol_fault(symbol) != ""
 
 
@@ -161,7 +161,7 @@ def _rows() -> Rows:
     )
 
 
-def test_a_row_leaves_out_what_there_is_not() -> None:
+def test_an_item_leaves_out_absent_values() -> None:
     rows = list(_rows())
     assert [row.indicator for row in rows] == [{}, {"sma_2": 10.0}, {"sma_2": 11.0, "rsi_2": 55.0}]
     assert [(row.prediction, row.probability, row.model) for row in rows] == [
@@ -173,7 +173,7 @@ def test_a_row_leaves_out_what_there_is_not() -> None:
     assert list(_rows()[1:]) == rows[1:]
 
 
-def test_the_item_has_the_missions_names() -> None:
+def test_the_item_has_the_names_of_the_table() -> None:
     rows: list[Row] = list(_rows())
     always = {"stock_symbol", "timestamp", "price", "volume", "indicator", "open", "high", "low", "final"}
     assert rows[0].as_item().keys() == always

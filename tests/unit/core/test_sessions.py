@@ -1,4 +1,4 @@
-"""Sessions against the exchanges' published hours: holidays, half days, daylight saving, lunch breaks, the edges."""
+"""Test sessions against the exchanges' published hours: holidays, half days, daylight saving, breaks, the edges."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_extended_hours_are_shown_where_yahoo_has_them() -> None:
         ("2026-11-02", "14:30-21:00", "08:00-16:30"),
     ],
 )
-def test_the_weeks_when_only_one_side_has_changed_its_clocks(day: str, new_york: str, london: str) -> None:
+def test_weeks_when_only_one_side_has_changed_its_clocks(day: str, new_york: str, london: str) -> None:
     assert (hours("TSLA", day), hours("VOD.L", day)) == (new_york, london)
 
 
@@ -216,12 +216,12 @@ def test_crypto_never_closes() -> None:
     assert not any(s.half for s in known.sessions(ms("2026-01-01"), ms("2027-01-01")))
 
 
-def test_currencies_rest_at_the_weekend() -> None:
+def test_currencies_close_at_the_weekend() -> None:
     assert state("EURUSD=X", "2026-11-25 23:59") == (Phase.OPEN, "2026-11-28 00:00", "2026-11-26 00:00")
     assert state("EURUSD=X", "2026-11-28 12:00") == (Phase.CLOSED, "2026-11-30 00:00", "2026-11-30 00:00")
 
 
-def test_futures_begin_the_evening_before() -> None:
+def test_futures_open_the_evening_before() -> None:
     found = calendar_of("ES=F").at(ms("2026-11-22 23:30"))  # a Sunday
     assert found.phase is Phase.OPEN
     assert found.session is not None
@@ -282,7 +282,7 @@ def checked(known: Calendar) -> np.ndarray:
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_states_stretches_and_dates_agree_and_point_ahead(symbol: str) -> None:
+def test_states_stretches_and_dates_agree_and_lie_ahead(symbol: str) -> None:
     known = calendar_of(symbol)
     times = checked(known)
     trading = known.trading()
@@ -303,7 +303,7 @@ def test_states_stretches_and_dates_agree_and_point_ahead(symbol: str) -> None:
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_a_phase_lasts_until_it_says(symbol: str) -> None:
+def test_a_phase_lasts_as_long_as_it_says(symbol: str) -> None:
     known = calendar_of(symbol)
     time, seen = ms("2026-11-20 12:00"), []
     while time < ms("2026-12-29"):
@@ -327,7 +327,7 @@ def test_sessions_of_a_range() -> None:
 # -- what the calendars do not know ------------------------------------------------------------------------------------
 
 
-def test_behind_its_last_year_a_calendar_goes_on_with_its_usual_week() -> None:
+def test_after_its_last_year_a_calendar_continues_its_usual_week() -> None:
     assert hours("2222.SR", "2029-12-30") == hours("2222.SR", "2031-06-01") == "07:00-12:00"  # Sundays
     assert hours("2222.SR", "2031-06-06") == hours("2222.SR", "2031-06-07") == "closed"  # Friday and Saturday
 

@@ -1,4 +1,4 @@
-"""Every indicator TA-Lib has, on every bar of real data: the same values and warm-up as its batch functions."""
+"""Test every indicator that TA-Lib has on every bar of real data: values and warm-up equal its batch functions'."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def bars() -> Bars:
 
 
 @pytest.mark.parametrize("name", sorted(PEERS))
-def test_it_agrees_with_ta_lib_on_every_bar_and_starts_on_the_same(name: str, bars: Bars) -> None:
+def test_values_and_warm_up_agree_with_ta_lib_on_every_bar(name: str, bars: Bars) -> None:
     function, sets = PEERS[name]
     for parameters in sets:
         spec = "_".join([name, *(f"{value:g}" for value in parameters)])

@@ -1,4 +1,4 @@
-"""Indicators that TA-Lib lacks against formulas as plain as can be, and what every one says where nothing moves."""
+"""Test indicators that TA-Lib lacks against plain formulas, and every indicator where nothing moves."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_ichimoku(frame: pd.DataFrame, conversion: int, base: int, span: int) ->
     )
 
 
-def test_vwap_begins_anew_with_every_session(frame: pd.DataFrame) -> None:
+def test_vwap_restarts_with_every_session(frame: pd.DataFrame) -> None:
     money = (frame["high"] + frame["low"] + frame["close"]) / 3 * frame["volume"]
     total = frame["volume"].groupby(frame["session"]).cumsum()
     check(values(frame, "vwap"), {"vwap": (money.groupby(frame["session"]).cumsum() / total).where(total > 0)})
@@ -98,7 +98,7 @@ def test_volume_zscore(frame: pd.DataFrame, n: int) -> None:
     check(values(frame, f"volume_zscore_{n}"), {f"volume_zscore_{n}": volume.rolling(n).apply(score, raw=True)})
 
 
-def test_pivots_are_of_the_session_before(frame: pd.DataFrame) -> None:
+def test_pivots_are_of_the_previous_session(frame: pd.DataFrame) -> None:
     sessions = frame.groupby("session").agg({"high": "max", "low": "min", "close": "last"}).shift()
     before = sessions.loc[frame["session"]].reset_index(drop=True)
     high, low, p = before["high"], before["low"], before.sum(axis=1, min_count=3) / 3
@@ -121,7 +121,7 @@ def test_fibonacci(frame: pd.DataFrame, n: int) -> None:
     )
 
 
-def test_where_nothing_moves_after_a_storm_every_value_is_the_formula_s_and_not_a_rest_of_rounding() -> None:
+def test_a_flat_series_after_wild_moves_has_exact_values_free_of_rounding() -> None:
     """A price that jumps about a thousandfold, then stands still, with no volume."""
     rng = np.random.default_rng(3)
     close = np.r_[10 ** rng.uniform(0, 3, 200), np.full(300, 42.17)]
@@ -140,7 +140,7 @@ def test_where_nothing_moves_after_a_storm_every_value_is_the_formula_s_and_not_
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e9])
-def test_a_price_of_another_size_scales_the_values_and_leaves_scale_free_ones(scale: float) -> None:
+def test_scaling_prices_scales_values_and_leaves_scale_free_ones(scale: float) -> None:
     table = pq.read_table(sample_path("1m"), filters=[("symbol", "=", "TSLA")]).to_pandas()
     frame = table.assign(session=0)
     prices = ["open", "high", "low", "close"]

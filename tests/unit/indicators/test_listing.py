@@ -1,4 +1,4 @@
-"""The page of indicators is made from the catalogue."""
+"""Test that the docs page of indicators is made from the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch, stream, micro-batches over shuffled symbols, a restore at any point: one value, to the last bit."""
+"""Test that batch, stream, shuffled micro-batches and a restore at any point give one value, to the last bit."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_bar_by_bar_is_the_batch() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000), at=st.integers(0, 3 * COUNT))
-def test_a_restore_at_any_point_goes_on_as_if_nothing_had_been(seed: int, at: int) -> None:
+def test_a_restored_engine_continues_as_the_original(seed: int, at: int) -> None:
     bars = awkward(seed)
     first = Engine(EVERYTHING)
     update(first, bars[:at])
@@ -96,7 +96,7 @@ def test_a_peek_is_the_next_update_and_leaves_no_trace(seed: int, at: int) -> No
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1000), at=st.integers(0, COUNT - 2))
-def test_correcting_a_bar_equals_having_seen_it_right_at_once(seed: int, at: int) -> None:
+def test_correcting_a_bar_equals_having_seen_it_right_the_first_time(seed: int, at: int) -> None:
     bars = awkward(seed)
     own = bars[bars.code == 1]
     engine = Engine(EVERYTHING)
@@ -123,7 +123,7 @@ def test_values_are_absent_before_their_warm_up_and_finite_after_it() -> None:
         assert np.isfinite(later).all(), name
 
 
-def test_a_value_that_is_not_warm_is_said_to_be_missing() -> None:
+def test_a_value_that_is_not_warm_is_an_error() -> None:
     engine = Engine(("sma_20",))
     values = engine.update(random_bars(1, 20))
     with pytest.raises(NotEnoughHistoryError, match="20 bars"):
@@ -198,7 +198,7 @@ def test_memory_per_symbol_is_bounded() -> None:
     assert len(engine.snapshot("S00")) < 8192
 
 
-def test_ten_thousand_symbols_fit_and_the_first_keep_their_state_as_room_is_made() -> None:
+def test_growing_to_ten_thousand_symbols_keeps_the_state_of_the_first() -> None:
     engine = Engine()
     bars = random_bars(2, 250)
     engine.update(bars[:400])
@@ -207,7 +207,7 @@ def test_ten_thousand_symbols_fit_and_the_first_keep_their_state_as_room_is_made
     assert len(engine.symbols) == 10_002
 
 
-def test_a_forgotten_symbol_begins_anew_in_the_room_it_left() -> None:
+def test_a_forgotten_symbol_frees_its_row_for_a_new_one() -> None:
     bars = random_bars(2, 100)
     engine = Engine(EVERYTHING)
     update(engine, bars)
@@ -220,7 +220,7 @@ def test_a_forgotten_symbol_begins_anew_in_the_room_it_left() -> None:
     assert engine.slots(["NEW"])[0] == 0
 
 
-def test_a_single_bar_the_fast_way_is_the_same() -> None:
+def test_the_fast_path_for_a_single_bar_gives_the_same_values() -> None:
     bars = random_bars(1, 2 * BLOCK + 3)
     engine, out = Engine(EVERYTHING), np.empty(len(Engine(EVERYTHING).outputs))
     slot, expected = int(engine.slots(["S00"])[0]), Engine(EVERYTHING).update(bars)
@@ -230,7 +230,7 @@ def test_a_single_bar_the_fast_way_is_the_same() -> None:
 
 
 @pytest.mark.parametrize("symbols", [1, 3])
-def test_values_can_be_had_column_by_column_into_an_array_of_ones_own(symbols: int) -> None:
+def test_values_can_be_written_to_the_callers_array_in_either_order(symbols: int) -> None:
     bars = random_bars(symbols, 300)
     for call in (Engine.update, Engine.peek):
         expected = call(Engine(EVERYTHING), bars)
@@ -240,14 +240,14 @@ def test_values_can_be_had_column_by_column_into_an_array_of_ones_own(symbols: i
             np.testing.assert_array_equal(out, expected)
 
 
-def test_bars_straight_from_the_codec_which_are_read_only_and_unaligned_are_taken() -> None:
+def test_read_only_and_unaligned_bars_from_the_codec_are_accepted() -> None:
     bars = random_bars(3, 100)
     received = decode(encode(bars))
     assert not received.close.flags.writeable
     np.testing.assert_array_equal(whole(received), whole(bars))
 
 
-def test_what_cannot_be_is_refused_before_anything_is_committed() -> None:
+def test_wrong_arguments_are_refused_before_anything_is_committed() -> None:
     bars = random_bars(2, 10)
     engine = Engine(("sma_5",))
     slots = engine.slots(bars.symbols)[bars.code]
@@ -271,6 +271,6 @@ def test_what_cannot_be_is_refused_before_anything_is_committed() -> None:
         engine.warm_value(np.zeros(1), "rsi_14")
 
 
-def test_no_bars_are_no_values() -> None:
+def test_no_bars_give_no_values() -> None:
     engine = Engine()
     assert engine.update(Bars.of(())).shape == engine.peek(Bars.of(())).shape == (0, len(engine.outputs))
