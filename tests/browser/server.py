@@ -19,6 +19,7 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Bars, Reject
 from tapeline.core.ports import Commit
+from tapeline.core.times import MINUTE
 from tapeline.data import sample_path
 from tapeline.errors import StorageError
 from tapeline.feeds.files import FileSource
@@ -29,7 +30,7 @@ from tapeline.runtime.processor import Processor
 from tapeline.web import PageData, ReplayProgress, broadcast, serve
 from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
-from tests.conftest import MINUTE, START
+from tests.conftest import START
 from tests.fakes.stores import MemoryStore
 from tests.fakes.watchlists import MemoryWatchlist
 from tests.rows import row

@@ -35,7 +35,7 @@ test("the grade below the chart tells no calls, none decided and a share apart",
   assert.equal(gradeText({ ...grade, predicted: 0 }), "No predictions yet.");
   assert.equal(gradeText(grade), "No UP or DOWN call is decided yet.");
   const decided = { ...grade, answered: 1200, hit_rate: { value: 0.51, low: 0.48, high: 0.54 }, base_rate: 0.52 };
-  assert.equal(gradeText(decided), "1,200 calls decided: 51.0% (48.0% to 54.0%) right; always the more frequent direction: 52.0%.");
+  assert.equal(gradeText(decided), "1,200 calls decided: 51.0% (48.0% to 54.0%) right; more frequent direction: 52.0%.");
 });
 
 test("a chart without bars says why", () => {

@@ -16,6 +16,5 @@ export function stateText(state, symbol, detail) {
 export function gradeText(grade) {
   if (!grade?.predicted) return "No predictions yet.";
   if (!grade.answered) return "No UP or DOWN call is decided yet.";
-  return `${integer(grade.answered)} calls decided: ${estimate(grade.hit_rate, percent)} right; `
-    + `always the more frequent direction: ${percent(grade.base_rate)}.`;
+  return `${integer(grade.answered)} calls decided: ${estimate(grade.hit_rate, percent)} right; more frequent direction: ${percent(grade.base_rate)}.`;
 }
