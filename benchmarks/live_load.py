@@ -1,13 +1,13 @@
-"""500 symbols at 5 messages a second each, through the real WebSocket into the store, in real time.
+"""Stream 500 symbols at 5 messages a second each through the real WebSocket into the store, in real time.
 
 usage: live_load.py [--symbols 500] [--rate 5] [--seconds 60]
 
 The local Yahoo streams from a process of its own; the source, stream, processor and store are those of `tapeline run`
 without its page, with the default indicators and no model. Every message has another price, so a stored row says which
 message was the newest in it. The delay is from just before the server sends that message to just after the row's
-transaction was committed; forming bars are handed over once a second a symbol at the most, so up to a second of it is
-meant, and the delay of final bars is counted from the end of their minute. Backlog: bars in the stream and not in the
-store, looked at every second. The history server knows of no bars, and may be asked faster than Yahoo's limit.
+transaction was committed. Forming bars are handed over at most once a second per symbol, so up to a second of it is by
+design; the delay of final bars counts from the end of their minute. The backlog is the number of bars in the stream and
+not in the store, looked at every second. The history server has no bars, and may be asked faster than Yahoo's limit.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def main() -> None:
 
 
 def names(count: int) -> list[str]:
-    """Coins, whose market is always open."""
+    """Return names of coins, whose market is always open."""
     return [f"T{n:03d}-USD" for n in range(count)]
 
 
 def price_of(number: int) -> float:
-    """The price of a symbol's message of this number: float32 keeps all of them apart."""
+    """Return the price of a symbol's message of this number: float32 keeps all of them apart."""
     return round(100 + number * 0.01, 2)
 
 
@@ -52,9 +52,11 @@ def price_of(number: int) -> float:
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Streams, once all symbols are subscribed, and writes the time of every message's sending."""
+    """Stream once all symbols are subscribed, and write down when every message was sent."""
     from tests.local_yahoo.market import COLUMNS, Market, Tick
     from tests.local_yahoo.server import LocalYahoo, frame
+
+    from tapeline.runtime.clock import now_ms
 
     class Silent(Market):
         def official(self, *_: Any, **__: Any) -> dict[str, np.ndarray]:
@@ -63,12 +65,9 @@ def serve(options: argparse.Namespace) -> None:
         def last(self, *_: Any) -> None:
             return None
 
-    def clock() -> int:
-        return time.time_ns() // 1_000_000
-
     symbols = names(options.symbols)
-    market = Silent([(clock() - 60 * MINUTE, clock() + 60 * MINUTE)], symbols)
-    with LocalYahoo(market, clock, quirks=False) as yahoo:
+    market = Silent([(now_ms() - 60 * MINUTE, now_ms() + 60 * MINUTE)], symbols)
+    with LocalYahoo(market, now_ms, quirks=False) as yahoo:
         print(yahoo.url, yahoo.stream_url, flush=True)
         sys.stdin.readline()  # go
         gap = 1 / (options.symbols * options.rate)
@@ -85,9 +84,9 @@ def serve(options: argparse.Namespace) -> None:
                     await asyncio.sleep(ahead)
                 elif n % 50 == 0:
                     await asyncio.sleep(0)
-                number, place = divmod(n, options.symbols)
-                sent[place, number] = now = clock()
-                tick = Tick(symbols[place], now, price_of(number), 1000 + number)
+                number, index = divmod(n, options.symbols)
+                sent[index, number] = now = now_ms()
+                tick = Tick(symbols[index], now, price_of(number), 1000 + number)
                 text = frame(tick, quote_type=41)
                 for socket, wanted in list(yahoo._sockets.items()):  # noqa: SLF001
                     if tick.symbol in wanted:
@@ -181,8 +180,8 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def delays(sent: np.ndarray, stored: list[tuple[float, Any]], symbols: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Milliseconds to a row's commit: from the newest message in it (forming), from the end of its minute (final)."""
-    place = {symbol: i for i, symbol in enumerate(symbols)}
+    """Return the ms to a row's commit: from the newest message in it (forming), from the end of its minute (final)."""
+    index = {symbol: i for i, symbol in enumerate(symbols)}
     forming, final = [], []
     for at, rows in stored:
         for bar in rows.bars:
@@ -190,7 +189,7 @@ def delays(sent: np.ndarray, stored: list[tuple[float, Any]], symbols: list[str]
                 final.append(at - (bar.timestamp + MINUTE))
                 continue
             number = round((bar.close - 100) * 100)
-            when = sent[place[bar.symbol], number]
+            when = sent[index[bar.symbol], number]
             if when:
                 forming.append(at - when)
     return np.array(forming), np.array(final)

@@ -1,4 +1,4 @@
-"""Ten sessions live against the local Yahoo with every fault it knows, in compressed time; and what idling costs.
+"""Run ten sessions against the local Yahoo with every fault it knows, in compressed time, and measure idling.
 
 usage: live_sessions.py [--sessions 10] [--idle 30] [--skip-idle]
 
@@ -6,8 +6,8 @@ The real yfinance and WebSocket clients, source, stream, processor and store. In
 200), 500s, 503s, slow, cut and foreign answers, clean and abrupt closes, silence, garbage frames, a skewed clock, and
 over one night a split. At the end the stored final bars must equal the official ones exactly: no gap, no duplicate.
 
-Idling is measured in real time with the stream open and nothing to say, in a process of its own: CPU of a core. The
-peer is yfinance's own `AsyncWebSocket` in the same run, idle and after the server has closed the connection cleanly.
+Idling is measured in real time with an open, silent stream, in a process of its own, as CPU of a core. The peer is
+yfinance's own `AsyncWebSocket` in the same run, idle and after the server has closed the connection cleanly.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def sessions(count: int) -> int:
-    """Runs them and prints what came of it. Returns how many differences there are."""
+    """Run them, print the results, and return how many differences there are."""
     from tests.local_yahoo.faults import faults
     from tests.local_yahoo.market import Market
     from tests.local_yahoo.simulation import Simulation
@@ -102,7 +102,7 @@ def sessions(count: int) -> int:
 
 
 def resident() -> float:
-    """Megabytes of this process in memory: a collector that is left alone for weeks must not grow."""
+    """Return the MB of this process in memory: a collector that is left alone for weeks must not grow."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
@@ -123,7 +123,7 @@ def idle(seconds: float) -> None:
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 wait(lambda: yahoo.listeners > 0)
-                time.sleep(8)  # history and compiling are behind it
+                time.sleep(8)  # history and compiling are done
                 if close:
                     yahoo.close_streams()
                     time.sleep(1)
@@ -145,7 +145,7 @@ def wait(condition: object) -> None:
 
 
 def cpu(pid: int) -> float:
-    """Seconds of CPU that the process has used."""
+    """Return the seconds of CPU that the process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 
