@@ -1,4 +1,4 @@
-"""Clocks of tests: one that wakes sleepers of any event loop when it is told to go on, and one that sleeping moves."""
+"""Provide clocks for tests: one that a test advances, one that sleeping advances, and one that is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 
 class SimClock:
-    """`Clock` of a simulation. `advance` may be called from any thread."""
+    """Implement the `Clock` of a simulation: `advance` wakes sleepers of any event loop, from any thread."""
 
     def __init__(self, start: int) -> None:
         self._now = start
@@ -43,7 +43,7 @@ class SimClock:
 
 
 class Standing:
-    """A clock that stands until it is set; who sleeps moves it on, and lets the others run."""
+    """Implement a `Clock` that stands until it is set; sleeping advances it and lets others run."""
 
     def __init__(self, start: int) -> None:
         self.time = self._start = start
@@ -57,12 +57,12 @@ class Standing:
 
     @property
     def passed(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return (self.time - self._start) / 1000
 
 
 class SkewedClock:
-    """A machine whose clock is `offset` ms ahead of the true one."""
+    """Implement the clock of a machine, `offset` ms ahead of the true one."""
 
     def __init__(self, true: SimClock) -> None:
         self.offset = 0

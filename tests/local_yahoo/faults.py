@@ -1,4 +1,4 @@
-"""Every fault there is, spread over a session."""
+"""Spread every fault there is over a session."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ SCHEDULE: tuple[tuple[float, Action], ...] = (
 
 
 def faults(sessions: list[tuple[int, int]]) -> dict[int, Action]:
-    """The script that puts all of them into each of these sessions, at a minute of no other's."""
+    """Return the script that puts all faults into each of these sessions, each at a minute of its own."""
     script = {}
     for number, (opened, closed) in enumerate(sessions):
         for part, action in SCHEDULE:

@@ -1,4 +1,4 @@
-"""A made-up market: official minute bars and the prices that led to them, the same on every run.
+"""Make up a market: official minute bars and the prices that led to them, the same on every run.
 
 Written without tapeline's own bar and adjustment code, so that a mistake there cannot hide here.
 """
@@ -26,7 +26,7 @@ class Tick:
 
 @dataclass
 class Market:
-    """`sessions` are (open, close) in UTC epoch ms. `splits` map a symbol to (open of the day, new shares for one old).
+    """Trade in `sessions`, which are (open, close) in UTC epoch ms. `splits` map a symbol to (open of the day, new shares for one old).
 
     One minute in 40 has no trade. Until `settles` ms after the close, one bar in ten has another volume than later.
     """
@@ -41,7 +41,7 @@ class Market:
         self._day = functools.cache(self._make_day)
 
     def _make_day(self, symbol: str, place: int) -> dict[str, np.ndarray]:
-        """As traded on that day. NaN where there was no trade."""
+        """Return the bars as traded on that day, NaN where there was no trade."""
         opened, closed = self.sessions[place]
         count = (closed - opened) // MINUTE
         rng = np.random.default_rng([zlib.crc32(symbol.encode()), opened // 86_400_000])
@@ -63,7 +63,7 @@ class Market:
         return day
 
     def official(self, symbol: str, start: int, end: int, now: int, *, settled: bool = False) -> dict[str, np.ndarray]:
-        """Minute bars that open in start <= t < end and t <= now, as Yahoo shows them at `now`.
+        """Return minute bars that open in start <= t < end and t <= now, as Yahoo shows them at `now`.
 
         The bar under way is cut: its close is its open, its volume a third.
         """
@@ -92,7 +92,7 @@ class Market:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def ticks(self, start: int, end: int) -> list[Tick]:
-        """The prices of start < t <= end, in the order of time. They give each bar's open, high, low and close."""
+        """Return the prices of start < t <= end, in the order of time. They make up each bar's open, high, low and close."""
         found = []
         for place, (opened, closed) in enumerate(self.sessions):
             if opened < end and closed > start:
@@ -120,7 +120,7 @@ class Market:
         return id(self)
 
     def last(self, symbol: str, now: int) -> Tick | None:
-        """The newest price at `now`."""
+        """Return the newest price at `now`."""
         for place in range(len(self.sessions) - 1, -1, -1):
             if self.sessions[place][0] <= now:
                 times, ticks = self._day_ticks(symbol, place)

@@ -1,4 +1,4 @@
-"""The server: `/v8/finance/chart/SYMBOL`, a cookie, a crumb and the streamer's WebSocket, on a free loopback port."""
+"""Serve `/v8/finance/chart/SYMBOL`, a cookie, a crumb and the streamer's WebSocket, on a free loopback port."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHART_FAULTS = ("429", "429 with 200", "500", "503", "slow", "cut", "html")
 
 
 def frame(tick: Tick, *, market_hours: int = 1, quote_type: int = 8, price_hint: int = 2) -> str:
-    """A price as the streamer sends it: base64 of protobuf."""
+    """Return a price as the streamer sends it: base64 of protobuf."""
     from yfinance.pricing_pb2 import PricingData
 
     message = PricingData(
@@ -45,7 +45,7 @@ def frame(tick: Tick, *, market_hours: int = 1, quote_type: int = 8, price_hint:
 
 
 class LocalYahoo:
-    """Runs in a thread of its own from `start` to `stop`. Everything else may be called from any thread.
+    """Run in a thread of its own from `start` to `stop`. Everything else may be called from any thread.
 
     `now` tells its time. `recorded` are whole answers by symbol, served as they are. `quirks`: the last chart row
     twice, a row under the time of the last trade, frames out of order and twice, as the real one has them.
@@ -126,13 +126,13 @@ class LocalYahoo:
         self._loop.close()
 
     def call(self, job: Coroutine[Any, Any, Any]) -> Any:
-        """Runs this on the server's loop and waits for it."""
+        """Run this on the server's loop and wait for it."""
         return asyncio.run_coroutine_threadsafe(job, self._loop).result(30)
 
     # -- the streamer ------------------------------------------------------------------------------------------------
 
     def publish(self, ticks: list[Tick]) -> int:
-        """Sends prices to whom they are subscribed. Returns how many frames went out."""
+        """Send prices to those who subscribed to them. Return how many frames were sent."""
         return int(self.call(self._publish(ticks)))
 
     async def _publish(self, ticks: list[Tick]) -> int:
@@ -157,7 +157,7 @@ class LocalYahoo:
         return sent
 
     def send_raw(self, frames: list[str | bytes]) -> None:
-        """Sends what is no price to everyone."""
+        """Send raw messages, such as garbage, to everyone."""
 
         async def send() -> None:
             for socket in list(self._sockets):
@@ -167,7 +167,7 @@ class LocalYahoo:
         self.call(send())
 
     def close_streams(self) -> None:
-        """Ends every connection as the protocol has it."""
+        """Close every connection cleanly."""
 
         async def close() -> None:
             for socket in list(self._sockets):
@@ -177,7 +177,7 @@ class LocalYahoo:
         self.call(close())
 
     def drop_streams(self) -> None:
-        """Ends every connection as a pulled plug does."""
+        """Break every connection, as a pulled plug does."""
 
         async def drop() -> None:
             for socket in list(self._sockets):
@@ -267,7 +267,7 @@ class LocalYahoo:
         return web.Response(status=int(name), text="<html>Internal error</html>", content_type="text/html")
 
     def answer(self, symbol: str, query: Mapping[str, str]) -> tuple[int, Any]:
-        """Status and body of a chart request."""
+        """Return status and body of the answer to a chart request."""
         if symbol in self.recorded:
             return 200, self.recorded[symbol]
         if symbol not in self.market.symbols:
@@ -339,7 +339,7 @@ class LocalYahoo:
 
 
 def _grouped(market: Market, rows: dict[str, np.ndarray], minutes: int, now: int) -> dict[str, np.ndarray]:
-    """Longer bars of minutes, counted from each session's open; a day is stamped with it."""
+    """Return longer bars made of minutes, counted from each session's open; a day is stamped with it."""
     if minutes == 1 or not len(rows["time"]):
         return rows
     opens = np.array([s[0] for s in market.sessions])

@@ -1,6 +1,6 @@
-"""Whole sessions in compressed time: the real source, stream, processor and store against the local Yahoo.
+"""Play whole sessions in compressed time: the real source, stream, processor and store against the local Yahoo.
 
-The driver moves the clock on in steps, publishes the prices of each, and does to the server what its script says.
+The driver advances the clock in steps, publishes the prices of each, and does to the server what its script says.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Action = Callable[["Simulation"], None]
 
 @dataclass
 class Simulation:
-    """One data directory under `folder`, fed from `market` by the local Yahoo, from `start` on.
+    """Feed one data directory under `folder` from `market` by the local Yahoo, from `start` on.
 
     `script` maps times (UTC epoch ms) to what happens then, once. `specs` are the indicators.
     """
@@ -66,7 +66,7 @@ class Simulation:
     # -- the program under test --------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Starts the collector and the pipeline, as a fresh process would."""
+        """Start the collector and the pipeline, as a fresh process would."""
         self.database = Database(self.folder / "tapeline.db")
         self.store = SqliteStore(self.database)
         stream = SqliteStream(self.database)
@@ -91,7 +91,7 @@ class Simulation:
             self.failure.append(error)
 
     def halt(self) -> Progress:
-        """Stops everything as Ctrl-C does."""
+        """Stop everything as Ctrl-C does."""
         if self._thread is not None:
             self.pipeline.stop()
             while self._thread.is_alive():
@@ -106,7 +106,7 @@ class Simulation:
     # -- time --------------------------------------------------------------------------------------------------------
 
     def until(self, end: int) -> None:
-        """Lets time pass, the script included."""
+        """Let time pass, the script included."""
         while (now := self.clock.now()) < end:
             if self.failure:
                 raise self.failure[0]
@@ -134,7 +134,7 @@ class Simulation:
         return 0 if status is None else status.frames
 
     def _settle(self, frames: int) -> None:
-        """Waits, within limits, until what is under way has arrived: the simulation must not outrun the sockets."""
+        """Wait, within limits, until what is under way has arrived: the simulation must not outrun the sockets."""
         deadline = time.monotonic() + 0.1
         time.sleep(0.0005)
         while self._heard() < frames and self.yahoo.listeners and time.monotonic() < deadline:
@@ -144,30 +144,30 @@ class Simulation:
             time.sleep(0.0005)
 
     def when(self, condition: Callable[[], bool], *, seconds: float = 30) -> None:
-        """Lets simulated time pass in small steps until the condition holds; fails after so many real seconds."""
+        """Let simulated time pass in small steps until the condition holds; fail after this many real seconds."""
         deadline = time.monotonic() + seconds
         while not condition():
             if self.failure:
                 raise self.failure[0]
-            assert time.monotonic() < deadline, f"not reached; said so far: {self.notices[-5:]}"
+            assert time.monotonic() < deadline, f"not reached; the last notices: {self.notices[-5:]}"
             self.until(self.clock.now() + 1000)
             time.sleep(0.002)
 
     # -- results -----------------------------------------------------------------------------------------------------
 
     def stored(self, symbol: str) -> Bars:
-        """The final bars in the store."""
+        """Return the final bars in the store."""
         bars = self.store.rows(symbol).bars
         return bars[bars.final]
 
     def official(self, symbol: str, start: int, end: int) -> dict[str, np.ndarray]:
-        """What the market says about those bars now; minutes without a trade are left out."""
+        """Return those bars as the market has them now; minutes without a trade are left out."""
         rows = self.market.official(symbol, start, end, self.clock.now())
         traded = ~np.isnan(rows["open"]) if len(rows["time"]) else np.zeros(0, np.bool_)
         return {name: values[traded] for name, values in rows.items()}
 
     def differences(self, symbol: str, start: int, end: int) -> list[str]:
-        """What distinguishes the stored final bars of start <= t < end from the official ones; [] when nothing does."""
+        """Return how the stored final bars of start <= t < end differ from the official ones; [] when they do not."""
         stored, official = self.stored(symbol), self.official(symbol, start, end)
         stored = stored[(stored.timestamp >= start) & (stored.timestamp < end)]
         times = stored.timestamp

@@ -1,4 +1,4 @@
-"""The collector on a clock that only the test moves, with history and prices that are made up: what it hands over."""
+"""What the collector delivers, on a clock that only the test moves, from made-up history and prices."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def bar(minute: int, price: float, volume: float = 10.0, *, symbol: str = "TSLA"
 
 @dataclass
 class Official:
-    """In the place of `History`: every minute since the open that is complete, at a price of 100; counts questions."""
+    """Stand in for `History`: every complete minute since the open, at a price of 100; count the questions."""
 
     clock: SimClock
     start: int = OPEN
@@ -73,7 +73,7 @@ class Official:
 
 
 class Desk:
-    """A running collector whose stream is the test: nothing is connected."""
+    """Run a collector whose stream is the test: nothing is connected."""
 
     def __init__(self, start: int) -> None:
         self.clock = SimClock(start)
@@ -88,7 +88,7 @@ class Desk:
             await asyncio.sleep(0)
 
     async def to(self, seconds: float) -> None:
-        """So long after the open."""
+        """Let time pass until this many seconds after the open."""
         end = OPEN + int(seconds * 1000)
         while self.clock.now() < end:
             self.clock.advance(min(self.clock.now() + 250, end))
@@ -101,7 +101,7 @@ class Desk:
         self.collector.on_quote(found)
 
     def taken(self) -> Delivery:
-        """What waits, in one."""
+        """Return everything that waits as one delivery."""
         self.outbox.put(NONE, notices=["taken"])  # so that there is always something
         found = self.outbox.take()
         assert found is not None
@@ -109,7 +109,7 @@ class Desk:
 
 
 def final(found: Delivery) -> list[tuple[int, float, float]]:
-    """(minute behind the open, close, volume) of the final bars."""
+    """Return (minutes since the open, close, volume) of the final bars."""
     return [((b.timestamp - OPEN) // MINUTE, b.close, b.volume) for b in found.bars if b.final]
 
 

@@ -26,7 +26,7 @@ OPEN = int(np.datetime64("2026-11-25T14:30", "ms").astype(np.int64))
 
 
 class Listening:
-    """A collector with its history behind it up to the open, that is told single prices. Nothing is connected."""
+    """Give single prices to a collector that has its history up to the open. Nothing is connected."""
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
@@ -40,7 +40,7 @@ class Listening:
         tracked.ready, tracked.official = True, OPEN
 
     def hear(self, seconds: float, price: float, hours: int = 1, ahead: float = 0.0) -> None:
-        """A price so long after the open, by a clock that Yahoo's is ahead of."""
+        """Hear a price this many seconds after the open, by Yahoo's clock, which is `ahead` of ours."""
         time = OPEN + int(seconds * 1000)
         self.clock.time = time - int(ahead * 1000)
         found = quote(frame(Tick(self.symbol, time, price, 0), market_hours=hours))
