@@ -1,8 +1,8 @@
-"""Microseconds per bar of the 20-indicator set: this engine beside TA-Lib, talipp and nautilus-trader, in one run.
+"""Measure microseconds per bar of a 20-indicator set: this engine, TA-Lib, talipp and nautilus-trader, in one run.
 
 Every contender gets the same bars, interleaved round by round; the medians of the rounds are printed. Batch 1 and the
-streaming peers: one symbol, bar by bar. Batch 100: a bar each of 100 symbols. Values go into an array made once, but
-for TA-Lib's batch functions, which make theirs. Of an indicator that a peer lacks, its row says so.
+streaming peers: one symbol, bar by bar. Batch 100: one bar of each of 100 symbols. Values go into an array made once,
+except for TA-Lib's batch functions, which make their own. A peer that lacks an indicator has a note in its row.
 
 usage: indicators.py [--rounds 7] [--quick]
 """
@@ -42,17 +42,17 @@ Timed = Callable[[], float]
 
 
 def walk(count: int) -> dict[str, np.ndarray]:
-    """A random walk with a tick of 0.01."""
+    """Return a random walk with a tick of 0.01."""
     rng = np.random.default_rng(0)
-    c = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.0008, count))), 2)
-    o = np.r_[c[0], c[:-1]]
-    h = np.maximum(o, c) + np.round(rng.exponential(0.05, count), 2)
-    low = np.minimum(o, c) - np.round(rng.exponential(0.05, count), 2)
-    return {"o": o, "h": h, "l": low, "c": c, "v": rng.integers(1, 100_000, count).astype(float)}
+    close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.0008, count))), 2)
+    open_ = np.r_[close[0], close[:-1]]
+    high = np.maximum(open_, close) + np.round(rng.exponential(0.05, count), 2)
+    low = np.minimum(open_, close) - np.round(rng.exponential(0.05, count), 2)
+    return {"o": open_, "h": high, "l": low, "c": close, "v": rng.integers(1, 100_000, count).astype(float)}
 
 
 def engine(bars: dict[str, np.ndarray], batch: int, symbols: int, order: Literal["C", "F"] = "C") -> Timed:
-    """The engine, its output array made once. Bars of several symbols take turns."""
+    """Time the engine, its output array made once. Bars of several symbols take turns."""
     made = Engine(SET)
     slots = made.slots(tuple(f"S{i}" for i in range(symbols)))
     count = len(bars["c"])
@@ -80,7 +80,7 @@ def engine(bars: dict[str, np.ndarray], batch: int, symbols: int, order: Literal
 
 
 def engine_fresh(bars: dict[str, np.ndarray]) -> Timed:
-    """The whole history into a new array every time, as TA-Lib's functions do."""
+    """Time the whole history into a new array every time, as TA-Lib's functions do."""
     made = Engine(SET)
     count = len(bars["c"])
     slot, session = np.repeat(made.slots(("S",)), count), np.zeros(count, np.int64)
@@ -95,7 +95,7 @@ def engine_fresh(bars: dict[str, np.ndarray]) -> Timed:
 
 
 def talib_handles(bars: dict[str, np.ndarray]) -> Timed:
-    """TA-Lib's streaming handles, fed bar by bar behind a warm history."""
+    """Time TA-Lib's streaming handles, fed bar by bar after a warm history."""
 
     def run() -> float:
         warm = 300
@@ -127,7 +127,7 @@ def talib_handles(bars: dict[str, np.ndarray]) -> Timed:
 
 
 def talib_window(bars: dict[str, np.ndarray]) -> Timed:
-    """TA-Lib's batch functions over the last 250 bars, for every bar again."""
+    """Time TA-Lib's batch functions over the last 250 bars, again for every bar."""
     calls = [(getattr(talib, name), keys, parameters) for name, keys, parameters in TALIB]
 
     def run() -> float:
@@ -143,7 +143,7 @@ def talib_window(bars: dict[str, np.ndarray]) -> Timed:
 
 
 def talib_batch(bars: dict[str, np.ndarray]) -> Timed:
-    """TA-Lib's C functions over the whole history, their results kept until all are there."""
+    """Time TA-Lib's C functions over the whole history, their results kept until all are there."""
     calls = [(getattr(talib, name), keys, parameters) for name, keys, parameters in TALIB]
 
     def run() -> float:
@@ -157,7 +157,7 @@ def talib_batch(bars: dict[str, np.ndarray]) -> Timed:
 
 
 def talipp_streams(bars: dict[str, np.ndarray]) -> tuple[Timed, str]:
-    """talipp's incremental indicators, fed bar by bar."""
+    """Time talipp's incremental indicators, fed bar by bar."""
     from talipp import indicators as t
     from talipp.ohlcv import OHLCV
 
@@ -179,7 +179,7 @@ def talipp_streams(bars: dict[str, np.ndarray]) -> tuple[Timed, str]:
 
 
 def nautilus_streams(bars: dict[str, np.ndarray]) -> tuple[Timed, str]:
-    """nautilus-trader's indicators, fed bar by bar."""
+    """Time nautilus-trader's indicators, fed bar by bar."""
     from nautilus_trader import indicators as n
 
     def run() -> float:
@@ -206,7 +206,7 @@ def nautilus_streams(bars: dict[str, np.ndarray]) -> tuple[Timed, str]:
 
 
 def contenders(bars: dict[str, np.ndarray]) -> tuple[dict[str, Timed], dict[str, str]]:
-    """Everything that is timed, and notes on what is not like for like or could not be loaded."""
+    """Return everything that is timed, and notes on what is not like for like or could not be loaded."""
     short = {name: column[:20_000] for name, column in bars.items()}
     found: dict[str, Timed] = {
         "tapeline, batch 1": engine(short, 1, 1),
@@ -231,7 +231,7 @@ def contenders(bars: dict[str, np.ndarray]) -> tuple[dict[str, Timed], dict[str,
 
 
 def starts() -> None:
-    """What a new process pays: with an empty and with a filled cache of compiled kernels."""
+    """Print what a new process pays, with an empty and with a filled cache of compiled kernels."""
     program = (
         "import time; a = time.perf_counter(); from tapeline.indicators import Engine, DEFAULT, warm_up; warm_up();"
         "Engine().update_columns; print(time.perf_counter() - a)"
