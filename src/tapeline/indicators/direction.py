@@ -52,6 +52,24 @@ def _adx(
     state[0], state[1], state[2], state[3] = plus, minus, whole, value
 
 
+@step
+def _share_of_range(
+    columns: Reals, state: Reals, ints: Integers, out: Reals, row_stride: int, first: int, count: int, upward: bool
+) -> None:
+    """Write the movement in one direction in percent of the range; 0 where there is no range.
+
+    State: sums of movement and of range.
+    """
+    high, low, span, period = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        if first + i > 0:
+            up, down = _movement(columns, high, low, i)
+            state[0] = _smoothed(state[0], up if upward else down, first + i, period, 1.0 - 1.0 / period)
+            state[1] = _smoothed(state[1], columns[span + i], first + i, period, 1.0 - 1.0 / period)
+        value = 100.0 * (state[0] / state[1]) if state[1] > 0.0 else 0.0
+        out[i * row_stride] = value if first + i >= period else NAN
+
+
 @ENTRIES.add(
     "Average directional index", (bar_count(14, low=2),),
     lambda period: Storage({"high": 1, "low": 1}, 4, shared=(range_(),)), lambda period: 2 * period - 1,
@@ -89,18 +107,8 @@ def adxr(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals,
 )  # fmt: skip
 def plus_di(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
-    """Compute upward movement in percent of the range; 0 where there is no range.
-
-    State: sums of movement and of range.
-    """
-    high, low, span, period = ints[0], ints[1], ints[2], ints[3]
-    for i in range(count):
-        if first + i > 0:
-            up, _ = _movement(columns, high, low, i)
-            state[0] = _smoothed(state[0], up, first + i, period, 1.0 - 1.0 / period)
-            state[1] = _smoothed(state[1], columns[span + i], first + i, period, 1.0 - 1.0 / period)
-        value = 100.0 * (state[0] / state[1]) if state[1] > 0.0 else 0.0
-        out[i * row_stride] = value if first + i >= period else NAN
+    """Compute upward movement in percent of the range. State: as for `_share_of_range`."""
+    _share_of_range(columns, state, ints, out, row_stride, first, count, True)
 
 
 @ENTRIES.add(
@@ -110,15 +118,5 @@ def plus_di(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Rea
 )  # fmt: skip
 def minus_di(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
-    """Compute downward movement in percent of the range; 0 where there is no range.
-
-    State: sums of movement and of range.
-    """
-    high, low, span, period = ints[0], ints[1], ints[2], ints[3]
-    for i in range(count):
-        if first + i > 0:
-            _, down = _movement(columns, high, low, i)
-            state[0] = _smoothed(state[0], down, first + i, period, 1.0 - 1.0 / period)
-            state[1] = _smoothed(state[1], columns[span + i], first + i, period, 1.0 - 1.0 / period)
-        value = 100.0 * (state[0] / state[1]) if state[1] > 0.0 else 0.0
-        out[i * row_stride] = value if first + i >= period else NAN
+    """Compute downward movement in percent of the range. State: as for `_share_of_range`."""
+    _share_of_range(columns, state, ints, out, row_stride, first, count, False)

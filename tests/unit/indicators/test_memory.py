@@ -13,7 +13,7 @@ from tapeline.indicators import CATALOGUE, Engine, parse
 from tapeline.indicators.entry import Indicator
 from tapeline.indicators.kernels.interface import REBASE
 
-COUNT, SEEDS = 5000, 8
+COUNT, SEEDS = 3000, 6
 SESSION_BARS = 20
 
 
