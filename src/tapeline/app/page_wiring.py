@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from tapeline.app.cloud_wiring import Clients, dynamo_store
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, archive_in, watchlist_in
 from tapeline.backends.files.file_archive import LocalArchive
+from tapeline.core.candle_intervals import INTERVALS
 from tapeline.errors import StorageError
 from tapeline.feeds.live.live_source import Status
+from tapeline.indicators import DEFAULT
 from tapeline.web import Access, PageData, ReplayProgress
-from tapeline.web.candle_intervals import INTERVALS
 from tapeline.web.users import Users
 
 #: The page shows it where it is in the data directory: `tapeline evaluate --json > tapeline-data/evaluation.json`.
@@ -47,12 +48,13 @@ def page_data_of(
     lags: Callable[[], list[float]] = list,
     alerts: Alerts | None = None,
     no_model: str = "",
+    indicators: Sequence[str] = DEFAULT,
 ) -> PageData:
     """Return what the page over a data directory is made of.
 
     `live` says that symbols are collected into it, so that the list of them can change. `replay` and `collector` say
     how far the source in this process has come, `lags` how many seconds recent bars took from stream to store;
-    `no_model` says why nothing is predicted.
+    `no_model` says why nothing is predicted, `indicators` are shown where none are asked for.
     """
 
     def health() -> Mapping[str, Any]:
@@ -80,6 +82,7 @@ def page_data_of(
         currency=_currencies(archive_in(directory.path)),
         alerts=alerts,
         evaluation=functools.partial(_evaluation, directory),
+        indicators=indicators,
     )
 
 

@@ -17,18 +17,24 @@ from tapeline.cli.options import DataDir, Json, Port
 from tapeline.cli.running import announce
 from tapeline.cli.stored_data import open_stored
 from tapeline.errors import NotFoundError
+from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.web import serve
 
 
 def show(
     symbol: Annotated[str, typer.Argument(help="Such as AAPL.", show_default=False)],
     last: Annotated[int, typer.Option(help="How many of the newest rows.", min=1)] = 10,
+    as_known: Annotated[
+        bool, typer.Option("--as-known", help="Bars as they were first stored, before any correction.")
+    ] = False,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Print the newest stored rows of a symbol, oldest first."""
+    settings = config.load(data_dir=data_dir)
     with open_stored(data_dir) as directory:
-        rows = directory.store.rows(symbol, limit=last)
+        rows = IndicatorView(directory.store).rows(symbol, settings.indicators, limit=last)
+        rows = rows.as_known() if as_known else rows
         if not len(rows):
             known = ", ".join(row.stock_symbol for row in directory.store.latest()) or "none yet"
             raise NotFoundError(f"no rows of {symbol} in {directory.path}; symbols there: {known}")
@@ -90,7 +96,7 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
             directory = stack.enter_context(open_stored(data_dir))
             settings = settings.model_copy(update={"data_dir": directory.path})
             live = is_live(directory)
-            page, folder = page_data_of(directory, live=live), directory.path
+            page, folder = page_data_of(directory, live=live, indicators=settings.indicators), directory.path
         alerts = stack.enter_context(alerting(page.store, folder, settings, live=live, notify=notice))
         page = dataclasses.replace(page, alerts=alerts)
         serve(page, settings.page.host, settings.page.port, on_ready=announce, access=access_of(settings))

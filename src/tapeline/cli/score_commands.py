@@ -11,12 +11,12 @@ from tapeline.cli.console import notice, print_json, print_table, stdout
 from tapeline.cli.model_commands import registry_at
 from tapeline.cli.options import DataDir, Json, ModelsAt
 from tapeline.cli.stored_data import open_stored, stored_symbols
-from tapeline.core.bars import sort_and_dedupe
 from tapeline.errors import NotFoundError
-from tapeline.forecast.drift import WARNING, drift_by_model
+from tapeline.forecast.drift import WARNING
 from tapeline.forecast.estimates import Estimate
-from tapeline.forecast.grading import Grade, grade, grade_rows, merge
+from tapeline.forecast.grading import Grade, grade
 from tapeline.research.evaluation import without_nan
+from tapeline.runtime.stored_grades import grade_stored
 
 
 def score(
@@ -37,14 +37,13 @@ def score(
     with open_stored(data_dir) as directory:
         metadata = registry_at(directory.path, models).metadata()
         wanted = stored_symbols(directory, ",".join(symbols) if symbols else "all")
-        stored = [directory.store.rows(symbol, limit=last) for symbol in wanted]
-    grades = merge([grade_rows(rows, metadata) for rows in stored])
+        found = grade_stored(directory.store, wanted, metadata, last)
+    grades = found.grades
     if not len(grades):
         raise NotFoundError(f"no stored row of {', '.join(wanted) or 'any symbol'} has a prediction yet")
     table = grade(grades)
-    drifted = drift_by_model(metadata, grades.models, sort_and_dedupe([rows.bars for rows in stored]))
     if json:
-        drift = {version: list(map(dataclasses.asdict, found)) for version, found in drifted.items()}
+        drift = {version: list(map(dataclasses.asdict, each)) for version, each in found.drifts.items()}
         print_json(without_nan({"grades": [each.as_dict() for each in table], "drift": drift}))
         return
     stdout.print(_verdict(table[0]))
@@ -54,8 +53,8 @@ def score(
          f"{g.base_rate:.3f}", _brief(g.brier), f"{g.brier_base:.3f}")
         for g in table
     ))  # fmt: skip
-    for version, found in drifted.items():
-        for drift_of in found:
+    for version, drifts in found.drifts.items():
+        for drift_of in drifts:
             if drift_of.warning:
                 notice(
                     f"{version}: {drift_of.feature} has drifted, PSI {drift_of.psi:.2f} (above {WARNING}): "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tapeline.core.market import Bar, Bars, Floats, Reject, Revisions, Rows
 
@@ -160,6 +160,7 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
 class IndicatorStates(Protocol):
     """Keep what an indicator engine remembered at some bars, so that old bars need not be read again.
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapeline.core.market import Bars, Floats
-from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet, feature_matrix
+from tapeline.core.market import Floats, Ints
+from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import Metadata
 
 #: PSI above this is a warning.
@@ -64,23 +64,22 @@ def drift(then: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[str
 
 
 def drift_by_model(
-    models: Mapping[str, Metadata], versions: Sequence[str], bars: Bars, features: FeatureSet = DEFAULT_FEATURES
-) -> dict[str, tuple[Drift, ...]]:
+    models: Mapping[str, Metadata], versions: Sequence[str], timestamp: Ints, X: Floats,
+    features: FeatureSet = DEFAULT_FEATURES,
+) -> dict[str, tuple[Drift, ...]]:  # fmt: skip
     """Return the drift of the bars after each model's training, for those of `versions` that keep a reference.
 
-    `bars` are sorted and without repeats. A model for other features, or with too few bars since its training, is left
-    out.
+    `X` holds the features of bars at these open times (int64 [n]), float64 [n, features], NaN where not warm. A model
+    for other features, or with too few bars since its training, is left out.
     """
     found: dict[str, tuple[Drift, ...]] = {}
-    known = [(v, models[v]) for v in versions if v in models and models[v].feature_hash == features.hash]
-    if not len(bars) or not known:
-        return found
-    matrix = feature_matrix(bars, features, np.ones(len(bars), np.bool_))
-    warm = ~np.isnan(matrix).any(axis=1)
-    for version, metadata in known:
-        rows = matrix[warm & (bars.timestamp > metadata.trained_until)]
-        if len(rows) >= _FEWEST:
-            found[version] = tuple(drift(metadata.reference, features.names, rows))
+    warm = ~np.isnan(X).any(axis=1)
+    for version in versions:
+        metadata = models.get(version)
+        if metadata is not None and metadata.feature_hash == features.hash:
+            rows = X[warm & (timestamp > metadata.trained_until)]
+            if len(rows) >= _FEWEST:
+                found[version] = tuple(drift(metadata.reference, features.names, rows))
     return found
 
 

@@ -85,12 +85,15 @@ class Rolling:
     brier: Floats
 
 
-def grade_rows(rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int = HORIZON) -> Grades:
+def grade_rows(
+    rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int = HORIZON, interval: int | None = None
+) -> Grades:
     """Grade the predicted rows among these.
 
     `rows` hold each symbol's rows in the order of time. The outcome of a row needs the `LABEL_LOOKBACK` rows before it
     and those within `label_reach` after it: give them too, and cut afterwards. `models` say what each version was
-    asked; one that is not in there was asked about `horizon` bars with the default no-trade band.
+    asked; one that is not in there was asked about `horizon` bars with the default no-trade band. `interval` (ms) is
+    that of the series, where these rows are only a part of it.
     """
     final = rows[np.flatnonzero(rows.bars.final)]
     asked = [(models or {}).get(version) for version in final.models]
@@ -98,7 +101,7 @@ def grade_rows(rows: Rows, models: Mapping[str, Metadata] | None = None, horizon
     outcome = np.zeros(len(final), np.int8)
     for question in set(questions):
         mine = np.isin(final.model, [index for index, other in enumerate(questions) if other == question])
-        outcome[mine] = label(final.bars, *question).direction[mine]
+        outcome[mine] = label(final.bars, *question, interval).direction[mine]
     kept = np.flatnonzero(final.model >= 0)
     kept = kept[np.argsort(final.bars.timestamp[kept], kind="stable")]
     return Grades(

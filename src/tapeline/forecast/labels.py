@@ -53,21 +53,25 @@ class Labels:
     end: Ints
 
 
-def label(bars: Bars, horizon: int = HORIZON, no_trade_band: float = NO_TRADE_BAND) -> Labels:
+def label(
+    bars: Bars, horizon: int = HORIZON, no_trade_band: float = NO_TRADE_BAND, interval: int | None = None
+) -> Labels:
     """Label each bar by the direction of its symbol's close `horizon` bars ahead.
 
     `bars` are final bars, each symbol's in the order of time. A move within `no_trade_band` standard deviations is
     HOLD; the deviation is that of the symbol's last 20 bar-to-bar returns, scaled by sqrt(horizon). No label is given
     to a symbol's first 20 bars, to its last `horizon` bars, or where a gap (a step above `longest_step`) lies between
     the bar and the one that would decide it. So the end of a label is at most `label_reach` after its bar.
-    Raises `ValueError` when horizon < 1 or no_trade_band < 0.
+    `interval` (ms) is that of the series, where these bars are only a part of it. Raises `ValueError` when horizon < 1
+    or no_trade_band < 0.
     """
     if horizon < 1:
         raise ValueError(f"the horizon must be at least 1 bar, not {horizon}")
     if not no_trade_band >= 0:
         raise ValueError(f"the no-trade band must not be negative: {no_trade_band}")
     width = no_trade_band * _SIGMA * math.sqrt(horizon)
-    return Labels(*_label(bars.code, bars.timestamp, bars.close, _longest_steps(bars), horizon, width))
+    longest = _longest_steps(bars) if interval is None else np.full(len(bars.symbols), longest_step(interval), np.int64)
+    return Labels(*_label(bars.code, bars.timestamp, bars.close, longest, horizon, width))
 
 
 def longest_step(interval: int) -> int:

@@ -7,6 +7,7 @@ view keeps the engine's state at every `KEPT_BARS`-th bar and goes on from the n
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,12 +18,14 @@ import numpy as np
 
 from tapeline.core.market import Floats, Revisions, Rows
 from tapeline.core.ports import IndicatorStates
+from tapeline.errors import StorageError
 from tapeline.indicators import Engine, parse
 
 #: Bars between two kept states of an engine.
 KEPT_BARS = 4096
 
 _MOST_STATE_BYTES = 64 * 1024 * 1024
+_LONG_LEAD = 256  # bars
 _FIRST = -(1 << 62)
 
 
@@ -61,12 +64,13 @@ class _Track:
 class IndicatorView:
     """Rows with indicator values. Any number of threads may ask; computing is for one at a time.
 
-    `states`, where given, keeps engine states across processes. Raises `SpecError` for specs that cannot be computed.
+    A reader that keeps engine states (`IndicatorStates`) is asked for them, and given new ones. Raises `SpecError` for
+    specs that cannot be computed.
     """
 
-    def __init__(self, reader: RowReader, states: IndicatorStates | None = None) -> None:
+    def __init__(self, reader: RowReader) -> None:
         self._reader = reader
-        self._kept_states = states
+        self._kept_states = reader if isinstance(reader, IndicatorStates) else None
         self._lock = threading.Lock()
         self._engines: dict[tuple[str, ...], Engine] = {}
         self._tracks: OrderedDict[tuple[tuple[str, ...], str], _Track] = OrderedDict()
@@ -104,12 +108,15 @@ class IndicatorView:
             engine.restore(symbol, found[1])
         lead = self._reader.rows(symbol, None if found is None else found[0] + 1, first)
         self._update(engine, symbol, lead, made)
+        unchanged = rows.revisions is not None and lead.revisions in (None, rows.revisions)
+        if unchanged and len(lead) > _LONG_LEAD:  # whoever follows the newest rows asks for nearly the same next time
+            track.keep(int(lead.bars.timestamp[-1]), engine.snapshot(symbol))
         closed = int(np.count_nonzero(rows.bars.final))
         values = self._update(engine, symbol, rows[:closed], made)
         if closed < len(rows):
             forming = rows.bars[closed:]
             values = np.concatenate((values, engine.peek(forming, session=engine.sessions(forming))))
-        if rows.revisions is not None and lead.revisions in (None, rows.revisions):
+        if unchanged and rows.revisions is not None:
             self._keep(engine, symbol, track, made, rows.revisions)
         engine.forget(symbol)
         return values, engine.outputs
@@ -145,7 +152,8 @@ class IndicatorView:
         for timestamp, state in made:
             track.keep(timestamp, state)
         if made and self._kept_states is not None:
-            self._kept_states.keep_indicator_states(symbol, engine.layout, made, revisions)
+            with contextlib.suppress(StorageError):  # a full or read-only disk makes the next start slower, no more
+                self._kept_states.keep_indicator_states(symbol, engine.layout, made, revisions)
         most = max(1, _MOST_STATE_BYTES // max(engine.bytes_per_symbol, 1))
         while sum(len(each.states) for each in self._tracks.values()) > most and len(self._tracks) > 1:
             self._tracks.popitem(last=False)

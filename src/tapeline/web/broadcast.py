@@ -205,7 +205,7 @@ class Broadcast:
 
     async def _bars(self, chart: ChartRequest) -> dict[str, Any] | None:
         if chart not in self._followers:
-            self._followers[chart] = CandleFollower(self._data.store, chart)
+            self._followers[chart] = CandleFollower(self._data.candles, chart)
         return await self._ask(lambda: self._followers[chart].refresh(self._models()))
 
     async def _alerts(self) -> None:

@@ -1,4 +1,4 @@
-"""The newest candles of one choice, and what changed in them since they were last looked at."""
+"""Follow the newest candles of one chart, and tell what changed in them since they were last looked at."""
 
 from __future__ import annotations
 
@@ -7,120 +7,74 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import Bars, Rows
-from tapeline.core.ports import Store
+from tapeline.core.market import BAR_COLUMNS, Rows
 from tapeline.core.times import interval_name
-from tapeline.errors import InputError
+from tapeline.errors import NotPossibleError
 from tapeline.forecast.model import Metadata
-from tapeline.web.candle_intervals import (
-    chosen,
-    stored_interval,
-)
-from tapeline.web.candles import Candles, ChartRequest, Columns, build, rows_needed
+from tapeline.web.candles import CandleReader, Candles, ChartRequest, Columns
 
 #: Candles that are watched for changes.
 WATCHED = 300
 
-_FIRST = 40  # candles that a new client is told at once: what was added since it asked for the bars is among them
-_TAIL = 40  # newest rows read again at each look: they may be corrected
-_WHOLE_EVERY = 60  # looks after which everything is read again, for corrections further back
+_FIRST = 40  # candles that a new client gets at once: what was added since it asked for the bars is among them
+_TAIL = 40  # newest rows that tell whether anything changed
+_WHOLE_EVERY = 60  # looks after which everything is read, for a store that cannot tell of older changes
 
 
 class CandleFollower:
-    """Follows one choice in the store. The newest rows alone are read where what is kept can be continued with them."""
+    """Follow one chart. While its newest rows stay the same, nothing else is read."""
 
-    def __init__(self, store: Store, choice: ChartRequest) -> None:
-        self._store = store
-        self._choice = choice
-        self._rows: Rows | None = None
-        self._limit = 0
+    def __init__(self, reader: CandleReader, chart: ChartRequest) -> None:
+        self._reader = reader
+        self._chart = chart
+        self._tail: Rows | None = None
         self._candles: Candles | None = None
         self._looks = 0
 
     def refresh(self, models: Mapping[str, Metadata]) -> dict[str, Any] | None:
-        """Reads on. The message with the candles that changed since the last look, None when none did."""
-        rows = self._read()
+        """Read on. Return the message with the candles that changed since the last look, None when none did."""
+        tail = self._reader.store.rows(self._chart.symbol, limit=_TAIL)
         self._looks += 1
-        if self._rows is not None and _same(self._rows, rows):
+        if self._tail is not None and self._looks % _WHOLE_EVERY and _same(self._tail, tail):
             return None
-        self._rows = rows
-        if not len(rows):
-            self._candles = None
+        self._tail = tail
+        before, self._candles = self._candles, None
+        try:
+            found, _ = self._reader.read(self._chart, models, limit=WATCHED)
+        except NotPossibleError:
             return None
-        before = self._candles
-        made = build(rows, self._choice, models, whole=len(rows) < self._limit)
-        self._candles = made[max(len(made) - WATCHED, 0) :]
-        place = 0 if before is None else _first_difference(before.columns, self._candles.columns)
-        return None if place is None or not len(self._candles) else self._message(place)
+        if not len(found):
+            return None
+        self._candles = found
+        index = 0 if before is None else _first_difference(before.columns, found.columns)
+        return None if index is None else self._message(found, index)
 
     def newest(self) -> dict[str, Any] | None:
-        """The message with the newest candles, whether they changed or not."""
-        if self._candles is None or not len(self._candles):
-            return None
-        return self._message(max(len(self._candles) - _FIRST, 0))
+        """Return the message with the newest candles, whether they changed or not; None where there are none."""
+        return None if self._candles is None else self._message(self._candles, max(len(self._candles) - _FIRST, 0))
 
-    def _message(self, place: int) -> dict[str, Any]:
-        assert self._candles is not None  # noqa: S101 - both callers looked
-        found = self._candles
+    def _message(self, found: Candles, index: int) -> dict[str, Any]:
         return {
-            "symbol": self._choice.symbol,
+            "symbol": self._chart.symbol,
             "interval": interval_name(found.interval),
-            "since": int(found.columns["t"][place]),
+            "since": int(found.columns["t"][index]),
             "names": list(found.names),
             "decimals": found.decimals,
-            "columns": {name: np.ascontiguousarray(column[place:]) for name, column in found.columns.items()},
+            "columns": {name: np.ascontiguousarray(column[index:]) for name, column in found.columns.items()},
         }
-
-    def _read(self) -> Rows:
-        symbol, kept = self._choice.symbol, self._rows
-        if kept is None or len(kept) <= _TAIL or self._looks % _WHOLE_EVERY == 0:
-            return self._whole()
-        since = int(kept.bars.timestamp[-_TAIL])
-        tail = self._store.rows(symbol, start=since, limit=self._limit)
-        if len(tail) in (0, self._limit) or tail.names != kept.names:
-            return self._whole()
-        return _joined(kept[kept.bars.timestamp < since], tail)[-self._limit :]
-
-    def _whole(self) -> Rows:
-        probe = self._store.rows(self._choice.symbol, limit=64)
-        stored = stored_interval(probe.bars.timestamp)
-        try:
-            interval = chosen(self._choice.interval, stored)
-        except InputError:
-            return probe[:0]
-        self._limit = rows_needed(self._choice, probe.names, stored, interval, WATCHED)
-        return self._store.rows(self._choice.symbol, limit=self._limit)
 
 
 def _same(a: Rows, b: Rows) -> bool:
-    """Whether two reads say the same."""
-    if len(a) != len(b) or a.names != b.names:
+    """Return whether two reads hold the same."""
+    if len(a) != len(b) or a.revisions != b.revisions:
         return False
-    bars = ("timestamp", "close", "volume", "high", "low", "open", "final")
-    if not all(np.array_equal(getattr(a.bars, name), getattr(b.bars, name)) for name in bars):
-        return False
-    if not np.array_equal(a.prediction, b.prediction):
-        return False
-    return all(np.array_equal(getattr(a, n), getattr(b, n), equal_nan=True) for n in ("probability", "indicator"))
-
-
-def _joined(head: Rows, tail: Rows) -> Rows:
-    """One symbol's rows of two reads with the same names, the second behind the first."""
-    models = tuple(dict.fromkeys(head.models + tail.models))
-    places = np.array([*map(models.index, tail.models), -1], np.int32)  # -1, for no model, is the one at the end
-    return Rows(
-        Bars.concat((head.bars, tail.bars)),
-        head.names,
-        np.concatenate((head.indicator, tail.indicator)),
-        np.concatenate((head.prediction, tail.prediction)),
-        np.concatenate((head.probability, tail.probability)),
-        models,
-        np.concatenate((head.model, places[tail.model])),
-    )
+    bars = (np.array_equal(getattr(a.bars, name), getattr(b.bars, name)) for name in BAR_COLUMNS)
+    said = np.array_equal(a.prediction, b.prediction) and np.array_equal(a.probability, b.probability, equal_nan=True)
+    return said and all(bars)
 
 
 def _first_difference(before: Columns, after: Columns) -> int | None:
-    """The place of the first candle that differs, None when none does. Candles dropped in front do not count."""
+    """Return the index of the first candle that differs, None when none does. Candles dropped in front do not count."""
     times = after["t"]
     if before.keys() != after.keys() or not len(times):
         return 0
@@ -131,5 +85,5 @@ def _first_difference(before: Columns, after: Columns) -> int | None:
         a, b = before[name][start : start + count], column[:count]
         both_nan = np.isnan(a) & np.isnan(b) if column.dtype.kind == "f" else np.False_
         differ |= (a != b) & ~both_nan
-    place = int(differ.argmax()) if differ.any() else count
-    return place if place < len(times) else None
+    index = int(differ.argmax()) if differ.any() else count
+    return index if index < len(times) else None

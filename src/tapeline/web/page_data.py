@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tapeline.alerts import Alerts
 from tapeline.core.market import Reject
 from tapeline.core.ports import Store
 from tapeline.forecast.registry import Registry
+from tapeline.web.candles import CandleReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class PageData:
     - `health` returns how the parts of the system are doing, under the names of `GET /api/v1/health`.
     - `currency` returns what a symbol's prices are quoted in, '' where that is not known.
     - `alerts` are the rules and what they fired, None where none can be kept.
+    - `indicators` are the specs shown where none are asked for, None for those that the store keeps with its rows;
+      `candles` reads with them.
     - `evaluation` returns the last walk-forward report as JSON types, None where none was kept.
     """
 
@@ -66,3 +69,8 @@ class PageData:
     currency: Callable[[str], str] = lambda _: ""
     alerts: Alerts | None = None
     evaluation: Callable[[], Mapping[str, Any] | None] = lambda: None
+    indicators: Sequence[str] | None = None
+    candles: CandleReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "candles", CandleReader(self.store, self.indicators))

@@ -1,4 +1,4 @@
-"""What the stored predictions were worth lately, and whether the features still look as they did in training."""
+"""Say what the stored predictions were worth lately, and remember the answer for a while."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.ports import Store
-from tapeline.forecast.drift import Drift, drift_by_model
+from tapeline.forecast.drift import Drift
 from tapeline.forecast.estimates import Bin
-from tapeline.forecast.grading import Grade, Grades, grade, grade_rows, merge, reliability, rolling
+from tapeline.forecast.grading import Grade, Grades, grade, reliability, rolling
 from tapeline.forecast.model import Metadata
+from tapeline.runtime.stored_grades import grade_stored
 
-#: Rows looked at, of all symbols together, at the most.
+#: Rows looked at, of all symbols together, at most.
 MOST_ROWS = 200_000
 
 #: Seconds for which an answer is given again.
@@ -29,9 +29,9 @@ _POINTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`grades` are those of `grade`; `calibration` is over all graded rows; `drifts` by model version.
+    """Hold grades as `grade` makes them, the calibration of all graded rows, and drifts by model version.
 
-    `rolling` has the columns of `prediction.grading.Rolling` and its `window`, thinned out for a drawing.
+    `rolling` has the columns of `forecast.grading.Rolling` and its `window`, thinned out for a drawing.
     """
 
     rows: int
@@ -45,7 +45,7 @@ class Judgement:
 
 
 class ScoreCache:
-    """Grades on demand, and remembers the answer for a while. `judge` may be called from any thread; one at a time."""
+    """Grade on demand, and remember the answer for a while. Any thread may ask; one is answered at a time."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -54,7 +54,7 @@ class ScoreCache:
         self._kept: dict[tuple[str, int], Judgement] = {}
 
     def judge(self, models: Mapping[str, Metadata], symbol: str = "", last: int = 500) -> Judgement:
-        """The newest `last` rows of each symbol (of one, where it is named), graded; fewer where symbols are many."""
+        """Return the grades of the newest `last` rows of each symbol, or of one; of fewer where symbols are many."""
         with self._lock:
             found = self._kept.get((symbol, last))
             if found is None or self._clock() - found.at > KEPT_SECONDS:
@@ -68,27 +68,25 @@ class ScoreCache:
     def _judged(self, models: Mapping[str, Metadata], symbol: str, last: int) -> Judgement:
         symbols = [symbol] if symbol else [row.stock_symbol for row in self._store.latest()]
         each = max(min(last, MOST_ROWS // max(len(symbols), 1)), 50)
-        rows = [self._store.rows(one, limit=each) for one in symbols]
-        parts: list[Grades] = [grade_rows(some, models) for some in rows]
-        merged = merge([part for part in parts if len(part)])
+        found = grade_stored(self._store, symbols, models, each, drift=not symbol)
         return Judgement(
-            sum(map(len, rows)),
+            found.rows,
             len(symbols),
             each,
-            tuple(grade(merged)) if len(merged) else (),
-            tuple(reliability(merged)) if len(merged) else (),
-            _rolling(merged),
-            {} if symbol else drift_by_model(models, merged.models, sort_and_dedupe([some.bars for some in rows])),
+            tuple(grade(found.grades)) if len(found.grades) else (),
+            tuple(reliability(found.grades)) if len(found.grades) else (),
+            _rolling(found.grades),
+            found.drifts,
             self._clock(),
         )
 
 
 def _rolling(grades: Grades) -> dict[str, Any]:
-    """Over a tenth of the rows at a time, 50 at least, at `_POINTS` times at the most."""
+    """Return the figures of a tenth of the rows at a time, 50 at least, at `_POINTS` times at most."""
     window = max(len(grades) // 10, 50)
     found = rolling(grades, window) if len(grades) >= window else None
     if found is None or not len(found.timestamp):
         return {"window": window, "timestamp": [], "hit_rate": [], "base_rate": [], "brier": []}
-    places = np.unique(np.linspace(0, len(found.timestamp) - 1, _POINTS).astype(np.intp))
+    indices = np.unique(np.linspace(0, len(found.timestamp) - 1, _POINTS).astype(np.intp))
     names = ("timestamp", "hit_rate", "base_rate", "brier")
-    return {"window": window, **{name: getattr(found, name)[places] for name in names}}
+    return {"window": window, **{name: getattr(found, name)[indices] for name in names}}

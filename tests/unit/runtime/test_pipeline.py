@@ -52,7 +52,7 @@ class Home:
 
     def rows(self) -> dict[str, list[Row]]:
         """Return every symbol's rows, with the values of `SPECS`."""
-        view = IndicatorView(self.store, self.store)
+        view = IndicatorView(self.store)
         return {row.stock_symbol: list(view.rows(row.stock_symbol, SPECS)) for row in self.store.latest()}
 
 

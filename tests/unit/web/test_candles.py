@@ -8,6 +8,13 @@ from tests.conftest import MINUTE, START, random_bars
 from tests.fakes.stores import MemoryStore
 from tests.rows import row
 
+from tapeline.core.candle_intervals import (
+    choices,
+    chosen,
+    grid,
+    interval_name,
+    stored_interval,
+)
 from tapeline.core.market import Bars
 from tapeline.core.sessions.session_ids import session_ids
 from tapeline.core.times import DAY
@@ -15,14 +22,7 @@ from tapeline.errors import InputError
 from tapeline.indicators import Engine
 from tapeline.runtime.processor import Processor
 from tapeline.web.candle_follower import CandleFollower
-from tapeline.web.candle_intervals import (
-    choices,
-    chosen,
-    grid,
-    interval_name,
-    stored_interval,
-)
-from tapeline.web.candles import Candles, ChartRequest, build, read, rows_needed
+from tapeline.web.candles import CandleReader, Candles, ChartRequest
 
 SESSION = 390
 HOUR = 3_600_000
@@ -44,7 +44,7 @@ def store() -> MemoryStore:
 
 
 def at(store: MemoryStore, **values: object) -> Candles:
-    found, _ = read(store, ChartRequest("AAPL", **values), {}, limit=10_000)  # type: ignore[arg-type]
+    found, _ = CandleReader(store).read(ChartRequest("AAPL", **values), {}, limit=10_000)  # type: ignore[arg-type]
     return found
 
 
@@ -118,7 +118,7 @@ def test_pages_together_are_the_whole(store: MemoryStore, interval: str | None, 
     whole = at(store, interval=interval, indicators=("sma_5",))
     pages, end = [], None
     while True:
-        page, end = read(store, choice, {}, end, limit)
+        page, end = CandleReader(store).read(choice, {}, end, limit)
         pages.append(page)
         assert len(page) <= limit
         if end is None:
@@ -126,11 +126,11 @@ def test_pages_together_are_the_whole(store: MemoryStore, interval: str | None, 
     for name in ("t", "o", "h", "l", "c", "v", "f"):
         np.testing.assert_array_equal(np.concatenate([page.columns[name] for page in pages[::-1]]), whole.columns[name])
     values = np.concatenate([page.columns["sma_5"] for page in pages[::-1]])
-    np.testing.assert_allclose(values, whole.columns["sma_5"], rtol=1e-9)
+    np.testing.assert_array_equal(values, whole.columns["sma_5"])
 
 
 def test_start_and_end_are_half_open(store: MemoryStore) -> None:
-    found, older = read(store, ChartRequest("AAPL"), {}, START + 9 * MINUTE, 100, START + 3 * MINUTE)
+    found, older = CandleReader(store).read(ChartRequest("AAPL"), {}, START + 9 * MINUTE, 100, START + 3 * MINUTE)
     assert found.columns["t"].tolist() == [START + k * MINUTE for k in range(3, 9)]
     assert older is None, "nothing older was asked for"
 
@@ -139,20 +139,23 @@ def test_what_is_stored_is_taken_and_what_is_not_is_computed_by_the_engine(store
     bars, found = two_days(), at(store, indicators=("rsi_7", "ema_9"))
     expected = Engine(["rsi_7", "ema_9"]).update(bars, session=session_ids(bars))
     assert found.names == ("rsi_7", "ema_9")
-    np.testing.assert_allclose(found.columns["ema_9"], expected[:, 1], rtol=1e-12)
+    np.testing.assert_array_equal(found.columns["ema_9"], expected[:, 1])
     np.testing.assert_array_equal(found.columns["rsi_7"], expected[:, 0])
     assert at(store).names == ("sma_5", "rsi_7")
     assert at(store, interval="5m").names == ("sma_5", "rsi_7"), "another interval shows the same, computed"
 
 
 def test_a_short_page_has_warm_indicators_from_the_bars_before_it(store: MemoryStore) -> None:
-    whole, few = at(store, indicators=("ema_20",)), read(store, ChartRequest("AAPL", None, ("ema_20",)), {}, limit=5)[0]
-    np.testing.assert_allclose(few.columns["ema_20"], whole.columns["ema_20"][-5:], rtol=1e-6)
+    whole, few = (
+        at(store, indicators=("ema_20",)),
+        CandleReader(store).read(ChartRequest("AAPL", None, ("ema_20",)), {}, limit=5)[0],
+    )
+    np.testing.assert_array_equal(few.columns["ema_20"], whole.columns["ema_20"][-5:])
 
 
 def test_an_unknown_symbol_has_no_candles(store: MemoryStore) -> None:
     for interval in (None, "1h", "1d"):
-        found, older = read(store, ChartRequest("NONE", interval, ("sma_5",)), {})
+        found, older = CandleReader(store).read(ChartRequest("NONE", interval, ("sma_5",)), {})
         assert (len(found), older) == (0, None)
 
 
@@ -161,14 +164,9 @@ def test_outcomes_of_an_older_page_are_decided_by_the_bars_behind_it() -> None:
     rows = [row("AAPL", b.timestamp, b.close, prediction="UP", probability=0.6, model="m") for b in bars]
     store.put(*rows)
     whole = at(store, indicators=())
-    page, _ = read(store, ChartRequest("AAPL", None, ()), {}, START + 200 * MINUTE, 50)
+    page, _ = CandleReader(store).read(ChartRequest("AAPL", None, ()), {}, START + 200 * MINUTE, 50)
     assert (page.columns["y"] > 0).all()
     np.testing.assert_array_equal(page.columns["y"], whole.columns["y"][150:200])
-
-
-def test_rows_read_for_one_answer_are_bounded() -> None:
-    huge = ChartRequest("AAPL", "1d", ("sma_5000",))
-    assert rows_needed(huge, (), MINUTE, DAY, 5000) == 60_000
 
 
 def test_names_of_no_known_indicator_are_shown_but_not_computed() -> None:
@@ -185,7 +183,7 @@ def test_names_of_no_known_indicator_are_shown_but_not_computed() -> None:
 def test_a_tail_tells_what_changed_and_nothing_else(store: MemoryStore) -> None:
     some, rows = MemoryStore(), list(store.rows("AAPL"))
     some.put(*rows[:500])
-    tail = CandleFollower(some, ChartRequest("AAPL", "5m", ("sma_5",)))
+    tail = CandleFollower(CandleReader(some), ChartRequest("AAPL", "5m", ("sma_5",)))
     assert tail.newest() is None
     tail.refresh({})
     assert tail.refresh({}) is None
@@ -197,15 +195,15 @@ def test_a_tail_tells_what_changed_and_nothing_else(store: MemoryStore) -> None:
     assert change is not None
     assert change["since"] == change["columns"]["t"][0] == START + DAY + 110 * MINUTE
     assert (change["symbol"], change["interval"], change["names"]) == ("AAPL", "5m", ["sma_5"])
-    whole, _ = read(some, ChartRequest("AAPL", "5m", ("sma_5",)), {})
+    whole, _ = CandleReader(some).read(ChartRequest("AAPL", "5m", ("sma_5",)), {})
     for name, column in change["columns"].items():
-        np.testing.assert_allclose(column, whole.columns[name][-len(column) :], rtol=1e-9)
+        np.testing.assert_array_equal(column, whole.columns[name][-len(column) :])
 
 
 def test_a_tail_reads_little_and_sees_corrections(store: MemoryStore) -> None:
     some, rows = MemoryStore(), list(store.rows("AAPL"))
     some.put(*rows[:400])
-    tail = CandleFollower(some, ChartRequest("AAPL", None, ()))
+    tail = CandleFollower(CandleReader(some), ChartRequest("AAPL", None, ()))
     tail.refresh({})
     some.reads = 0
     assert tail.refresh({}) is None
@@ -219,18 +217,11 @@ def test_a_tail_reads_little_and_sees_corrections(store: MemoryStore) -> None:
 
 def test_a_tail_of_nothing_and_of_an_interval_that_cannot_be_is_quiet() -> None:
     store = MemoryStore()
-    tail = CandleFollower(store, ChartRequest("AAPL"))
+    tail = CandleFollower(CandleReader(store), ChartRequest("AAPL"))
     assert tail.refresh({}) is None
     store.put(row("AAPL", START, 5.0))
     message = tail.refresh({})
     assert message is not None
     assert message["columns"]["c"].tolist() == [5.0]
-    daily = CandleFollower(store, ChartRequest("AAPL", "7m"))
+    daily = CandleFollower(CandleReader(store), ChartRequest("AAPL", "7m"))
     assert daily.refresh({}) is None
-
-
-def test_building_is_pure(store: MemoryStore) -> None:
-    rows = store.rows("AAPL")
-    before = rows.bars.close.copy()
-    build(rows, ChartRequest("AAPL", "1h", ("sma_5",)), {}, whole=True)
-    np.testing.assert_array_equal(rows.bars.close, before)

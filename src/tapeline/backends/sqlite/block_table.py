@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapeline.backends.sqlite.blocks import Block, decode, encode, put_in, same
+from tapeline.backends.sqlite.bar_blocks import Block, decode, encode, put_in, same
 from tapeline.errors import DecodeError
 
 FANOUT = 16

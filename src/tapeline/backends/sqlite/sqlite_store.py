@@ -1,6 +1,6 @@
 """Keep bars, forecasts, states, checkpoints and rejects in the SQLite file that also holds the stream.
 
-Final bars are blocks of columns (`blocks`, `block_table`); the newest row of every symbol, which may still be forming,
+Final bars are blocks of columns (`bar_blocks`, `block_table`); the newest row of every symbol, which may still be forming,
 is a row of its own. Indicator values are not stored: computing them from the bars is cheaper than reading them
 (`runtime.indicator_view`).
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.backends.sqlite.block_table import BlockTable
-from tapeline.backends.sqlite.blocks import Block
+from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.database import Database
 from tapeline.core.market import OHLCV, Bars, Floats, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState

@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from tapeline.core.candle_intervals import INTERVALS, choices
 from tapeline.core.times import DAY, interval_name
 from tapeline.errors import InputError, SpecError
 from tapeline.indicators import parse
@@ -34,8 +35,7 @@ from tapeline.web.api.parameters import (
     require_known,
 )
 from tapeline.web.api.problems import problems
-from tapeline.web.candle_intervals import INTERVALS, choices
-from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest, read
+from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest
 from tapeline.web.markets import zone_of
 
 #: The most candles in one answer.
@@ -129,7 +129,7 @@ async def bars(
     """Answer with the newest candles of the range. 409 for an interval that the stored bars cannot be shown at."""
     chart = chart_request(symbol, interval, indicators)
     until = earliest(end, before)
-    found, older = await page.read(lambda: read(page.data.store, chart, page.models(), until, limit, start))
+    found, older = await page.read(lambda: page.data.candles.read(chart, page.models(), until, limit, start))
     if not len(found):
         await require_known(page, symbol)
     headers = next_page(request, before=older)

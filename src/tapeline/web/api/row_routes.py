@@ -23,7 +23,7 @@ from tapeline.web.api.parameters import (
     require_known,
 )
 from tapeline.web.api.problems import problems
-from tapeline.web.candles import Candles, ChartRequest, read
+from tapeline.web.candles import Candles, ChartRequest
 
 #: The most rows in one answer.
 MOST_ROWS = 20_000
@@ -87,7 +87,7 @@ async def rows(
 ) -> Response:  # fmt: skip
     """Answer with the newest rows of the range. One row more is read, to know whether there are older ones."""
     checked(symbol)
-    found = await page.read(lambda: page.data.store.rows(symbol, start, earliest(end, cursor), limit + 1))
+    found = await page.read(lambda: page.data.candles.rows(symbol, start, earliest(end, cursor), limit + 1))
     older = int(found.bars.timestamp[-limit]) if len(found) > limit else None
     found = found[-limit:]
     if not len(found):
@@ -120,7 +120,7 @@ async def predictions(
 ) -> Response:  # fmt: skip
     """Answer with the predictions among the newest `limit` bars of the range."""
     chart, until = ChartRequest(checked(symbol), None, ()), earliest(end, cursor)
-    found, older = await page.read(lambda: read(page.data.store, chart, page.models(), until, limit, start))
+    found, older = await page.read(lambda: page.data.candles.read(chart, page.models(), until, limit, start))
     if not len(found):
         await require_known(page, symbol)
     table = _predictions(symbol, found)
