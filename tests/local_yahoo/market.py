@@ -26,7 +26,7 @@ class Tick:
 
 @dataclass
 class Market:
-    """Trade in `sessions`, which are (open, close) in UTC epoch ms. `splits` map a symbol to (open of the day, new shares for one old).
+    """Trade in `sessions`: (open, close) in UTC epoch ms. `splits` map a symbol to (open of the day, new for old).
 
     One minute in 40 has no trade. Until `settles` ms after the close, one bar in ten has another volume than later.
     """
@@ -92,7 +92,7 @@ class Market:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def ticks(self, start: int, end: int) -> list[Tick]:
-        """Return the prices of start < t <= end, in the order of time. They make up each bar's open, high, low and close."""
+        """Return the prices of start < t <= end, in the order of time. Each bar is made of them."""
         found = []
         for place, (opened, closed) in enumerate(self.sessions):
             if opened < end and closed > start:

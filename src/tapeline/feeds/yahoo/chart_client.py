@@ -43,7 +43,6 @@ class ChartClient:
         self.name = VENUE
         self.parallel = PARALLEL
         self.per_second = self._limits.per_second
-        self.requests = 0
 
     async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
         """Return the bars that open in start <= t < end (UTC epoch ms). Raise `FeedError` when all attempts failed."""
@@ -81,7 +80,6 @@ class ChartClient:
 
     async def _once(self, symbol: str, interval: Interval, params: Mapping[str, str]) -> Chart:
         loop = asyncio.get_running_loop()
-        self.requests += 1
         answer = await loop.run_in_executor(self._pool, self._transport.get, symbol, params)
         self._reached = True
         _raise_for(answer, symbol)
