@@ -190,7 +190,9 @@ def week() -> Bars:
 
 
 @pytest.mark.parametrize("stored", [(), ("sma_50", "rsi_14", "vwap", "macd")])
-def test_stored_and_computed_indicators_fire_alike(desk: Callable[..., Desk], week: Bars, stored: tuple[str, ...]) -> None:
+def test_stored_and_computed_indicators_fire_alike(
+    desk: Callable[..., Desk], week: Bars, stored: tuple[str, ...]
+) -> None:
     texts = ["rsi_14 < 35", "price crosses above sma_50", "price crosses below vwap", "macd > macd_signal"]
     everything = Processor(("sma_50", "rsi_14", "vwap", "macd")).step(week).rows
     expected = {

@@ -29,11 +29,11 @@ PATHS = [
 
 def test_dynamodb_and_sqlite_show_the_same(tmp_path: Path) -> None:
     bars, dynamo = sample_bars(2, 120), FakeDynamo()
-    settings = config.load(data_dir=tmp_path, aws__rows_table="rows", aws__state_table="state")
+    settings = config.load(data_dir=tmp_path, indicators=SPECS, aws__rows_table="rows", aws__state_table="state")
     data = cloud_page_data(settings, lambda _: dynamo.client())
     step = Processor(SPECS).step(bars)
     data.store.commit(Commit(step.rows, step.states, len(bars)))
-    with client_of(data) as there, client_of(PageData(filled(tmp_path, bars))) as here:
+    with client_of(data) as there, client_of(PageData(filled(tmp_path, bars), indicators=SPECS)) as here:
         for path in PATHS:
             assert there.document(path) == here.document(path), path
         assert there.document("/health")["status"] == "ok"

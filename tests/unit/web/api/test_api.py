@@ -14,7 +14,7 @@ from tests.conftest import MINUTE, START, random_bars
 from tests.fakes.stores import MemoryStore
 from tests.fakes.watchlists import MemoryWatchlist
 from tests.rows import row
-from tests.web_site import Client, client_of, filled, sample_bars
+from tests.web_site import SPECS, Client, client_of, filled, sample_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.errors import StorageError
@@ -50,6 +50,7 @@ def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> PageDa
         currency=lambda symbol: {"S01": "GBp"}.get(symbol, ""),
         health=lambda: {"lag": {"p50": 3.0, "p99": 9.0, "count": 5}, "depth": 2, "disk_free": 10**9},
         evaluation=lambda: {"headline": "not better"},
+        indicators=SPECS,
     )
 
 
