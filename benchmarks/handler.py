@@ -1,4 +1,4 @@
-"""What the Lambda function costs besides the network: CPU and AWS calls a record, cold start, memory.
+"""Measure what the Lambda function costs besides the network: CPU and AWS calls a record, cold start, memory.
 
 usage: handler.py [--runs 7] [--symbols 100]
 
@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 BATCHES = (1, 100, 10_000)
 WARM_UP = 300  # bars of each symbol before the clock starts
-PEER_RECORDS = 200  # its cost a record does not depend on the batch, so larger batches are not waited for
+PEER_RECORDS = 200  # its cost per record does not depend on the batch, so fewer records suffice
 START = 1_549_895_400_000
 MINUTE = 60_000
 WINDOW = 250
@@ -83,7 +83,7 @@ def cold(name: str) -> None:
 
 
 class Side:
-    """One design: `invoke` applies an event. What is spent in the stand-ins of AWS is not counted."""
+    """Measure one design: `invoke` applies an event. Time in the stand-ins of AWS is not counted."""
 
     def __init__(self, symbols: int, warm_up: int = WARM_UP) -> None:
         from tests.fakes.dynamodb import FakeDynamo
@@ -128,7 +128,7 @@ class Side:
         return {"Records": records}
 
     def run(self, size: int) -> tuple[float, float]:
-        """CPU microseconds and AWS calls, each a record."""
+        """Return CPU microseconds and AWS calls per record."""
         event = self.event(size)
         self.calls, self.elsewhere = 0, 0.0
         started = time.process_time()
@@ -137,7 +137,7 @@ class Side:
         return 1e6 * spent / size, self.calls / size
 
     def runtime(self, answer: Callable[[Any], tuple[bytes, dict[str, str]]]) -> Any:
-        """A SageMaker client whose requests end here."""
+        """Return a SageMaker client whose requests end here."""
         import boto3
         from botocore.awsrequest import AWSResponse
         from botocore.config import Config
@@ -164,7 +164,7 @@ class Raw(io.BytesIO):
 
 
 class Walk:
-    """A random walk of every symbol, a bar of each in turn."""
+    """Return a random walk of every symbol, one bar of each in turn."""
 
     def __init__(self, symbols: Sequence[str]) -> None:
         import random
@@ -212,14 +212,14 @@ class Tapeline(Side):
 
         headers = {"x-amzn-sagemaker-custom-attributes": "model=m1", "content-type": "application/x-npy"}
         if b"describe" in request.body[:20]:
-            said = {
+            description = {
                 "version": "m1",
                 "features": DEFAULT_FEATURES.names,
                 "feature_hash": DEFAULT_FEATURES.hash,
                 "trained_until": 0,
                 "band": 0.01,
             }
-            return json.dumps(said).encode(), headers
+            return json.dumps(description).encode(), headers
         asked = np.load(io.BytesIO(request.body))
         file = io.BytesIO()
         np.save(file, np.full(len(asked), 0.6))
@@ -239,7 +239,7 @@ class Tapeline(Side):
 
 
 class Simple(Side):
-    """The function as tutorials write it."""
+    """Process records as a function in a tutorial does."""
 
     def prepare(self) -> None:
         import numpy as np
@@ -289,7 +289,7 @@ class Simple(Side):
 
 
 def peers(talib: Any, spec: Any, o: Any, h: Any, lo: Any, c: Any, v: Any) -> dict[str, Any]:
-    """The default indicators as TA-Lib computes them; {} for those that it lacks."""
+    """Return the default indicators as TA-Lib computes them, without those that it lacks."""
     p = list(spec.parameters)
     kind = spec.text.partition("_")[0]
     some: dict[str, Callable[[], Any]] = {

@@ -1,4 +1,4 @@
-"""AWS on loopback: moto's server, empty before every test."""
+"""Give tests AWS on loopback: moto's server, empty before every test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROWS, STATE = "stock-table", "stock-state"
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
-    """The address of the one server of this test process."""
+    """Yield the address of the one server of this test process."""
     from moto.server import ThreadedMotoServer
 
     moto_speed.install()
@@ -28,7 +28,7 @@ def moto_server() -> Iterator[str]:
 
 @pytest.fixture
 def aws(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty AWS whose address, region and credentials boto3 finds in the environment. Gives the address."""
+    """Return the address of an empty AWS; boto3 finds address, region and credentials in the environment."""
     import httpx
 
     httpx.post(f"{moto_server}/moto-api/reset").raise_for_status()
@@ -46,7 +46,7 @@ def aws(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def dynamodb(aws: str) -> Any:
-    """A client with the two tables made, as Terraform makes them."""
+    """Return a client, with the two tables created as Terraform creates them."""
     import boto3
 
     client = boto3.client("dynamodb")

@@ -15,7 +15,7 @@ _SMALL = 2000
 
 
 def install() -> None:
-    """Makes it so for moto in this process; a second call changes nothing."""
+    """Change that for moto in this process; a second call changes nothing."""
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.dynamo_type import LimitedSizeDict
     from moto.dynamodb.models.table import Table

@@ -1,4 +1,4 @@
-"""The archive on S3: what it writes, when it writes, what a crash leaves, and what its errors say."""
+"""Test the archive on S3: what it writes and when, what a crash leaves, and its error messages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def keys(client: Any) -> list[str]:
 
 
 class Counting:
-    """A client that notes what is put, and may die before the nth put or at the first deletion."""
+    """Record what is put, and die where `dies` says so: before a put, or at the first deletion."""
 
     def __init__(self, client: Any, dies: Callable[[str, str], bool] = lambda *_: False) -> None:
         self._client = client

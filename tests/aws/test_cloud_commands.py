@@ -1,4 +1,4 @@
-"""`tapeline upload`, `export` and `import` against an AWS on loopback."""
+"""Test `tapeline upload`, `export` and `import` against an AWS on loopback."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ HEAD = "timestamp,open,high,low,close,volume\n"
 
 @pytest.fixture
 def s3(aws: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """A client with the bucket made, and the settings that name it and the data directory."""
+    """Return an S3 client, with the bucket created and the settings naming it and the data directory."""
     client = boto3.client("s3")
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     monkeypatch.setenv("TAPELINE_AWS__BUCKET", BUCKET)
@@ -57,7 +57,7 @@ def s3(aws: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 def run(*arguments: str | Path, code: int = 0) -> str:
-    """Runs the command and answers with its stdout. What it raises, the caller gets."""
+    """Run the command and return its stdout. Raises what the command raises."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -180,16 +180,16 @@ def day(symbols: int = 2, count: int = 60, seed: int = 1) -> list[Bar]:
 
 
 def filled(bars: Sequence[Bar], specs: Sequence[str] = SPECS) -> Rows:
-    """The rows of these bars, as if they had all come to one home."""
+    """Return the rows of these bars, as one data directory would hold them."""
     return Processor(specs).step(Bars.of(bars)).rows
 
 
 def predicted(rows: Rows) -> Rows:
-    """The rows as if a model had spoken about every third of them."""
-    spoken = np.arange(len(rows)) % 3 == 0
+    """Return the rows with a prediction for every third of them."""
+    predicted = np.arange(len(rows)) % 3 == 0
     return Rows(
-        rows.bars, rows.names, rows.indicator, np.where(spoken, 1, 0).astype(np.int8),
-        np.where(spoken, 0.625, np.nan), ("m-1",), np.where(spoken, 0, -1).astype(np.int32),
+        rows.bars, rows.names, rows.indicator, np.where(predicted, 1, 0).astype(np.int8),
+        np.where(predicted, 0.625, np.nan), ("m-1",), np.where(predicted, 0, -1).astype(np.int32),
     )  # fmt: skip
 
 
@@ -246,7 +246,7 @@ def test_a_missing_setting_is_named(s3: Any, monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Homes:
-    """A data directory's store and one on AWS, with a processor for each."""
+    """Hold a data directory's store and one on AWS, with a processor for each."""
 
     def __init__(self, path: Path) -> None:
         settings = config.load(data_dir=path)
@@ -322,11 +322,11 @@ def test_the_pipeline_goes_on_after_an_import(homes: Homes, forming: bool) -> No
     homes.cloud.commit(Commit(rows, {}, 0))
     move_rows("S00", homes.cloud, homes.local, Processor(SPECS))
     assert list(homes.local.rows("S00")) == list(rows)
-    said: list[str] = []
+    notices: list[str] = []
     source = ListSource([Bars.of(bars[41 if forming else 40 :])])
-    Pipeline(source, homes.home.stream, homes.local, Processor(SPECS), notify=said.append).run()
+    Pipeline(source, homes.home.stream, homes.local, Processor(SPECS), notify=notices.append).run()
     assert list(homes.local.rows("S00")) == list(filled(bars))
-    assert said == []
+    assert notices == []
 
 
 def test_earlier_rows_that_arrive_make_the_receivers_own_be_computed_again(homes: Homes) -> None:

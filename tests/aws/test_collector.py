@@ -1,4 +1,4 @@
-"""`tapeline collector`: the process against moto's Kinesis and the local Yahoo, and what it says about itself."""
+"""Test `tapeline collector`: the process against moto's Kinesis and the local Yahoo, its logs and its health."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
 
 
 class Collector:
-    """The command as the container runs it: settings by environment only."""
+    """Run the command as the container does: settings from the environment only."""
 
     def __init__(self, folder: Path, yahoo: LocalYahoo) -> None:
         settings = {
@@ -96,7 +96,7 @@ class Collector:
                 self.lines.append(json.loads(line))  # every line is JSON
 
     def line(self, text: str) -> dict[str, Any]:
-        """The first line whose event has this, once there is one."""
+        """Wait for the first line whose event contains this, and return it."""
         return eventually(lambda: next((line for line in self.lines if text in line["event"]), None))
 
     def health(self) -> httpx.Response:
@@ -136,10 +136,10 @@ def test_bars_survive_a_missing_stream_and_a_killed_process_and_are_flushed_on_s
     import boto3
 
     with running(tmp_path, yahoo) as first:
-        said = first.line("ResourceNotFoundException")
-        assert "kinesis:PutRecords on stream bars" in said["event"]
-        assert "TAPELINE_AWS__KINESIS_STREAM" in said["event"]
-        assert said["level"] == "warning"
+        line = first.line("ResourceNotFoundException")
+        assert "stream bars: kinesis:PutRecords failed: " in line["event"]
+        assert "TAPELINE_AWS__KINESIS_STREAM" in line["event"]
+        assert line["level"] == "warning"
         eventually(lambda: first.health().json().get("symbols_ready") == 2)
         report = first.health()
         assert report.status_code == 200  # not yet for ten minutes
@@ -179,7 +179,7 @@ def test_bars_survive_a_missing_stream_and_a_killed_process_and_are_flushed_on_s
 
 
 def check_metrics(line: dict[str, Any]) -> None:
-    """What the alarms in services/ watch is what the collector writes."""
+    """The collector writes the metrics that the alarms in services/ watch."""
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     terraform = (ROOT / "services" / "alarms.tf").read_text()
     assert directive["Namespace"] == re.search(r'own_namespace = "(\w+)"', terraform)[1]
@@ -194,7 +194,7 @@ def check_metrics(line: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "options", "said"),
+    ("wrong", "options", "message"),
     [
         ("AWS_DEFAULT_REGION", [], "set AWS_DEFAULT_REGION"),
         ("", ["--symbols", ""], "set TAPELINE_SYMBOLS"),
@@ -206,7 +206,7 @@ def check_metrics(line: dict[str, Any]) -> None:
 def test_a_missing_or_wrong_setting_is_one_line(
     wrong: str,
     options: list[str],
-    said: str,
+    message: str,
     tmp_path: Path,
     aws: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -221,7 +221,7 @@ def test_a_missing_or_wrong_setting_is_one_line(
     assert done.exit_code == 1
     (record,) = caplog.records
     assert record.levelname == "ERROR"
-    assert said in record.getMessage()
+    assert message in record.getMessage()
 
 
 def test_order_holds_over_resharding(tmp_path: Path, aws: str) -> None:

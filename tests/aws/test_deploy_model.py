@@ -1,4 +1,4 @@
-"""`tapeline deploy-model`: what it makes on moto's SageMaker, and what it makes of an endpoint that is updated."""
+"""Test `tapeline deploy-model`: what it creates on moto's SageMaker, and how it updates an endpoint."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def model() -> LightGBMModel:
 
 
 class Updating:
-    """moto's SageMaker with UpdateEndpoint, which moto lacks. `ends` says what a move comes to."""
+    """Add UpdateEndpoint to moto's SageMaker, which lacks it. `ends` is how the description differs after a move."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self.updates: list[dict[str, Any]] = []
         self.calls: list[str] = []
-        self.models: list[dict[str, Any]] = []  # as they were asked for: moto does not keep all of it
+        self.models: list[dict[str, Any]] = []  # requests: moto does not keep all of them
         self.ends: dict[str, Any] = {}
         self.polls = 2
         self._moves: list[dict[str, Any]] = []
@@ -110,7 +110,7 @@ class Account:
         return found
 
     def second(self, model: LightGBMModel) -> LightGBMModel:
-        """Another version in the registry."""
+        """Save another version in the registry and return it."""
         other = LightGBMModel(model.text, dataclasses.replace(model.metadata, seed=99))
         self.registry.save("default", other)
         return other
@@ -131,7 +131,7 @@ def account(aws: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: Li
 
 
 def served(account: Account, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The configuration's variant and the model of this name."""
+    """Return the variant and the model of the configuration of this name."""
     variant = account.sagemaker.describe_endpoint_config(EndpointConfigName=name)["ProductionVariants"][0]
     return variant, account.sagemaker.describe_model(ModelName=variant["ModelName"])
 
@@ -235,7 +235,7 @@ def test_instances_get_a_canary_and_a_rollback(account: Account, model: LightGBM
     ("ends", "message"),
     [
         ({"EndpointConfigName": "old", "FailureReason": "alarm a rang"}, "was taken back .* old as before: alarm"),
-        ({"EndpointStatus": "Failed", "FailureReason": "ping said no"}, "is Failed: ping said no"),
+        ({"EndpointStatus": "Failed", "FailureReason": "the ping failed"}, "is Failed: the ping failed"),
         ({"EndpointStatus": "UpdateRollbackFailed"}, "is UpdateRollbackFailed: SageMaker gives no reason"),
     ],
 )  # fmt: skip
@@ -277,13 +277,13 @@ def test_a_call_that_is_denied_names_the_permission(
     monkeypatch.setattr(account.sagemaker, call, refuse, raising=False)
     with pytest.raises(
         DeploymentError,
-        match="AccessDeniedException: User: ann is not authorized; allow sagemaker:[A-Za-z]+ in the policy",
+        match=r"AccessDeniedException: User: ann is not authorized; allow sagemaker:[A-Za-z]+ in the policy",
     ):
         account.run(*NEW)
 
 
 def test_terraforms_configuration_of_the_same_model_is_the_same(account: Account, model: LightGBMModel) -> None:
-    """Whoever made the endpoint: when it serves that model in that image and size, there is nothing to do."""
+    """Whoever created the endpoint: when it serves that model in that image and size, there is nothing to do."""
     url = account.run("--only-upload")["model_data_url"]
     account.sagemaker.create_model(
         ModelName="theirs", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": url}

@@ -1,4 +1,4 @@
-"""The DynamoDB store against moto, with the faults that AWS has and moto has not put in between."""
+"""Test the DynamoDB store against moto, with the faults of AWS that moto lacks put in between."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Answer = Callable[[dict[str, Any]], Any]
 
 
 class Faulty:
-    """A client whose next calls of a method are answered by `plans[method]` first; counts every call."""
+    """Answer the next calls of a method from `plans[method]` first; count every call."""
 
     def __init__(self, client: Any, **plans: Sequence[Answer]) -> None:
         self._client = client
@@ -68,7 +68,7 @@ def cancelled(*codes: str) -> Answer:
 
 
 class Slept:
-    """Stands for `time.sleep`."""
+    """Stand in for `time.sleep`."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -83,7 +83,7 @@ def slept() -> Slept:
 
 
 def everything(client: Any) -> list[list[str]]:
-    """All items of both tables."""
+    """Return all items of both tables."""
     return [sorted(map(repr, client.scan(TableName=name)["Items"])) for name in (ROWS, STATE)]
 
 
@@ -516,8 +516,7 @@ def test_a_row_just_below_400_kilobytes_is_not_refused() -> None:
     [
         (
             refused("AccessDeniedException", "User: x is not authorized to perform: dynamodb:Query\nmore"),
-            r"DynamoDB table stock-table: dynamodb:Query failed: AccessDeniedException: .*; "
-            "allow dynamodb:Query in the policy",
+            r"table stock-table: dynamodb:Query failed: AccessDeniedException: .*; allow dynamodb:Query in the policy",
         ),
         (refused("ExpiredTokenException"), "check the credentials"),
         (refused("UnrecognizedClientException"), "check the credentials"),

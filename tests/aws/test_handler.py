@@ -1,4 +1,4 @@
-"""The Lambda function itself: event in, items in DynamoDB, rejects on S3, copies in Firehose; and what goes wrong."""
+"""Test the Lambda function: event in, items in DynamoDB, rejects on S3, copies in Firehose, and every fault between."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> FakeAccount:
 
 
 def metrics_in(printed: str) -> dict[str, Any]:
-    """The embedded metrics among the lines of a log."""
+    """Return the embedded metrics among the lines of a log."""
     return next(found for line in printed.splitlines() if "_aws" in (found := json.loads(line)))
 
 
@@ -88,10 +88,10 @@ def test_when_firehose_keeps_refusing_the_batch_is_retried(account: FakeAccount)
     assert len(account.delivered) == len(items(account)) == 1
 
 
-@pytest.mark.parametrize(("code", "said"), [("AccessDeniedException", "policy"), ("ThrottlingException", "given up")])
-def test_a_table_that_refuses_is_one_clear_error(account: FakeAccount, code: str, said: str) -> None:
+@pytest.mark.parametrize(("code", "advice"), [("AccessDeniedException", "policy"), ("ThrottlingException", "given up")])
+def test_a_table_that_refuses_is_one_clear_error(account: FakeAccount, code: str, advice: str) -> None:
     account.dynamo.refuse = lambda _: code
-    with pytest.raises(StorageError, match=f"stock-state.*{code}.*{said}"):
+    with pytest.raises(StorageError, match=f"stock-state.*{code}.*{advice}"):
         lambda_handler.handler(event(records([bar(0)])))
 
 

@@ -1,4 +1,4 @@
-"""The AWS path on this machine, end to end with the real programs; and the rules of what stands for Lambda in it."""
+"""Test the AWS path on this machine, end to end with the real programs, and the rules of its stand-in for Lambda."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ import json, os, time
 def handler(event, context):
     kind = event["do"]
     if kind == "raise":
-        raise ValueError("as told")
+        raise ValueError("on purpose")
     if kind == "exit":
         os._exit(1)
     if kind == "sleep":
@@ -51,7 +51,7 @@ def test_a_session_through_aws_gives_the_rows_of_an_embedded_run(tmp_path: Path)
 
 
 def allowed(program: str) -> set[str]:
-    """The actions that the program's policy in services/ names, without those that AWS itself needs."""
+    """Return the actions that the program's policy in services/ names, without those that AWS itself needs."""
     text = (ROOT / "services" / f"{program}.tf").read_text()
     body = text.partition(f'data "aws_iam_policy_document" "{program}" {{')[2].partition("\n}\n")[0]
     statements = re.findall(r"statement \{(.*?)\n  \}", body, re.DOTALL)
@@ -72,8 +72,8 @@ def test_the_function_keeps_its_process_until_an_error(toy: Function) -> None:
     first = toy({"do": ""})
     assert 0 < first["left"] <= 5000
     assert toy({"do": ""})["pid"] == first["pid"]
-    for trouble, said in (("raise", "as told"), ("exit", "exited without an answer")):
-        with pytest.raises(FunctionError, match=said):
+    for trouble, message in (("raise", "on purpose"), ("exit", "exited without an answer")):
+        with pytest.raises(FunctionError, match=message):
             toy({"do": trouble})
         assert toy({"do": ""})["pid"] != first["pid"]
 
@@ -86,7 +86,7 @@ def test_a_function_that_takes_too_long_is_stopped(toy: Function) -> None:
 
 
 class Recorder:
-    """Stands for a function: notes what it was given, and does what `plan` says, one entry an invocation."""
+    """Stand in for a function: record its input, and do what `plan` says, one entry an invocation."""
 
     def __init__(self, plan: Sequence[Any] = ()) -> None:
         self.batches: list[list[str]] = []
@@ -97,7 +97,7 @@ class Recorder:
         self.batches.append([record["kinesis"]["partitionKey"] for record in records])
         step = self._plan.pop(0) if self._plan else None
         if step == "fail":
-            raise FunctionError("as told")
+            raise FunctionError("on purpose")
         if step is not None:
             return {"batchItemFailures": [{"itemIdentifier": records[step]["kinesis"]["sequenceNumber"]}]}
         return {}
@@ -114,7 +114,7 @@ Lost = list[tuple[str, str]]
 
 
 def polled(account: Account, plan: Sequence[Any], rules: Rules, keys: str = "abcd") -> tuple[Recorder, Lost]:
-    """What the function and the failure destination were given for a record of each of these keys."""
+    """Return what the function and the failure destination got for a record of each of these keys."""
     client = account.client("kinesis")
     client.create_stream(StreamName="s", ShardCount=1)
     client.put_records(StreamName="s", Records=[{"Data": key.encode(), "PartitionKey": key} for key in keys])

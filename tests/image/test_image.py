@@ -1,4 +1,4 @@
-"""The Dockerfile, as far as it can be judged without an engine; `make try-image` runs what it says."""
+"""Check the Dockerfile as far as possible without an engine; `make try-image` runs its steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make try-image`: the Dockerfile's install and every command of the image, in a fresh virtual environment.
+"""Run the Dockerfile's install and every command of the image in a fresh virtual environment: `make try-image`.
 
 For machines without a Docker engine. Runs what the Dockerfile says where it can: the same pip command on the same
 files, the same environment variables, and the commands with the cache of kernels read-only. What only an engine can
@@ -37,14 +37,14 @@ def dockerfile() -> str:
 
 
 def environment() -> dict[str, str]:
-    """The ENV lines of the final stage that do not name a place."""
+    """Return the ENV lines of the final stage that name no folder."""
     final = dockerfile().rpartition("\nFROM ")[2]
     found = dict(re.findall(r"(?:ENV|   ) (\w+)=(\S+)", final))
     return {name: value.strip('"') for name, value in found.items() if not value.startswith("/")}
 
 
 def installed(venv: Path) -> None:
-    """Does the build stage's install: its COPY and its pip line."""
+    """Do the build stage's install: its COPY and its pip line."""
     (line,) = re.findall(r"pip install (.*?) \\\n", dockerfile())
     copied = re.findall(r"^COPY (?!--)(.+) (\S+)$", dockerfile(), re.MULTILINE)
     with tempfile.TemporaryDirectory() as folder:

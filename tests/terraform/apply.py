@@ -1,4 +1,4 @@
-"""`make terraform-apply`: both stacks applied to moto's server in their phases, planned again, and destroyed.
+"""Apply both stacks to moto's server in their phases, plan again, and destroy: `make terraform-apply`.
 
 Shows that what is planned can be made, that a second plan has no difference, and that nothing is left. moto imitates
 the APIs, not what they do: quotas, permissions and what AWS itself would refuse are not seen here.
@@ -43,7 +43,7 @@ KEPT_BY_MOTO: dict[str, str] = {
     "aws_sagemaker_model_package_group.this": "The delete_model_package_group action has not been implemented",
 }
 
-#: What moto's server answers otherwise than it was told, so that a second plan wants to mend it.
+#: What moto's server answers differently from what it was given, so that a second plan wants to change it back.
 FORGOTTEN_BY_MOTO: dict[str, str] = {
     "aws_kinesis_stream.this": "tags given when it is made are not kept",
     "aws_iam_policy_document.": "is read again, since it names the stream",
@@ -59,7 +59,7 @@ FORGOTTEN_BY_MOTO: dict[str, str] = {
 
 
 def environment(endpoint: str) -> dict[str, str]:
-    """What makes Terraform's provider speak to the server at `endpoint`."""
+    """Return the environment that makes Terraform's provider use the server at `endpoint`."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "test",
@@ -71,14 +71,14 @@ def environment(endpoint: str) -> dict[str, str]:
 
 
 def clients(endpoint: str) -> Callable[[str], Any]:
-    """Service -> a client of it at `endpoint`."""
+    """Return a boto3 client for each service, at `endpoint`."""
     return lambda service: boto3.client(
         service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
     )
 
 
 def left_over(endpoint: str) -> dict[str, list[str]]:
-    """What there is of the kinds these stacks make, by kind."""
+    """Return the existing resources of the kinds that these stacks create, by kind."""
     client = clients(endpoint)
     ec2, kms = client("ec2"), client("kms")
 
@@ -125,7 +125,7 @@ def left_over(endpoint: str) -> dict[str, list[str]]:
 
 
 def main() -> int:
-    """Applies, plans again, destroys; 0 when every step did what it should."""
+    """Apply, plan again, destroy. Return 0 when every step did what it should."""
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)  # a line per request says nothing here
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -188,13 +188,13 @@ def main() -> int:
     for resource, reason in KEPT_BY_MOTO.items():
         print(f"applied, but not destroyed here: {resource}: {reason}")
     for resource, reason in FORGOTTEN_BY_MOTO.items():
-        print(f"not held against the second plan: {resource}*: {reason}")
+        print(f"ignored in the second plan: {resource}*: {reason}")
     print("done" if not failures else f"{failures} steps failed")
     return bool(failures)
 
 
 def _unexpected(changes: str) -> str:
-    """The changes of a second plan but for those that moto is to blame for."""
+    """Return the changes of a second plan without those that moto is to blame for."""
     return "\n".join(line for line in changes.splitlines() if not any(name in line for name in FORGOTTEN_BY_MOTO))
 
 

@@ -1,4 +1,4 @@
-"""Terraform on a copy of a stack, with the AWS provider from this disk where there is one."""
+"""Run Terraform on a copy of a stack, with the AWS provider from this disk where there is one."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _PLACES = ("/opt", "/usr/local/share", "/usr/local/lib", "/usr/share", "/var/lib
 
 
 class UnavailableError(Exception):
-    """Terraform or its AWS provider cannot be had here; the message says what to do."""
+    """Report that Terraform or its AWS provider is not available here; the message says what to do."""
 
 
 class TerraformError(AssertionError):
-    """A terraform command failed; the message has what it printed."""
+    """Report that a terraform command failed; the message has what it printed."""
 
 
 def provider_mirror() -> Path | None:
-    """The folder of a provider mirror on this disk, laid out HOST/NAMESPACE/TYPE/VERSION/PLATFORM.
+    """Return the folder of a provider mirror on this disk, laid out HOST/NAMESPACE/TYPE/VERSION/PLATFORM.
 
     `TERRAFORM_PLUGIN_DIR` names one; otherwise the usual places are looked into.
     """
@@ -43,7 +43,7 @@ def provider_mirror() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One of the repository's stacks, copied to `folder`, so that neither state nor plugins lie in the repository."""
+    """Hold a copy of one of the repository's stacks in `folder`; state and plugins stay out of the repository."""
 
     name: str
     folder: Path
@@ -51,7 +51,7 @@ class Stack:
 
     @classmethod
     def copied(cls, name: str, into: Path, environment: Mapping[str, str] | None = None) -> Stack:
-        """Copies and initialises the stack. Raises `UnavailableError` where Terraform or the provider is missing."""
+        """Copy and initialise the stack. Raises `UnavailableError` where Terraform or the provider is missing."""
         if shutil.which("terraform") is None:
             raise UnavailableError("terraform is not installed: see developer.hashicorp.com/terraform/install")
         stack = cls(name, into / name, environment or {})
@@ -68,7 +68,7 @@ class Stack:
         return stack
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Runs `terraform ARGUMENTS` in the folder. Raises `TerraformError` when it fails, unless not `check`."""
+        """Run `terraform ARGUMENTS` in the folder. Raises `TerraformError` when it fails, unless not `check`."""
         own = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color"}
         if provider_mirror() is not None:
             own["TF_CLI_CONFIG_FILE"] = os.devnull  # a mirror named there would be asked instead
@@ -89,7 +89,7 @@ class Stack:
         self.run("apply", "-auto-approve", *_flags(variables))
 
     def changes(self, **variables: Any) -> str:
-        """What a plan would change, one line each: '' for nothing."""
+        """Return what a plan would change, one line each: '' for nothing."""
         done = self.run("plan", "-detailed-exitcode", *_flags(variables), check=False)
         if done.returncode == 0:
             return ""
@@ -99,14 +99,14 @@ class Stack:
         self.run("destroy", "-auto-approve", *_flags(variables))
 
     def forget(self, *addresses: str) -> None:
-        """Takes resources out of the state without destroying them."""
+        """Take resources out of the state without destroying them."""
         self.run("state", "rm", *addresses)
 
     def outputs(self) -> dict[str, Any]:
         return {name: output["value"] for name, output in json.loads(self.run("output", "-json").stdout).items()}
 
     def resources(self) -> list[str]:
-        """Addresses of what the state holds, data sources left out."""
+        """Return the addresses of what the state holds, without data sources."""
         listed = self.run("state", "list", check=False).stdout.split()
         return [address for address in listed if not address.startswith("data.")]
 

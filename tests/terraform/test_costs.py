@@ -1,4 +1,4 @@
-"""The bill in docs/operations.md is what deploy/costs.py prints."""
+"""Check that the bill in docs/operations.md is what deploy/costs.py prints."""
 
 from __future__ import annotations
 

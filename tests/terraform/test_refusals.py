@@ -1,4 +1,4 @@
-"""Every `validation`, `precondition` and `postcondition` of the stacks has a case of `terraform test` that trips it."""
+"""Check that every `validation`, `precondition` and `postcondition` has a case of `terraform test` that fails it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STACKS = ("network", "services")
 
 @dataclass(frozen=True)
 class Run:
-    """A `run` of a test file: the variables it sets, as text, and the addresses it expects to fail."""
+    """Hold a `run` of a test file: the variables it sets, as text, and the addresses it expects to fail."""
 
     name: str
     variables: str
@@ -27,7 +27,7 @@ class Run:
 
 
 def runs(stack: str) -> list[Run]:
-    """The runs that expect a failure."""
+    """Return the runs that expect a failure."""
     found = []
     for path in sorted((ROOT / stack / "tests").glob("*.tftest.hcl")):
         for name, body in re.findall(r'^run "(\w+)" \{\n(.*?)^\}', path.read_text(), re.MULTILINE | re.DOTALL):
@@ -40,7 +40,7 @@ def runs(stack: str) -> list[Run]:
 
 
 def validations(stack: str) -> dict[int, str]:
-    """Line of each `validation` of a variable -> the variable."""
+    """Return the variable by the line of each of its `validation` blocks."""
     found, variable = {}, ""
     for number, line in enumerate((ROOT / stack / "variables.tf").read_text().splitlines(), 1):
         if match := re.match(r'variable "(\w+)"', line):
@@ -51,7 +51,7 @@ def validations(stack: str) -> dict[int, str]:
 
 
 def conditions(stack: str) -> dict[str, int]:
-    """Address -> how many pre- and postconditions it has."""
+    """Return how many pre- and postconditions each address has."""
     found = {}
     for path in sorted((ROOT / stack).glob("*.tf")):
         blocks = re.findall(r"^(\w+) ([^\n{]*)\{\n(.*?)^\}", path.read_text(), re.MULTILINE | re.DOTALL)
@@ -63,7 +63,7 @@ def conditions(stack: str) -> dict[str, int]:
 
 
 def tripped(stack: str, cases: list[Run], folder: Path) -> dict[str, set[int]]:
-    """Run -> lines of the validations that refuse its variables, asked of Terraform in one plan without a provider.
+    """Return by run the lines of the validations that refuse its variables, from one plan without a provider.
 
     Each run is a module that has the stack's variables and nothing else.
     """
@@ -97,7 +97,7 @@ def tripped(stack: str, cases: list[Run], folder: Path) -> dict[str, set[int]]:
 def test_every_validation_refuses_a_value(stack: str, tmp_path: Path) -> None:
     cases = [run for run in runs(stack) if any(address.startswith("var.") for address in run.expected)]
     found = tripped(stack, cases, tmp_path / "alone")
-    # Rules that look at another variable are only come to when no other rule has refused something.
+    # Terraform evaluates rules about several variables only when no other rule has refused something.
     found |= tripped(stack, [run for run in cases if not found[run.name]], tmp_path / "together")
     lines = validations(stack)
     assert len(lines) > 8

@@ -1,4 +1,4 @@
-"""The stacks: formatted, valid, tested with a mocked provider, scanned, and in step with the program they run."""
+"""Check the stacks: format, validity, tests with a mocked provider, a scan, and agreement with the program they run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def source(stack: str) -> str:
 
 
 def blocks(text: str, kind: str) -> dict[str, str]:
-    """Name -> body of every top-level block `kind "..." "name" {`."""
+    """Return the body of every top-level block `kind "..." "name" {` by its name."""
     found = re.finditer(rf'^{kind} (?:"[\w]+" )?"(\w+)" \{{\n(.*?)^\}}', text, re.MULTILINE | re.DOTALL)
     return {match[1]: match[2] for match in found}
 
@@ -74,7 +74,7 @@ def test_a_variable_that_can_be_wrong_is_validated(name: str) -> None:
 
 
 def test_a_wildcard_resource_gives_its_reason() -> None:
-    """`resources = ["*"]` in a role's policy stands beside a comment that says why; a key's policy means the key."""
+    """`resources = ["*"]` in a role's policy has a comment that says why; in a key policy it means the key."""
     bare = []
     for stack in STACKS:
         for path in sorted((ROOT / stack).glob("*.tf")):
@@ -112,9 +112,9 @@ def test_required_settings_are_set() -> None:
 
 def test_the_page_starts_with_the_settings_of_its_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It refuses to listen beyond loopback without a log-in; the one in front is the load balancer's."""
-    told = re.search(r"dashboard_environment = merge\((.*?)\n  \)\n", source("services"), re.DOTALL)
-    assert told is not None
-    for name, value in re.findall(r'(TAPELINE_\w+)\s*= "([^"$]*)"', told[1]):
+    given = re.search(r"dashboard_environment = merge\((.*?)\n  \)\n", source("services"), re.DOTALL)
+    assert given is not None
+    for name, value in re.findall(r'(TAPELINE_\w+)\s*= "([^"$]*)"', given[1]):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TAPELINE_DATA_DIR", str(tmp_path))
     settings = config.load()

@@ -1,4 +1,4 @@
-"""`make deploy` against stand-ins of the programs it calls: what runs, in which order, and what stops it."""
+"""Test `make deploy` with stand-ins of the programs it calls: what runs, in which order, and what stops it."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine on which the programs are stand-ins."""
+    """Stand in for a machine whose programs are stand-ins."""
 
     folder: Path
 
     def deploy(self, answers: str, **environment: str) -> Outcome:
-        """Answers one letter after the other, then the end of the input."""
+        """Answer one letter after the other, then end the input."""
         calls = self.folder / "calls"
         calls.write_text("")
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"

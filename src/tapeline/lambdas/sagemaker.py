@@ -1,6 +1,6 @@
 """Run the SageMaker container: `python -m tapeline.lambdas.sagemaker train|serve`, its contract without a toolkit.
 
-SageMaker starts an image with the one word `train` or `serve`. Everything lies under `/opt/ml`; `--root` is for tests
+SageMaker starts an image with the one word `train` or `serve`. Everything is under `/opt/ml`; `--root` is for tests
 and for trying the container's work on this machine. Imports are inside the commands: serving never loads what trains.
 """
 

@@ -1,1 +1,1 @@
-"""AWS on this machine: moto's services, the function's runtime, an event-source poller and an endpoint, on loopback."""
+"""Run AWS on loopback: moto's services, the function's runtime, an event-source poller and an endpoint."""

@@ -1,4 +1,4 @@
-"""The account: moto's services behind a recorder that notes which role called what."""
+"""Serve moto's services through a recorder of which role called what."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One permission that was needed: `action` as policies name it, on the resource with this ARN."""
+    """Hold one permission that was needed: `action` as policies name it, on the resource with this ARN."""
 
     role: str
     action: str
@@ -32,7 +32,7 @@ class Call:
 
 @dataclass
 class Account:
-    """Serves AWS on loopback from `start` to `stop`. The access key id that a process uses is the role it plays."""
+    """Serve AWS on loopback from `start` to `stop`. The access key id that a process uses names its role."""
 
     calls: set[Call] = field(default_factory=set)
     _server: Any = None
@@ -43,7 +43,7 @@ class Account:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def environment(self, role: str) -> dict[str, str]:
-        """What lets a process find this account and play the role."""
+        """Return the environment that lets a process find this account and act as the role."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,

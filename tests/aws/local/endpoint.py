@@ -1,4 +1,4 @@
-"""InvokeEndpoint in front of the real `serve`: what SageMaker does between the two."""
+"""Answer InvokeEndpoint with the real `serve`, doing what SageMaker does between the two."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PASSED = ("Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes")
 
 
 class Endpoint:
-    """Serves the model in `folder` (as SageMaker lays it out: `folder/model`). `record` is told of each call."""
+    """Serve the model in `folder` (as SageMaker lays it out: `folder/model`). `record` is called for each request."""
 
     def __init__(self, folder: Path, record: Callable[[str, str, str], None]) -> None:
         self._record = record
@@ -36,7 +36,7 @@ class Endpoint:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def wait(self, seconds: float = 60.0) -> None:
-        """Until the model is loaded. Raises `TimeoutError`."""
+        """Wait until the model is loaded. Raises `TimeoutError`."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)

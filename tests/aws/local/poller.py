@@ -1,11 +1,11 @@
-"""The event source of a Kinesis stream, by the rules that Lambda documents for it.
+"""Poll a Kinesis stream for a function by the rules that Lambda documents for its event source.
 
 Per shard in order; a batch of up to `batch_size` records, gathered for up to `window` seconds. After
-`ReportBatchItemFailures` the batch begins anew at the lowest sequence number that is named. A function that fails: the
-batch is cut in two and both halves are tried, one behind the other. What has failed `retries` times (-1: for ever) or
+`ReportBatchItemFailures` the batch starts again at the lowest sequence number that is named. A function that fails: the
+batch is cut in two and both halves are tried, one after the other. What has failed `retries` times (-1: forever) or
 is older than `max_age` seconds (-1: never) goes to the failure destination, and the next records are read. A shard's
-children begin when it is done. With `parallelization` > 1 a shard's records are dealt to so many batches at once by
-partition key.
+children begin when it is done. With `parallelization` > 1 a shard's records are spread over that many batches at once
+by partition key.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _IDLE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The event source mapping's settings, under Terraform's names."""
+    """Hold the event source mapping's settings, under Terraform's names."""
 
     batch_size: int = 500
     window: float = 0.0
@@ -43,7 +43,7 @@ class Rules:
 
 
 class EventSource:
-    """Polls a stream and invokes a function, from `start` to `stop`; every callable is called in its threads.
+    """Poll a stream and invoke a function, from `start` to `stop`; every callable is called in its threads.
 
     `invoke` answers as the function does, and raises when the function failed. `given_up` is handed what was given up
     on: the shard, the records and the reason.
@@ -81,7 +81,7 @@ class EventSource:
 
     @property
     def idle(self) -> bool:
-        """Whether everything that was on the stream has been delivered."""
+        """Return whether everything on the stream has been delivered."""
         return bool(self._idle) and all(self._idle.values())
 
     # -- shards ------------------------------------------------------------------------------------------------------
@@ -129,9 +129,9 @@ class EventSource:
         if iterator is None:
             self._done.add(shard)
 
-    def _iterator(self, shard: str, behind: str | None) -> str:
-        where = {"ShardIteratorType": "TRIM_HORIZON"} if behind is None else {
-            "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": behind
+    def _iterator(self, shard: str, after: str | None) -> str:
+        where = {"ShardIteratorType": "TRIM_HORIZON"} if after is None else {
+            "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after
         }  # fmt: skip
         answer = self._client.get_shard_iterator(StreamName=self._stream, ShardId=shard, **where)
         return str(answer["ShardIterator"])
@@ -201,7 +201,7 @@ def _event(stream: str, shard: str, batch: Sequence[Found]) -> dict[str, Any]:
 
 
 def destination(client: Any, bucket: str, stream: str) -> Callable[[str, Sequence[Found], str], None]:
-    """Puts what was given up on into the bucket as Lambda does: where it was, why, and the records themselves."""
+    """Put a batch that was given up on into the bucket as Lambda does: position, reason, and the records."""
 
     def put(shard: str, records: Sequence[Found], reason: str) -> None:
         now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What the services stack makes of the account, by Terraform where there is one, else what the programs use."""
+"""Create what the services stack creates, by Terraform where there is one, else only what the programs use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BY_AWS = {
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Names of what was made. `policies` are the statements of each program's role, empty without Terraform."""
+    """Name what was created. `policies` are the statements of each program's role, empty without Terraform."""
 
     stream: str = "stock-stream"
     rows_table: str = "stock-table"
@@ -44,7 +44,7 @@ class Resources:
 
 
 def made_by_boto3(account: Account) -> Resources:
-    """The stream, the tables, the bucket and the delivery stream."""
+    """Create the stream, the tables, the bucket and the delivery stream, and return their names."""
     names = Resources()
     account.client("kinesis").create_stream(StreamName=names.stream, StreamModeDetails={"StreamMode": "ON_DEMAND"})
     dynamodb = account.client("dynamodb")
@@ -75,7 +75,7 @@ def made_by_boto3(account: Account) -> Resources:
 
 @contextmanager
 def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
-    """Both stacks applied. Raises `UnavailableError` where Terraform or its provider is missing."""
+    """Apply both stacks and return the names. Raises `UnavailableError` where Terraform or its provider is missing."""
     environment = account.environment("terraform") | {"AWS_MAX_ATTEMPTS": "2"}
     network = Stack.copied("network", folder, environment)
     services = Stack.copied("services", folder, environment)
@@ -103,7 +103,7 @@ def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
 
 
 def _unmapped() -> None:
-    """moto would run the function in Docker for every record; our own poller stands for Lambda's."""
+    """Take the event source away: moto would run the function in Docker; our own poller replaces Lambda's."""
     from moto.kinesis.models import kinesis_backends
 
     for stream in kinesis_backends[ACCOUNT][REGION].streams.values():
@@ -111,7 +111,7 @@ def _unmapped() -> None:
 
 
 def verdicts(resources: Resources, calls: set[Call]) -> tuple[list[str], list[str]]:
-    """What was called and is not allowed, and what is allowed and neither a program nor AWS itself needs."""
+    """Return the calls that no policy allows, and the allowed actions that neither a program nor AWS needs."""
     refused, unused = [], []
     for program, statements in resources.policies:
         allowed = [

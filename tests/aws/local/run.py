@@ -1,7 +1,7 @@
-"""`make aws-local`: the AWS path on this machine, from the local Yahoo to the page, without an account.
+"""Run the AWS path on this machine, from the local Yahoo to the page, without an account: `make aws-local`.
 
 The collector, the function (by the real `awslambdaric`), `serve` and the page are the programs that run on AWS; moto
-stands for its services. ARGS=--exit ends when the last session has gone through and was compared with an embedded run.
+stands in for its services. ARGS=--exit ends once the last session was processed and compared with an embedded run.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from tapeline.core.market import Bar, Bars, Row
 from tapeline.core.sessions import calendar_of
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.training import fit
+from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import Processor
 from tests.aws.local.account import ACCOUNT, REGION, Account
@@ -57,7 +58,7 @@ _TRAINING_SESSIONS = 3
 
 @dataclass(frozen=True)
 class Day:
-    """A market of made-up prices with the real sessions of New York, and the last of them that has ended."""
+    """Make a market of invented prices with the real sessions of New York, and its last session that has ended."""
 
     market: Market
     opened: int
@@ -72,11 +73,11 @@ class Day:
         return cls(Market(sessions, names), *ended[-1], tuple(ended[-1 - _TRAINING_SESSIONS : -1]))
 
     def period(self, now: int) -> str:
-        """A look back that reaches to the session's open and not into the one before."""
+        """Return a period that reaches back to the session's open and not into the one before."""
         return f"{(now - self.opened) // HOUR + 1}h"
 
     def bars(self, opened: int, closed: int) -> Bars:
-        """The official bars of a session that has ended, in the order of time."""
+        """Return the official bars of a session that has ended, in the order of time."""
         found = []
         for symbol in self.market.symbols:
             rows = self.market.official(symbol, opened, closed, closed + DAY, settled=True)
@@ -89,18 +90,19 @@ class Day:
 
 
 def embedded_rows(bars: Bars, model: LightGBMModel, settings: Settings, folder: Path) -> dict[str, list[Row]]:
-    """Return what the embedded pipeline stores of these bars, by symbol."""
+    """Return the rows that the embedded pipeline stores of these bars, with their indicators, by symbol."""
     database = Database(folder / "embedded.db")
     try:
         store = SqliteStore(database)
         Pipeline(ListSource([bars]), SqliteStream(database), store, Processor(settings.indicators, model)).run()
-        return {symbol: list(store.rows(symbol)) for symbol in bars.symbols}
+        view = IndicatorView(store)
+        return {symbol: list(view.rows(symbol, settings.indicators)) for symbol in bars.symbols}
     finally:
         database.close()
 
 
 class Local:
-    """Everything that runs, from entering to leaving."""
+    """Run everything, from entering to leaving."""
 
     def __init__(self, folder: Path, symbols: int, say: Callable[[str], None], *, terraform: bool, port: int) -> None:
         self.folder = folder
@@ -207,7 +209,7 @@ class Local:
 
     @property
     def page(self) -> str:
-        """Where the page is, once it says so."""
+        """Return the page's address, once it logs it."""
         log = self.folder / "dashboard.log"
         until = time.monotonic() + 60
         while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
@@ -217,11 +219,11 @@ class Local:
         return found[0]
 
     def put(self, symbol: str, data: bytes) -> None:
-        """A record of our own onto the stream."""
+        """Put a record of our own on the stream."""
         kinesis = self.account.client("kinesis", "tester")
         kinesis.put_record(StreamName=self.resources.stream, PartitionKey=symbol, Data=data)
 
-    # -- what came of it ---------------------------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------------------------
 
     @property
     def store(self) -> DynamoStore:
@@ -230,11 +232,11 @@ class Local:
         )
 
     def wanted(self) -> dict[str, list[Row]]:
-        """The rows of the session by an embedded run."""
+        """Return the session's rows as an embedded run computes them."""
         return embedded_rows(self.day.bars(self.day.opened, self.day.closed), self.model, Settings(), self.folder)
 
     def found(self, symbol: str) -> list[Row]:
-        """The rows of the session in DynamoDB: taken from moto's memory, which is slow at writing out long answers."""
+        """Return the session's rows in DynamoDB, from moto's memory: it is slow at writing long answers."""
         from moto.dynamodb.models import dynamodb_backends
 
         table = dynamodb_backends[ACCOUNT][REGION].tables[self.resources.rows_table]
@@ -244,7 +246,7 @@ class Local:
         return [row for row in rows if self.day.opened <= row.timestamp < self.day.closed]
 
     def wait(self, wanted: dict[str, list[Row]], seconds: float) -> None:
-        """Until the last bar of every symbol is there. Raises `TimeoutError` with the programs' last words."""
+        """Wait until the last bar of every symbol is stored. Raises `TimeoutError` with the ends of the logs."""
         until = time.monotonic() + seconds
         last = {symbol: rows[-1].timestamp for symbol, rows in wanted.items()}
         while time.monotonic() < until:
@@ -254,16 +256,16 @@ class Local:
             if self.collector.poll() is not None:
                 break
             time.sleep(0.2)
-        raise TimeoutError(f"the session did not arrive; {self.said('collector')}; {self.said('processor')}")
+        raise TimeoutError(f"the session did not arrive; {self.log_end('collector')}; {self.log_end('processor')}")
 
-    def said(self, program: str) -> str:
-        """The last words of a program's log."""
-        return f"the {program} said: {(self.folder / f'{program}.log').read_text()[-1500:]}"
+    def log_end(self, program: str) -> str:
+        """Return the end of a program's log."""
+        return f"the end of the {program}'s log: {(self.folder / f'{program}.log').read_text()[-1500:]}"
 
 
 @contextmanager
 def _publishing(yahoo: LocalYahoo) -> Iterator[None]:
-    """Prices as time goes by, while the market is open."""
+    """Send prices in real time while the market is open."""
     ended = threading.Event()
 
     def work() -> None:
@@ -283,7 +285,7 @@ def _publishing(yahoo: LocalYahoo) -> Iterator[None]:
 
 
 def compared(local: Local, wanted: dict[str, list[Row]]) -> list[str]:
-    """What differs between the rows in DynamoDB and those of an embedded run; [] for nothing."""
+    """Return how the rows in DynamoDB differ from those of an embedded run; [] where they are equal."""
     differences = []
     for symbol, rows in wanted.items():
         found = local.found(symbol)
@@ -295,7 +297,7 @@ def compared(local: Local, wanted: dict[str, list[Row]]) -> list[str]:
 
 
 def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> None:
-    """What the session alone does not bring: a record that is no bar, a correction, and someone who looks at the page.
+    """Add what the session alone lacks: a record that is no bar, a correction, and a visitor of the page.
 
     Raises `TimeoutError`, with the function's last words, when one of them has no effect.
     """
@@ -313,7 +315,7 @@ def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> Non
     until = time.monotonic() + seconds
     while not done():
         if time.monotonic() > until:
-            raise TimeoutError(f"the poison record or the correction did not arrive; {local.said('processor')}")
+            raise TimeoutError(f"the poison record or the correction did not arrive; {local.log_end('processor')}")
         time.sleep(0.2)
     for path in ("symbols", f"symbols/{symbol}/bars?limit=50", f"symbols/{symbol}/rows?limit=50", "health"):
         with urllib.request.urlopen(f"{local.page}api/v1/{path}", timeout=60) as answer:

@@ -1,6 +1,6 @@
-"""Lambda's Runtime API for one function, and the process of the real `awslambdaric` that runs the function under it.
+"""Serve Lambda's Runtime API for one function, and run the function under it with the real `awslambdaric`.
 
-The API is the documented one: the process asks for the next event, and posts what became of it.
+The API is the documented one: the process asks for the next event, and posts its answer or error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _VERSION = "/2018-06-01/runtime/"
 
 
 class FunctionError(Exception):
-    """The function raised, ended or took too long; the message is what Lambda would write into its log."""
+    """Report that the function raised, ended or took too long, in the words that Lambda writes into its log."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class _Invocation:
 
 
 class Function:
-    """One execution environment: at most one invocation at a time, and a new process after one that went wrong.
+    """Run one execution environment: at most one invocation at a time, and a new process after a failed one.
 
     What it prints is added to the file `log`, if one is named.
     """
@@ -63,13 +63,13 @@ class Function:
         threading.Thread(target=self._server.serve_forever, name="runtime api", daemon=True).start()
 
     def close(self) -> None:
-        """Ends the process and the API."""
+        """End the process and the API."""
         self._kill()
         self._server.shutdown()
         self._server.server_close()
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Invokes the function. Raises `FunctionError`."""
+        """Invoke the function. Raises `FunctionError`."""
         if self._process is None or self._process.poll() is not None:
             self._start()
         invocation = _Invocation(json.dumps(event).encode(), time.time() + self._timeout)

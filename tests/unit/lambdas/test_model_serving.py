@@ -40,7 +40,7 @@ def X():
 
 
 class Client:
-    """Requests straight into the application, without a socket."""
+    """Send requests straight into the application, without a socket."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -280,8 +280,8 @@ def test_arrays_that_are_no_rows_are_400(client, body, reason):
 
 
 def test_it_describes_itself_and_refuses_features_of_another_schema(client, model, X):
-    said = client.post("/invocations", content=b'{"describe": true}', headers={"content-type": "application/json"})
-    assert said.json() == {
+    answer = client.post("/invocations", content=b'{"describe": true}', headers={"content-type": "application/json"})
+    assert answer.json() == {
         "version": model.version,
         "features": list(model.features),
         "feature_hash": model.metadata.feature_hash,

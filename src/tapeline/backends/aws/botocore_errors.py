@@ -93,9 +93,9 @@ class AwsProblem:
         )
 
         if isinstance(error, ClientError):
-            said = error.response.get("Error", {})
+            answer = error.response.get("Error", {})
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            return cls.answered(action, said.get("Code", ""), said.get("Message", ""), permission, status)
+            return cls.answered(action, answer.get("Code", ""), answer.get("Message", ""), permission, status)
         advice = ""
         if isinstance(error, NoCredentialsError | PartialCredentialsError):
             advice = _CREDENTIALS

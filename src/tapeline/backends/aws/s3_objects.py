@@ -33,7 +33,7 @@ class S3Objects:
         try:
             content: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except botocore_errors() as error:
-            # whoever may not list the bucket is denied an object that does not exist
+            # without permission to list, S3 denies access to an object that does not exist
             problem = AwsProblem.of(error, "s3:GetObject", permission="s3:GetObject and s3:ListBucket")
             if problem.code in {"NoSuchKey", "404"}:
                 return None
@@ -41,7 +41,7 @@ class S3Objects:
         return content
 
     def put(self, key: str, content: bytes) -> None:
-        """Write this object; whoever reads it meanwhile gets the old content or the new."""
+        """Write this object; a reader meanwhile gets the old content or the new."""
         with translating_botocore_errors(self.url(key), "s3:PutObject", _UNCHANGED):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=content)
 

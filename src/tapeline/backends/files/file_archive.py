@@ -86,5 +86,5 @@ def _translating_damage(path: Path) -> Iterator[None]:
     except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise StorageError(
-            f"{path}: not an archive of tapeline, or damaged; delete it, and it is fetched anew ({reason})"
+            f"{path}: not an archive of tapeline, or damaged; delete it, and it is fetched again ({reason})"
         ) from error

@@ -1,4 +1,4 @@
-"""`KinesisSink` over a stream that fails in every way: order, completeness, limits, and what is said about it."""
+"""Test `KinesisSink` over a stream that fails in every way: order, completeness, limits and notices."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[Callable[[], SqliteStream]]:
-    """Opens the log, as a fresh process would."""
+    """Return a function that opens the log as a fresh process would."""
     opened: list[Database] = []
 
     def open_() -> SqliteStream:
@@ -54,7 +54,7 @@ def log(tmp_path: Path) -> Iterator[Callable[[], SqliteStream]]:
 
 
 def day(rng: np.random.Generator, symbols: int = 4, count: int = 60) -> list[Bar]:
-    """Forming updates, finals and corrections, all different from each other."""
+    """Return forming updates, finals and corrections, all different from each other."""
     found = []
     for bar in random_bars(symbols, count, int(rng.integers(1 << 30))):
         found += [replace(bar, volume=bar.volume + share, final=False) for share in range(1, int(rng.integers(1, 4)))]
@@ -88,7 +88,7 @@ def test_under_any_trouble_everything_arrives_in_each_symbols_order(
             left = 1
         if not left:
             break
-        crashes += 1  # the next process goes on behind what was appended
+        crashes += 1  # the next process continues after what was appended
         sink.close(0)
         sink = KinesisSink(log(), client, "bars")
         at = int(sink.resume("yahoo") or 0)
@@ -206,35 +206,35 @@ ADVICE = [
 def test_a_problem_that_a_person_must_fix_is_reported_once_and_bars_are_kept(
     error: Exception, advice: str, log: Callable[[], SqliteStream]
 ) -> None:
-    client, said = FakeKinesis(errors=[error] * 3), []
-    sink = KinesisSink(log(), client, "bars", said.append)
+    client, notices = FakeKinesis(errors=[error] * 3), []
+    sink = KinesisSink(log(), client, "bars", notices.append)
     sink.append("yahoo", Delivery(random_bars(1, 5)))
     assert sink.close(60) == 0
     assert len(client.bars()) == 5
-    assert len(said) == 2, said
-    assert "stream bars: kinesis:PutRecords failed: " in said[0]
-    assert advice in said[0]
-    assert "kept on the disk" in said[0]
-    assert "takes records again" in said[1]
+    assert len(notices) == 2, notices
+    assert "stream bars: kinesis:PutRecords failed: " in notices[0]
+    assert advice in notices[0]
+    assert "kept on the disk" in notices[0]
+    assert "takes records again" in notices[1]
     assert not sink.status().problem
 
 
 def test_a_problem_that_passes_by_itself_is_not_reported(log: Callable[[], SqliteStream]) -> None:
-    said: list[str] = []
+    notices: list[str] = []
     errors = [client_error("ProvisionedThroughputExceededException"), client_error("ServiceUnavailable")] * 2
     client = FakeKinesis(errors=[*errors, ResponseParserError("<html>")])
-    sink = KinesisSink(log(), client, "bars", said.append)
+    sink = KinesisSink(log(), client, "bars", notices.append)
     sink.append("yahoo", Delivery(random_bars(1, 5)))
     assert sink.close(60) == 0
     assert client.requests == 6
-    assert said == []
+    assert notices == []
 
 
 def test_the_source_pauses_while_too_many_bars_are_unsent(
     log: Callable[[], SqliteStream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kinesis, "MOST_UNSENT_BARS", 10)
-    gate, said = threading.Event(), []
+    gate, notices = threading.Event(), []
 
     class Gated(FakeKinesis):
         def put_records(self, **request: Any) -> dict[str, Any]:
@@ -242,14 +242,14 @@ def test_the_source_pauses_while_too_many_bars_are_unsent(
             return super().put_records(**request)
 
     client, bars = Gated(), random_bars(1, 30)
-    sink = KinesisSink(log(), client, "bars", said.append)
+    sink = KinesisSink(log(), client, "bars", notices.append)
     sink.append("yahoo", Delivery(bars[:10]))
     appending = threading.Thread(target=sink.append, args=("yahoo", Delivery(bars[10:20])))
     appending.start()
     while not sink.status().paused:
         appending.join(0.002)
     assert sink.status().backlog == 10
-    assert "collecting pauses" in said[0]
+    assert "collecting pauses" in notices[0]
     gate.set()
     appending.join(30)
     assert not appending.is_alive()
@@ -266,7 +266,9 @@ def test_closing_ends_in_time_and_the_next_process_sends_the_rest(
     bars = random_bars(1, 30)
     sink = KinesisSink(log(), client, "bars")
     sink.append("yahoo", Delivery(bars[:10]))
-    appending = threading.Thread(target=sink.append, args=("yahoo", Delivery(bars[10:])))  # held, and let go by `close`
+    appending = threading.Thread(
+        target=sink.append, args=("yahoo", Delivery(bars[10:]))
+    )  # until `close`
     appending.start()
     while not sink.status().paused:
         appending.join(0.002)

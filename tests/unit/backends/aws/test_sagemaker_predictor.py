@@ -1,4 +1,4 @@
-"""The endpoint's predictor against the real `serve`, and against every way an endpoint can fail."""
+"""Test the endpoint's predictor with the real `serve`, and with every way an endpoint can fail."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def X() -> Any:
 
 
 class Caller:
-    """A predictor with its endpoint, a clock that is set by hand, and what it complained of."""
+    """Hold a predictor with its endpoint, a clock that is set by hand, and its warnings."""
 
     def __init__(self, model: LightGBMModel | None, **how: Any) -> None:
         self.endpoint = FakeEndpoint(model)
         self.now = 0
-        self.said: list[str] = []
+        self.warnings: list[str] = []
         self.predictor = SageMakerPredictor(
-            self.endpoint, "e", clock=lambda: self.now, warn=self.said.append, **how
+            self.endpoint, "e", clock=lambda: self.now, warn=self.warnings.append, **how
         )  # fmt: skip
 
 
@@ -109,8 +109,8 @@ def test_a_dead_endpoint_is_left_alone_for_a_while_and_then_asked_again(
         assert np.isnan(caller.predictor.predict(X)).all()
     assert len(caller.endpoint.requests) == 1 + FAILURES
     assert caller.predictor.missed == (FAILURES + 5) * len(X)
-    assert len(caller.said) == 1
-    assert "rows are stored without predictions" in caller.said[0]
+    assert len(caller.warnings) == 1
+    assert "rows are stored without predictions" in caller.warnings[0]
     caller.endpoint.failing = lambda: None
     caller.now += PAUSE
     assert caller.predictor.predict(X).tolist() == model.predict(X).tolist()
@@ -128,8 +128,8 @@ def test_a_model_for_other_features_is_refused_with_both_schemas_named(model: Li
     other = FeatureSet(("rsi_14",), ("rsi_14",), ("rsi_14",), lambda bars, x: x)
     caller = Caller(model, features=other)
     assert not caller.predictor.prepare()
-    assert other.hash in caller.said[0]
-    assert model.metadata.feature_hash in caller.said[0]
+    assert other.hash in caller.warnings[0]
+    assert model.metadata.feature_hash in caller.warnings[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"[1]", b'{"version": 3}'])
@@ -139,7 +139,7 @@ def test_an_endpoint_that_is_not_tapelines_is_not_asked(
     caller = Caller(model)
     monkeypatch.setattr(caller.endpoint, "invoke_endpoint", lambda **_: {"Body": io.BytesIO(content)})
     assert not caller.predictor.prepare()
-    assert "must be served by tapeline" in caller.said[0]
+    assert "must be served by tapeline" in caller.warnings[0]
 
 
 def test_answers_that_do_not_fit_the_question_are_not_used(
@@ -156,7 +156,7 @@ def test_answers_that_do_not_fit_the_question_are_not_used(
 
     monkeypatch.setattr(caller.endpoint, "invoke_endpoint", short)
     assert np.isnan(caller.predictor.predict(X)).all()
-    assert "float64 (3,) to 20 rows" in caller.said[0]
+    assert "float64 (3,) to 20 rows" in caller.warnings[0]
 
 
 def test_a_newer_model_is_asked_only_about_bars_after_its_training(

@@ -1,4 +1,4 @@
-"""The archive in a folder: saves that fail, and files that are not its own."""
+"""Test the archive in a folder: saves that fail, and files that are not its own."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class DynamoStore:
     more than `TOGETHER` rows the older ones are written first, without a condition. A forming row alone gives way to a
     newer row, and to the final one of its bar.
 
-    States carry their own position: `Commit.position` is not kept. Rejected records have no place here either.
+    States carry their own position: `Commit.position` is not kept. Rejected records are not kept here either.
     """
 
     keeps_indicators = True
