@@ -94,7 +94,7 @@ def test_adjusted_prices_are_lower_before_a_dividend_and_the_archive_keeps_them_
         ([], "name the symbols"),
     ],
 )
-def test_a_slip_is_said(yahoo: LocalYahoo, options: list[str], said: str) -> None:
+def test_wrong_use_is_reported(yahoo: LocalYahoo, options: list[str], said: str) -> None:
     done = backfill(*options)
     assert done.exit_code != 0
     assert said in re.sub(r"[\s│]+", " ", done.stderr + str(done.exception))

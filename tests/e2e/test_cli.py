@@ -1,4 +1,4 @@
-"""The command line as its users meet it: what it prints, what it answers to their mistakes, and its exit codes."""
+"""The command line as its users meet it: its output, its answers to mistakes, and its exit codes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def lines() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> Path:
+def data_directory(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> Path:
     """A data directory with two symbols of 60 bars, and some rejects."""
     folder = tmp_path_factory.mktemp("cli")
     bad = [
@@ -63,8 +63,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> Path:
     return folder / "data"
 
 
-def test_show_prints_the_missions_names(home: Path, lines: list[str]) -> None:
-    done = tapeline("show", "S01", "--last", 3, "--data-dir", home, "--json")
+def test_show_prints_the_columns_of_the_stock_table(data_directory: Path, lines: list[str]) -> None:
+    done = tapeline("show", "S01", "--last", 3, "--data-dir", data_directory, "--json")
     rows = json.loads(done.stdout)
     assert [row["timestamp"] for row in rows] == [int(line.split(",")[1]) for line in lines[1::2][-3:]]
     assert rows[-1]["stock_symbol"] == "S01"
@@ -73,12 +73,12 @@ def test_show_prints_the_missions_names(home: Path, lines: list[str]) -> None:
     assert "sma_20" in rows[-1]["indicator"]
     assert "sma_200" not in rows[-1]["indicator"]
     assert "prediction" not in rows[-1]  # no model answered
-    table = tapeline("show", "S01", "--data-dir", home)
+    table = tapeline("show", "S01", "--data-dir", data_directory)
     assert table.stdout.count("\n") == 11
 
 
-def test_rejects_are_listed_with_place_reason_and_text(home: Path) -> None:
-    found = json.loads(tapeline("rejects", "--data-dir", home, "--json").stdout)
+def test_rejects_are_listed_with_place_reason_and_text(data_directory: Path) -> None:
+    found = json.loads(tapeline("rejects", "--data-dir", data_directory, "--json").stdout)
     assert [reject["place"].rsplit(" ", 1)[-1] for reject in found] == ["122", "123", "124", "125"]
     assert found[0]["raw"] == "S00,1549999999000,1,2,nan,1,5"
     assert "NaN" in found[0]["reason"]
@@ -87,15 +87,15 @@ def test_rejects_are_listed_with_place_reason_and_text(home: Path) -> None:
     assert "future" in found[3]["reason"]
 
 
-def test_an_unknown_symbol_is_answered_with_the_known_ones(home: Path) -> None:
-    done = tapeline("show", "TSLA", "--data-dir", home)
+def test_an_unknown_symbol_is_reported_with_the_known_ones(data_directory: Path) -> None:
+    done = tapeline("show", "TSLA", "--data-dir", data_directory)
     assert done.returncode == 1
     assert "S00, S01" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_second_run_of_the_same_replay_has_nothing_left_to_do(home: Path) -> None:
-    done = tapeline("replay", home.parent / "bars.csv", "--data-dir", home, "--json")
+def test_a_second_run_of_the_same_replay_has_nothing_left_to_do(data_directory: Path) -> None:
+    done = tapeline("replay", data_directory.parent / "bars.csv", "--data-dir", data_directory, "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["bars_in"] == 0
 
@@ -126,7 +126,7 @@ def test_a_bad_file_is_one_clear_line(name: str, content: bytes | None, said: st
     assert "Traceback" not in done.stderr
 
 
-def test_a_good_file_beside_a_bad_one_is_replayed_and_the_exit_code_tells(tmp_path: Path, lines: list[str]) -> None:
+def test_a_good_file_beside_a_bad_one_is_replayed_and_the_exit_code_is_1(tmp_path: Path, lines: list[str]) -> None:
     good = write_csv(tmp_path / "good.csv", lines)
     (tmp_path / "bad.parquet").write_text("no")
     done = tapeline("replay", good, tmp_path / "bad.parquet", "--data-dir", tmp_path / "data", "--json")
@@ -150,7 +150,7 @@ def test_a_wrong_setting_is_named(variable: str, value: str, said: str, tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_settings_come_from_the_file_too_and_a_slip_in_it_is_named(tmp_path: Path, lines: list[str]) -> None:
+def test_settings_come_from_the_file_and_an_unknown_one_is_named(tmp_path: Path, lines: list[str]) -> None:
     (tmp_path / "tapeline.toml").write_text('data_dir = "here"\nindicators = ["sma_3"]\n')
     write_csv(tmp_path / "bars.csv", lines)
     assert tapeline("replay", "bars.csv", cwd=tmp_path).returncode == 0
@@ -162,7 +162,7 @@ def test_settings_come_from_the_file_too_and_a_slip_in_it_is_named(tmp_path: Pat
     assert "datadir" in done.stderr
 
 
-def test_a_data_directory_that_cannot_be_used_is_said(tmp_path: Path, lines: list[str]) -> None:
+def test_a_data_directory_that_cannot_be_used_is_reported(tmp_path: Path, lines: list[str]) -> None:
     file = write_csv(tmp_path / "bars.csv", lines)
     for folder in (file, Path("/proc/nothing")):
         done = tapeline("replay", file, "--data-dir", folder)
@@ -171,8 +171,8 @@ def test_a_data_directory_that_cannot_be_used_is_said(tmp_path: Path, lines: lis
         assert "Traceback" not in done.stderr
 
 
-def test_doctor_names_what_is_there_and_what_to_do(home: Path, tmp_path: Path) -> None:
-    done = tapeline("doctor", "--data-dir", home, "--json")
+def test_doctor_lists_its_checks_and_what_to_do(data_directory: Path, tmp_path: Path) -> None:
+    done = tapeline("doctor", "--data-dir", data_directory, "--json")
     findings = {finding["check"]: finding for finding in json.loads(done.stdout)}
     assert findings["data directory"]["found"].endswith("2 symbols")
     assert {"python", "lightgbm", "disk", "port", "settings"} <= findings.keys()
@@ -182,7 +182,7 @@ def test_doctor_names_what_is_there_and_what_to_do(home: Path, tmp_path: Path) -
     assert "not a tapeline database" in done.stdout
 
 
-def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = tapeline("demo", "--port", port, "--data-dir", tmp_path)
@@ -191,7 +191,7 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_demo_runs_to_its_end_and_says_what_it_did(tmp_path: Path) -> None:
+def test_demo_runs_to_its_end_and_prints_a_summary(tmp_path: Path) -> None:
     done = tapeline("demo", "--exit", "--data-dir", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -232,7 +232,7 @@ def test_indicators_of_a_file_are_written_beside_its_bars(tmp_path: Path, lines:
     assert own.column("sma_20")[-1].as_py() == pytest.approx(np.mean(close[-20:]), rel=1e-12)
 
 
-def test_indicators_are_listed_and_a_slip_is_answered_with_the_nearest(tmp_path: Path, lines: list[str]) -> None:
+def test_indicators_are_listed_and_the_nearest_name_is_suggested(tmp_path: Path, lines: list[str]) -> None:
     listed = json.loads(tapeline("indicators", "--list", "--json").stdout)
     assert len(listed) > 50
     assert {"name", "formula", "source", "warm_up"} <= listed[0].keys()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,27 +9,29 @@ from typing import Any
 
 import pytest
 
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tests.conftest import random_bars
 
 BARS, SYMBOLS, KILLS = 4_000, 12, 20
 
 
-def contents(database: Path) -> dict[str, list[Any]]:
-    """All that a run must reproduce: rows with their names, states, rejects and positions."""
-    connection = sqlite3.connect(database)
-    queries = {
-        "rows": "SELECT s.symbol, r.timestamp, open, high, low, price, volume, final, prediction, probability, "
-        "m.version, l.names, indicator FROM rows r JOIN symbols s ON s.id = r.symbol JOIN layouts l ON l.id = r.layout "
-        "LEFT JOIN models m ON m.id = r.model ORDER BY 1, 2",
-        "states": "SELECT s.symbol, timestamp, data FROM states JOIN symbols s ON s.id = states.symbol ORDER BY 1",
-        "rejects": "SELECT place, reason, raw FROM rejects ORDER BY 1, 2",
-        "sources": "SELECT name, resume FROM sources ORDER BY 1",
-        "position": "SELECT value FROM meta WHERE name = 'position'",
-    }
+def contents(path: Path) -> dict[str, list[Any]]:
+    """Return all that a run must reproduce: rows, states, rejects, and the positions in sources and stream."""
+    database = Database(path, create=False)
     try:
-        return {name: connection.execute(query).fetchall() for name, query in queries.items()}
+        store = SqliteStore(database)
+        states, position = store.load()
+        sources = database.reader.execute("SELECT name, resume FROM sources ORDER BY 1").fetchall()
+        return {
+            "rows": [row for symbol in sorted(states) for row in store.rows(symbol)],
+            "states": sorted((symbol, state.timestamp, state.data) for symbol, state in states.items()),
+            "rejects": sorted((reject.place, reject.reason, reject.raw) for reject in store.rejects()),
+            "sources": sources,
+            "position": [position],
+        }
     finally:
-        connection.close()
+        database.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,6 @@ def test_rows_after_20_kills_are_those_of_an_uninterrupted_run(seed: int, replay
     whole, killed = (contents(tmp_path / name / "tapeline.db") for name in ("whole", "killed"))
     assert len(whole["rows"]) == BARS * SYMBOLS - len(whole["rejects"])
     assert whole["rejects"]
-    assert any(row[8] for row in whole["rows"]), "the model predicted nothing"
+    assert any(row.prediction for row in whole["rows"]), "the model predicted nothing"
     for name, expected in whole.items():
         assert killed[name] == expected, name

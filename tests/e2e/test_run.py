@@ -140,7 +140,7 @@ def test_a_run_from_the_first_fetch_to_the_second_start(yahoo: LocalYahoo, tmp_p
         again.end()
 
 
-def test_without_network_it_says_what_was_not_reached_and_what_needs_none(tmp_path: Path) -> None:
+def test_without_network_the_address_and_the_demo_are_named(tmp_path: Path) -> None:
     nowhere = "127.0.0.1:9"
     with Run(tmp_path, "--symbols", "TSLA", url=f"http://{nowhere}", stream_url=f"ws://{nowhere}/") as run:
         assert run.process.wait(timeout=10) == 1

@@ -88,7 +88,7 @@ def page_data_of(
 
 def cloud_page_data(settings: Settings, client: Clients) -> PageData:
     """Return what the page over DynamoDB is made of: the rows, without anything to change. Raises `ConfigError`."""
-    return PageData(dynamo_store(settings, client))
+    return PageData(dynamo_store(settings, client), indicators=settings.indicators)
 
 
 def is_live(directory: DataDirectory) -> bool:

@@ -59,7 +59,7 @@ def run_pipeline(
                 with alerting(directory.store, directory.path, settings, live=total is None, notify=notice) as alerts:
                     data = page_data_of(
                         directory, live=total is None, replay=replay, collector=collector, lags=pipeline.lag.seconds,
-                        alerts=alerts, no_model=no_model,
+                        alerts=alerts, no_model=no_model, indicators=settings.indicators,
                     )  # fmt: skip
                     serve(
                         data,
