@@ -208,7 +208,7 @@ def linearreg(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: R
     "Volume-weighted average price", (),
     lambda: Storage({"volume": 0, "session": 0}, 3, shared=(typical(),)), lambda: 0,
     "sum of typical price times volume over sum of volume, since the session began; absent before its first volume",
-    "TA-Lib VWAP, begun anew with every session", pane="price", memory="session",
+    "TA-Lib VWAP, restarted with every session", pane="price", memory="session",
 )  # fmt: skip
 def vwap(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip

@@ -1,7 +1,7 @@
 """Compile kernels to machine code: each when it is first needed, once, and kept on disk by Numba.
 
 The cache lies beside the package or, where that is read-only, in NUMBA_CACHE_DIR or the user's cache directory. Where
-none of them can be written, kernels are compiled anew in every process.
+none of them can be written, kernels are compiled again in every process.
 """
 
 from __future__ import annotations

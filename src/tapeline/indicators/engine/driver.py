@@ -101,39 +101,39 @@ def _commit(row: Reals, program: Integers, first: int, count: int) -> None:
     if (first + count) % BLOCK:
         return
     for column in range(program[1]):
-        place, history = program[_COLUMNS + 2 * column], program[_COLUMNS + 2 * column + 1]
-        for i in range(place - history, place):
+        index, history = program[_COLUMNS + 2 * column], program[_COLUMNS + 2 * column + 1]
+        for i in range(index - history, index):
             row[i] = row[i + BLOCK]
-        for i in range(place, place + BLOCK):
+        for i in range(index, index + BLOCK):
             row[i] = 0.0
 
 
 @step
 def _put(
-    row: Reals, program: Integers, place: int,
+    row: Reals, program: Integers, index: int,
     session: int, open_: float, high: float, low: float, close: float, volume: float,
 ) -> None:  # fmt: skip
     """Write one bar to the columns that are read."""
     if program[HEADER] >= 0:
-        row[program[HEADER] + place] = open_
+        row[program[HEADER] + index] = open_
     if program[HEADER + 1] >= 0:
-        row[program[HEADER + 1] + place] = high
+        row[program[HEADER + 1] + index] = high
     if program[HEADER + 2] >= 0:
-        row[program[HEADER + 2] + place] = low
+        row[program[HEADER + 2] + index] = low
     if program[HEADER + 3] >= 0:
-        row[program[HEADER + 3] + place] = close
+        row[program[HEADER + 3] + index] = close
     if program[HEADER + 4] >= 0:
-        row[program[HEADER + 4] + place] = volume
+        row[program[HEADER + 4] + index] = volume
     if program[HEADER + 5] >= 0:
-        row[program[HEADER + 5] + place] = session
+        row[program[HEADER + 5] + index] = session
 
 
 @step
-def _fill(row: Reals, column: int, place: int, values: Any, taken: Ints, together: bool) -> None:
+def _fill(row: Reals, column: int, index: int, values: Any, taken: Ints, together: bool) -> None:
     """Write the values at `taken` to a column of the row, if it is read."""
     if column < 0:
         return
-    at, first = column + place, taken[0]
+    at, first = column + index, taken[0]
     if together:
         for j in range(len(taken)):
             row[at + j] = values[first + j]
@@ -210,16 +210,16 @@ def update(
         row = _reals(address)
         while begin < end:
             first = int(row[0])
-            place = first % BLOCK
-            taken = order[begin : min(begin + BLOCK - place, end)]
+            index = first % BLOCK
+            taken = order[begin : min(begin + BLOCK - index, end)]
             count = len(taken)
             together = taken[count - 1] - taken[0] == count - 1
-            _fill(row, program[HEADER], place, open_, taken, together)
-            _fill(row, program[HEADER + 1], place, high, taken, together)
-            _fill(row, program[HEADER + 2], place, low, taken, together)
-            _fill(row, program[HEADER + 3], place, close, taken, together)
-            _fill(row, program[HEADER + 4], place, volume, taken, together)
-            _fill(row, program[HEADER + 5], place, session, taken, together)
+            _fill(row, program[HEADER], index, open_, taken, together)
+            _fill(row, program[HEADER + 1], index, high, taken, together)
+            _fill(row, program[HEADER + 2], index, low, taken, together)
+            _fill(row, program[HEADER + 3], index, close, taken, together)
+            _fill(row, program[HEADER + 4], index, volume, taken, together)
+            _fill(row, program[HEADER + 5], index, session, taken, together)
             if together and row_stride == 1:
                 _run(address, code, work, _address(out) + 8 * taken[0], row_stride, column_stride, first, count)
             else:
@@ -245,15 +245,15 @@ def peek(
         address = state + 8 * slots[i] * program[3]
         row = _reals(address)
         first = int(row[0])
-        place = first % BLOCK
+        index = first % BLOCK
         for j in range(kept):
             saved[j] = row[j]
-        _put(row, program, place, session[i], open_[i], high[i], low[i], close[i], volume[i])
+        _put(row, program, index, session[i], open_[i], high[i], low[i], close[i], volume[i])
         _run(address, code, work, _address(out) + 8 * i * row_stride, row_stride, column_stride, first, 1)
         for j in range(kept):
             row[j] = saved[j]
         for column in range(program[1]):
-            row[program[_COLUMNS + 2 * column] + place] = 0.0
+            row[program[_COLUMNS + 2 * column] + index] = 0.0
 
 
 _INT, _REAL = types.int64, types.float64

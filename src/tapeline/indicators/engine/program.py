@@ -56,16 +56,16 @@ class Program:
         self.width = self.numbers_end
         self._columns: list[tuple[int, int]] = []
         inputs = {name: self._column(history[name]) for name in INPUTS if name in history}
-        places: dict[Key, list[int]] = {}
+        indices: dict[Key, list[int]] = {}
         instructions: list[Ints] = []
         for start, (key, part) in zip(starts, shared.items(), strict=False):
-            places[key] = [self._column(part.back) for _ in range(part.columns)]
+            indices[key] = [self._column(part.back) for _ in range(part.columns)]
             read = [inputs[name] for name in part.inputs]
-            instructions.append(_instruction(start, 0, [*read, *places[key], *part.parameters], []))
+            instructions.append(_instruction(start, 0, [*read, *indices[key], *part.parameters], []))
         self.outputs = 0
         for start, spec, storage in zip(starts[len(shared) :], specs, storages, strict=True):
             read = [inputs[name] for name in storage.reads]
-            read += [place for part in storage.shared for place in places[_key(part)]]
+            read += [index for part in storage.shared for index in indices[_key(part)]]
             read += [self._column(back) for back in storage.columns]
             whole = [value for value in spec.parameters if isinstance(value, int)]
             real = [value for value in spec.parameters if isinstance(value, float)]

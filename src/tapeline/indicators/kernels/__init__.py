@@ -9,14 +9,14 @@ row_stride, column_stride, first, count)`, and carries its indicator over `count
   `columns[ints[0] + i - n]` the one n bars earlier (0.0 before the first bar), as far back as the entry asked for.
 - `state`: the indicator's own numbers, kept from call to call; all 0.0 at the start.
 - `ints`: int64: where each input column is, then each shared one, then each of the indicator's own, then its integer
-  parameters. A kernel gives these places the name of what is there: `columns[close + i]`.
+  parameters. A kernel names these indices after what is there: `columns[close + i]`.
 - `reals`: float64: its real parameters.
 - `out`: where the outputs go: output o of bar `first + i` is `out[i * row_stride + o * column_stride]`. NaN where it is
   not warm.
 - `scratch`: room to compute in, `ROOM` numbers, of any content.
 
 A call never crosses a multiple of `BLOCK`, so `first % REBASE == 0` is true at the start of a call once every `REBASE`
-bars, on the same bar however the bars were cut into batches. There, running sums are computed anew from their window,
+bars, on the same bar however the bars were cut into batches. There, running sums are computed again from their window,
 so that rounding errors never pile up. All arithmetic is strict IEEE, in one order: the value of a bar does not depend
 on the batch it came in.
 

@@ -45,7 +45,7 @@ def window_sum(values: Reals, at: int, period: int) -> float:
 
 @step
 def means(values: Reals, at: int, period: int, count: int, out: Reals, target: int) -> None:
-    """Write the mean of each window to `out`, added up anew at every bar: for short windows."""
+    """Write the mean of each window to `out`, added up in full at every bar: for short windows."""
     share = 1.0 / period
     if count < _FEW:
         for i in range(count):
@@ -134,7 +134,7 @@ def moving_sums(
     """Write the sums of the windows of two columns, none of them negative, to the first two blocks of `scratch`.
 
     State: for each column the running sum and its peak since the last re-basing. Where a sum is so small beside its
-    peak that what is left could be rounding, the window is added up anew.
+    peak that what is left could be rounding, the window is added up again.
     """
     t1, peak1, t2, peak2 = state[0], state[1], state[2], state[3]
     if rebase:
@@ -156,7 +156,7 @@ def moving_sums(
 
 @step
 def _precise_sums(values: Reals, at: int, period: int, count: int, peak: float, scratch: Reals, target: int) -> None:
-    """Add up anew the windows whose sums in `scratch` are small beside the peak."""
+    """Add up again the windows whose sums in `scratch` are small beside the peak."""
     for i in range(count):
         peak = max(peak, scratch[target + i])
         if scratch[target + i] < 1e-4 * peak:
