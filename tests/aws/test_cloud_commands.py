@@ -32,6 +32,7 @@ from tapeline.core.ports import (
 )
 from tapeline.errors import ConfigError, ConflictError, FileError, StorageError
 from tapeline.runtime.batches import Batches
+from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
 from tests.aws.conftest import REGION, ROWS, STATE
@@ -220,7 +221,7 @@ def test_export_and_import_bring_back_the_same_rows(s3: Any, tables: DynamoStore
         first[0], first[2]
     ]  # fmt: skip
     with processing_alone(config.load(data_dir=tmp_path / "other")) as home:
-        assert list(home.store.rows("S01")) == of(rows, "S01")
+        assert list(IndicatorView(home.store).rows("S01", SPECS)) == of(rows, "S01")
         assert not len(home.store.rows("S00"))
     brought, kept = LocalArchive(tmp_path / "other" / "archive").load("A", "1m"), local.load("A", "1m")
     assert brought is not None
@@ -256,6 +257,10 @@ class Homes:
         self.fake = FakeDynamo()
         self.cloud = DynamoStore(self.fake.client(), ROWS, STATE, sleep=lambda _: None)
 
+    def local_rows(self) -> list[Row]:
+        """Return the data directory's rows with the indicators, which it computes on reading."""
+        return list(IndicatorView(self.local).rows("S00", SPECS))
+
     def batches(self, specs: Sequence[str] = SPECS) -> Batches:
         store = DynamoStore(self.fake.client(), ROWS, STATE, sleep=lambda _: None)
         return Batches(store, lambda: Processor(specs), clock=lambda: START + 10**9)
@@ -274,7 +279,7 @@ def homes(tmp_path: Path) -> Any:
 def test_the_first_batch_after_an_export_continues_from_the_data_directory(homes: Homes) -> None:
     bars = day(1)
     homes.local.commit(Commit(predicted(filled(bars[:40])), {}, 0))
-    assert move_rows("S00", homes.local, homes.cloud, Processor(SPECS)).new == 40
+    assert move_rows("S00", homes.local, homes.cloud, SPECS).new == 40
     outcome = homes.batches().apply(records(bars[40:]))
     assert (outcome.rows, outcome.corrected) == (20, 0)  # nothing was computed again
     found = list(homes.cloud.rows("S00"))
@@ -285,7 +290,7 @@ def test_the_first_batch_after_an_export_continues_from_the_data_directory(homes
 def test_a_function_with_other_indicators_computes_the_symbol_again(homes: Homes) -> None:
     bars, other = day(1), ("ema_5",)
     homes.local.commit(Commit(predicted(filled(bars[:40])), {}, 0))
-    move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    move_rows("S00", homes.local, homes.cloud, SPECS)
     homes.batches(other).apply(records(bars[40:]))
     found = list(homes.cloud.rows("S00"))
     assert [row.indicator for row in found] == [row.indicator for row in filled(bars, other)]
@@ -295,7 +300,7 @@ def test_a_function_with_other_indicators_computes_the_symbol_again(homes: Homes
 def test_bars_that_both_sides_process_change_nothing(homes: Homes) -> None:
     bars = day(1)
     homes.local.commit(Commit(filled(bars[:40]), {}, 0))
-    move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    move_rows("S00", homes.local, homes.cloud, SPECS)
     outcome = homes.batches().apply(records(bars[30:]))
     assert (outcome.rows, outcome.repeated) == (20, 10)
     assert list(homes.cloud.rows("S00")) == of(filled(bars), "S00")
@@ -306,11 +311,11 @@ def test_a_forming_bar_moves_along_and_the_other_side_finishes_it(homes: Homes) 
     forming = replace(bars[40], close=bars[40].open, final=False)
     rows = filled([*bars[:40], forming])
     homes.local.commit(Commit(rows, {}, 0))
-    move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    move_rows("S00", homes.local, homes.cloud, SPECS)
     assert list(homes.cloud.rows("S00")) == list(rows)
     homes.batches().apply(records(bars[41:]))  # the bar's end never came
     assert list(homes.cloud.rows("S00")) == list(filled([*bars[:40], replace(forming, final=True), *bars[41:]]))
-    again = move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    again = move_rows("S00", homes.local, homes.cloud, SPECS)
     assert (again.new, again.changed, again.same) == (0, 0, 41)  # a final row does not become a forming one
 
 
@@ -320,12 +325,12 @@ def test_the_pipeline_goes_on_after_an_import(homes: Homes, forming: bool) -> No
     start = [*bars[:40], replace(bars[40], final=False)] if forming else bars[:40]
     rows = filled(start)
     homes.cloud.commit(Commit(rows, {}, 0))
-    move_rows("S00", homes.cloud, homes.local, Processor(SPECS))
-    assert list(homes.local.rows("S00")) == list(rows)
+    move_rows("S00", homes.cloud, homes.local, SPECS)
+    assert homes.local_rows() == list(rows)
     notices: list[str] = []
     source = ListSource([Bars.of(bars[41 if forming else 40 :])])
     Pipeline(source, homes.home.stream, homes.local, Processor(SPECS), notify=notices.append).run()
-    assert list(homes.local.rows("S00")) == list(filled(bars))
+    assert homes.local_rows() == list(filled(bars))
     assert notices == []
 
 
@@ -335,7 +340,7 @@ def test_earlier_rows_that_arrive_make_the_receivers_own_be_computed_again(homes
     assert next(iter(homes.cloud.rows("S00"))).indicator == {}
     homes.cloud.commit(Commit(predicted(homes.cloud.rows("S00")), {}, 0))
     homes.local.commit(Commit(predicted(filled(bars[:30])), {}, 0))
-    move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    move_rows("S00", homes.local, homes.cloud, SPECS)
     found = list(homes.cloud.rows("S00"))
     assert [row.indicator for row in found[30:]] == [row.indicator for row in filled(bars)][30:]
     assert [row.model for row in found[30:]] == ["m-1", None, None] * 10
@@ -347,10 +352,10 @@ def test_earlier_rows_that_arrive_make_the_receivers_own_be_computed_again(homes
 def test_a_late_bar_after_an_export_replays_only_what_follows(homes: Homes) -> None:
     bars = day(1, 700)
     homes.local.commit(Commit(filled(bars[:650]), {}, 0))
-    move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    move_rows("S00", homes.local, homes.cloud, SPECS)
     checkpoint = homes.cloud.checkpoint("S00", bars[600].timestamp)
     assert checkpoint is not None
-    assert checkpoint.timestamp == bars[650 - CHECKPOINT_BARS - 1].timestamp
+    assert checkpoint.timestamp == bars[650 // CHECKPOINT_BARS * CHECKPOINT_BARS - 1].timestamp
     late = replace(bars[600], volume=1.0)
     outcome = homes.batches().apply(records([late, *bars[650:]]))
     assert outcome.corrected == 1
@@ -373,10 +378,10 @@ def test_a_second_run_finishes_what_was_interrupted(
 
     monkeypatch.setattr(homes.cloud, "commit", dying)
     with pytest.raises(StorageError):
-        move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+        move_rows("S00", homes.local, homes.cloud, SPECS)
     if fails_at == 2:  # a record comes before the second run, and all that follows from the rows that are there
         homes.batches().apply(records(bars[40:41]))
-    moved = move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    moved = move_rows("S00", homes.local, homes.cloud, SPECS)
     assert (moved.new, moved.total) == (40 - 15 * fails_at, 40)
     homes.batches().apply(records(bars[40:]))
     assert list(homes.cloud.rows("S00")) == list(filled(bars))
@@ -397,7 +402,7 @@ def test_a_record_that_arrives_during_the_command_is_not_lost(homes: Homes, monk
         commit(one)
 
     monkeypatch.setattr(homes.cloud, "commit", racing)
-    move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+    move_rows("S00", homes.local, homes.cloud, SPECS)
     function.apply(stream[place:])
     assert list(homes.cloud.rows("S00")) == list(filled(bars))
 
@@ -410,7 +415,7 @@ def test_a_symbol_that_keeps_changing_is_given_up(homes: Homes, monkeypatch: pyt
 
     monkeypatch.setattr(homes.cloud, "commit", refusing)
     with pytest.raises(StorageError, match="S00: a running processor keeps moving it on"):
-        move_rows("S00", homes.local, homes.cloud, Processor(SPECS))
+        move_rows("S00", homes.local, homes.cloud, SPECS)
 
 
 def test_series_are_saved_only_when_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

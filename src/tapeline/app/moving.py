@@ -25,6 +25,7 @@ from tapeline.core.ports import (
 )
 from tapeline.errors import ConflictError, StorageError
 from tapeline.runtime.corrections import NO_ROWS
+from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.processor import Processor
 
 #: Rows read and compared at once.
@@ -132,19 +133,20 @@ def _facts(series: Series) -> tuple[object, ...]:
 
 
 def move_rows(
-    symbol: str, source: Store, target: Store, processor: Processor, progress: Callable[[int], None] = lambda _: None
+    symbol: str, source: Store, target: Store, specs: Sequence[str], progress: Callable[[int], None] = lambda _: None
 ) -> Moved:
     """Write the symbol's rows that the target lacks or has otherwise, then the state that its bars lead to.
 
     A row of a forming bar does not replace a final row of the same bar. Rows of bars that only the target has are
-    computed anew where bars came in before them. `processor` has the target's indicators and no model. `progress` gets
-    the number of rows compared since its last call. Raises what the stores raise, and `StorageError` when a running
-    processor keeps changing the symbol's state.
+    computed again where bars came in before them. `specs` are the target's indicators: where only the target keeps
+    values, they are computed from the source's bars. `progress` gets the number of rows compared since its last call.
+    Raises what the stores raise, and `StorageError` when a running processor keeps changing the symbol's state.
     """
+    read = _reader(source, target, specs)
     moved = Moved()
     earliest: int | None = None
     times = []
-    for rows in _newest_first(source, symbol):
+    for rows in _newest_first(read, symbol):
         times.append(rows.bars.timestamp)
         first, last = int(rows.bars.timestamp[0]), int(rows.bars.timestamp[-1])
         chosen = _differing(rows, target.rows(symbol, first, last + 1), moved)
@@ -157,8 +159,23 @@ def move_rows(
         if state is None or state.data == _NO_STATE:  # a run before this one did not come to its end
             earliest = int(times[-1][0])
     if earliest is not None:
-        _settle(target, symbol, processor, np.concatenate(times), earliest)
+        _settle(target, symbol, Processor(specs), np.concatenate(times), earliest)
     return moved
+
+
+def _reader(source: Store, target: Store, specs: Sequence[str]) -> Callable[..., Rows]:
+    """Return what reads the source's rows as the target keeps them: with the values of `specs`, or without any."""
+    if source.keeps_indicators == target.keeps_indicators:
+        return source.rows
+    if target.keeps_indicators:
+        view = IndicatorView(source)
+        return lambda symbol, **span: view.rows(symbol, specs, **span)
+
+    def bare(symbol: str, **span: int | None) -> Rows:
+        rows = source.rows(symbol, **span)
+        return replace(rows, names=(), indicator=np.empty((len(rows), 0)))
+
+    return bare
 
 
 def _differing(rows: Rows, there: Rows, moved: Moved) -> Rows:
@@ -191,7 +208,7 @@ def _settle(target: Store, symbol: str, processor: Processor, times: Ints, earli
     """Commit the state that the target's bars lead to, and its own rows after the first that came in."""
 
     def commit(position: int, state: SymbolState | None) -> Commit | None:
-        bars = Bars.concat([rows.bars for rows in _newest_first(target, symbol)][::-1])
+        bars = Bars.concat([rows.bars for rows in _newest_first(target.rows, symbol)][::-1])
         final = bars[bars.final]
         if not len(final):
             return None
@@ -222,10 +239,10 @@ def _own(target: Store, symbol: str, computed: Rows, times: Ints, earliest: int)
     return replace(stored, names=chosen.names, indicator=chosen.indicator)
 
 
-def _newest_first(store: Store, symbol: str) -> Iterator[Rows]:
+def _newest_first(read: Callable[..., Rows], symbol: str) -> Iterator[Rows]:
     """Yield the symbol's rows in chunks, the newest chunk first; each chunk is in the order of time."""
     end: int | None = None
-    while len(rows := store.rows(symbol, end=end, limit=CHUNK)):
+    while len(rows := read(symbol, end=end, limit=CHUNK)):
         yield rows
         end = int(rows.bars.timestamp[0])
 

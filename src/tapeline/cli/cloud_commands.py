@@ -26,7 +26,6 @@ from tapeline.core.ports import Series, Store
 from tapeline.core.times import MINUTE, interval_name
 from tapeline.errors import ConfigError, FileError
 from tapeline.feeds.files import FileSource, Scan
-from tapeline.runtime.processor import Processor
 
 Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  \\[default: all]")]
 
@@ -210,7 +209,6 @@ def _move_history(
 def _move_rows(
     source: Store, target: Store, settings: Settings, wanted: set[str] | None, counts: Counts, ticker: Ticker
 ) -> None:
-    processor = Processor(settings.indicators)
     done = 0
 
     def looked_at(rows: int) -> None:
@@ -220,7 +218,7 @@ def _move_rows(
 
     for symbol in source.latest().bars.symbols:
         if wanted is None or symbol in wanted:
-            counts.append(("rows", symbol, move_rows(symbol, source, target, processor, looked_at)))
+            counts.append(("rows", symbol, move_rows(symbol, source, target, settings.indicators, looked_at)))
 
 
 def _on_s3(settings: Settings) -> S3Archive:
