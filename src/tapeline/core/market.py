@@ -48,6 +48,14 @@ class Direction(enum.IntEnum):
     HOLD = 3
 
 
+#: What a forecast says about a bar, as columns of `Rows`: each one's type, and its value where nothing was said. Stores
+#: keep these columns with the bar, and nothing that is learnt about it later changes them.
+FORECAST: dict[str, tuple[type[np.generic], float]] = {
+    "prediction": (np.int8, Direction.NONE),
+    "probability": (np.float64, math.nan),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """One trade or quote update: `price` at `timestamp`, `size` shares (0 for a quote)."""
@@ -220,13 +228,21 @@ class Rows:
             Bars.concat([part.bars for part in parts]),
             parts[0].names,
             np.concatenate([part.indicator for part in parts]),
-            np.concatenate([part.prediction for part in parts]),
-            np.concatenate([part.probability for part in parts]),
-            models,
-            np.concatenate([place[part.model] for place, part in zip(places, parts, strict=True)]),
-            _stacked([(part.known, len(part)) for part in parts]),
-            parts[-1].revisions,
+            models=models,
+            model=np.concatenate([place[part.model] for place, part in zip(places, parts, strict=True)]),
+            known=_stacked([(part.known, len(part)) for part in parts]),
+            revisions=parts[-1].revisions,
+            **{name: np.concatenate([part.forecast[name] for part in parts]) for name in FORECAST},
         )
+
+    @property
+    def forecast(self) -> dict[str, Any]:
+        """Return the columns of `FORECAST` by name; one that was left out says nothing about any bar."""
+        found = {name: getattr(self, name) for name in FORECAST}
+        for name, (dtype, absent) in FORECAST.items():
+            if found[name] is None:
+                found[name] = np.full(len(self), absent, dtype)
+        return found
 
     def as_known(self) -> Rows:
         """Return the rows with the values that each bar was first stored with, those its forecast was made from."""
@@ -248,12 +264,11 @@ class Rows:
             self.bars[where],
             self.names,
             self.indicator[where],
-            self.prediction[where],
-            self.probability[where],
-            self.models,
-            self.model[where],
-            None if self.known is None else self.known[where],
-            self.revisions,
+            models=self.models,
+            model=self.model[where],
+            known=None if self.known is None else self.known[where],
+            revisions=self.revisions,
+            **{name: column[where] for name, column in self.forecast.items()},
         )
 
     def __iter__(self) -> Iterator[Row]:
