@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -146,14 +147,15 @@ def _with_what_was_said(rows: Rows, stored: Rows, first: Bars) -> Rows:
     """
     said = np.flatnonzero(stored.bars.final & (stored.model >= 0))
     _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[said], return_indices=True)
-    prediction, probability, model = rows.prediction.copy(), rows.probability.copy(), rows.model.copy()
+    model = rows.model.copy()
     models = tuple(dict.fromkeys(rows.models + stored.models))
     model[model >= 0] = np.array([*map(models.index, rows.models), -1], np.int32)[model[model >= 0]]
-    prediction[here] = stored.prediction[said[there]]
-    probability[here] = stored.probability[said[there]]
+    columns: dict[str, Any] = {name: column.copy() for name, column in rows.forecast.items()}
+    for name, column in stored.forecast.items():
+        columns[name][here] = column[said[there]]
     model[here] = np.array([*map(models.index, stored.models), -1], np.int32)[stored.model[said[there]]]
     known = _first_values(rows, _merged(first, _committed(stored.as_known())))
-    return Rows(rows.bars, rows.names, rows.indicator, prediction, probability, models, model, known)
+    return replace(rows, models=models, model=model, known=known, **columns)
 
 
 def _first_values(rows: Rows, first: Bars) -> Floats | None:

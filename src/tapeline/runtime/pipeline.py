@@ -17,20 +17,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tapeline.core.market import Bars
+from tapeline.core.market import Bars, Rows
 from tapeline.core.ports import Commit, Predictor, Sink, Source, Store, Stream
 from tapeline.errors import DecodeError
 from tapeline.runtime.corrections import NO_ROWS, recomputed, replay_late_bars
 from tapeline.runtime.processor import (
     Processor,
+    Step,
 )
 
-#: Bars processed and committed at once, at the most.
+#: Bars processed at once, at most.
 BATCH_BARS = 8192
+
+#: Bars committed at once, at most, while more are waiting. A killed process computes as many again.
+COMMIT_BARS = 131_072
 
 #: Late bars gathered before their symbols are replayed while more records are waiting.
 _LATE_BARS = 100_000
-_TRIM_EVERY = 64  # commits
+_TRIM_BARS = 50_000  # committed between two trims of the log
+_MOST_AHEAD = 65_536  # bars that a source may be ahead of the processor
+_AHEAD_SECONDS = 0.005
 _LAGS = 1000
 _WAIT_SECONDS = 0.2
 _MODEL_SECONDS = 2.0
@@ -58,19 +64,19 @@ class Lag:
         self._taken: collections.deque[float] = collections.deque(maxlen=_LAGS)
 
     def appended(self, position: int, since: float) -> None:
-        """What is before this position arrived at `since` (monotonic seconds) and is in the stream now."""
+        """Note that what is before this position arrived at `since` (monotonic seconds) and is in the stream now."""
         with self._lock:
             self._under_way.append((position, since))
             self._settle()
 
     def stored(self, position: int) -> None:
-        """What is before this position is in the store now."""
+        """Note that what is before this position is in the store now."""
         with self._lock:
             self._position = position
             self._settle()
 
     def seconds(self) -> list[float]:
-        """The times taken, the newest last."""
+        """Return the times taken, the newest last."""
         with self._lock:
             return list(self._taken)
 
@@ -88,7 +94,7 @@ def collect(
     notify: Callable[[str], None],
     appended: Callable[[int, float], None] = lambda *_: None,
 ) -> None:
-    """Appends what the source delivers, from where the sink says it was, until it ends or `stopping` is set."""
+    """Append what the source delivers, from where the sink says it was, until it ends or `stopping` is set."""
     for delivery in source.deliveries(sink.resume(source.name)):
         for text in delivery.notices:
             notify(text)
@@ -128,7 +134,9 @@ class Pipeline:
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._failures: list[BaseException] = []
-        self._queue: queue.Queue[Commit | None] = queue.Queue(maxsize=4)
+        self._queue: queue.Queue[Commit | None] = queue.Queue(maxsize=1)
+        self._steps: list[Step] = []  # not committed yet
+        self._read = 0
 
     def stop(self) -> None:
         self._stopping.set()
@@ -137,7 +145,7 @@ class Pipeline:
 
     def run(self) -> Progress:
         """Goes on until the source ends or `stop`; everything read by then is committed. Raises what a part raised."""
-        position = self._resume()
+        position = self._read = self._resume()
         threads = [threading.Thread(target=self._storing, name="storing")]
         if self._source is not None:
             threads.append(threading.Thread(target=self._collecting, args=(self._source,), name="collecting"))
@@ -157,8 +165,13 @@ class Pipeline:
     # -- threads -----------------------------------------------------------------------------------------------------
 
     def _collecting(self, source: Source) -> None:
+        def appended(position: int, since: float) -> None:
+            self.lag.appended(position, since)
+            while position - self._read > _MOST_AHEAD and not self._stopping.wait(_AHEAD_SECONDS):
+                pass  # a file is read faster than its bars are processed: the log must not grow with it
+
         try:
-            collect(source, self._stream, self.progress, self._stopping, self._notify, self.lag.appended)
+            collect(source, self._stream, self.progress, self._stopping, self._notify, appended)
         except BaseException as error:  # noqa: BLE001 - handed to the caller of `run`
             self._failures.append(error)
             self.stop()
@@ -166,16 +179,16 @@ class Pipeline:
             self._ended.set()
 
     def _storing(self) -> None:
-        commits = 0
+        trimmed = self._read
         while (commit := self._queue.get()) is not None:
             try:
                 if not self._failures:
                     self._store.commit(commit)
                     self.lag.stored(commit.position)
                     self.progress.rows += len(commit.rows)
-                    commits += 1
-                    if commits % _TRIM_EVERY == 0:
+                    if commit.position - trimmed >= _TRIM_BARS:
                         self._stream.trim(commit.position)
+                        trimmed = commit.position
             except BaseException as error:  # noqa: BLE001 - the queue is drained all the same, or `put` would block
                 self._failures.append(error)
                 self.stop()
@@ -198,40 +211,61 @@ class Pipeline:
         return position
 
     def _process(self, position: int) -> None:
-        """Reads on from `position`. The committed position stays before late bars until they have been replayed.
+        """Read on from `position`. The committed position stays before late bars until they have been replayed.
 
         Should the process die in between, those records are read again; the others are recognised as repeated.
         """
         late: list[Bars] = []
-        held = position
+        committed = position
         looked = time.monotonic()
         while not self._failures:
             if time.monotonic() - looked > _MODEL_SECONDS:
                 looked = time.monotonic()
                 promoted = self._promoted()
                 if promoted is not None:
+                    self._flush(committed)
                     self._processor.replace_predictor(promoted)
             bars, after = self._stream.read(position, BATCH_BARS)
+            if self._steps and (not len(bars) or self._unflushed >= COMMIT_BARS):
+                self._flush(committed)
             if late and (not len(bars) or sum(map(len, late)) > _LATE_BARS):
-                self._correct(Bars.concat(late), held)
+                self._flush(committed)
+                self._correct(Bars.concat(late), committed)
                 self._queue.put(Commit(NO_ROWS, {}, position))
-                late, held = [], position
+                late, committed = [], position
                 continue
             if not len(bars):
                 if self._stopping.is_set() or (self._ended.is_set() and not self._stream.wait(position, 0)):
                     break
                 self._stream.wait(position, _WAIT_SECONDS)
                 continue
-            step = self._processor.step(bars)
+            step = self._processor.step(bars, remember=False)
             if len(step.late):
                 late.append(step.late)
-            position = after
-            held = held if late else position
+            position = self._read = after
+            committed = committed if late else position
             self.progress.repeated += step.repeated
             self.progress.last_timestamp = int(bars.timestamp.max())
-            self._queue.put(Commit(step.rows, step.states, held, step.checkpoints))
+            self._steps.append(step)
             if self._stopping.is_set() and not late:
                 break
+        self._flush(committed)
+
+    @property
+    def _unflushed(self) -> int:
+        return sum(len(step.rows) for step in self._steps)
+
+    def _flush(self, position: int) -> None:
+        """Hand over what the steps since the last time led to, as one commit.
+
+        While records wait, several steps are committed together: a state and a block are then written once for all.
+        """
+        steps, self._steps = self._steps, []
+        if not steps or self._failures:
+            return
+        states = {symbol: self._processor.state(symbol) for step in steps for symbol in step.symbols}
+        checkpoints = {symbol: states[symbol] for step in steps for symbol in step.due}
+        self._queue.put(Commit(Rows.concat([step.rows for step in steps]), states, position, checkpoints))
 
     def _correct(self, late: Bars, position: int) -> None:
         """Replays the symbols of these late bars, unless the stored bars already say the same."""

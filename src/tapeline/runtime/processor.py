@@ -40,7 +40,8 @@ class Step:
     """What one batch led to: rows to store, new states, checkpoints to keep, and records that have to wait.
 
     `late` holds, of each symbol with a record that came too late, that record and all after it, in order. `repeated`
-    counts records that changed nothing: duplicates, and forming updates of a bar already committed.
+    counts records that changed nothing: duplicates, and forming updates of a bar already committed. `symbols` are those
+    with a record in the batch, `due` those whose state is to be kept as a checkpoint.
     """
 
     rows: Rows
@@ -48,6 +49,8 @@ class Step:
     checkpoints: Mapping[str, SymbolState]
     late: Bars
     repeated: int
+    symbols: tuple[str, ...] = ()
+    due: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Processor:
         return SymbolState(int(last.timestamp[slot]), header + self._engine.snapshot(symbol))
 
     def _slot(self, symbols: Sequence[str]) -> Codes:
-        """The place of each symbol in this processor's arrays; new symbols are given one."""
+        """Return the index of each symbol in this processor's arrays; new symbols are given one."""
         for symbol in symbols:
             if symbol not in self._slots:
                 self._slots[symbol] = len(self._symbols)
@@ -141,8 +144,11 @@ class Processor:
 
     # -- stepping ----------------------------------------------------------------------------------------------------
 
-    def step(self, bars: Bars) -> Step:
-        """Applies the records in order. The rows are those of all bars that were committed or are forming now."""
+    def step(self, bars: Bars, *, remember: bool = True) -> Step:
+        """Apply the records in order. The rows are those of all bars that were committed or are forming now.
+
+        Without `remember`, states and checkpoints are left for the caller to take (`state`) once after several steps.
+        """
         slot = self._slot(bars.symbols)[bars.code]
         values = np.stack((bars.open, bars.high, bars.low, bars.close, bars.volume), axis=1)
         plan = _classify_records(
@@ -161,9 +167,10 @@ class Processor:
         self._count[: len(touched)] += np.bincount(made_slot, minlength=len(touched))
         due = self._count[: len(touched)] // self._checkpoint_bars > before
         rows = self._evaluate(committed, forming)
-        states = {symbol: self.state(symbol) for symbol in symbols}
-        checkpoints = {self._symbols[s]: states[self._symbols[s]] for s in np.flatnonzero(due)}
-        return Step(rows, states, checkpoints, bars[late], repeated)
+        names = tuple(self._symbols[s] for s in np.flatnonzero(due))
+        states = {symbol: self.state(symbol) for symbol in symbols} if remember else {}
+        checkpoints = {symbol: states[symbol] for symbol in names} if remember else {}
+        return Step(rows, states, checkpoints, bars[late], repeated, symbols, names)
 
     def settle(self, symbol: str) -> None:
         """Take records of this symbol again, after those that came too late have been dealt with."""
@@ -207,7 +214,7 @@ class Processor:
         return Rebuilt(Rows.concat(parts), self.state(symbol), tuple(checkpoints))
 
     def _local(self, slot: Codes) -> tuple[Codes, tuple[str, ...]]:
-        """A batch's own symbol table: slot -> place in it (-1 for slots not in the batch), and the symbols."""
+        """Return a batch's own symbol table: slot -> index in it (-1 for slots not in the batch), and the symbols."""
         places = np.full(len(self._symbols), -1, np.int32)
         places[slot] = 0
         used = np.flatnonzero(places == 0)
@@ -236,7 +243,7 @@ class Processor:
         return Rows(bars, self._names, values[:, self._shown], prediction, probability, tuple(versions), model)
 
     def _bars_by_predictor(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
-        """Which predictor each of these bars belongs to, bool [len(bars)]."""
+        """Yield each predictor with the bars that belong to it, bool [len(bars)]."""
         if self._predictor is None:
             return
         newer = np.ones(len(bars), np.bool_)

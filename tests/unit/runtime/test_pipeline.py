@@ -198,6 +198,7 @@ def test_a_failing_disk_ends_the_run_with_its_reason_and_the_next_run_completes_
     batches = cut(random_bars(count=400), np.random.default_rng(2))
     monkeypatch.setattr(SqliteStore, "commit", commit)
     monkeypatch.setattr("tapeline.runtime.pipeline.BATCH_BARS", 100)
+    monkeypatch.setattr("tapeline.runtime.pipeline.COMMIT_BARS", 100)
     with pytest.raises(StorageError, match="disk is full"):
         home.run(batches)
     home.run(batches)
@@ -205,7 +206,8 @@ def test_a_failing_disk_ends_the_run_with_its_reason_and_the_next_run_completes_
 
 
 def test_the_log_is_trimmed_behind_what_was_processed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tapeline.runtime.pipeline.BATCH_BARS", 10)
+    for name, bars in (("BATCH_BARS", 10), ("COMMIT_BARS", 50), ("_TRIM_BARS", 50)):
+        monkeypatch.setattr(f"tapeline.runtime.pipeline.{name}", bars)
     home.stream = SqliteStream(home.database, kept_bars=100)
     bars = random_bars(count=1000)
     home.run([bars[a : a + 10] for a in range(0, len(bars), 10)])

@@ -37,6 +37,14 @@ class BlockEntry:
     count: int
 
 
+class PreparedBlock:
+    """Final bars of one symbol, cut and encoded, so that nothing of that is done while the file is locked."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.parts = [(part, encode(part)) for part in _cut(block)]
+
+
 class BlockTable:
     """The `blocks` table. Writing is for the one thread that holds the transaction; reading is for any."""
 
@@ -49,13 +57,14 @@ class BlockTable:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def put(self, connection: sqlite3.Connection, symbol: int, block: Block) -> bool:
+    def put(self, connection: sqlite3.Connection, symbol: int, prepared: PreparedBlock) -> bool:
         """Store the bars of a block, in the order of time. Return whether a bar that is not the newest changed."""
         entries = self._tail(connection, symbol)
-        if entries and int(block.timestamp[0]) <= entries[-1].last:
-            return self._revise(connection, symbol, block)
-        entries.append(self._insert(connection, symbol, block))
-        self._merge(connection, symbol, entries)
+        if entries and int(prepared.block.timestamp[0]) <= entries[-1].last:
+            return self._revise(connection, symbol, prepared.block)
+        for part, payload in prepared.parts:
+            entries.append(self._insert(connection, symbol, part, payload))
+            self._merge(connection, symbol, entries)
         return False
 
     def forget(self) -> None:
@@ -71,17 +80,19 @@ class BlockTable:
                 "SELECT id, first, last, count FROM blocks WHERE symbol = ? ORDER BY last DESC", (symbol,)
             ):
                 found.append(BlockEntry(*row))
-                if found[-1].count >= SEALED:
+                if _size_class(found[-1].count) >= SEALED:
                     break
             found.reverse()
             self._open[symbol] = found
         return found
 
-    def _insert(self, connection: sqlite3.Connection, symbol: int, block: Block) -> BlockEntry:
+    def _insert(
+        self, connection: sqlite3.Connection, symbol: int, block: Block, payload: bytes | None = None
+    ) -> BlockEntry:
         first, last, count = int(block.timestamp[0]), int(block.timestamp[-1]), len(block)
         cursor = connection.execute(
             "INSERT INTO blocks (symbol, first, last, count, payload) VALUES (?, ?, ?, ?, ?)",
-            (symbol, first, last, count, encode(block)),
+            (symbol, first, last, count, encode(block) if payload is None else payload),
         )
         return BlockEntry(int(cursor.lastrowid or 0), first, last, count)
 
@@ -100,7 +111,7 @@ class BlockTable:
                 break
             self._delete(connection, several)
             entries[start:] = [self._insert(connection, symbol, Block.concat(blocks))]
-        if len(entries) > 1 and entries[-1].count >= SEALED:
+        if len(entries) > 1 and _size_class(entries[-1].count) >= SEALED:
             del entries[:-1]
 
     def _revise(self, connection: sqlite3.Connection, symbol: int, block: Block) -> bool:
@@ -121,10 +132,8 @@ class BlockTable:
         if same(made, before_it):
             return False
         self._delete(connection, near)
-        parts = max(1, round(len(made) / SEALED))
-        edges = np.linspace(0, len(made), parts + 1).astype(np.int64).tolist()
-        for start, stop in itertools.pairwise(edges):
-            self._insert(connection, symbol, made[start:stop])
+        for part in _cut(made):
+            self._insert(connection, symbol, part)
         del self._open[symbol]
         return True
 
@@ -183,8 +192,16 @@ class BlockTable:
             self._cached -= len(dropped)
 
 
+def _cut(block: Block) -> list[Block]:
+    """Cut a block into parts of about `SEALED` bars."""
+    edges = np.linspace(0, len(block), max(1, round(len(block) / SEALED)) + 1).astype(np.int64).tolist()
+    return [block[start:stop] for start, stop in itertools.pairwise(edges)]
+
+
 def _size_class(count: int) -> int:
-    """Return the largest power of `FANOUT` that is at most `count`, `SEALED` at most."""
+    """Return the largest power of `FANOUT` that is at most `count`; a block of half of `SEALED` counts as sealed."""
+    if count >= SEALED // 2:
+        return SEALED
     size = 1
     while size < SEALED and count >= size * FANOUT:
         size *= FANOUT

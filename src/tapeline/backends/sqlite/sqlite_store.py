@@ -1,7 +1,7 @@
 """Keep bars, forecasts, states, checkpoints and rejects in the SQLite file that also holds the stream.
 
-Final bars are blocks of columns (`bar_blocks`, `block_table`); the newest row of every symbol, which may still be forming,
-is a row of its own. Indicator values are not stored: computing them from the bars is cheaper than reading them
+Final bars are blocks of columns (`bar_blocks`, `block_table`); the newest row of every symbol, which may still be
+forming, is a row of its own. Indicator values are not stored: computing them from the bars is cheaper than reading them
 (`runtime.indicator_view`).
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.backends.sqlite.block_table import BlockTable
 from tapeline.backends.sqlite.bar_blocks import Block
+from tapeline.backends.sqlite.block_table import BlockTable, PreparedBlock
 from tapeline.backends.sqlite.database import Database
 from tapeline.core.market import OHLCV, Bars, Floats, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
@@ -28,6 +28,7 @@ _EMPTY = Block(
     *_NEVER_CORRECTED,
 )  # fmt: skip
 _KEPT_REVISIONS = 64  # a symbol; whoever looks less often computes its indicators anew
+_NewestRow = tuple[float, ...]
 _NEWEST = ("timestamp", *OHLCV, "final", "prediction", "probability", "model")
 
 
@@ -46,8 +47,9 @@ class SqliteStore:
 
     def commit(self, commit: Commit) -> None:
         try:
+            prepared = self._prepared(commit.rows)
             with self._database.transaction() as connection:
-                self._put_rows(connection, commit.rows)
+                self._put_rows(connection, prepared)
                 connection.executemany(
                     "INSERT OR REPLACE INTO states VALUES (?, ?, ?)", self._state_values(connection, commit.states)
                 )
@@ -66,16 +68,23 @@ class SqliteStore:
             self._blocks.forget()
             raise
 
-    def _put_rows(self, connection: sqlite3.Connection, rows: Rows) -> None:
-        """Store final bars as blocks, one a symbol, and the newest row of each symbol by itself."""
+    def _prepared(self, rows: Rows) -> list[tuple[int, PreparedBlock | None, _NewestRow]]:
+        """Return what to store of each symbol: its number, its final bars, and its newest row."""
         if not len(rows):
-            return
+            return []
         bars = rows.bars
+        if any(("symbol", name) not in self._ids for name in bars.symbols) or any(
+            ("model", name) not in self._ids for name in rows.models
+        ):
+            with self._database.transaction() as connection:
+                for kind, names in (("symbol", bars.symbols), ("model", rows.models)):
+                    for name in names:
+                        self._id(connection, kind, name)
         order = np.lexsort((bars.timestamp, bars.code))  # stable: of two rows of one bar the later one stays last
         code, timestamp = bars.code[order], bars.timestamp[order]
         kept = np.append((np.diff(code) != 0) | (np.diff(timestamp) != 0), True)
         order = order[kept]
-        models = np.array([*(self._id(connection, "model", version) for version in rows.models), -1], np.int32)
+        models = np.array([*(self._ids["model", version] for version in rows.models), -1], np.int32)
         known = np.full((len(rows), len(OHLCV)), np.nan) if rows.known is None else rows.known[order]
         corrected = np.flatnonzero(~np.isnan(known[:, 0]))
         whole = Block(
@@ -85,26 +94,32 @@ class SqliteStore:
         )  # fmt: skip
         final = bars.final[order]
         edges = np.flatnonzero(np.diff(bars.code[order], prepend=-1, append=-1)).tolist()
-        newest = []
+        prepared = []
         for start, stop in itertools.pairwise(edges):
-            symbol = self._id(connection, "symbol", bars.symbols[bars.code[order[start]]])
+            symbol = self._ids["symbol", bars.symbols[bars.code[order[start]]]]
             closed = start + int(np.count_nonzero(final[start:stop]))
             if not final[start:closed].all():  # a forming bar before a final one was replaced by it
                 raise ValueError("a forming bar must be its symbol's newest")
-            if closed > start and self._blocks.put(connection, symbol, whole[start:closed]):
-                self._revised(connection, symbol, int(whole.timestamp[start]))
             last = stop - 1
-            newest.append(
-                (
-                    symbol, int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]),
-                    int(whole.prediction[last]), float(whole.probability[last]), int(whole.model[last]),
-                )
+            newest = (
+                int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]),
+                int(whole.prediction[last]), float(whole.probability[last]), int(whole.model[last]),
             )  # fmt: skip
+            prepared.append((symbol, PreparedBlock(whole[start:closed]) if closed > start else None, newest))
+        return prepared
+
+    def _put_rows(
+        self, connection: sqlite3.Connection, prepared: Sequence[tuple[int, PreparedBlock | None, _NewestRow]]
+    ) -> None:
+        """Store final bars as blocks, one a symbol, and the newest row of each symbol by itself."""
+        for symbol, block, _ in prepared:
+            if block is not None and self._blocks.put(connection, symbol, block):
+                self._revised(connection, symbol, int(block.block.timestamp[0]))
         connection.executemany(
             f"INSERT INTO newest (symbol, {', '.join(_NEWEST)}) VALUES (?{', ?' * len(_NEWEST)}) "  # noqa: S608
             f"ON CONFLICT (symbol) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _NEWEST)} "
             "WHERE excluded.timestamp > timestamp OR excluded.timestamp = timestamp AND (excluded.final OR NOT final)",
-            newest,
+            [(symbol, *newest) for symbol, _, newest in prepared],
         )
 
     def _revised(self, connection: sqlite3.Connection, symbol: int, since: int) -> None:
