@@ -97,9 +97,7 @@ class Run:
             return json.loads(answer.read())  # type: ignore[no-any-return]
 
     def symbols(self, *arguments: str) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "tapeline", "symbols", *arguments], env=self.environment, check=True
-        )
+        subprocess.run([sys.executable, "-m", "tapeline", "symbols", *arguments], env=self.environment, check=True)
 
     def end(self) -> dict[str, int]:
         """SIGTERM, as a service manager sends it."""
