@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from tapeline.app.cloud_wiring import Clients, require
 from tapeline.app.config import Settings
-from tapeline.app.data_directory import DATABASE_FILE, collecting_alone
+from tapeline.app.data_directory import collecting_alone, open_data_directory
 from tapeline.app.live_wiring import yahoo_history, yahoo_source
 from tapeline.backends.aws.kinesis import KinesisSink
-from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.errors import LogTrimmedError, StorageError
 from tapeline.feeds.live.bar_intervals import period_ms
@@ -46,9 +45,11 @@ def collecting(
     interval = interval_of(settings.interval)
     length = period_ms(period, interval) if period else min(interval.span, period_ms(LONGEST_PERIOD, interval))
     kinesis = client("kinesis")
-    with collecting_alone(settings), contextlib.closing(Database(settings.data_dir / DATABASE_FILE)) as database:
+    with collecting_alone(settings), open_data_directory(settings, create=True, notify=notify) as directory:
         try:
-            sink = KinesisSink(SqliteStream(database, kept_bars=0), kinesis, settings.aws.kinesis_stream, notify)
+            sink = KinesisSink(
+                SqliteStream(directory.database, kept_bars=0), kinesis, settings.aws.kinesis_stream, notify
+            )
         except LogTrimmedError as error:
             raise StorageError(
                 f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"

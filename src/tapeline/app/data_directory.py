@@ -7,7 +7,9 @@ watch-list. Beside them lie `users.json`, `alerts.db` and `evaluation.json`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,10 @@ from tapeline.feeds.live.watchlist import Watchlist
 from tapeline.forecast.registry import Registry
 
 DATABASE_FILE = "tapeline.db"
+
+
+def _ignore(_: object) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +68,44 @@ def watchlist_in(path: Path) -> Watchlist:
     return Watchlist(path / "symbols.txt")
 
 
-def open_data_directory(settings: Settings, *, create: bool) -> DataDirectory:
-    """Open the data directory. Raises `StorageError` when it cannot be used, or is not there and not to be made."""
-    database = Database(settings.data_dir / DATABASE_FILE, create=create)
+def open_data_directory(
+    settings: Settings,
+    *,
+    create: bool,
+    progress: Callable[[float], None] = _ignore,
+    notify: Callable[[str], None] = _ignore,
+) -> DataDirectory:
+    """Open the data directory. Raises `StorageError` when it cannot be used, or is not there and not to be made.
+
+    Data of an earlier version are converted first, with `progress` from 0 to 1, unless another process is writing there
+    (`InUseError`). `notify` is given what the user should know about that.
+    """
+    alone = functools.partial(_locked, settings.data_dir, "processing.lock", "writing there in an earlier format")
+    return _opened(settings, create, alone, progress, notify)
+
+
+def _opened(
+    settings: Settings, create: bool, alone: Callable[[], AbstractContextManager[None]],
+    progress: Callable[[float], None], notify: Callable[[str], None],
+) -> DataDirectory:  # fmt: skip
+    database = Database(settings.data_dir / DATABASE_FILE, create=create, alone=alone, progress=progress)
+    for text in database.notices:
+        notify(text)
     return DataDirectory(settings.data_dir, database, SqliteStream(database), SqliteStore(database))
 
 
 @contextlib.contextmanager
-def processing_alone(settings: Settings) -> Iterator[DataDirectory]:
+def processing_alone(
+    settings: Settings, *, progress: Callable[[float], None] = _ignore, notify: Callable[[str], None] = _ignore
+) -> Iterator[DataDirectory]:
     """Open the data directory, made where it is missing, for the one process that may process into it.
 
-    Raises `InUseError` for a second process, and `StorageError` when it cannot be used.
+    Data of an earlier version are converted as in `open_data_directory`. Raises `InUseError` for a second process, and
+    `StorageError` when it cannot be used.
     """
     with (
         _locked(settings.data_dir, "processing.lock", "writing there"),
-        open_data_directory(settings, create=True) as directory,
+        _opened(settings, True, contextlib.nullcontext, progress, notify) as directory,
     ):
         yield directory
 

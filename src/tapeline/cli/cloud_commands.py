@@ -13,7 +13,7 @@ import typer
 from tapeline.app import config
 from tapeline.app.cloud_wiring import dynamo_store, require
 from tapeline.app.config import Settings, comma_separated
-from tapeline.app.data_directory import archive_in, open_data_directory, processing_alone
+from tapeline.app.data_directory import archive_in
 from tapeline.app.moving import Moved, move_rows, move_series
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.s3_archive import S3Archive
@@ -21,6 +21,7 @@ from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.cli.bar_files import open_files
 from tapeline.cli.console import Ticker, notice, print_json, print_table
 from tapeline.cli.options import Bucket, DataDir, Files, Json, Zone
+from tapeline.cli.stored_data import open_data_directory, processing_alone
 from tapeline.core.market import Bars, symbol_fault
 from tapeline.core.ports import Series, Store
 from tapeline.core.times import MINUTE, interval_name

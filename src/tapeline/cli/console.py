@@ -72,6 +72,22 @@ def utc_text(timestamp: int) -> str:
     return f"{datetime.fromtimestamp(timestamp / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
+class ConversionTicker:
+    """Show how far a conversion of the data has come: a plain line after a second, and every five seconds then."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def show(self, done: float) -> None:
+        """Say which part is done, from 0 (which starts a conversion) to 1."""
+        now = time.monotonic()
+        if not done:
+            self._next = now + _WORTH_SAYING_SECONDS
+        elif now >= self._next:
+            self._next = now + _PLAIN_SECONDS
+            stderr.print(f"converting the data of an earlier version, once: {done:.0%}")
+
+
 class Ticker:
     """Show how far a long job has come: a bar on a terminal, a plain line every five seconds otherwise.
 

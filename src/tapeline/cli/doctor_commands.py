@@ -15,9 +15,10 @@ import typer
 from tapeline import __version__
 from tapeline.app import config
 from tapeline.app.config import CONFIG_FILE, Settings
-from tapeline.app.data_directory import DATABASE_FILE, processing_alone
+from tapeline.app.data_directory import DATABASE_FILE
 from tapeline.cli.console import print_json, print_table
 from tapeline.cli.options import DataDir, Json
+from tapeline.cli.stored_data import processing_alone
 from tapeline.errors import ConfigError, InUseError, StorageError
 
 _PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")

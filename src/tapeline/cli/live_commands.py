@@ -11,14 +11,7 @@ import typer
 
 from tapeline.app import config, wiring
 from tapeline.app.config import Settings
-from tapeline.app.data_directory import (
-    DataDirectory,
-    archive_in,
-    collecting_alone,
-    open_data_directory,
-    processing_alone,
-    watchlist_in,
-)
+from tapeline.app.data_directory import DataDirectory, archive_in, collecting_alone, watchlist_in
 from tapeline.app.live_wiring import yahoo_history, yahoo_source
 from tapeline.app.trained_models import retraining
 from tapeline.cli.backfill_commands import PERIODS, fetch_history, span
@@ -31,6 +24,7 @@ from tapeline.cli.running import (
     run_pipeline,
     terminated_like_interrupted,
 )
+from tapeline.cli.stored_data import open_data_directory, processing_alone
 from tapeline.core.market import Bars
 from tapeline.core.ports import Archive
 from tapeline.errors import InputError, UnreachableError

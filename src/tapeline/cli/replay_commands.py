@@ -12,12 +12,12 @@ import typer
 
 from tapeline.app import config, wiring
 from tapeline.app.config import Settings
-from tapeline.app.data_directory import processing_alone
 from tapeline.app.page_wiring import access_of
 from tapeline.cli.bar_files import open_files
 from tapeline.cli.console import notice, print_summary
 from tapeline.cli.options import DataDir, Files, Json, Port, Zone
 from tapeline.cli.running import compile_kernels, first_model, run_pipeline
+from tapeline.cli.stored_data import processing_alone
 from tapeline.core.market import Bars
 from tapeline.core.ports import Source
 from tapeline.data import sample_path

@@ -1,13 +1,21 @@
-"""Open the data directory for the commands that only read it."""
+"""Open the data directory for a command, and show what becomes of data of an earlier version."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
-from tapeline.app import config
+from tapeline.app import config, data_directory
 from tapeline.app.config import comma_separated
-from tapeline.app.data_directory import DATABASE_FILE, DataDirectory, open_data_directory
+from tapeline.app.data_directory import DATABASE_FILE, DataDirectory
+from tapeline.cli.console import ConversionTicker, notice
 from tapeline.errors import NotFoundError
+
+#: The functions of `app.data_directory`, which tell the person who looks on about a conversion of older data.
+open_data_directory = functools.partial(
+    data_directory.open_data_directory, progress=ConversionTicker().show, notify=notice
+)
+processing_alone = functools.partial(data_directory.processing_alone, progress=ConversionTicker().show, notify=notice)
 
 
 def open_stored(data_dir: Path | None) -> DataDirectory:

@@ -11,91 +11,88 @@ Choices, and why (docs/adr/0001):
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from tapeline.backends.sqlite.conversion import convert, shrink
+from tapeline.backends.sqlite.schema import SCHEMA_VERSION, create_tables, stored_version
 from tapeline.errors import StorageError
-
-SCHEMA_VERSION = 2
 
 _PAGE_SIZE = 8192
 _WAL_PAGES = 4096  # 32 MB
 _WAL_SIZE_LIMIT = 64 * 1024 * 1024
-
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE log (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE sources (name TEXT PRIMARY KEY, resume TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE rejects (
-    id INTEGER PRIMARY KEY, source TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, raw BLOB NOT NULL,
-    UNIQUE (source, place, reason)
-);
-CREATE TABLE symbols (id INTEGER PRIMARY KEY, symbol TEXT NOT NULL UNIQUE);
-CREATE TABLE revisions (
-    symbol INTEGER NOT NULL, number INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (symbol, number)
-) WITHOUT ROWID;
-CREATE TABLE models (id INTEGER PRIMARY KEY, version TEXT NOT NULL UNIQUE);
-CREATE TABLE blocks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, symbol INTEGER NOT NULL,
-    first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, payload BLOB NOT NULL
-);
-CREATE INDEX blocks_by_time ON blocks (symbol, last, first, count);
-CREATE TABLE newest (
-    symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL,
-    open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL, volume REAL NOT NULL,
-    final INTEGER NOT NULL, prediction INTEGER NOT NULL, probability REAL, model INTEGER NOT NULL
-);
-CREATE TABLE states (symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE checkpoints (symbol INTEGER NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE UNIQUE INDEX checkpoints_by_time ON checkpoints (symbol, timestamp);
-CREATE TABLE indicator_states (
-    symbol INTEGER NOT NULL, layout TEXT NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL
-);
-CREATE UNIQUE INDEX indicator_states_by_time ON indicator_states (symbol, layout, timestamp);
-"""
 
 
 class Database:
     """The file, opened. Any number of threads may read; `transaction` admits one writer at a time.
 
     `create` makes the folder and the file where they are missing; without it a missing file is a `StorageError`.
+    A file of version 1 is converted, once: while `alone` is held, which raises where another process uses the file,
+    and with `progress` from 0 to 1. `notices` are lines for the user about it.
+
     Raises `StorageError` when the folder cannot be written, the file is not a database, or a newer tapeline made it.
     """
 
-    def __init__(self, path: Path, *, create: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool = True,
+        alone: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self.path = path
+        self.notices: tuple[str, ...] = ()
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
         if not create and not path.exists():
             raise StorageError(f"{path}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first")
-        with translating_sqlite_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = self._connect()
-            self._prepare()
+        try:
+            with translating_sqlite_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._writer = self._connect()
+                self._prepare(alone, progress)
+        except BaseException:
+            self.close()
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+        self._opened.append(connection)
         connection.execute(f"PRAGMA page_size={_PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={_WAL_SIZE_LIMIT}")
         connection.execute("PRAGMA cache_size=-32768")
-        self._opened.append(connection)
+        connection.execute("PRAGMA secure_delete=OFF")  # some builds overwrite what is deleted: every merged block
         return connection
 
-    def _prepare(self) -> None:
-        with self.transaction() as connection:
-            made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
-            if not made:
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    connection.execute(statement)
-                connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (SCHEMA_VERSION,))
-            (version,) = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
-        if version > SCHEMA_VERSION:
+    def _prepare(self, alone: Callable[[], AbstractContextManager[object]], progress: Callable[[float], None]) -> None:
+        version = stored_version(self._writer)
+        if version is None:
+            with self.transaction() as connection:
+                if stored_version(connection) is None:  # another process may have been faster
+                    create_tables(connection)
+        elif version < SCHEMA_VERSION:
+            if not os.access(self.path, os.W_OK):
+                raise StorageError(
+                    f"{self.path}: made by an earlier tapeline, and cannot be converted because it cannot be written; "
+                    "check its permissions"
+                )
+            with alone():
+                with self.transaction() as connection:
+                    waiting = stored_version(connection) == version
+                    if waiting:
+                        convert(connection, progress)
+                reason = shrink(self._writer, self.path) if waiting else ""
+                self.notices = (reason,) if reason else ()
+        elif version > SCHEMA_VERSION:
             raise StorageError(
                 f"{self.path}: made by a newer tapeline (data version {version}, this one reads {SCHEMA_VERSION}); "
                 "upgrade tapeline or choose another --data-dir"

@@ -10,10 +10,8 @@ import pytest
 
 from tapeline.app import config
 from tapeline.app.data_directory import processing_alone
-from tapeline.backends.sqlite.database import (
-    SCHEMA_VERSION,
-    Database,
-)
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.schema import SCHEMA_VERSION
 from tapeline.errors import StorageError
 
 

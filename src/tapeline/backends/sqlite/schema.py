@@ -1,0 +1,54 @@
+"""Define the tables of the SQLite file, and the version that says which tables a file has."""
+
+from __future__ import annotations
+
+import sqlite3
+
+SCHEMA_VERSION = 2
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sources (name TEXT PRIMARY KEY, resume TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rejects (
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, raw BLOB NOT NULL,
+    UNIQUE (source, place, reason)
+);
+CREATE TABLE IF NOT EXISTS symbols (id INTEGER PRIMARY KEY, symbol TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS revisions (
+    symbol INTEGER NOT NULL, number INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (symbol, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS models (id INTEGER PRIMARY KEY, version TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS blocks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, symbol INTEGER NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL, payload BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS blocks_by_time ON blocks (symbol, last, first, count);
+CREATE TABLE IF NOT EXISTS newest (
+    symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL,
+    open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL, volume REAL NOT NULL,
+    final INTEGER NOT NULL, prediction INTEGER NOT NULL, probability REAL, model INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS states (symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoints (symbol INTEGER NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS checkpoints_by_time ON checkpoints (symbol, timestamp);
+CREATE TABLE IF NOT EXISTS indicator_states (
+    symbol INTEGER NOT NULL, layout TEXT NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS indicator_states_by_time ON indicator_states (symbol, layout, timestamp);
+"""
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Create the tables that are missing, inside the caller's transaction, and note the version of all of them."""
+    for statement in filter(str.strip, _TABLES.split(";")):
+        connection.execute(statement)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema_version', ?)", (SCHEMA_VERSION,))
+
+
+def stored_version(connection: sqlite3.Connection) -> int | None:
+    """Return the version of the tables in the file, None for a file without any."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        return None
+    (version,) = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+    return int(version)
