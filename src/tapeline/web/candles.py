@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -158,7 +158,4 @@ def warm_up() -> None:
 
 def _bare(rows: Rows) -> Rows:
     """Return the rows without indicator values."""
-    return Rows(
-        rows.bars, (), np.empty((len(rows), 0)), rows.prediction, rows.probability, rows.models, rows.model,
-        rows.known, rows.revisions,
-    )  # fmt: skip
+    return replace(rows, names=(), indicator=np.empty((len(rows), 0)))
