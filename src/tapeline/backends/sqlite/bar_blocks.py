@@ -1,9 +1,9 @@
 """Write one symbol's final bars, and what was said about them, as one compressed block of columns, and read it back.
 
-Layout, little-endian: magic `TK`, version (u8), one byte of encoding for each of `_COLUMNS`, the first timestamp
-(i64), count (u32), number of corrected bars (u32), size before compression (u32); the columns, compressed together with
-Zstandard; CRC-32 of all of it. A column holds the bytes of its numbers, all first bytes first, then all second bytes,
-and so on: neighbouring bytes then look alike, which halves what compression leaves.
+Layout, little-endian: magic `TK`, version (u8), one byte of encoding for each column of that version, the first
+timestamp (i64), count (u32), number of corrected bars (u32), size before compression (u32); the columns, compressed
+together with Zstandard; CRC-32 of all of it. A column holds the bytes of its numbers, all first bytes first, then all
+second bytes, and so on: neighbouring bytes then look alike, which halves what compression leaves.
 
 Prices are mostly decimal fractions that a float64 holds inexactly. Where scaling by a power of ten and back gives the
 same bits, the differences of the scaled integers are kept; where a float32 holds the value exactly, that; otherwise the
@@ -18,6 +18,7 @@ from __future__ import annotations
 import struct
 import threading
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,14 +26,14 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from tapeline.core.market import OHLCV, Floats, Ints
+from tapeline.core.market import FORECAST, OHLCV, Floats, Ints
 from tapeline.errors import DecodeError
 
 _MAGIC = b"TK"
-_VERSION = 1
-_COLUMNS = ("timestamp", *OHLCV, "prediction", "probability", "model")
-_FIELDS = ("timestamp", "values", "prediction", "probability", "model")
-_HEADER = struct.Struct(f"<2sB{len(_COLUMNS)}BqIII")
+#: The columns of every version that can be read. Of a column that a version lacks, nothing was said about any bar.
+_COLUMNS = {1: ("timestamp", *OHLCV, "prediction", "probability", "model")}
+_VERSION = max(_COLUMNS)
+_HEADERS = {version: struct.Struct(f"<2sB{len(names)}BqIII") for version, names in _COLUMNS.items()}
 _CHECKSUM = struct.Struct("<I")
 _LEVEL = 1  # higher levels save 2 % and cost three times the time
 
@@ -44,8 +45,8 @@ _DECIMAL = 8  # + the number of decimals
 _DECIMALS = (0, 2, 4)
 _TYPES: dict[str, np.dtype[Any]] = {
     "timestamp": np.dtype("<i8"),
-    "prediction": np.dtype("<i1"),
     "model": np.dtype("<i4"),
+    **{name: np.dtype(dtype).newbyteorder("<") for name, (dtype, _) in FORECAST.items()},
 }
 _FLOAT: np.dtype[Any] = np.dtype("<f8")
 _THREAD = threading.local()  # a compressor may not be used by two threads at once
@@ -55,16 +56,15 @@ _THREAD = threading.local()  # a compressor may not be used by two threads at on
 class Block:
     """Final bars of one symbol in the order of time, one a time, with the forecast that was made on each.
 
-    `values` is float64 [n, 5] (open, high, low, close, volume). `prediction` is int8 (`Direction`), `probability`
-    float64 and NaN where there is none, `model` int32: the model's number in the file, -1 for none. `corrected` holds
-    the indices of bars whose values were revised after they were first stored, int64 [k], and `known` the values that
-    these were first stored with, float64 [k, 5].
+    `values` is float64 [n, 5] (open, high, low, close, volume). `forecast` has the columns of `market.FORECAST` by
+    name, `model` is int32: the model's number in the file, -1 for none. `corrected` holds the indices of bars whose
+    values were revised after they were first stored, int64 [k], and `known` the values that these were first stored
+    with, float64 [k, 5].
     """
 
     timestamp: Ints
     values: Floats
-    prediction: NDArray[np.int8]
-    probability: Floats
+    forecast: Mapping[str, NDArray[Any]]
     model: NDArray[np.int32]
     corrected: Ints
     known: Floats
@@ -76,8 +76,9 @@ class Block:
         start, stop, _ = where.indices(len(self))
         inside = (self.corrected >= start) & (self.corrected < stop)
         return Block(
-            self.timestamp[start:stop], self.values[start:stop], self.prediction[start:stop],
-            self.probability[start:stop], self.model[start:stop], self.corrected[inside] - start, self.known[inside],
+            self.timestamp[start:stop], self.values[start:stop],
+            {name: column[start:stop] for name, column in self.forecast.items()}, self.model[start:stop],
+            self.corrected[inside] - start, self.known[inside],
         )  # fmt: skip
 
     @classmethod
@@ -89,12 +90,19 @@ class Block:
         return cls(
             np.concatenate([b.timestamp for b in blocks]),
             np.concatenate([b.values for b in blocks]),
-            np.concatenate([b.prediction for b in blocks]),
-            np.concatenate([b.probability for b in blocks]),
+            {name: np.concatenate([b.forecast[name] for b in blocks]) for name in FORECAST},
             np.concatenate([b.model for b in blocks]),
             np.concatenate([b.corrected + start for b, start in zip(blocks, starts.tolist(), strict=True)]),
             np.concatenate([b.known for b in blocks]),
         )
+
+
+def complete_forecast(count: int, **columns: Any) -> dict[str, NDArray[Any]]:
+    """Return all columns of `market.FORECAST`; of those not given, nothing was said about any of `count` bars."""
+    return {
+        name: np.asarray(columns[name], dtype) if name in columns else np.full(count, absent, dtype)
+        for name, (dtype, absent) in FORECAST.items()
+    }
 
 
 def put_in(old: Block, new: Block) -> Block:
@@ -104,28 +112,35 @@ def put_in(old: Block, new: Block) -> Block:
     _, at, corrected = np.intersect1d(kept, old.corrected, return_indices=True)
     known[at] = old.known[corrected]
     known[len(kept) + new.corrected] = new.known
-    columns: list[Any] = [np.concatenate((getattr(old, name)[kept], getattr(new, name))) for name in _FIELDS]
-    order = np.argsort(columns[0], kind="stable")
+    order = np.argsort(np.concatenate((old.timestamp[kept], new.timestamp)), kind="stable")
     known = known[order]
     corrected = np.flatnonzero(~np.isnan(known[:, 0]))
-    timestamp, values, prediction, probability, model = (column[order] for column in columns)
-    return Block(timestamp, values, prediction, probability, model, corrected, known[corrected])
+
+    def both(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate((before[kept], after))[order]
+
+    return Block(
+        both(old.timestamp, new.timestamp), both(old.values, new.values),
+        {name: both(old.forecast[name], new.forecast[name]) for name in FORECAST}, both(old.model, new.model),
+        corrected, known[corrected],
+    )  # fmt: skip
 
 
 def same(a: Block, b: Block) -> bool:
     """Return whether two blocks hold the same."""
-    return all(
-        np.array_equal(x := getattr(a, name), getattr(b, name), equal_nan=x.dtype.kind == "f")
-        for name in (*_FIELDS, "corrected", "known")
-    )
+    fields = ("timestamp", "values", "model", "corrected", "known")
+    pairs = [(getattr(a, name), getattr(b, name)) for name in fields]
+    pairs += [(a.forecast[name], b.forecast[name]) for name in FORECAST]
+    return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
 
 
 def encode(block: Block) -> bytes:
     """Return the block as bytes, checksum included."""
     codes, parts = [], []
     base = int(block.timestamp[0]) if len(block) else 0
-    for name, column in zip(_COLUMNS, _columns(block), strict=True):
-        code, stored = _encoded(name, column, base)
+    columns = _columns(block)
+    for name in _COLUMNS[_VERSION]:
+        code, stored = _encoded(name, columns[name], base)
         codes.append(code)
         parts.append(_split(stored))
     if len(block.corrected):
@@ -133,26 +148,27 @@ def encode(block: Block) -> bytes:
         parts.append(_split(np.diff(block.corrected, prepend=0).astype("<u4")))
         parts.append(_split((np.ascontiguousarray(block.known).view(np.int64) ^ revised_bits).ravel("F")))
     raw = b"".join(parts)
-    header = _HEADER.pack(_MAGIC, _VERSION, *codes, base, len(block), len(block.corrected), len(raw))
+    header = _HEADERS[_VERSION].pack(_MAGIC, _VERSION, *codes, base, len(block), len(block.corrected), len(raw))
     data = header + _compressor().compress(raw)
     return data + _CHECKSUM.pack(zlib.crc32(data))
 
 
 def decode(data: bytes) -> Block:
     """Return the block in these bytes. Raises `DecodeError` when they are damaged or of an unknown version."""
-    if len(data) < _HEADER.size + _CHECKSUM.size or data[:2] != _MAGIC:
+    if len(data) < _HEADERS[1].size + _CHECKSUM.size or data[:2] != _MAGIC:
         raise DecodeError("these bytes are not a block of bars")
-    if data[2] != _VERSION:
+    if data[2] not in _COLUMNS:
         raise DecodeError(f"a block of version {data[2]}; this program reads version {_VERSION}: upgrade tapeline")
     if zlib.crc32(memoryview(data)[: -_CHECKSUM.size]) != _CHECKSUM.unpack(data[-_CHECKSUM.size :])[0]:
         raise DecodeError("a block whose checksum does not fit: it was damaged")
-    _, _, *codes, base, count, corrected, size = _HEADER.unpack_from(data)
-    packed = memoryview(data)[_HEADER.size : -_CHECKSUM.size]
+    header = _HEADERS[data[2]]
+    _, _, *codes, base, count, corrected, size = header.unpack_from(data)
+    packed = memoryview(data)[header.size : -_CHECKSUM.size]
     raw = _decompressor().decompress(packed, max_output_size=size) if size else b""
     columns: dict[str, Any] = {}
     offset = 0
     values = np.empty((count, len(OHLCV)), order="F")
-    for name, code in zip(_COLUMNS, codes, strict=True):
+    for name, code in zip(_COLUMNS[data[2]], codes, strict=True):
         stored, offset = _joined(raw, offset, _stored_type(name, code), 1 if code == _CONSTANT and count else count)
         decoded = _decoded(code, stored, count)
         if name == "timestamp" and code in (_DELTA_32, _DELTA_64):
@@ -168,17 +184,16 @@ def decode(data: bytes) -> Block:
         places = np.cumsum(steps.astype(np.int64))
         now = np.ascontiguousarray(values[places]).view(np.int64)
         known = (bits.reshape(len(OHLCV), corrected).T ^ now).view(np.float64)
-    return Block(
-        columns["timestamp"], values, columns["prediction"], columns["probability"], columns["model"], places, known
-    )
+    timestamp, model = columns.pop("timestamp"), columns.pop("model")
+    return Block(timestamp, values, complete_forecast(count, **columns), model, places, known)
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
 
 
-def _columns(block: Block) -> list[NDArray[Any]]:
-    values = [np.ascontiguousarray(block.values[:, i]) for i in range(len(OHLCV))]
-    return [block.timestamp, *values, block.prediction, block.probability, block.model]
+def _columns(block: Block) -> dict[str, NDArray[Any]]:
+    values = {name: np.ascontiguousarray(block.values[:, i]) for i, name in enumerate(OHLCV)}
+    return {"timestamp": block.timestamp, **values, **block.forecast, "model": block.model}
 
 
 def _encoded(name: str, column: NDArray[Any], base: int) -> tuple[int, NDArray[Any]]:
@@ -187,7 +202,7 @@ def _encoded(name: str, column: NDArray[Any], base: int) -> tuple[int, NDArray[A
     bits = column.view(f"i{column.itemsize}")
     if count and (bits == bits[0]).all():
         return _CONSTANT, column[:1]
-    if count < _FEW or name in ("prediction", "model"):
+    if count < _FEW or column.itemsize < 8:
         return _PLAIN, column
     if name == "timestamp":
         return _delta(column - base)

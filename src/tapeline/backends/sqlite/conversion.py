@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tapeline.backends.sqlite.bar_blocks import Block
+from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
 from tapeline.backends.sqlite.block_table import SEALED, BlockTable, PreparedBlock
 from tapeline.backends.sqlite.schema import create_tables
 from tapeline.core.market import OHLCV
@@ -26,7 +26,7 @@ _NO_STATE = b"\0"  # the version that no state has
 _VACUUM_ROOM = 3  # times what the file holds: SQLite writes a copy, and the copy into the write-ahead log
 
 _NEWEST = """
-INSERT INTO newest
+INSERT INTO newest (symbol, timestamp, open, high, low, close, volume, final, prediction, probability, model)
 SELECT symbols.id, rows.timestamp, open, high, low, price, volume, final, prediction,
     CASE prediction WHEN 0 THEN NULL ELSE probability END, coalesce(model, -1)
 FROM symbols JOIN rows ON rows.rowid = (
@@ -68,10 +68,10 @@ def convert(connection: sqlite3.Connection, progress: Callable[[float], None]) -
 
 def _block(rows: list[tuple[float, ...]]) -> Block:
     timestamp, *values, prediction, probability, model = zip(*rows, strict=True)
-    said = np.array(prediction, np.int8)
+    said = complete_forecast(len(rows), prediction=prediction, probability=probability)
+    said["probability"][said["prediction"] == 0] = np.nan
     return Block(
-        np.array(timestamp, np.int64), np.array(values, np.float64).T, said,
-        np.where(said != 0, np.array(probability, np.float64), np.nan), np.array(model, np.int32),
+        np.array(timestamp, np.int64), np.array(values, np.float64).T, said, np.array(model, np.int32),
         np.zeros(0, np.int64), np.zeros((0, len(OHLCV))),
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tapeline.backends.sqlite.conversion import convert, shrink
-from tapeline.backends.sqlite.schema import SCHEMA_VERSION, create_tables, stored_version
+from tapeline.backends.sqlite.schema import SCHEMA_VERSION, create_tables, missing_columns, stored_version
 from tapeline.errors import StorageError
 
 _PAGE_SIZE = 8192
@@ -97,6 +97,9 @@ class Database:
                 f"{self.path}: made by a newer tapeline (data version {version}, this one reads {SCHEMA_VERSION}); "
                 "upgrade tapeline or choose another --data-dir"
             )
+        elif missing_columns(self._writer):
+            with self.transaction() as connection:
+                create_tables(connection)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

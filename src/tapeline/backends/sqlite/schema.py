@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+import numpy as np
+
+from tapeline.core.market import FORECAST
+
 SCHEMA_VERSION = 2
 
 _TABLES = """
@@ -27,7 +31,7 @@ CREATE INDEX IF NOT EXISTS blocks_by_time ON blocks (symbol, last, first, count)
 CREATE TABLE IF NOT EXISTS newest (
     symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL,
     open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL, close REAL NOT NULL, volume REAL NOT NULL,
-    final INTEGER NOT NULL, prediction INTEGER NOT NULL, probability REAL, model INTEGER NOT NULL
+    final INTEGER NOT NULL, model INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS states (symbol INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checkpoints (symbol INTEGER NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
@@ -43,7 +47,17 @@ def create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables that are missing, inside the caller's transaction, and note the version of all of them."""
     for statement in filter(str.strip, _TABLES.split(";")):
         connection.execute(statement)
+    for name in missing_columns(connection):
+        dtype, absent = FORECAST[name]
+        kind = "REAL" if issubclass(dtype, np.floating) else f"INTEGER NOT NULL DEFAULT {int(absent)}"
+        connection.execute(f"ALTER TABLE newest ADD COLUMN {name} {kind}")
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema_version', ?)", (SCHEMA_VERSION,))
+
+
+def missing_columns(connection: sqlite3.Connection) -> list[str]:
+    """Return the columns of a forecast that the newest rows do not have, because an earlier tapeline made the file."""
+    known = {row[1] for row in connection.execute("PRAGMA table_info(newest)")}
+    return [name for name in FORECAST if name not in known]
 
 
 def stored_version(connection: sqlite3.Connection) -> int | None:

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +19,18 @@ from numpy.typing import NDArray
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_table import BlockTable, PreparedBlock
 from tapeline.backends.sqlite.database import Database
-from tapeline.core.market import OHLCV, Bars, Floats, Reject, Revisions, Rows
+from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
 
 _EARLIEST, _LATEST = -(1 << 62), 1 << 62
 _NEVER_CORRECTED = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
 _EMPTY = Block(
-    np.zeros(0, np.int64), np.zeros((0, len(OHLCV))), np.zeros(0, np.int8), np.zeros(0), np.zeros(0, np.int32),
-    *_NEVER_CORRECTED,
+    np.zeros(0, np.int64), np.zeros((0, len(OHLCV))),
+    {name: np.zeros(0, dtype) for name, (dtype, _) in FORECAST.items()}, np.zeros(0, np.int32), *_NEVER_CORRECTED,
 )  # fmt: skip
 _KEPT_REVISIONS = 64  # a symbol; whoever looks less often computes its indicators anew
 _NewestRow = tuple[float, ...]
-_NEWEST = ("timestamp", *OHLCV, "final", "prediction", "probability", "model")
+_NEWEST = ("timestamp", *OHLCV, "final", "model", *FORECAST)
 
 
 class SqliteStore:
@@ -87,9 +88,10 @@ class SqliteStore:
         models = np.array([*(self._ids["model", version] for version in rows.models), -1], np.int32)
         known = np.full((len(rows), len(OHLCV)), np.nan) if rows.known is None else rows.known[order]
         corrected = np.flatnonzero(~np.isnan(known[:, 0]))
+        said = {name: column[order] for name, column in rows.forecast.items()}
+        said["probability"] = np.where(said["prediction"] != 0, said["probability"], np.nan)
         whole = Block(
-            bars.timestamp[order], np.stack([getattr(bars, name)[order] for name in OHLCV], axis=1),
-            rows.prediction[order], np.where(rows.prediction[order] != 0, rows.probability[order], np.nan),
+            bars.timestamp[order], np.stack([getattr(bars, name)[order] for name in OHLCV], axis=1), said,
             models[rows.model[order]], corrected, known[corrected],
         )  # fmt: skip
         final = bars.final[order]
@@ -102,8 +104,8 @@ class SqliteStore:
                 raise ValueError("a forming bar must be its symbol's newest")
             last = stop - 1
             newest = (
-                int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]),
-                int(whole.prediction[last]), float(whole.probability[last]), int(whole.model[last]),
+                int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]), int(whole.model[last]),
+                *(column[last].item() for column in said.values()),
             )  # fmt: skip
             prepared.append((symbol, PreparedBlock(whole[start:closed]) if closed > start else None, newest))
         return prepared
@@ -212,19 +214,13 @@ class SqliteStore:
                 "JOIN symbols ON symbols.id = newest.symbol ORDER BY symbols.symbol"
             ).fetchall()
             columns = tuple(zip(*found, strict=True)) if found else ((),) * (len(_NEWEST) + 1)
-            symbols, timestamp, open_, high, low, close, volume, final, prediction, probability, model = columns
+            symbols, timestamp, open_, high, low, close, volume, final, model, *said = columns
             bars = Bars(
                 tuple(symbols), np.arange(len(found), dtype=np.int32), np.array(timestamp, np.int64),
                 np.array(open_, np.float64), np.array(high, np.float64), np.array(low, np.float64),
                 np.array(close, np.float64), np.array(volume, np.float64), np.array(final, np.bool_),
             )  # fmt: skip
-            return self._rows(
-                reader,
-                bars,
-                np.array(prediction, np.int8),
-                np.array(probability, np.float64),
-                np.array(model, np.int32),
-            )
+            return self._rows(reader, bars, _forecast(said), np.array(model, np.int32))
 
     # -- indicator states --------------------------------------------------------------------------------------------
 
@@ -282,8 +278,8 @@ class SqliteStore:
         closed = sum(map(len, blocks))
         if newest is not None:
             forming = Block(
-                np.array(newest[:1], np.int64), np.array([newest[1:6]], np.float64), np.array(newest[7:8], np.int8),
-                np.array(newest[8:9], np.float64), np.array(newest[9:10], np.int32), *_NEVER_CORRECTED,
+                np.array(newest[:1], np.int64), np.array([newest[1:6]], np.float64),
+                _forecast([(value,) for value in newest[8:]]), np.array(newest[7:8], np.int32), *_NEVER_CORRECTED,
             )  # fmt: skip
             blocks = [*blocks, forming]
         whole = Block.concat(blocks) if blocks else _EMPTY
@@ -295,11 +291,11 @@ class SqliteStore:
         if len(whole.corrected):
             known = np.full((count, len(OHLCV)), np.nan)
             known[whole.corrected] = whole.known
-        return self._rows(reader, bars, whole.prediction, whole.probability, whole.model, known, revisions)
+        return self._rows(reader, bars, whole.forecast, whole.model, known, revisions)
 
     def _rows(
-        self, reader: sqlite3.Connection, bars: Bars, prediction: NDArray[np.int8], probability: Floats,
-        model: NDArray[np.int32], known: Floats | None = None, revisions: Revisions | None = None,
+        self, reader: sqlite3.Connection, bars: Bars, forecast: Mapping[str, Any], model: NDArray[np.int32],
+        known: Floats | None = None, revisions: Revisions | None = None,
     ) -> Rows:  # fmt: skip
         """Return the rows with the names of their models, in the order of their numbers."""
         numbers = np.unique(model[model >= 0])
@@ -309,7 +305,12 @@ class SqliteStore:
         places[numbers] = np.arange(len(numbers), dtype=np.int32)
         versions = tuple(self._versions[number] for number in numbers.tolist())
         none = np.empty((len(bars), 0))
-        return Rows(bars, (), none, prediction, probability, versions, places[model], known, revisions)
+        return Rows(bars, (), none, models=versions, model=places[model], known=known, revisions=revisions, **forecast)
+
+
+def _forecast(columns: Sequence[Sequence[float | None]]) -> dict[str, NDArray[Any]]:
+    """Return the columns of `FORECAST` with these values, in its order."""
+    return {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(FORECAST.items(), columns, strict=True)}
 
 
 def add_rejects(connection: sqlite3.Connection, rejects: Sequence[Reject]) -> None:
