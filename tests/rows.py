@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, Bar, Bars, Direction, Row, Rows
+from tapeline.core.market import FORECAST, OHLCV, Bar, Bars, Direction, Row, Rows
 
 
 def row(symbol: str, timestamp: int, price: float, **values: object) -> Row:
@@ -34,8 +34,7 @@ def rows_of(rows: Sequence[Row]) -> Rows:
         indicator=np.array([[row.indicator.get(name, np.nan) for name in names] for row in rows]).reshape(
             len(rows), len(names)
         ),
-        prediction=np.array([Direction[row.prediction or "NONE"] for row in rows], np.int8),
-        probability=np.array([np.nan if row.probability is None else row.probability for row in rows], np.float64),
+        **{name: np.array([_said(row, name) for row in rows], dtype) for name, (dtype, _) in FORECAST.items()},
         models=models,
         model=np.array([models.index(row.model) if row.model else -1 for row in rows], np.int32),
         known=None if not any(row.as_known for row in rows) else np.array(
@@ -44,21 +43,32 @@ def rows_of(rows: Sequence[Row]) -> Rows:
     )  # fmt: skip
 
 
+def _said(row: Row, name: str) -> float:
+    """Return what a row says in a column of `FORECAST`, as a number."""
+    value = getattr(row, name)
+    if name == "prediction":
+        return Direction[value or "NONE"]
+    return FORECAST[name][1] if value is None else value
+
+
 def random_rows(bars: Bars, names: tuple[str, ...] = ("sma_20", "rsi_14"), model: str = "m1", seed: int = 0) -> Rows:
     """Return a row for each bar with random indicator values and predictions; a third lack the first indicator."""
     rng = np.random.default_rng(seed)
     indicator = rng.normal(size=(len(bars), len(names)))
     if names:
         indicator[::3, 0] = np.nan
-    prediction = rng.integers(0, 4, len(bars)).astype(np.int8)
+    said = {"prediction": rng.integers(0, 4, len(bars)).astype(np.int8)}
+    predicted = said["prediction"] > 0
+    for name, (dtype, absent) in FORECAST.items():
+        if name not in said:
+            said[name] = np.where(predicted, rng.uniform(size=len(bars)), absent).astype(dtype)
     return Rows(
         bars=bars,
         names=names,
         indicator=indicator,
-        prediction=prediction,
-        probability=np.where(prediction > 0, rng.uniform(size=len(bars)), np.nan),
         models=(model,),
-        model=np.where(prediction > 0, 0, -1).astype(np.int32),
+        model=np.where(predicted, 0, -1).astype(np.int32),
+        **said,
     )
 
 
