@@ -14,6 +14,7 @@ from tapeline.app.alert_wiring import alerting
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.page_wiring import access_of, page_data_of
+from tapeline.app.process_memory import limit_arenas, release_freed_memory
 from tapeline.app.trained_models import starting_model
 from tapeline.cli.console import Ticker, notice, stderr
 from tapeline.core.market import Bars
@@ -45,6 +46,8 @@ def run_pipeline(
     many bars the source has, those of earlier runs included (None: it has no end); `no_model` says why there are no
     predictions; `collector` how the source does, where it can say so.
     """
+    limit_arenas()
+    release_freed_memory()  # a model may just have been trained
     before = 0 if total is None else min(directory.store.count(), total)  # a run that was stopped resumes
 
     def replay() -> ReplayProgress | None:

@@ -30,7 +30,7 @@ from tapeline.runtime.processor import (
 BATCH_BARS = 8192
 
 #: Bars committed at once, at most, while more are waiting. A killed process computes as many again.
-COMMIT_BARS = 131_072
+COMMIT_BARS = 65_536
 
 #: Late bars gathered before their symbols are replayed while more records are waiting.
 _LATE_BARS = 100_000
@@ -263,7 +263,8 @@ class Pipeline:
         steps, self._steps = self._steps, []
         if not steps or self._failures:
             return
-        states = {symbol: self._processor.state(symbol) for step in steps for symbol in step.symbols}
+        symbols = dict.fromkeys(symbol for step in steps for symbol in step.symbols)
+        states = {symbol: self._processor.state(symbol) for symbol in symbols}
         checkpoints = {symbol: states[symbol] for step in steps for symbol in step.due}
         self._queue.put(Commit(Rows.concat([step.rows for step in steps]), states, position, checkpoints))
 

@@ -142,7 +142,7 @@ class BlockTable:
 
     def _read_all(self, connection: sqlite3.Connection, entries: list[BlockEntry]) -> list[Block] | None:
         """Return all of these blocks, None when one of them is damaged."""
-        found = [block for entry in entries if (block := self.read(connection, entry)) is not None]
+        found = [block for entry in entries if (block := self.read(connection, entry, keep=False)) is not None]
         return found if len(found) == len(entries) else None
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class BlockTable:
         for row in rows:
             yield BlockEntry(*row)
 
-    def read(self, connection: sqlite3.Connection, entry: BlockEntry) -> Block | None:
+    def read(self, connection: sqlite3.Connection, entry: BlockEntry, *, keep: bool = True) -> Block | None:
         """Return the block, None when it is damaged (see `damaged`). Large ones are kept: a block never changes."""
         kept = self._cache.get(entry.id)
         if kept is not None:
@@ -177,7 +177,7 @@ class BlockTable:
         except DecodeError as error:
             self.damaged[entry.id] = f"block {entry.id} ({entry.count} bars, {entry.first} to {entry.last}): {error}"
             return None
-        if len(block) >= _SMALLEST_CACHED:
+        if keep and len(block) >= _SMALLEST_CACHED:
             self._keep(entry.id, block)
         return block
 

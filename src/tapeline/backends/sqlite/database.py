@@ -69,7 +69,7 @@ class Database:
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={_WAL_SIZE_LIMIT}")
-        connection.execute("PRAGMA cache_size=-32768")
+        connection.execute("PRAGMA cache_size=-8192")
         connection.execute("PRAGMA secure_delete=OFF")  # some builds overwrite what is deleted: every merged block
         return connection
 
