@@ -25,7 +25,6 @@ def write_version_1(path: Path, copies: int = 0) -> Path:
     path.write_bytes(gzip.decompress(fixture.read_bytes()))
     if copies:
         with closing(sqlite3.connect(path)) as connection, connection:
-            columns = "open, high, low, price, volume, final, prediction, probability, model, layout, indicator"
             connection.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
                 "INSERT INTO symbols (symbol) SELECT symbol || '-' || i FROM symbols, n",
@@ -33,7 +32,8 @@ def write_version_1(path: Path, copies: int = 0) -> Path:
             )
             connection.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 119) "
-                f"INSERT INTO rows SELECT s.id, r.timestamp - i * 7260000, {columns.replace('final', 'final OR i > 0')} "
+                "INSERT INTO rows SELECT s.id, r.timestamp - i * 7260000, open, high, low, price, volume, "
+                "final OR i > 0, prediction, probability, model, layout, indicator "
                 "FROM symbols s JOIN symbols o ON o.symbol = substr(s.symbol, 1, 3) JOIN rows r ON r.symbol = o.id, n "
                 "WHERE s.id > 3"
             )

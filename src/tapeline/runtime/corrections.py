@@ -107,17 +107,28 @@ def _replayed(
 
 
 def recomputed(store: Store, processor: Processor, symbol: str, position: int) -> Correction | None:
-    """Compute a symbol anew from its stored bars, as for another set of indicators; None without bars."""
+    """Compute a symbol anew from its stored bars, as for another set of indicators; None without bars.
+
+    The bar that is forming goes on: it is committed when the next one begins, as if nothing had happened.
+    """
     stored = store.rows(symbol)
-    bars = _committed(stored)
-    if not len(bars):
+    if not len(stored):
         return None
-    rebuilt = processor.rebuild(symbol, None, bars)
-    rows = _with_what_was_said(rebuilt.rows, stored, bars[:0])
+    bars, forming = _committed(stored), stored.bars[~stored.bars.final]
+    parts: list[Rows] = []
+    checkpoints: tuple[SymbolState, ...] = ()
+    if len(bars):
+        rebuilt = processor.rebuild(symbol, None, bars)
+        checkpoints = rebuilt.checkpoints
+        parts.append(_with_what_was_said(rebuilt.rows, stored, bars[:0]))
+    if len(forming):
+        parts.append(processor.step(forming).rows)
+    rows = Rows.concat(parts)
     if not store.keeps_indicators:
         rows = rows[~rows.bars.final]
-    commit = Commit(rows, {symbol: rebuilt.state}, position, rewound={symbol: int(bars.timestamp[0])})
-    return Correction(symbol, 0, 0, commit, rebuilt.checkpoints)
+    since = int(stored.bars.timestamp[0])
+    commit = Commit(rows, {symbol: processor.state(symbol)}, position, rewound={symbol: since})
+    return Correction(symbol, 0, 0, commit, checkpoints)
 
 
 def with_pending_correction(state: SymbolState, since: int) -> SymbolState:
