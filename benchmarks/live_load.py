@@ -111,7 +111,8 @@ def measure(options: argparse.Namespace) -> None:
     from tapeline.backends.sqlite.sqlite_stream import SqliteStream
     from tapeline.feeds.live.history import History
     from tapeline.feeds.live.limits import Limits
-    from tapeline.feeds.yahoo import ChartClient, YahooSource, YFinanceTransport, interval_of
+    from tapeline.feeds.live.live_source import LiveSource
+    from tapeline.feeds.yahoo import INTERVALS, ChartClient, PriceStream, YFinanceTransport
     from tapeline.runtime.clock import SystemClock
     from tapeline.runtime.pipeline import Pipeline
     from tapeline.runtime.processor import Processor
@@ -135,9 +136,9 @@ def measure(options: argparse.Namespace) -> None:
     database = Database(path / "tapeline.db")
     stream, store = SqliteStream(database), Timed(database)
     client = ChartClient(YFinanceTransport(url), clock, Limits(clock, per_second=500, burst=100))
-    source = YahooSource(
-        names(options.symbols), interval_of("1m"), History(client, LocalArchive(path / "archive"), clock),
-        since=clock.now() - 30 * MINUTE, stream_url=stream_url, clock=clock,
+    source = LiveSource(
+        names(options.symbols), INTERVALS["1m"], History(client, LocalArchive(path / "archive"), clock),
+        PriceStream(stream_url, clock), since=clock.now() - 30 * MINUTE, clock=clock,
     )  # fmt: skip
     pipeline = Pipeline(source, stream, store, Processor(Settings().indicators))
     thread = threading.Thread(target=pipeline.run)

@@ -19,7 +19,8 @@ from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import Bars
 from tapeline.feeds.live.history import History
-from tapeline.feeds.yahoo import ChartClient, YahooSource, YFinanceTransport, interval_of
+from tapeline.feeds.live.live_source import LiveSource
+from tapeline.feeds.yahoo import INTERVALS, ChartClient, PriceStream, YFinanceTransport
 from tapeline.runtime.pipeline import Pipeline, Progress
 from tapeline.runtime.processor import Processor
 from tests.local_yahoo.clock import SimClock, SkewedClock
@@ -71,12 +72,12 @@ class Simulation:
         self.store = SqliteStore(self.database)
         stream = SqliteStream(self.database)
         client = ChartClient(YFinanceTransport(self.yahoo.url), self.machine)
-        self.source = YahooSource(
+        self.source = LiveSource(
             self.watched,
-            interval_of("1m"),
+            INTERVALS["1m"],
             History(client, LocalArchive(self.folder / "archive"), self.machine),
+            PriceStream(self.yahoo.stream_url, self.machine),
             since=self.since,
-            stream_url=self.yahoo.stream_url,
             clock=self.machine,
         )
         self.pipeline = Pipeline(self.source, stream, self.store, Processor(self.specs), notify=self.notices.append)

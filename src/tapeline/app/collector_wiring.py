@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from tapeline.app.cloud_wiring import Clients, require
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import collecting_alone, open_data_directory
-from tapeline.app.live_wiring import yahoo_history, yahoo_source
+from tapeline.app.live_wiring import interval_of, live_history, live_source
 from tapeline.backends.aws.kinesis import KinesisSink
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.errors import LogTrimmedError, StorageError
 from tapeline.feeds.live.bar_intervals import period_ms
+from tapeline.feeds.live.live_source import LiveSource
 from tapeline.feeds.live.watchlist import symbols_of
-from tapeline.feeds.yahoo import YahooSource, interval_of
 from tapeline.runtime.clock import SystemClock
 
 #: How far back the first bars are, where one request does not bring less.
@@ -27,7 +27,7 @@ class Collecting:
     """Hold a source and the sink that its bars go to."""
 
     symbols: tuple[str, ...]
-    source: YahooSource
+    source: LiveSource
     sink: KinesisSink
 
 
@@ -42,7 +42,7 @@ def collecting(
     """
     require(settings, "symbols", "aws.kinesis_stream")
     symbols = symbols_of(",".join(settings.symbols))
-    interval = interval_of(settings.interval)
+    interval = interval_of(settings, settings.interval)
     length = period_ms(period, interval) if period else min(interval.span, period_ms(LONGEST_PERIOD, interval))
     kinesis = client("kinesis")
     with collecting_alone(settings), open_data_directory(settings, create=True, notify=notify) as directory:
@@ -54,7 +54,7 @@ def collecting(
             raise StorageError(
                 f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"
             ) from error
-        source = yahoo_source(settings, yahoo_history(settings), symbols, interval, SystemClock().now() - length)
+        source = live_source(settings, live_history(settings), symbols, interval, SystemClock().now() - length)
         try:
             yield Collecting(tuple(symbols), source, sink)
         finally:

@@ -199,6 +199,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("tapeline-data"), description="Folder of the database, the models and the archive.")
     indicators: _Names = Field(DEFAULT, description="Indicators computed and stored for every bar.")
     horizon: int = Field(5, ge=1, le=1000, description="How many bars ahead to predict.")
+    feed: str = Field("yahoo", description="Market data feed that history and live prices come from.")
     symbols: _Names = Field((), description="Symbols that `tapeline collector` follows.")
     interval: str = Field("1m", description="Length of the bars that `tapeline collector` makes: 1m to 1d.")
     forming_seconds: float = Field(

@@ -1,33 +1,70 @@
-"""Wire Yahoo's history and live bars, for every command that collects."""
+"""Wire the market data feeds: history and live bars, for every command that collects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import archive_in
+from tapeline.errors import ConfigError, FeedError
+from tapeline.feeds import yahoo
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History
-from tapeline.feeds.yahoo import ChartClient, YahooSource, YFinanceTransport
-from tapeline.runtime.clock import SystemClock
+from tapeline.feeds.live.live_source import LiveSource
+from tapeline.feeds.live.venue import HistoryClient, QuoteStream
+from tapeline.runtime.clock import Clock, SystemClock
 
 
-def yahoo_history(settings: Settings) -> History:
-    """Return Yahoo's history, over what the data directory's archive keeps of it. The caller closes it."""
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Hold what a venue brings: its name in messages, its intervals, and how its two clients are made."""
+
+    venue: str
+    intervals: Mapping[str, Interval]
+    history: Callable[[Settings, Clock], HistoryClient]
+    stream: Callable[[Settings, Clock], QuoteStream]
+
+
+#: Every feed by the name that the setting `feed` chooses it with.
+FEEDS = {
+    "yahoo": Feed(
+        yahoo.VENUE,
+        yahoo.INTERVALS,
+        lambda settings, clock: yahoo.ChartClient(yahoo.YFinanceTransport(settings.yahoo.url), clock),
+        lambda settings, clock: yahoo.PriceStream(settings.yahoo.stream_url, clock),
+    ),
+}
+
+
+def feed_of(settings: Settings) -> Feed:
+    """Return the feed that the settings name. Raises `ConfigError`."""
+    try:
+        return FEEDS[settings.feed]
+    except KeyError:
+        raise ConfigError(f"setting feed = {settings.feed!r}: there are {', '.join(FEEDS)}") from None
+
+
+def interval_of(settings: Settings, name: str) -> Interval:
+    """Return the feed's interval of this name. Raises `FeedError` where it has none."""
+    feed = feed_of(settings)
+    try:
+        return feed.intervals[name]
+    except KeyError:
+        raise FeedError(f"{feed.venue} has no interval {name!r}; there are {', '.join(feed.intervals)}") from None
+
+
+def live_history(settings: Settings) -> History:
+    """Return the feed's history, over what the data directory's archive keeps of it. The caller closes it."""
     clock = SystemClock()
-    transport = YFinanceTransport(settings.yahoo.url)
-    return History(ChartClient(transport, clock), archive_in(settings.data_dir), clock)
+    return History(feed_of(settings).history(settings, clock), archive_in(settings.data_dir), clock)
 
 
-def yahoo_source(
+def live_source(
     settings: Settings, history: History, symbols: Iterable[str], interval: Interval, since: int
-) -> YahooSource:
+) -> LiveSource:
     """Return a source of live bars that continues this history. `since` (UTC epoch ms) is where its first bars are."""
-    return YahooSource(
-        symbols,
-        interval,
-        history,
-        since=since,
-        stream_url=settings.yahoo.stream_url,
-        forming_ms=int(settings.forming_seconds * 1000),
-    )
+    clock = SystemClock()
+    stream = feed_of(settings).stream(settings, clock)
+    forming_ms = int(settings.forming_seconds * 1000)
+    return LiveSource(symbols, interval, history, stream, since=since, clock=clock, forming_ms=forming_ms)

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from tapeline.app import config
+from tapeline.app.config import Settings
 from tapeline.app.data_directory import watchlist_in
-from tapeline.app.live_wiring import yahoo_history
+from tapeline.app.live_wiring import feed_of, interval_of, live_history
 from tapeline.cli.console import Ticker, notice, print_records, utc_text
 from tapeline.cli.options import DataDir, IntervalName, Json, Period
 from tapeline.cli.output_files import Out, bar_table, write_tables
@@ -23,7 +24,6 @@ from tapeline.errors import FeedError, InputError, UnreachableError
 from tapeline.feeds.live.bar_intervals import Interval, period_ms
 from tapeline.feeds.live.history import History, Update
 from tapeline.feeds.live.watchlist import symbols_of
-from tapeline.feeds.yahoo import interval_of
 from tapeline.runtime.clock import now_ms
 
 #: How far back by default. Of 1m it is what one request brings, so that the page opens within seconds.
@@ -53,9 +53,9 @@ def backfill(
     wanted = symbols_of(symbols) if symbols else watchlist_in(settings.data_dir).load()
     if not wanted:
         raise InputError("name the symbols: --symbols TSLA,AAPL,MSFT")
-    chosen, since = span(interval, period)
+    chosen, since = span(settings, interval, period)
     started = time.perf_counter()
-    with contextlib.closing(yahoo_history(settings)) as history:
+    with contextlib.closing(live_history(settings)) as history:
         updates = fetch_history(history, wanted, chosen, since, quiet=json)
     if out is not None:
         _write(out, [updates[symbol] for symbol in sorted(updates)], since, adjust=adjust)
@@ -68,12 +68,13 @@ def backfill(
         raise typer.Exit(1)
 
 
-def span(interval: str, period: str | None) -> tuple[Interval, int]:
+def span(settings: Settings, interval: str, period: str | None) -> tuple[Interval, int]:
     """Return the interval, and since when its bars are wanted (UTC epoch ms). Raises `FeedError`."""
-    chosen = interval_of(interval)
+    chosen = interval_of(settings, interval)
     length = period_ms(period or PERIODS.get(interval, _OTHER_PERIOD), chosen)
     if length > chosen.reach:
-        notice(f"Yahoo has {interval} bars of the last {chosen.reach // DAY} days; the archive keeps them from now on")
+        venue, days = feed_of(settings).venue, chosen.reach // DAY
+        notice(f"{venue} has {interval} bars of the last {days} days; the archive keeps them from now on")
     return chosen, now_ms() - length
 
 

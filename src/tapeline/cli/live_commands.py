@@ -12,7 +12,7 @@ import typer
 from tapeline.app import config, wiring
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, archive_in, collecting_alone, watchlist_in
-from tapeline.app.live_wiring import yahoo_history, yahoo_source
+from tapeline.app.live_wiring import interval_of, live_history, live_source
 from tapeline.app.trained_models import retraining
 from tapeline.cli.backfill_commands import PERIODS, fetch_history, span
 from tapeline.cli.console import notice, print_summary
@@ -32,7 +32,6 @@ from tapeline.feeds.files import Scan
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.live_source import LiveSource
 from tapeline.feeds.live.watchlist import Watchlist, symbols_of
-from tapeline.feeds.yahoo import interval_of
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.retraining import SCHEDULES
 from tapeline.runtime import pipeline
@@ -60,9 +59,9 @@ def run(
     settings = page_settings(data_dir, port, page=dashboard)
     with processing_alone(settings) as directory, collecting_alone(settings):
         watchlist, wanted = _watchlist(settings, symbols)
-        chosen, since = span(interval, period)
+        chosen, since = span(settings, interval, period)
         compile_kernels(settings, quiet=json)
-        history = yahoo_history(settings)
+        history = live_history(settings)
         try:
             fetch_history(history, wanted, chosen, since, quiet=json)
         except UnreachableError as error:
@@ -71,7 +70,7 @@ def run(
             notice(f"{error}; showing what is stored, and trying again")
         past = _past(history.archive, wanted, chosen, since)
         predictor, no_model = _model(directory, settings, list(past()), chosen, quiet=json)
-        source = yahoo_source(settings, history, wanted, chosen, since)
+        source = live_source(settings, history, wanted, chosen, since)
         live = wiring.pipeline(directory, settings, source, predictor, notice)
         with _following(watchlist, source), retraining(directory, settings, past, retrain, notice):
             progress = run_pipeline(
@@ -93,10 +92,10 @@ def collect(
     progress, stopping = Progress(), threading.Event()
     with collecting_alone(settings):
         watchlist, wanted = _watchlist(settings, symbols)
-        chosen, since = span(interval, period)
+        chosen, since = span(settings, interval, period)
         with (
             open_data_directory(settings, create=True) as directory,
-            contextlib.closing(yahoo_source(settings, yahoo_history(settings), wanted, chosen, since)) as source,
+            contextlib.closing(live_source(settings, live_history(settings), wanted, chosen, since)) as source,
             _following(watchlist, source),
             terminated_like_interrupted(),
             contextlib.suppress(KeyboardInterrupt),
@@ -116,7 +115,9 @@ def process(
     with processing_alone(settings) as directory:
         compile_kernels(settings, quiet=json)
         archive = archive_in(settings.data_dir)
-        interval = next((interval_of(name) for name in PERIODS if archive.symbols(name)), interval_of("1m"))
+        interval = next(
+            (interval_of(settings, name) for name in PERIODS if archive.symbols(name)), interval_of(settings, "1m")
+        )
         past = _past(archive, archive.symbols(interval.name), interval, 0)
         predictor, no_model = _model(directory, settings, list(past()), interval, quiet=json)
         progress = run_pipeline(

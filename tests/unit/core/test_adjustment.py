@@ -17,10 +17,10 @@ from tapeline.core.ports import Action, Series
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History, Update
 from tapeline.feeds.live.venue import Chart
-from tapeline.feeds.yahoo import ChartClient, interval_of
+from tapeline.feeds.yahoo import INTERVALS, ChartClient
 
 DAY = 86_400_000
-D1 = interval_of("1d")
+D1 = INTERVALS["1d"]
 
 
 def bars(closes: list[float], first: int = 0, volume: float = 10.0) -> Bars:

@@ -4,16 +4,14 @@
 """
 
 from tapeline.feeds.yahoo.chart_client import ChartClient
-from tapeline.feeds.yahoo.chart_intervals import INTERVALS, interval_of
-from tapeline.feeds.yahoo.transport import CHART_URL, STREAM_URL, YFinanceTransport
-from tapeline.feeds.yahoo.yahoo_source import YahooSource
+from tapeline.feeds.yahoo.chart_intervals import INTERVALS, VENUE
+from tapeline.feeds.yahoo.price_stream import PriceStream
+from tapeline.feeds.yahoo.transport import YFinanceTransport
 
 __all__ = [
-    "CHART_URL",
     "INTERVALS",
-    "STREAM_URL",
+    "VENUE",
     "ChartClient",
+    "PriceStream",
     "YFinanceTransport",
-    "YahooSource",
-    "interval_of",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tapeline.core.times import DAY, HOUR, MINUTE
-from tapeline.errors import FeedError
 from tapeline.feeds.live.bar_intervals import YEAR, Interval
 
 #: What messages call the venue.
@@ -30,11 +29,3 @@ INTERVALS = {
         _interval("1d", DAY, 100 * YEAR, 100 * YEAR, grace=20 * MINUTE),
     )
 }
-
-
-def interval_of(name: str) -> Interval:
-    """Return the interval of this name. Raise `FeedError` where Yahoo has none."""
-    try:
-        return INTERVALS[name]
-    except KeyError:
-        raise FeedError(f"{VENUE} has no interval {name!r}; there are {', '.join(INTERVALS)}") from None

@@ -21,7 +21,6 @@ from tapeline.errors import FeedError, RateLimitedError, ServerError, Unreachabl
 from tapeline.feeds.yahoo.chart_intervals import VENUE
 
 CHART_URL = "https://query2.finance.yahoo.com"
-STREAM_URL = "wss://streamer.finance.yahoo.com/?version=2"
 
 _CHART_PATH = "/v8/finance/chart/"
 

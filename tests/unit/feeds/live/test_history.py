@@ -17,10 +17,10 @@ from tapeline.errors import FeedError, NoDataError
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History, Update
 from tapeline.feeds.live.venue import Chart
-from tapeline.feeds.yahoo import interval_of
+from tapeline.feeds.yahoo import INTERVALS
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-M1, D1 = interval_of("1m"), interval_of("1d")
+M1, D1 = INTERVALS["1m"], INTERVALS["1d"]
 
 
 def ms(text: str) -> int:

@@ -24,12 +24,12 @@ from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.live.streamed_bars import STREAM_GRACE
 from tapeline.feeds.live.venue import QuoteListener, StreamQuote
 from tapeline.feeds.live.volume_meter import VolumeMeter
-from tapeline.feeds.yahoo import interval_of
+from tapeline.feeds.yahoo import INTERVALS
 from tapeline.feeds.yahoo.price_stream import PriceStream
 from tapeline.feeds.yahoo.stream_frames import quote
 
 MINUTE = 60_000
-M1 = interval_of("1m")
+M1 = INTERVALS["1m"]
 OPEN = int(np.datetime64("2026-11-25T14:30", "ms").astype(np.int64))
 NONE = Bars.of(())
 DEAF = "ws://127.0.0.1:9/"

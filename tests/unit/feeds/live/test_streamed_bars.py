@@ -16,12 +16,12 @@ from tapeline.core.ports import Delivery
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.live_collector import Collector
 from tapeline.feeds.live.outbox import Outbox
-from tapeline.feeds.yahoo import interval_of
+from tapeline.feeds.yahoo import INTERVALS
 from tapeline.feeds.yahoo.price_stream import PriceStream
 from tapeline.feeds.yahoo.stream_frames import quote
 
 MINUTE = 60_000
-M1 = interval_of("1m")
+M1 = INTERVALS["1m"]
 OPEN = int(np.datetime64("2026-11-25T14:30", "ms").astype(np.int64))
 
 

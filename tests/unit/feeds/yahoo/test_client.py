@@ -15,13 +15,13 @@ from tests.local_yahoo.clock import Standing
 from tapeline.errors import FeedError, NoDataError, RateLimitedError, ServerError, UnreachableError
 from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.live.venue import Chart
-from tapeline.feeds.yahoo import ChartClient, interval_of
+from tapeline.feeds.yahoo import INTERVALS, ChartClient
 from tapeline.feeds.yahoo.chart_client import ATTEMPTS
 from tapeline.feeds.yahoo.transport import Answer, YFinanceTransport, _answer, translating_yfinance_errors
 
 OPEN = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open in New York
 MINUTE = 60_000
-M1 = interval_of("1m")
+M1 = INTERVALS["1m"]
 
 CHART = json.dumps(
     {

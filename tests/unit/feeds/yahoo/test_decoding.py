@@ -18,7 +18,7 @@ from tapeline.core.sessions import calendar_of
 from tapeline.errors import DecodeError, NoDataError, RateLimitedError, ServerError
 from tapeline.feeds.live.venue import Chart, StreamQuote
 from tapeline.feeds.live.volume_meter import VolumeMeter
-from tapeline.feeds.yahoo import interval_of
+from tapeline.feeds.yahoo import INTERVALS
 from tapeline.feeds.yahoo.chart import decode
 from tapeline.feeds.yahoo.stream_frames import quote
 
@@ -110,7 +110,7 @@ def test_the_24_hour_volume_of_a_coin_is_not_counted() -> None:
 
 def recorded(name: str, symbol: str, interval: str = "1d", as_of: str = "2026-01-01") -> Chart:
     text = (RECORDED / f"chart-{name}.json").read_text()
-    return decode(text, symbol, interval_of(interval), calendar_of(symbol), ms(as_of))
+    return decode(text, symbol, INTERVALS[interval], calendar_of(symbol), ms(as_of))
 
 
 def test_a_recorded_chart_with_a_split_and_a_dividend() -> None:
@@ -171,7 +171,7 @@ def test_a_recorded_saturday_has_no_bars_and_is_no_error() -> None:
 )
 def test_answers_without_a_chart(text: str, error: type[Exception], reason: str | None) -> None:
     with pytest.raises(error, match=reason):
-        decode(text, "TSLA", interval_of("1m"), calendar_of("TSLA"), ms("2026-01-01"))
+        decode(text, "TSLA", INTERVALS["1m"], calendar_of("TSLA"), ms("2026-01-01"))
 
 
 OPEN = ms("2019-02-11T14:30")
@@ -187,7 +187,7 @@ def chart(rows: list[tuple[Any, ...]], as_of: int = OPEN + 390 * MINUTE, interva
         "indicators": {"quote": [quote_]},
     }
     text = json.dumps({"chart": {"result": [result], "error": None}})
-    return decode(text, "TSLA", interval_of(interval), calendar_of("TSLA"), as_of)
+    return decode(text, "TSLA", INTERVALS[interval], calendar_of("TSLA"), as_of)
 
 
 def minutes(found: Chart) -> list[int]:
@@ -215,7 +215,7 @@ def test_a_missing_volume_is_zero() -> None:
 
 
 def test_the_last_bar_is_final_only_when_its_grace_is_over() -> None:
-    grace = interval_of("1m").grace
+    grace = INTERVALS["1m"].grace
     assert chart([(0, *ROW)], OPEN + MINUTE + grace - 1).bars.final.tolist() == [False]
     assert chart([(0, *ROW)], OPEN + MINUTE + grace).bars.final.tolist() == [True]
 
