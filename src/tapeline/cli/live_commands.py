@@ -115,9 +115,7 @@ def process(
     with processing_alone(settings) as directory:
         compile_kernels(settings, quiet=json)
         archive = archive_in(settings.data_dir)
-        interval = next(
-            (interval_of(settings, name) for name in PERIODS if archive.symbols(name)), interval_of(settings, "1m")
-        )
+        interval = interval_of(settings, next((name for name in PERIODS if archive.symbols(name)), "1m"))
         past = _past(archive, archive.symbols(interval.name), interval, 0)
         predictor, no_model = _model(directory, settings, list(past()), interval, quiet=json)
         progress = run_pipeline(

@@ -12,7 +12,7 @@ from tapeline.feeds.files.column_values import Times
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class RowBlock:
     """Hold consecutive rows of a file, as Arrow columns by meaning (see `layout.column_indexes`).
 
     `row` is the number of each one in the file, int64 [n]. `malformed` are the rows without columns: number, reason and
@@ -30,6 +30,6 @@ class BlockReader(Protocol):
 
     path: Path
 
-    def blocks(self, rows: int, times: Times) -> Iterator[Block]:
+    def blocks(self, rows: int, times: Times) -> Iterator[RowBlock]:
         """Yield blocks of about `rows` rows. Raise `FileError` where the file is damaged, after the rows before it."""
         ...

@@ -17,7 +17,7 @@ import pyarrow.csv
 
 from tapeline.core.market import OHLCV
 from tapeline.errors import FileError
-from tapeline.feeds.files.blocks import Block
+from tapeline.feeds.files.blocks import RowBlock
 from tapeline.feeds.files.column_values import Times
 from tapeline.feeds.files.layout import column_indexes, symbol_of
 from tapeline.feeds.files.lines import Lines
@@ -64,7 +64,7 @@ class CsvReader:
             raise FileError(f"{self.path}: its lines end with carriage returns only; save it with line feeds")
         return next(csv.reader([text]))
 
-    def blocks(self, rows: int, times: Times) -> Iterator[Block]:
+    def blocks(self, rows: int, times: Times) -> Iterator[RowBlock]:
         """Yield blocks of about `rows` rows. Raise `FileError` where the file is damaged, after the rows before it."""
         line = 1
         for block in self._lines(min(max(rows * _ROW_BYTES, _MIN_BYTES), _MAX_BYTES)):
@@ -76,7 +76,7 @@ class CsvReader:
                 yield self._parse(lines, data, line, times)
                 line += len(lines)
 
-    def _parse(self, lines: Lines, data: bytes, first_line: int, times: Times) -> Block:
+    def _parse(self, lines: Lines, data: bytes, first_line: int, times: Times) -> RowBlock:
         wrong = lines.broken()
         blank = lines.blank() + list(wrong)
         readable = lines.without(wrong) if wrong else data
@@ -96,7 +96,7 @@ class CsvReader:
             with_text = ~np.isin(kept, blank)
             table, kept = table.filter(pa.array(with_text)), kept[with_text]
         columns = {meaning: table.column(meaning).combine_chunks() for meaning in self._indexes}
-        return Block(columns, kept + first_line, malformed, lambda i: lines[int(kept[i])])
+        return RowBlock(columns, kept + first_line, malformed, lambda i: lines[int(kept[i])])
 
     def _table(self, data: bytes, times: Times) -> tuple[Any, list[tuple[int, int]]]:
         """Return the lines as an Arrow table, and those left out: index from 0, and how many columns each has.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import FAULTS, OHLCV, Bars, Reject, faults
-from tapeline.feeds.files.blocks import Block, BlockReader
+from tapeline.feeds.files.blocks import RowBlock, BlockReader
 from tapeline.feeds.files.column_values import REASONS, Times, numbers, symbols
 from tapeline.feeds.files.layout import symbol_of
 
@@ -48,7 +48,7 @@ class FilePass:
         for block in self._reader.blocks(rows, self._times):
             yield self._checked(block)
 
-    def _checked(self, block: Block) -> tuple[Records, list[Reject]]:
+    def _checked(self, block: RowBlock) -> tuple[Records, list[Reject]]:
         records = np.zeros(len(block.row), RECORD)
         records["row"] = block.row
         states = {}

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from tapeline.errors import FileError
-from tapeline.feeds.files.blocks import Block
+from tapeline.feeds.files.blocks import RowBlock
 from tapeline.feeds.files.column_values import Times
 from tapeline.feeds.files.layout import column_indexes, symbol_of
 
@@ -42,7 +42,7 @@ class ParquetReader:
             symbol_of(path)
         self._names = {meaning: schema.names[index] for meaning, index in indexes.items()}
 
-    def blocks(self, rows: int, times: Times) -> Iterator[Block]:
+    def blocks(self, rows: int, times: Times) -> Iterator[RowBlock]:
         """Yield blocks of at most `rows` rows. Raise `FileError` where the file is damaged, after the rows before."""
         first = 1
         try:
@@ -50,7 +50,7 @@ class ParquetReader:
                 names = list(self._names.values())
                 for batch in file.iter_batches(batch_size=rows, columns=names, use_threads=False):
                     columns = {meaning: batch.column(name) for meaning, name in self._names.items()}
-                    yield Block(columns, np.arange(first, first + len(batch)), [], _as_json(columns))
+                    yield RowBlock(columns, np.arange(first, first + len(batch)), [], _as_json(columns))
                     first += len(batch)
         except (pa.ArrowException, OSError) as error:
             raise FileError(

@@ -1,8 +1,9 @@
 """Name what a live feed must bring: answers about history, a stream of quotes, and the values they consist of.
 
 Everything else a live feed needs stands beside this module: bars are built from quotes, gaps are closed, corrections
-are found, splits are applied, and what waits is joined. A new feed is a folder beside `feeds/yahoo` with a
-`HistoryClient` and a `QuoteStream`, and a `LiveSource` made of both. `docs/templates/feed.py` is a small one that runs.
+are found, splits are applied, and what waits is joined. A new feed stands beside `feeds/yahoo`: its intervals, a
+`HistoryClient` and a `QuoteStream`, and an entry of `app.live_wiring.FEEDS`. `docs/templates/feed.py` is a small one
+that runs.
 """
 
 from __future__ import annotations
