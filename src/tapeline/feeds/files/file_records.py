@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import FAULTS, OHLCV, Bars, Reject, faults
-from tapeline.feeds.files.blocks import RowBlock, BlockReader
+from tapeline.feeds.files.blocks import BlockReader, RowBlock
 from tapeline.feeds.files.column_values import REASONS, Times, numbers, symbols
 from tapeline.feeds.files.layout import symbol_of
 
