@@ -37,25 +37,35 @@ def alerting(
 
 def channels_of(settings: Settings) -> dict[str, Channel]:
     """Return where alerts go beside the page and the log. Raises `ConfigError` for settings that lack something."""
-    found: dict[str, Channel] = {}
-    if settings.alerts.webhook is not None:
-        from tapeline.alerts.webhook import Webhook
+    return {name: channel for name, make in _CHANNELS.items() if (channel := make(settings)) is not None}
 
-        found["webhook"] = Webhook(settings.alerts.webhook.get_secret_value())
-    if settings.mail.to:
-        from tapeline.alerts.mail import Mail
-        from tapeline.runtime.loopback import is_loopback
 
-        mail = settings.mail
-        for name in ("host", "sender"):
-            if not getattr(mail, name):
-                raise ConfigError(f"setting mail.to needs mail.{name} as well")
-        password = mail.password.get_secret_value() if mail.password else ""
-        found["e-mail"] = Mail(
-            mail.sender, mail.to, mail.host, mail.port, mail.user, password, plain=is_loopback(mail.host)
-        )
-    if settings.alerts.sns_topic:
-        from tapeline.backends.aws.sns import Sns
+def _webhook(settings: Settings) -> Channel | None:
+    from tapeline.alerts.webhook import Webhook
 
-        found["sns"] = Sns(settings.alerts.sns_topic)
-    return found
+    url = settings.alerts.webhook
+    return Webhook(url.get_secret_value()) if url is not None else None
+
+
+def _mail(settings: Settings) -> Channel | None:
+    from tapeline.alerts.mail import Mail
+    from tapeline.runtime.loopback import is_loopback
+
+    mail = settings.mail
+    if not mail.to:
+        return None
+    for name in ("host", "sender"):
+        if not getattr(mail, name):
+            raise ConfigError(f"setting mail.to needs mail.{name} as well")
+    password = mail.password.get_secret_value() if mail.password else ""
+    return Mail(mail.sender, mail.to, mail.host, mail.port, mail.user, password, plain=is_loopback(mail.host))
+
+
+def _sns(settings: Settings) -> Channel | None:
+    from tapeline.backends.aws.sns import Sns
+
+    return Sns(settings.alerts.sns_topic) if settings.alerts.sns_topic else None
+
+
+#: Every channel by its name in the journal, with a function that returns None where the settings do not ask for it.
+_CHANNELS: dict[str, Callable[[Settings], Channel | None]] = {"webhook": _webhook, "e-mail": _mail, "sns": _sns}

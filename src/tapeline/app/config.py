@@ -12,7 +12,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -33,9 +33,6 @@ from tapeline.indicators import DEFAULT, parse
 
 #: Looked for in the current directory.
 CONFIG_FILE = Path("tapeline.toml")
-
-#: Settings whose value is never shown.
-_SECRETS = frozenset({"alerts.webhook", "mail.password", "page.token"})
 
 _PREFIX = "TAPELINE_"
 
@@ -281,5 +278,7 @@ def _refused(error: ValidationError) -> ConfigError:
         return ConfigError(
             f"there is no setting {name}: did you mean {near[0]}?" if near else f"there is no setting {name}"
         )
-    value = "(secret)" if name in _SECRETS else repr(first["input"])
+    known = all_settings().get(name)
+    secret = known is not None and SecretStr in get_args(known.annotation)
+    value = "(secret)" if secret else repr(first["input"])
     return ConfigError(f"setting {name} = {value}: {first['msg']}")
