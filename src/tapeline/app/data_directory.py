@@ -78,7 +78,7 @@ def open_data_directory(
     """Open the data directory. Raises `StorageError` when it cannot be used, or is not there and not to be made.
 
     Data of an earlier version are converted first, with `progress` from 0 to 1, unless another process is writing there
-    (`InUseError`). `notify` is given what the user should know about that.
+    (`InUseError`). `notify` is given what the user should know: about that, and about bars that cannot be read.
     """
     alone = functools.partial(_locked, settings.data_dir, "processing.lock", "writing there in an earlier format")
     return _opened(settings, create, alone, progress, notify)
@@ -91,7 +91,7 @@ def _opened(
     database = Database(settings.data_dir / DATABASE_FILE, create=create, alone=alone, progress=progress)
     for text in database.notices:
         notify(text)
-    return DataDirectory(settings.data_dir, database, SqliteStream(database), SqliteStore(database))
+    return DataDirectory(settings.data_dir, database, SqliteStream(database), SqliteStore(database, notify))
 
 
 @contextlib.contextmanager

@@ -83,13 +83,15 @@ def _data(settings: Settings) -> Iterator[DoctorFinding]:
         return
     try:
         with processing_alone(settings) as directory:
-            latest = directory.store.latest()
+            latest, damaged = directory.store.latest(), directory.store.verify()
     except InUseError as error:
         yield DoctorFinding("data directory", "note", str(error))
     except StorageError as error:
         yield DoctorFinding("data directory", "fail", str(error))
     else:
         yield DoctorFinding("data directory", "ok", f"{folder}: {len(latest)} symbols")
+        for text in damaged:
+            yield DoctorFinding("stored bars", "fail", text)
 
 
 def _disk(settings: Settings) -> Iterator[DoctorFinding]:

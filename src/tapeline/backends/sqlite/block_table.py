@@ -1,18 +1,23 @@
 """Keep the blocks of every symbol: where new bars go, when small blocks are merged, and which blocks hold a time.
 
 The blocks of a symbol never overlap, so a reader neither merges nor decides which of two values counts. New bars are
-appended as a block of their own. When a symbol has `FANOUT` neighbouring blocks of one size class at its end, they
-become one block of the next class, until it holds `SEALED` bars and stays as it is: each bar is rewritten at most three
-times. A correction rewrites the one block that it falls into.
+appended as a block of their own. Neighbouring blocks at a symbol's end are merged when they make a block of a higher
+size class (16, 256, 4,096 bars), until a block is large enough and stays as it is: each bar is rewritten at most three
+times, whatever the sizes of the commits. A correction rewrites the blocks that its bars fall into.
+
+A block that cannot be read costs its own bars only. It stays in the file, where a copy may still be repaired; it is
+passed over by readers, never merged, and bars that belong into it are put beside it.
 """
 
 from __future__ import annotations
 
 import itertools
 import sqlite3
+import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -24,7 +29,6 @@ SEALED = FANOUT**3
 
 _CACHED_BARS = 1_000_000  # decoded and kept for the next reader, at most; 58 bytes each
 _SMALLEST_CACHED = 256  # bars; smaller blocks are merged soon and quick to decode
-_EVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +52,33 @@ class PreparedBlock:
 class BlockTable:
     """The `blocks` table. Writing is for the one thread that holds the transaction; reading is for any."""
 
-    def __init__(self) -> None:
+    def __init__(self, notify: Callable[[str], None] = lambda _: None) -> None:
+        self._notify = notify
         self._open: dict[int, list[BlockEntry]] = {}  # blocks at a symbol's end that are not sealed, in order
         self._cache: OrderedDict[int, Block] = OrderedDict()
         self._cached = 0
-        #: What could not be read, by the block's number; such a block is passed over.
+        self._cache_lock = threading.Lock()
+        #: What could not be read, by the block's number; `notify` was given the same lines.
         self.damaged: dict[int, str] = {}
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def put(self, connection: sqlite3.Connection, symbol: int, prepared: PreparedBlock) -> bool:
-        """Store the bars of a block, in the order of time. Return whether a bar that is not the newest changed."""
+        """Store the bars of a block, in the order of time. Return whether a bar that was stored before changed."""
         entries = self._tail(connection, symbol)
         if entries and int(prepared.block.timestamp[0]) <= entries[-1].last:
             return self._revise(connection, symbol, prepared.block)
         for part, payload in prepared.parts:
             entries.append(self._insert(connection, symbol, part, payload))
-            self._merge(connection, symbol, entries)
+            self._merge(connection, entries, symbol)
         return False
 
     def forget(self) -> None:
-        """Forget what was written in a transaction that was rolled back."""
+        """Forget what was written in a transaction that was rolled back: the numbers of its blocks are given again."""
         self._open.clear()
+        with self._cache_lock:
+            self._cache.clear()
+            self._cached = 0
 
     def _tail(self, connection: sqlite3.Connection, symbol: int) -> list[BlockEntry]:
         """Return the blocks at the symbol's end that may still be merged, after the last sealed one (included)."""
@@ -96,54 +105,57 @@ class BlockTable:
         )
         return BlockEntry(int(cursor.lastrowid or 0), first, last, count)
 
-    def _merge(self, connection: sqlite3.Connection, symbol: int, entries: list[BlockEntry]) -> None:
-        """Merge the newest blocks of one size class, while there are enough of them; then those of the next class."""
-        while True:
+    def _merge(self, connection: sqlite3.Connection, entries: list[BlockEntry], symbol: int) -> None:
+        """Merge the newest blocks while that makes a block of a higher size class."""
+        while _size_class(entries[-1].count) < SEALED:
             size = _size_class(entries[-1].count)
             start = len(entries)
             while start and _size_class(entries[start - 1].count) <= size:
                 start -= 1
             several = entries[start:]
-            if size >= SEALED or (len(several) < FANOUT and sum(e.count for e in several) < SEALED):
-                break
-            blocks = self._read_all(connection, several)
-            if blocks is None:  # one of them is damaged: they stay as they are, so that nothing else is lost
-                break
+            bars = sum(entry.count for entry in several)
+            if bars < SEALED and (len(several) < FANOUT or _size_class(bars) == size):
+                return
+            blocks = [self.read(connection, entry, keep=False) for entry in several]
+            readable = [block for block in blocks if block is not None]
+            if len(readable) < len(blocks):
+                del entries[: start + len(blocks) - blocks[::-1].index(None)]  # what is after it goes on by itself
+                continue
             self._delete(connection, several)
-            entries[start:] = [self._insert(connection, symbol, Block.concat(blocks))]
-        if len(entries) > 1 and _size_class(entries[-1].count) >= SEALED:
-            del entries[:-1]
+            entries[start:] = [self._insert(connection, symbol, Block.concat(readable))]
+        del entries[:-1]
 
     def _revise(self, connection: sqlite3.Connection, symbol: int, block: Block) -> bool:
-        """Put bars into the blocks they fall into, or the one before them; blocks are cut where they grew too long."""
+        """Put bars into the blocks they fall into, or the ones before; blocks are cut where they grew too long."""
         first, last = int(block.timestamp[0]), int(block.timestamp[-1])
-        near = self.entries(connection, symbol, first, last + 1)
         before = connection.execute(
             "SELECT id, first, last, count FROM blocks WHERE symbol = ? AND last < ? ORDER BY last DESC LIMIT 1",
             (symbol, first),
-        ).fetchone()
-        if before is not None and not near:
-            near = [BlockEntry(*before)]
-        blocks = self._read_all(connection, near)
-        if blocks is None:
-            raise DecodeError(f"a correction falls into a damaged block: {'; '.join(self.damaged.values())}")
-        before_it = Block.concat(blocks) if blocks else block[:0]
-        made = put_in(before_it, block)
-        if same(made, before_it):
-            return False
-        self._delete(connection, near)
-        for part in _cut(made):
-            self._insert(connection, symbol, part)
+        ).fetchall()
+        near = [*(BlockEntry(*row) for row in before), *self.entries(connection, symbol, first, last + 1)]
+        found = [(entry, own) for entry in near if (own := self.read(connection, entry, keep=False)) is not None]
+        starts = np.array([entry.first for entry, _ in found], np.int64)
+        target = np.maximum(np.searchsorted(starts, block.timestamp, "right") - 1, 0)
+        edges = np.flatnonzero(np.diff(target, prepend=-1, append=-1)).tolist()
+        changed = False
+        for start, stop in itertools.pairwise(edges):
+            bars = block[start:stop]
+            parts = [bars]
+            if found:
+                entry, own = found[target[start]]
+                made = put_in(own, bars)
+                if same(made, own):
+                    continue
+                self._delete(connection, [entry])
+                parts = _cut(made)
+            for part in parts:
+                self._insert(connection, symbol, part)
+            changed = True
         del self._open[symbol]
-        return True
+        return changed
 
     def _delete(self, connection: sqlite3.Connection, entries: list[BlockEntry]) -> None:
         connection.executemany("DELETE FROM blocks WHERE id = ?", [(entry.id,) for entry in entries])
-
-    def _read_all(self, connection: sqlite3.Connection, entries: list[BlockEntry]) -> list[Block] | None:
-        """Return all of these blocks, None when one of them is damaged."""
-        found = [block for entry in entries if (block := self.read(connection, entry, keep=False)) is not None]
-        return found if len(found) == len(entries) else None
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -154,6 +166,11 @@ class BlockTable:
             (symbol, start, end),
         )
         return [BlockEntry(*row) for row in rows]
+
+    def verify(self, connection: sqlite3.Connection) -> None:
+        """Read every block of every symbol, so that `damaged` names all that cannot be read."""
+        for row in connection.execute("SELECT id, first, last, count FROM blocks ORDER BY id").fetchall():
+            self.read(connection, BlockEntry(*row), keep=False)
 
     def newest_entries(self, connection: sqlite3.Connection, symbol: int, start: int, end: int) -> Iterator[BlockEntry]:
         """Yield the same blocks as `entries`, the newest first."""
@@ -174,22 +191,40 @@ class BlockTable:
             return None  # merged by the writer since the entry was read; the caller reads in one transaction
         try:
             block = decode(row[0])
+            times = block.timestamp
+            if (len(block), *times[:1].tolist(), *times[-1:].tolist()) != (entry.count, entry.first, entry.last):
+                raise DecodeError("it holds other bars than the file says")
         except DecodeError as error:
-            self.damaged[entry.id] = f"block {entry.id} ({entry.count} bars, {entry.first} to {entry.last}): {error}"
+            self._report(connection, entry, error)
             return None
         if keep and len(block) >= _SMALLEST_CACHED:
             self._keep(entry.id, block)
         return block
 
+    def _report(self, connection: sqlite3.Connection, entry: BlockEntry, error: DecodeError) -> None:
+        if entry.id in self.damaged:
+            return
+        (symbol,) = connection.execute(
+            "SELECT symbols.symbol FROM blocks JOIN symbols ON symbols.id = blocks.symbol WHERE blocks.id = ?",
+            (entry.id,),
+        ).fetchone()
+        first, last = (
+            f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M}" for time in (entry.first, entry.last)
+        )
+        self.damaged[entry.id] = text = (
+            f"{symbol}: {entry.count:,} bars from {first} to {last} UTC cannot be read (block {entry.id}: {error}); "
+            "they are passed over. Replay or backfill them to have them again"
+        )
+        self._notify(text)
+
     def _keep(self, number: int, block: Block) -> None:
-        self._cache[number] = block
-        self._cached += len(block)
-        while self._cached > _CACHED_BARS and len(self._cache) > 1:
-            try:
-                _, dropped = self._cache.popitem(last=False)
-            except KeyError:  # another thread emptied it
-                break
-            self._cached -= len(dropped)
+        with self._cache_lock:
+            if number in self._cache:  # another thread read it at the same time
+                return
+            self._cache[number] = block
+            self._cached += len(block)
+            while self._cached > _CACHED_BARS and len(self._cache) > 1:
+                self._cached -= len(self._cache.popitem(last=False)[1])
 
 
 def _cut(block: Block) -> list[Block]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,13 @@ _NEWEST = ("timestamp", *OHLCV, "final", "model", *FORECAST)
 
 
 class SqliteStore:
-    """`Store` and `RejectLog` over a `Database`."""
+    """`Store` and `RejectLog` over a `Database`. `notify` is given a line about each block that cannot be read."""
 
     keeps_indicators = False
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notify: Callable[[str], None] = lambda _: None) -> None:
         self._database = database
-        self._blocks = BlockTable()
+        self._blocks = BlockTable(notify)
         self._ids: dict[tuple[str, str], int] = {}
         self._versions: dict[int, str] = {}
 
@@ -267,8 +267,14 @@ class SqliteStore:
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """What could not be read so far, one line a block: which bars, and why. They are passed over."""
+        """Return what could not be read so far, one line a block: whose bars, which, and why. They are passed over."""
         return tuple(self._blocks.damaged.values())
+
+    def verify(self) -> tuple[str, ...]:
+        """Read every block in the file and return `damaged`."""
+        with self._snapshot() as reader:
+            self._blocks.verify(reader)
+        return self.damaged
 
     def _made(
         self, reader: sqlite3.Connection, symbols: tuple[str, ...], blocks: list[Block],
