@@ -9,10 +9,9 @@ import pytest
 
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import Reject
+from tapeline.core.market import Reject, Rows
 from tapeline.core.ports import Commit
 from tests.fakes.stores import MemoryStore
-from tests.rows import rows_of
 
 REJECTS = [Reject("feed", f"line {number}", "high is below low", b"\xff,%d" % number) for number in range(5)]
 
@@ -29,13 +28,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStor
 
 def test_rejects_come_back_oldest_first(store: SqliteStore | MemoryStore) -> None:
     assert list(store.rejects()) == []
-    store.commit(Commit(rows_of([]), {}, 1, rejects=REJECTS[:2]))
-    store.commit(Commit(rows_of([]), {}, 2, rejects=REJECTS[2:]))
+    store.commit(Commit(Rows.of([]), {}, 1, rejects=REJECTS[:2]))
+    store.commit(Commit(Rows.of([]), {}, 2, rejects=REJECTS[2:]))
     assert list(store.rejects()) == REJECTS
 
 
 def test_a_limit_keeps_the_newest(store: SqliteStore | MemoryStore) -> None:
-    store.commit(Commit(rows_of([]), {}, 1, rejects=REJECTS))
+    store.commit(Commit(Rows.of([]), {}, 1, rejects=REJECTS))
     assert list(store.rejects(limit=2)) == REJECTS[-2:]
     assert list(store.rejects(limit=0)) == []
     assert list(store.rejects(limit=99)) == REJECTS
@@ -43,5 +42,5 @@ def test_a_limit_keeps_the_newest(store: SqliteStore | MemoryStore) -> None:
 
 def test_a_repeated_commit_keeps_each_reject_once(store: SqliteStore | MemoryStore) -> None:
     for _ in range(2):
-        store.commit(Commit(rows_of([]), {}, 1, rejects=REJECTS))
+        store.commit(Commit(Rows.of([]), {}, 1, rejects=REJECTS))
     assert list(store.rejects()) == REJECTS

@@ -9,7 +9,6 @@ from tapeline.core.market import Bar, Reject, Row, Rows
 from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, SymbolState
 from tapeline.errors import ConflictError
 from tests.fakes import Writes
-from tests.rows import rows_of
 
 
 class MemoryTables(Writes):
@@ -49,7 +48,7 @@ class MemoryStore:
 
     def put(self, *rows: Row) -> None:
         """Store these rows without a state, as a test's starting point."""
-        self.commit(Commit(rows_of(rows), {}, self.tables.position))
+        self.commit(Commit(Rows.of(rows), {}, self.tables.position))
 
     def remove(self, symbol: str) -> None:
         """Forget the rows of a symbol."""
@@ -104,7 +103,7 @@ class MemoryStore:
 
     def _forming(self, symbol: str) -> Bar | None:
         row = self.tables.newest.get(symbol)
-        return None if row is None or row.final else next(iter(rows_of([row]).bars))
+        return None if row is None or row.final else next(iter(Rows.of([row]).bars))
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
         kept = self.tables.checkpoints.get(symbol, {})
@@ -116,12 +115,12 @@ class MemoryStore:
         times = [t for t in sorted(own) if (start is None or t >= start) and (end is None or t < end)]
         times = times[len(times) - min(len(times), limit) :] if limit is not None else times
         self.reads += len(times)
-        return rows_of([own[time] for time in times])
+        return Rows.of([own[time] for time in times])
 
     def latest(self) -> Rows:
         self._fail()
         newest = [own[max(own)] for _, own in sorted(self.tables.items.items())]
-        return rows_of([replace(row, indicator={}) for row in newest])
+        return Rows.of([replace(row, indicator={}) for row in newest])
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         kept = list(dict.fromkeys(self.tables.rejects))

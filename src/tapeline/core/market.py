@@ -218,6 +218,27 @@ class Rows:
     revisions: Revisions | None = None
 
     @classmethod
+    def of(cls, rows: Sequence[Row]) -> Rows:
+        """Return these rows as columns, in their order, under the sorted union of their indicators' names."""
+        names = tuple(sorted({name for row in rows for name in row.indicator}))
+        models = tuple(dict.fromkeys(row.model for row in rows if row.model))
+        known = None
+        if any(row.as_known for row in rows):
+            known = np.array([[(row.as_known or {}).get(name, np.nan) for name in OHLCV] for row in rows])
+        return cls(
+            Bars.of(Bar(r.stock_symbol, r.timestamp, r.open, r.high, r.low, r.price, r.volume, r.final) for r in rows),
+            names,
+            np.array([[row.indicator.get(name, np.nan) for name in names] for row in rows]).reshape(
+                len(rows), len(names)
+            ),
+            models=models,
+            model=np.array([models.index(row.model) if row.model else -1 for row in rows], np.int32),
+            known=known,
+            revisions=None,
+            **{name: np.array([_said(row, name) for row in rows], dtype) for name, (dtype, _) in FORECAST.items()},
+        )
+
+    @classmethod
     def concat(cls, parts: Sequence[Rows]) -> Rows:
         """Return one batch of several that have the same indicator columns, in order."""
         if len(parts) == 1:
@@ -295,6 +316,14 @@ class Rows:
         if self.known is None or math.isnan(self.known[index, 0]):
             return None
         return dict(zip(OHLCV, self.known[index].tolist(), strict=True))
+
+
+def _said(row: Row, name: str) -> float:
+    """Return what a row says in a column of `FORECAST`, as a number."""
+    value = getattr(row, name)
+    if value is None:
+        return FORECAST[name][1]
+    return Direction[value] if isinstance(value, str) else value
 
 
 def _stacked(parts: Sequence[tuple[Floats | None, int]]) -> Floats | None:

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, Bars, Direction, Floats, Rows
+from tapeline.core.market import OHLCV, Floats, Row, Rows
 from tapeline.errors import StorageError
 
 #: An item as the low-level client takes it: attribute name -> {type: value}.
@@ -30,7 +31,6 @@ ITEM_BYTES = 400_000
 
 _SMALLEST = 1e-130
 _LARGEST = math.nextafter(1e126, 0)
-_PRICES = ("open", "high", "low", "price", "volume")
 _DAY_SECONDS = 86_400
 
 
@@ -47,34 +47,20 @@ def row_items(rows: Rows, row_days: int) -> dict[tuple[str, int], DynamoItem]:
         index = int(bad[0])
         bar = _row_name(bars.symbols[bars.code[index]], int(bars.timestamp[index]))
         raise StorageError(f"{bar} has a price or volume that is not a finite number: {prices[index]}")
-    names = rows.names
-    items: dict[tuple[str, int], DynamoItem] = {}
-    columns = zip(
-        bars.code.tolist(), bars.timestamp.tolist(), bars.final.tolist(), _storable(prices).tolist(),
-        _storable(rows.indicator).tolist(), rows.prediction.tolist(), _storable(rows.probability).tolist(),
-        rows.model.tolist(),
-        strict=True,
+    said: dict[str, Any] = {
+        name: _storable(column) for name, column in rows.forecast.items() if column.dtype.kind == "f"
+    }
+    rows = replace(
+        rows, bars=replace(bars, **dict(zip(OHLCV, _storable(prices).T, strict=True))),
+        indicator=_storable(rows.indicator), known=None if rows.known is None else _storable(rows.known), **said,
     )  # fmt: skip
-    for code, timestamp, final, own, values, prediction, probability, model in columns:
-        symbol = bars.symbols[code]
-        item: DynamoItem = {"stock_symbol": {"S": symbol}, "timestamp": {"N": str(timestamp)}, "final": {"BOOL": final}}
-        for name, value in zip(_PRICES, own, strict=True):
-            item[name] = {"N": repr(value)}
-        known = zip(names, values, strict=True)
-        item["indicator"] = {"M": {name: {"N": repr(value)} for name, value in known if value == value}}  # noqa: PLR0124
-        if prediction:
-            item["prediction"] = {"S": Direction(prediction).name}
-            item["probability"] = {"N": repr(probability)}
-            item["model"] = {"S": rows.models[model]}
+    items: dict[tuple[str, int], DynamoItem] = {}
+    for row in rows:
+        item: DynamoItem = {name: _typed(value) for name, value in row.as_item().items()}
         if row_days:
-            item["expires_at"] = {"N": str(timestamp // 1000 + row_days * _DAY_SECONDS)}
-        items[symbol, timestamp] = item
-    if rows.known is not None:
-        for index in np.flatnonzero(~np.isnan(rows.known[:, 0])).tolist():
-            first = zip(OHLCV, _storable(rows.known[index]).tolist(), strict=True)
-            item = items[bars.symbols[bars.code[index]], int(bars.timestamp[index])]
-            item["as_known"] = {"M": {name: {"N": repr(value)} for name, value in first}}
-    if sum(len(name.encode()) + 16 for name in names) + 1000 > ITEM_BYTES:
+            item["expires_at"] = _typed(row.timestamp // 1000 + row_days * _DAY_SECONDS)
+        items[row.stock_symbol, row.timestamp] = item
+    if sum(len(name.encode()) + 16 for name in rows.names) + 1000 > ITEM_BYTES:
         _check_sizes(items)
     return items
 
@@ -84,45 +70,38 @@ def read_rows(items: Sequence[DynamoItem], symbol: str = "stock_symbol") -> Rows
 
     Names of indicators are sorted; a row without a value has NaN there.
     """
-    table: dict[str, int] = {}
-    models: dict[str, int] = {}
-    code = np.array([table.setdefault(item[symbol]["S"], len(table)) for item in items], np.int32)
-    price = {name: np.array([float(item[name]["N"]) for item in items], np.float64) for name in _PRICES}
-    bars = Bars(
-        tuple(table),
-        code,
-        np.array([int(item["timestamp"]["N"]) for item in items], np.int64),
-        price["open"],
-        price["high"],
-        price["low"],
-        price["price"],
-        price["volume"],
-        np.array([item["final"]["BOOL"] for item in items], np.bool_),
-    )
-    maps = [item["indicator"]["M"] if "indicator" in item else {} for item in items]
-    names = tuple(sorted(set().union(*maps)))
-    absent = {"N": "nan"}
-    values = [float(known.get(name, absent)["N"]) for known in maps for name in names]
-    model = [models.setdefault(item["model"]["S"], len(models)) if "model" in item else -1 for item in items]
-    return Rows(
-        bars,
-        names,
-        np.array(values, np.float64).reshape(len(items), len(names)),
-        np.array([Direction[item["prediction"]["S"]] if "prediction" in item else 0 for item in items], np.int8),
-        np.array([float(item.get("probability", absent)["N"]) for item in items], np.float64),
-        tuple(models),
-        np.array(model, np.int32),
-        _known_values(items),
-    )
+    return Rows.of([_row({**item, "stock_symbol": item[symbol]}) for item in items])
 
 
-def _known_values(items: Sequence[DynamoItem]) -> Floats | None:
-    """Return the values that revised bars were first stored with, float64 [n, 5], NaN elsewhere; None without any."""
-    if not any("as_known" in item for item in items):
-        return None
-    absent = {name: {"N": "nan"} for name in OHLCV}
-    maps = [item["as_known"]["M"] if "as_known" in item else absent for item in items]
-    return np.array([[float(known[name]["N"]) for name in OHLCV] for known in maps], np.float64)
+def _row(item: DynamoItem) -> Row:
+    values = {name: _untyped(item[name]) for name in Row.__slots__ if name in item}
+    absent: dict[str, Any] = {"indicator": {}, "prediction": None, "probability": None, "model": None}
+    return Row(**absent | values | {"timestamp": int(item["timestamp"]["N"])})
+
+
+def _typed(value: Any) -> dict[str, Any]:
+    """Return a value of a row as an attribute."""
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case dict():
+            return {"M": {name: _typed(each) for name, each in value.items()}}
+        case _:
+            return {"N": repr(value)}
+
+
+def _untyped(attribute: Mapping[str, Any]) -> Any:
+    """Return what an attribute holds; a number is a float."""
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "M":
+            return {name: _untyped(each) for name, each in value.items()}
+        case "N":
+            return float(value)
+        case _:
+            return value
 
 
 def _storable(values: Floats) -> Floats:
