@@ -207,15 +207,16 @@ def _encoded(name: str, column: NDArray[Any], base: int) -> tuple[int, NDArray[A
     if name == "timestamp":
         return _delta(column - base)
     if name in OHLCV:
-        for decimals in _DECIMALS:
-            scaled = np.rint(column * 10.0**decimals)
-            if (scaled / 10.0**decimals == column).all() and np.abs(scaled).max() < 2**31:
-                delta, stored = _delta(scaled.astype(np.int64))
-                if delta == _DELTA_32 and not np.signbit(column[column == 0]).any():
-                    return _DECIMAL + decimals, stored
-        single = column.astype("<f4")
-        if (single == column).all():
-            return _FLOAT_32, single
+        with np.errstate(over="ignore", invalid="ignore"):  # the largest numbers fit neither
+            for decimals in _DECIMALS:
+                scaled = np.rint(column * 10.0**decimals)
+                if (scaled / 10.0**decimals == column).all() and np.abs(scaled).max() < 2**31:
+                    delta, stored = _delta(scaled.astype(np.int64))
+                    if delta == _DELTA_32 and not np.signbit(column[column == 0]).any():
+                        return _DECIMAL + decimals, stored
+            single = column.astype("<f4")
+            if (single == column).all():
+                return _FLOAT_32, single
     return _PLAIN, column
 
 
