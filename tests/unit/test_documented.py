@@ -53,7 +53,8 @@ OTHER_VARIABLES = {"TAPELINE_SCREENSHOTS", "TAPELINE_MODEL", "TAPELINE_AUTOSTART
 def commands() -> Mapping[str, Any]:
     """Return each command as typed, groups included: `replay`, `models list`, ..."""
     found: dict[str, Any] = {}
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, unloaded in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        command = unloaded.load()
         subcommands = getattr(command, "commands", None)
         found |= {name: command} if subcommands is None else {f"{name} {sub}": c for sub, c in subcommands.items()}
     return found

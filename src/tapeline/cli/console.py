@@ -10,23 +10,47 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
-stdout = Console(highlight=False, soft_wrap=True)
-stderr = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:  # Rich is imported when something is to be styled
+    from rich.console import Console
+    from rich.progress import Progress
 
 _PLAIN_SECONDS = 5.0
 _WORTH_SAYING_SECONDS = 1.0
 
 
+@cache
+def stdout() -> Console:
+    """Return where results are printed."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+@cache
+def stderr() -> Console:
+    """Return where everything else is printed."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
 def notice(text: str) -> None:
     """Print a line for the person who looks on."""
-    stderr.print(f"[yellow]·[/] {escape(text)}", soft_wrap=True)
+    _marked("[yellow]·[/]", text)
+
+
+def failure(text: str) -> None:
+    """Print the line that says why the program stops."""
+    _marked("[bold red]tapeline:[/]", text)
+
+
+def _marked(mark: str, text: str) -> None:
+    from rich.markup import escape
+
+    stderr().print(f"{mark} {escape(text)}", soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -42,19 +66,22 @@ def print_summary(values: Mapping[str, Any], *, as_json: bool) -> None:
     width = max(map(len, values))
     for name, value in values.items():
         shown = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if isinstance(value, float) else value
-        stdout.print(f"{name:<{width}}  {escape(str(shown))}")
+        sys.stdout.write(f"{name:<{width}}  {shown}\n")
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print a table on a terminal, tab-separated lines in a pipe."""
-    if not stdout.is_terminal:
+    if not sys.stdout.isatty():
         sys.stdout.write("\t".join(columns) + "\n")
         sys.stdout.writelines("\t".join(map(str, row)) + "\n" for row in rows)
         return
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row))
-    stdout.print(table, soft_wrap=False)
+    stdout().print(table, soft_wrap=False)
 
 
 def print_records(records: list[dict[str, Any]], columns: Iterable[str], *, as_json: bool, empty: str = "") -> None:
@@ -85,7 +112,7 @@ class ConversionTicker:
             self._next = now + _WORTH_SAYING_SECONDS
         elif now >= self._next:
             self._next = now + _PLAIN_SECONDS
-            stderr.print(f"converting the data of an earlier version, once: {done:.0%}")
+            stderr().print(f"converting the data of an earlier version, once: {done:.0%}")
 
 
 class Ticker:
@@ -102,9 +129,18 @@ class Ticker:
         self._progress: Progress | None = None
 
     def __enter__(self) -> Ticker:
-        if not self._quiet and stderr.is_terminal:
+        if not self._quiet and stderr().is_terminal:
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                SpinnerColumn,
+                TextColumn,
+                TimeElapsedColumn,
+            )
+
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            self._progress = Progress(*columns, TimeElapsedColumn(), console=stderr, transient=True)
+            self._progress = Progress(*columns, TimeElapsedColumn(), console=stderr(), transient=True)
             self._progress.start()
             self._task = self._progress.add_task(self._what, total=self._total)
         return self
@@ -113,7 +149,7 @@ class Ticker:
         if self._progress:
             self._progress.stop()
         elif not self._quiet and self._total is None and time.monotonic() - self._last >= _WORTH_SAYING_SECONDS:
-            stderr.print(f"{self._what}: {time.monotonic() - self._last:.0f} s")
+            stderr().print(f"{self._what}: {time.monotonic() - self._last:.0f} s")
 
     def show(self, done: int) -> None:
         """Say how much is done. Cheap enough to be called for every batch."""
@@ -121,4 +157,4 @@ class Ticker:
             self._progress.update(self._task, completed=done)
         elif not self._quiet and time.monotonic() - self._last >= _PLAIN_SECONDS:
             self._last = time.monotonic()
-            stderr.print(f"{self._what}: {done:,}" + (f" of {self._total:,}" if self._total else ""))
+            stderr().print(f"{self._what}: {done:,}" + (f" of {self._total:,}" if self._total else ""))

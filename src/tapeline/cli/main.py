@@ -1,35 +1,153 @@
-"""Run the command line `tapeline`. Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage."""
+"""Run the command line `tapeline`. Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
+
+Importing what a command needs takes longer than most people wait for a list of commands. So `COMMANDS` says in plain
+text all that `--help` and a TAB show, and a command's module is imported only when that command is used.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Any
 
 import typer
-from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
 
-import tapeline
-from tapeline.cli import (
-    alert_commands,
-    backfill_commands,
-    cloud_commands,
-    collector_commands,
-    deploy_commands,
-    doctor_commands,
-    indicator_commands,
-    inspect_commands,
-    live_commands,
-    model_commands,
-    replay_commands,
-    score_commands,
-    symbol_commands,
-    training_commands,
-    user_commands,
-)
-from tapeline.cli.console import stderr
+from tapeline import __version__
 from tapeline.errors import TapelineError
+
+#: Each command or group of commands: its function or `typer.Typer` in this package, and the first line of its help.
+COMMANDS = {
+    "demo": (
+        "replay_commands.demo",
+        "Play a packaged week of real one-minute bars through the whole pipeline, with the page on 127.0.0.1.",
+    ),
+    "replay": (
+        "replay_commands.replay",
+        "Play bars from files through the whole pipeline into a data directory.",
+    ),
+    "run": (
+        "live_commands.run",
+        "Analyse live: fetch history, compute every indicator, train or load the model, then follow the market.",
+    ),
+    "collect": (
+        "live_commands.collect",
+        "Collect only: history and live bars into the data directory, for a `tapeline process` beside it.",
+    ),
+    "process": (
+        "live_commands.process",
+        "Process only: indicators and predictions of what a `tapeline collect` writes into the data directory.",
+    ),
+    "backfill": (
+        "backfill_commands.backfill",
+        "Fetch history into the archive, and write its bars to a file. A second run fetches only what is new.",
+    ),
+    "collector": (
+        "collector_commands.collector",
+        "Put Yahoo's bars onto a Kinesis stream, as the container on AWS does. Every option can be a setting.",
+    ),
+    "upload": (
+        "cloud_commands.upload",
+        "Put files of bars into the history on S3, where training on AWS finds them.",
+    ),
+    "export": (
+        "cloud_commands.export",
+        "Copy the data directory's history and rows to AWS: the archive to S3, the rows to DynamoDB.",
+    ),
+    "import": (
+        "cloud_commands.import_",
+        "Copy history and rows from AWS into the data directory: the archive from S3, the rows from DynamoDB.",
+    ),
+    "deploy-model": (
+        "deploy_commands.deploy_model",
+        (
+            "Serve a model of the registry from a SageMaker endpoint, with a canary and automatic rollback; wait for "
+            "the end."
+        ),
+    ),
+    "show": (
+        "inspect_commands.show",
+        "Print the newest stored rows of a symbol, oldest first.",
+    ),
+    "rejects": (
+        "inspect_commands.rejects",
+        "List the records that were refused: where each stood, why, and what it was.",
+    ),
+    "dashboard": (
+        "inspect_commands.dashboard",
+        "Serve the page over a data directory, or over DynamoDB where setting aws.rows_table is set.",
+    ),
+    "indicators": (
+        "indicator_commands.indicators",
+        "Compute indicators over a file of bars, or list what can be computed.",
+    ),
+    "train": (
+        "training_commands.train",
+        "Train a model on files of bars, or on stored ones, and put it into the registry.",
+    ),
+    "evaluate": (
+        "training_commands.evaluate",
+        "Test the model walk-forward beside its baselines. The first line says whether it is better than they are.",
+    ),
+    "score": (
+        "score_commands.score",
+        "Grade the stored predictions whose horizon has passed, per model and symbol, against the base rate.",
+    ),
+    "doctor": (
+        "doctor_commands.doctor",
+        "Check what is installed, configured and writable, and say what to do about what is not.",
+    ),
+    "models": (
+        "model_commands.app",
+        "List the trained models, and choose which one is in use.",
+    ),
+    "symbols": (
+        "symbol_commands.app",
+        "Show or change which symbols are collected; a running collector follows.",
+    ),
+    "alerts": (
+        "alert_commands.app",
+        "Add, list, remove or try alert rules, and list what fired.",
+    ),
+    "users": (
+        "user_commands.app",
+        "Add, list or remove who may log in to the page.",
+    ),
+}
+
+
+class UnloadedCommand(TyperCommand):
+    """Stand for a command or group whose module is not imported yet. It has the name and the help of the real one."""
+
+    def __init__(self, name: str, place: str, summary: str) -> None:
+        super().__init__(name, help=summary)
+        self._place = place
+
+    def load(self) -> Any:
+        """Import the command's module and return the real command."""
+        module, _, attribute = self._place.partition(".")
+        found = getattr(importlib.import_module(f"tapeline.cli.{module}"), attribute)
+        parent = typer.Typer(callback=lambda: None, add_completion=False)
+        if isinstance(found, typer.Typer):
+            parent.add_typer(found, name=self.name)
+        else:
+            parent.command(self.name)(found)
+        return typer.main.get_group(parent).commands[self.name or ""]
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Return the context of the real command, so that it is the one that completes, helps and runs."""
+        return self.load().make_context(*arguments, **options)
+
+
+class _Commands(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands.update({name: UnloadedCommand(name, *entry) for name, entry in COMMANDS.items()})
+
 
 app = typer.Typer(
     name="tapeline",
+    cls=_Commands,
     help="Live bars in, indicators and honest predictions out. Start with [bold]tapeline demo[/]: it needs no network.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -41,33 +159,8 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if version:
-        typer.echo(f"tapeline {tapeline.__version__}")
+        typer.echo(f"tapeline {__version__}")
         raise typer.Exit
-
-
-app.command()(replay_commands.demo)
-app.command()(replay_commands.replay)
-app.command()(live_commands.run)
-app.command()(live_commands.collect)
-app.command()(live_commands.process)
-app.command()(backfill_commands.backfill)
-app.command()(collector_commands.collector)
-app.command()(cloud_commands.upload)
-app.command()(cloud_commands.export)
-app.command("import")(cloud_commands.import_)
-app.command()(deploy_commands.deploy_model)
-app.command()(inspect_commands.show)
-app.command()(inspect_commands.rejects)
-app.command()(inspect_commands.dashboard)
-app.command()(indicator_commands.indicators)
-app.command()(training_commands.train)
-app.command()(training_commands.evaluate)
-app.command()(score_commands.score)
-app.command()(doctor_commands.doctor)
-app.add_typer(model_commands.app, name="models")
-app.add_typer(symbol_commands.app, name="symbols")
-app.add_typer(alert_commands.app, name="alerts")
-app.add_typer(user_commands.app, name="users")
 
 
 def main() -> None:
@@ -75,5 +168,7 @@ def main() -> None:
     try:
         app()
     except TapelineError as error:
-        stderr.print(f"[bold red]tapeline:[/] {escape(str(error))}", soft_wrap=True)
+        from tapeline.cli.console import failure
+
+        failure(str(error))
         sys.exit(1)

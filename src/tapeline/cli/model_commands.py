@@ -117,11 +117,11 @@ def promote(
 ) -> None:
     """Put a version to use. A running pipeline picks it up without a restart."""
     registry_at(data_dir, models).promote(name, version, at=now_ms(), force=force)
-    stdout.print(f"{name} is {version} now")
+    stdout().print(f"{name} is {version} now")
 
 
 @app.command()
 def rollback(name: ModelName = DEFAULT_NAME, data_dir: DataDir = None, models: ModelsAt = None) -> None:
     """Put the version to use that was in use before."""
     version = registry_at(data_dir, models).rollback(name)
-    stdout.print(f"{name} is {version} again")
+    stdout().print(f"{name} is {version} again")

@@ -125,7 +125,7 @@ def first_model(
 
 def announce(url: str) -> None:
     """Say where the page is."""
-    stderr.print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")
+    stderr().print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def score(
         drift = {version: list(map(dataclasses.asdict, each)) for version, each in found.drifts.items()}
         print_json(without_nan({"grades": [each.as_dict() for each in table], "drift": drift}))
         return
-    stdout.print(_verdict(table[0]))
+    stdout().print(_verdict(table[0]))
     heads = ("symbol", "model", "graded", "pending", "answered", "hit-rate", "base rate", "Brier", "base Brier")
     print_table(heads, (
         (g.symbol or "(all)", g.model or "(all)", g.graded, g.pending, g.answered, _brief(g.hit_rate),

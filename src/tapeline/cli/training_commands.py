@@ -82,9 +82,9 @@ def train(
         print_json(metadata_as_json(name, model.version, model.metadata, in_use=in_use))
         return
     if model.metadata.metrics["skill"] <= 0:
-        stdout.print("NOT better than the base rate on the slice that training held out.")
+        stdout().print("NOT better than the base rate on the slice that training held out.")
     else:
-        stdout.print("Better than the base rate on one held-out slice; tapeline evaluate says whether by luck.")
+        stdout().print("Better than the base rate on one held-out slice; tapeline evaluate says whether by luck.")
     if reason:
         notice(reason)
     print_facts(name, model.version, model.metadata, in_use=in_use)
@@ -134,11 +134,11 @@ def evaluate(
     if json:
         print_json(found.as_dict())
     else:
-        stdout.print(found.headline, markup=False)
+        stdout().print(found.headline, markup=False)
         for line in summary(found):
-            stdout.print(line, markup=False)
+            stdout().print(line, markup=False)
         for title, (heads, rows) in tables(found).items():
-            stdout.print(f"\n{title}", markup=False)
+            stdout().print(f"\n{title}", markup=False)
             print_table(heads, rows)
     if any(not finding.passed for finding in found.findings):
         raise typer.Exit(1)
