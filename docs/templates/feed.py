@@ -1,12 +1,15 @@
 """Show a complete live feed of a made-up venue, the Example Exchange: copy it and replace what is the venue's own.
 
-A feed is a folder `src/tapeline/feeds/VENUE/` with these parts; everything else is in `feeds/live`, which back-fills,
-builds bars from quotes, closes gaps, delivers corrections, applies splits and follows the watch-list:
+A feed is a module `src/tapeline/feeds/VENUE.py`, or a folder of that name, with these parts. Everything else is in
+`feeds/live`, which back-fills, builds bars from quotes, closes gaps, delivers corrections, applies splits and follows
+the watch-list:
 
-1. `INTERVALS`: which bars the venue has, how much of them one request may cover, and how far back they go.
+1. `VENUE` and `INTERVALS`: what messages call it, and which bars it has, how much of them one request may cover, and
+   how far back they go.
 2. `ExampleHistory`, a `HistoryClient`: one question about history, within the venue's limits, errors translated.
 3. `ExampleStream`, a `QuoteStream`: quotes as they come, over a connection that is opened again when it is lost.
-4. `example_source`: both together as a `LiveSource`, which `app/live_wiring.py` hands to the pipeline.
+
+An entry of `FEEDS` in `app/live_wiring.py` names them; docs/extending.md shows it.
 
 The Example Exchange answers `GET /bars?symbol=S&interval=1m&start=MS&end=MS` with
 `{"currency": "USD", "bars": [[open time in ms, open, high, low, close, volume], ...]}`, and streams
@@ -29,14 +32,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tapeline.core.market import Bar, Bars
-from tapeline.core.ports import Archive
 from tapeline.core.retrying import backoff_seconds
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import NoDataError, RateLimitedError, ServerError, UnreachableError
 from tapeline.feeds.live.bar_intervals import Interval
-from tapeline.feeds.live.history import History
 from tapeline.feeds.live.limits import Limits
-from tapeline.feeds.live.live_source import LiveSource
 from tapeline.feeds.live.venue import Chart, QuoteListener, StreamQuote
 from tapeline.runtime.clock import Clock
 
@@ -81,7 +81,7 @@ class ExampleHistory:
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """Nothing is kept open between requests."""
+        """Do nothing: no connection is kept open between requests."""
 
     def _get(self, url: str, symbol: str) -> dict[str, Any]:
         with _translating_urllib_errors(self._url, symbol), urlopen(url, timeout=_TIMEOUT) as response:  # noqa: S310
@@ -145,14 +145,6 @@ class ExampleStream:
                 self.frames += 1
                 self.heard = self._clock.now()
                 listener.on_quote(quote)
-
-
-def example_source(
-    url: str, stream_url: str, archive: Archive, symbols: Iterable[str], *, since: int, clock: Clock
-) -> LiveSource:
-    """Return the venue's bars of these symbols, from `since` (UTC epoch ms) on, as a source for the pipeline."""
-    history = History(ExampleHistory(url, clock), archive, clock)
-    return LiveSource(symbols, INTERVALS["1m"], history, ExampleStream(stream_url, clock), since=since, clock=clock)
 
 
 def _decoded(answer: dict[str, Any], symbol: str, interval: Interval, now: int) -> Chart:

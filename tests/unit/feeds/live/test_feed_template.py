@@ -18,6 +18,8 @@ from tests.fakes.archives import MemoryArchive
 from tapeline.core.market import Bar
 from tapeline.core.ports import Delivery
 from tapeline.errors import UnreachableError
+from tapeline.feeds.live.history import History
+from tapeline.feeds.live.live_source import LiveSource
 from tapeline.runtime.clock import SystemClock
 
 ROOT = Path(__file__).parents[4]
@@ -32,6 +34,14 @@ def template() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def live_source(url: str, stream_url: str, archive: MemoryArchive, symbols: list[str], *, since: int) -> LiveSource:
+    """Return the venue's live bars, put together as `app/live_wiring.py` does it."""
+    feed, clock = template(), SystemClock()
+    history = History(feed.ExampleHistory(url, clock), archive, clock)
+    stream = feed.ExampleStream(stream_url, clock)
+    return LiveSource(symbols, feed.INTERVALS["1m"], history, stream, since=since, clock=clock)
 
 
 class ExampleExchange:
@@ -141,9 +151,7 @@ def test_the_feed_template_collects_history_and_quotes_and_comes_back_after_a_ga
     clock, archive = SystemClock(), MemoryArchive()
     started = clock.now()
     url, stream_url = f"http://127.0.0.1:{exchange.port}", f"ws://127.0.0.1:{exchange.port}"
-    source = template().example_source(
-        url, stream_url, archive, [COIN, "GONE-USD"], since=started - 30 * MINUTE, clock=clock
-    )
+    source = live_source(url, stream_url, archive, [COIN, "GONE-USD"], since=started - 30 * MINUTE)
     reading = Reading(source.deliveries(""))
     try:
         reading.until(lambda: len([bar for bar in reading.bars if bar.final]) >= 29)
@@ -174,10 +182,8 @@ def test_the_feed_template_collects_history_and_quotes_and_comes_back_after_a_ga
 
 
 def test_the_feed_template_names_the_address_that_it_cannot_reach() -> None:
-    clock = SystemClock()
-    source = template().example_source(
-        "http://127.0.0.1:9", "ws://127.0.0.1:9", MemoryArchive(), [COIN], since=clock.now() - MINUTE, clock=clock
-    )
+    since = SystemClock().now() - MINUTE
+    source = live_source("http://127.0.0.1:9", "ws://127.0.0.1:9", MemoryArchive(), [COIN], since=since)
     reading = Reading(source.deliveries(""))
     reading.thread.join(30)
     assert not reading.thread.is_alive()
