@@ -182,9 +182,9 @@ def test_an_interval_is_chosen_by_button_or_key_and_kept_in_the_address(open_pag
     assert coarse["close"] == fine["close"]
     assert page.url.endswith("#chart/AAPL/15m")
     page.keyboard.press("[")
-    expect(page.locator("[data-interval='5m']")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-interval='10m']")).to_have_attribute("aria-pressed", "true")
     page.reload()
-    expect(page.locator("[data-interval='5m']")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-interval='10m']")).to_have_attribute("aria-pressed", "true")
     assert drawn(page)["bars"] > coarse["bars"]
     page.go_back()
     expect(page.locator("[data-interval='15m']")).to_have_attribute("aria-pressed", "true")

@@ -4,8 +4,13 @@
 
 A bar covers start <= t < end. Without sessions bars are aligned to the epoch, so that one-day bars are days in UTC.
 With sessions they are aligned to the session's open, never span two sessions (the last one of a session may be
-shorter), and a one-day bar is the session, stamped with midnight UTC of its date. Nothing is made up: an interval
-without a tick has no bar.
+shorter), and a one-day bar is the session, stamped with midnight UTC of its date.
+
+A bar of a week or a month is made of whole one-day bars: of the days in UTC, or of the sessions, by the date that the
+exchange gives them. It is stamped with midnight UTC of the week's Monday or of the first of the month, whether there is
+a session on that date or not: a stamp then never depends on which holidays a calendar knows.
+
+Nothing is made up: an interval without a tick has no bar.
 """
 
 from __future__ import annotations
@@ -16,8 +21,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import Bars, Codes, Ints
-from tapeline.core.times import DAY
+from tapeline.core.market import Bars, Codes, Flags, Ints
+from tapeline.core.times import DAY, MONTH, WEEK
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,38 +36,67 @@ class Sessions:
     close: Ints
     date: Ints
 
+    def find(self, timestamps: Ints) -> tuple[NDArray[np.intp], Flags]:
+        """Return the session that each time falls into, as an index, and whether there is one, [len(timestamps)] each.
+
+        The index means nothing where there is none.
+        """
+        if not len(self.open):
+            return np.zeros(len(timestamps), np.intp), np.zeros(len(timestamps), np.bool_)
+        at = np.searchsorted(self.open, timestamps, "right") - 1
+        return at, (at >= 0) & (timestamps < self.close[at])
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """Say where bars begin and end.
 
-    `interval` is in ms: a divisor of a day; with sessions anything up to a day. Raises `ValueError` for any other.
+    `interval` is in ms: a divisor of a day, with sessions anything up to a day; or `WEEK` or `MONTH`. Raises
+    `ValueError` for any other.
     """
 
     interval: int
     sessions: Sessions | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.interval <= DAY or (self.sessions is None and DAY % self.interval):
-            raise ValueError(f"an interval of {self.interval} ms does not divide a day (86,400,000 ms)")
+        within_a_day = 0 < self.interval <= DAY and (self.sessions is not None or DAY % self.interval == 0)
+        if not within_a_day and self.interval not in {WEEK, MONTH}:
+            raise ValueError(
+                f"an interval of {self.interval} ms does not divide a day (86,400,000 ms), nor is it a week or a month"
+            )
 
-    def spans(self, timestamps: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    def spans(self, timestamps: Ints) -> tuple[Ints, Ints, Flags]:
         """Return start and end of the bar that each time falls into, and whether there is one, [len(timestamps)] each.
 
-        Start and end mean nothing where there is none: outside every session.
+        With sessions a bar of a day or longer ends as its last session closes. Start and end mean nothing where there
+        is no bar: outside every session.
         """
         if self.sessions is None:
-            start = timestamps // self.interval * self.interval
-            return start, start + self.interval, np.ones(len(timestamps), np.bool_)
-        opens, closes = self.sessions.open, self.sessions.close
+            if self.interval <= DAY:
+                start = timestamps // self.interval * self.interval
+                return start, start + self.interval, np.ones(len(timestamps), np.bool_)
+            start, end = _dates_of(timestamps, self.interval)
+            return start, end, np.ones(len(timestamps), np.bool_)
+        opens, closes, dates = self.sessions.open, self.sessions.close, self.sessions.date
+        at, inside = self.sessions.find(timestamps)
         if not len(opens):
-            return timestamps, timestamps, np.zeros(len(timestamps), np.bool_)
-        at = np.searchsorted(opens, timestamps, "right") - 1
-        inside = (at >= 0) & (timestamps < closes[at])
-        if self.interval == DAY:
-            return self.sessions.date[at], closes[at], inside
+            return timestamps, timestamps, inside
+        if self.interval >= DAY:
+            start, end = _dates_of(dates[at], self.interval)
+            return start, closes[np.searchsorted(dates, end) - 1], inside
         start = opens[at] + (timestamps - opens[at]) // self.interval * self.interval
         return start, np.minimum(start + self.interval, closes[at]), inside
+
+
+def _dates_of(timestamps: Ints, interval: int) -> tuple[Ints, Ints]:
+    """Return midnight UTC of the first date of the day, week or month that each time is in, and of the next one's."""
+    if interval == MONTH:
+        month = timestamps.astype("datetime64[ms]").astype("datetime64[M]")
+        first, following = ((month + step).astype("datetime64[ms]").astype(np.int64) for step in (0, 1))
+        return first, following
+    day = timestamps // DAY
+    first = day - (day + 3) % 7 if interval == WEEK else day  # 1970-01-01 was a Thursday
+    return first * DAY, first * DAY + interval
 
 
 def usual_interval(timestamps: Ints, codes: Codes | None = None) -> int | None:

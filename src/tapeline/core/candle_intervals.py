@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 
 from tapeline.core.bars import Grid, Sessions, usual_interval
 from tapeline.core.market import Ints
 from tapeline.core.sessions import calendar, exchange_of
-from tapeline.core.times import DAY, HOUR, MINUTE, interval_name
+from tapeline.core.times import DAY, HOUR, MINUTE, MONTH, WEEK, interval_name
 from tapeline.errors import NotPossibleError
 
 #: Intervals to choose from beside the stored one: name -> ms.
-INTERVALS = {"1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "1h": HOUR, "1d": DAY}
+INTERVALS = {
+    interval_name(ms): ms
+    for ms in (
+        MINUTE, 2 * MINUTE, 3 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR,
+        DAY, WEEK, MONTH,
+    )
+}  # fmt: skip
+
+#: Exchanges whose candles keep to UTC: their trading has no daily open to begin at.
+ROUND_THE_CLOCK = frozenset({"24/7", "24/5"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CandleGrid(Grid):
+    """Say where the candles of one series begin and end.
+
+    `daily` says that its finer bars are days, stamped with midnight UTC; `hours` are the times that all of them were
+    found to keep to, None where they keep to none.
+    """
+
+    daily: bool = False
+    hours: Sessions | None = None
+
+    def fits(self, timestamps: Ints) -> bool:
+        """Return whether bars at these times leave the grid as it is, when they join those it was chosen for."""
+        if self.daily and not _all_midnights(timestamps):
+            return False
+        return self.hours is None or bool(self.hours.find(timestamps)[1].all())
 
 
 def stored_interval(timestamp: Ints) -> int:
@@ -22,8 +50,12 @@ def stored_interval(timestamp: Ints) -> int:
 
 
 def choices(stored: int) -> list[str]:
-    """Return the names of the intervals that bars of this length (ms) can be shown at, the stored one first."""
-    return [interval_name(stored), *(name for name, ms in INTERVALS.items() if ms > stored and ms % stored == 0)]
+    """Return the names of the intervals that bars of this length (ms) can be shown at, the stored one first.
+
+    Weeks and months are made of days, so whatever divides a day can be shown at these.
+    """
+    longer = (name for name, ms in INTERVALS.items() if ms > stored and min(ms, DAY) % stored == 0)
+    return [interval_name(stored), *longer]
 
 
 def chosen(name: str | None, stored: int) -> int:
@@ -41,24 +73,38 @@ def chosen(name: str | None, stored: int) -> int:
     return INTERVALS[name]
 
 
-def grid(symbol: str, interval: int, timestamp: Ints) -> Grid:
-    """Return where candles of this length begin and end, for a symbol with bars at these times.
+def grid(symbol: str, interval: int, timestamp: Ints) -> CandleGrid:
+    """Return where candles of this length begin and end, for a symbol with bars at these times."""
+    return exchange_grid(exchange_of(symbol), interval, timestamp)
+
+
+def exchange_grid(exchange: str, interval: int, timestamp: Ints) -> CandleGrid:
+    """Return where candles of this length begin and end, for a series on this exchange with bars at these times.
 
     Within a day they are aligned to the open of regular trading, and to the start of pre-market and after hours there,
-    so that none spans two of these. A one-day candle is the regular session. Bars at times at which the exchange is
-    closed (a file of another market) are aligned to UTC instead, so that nothing is left out.
+    so that none spans two of these. A one-day candle is the regular session; a week or a month is made of those.
+    Daily bars, stamped with midnight UTC of a session's date, are the sessions themselves.
+
+    Bars at times at which the exchange is closed (a file of another market) are aligned to UTC instead, so that nothing
+    is left out. Which of these it is depends on the times alone, not on their order.
     """
-    exchange = exchange_of(symbol)
-    if exchange in {"24/7", "24/5"}:
-        return Grid(interval)
-    parts = Grid(interval, _parts(exchange))
-    if len(timestamp) and not parts.spans(timestamp)[2].all():
-        return Grid(interval)
-    return parts if interval < DAY else Grid(DAY, calendar(exchange).trading(breaks=False))
+    if exchange in ROUND_THE_CLOCK:
+        return CandleGrid(interval)
+    daily = len(timestamp) > 0 and _all_midnights(timestamp)
+    hours = _dates(exchange) if daily else _hours(exchange)
+    if not hours.find(timestamp)[1].all():
+        return CandleGrid(interval, None, daily)
+    cells = hours if daily or interval < DAY else calendar(exchange).trading(breaks=False)
+    return CandleGrid(interval, cells, daily, hours)
+
+
+def _all_midnights(timestamps: Ints) -> bool:
+    """Return whether all bars are daily. Midnight UTC alone says little: in winter it is after hours in New York."""
+    return not (timestamps % DAY).any()
 
 
 @functools.cache
-def _parts(exchange: str) -> Sessions:
+def _hours(exchange: str) -> Sessions:
     """Return pre-market, regular trading around the lunch break, and after hours of every day as separate sessions."""
     known = calendar(exchange)
     regular = known.trading()
@@ -67,3 +113,10 @@ def _parts(exchange: str) -> Sessions:
     closes = np.concatenate((known.open, regular.close, known.post))
     order = np.lexsort((closes, opens))  # an empty part is before the one that begins where it does
     return Sessions(opens[order], closes[order], np.concatenate((dates, regular.date, dates))[order])
+
+
+@functools.cache
+def _dates(exchange: str) -> Sessions:
+    """Return the days in UTC whose dates the exchange's sessions have."""
+    dates = calendar(exchange).trading(breaks=False).date
+    return Sessions(dates, dates + DAY, dates)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tapeline.core.bars import Grid, resample
-from tapeline.core.candle_intervals import grid
+from tapeline.core.bars import resample
+from tapeline.core.candle_intervals import CandleGrid, grid
 from tapeline.core.market import Bars, Ints, Revisions, Rows
 from tapeline.core.ports import Store
 
@@ -25,7 +25,7 @@ class _Candles:
 
     bars: Bars
     first_bar: Ints
-    grid: Grid
+    grid: CandleGrid
     revisions: Revisions | None
 
     def __len__(self) -> int:
@@ -74,10 +74,10 @@ class ResampledRows:
         if kept is not None and len(kept):
             cut = len(kept) - 1
             since = _changed_since(kept.revisions, rows.revisions)
-            inside = kept.grid.spans(rows.bars.timestamp)[2].all()
-            if since is not None or not inside:
+            fits = kept.grid.fits(rows.bars.timestamp)
+            if since is not None or not fits:
                 cut = 0 if since is None else int(np.searchsorted(kept.first_bar, since, "right")) - 1
-                cut = cut if inside else 0
+                cut = cut if fits else 0
                 rows = self._store.rows(symbol, start=int(kept.first_bar[cut]) if cut > 0 else None)
         if kept is None or cut <= 0:
             cells = grid(symbol, self._interval, rows.bars.timestamp)
@@ -92,14 +92,14 @@ class ResampledRows:
             self._kept.popitem(last=False)
         return made
 
-    def _built(self, rows: Rows, cells: Grid) -> _Candles:
+    def _built(self, rows: Rows, cells: CandleGrid) -> _Candles:
         bars = rows.bars
         made = resample(bars, cells)
         start, end, inside = cells.spans(bars.timestamp)
         _, first = np.unique(start[inside], return_index=True)
         if len(made):
-            last, closes = int(bars.timestamp[-1]), int(end[-1])
-            over = bool(bars.final[-1]) and (not inside[-1] or last + self._stored >= closes)
+            known = int(bars.timestamp[-1]) + (self._stored if bars.final[-1] else 0)
+            over = known >= int(end[inside][-1])
             made = replace(made, final=np.append(made.final[:-1], over))
         return _Candles(made, bars.timestamp[inside][first], cells, rows.revisions)
 

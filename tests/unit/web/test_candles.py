@@ -57,11 +57,11 @@ def test_the_stored_interval_is_told_from_the_bars() -> None:
 
 
 def test_only_multiples_of_what_is_stored_can_be_chosen() -> None:
-    assert choices(60_000) == ["1m", "5m", "15m", "1h", "1d"]
-    assert choices(120_000) == ["2m", "1h", "1d"]
-    assert choices(DAY) == ["1d"]
+    assert choices(60_000) == ["1m", "2m", "3m", "5m", "10m", "15m", "30m", "1h", "2h", "4h", "1d", "1w", "1mo"]
+    assert choices(120_000) == ["2m", "10m", "30m", "1h", "2h", "4h", "1d", "1w", "1mo"]
+    assert choices(DAY) == ["1d", "1w", "1mo"]
     assert chosen("1h", 120_000) == HOUR
-    with pytest.raises(InputError, match="2m long; intervals to choose from: 2m, 1h, 1d"):
+    with pytest.raises(InputError, match="2m long; intervals to choose from: 2m, 10m, 30m, 1h"):
         chosen("5m", 120_000)
 
 

@@ -44,7 +44,7 @@ MOST_BARS = 20_000
 Interval = Annotated[
     str | None,
     Query(
-        pattern=r"^[1-9][0-9]{0,8}(ms|s|m|h|d)$", examples=["5m"],
+        pattern=r"^[1-9][0-9]{0,8}(ms|s|m|h|d|w|mo)$", examples=["5m"],
         description=f"Length of a candle: {', '.join(INTERVALS)}, or the stored one, which is the default.",
     ),
 ]  # fmt: skip
@@ -143,7 +143,7 @@ async def bars(
         "names": list(found.names),
         "outputs": _outputs(found.names),
         "decimals": found.decimals,
-        "daily": found.interval == DAY,
+        "daily": found.interval >= DAY,
         "zone": zone_of(symbol),
         "columns": contiguous(found.columns),
         "next": older,

@@ -17,6 +17,7 @@ from tests.rows import row
 from tests.web_site import SPECS, Client, client_of, filled, sample_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
+from tapeline.core.candle_intervals import INTERVALS
 from tapeline.errors import StorageError
 from tapeline.forecast.registry import DEFAULT_NAME, Registry
 from tapeline.indicators.catalogue import CATALOGUE
@@ -77,7 +78,7 @@ def test_bars_are_columns_of_one_length_without_nan(client: Client) -> None:
     assert {len(column) for column in document["columns"].values()} == {10}
     assert document["columns"].keys() == {*"tohlcvfspy", "sma_5", "sma_1000"}
     assert document["names"] == ["sma_5", "sma_1000"]
-    assert (document["interval"], document["intervals"]) == ("1m", ["1m", "5m", "15m", "1h", "1d"])
+    assert (document["interval"], document["intervals"]) == ("1m", list(INTERVALS))
     assert document["next"] == document["columns"]["t"][0]
     assert None not in document["columns"]["sma_5"]
     few = client.document(f"/symbols/S00/bars?end={START + 3 * MINUTE}&indicators=sma_5")

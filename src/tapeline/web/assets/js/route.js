@@ -1,7 +1,7 @@
 // The address: #chart/AAPL/5m, #model, #alerts, #health.
 
 export const TABS = ["chart", "model", "alerts", "health"];
-const INTERVAL = /^\d+[smhd]$/;
+const INTERVAL = /^\d+(ms|s|m|h|d|w|mo)$/;
 
 // `symbol` and `interval` are null where the address names none.
 export function readRoute(hash = location.hash) {

@@ -4,14 +4,12 @@ import { clockOf, money, percent, signed, signedPercent, trend } from "../format
 import { marketText, nextChange } from "../market.js";
 import { callStyle } from "../quoterow.js";
 
-const COMMON = ["1m", "5m", "15m", "1h", "1d"]; // offered until it is known which ones a symbol's bars allow
-
 export class Heading {
   // `find(name)` gives the elements, `choose(interval)` is called when an interval is chosen.
   constructor(find, choose) {
     this._parts = Object.fromEntries(["symbol", "price", "change", "market", "signal", "intervals"].map((name) => [name, find(name)]));
     this._choose = choose;
-    this.offer(COMMON, null);
+    this.intervals = []; // none until an answer says which ones a symbol's bars allow
   }
 
   // Shows a symbol of which nothing else is known yet.
@@ -37,7 +35,7 @@ export class Heading {
 
   // Shows buttons for these intervals.
   offer(intervals, shown) {
-    if (this.intervals?.join() !== intervals.join()) {
+    if (this.intervals.join() !== intervals.join()) {
       this.intervals = intervals;
       fill(this._parts.intervals, intervals.map((interval) =>
         h("button", { type: "button", "data-interval": interval, onclick: () => this._choose(interval) }, interval)));
@@ -46,6 +44,10 @@ export class Heading {
   }
 
   press(shown) {
-    for (const button of this._parts.intervals.children) attribute(button, "aria-pressed", String(button.dataset.interval === shown));
+    for (const button of this._parts.intervals.children) {
+      const pressed = button.dataset.interval === shown;
+      attribute(button, "aria-pressed", String(pressed));
+      if (pressed) button.scrollIntoView?.({ block: "nearest", inline: "nearest" });
+    }
   }
 }
