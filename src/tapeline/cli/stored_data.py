@@ -1,4 +1,4 @@
-"""Open the data directory for a command, and show what becomes of data of an earlier version."""
+"""Open the data directory for a command, and show the conversion of data of an earlier version."""
 
 from __future__ import annotations
 

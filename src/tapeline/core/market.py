@@ -169,7 +169,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The stored result for one bar, under the names the mission fixes (see `as_item`).
+    """Hold the stored result for one bar, under the names of the DynamoDB table (see `as_item`).
 
     `indicator` holds only values that are warm. `probability` is that of UP; it, `prediction` and `model` are None
     when no model answered. `as_known` has the open, high, low, close and volume that a bar which was revised since was

@@ -11,8 +11,8 @@ from tapeline.core.market import Rows
 from tapeline.core.retrying import backoff_seconds
 from tapeline.errors import StorageError
 
-#: Firehose takes 1,000 KiB a record and 4 MiB or 500 records a request, and charges a record as at least 5 KB, so many
-#: rows share one. Objects that follow one another in a record are what its JSON reader expects.
+#: Firehose takes 1,000 KiB a record and 4 MiB or 500 records a request, and charges a record as at least 5 KB: rows
+#: share one. Objects that follow one another in a record are what its JSON reader expects.
 RECORD_BYTES = 500_000
 _REQUEST_RECORDS = 8
 
