@@ -33,7 +33,7 @@ _OTHER_PERIOD = "60d"
 
 def backfill(
     symbols: Annotated[
-        str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD.  \\[default: those that are collected]")
+        str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD.  [default: those that are collected]")
     ] = None,
     interval: IntervalName = "1m",
     period: Period = None,

@@ -28,7 +28,7 @@ from tapeline.core.times import MINUTE, interval_name
 from tapeline.errors import ConfigError, FileError
 from tapeline.feeds.files import FileSource, Scan
 
-Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  \\[default: all]")]
+Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  [default: all]")]
 
 #: How many refused records are shown; all are counted.
 _SHOWN_REJECTS = 20
@@ -49,7 +49,7 @@ def upload(
     ] = None,
     interval: Annotated[
         str | None,
-        typer.Option(help="Length of the bars, such as 1m or 1d.  \\[default: the usual distance of their times]"),
+        typer.Option(help="Length of the bars, such as 1m or 1d.  [default: the usual distance of their times]"),
     ] = None,
     zone: Zone = "UTC",
     bucket: Bucket = None,

@@ -44,7 +44,7 @@ def collector(
     symbols: Annotated[str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD.")] = None,
     interval: Annotated[str | None, typer.Option(help="1m, 2m, 5m, 15m, 30m, 60m, 90m, 1h or 1d.")] = None,
     period: Annotated[
-        str | None, typer.Option(help="How far back the first bars are: 12h, 30d, 6mo.  \\[default: 7d for 1m]")
+        str | None, typer.Option(help="How far back the first bars are: 12h, 30d, 6mo.  [default: 7d for 1m]")
     ] = None,
     stream: Annotated[str | None, typer.Option(help="Name of the Kinesis stream.")] = None,
     data_dir: DataDir = None,

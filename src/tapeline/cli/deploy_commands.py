@@ -27,30 +27,30 @@ def deploy_model(
         bool, typer.Option("--only-upload", help="Leave the endpoint to Terraform: print the model_data_url for it.")
     ] = False,
     endpoint: Annotated[
-        str | None, typer.Option(help=f"Which endpoint.  \\[default: setting aws.sagemaker_endpoint, {ENDPOINT}]")
+        str | None, typer.Option(help=f"Which endpoint.  [default: setting aws.sagemaker_endpoint, {ENDPOINT}]")
     ] = None,
-    image: Annotated[str | None, typer.Option(help="Image that serves.  \\[default: as the endpoint has it]")] = None,
-    role: Annotated[str | None, typer.Option(help="ARN of the role.  \\[default: as the endpoint has it]")] = None,
+    image: Annotated[str | None, typer.Option(help="Image that serves.  [default: as the endpoint has it]")] = None,
+    role: Annotated[str | None, typer.Option(help="ARN of the role.  [default: as the endpoint has it]")] = None,
     memory: Annotated[
-        int | None, typer.Option(help="MB of a serverless endpoint.  \\[default: as it has, 2048]", min=1024, max=6144)
+        int | None, typer.Option(help="MB of a serverless endpoint.  [default: as it has, 2048]", min=1024, max=6144)
     ] = None,
     concurrency: Annotated[
         int | None,
-        typer.Option(help="Concurrent calls of a serverless endpoint.  \\[default: as it has, 5]", min=1, max=200),
+        typer.Option(help="Concurrent calls of a serverless endpoint.  [default: as it has, 5]", min=1, max=200),
     ] = None,
     instance_type: Annotated[
         str | None, typer.Option(help="Such as ml.c6i.large: instances instead of serverless.", show_default=False)
     ] = None,
-    instances: Annotated[int | None, typer.Option(help="How many instances.  \\[default: as it has, 1]", min=1)] = None,
+    instances: Annotated[int | None, typer.Option(help="How many instances.  [default: as it has, 1]", min=1)] = None,
     canary: Annotated[
         int, typer.Option(help="Per cent of the traffic that a new model gets at first.", min=1, max=50)
     ] = 10,
     bake: Annotated[int, typer.Option(help="Seconds before it gets the rest.", min=0, max=3600)] = 600,
     alarm: Annotated[
-        list[str] | None, typer.Option(help="Alarm that rolls it back; may be repeated.  \\[default: as last time]")
+        list[str] | None, typer.Option(help="Alarm that rolls it back; may be repeated.  [default: as last time]")
     ] = None,
     group: Annotated[
-        str | None, typer.Option(help="Model package group.  \\[default: named as the endpoint]", show_default=False)
+        str | None, typer.Option(help="Model package group.  [default: named as the endpoint]", show_default=False)
     ] = None,
     minutes: Annotated[int, typer.Option(help="How long to wait for the endpoint.", min=1)] = 90,
     name: ModelName = DEFAULT_NAME,

@@ -61,7 +61,7 @@ def show(
 
 
 def rejects(
-    last: Annotated[int | None, typer.Option(help="How many of the newest.  \\[default: all]", min=1)] = None,
+    last: Annotated[int | None, typer.Option(help="How many of the newest.  [default: all]", min=1)] = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:

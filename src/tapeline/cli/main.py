@@ -127,12 +127,16 @@ class UnloadedCommand(TyperCommand):
         """Import the command's module and return the real command."""
         module, _, attribute = self._place.partition(".")
         found = getattr(importlib.import_module(f"tapeline.cli.{module}"), attribute)
-        parent = typer.Typer(callback=lambda: None, add_completion=False)
+        parent = typer.Typer(callback=lambda: None, add_completion=False, rich_markup_mode=None)
         if isinstance(found, typer.Typer):
             parent.add_typer(found, name=self.name)
         else:
             parent.command(self.name)(found)
         return typer.main.get_group(parent).commands[self.name or ""]
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the whole line for the list of commands."""
+        return self.help or ""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Return the context of the real command, so that it is the one that completes, helps and runs."""
@@ -148,9 +152,9 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="tapeline",
     cls=_Commands,
-    help="Live bars in, indicators and honest predictions out. Start with [bold]tapeline demo[/]: it needs no network.",
+    help="Live bars in, indicators and honest predictions out. Start with `tapeline demo`: it needs no network.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # importing what draws help in panels doubles its time
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

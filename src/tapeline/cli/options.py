@@ -9,31 +9,31 @@ import typer
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Folder of the database, the models and the archive.  \\[default: tapeline-data]"),
+    typer.Option(help="Folder of the database, the models and the archive.  [default: tapeline-data]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for machines.")]
-Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  \\[default: 8000]")]
+Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")]
 Zone = Annotated[str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")]
-Bucket = Annotated[str | None, typer.Option(help="S3 bucket.  \\[default: setting aws.bucket]", show_default=False)]
+Bucket = Annotated[str | None, typer.Option(help="S3 bucket.  [default: setting aws.bucket]", show_default=False)]
 File = Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet file of bars.", show_default=False)]
 Files = Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)]
 
 # -- live bars ---------------------------------------------------------------------------------------------------------
 
 LiveSymbols = Annotated[
-    str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD; kept for the next time.  \\[default: the kept ones]")
+    str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD; kept for the next time.  [default: the kept ones]")
 ]
 SymbolNames = Annotated[list[str], typer.Argument(help="Such as NVDA AMD.", show_default=False)]
 IntervalName = Annotated[str, typer.Option(help="1m, 2m, 5m, 15m, 30m, 60m, 90m, 1h or 1d.")]
 Period = Annotated[
-    str | None, typer.Option(help="How far back: 12h, 30d, 6mo, 2y, max.  \\[default: 7d for 1m, 60d, 1y for 1h, 5y]")
+    str | None, typer.Option(help="How far back: 12h, 30d, 6mo, 2y, max.  [default: 7d for 1m, 60d, 1y for 1h, 5y]")
 ]
 
 # -- models ------------------------------------------------------------------------------------------------------------
 
 ModelName = Annotated[str, typer.Option("--name", help="Which model.")]
-ModelVersion = Annotated[str | None, typer.Argument(help="\\[default: the one in use]", show_default=False)]
+ModelVersion = Annotated[str | None, typer.Argument(help="[default: the one in use]", show_default=False)]
 ModelsAt = Annotated[
     str | None,
-    typer.Option("--models", help="Folder of the models or s3://bucket/prefix.  \\[default: models in --data-dir]"),
+    typer.Option("--models", help="Folder of the models or s3://bucket/prefix.  [default: models in --data-dir]"),
 ]

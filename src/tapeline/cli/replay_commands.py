@@ -60,7 +60,7 @@ def replay(
     data_dir: DataDir = None,
     speed: Annotated[str, typer.Option(help="`max`, or a factor of real time: 60 plays a minute in a second.")] = "max",
     dashboard: Annotated[
-        bool | None, typer.Option(help="Serve the page meanwhile.  \\[default: yes, except at --speed max]")
+        bool | None, typer.Option(help="Serve the page meanwhile.  [default: yes, except at --speed max]")
     ] = None,
     port: Port = None,
     zone: Zone = "UTC",

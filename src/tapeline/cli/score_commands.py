@@ -20,11 +20,9 @@ from tapeline.runtime.stored_grades import grade_stored
 
 
 def score(
-    symbols: Annotated[
-        list[str] | None, typer.Argument(help="Only these.  \\[default: all]", show_default=False)
-    ] = None,
+    symbols: Annotated[list[str] | None, typer.Argument(help="Only these.  [default: all]", show_default=False)] = None,
     last: Annotated[
-        int | None, typer.Option(help="How many of the newest rows of each symbol.  \\[default: all]", min=50)
+        int | None, typer.Option(help="How many of the newest rows of each symbol.  [default: all]", min=50)
     ] = None,
     data_dir: DataDir = None,
     models: ModelsAt = None,

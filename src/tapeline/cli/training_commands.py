@@ -97,7 +97,7 @@ def evaluate(
     no_trade_band: Band = NO_TRADE_BAND,
     folds: Annotated[int, typer.Option(help="Walk-forward folds.", min=1, max=100)] = FOLDS,
     embargo: Annotated[
-        int | None, typer.Option(help="Bar times left out before each test.  \\[default: the horizon]", min=0)
+        int | None, typer.Option(help="Bar times left out before each test.  [default: the horizon]", min=0)
     ] = None,
     forest: Annotated[bool, typer.Option(help="With the random-forest baseline, which takes most of the time.")] = True,
     trials: Trials = 0,
