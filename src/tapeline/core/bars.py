@@ -39,12 +39,17 @@ class Sessions:
     def find(self, timestamps: Ints) -> tuple[NDArray[np.intp], Flags]:
         """Return the session that each time falls into, as an index, and whether there is one, [len(timestamps)] each.
 
-        The index means nothing where there is none.
+        The index is that of some session where there is none.
         """
         if not len(self.open):
             return np.zeros(len(timestamps), np.intp), np.zeros(len(timestamps), np.bool_)
-        at = np.searchsorted(self.open, timestamps, "right") - 1
-        return at, (at >= 0) & (timestamps < self.close[at])
+        if len(timestamps) > len(self.open) and (timestamps[1:] >= timestamps[:-1]).all():
+            edges = np.searchsorted(timestamps, self.open)  # fewer searches than the other way round
+            at = np.repeat(np.arange(-1, len(self.open)), np.diff(edges, prepend=0, append=len(timestamps)))
+        else:
+            at = np.searchsorted(self.open, timestamps, "right") - 1
+        at = np.maximum(at, 0)
+        return at, (timestamps >= self.open[at]) & (timestamps < self.close[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,12 @@ class Grid:
             return start, end, np.ones(len(timestamps), np.bool_)
         opens, closes, dates = self.sessions.open, self.sessions.close, self.sessions.date
         at, inside = self.sessions.find(timestamps)
-        if not len(opens):
+        if not inside.any():
             return timestamps, timestamps, inside
         if self.interval >= DAY:
-            start, end = _dates_of(dates[at], self.interval)
-            return start, closes[np.searchsorted(dates, end) - 1], inside
+            first = int(at.min())
+            start, end = _dates_of(dates[first : int(at.max()) + 1], self.interval)
+            return start[at - first], closes[np.searchsorted(dates, end) - 1][at - first], inside
         start = opens[at] + (timestamps - opens[at]) // self.interval * self.interval
         return start, np.minimum(start + self.interval, closes[at]), inside
 
@@ -135,12 +141,15 @@ def resample(bars: Bars, grid: Grid) -> Bars:
     session are left out. The result is in the order of time, then of the symbol table. The last bar of each symbol is
     not final: more may still go into it.
     """
-    bars = bars[np.lexsort((bars.timestamp, bars.code))]  # stable: what arrived later stays later
+    order = np.lexsort((bars.timestamp, bars.code))  # stable: what arrived later stays later
+    if (order[1:] < order[:-1]).any():
+        bars = bars[order]
     replaced = np.zeros(len(bars), np.bool_)
     replaced[:-1] = (bars.code[1:] == bars.code[:-1]) & (bars.timestamp[1:] == bars.timestamp[:-1])
     start, _, inside = grid.spans(bars.timestamp)
     kept = inside & ~replaced
-    bars, start = bars[kept], start[kept]
+    if not kept.all():
+        bars, start = bars[kept], start[kept]
     if not len(bars):
         return bars
     first = np.flatnonzero(np.concatenate(([True], (bars.code[1:] != bars.code[:-1]) | (start[1:] != start[:-1]))))

@@ -96,7 +96,7 @@ class ResampledRows:
         bars = rows.bars
         made = resample(bars, cells)
         start, end, inside = cells.spans(bars.timestamp)
-        _, first = np.unique(start[inside], return_index=True)
+        first = np.flatnonzero(np.diff(start[inside], prepend=-(1 << 62)))
         if len(made):
             known = int(bars.timestamp[-1]) + (self._stored if bars.final[-1] else 0)
             over = known >= int(end[inside][-1])
