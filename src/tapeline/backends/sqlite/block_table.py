@@ -74,11 +74,8 @@ class BlockTable:
         return False
 
     def forget(self) -> None:
-        """Forget what was written in a transaction that was rolled back: the numbers of its blocks are given again."""
+        """Forget what was written in a transaction that was rolled back."""
         self._open.clear()
-        with self._cache_lock:
-            self._cache.clear()
-            self._cached = 0
 
     def _tail(self, connection: sqlite3.Connection, symbol: int) -> list[BlockEntry]:
         """Return the blocks at the symbol's end that may still be merged, after the last sealed one (included)."""
@@ -186,11 +183,8 @@ class BlockTable:
         kept = self._cache.get(entry.id)
         if kept is not None:
             return kept
-        row = connection.execute("SELECT payload FROM blocks WHERE id = ?", (entry.id,)).fetchone()
-        if row is None:
-            return None  # merged by the writer since the entry was read; the caller reads in one transaction
         try:
-            block = decode(row[0])
+            block = decode(_payload(connection, entry))
             times = block.timestamp
             if (len(block), *times[:1].tolist(), *times[-1:].tolist()) != (entry.count, entry.first, entry.last):
                 raise DecodeError("it holds other bars than the file says")
@@ -225,6 +219,17 @@ class BlockTable:
             self._cached += len(block)
             while self._cached > _CACHED_BARS and len(self._cache) > 1:
                 self._cached -= len(self._cache.popitem(last=False)[1])
+
+
+def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:
+    """Return the bytes of a block. Raises `DecodeError` when damage to the file made them something else."""
+    try:
+        (payload,) = connection.execute("SELECT CAST(payload AS BLOB) FROM blocks WHERE id = ?", (entry.id,)).fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        raise DecodeError(str(error)) from error
+    return payload or b""
 
 
 def _cut(block: Block) -> list[Block]:
