@@ -45,7 +45,7 @@ class Client:
     def request(self, method: str, path: str, **values: Any) -> httpx.Response:
         headers = {"X-CSRF-Token": self.csrf} if self.csrf and method != "GET" else {}
         headers |= values.pop("headers", {})
-        where = path if path.startswith(("/api", "/metrics")) or path == "/" else f"/api/v1{path}"
+        where = path if path.startswith(("/api", "/metrics", "/js")) or path == "/" else f"/api/v1{path}"
         return self._runner.run(self.http.request(method, where, headers=headers, **values))
 
     def get(self, path: str, **values: Any) -> httpx.Response:
