@@ -6,6 +6,10 @@ number means nothing else, and it sorts where a month belongs. Where months begi
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
+
+from tapeline.errors import InputError
+
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -22,3 +26,23 @@ def interval_name(interval: int) -> str:
         if interval >= size and interval % size == 0:
             return f"{interval // size}{unit}"
     return f"{interval}ms"
+
+
+def epoch_ms(value: float | str | date | datetime) -> int:
+    """Return a time that a person gave as UTC epoch ms.
+
+    It is a number of ms, a date (its midnight), a time of Python, NumPy or pandas, or text in ISO format such as
+    `2026-01-02` or `2026-01-02T09:30-05:00`. What names no zone is UTC. Raises `InputError` for anything else.
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    try:
+        if not isinstance(value, datetime):
+            text = str(value).strip()
+            if text.lstrip("-").isdecimal():
+                return int(text)
+            value = datetime.fromisoformat(text)
+        zoned = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return round(zoned.timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{value!r} is no time; write 2026-01-02, 2026-01-02T14:30 (UTC) or epoch ms") from error

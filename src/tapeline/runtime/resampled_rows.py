@@ -14,7 +14,7 @@ import numpy as np
 from tapeline.core.bars import resample
 from tapeline.core.candle_intervals import CandleGrid, grid
 from tapeline.core.market import Bars, Ints, Revisions, Rows
-from tapeline.core.ports import Store
+from tapeline.runtime.indicator_view import RowReader
 
 _MOST_CANDLES = 2_000_000  # kept for the next reader, over all symbols, at most; 60 bytes each
 
@@ -38,7 +38,7 @@ class ResampledRows:
     The rows carry no forecasts: those are about the stored bars.
     """
 
-    def __init__(self, store: Store, stored: int, interval: int) -> None:
+    def __init__(self, store: RowReader, stored: int, interval: int) -> None:
         self._store = store
         self._stored = stored
         self._interval = interval

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,14 +18,11 @@ from tapeline.forecast.labels import HORIZON, LABEL_LOOKBACK, label, label_reach
 from tapeline.forecast.model import Metadata
 from tapeline.indicators import DEFAULT, Engine
 from tapeline.indicators.spec import spec_of_output
-from tapeline.runtime.indicator_view import IndicatorView
-from tapeline.runtime.resampled_rows import ResampledRows
+from tapeline.runtime.interval_views import TELLING_ROWS, IntervalViews
 from tapeline.web.quote_table import decimals
 
 #: Indicators asked for at once, at most.
 MOST_INDICATORS = 30
-
-_NEWEST = 500  # rows that tell the interval of a series, and how many decimals its prices have
 
 Columns = dict[str, NDArray[Any]]
 
@@ -74,15 +70,13 @@ class CandleReader:
     def __init__(self, store: Store, specs: Sequence[str] | None = None) -> None:
         self.store = store
         self._specs = None if specs is None else tuple(specs)
-        self._view = IndicatorView(store)
-        self._lock = threading.Lock()
-        self._resampled: dict[tuple[int, int], IndicatorView] = {}
+        self._views = IntervalViews(store)
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
         """Return rows as `Store.rows` does, with the usual indicators."""
         if self._specs is None:
             return self.store.rows(symbol, start, end, limit)
-        return self._view.rows(symbol, self._specs, start, end, limit)
+        return self._views.unchanged.rows(symbol, self._specs, start, end, limit)
 
     def read(
         self, chart: ChartRequest, models: Mapping[str, Metadata], end: int | None = None, limit: int = 500,
@@ -92,7 +86,7 @@ class CandleReader:
 
         It is None where there are none. Raises `NotPossibleError` for an interval that the stored bars do not have.
         """
-        newest = self.store.rows(chart.symbol, limit=_NEWEST)
+        newest = self.store.rows(chart.symbol, limit=TELLING_ROWS)
         stored = stored_interval(newest.bars.timestamp)
         interval = chosen(chart.interval, stored)
         same = interval == stored
@@ -100,8 +94,7 @@ class CandleReader:
             rows = self.store.rows(chart.symbol, start, end, limit + 1)
         else:
             specs = self._usual(newest) if chart.indicators is None else chart.indicators
-            view = self._view if same else self._view_at(stored, interval)
-            rows = view.rows(chart.symbol, specs, start, end, limit + 1)
+            rows = self._views.at(stored, interval).rows(chart.symbol, specs, start, end, limit + 1)
         older = int(rows.bars.timestamp[-limit]) if len(rows) > limit else None
         rows = rows[-limit:] if len(rows) > limit else rows
         bars = rows.bars
@@ -117,12 +110,6 @@ class CandleReader:
             columns |= {"s": rows.prediction, "p": rows.probability, "y": outcome}
         columns |= {name: rows.indicator[:, index] for index, name in enumerate(rows.names)}
         return Candles(columns, rows.names, interval, stored, grades, decimals(newest.bars.close)), older
-
-    def _view_at(self, stored: int, interval: int) -> IndicatorView:
-        with self._lock:
-            if (stored, interval) not in self._resampled:
-                self._resampled[stored, interval] = IndicatorView(ResampledRows(self.store, stored, interval))
-            return self._resampled[stored, interval]
 
     def _usual(self, newest: Rows) -> tuple[str, ...]:
         """Return the specs shown where none are asked for: those of the columns that the store keeps, if it does."""

@@ -257,6 +257,16 @@ class SqliteStore:
             (forming,) = reader.execute("SELECT count(*) FROM newest WHERE NOT final").fetchone()
         return int(blocks + forming)
 
+    def extents(self) -> dict[str, tuple[int, int]]:
+        """Return the open times of the first and the newest bar of every symbol, in the order of the symbols."""
+        with self._snapshot() as reader:
+            found = reader.execute(
+                "SELECT symbols.symbol, coalesce((SELECT first FROM blocks WHERE blocks.symbol = symbols.id "
+                "ORDER BY last LIMIT 1), newest.timestamp), newest.timestamp "
+                "FROM newest JOIN symbols ON symbols.id = newest.symbol ORDER BY symbols.symbol"
+            ).fetchall()
+        return {symbol: (first, last) for symbol, first, last in found}
+
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         with self._snapshot() as reader:
             found = reader.execute(
