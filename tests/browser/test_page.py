@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Error, expect
 
 import tapeline.web
-from tapeline.alerts import parse_rule
+from tapeline.alerts.grammar import parse_rule
 from tests.browser.conftest import Open, Server
 from tests.browser.page import PIXELS, drawn, newest, problems, until
 

@@ -4,8 +4,3 @@
 `bar_values` reads the store for them, `runner` brings these together, `journal` keeps what fired, `delivery` sends it
 to channels, and `service` is all of it in one place.
 """
-
-from tapeline.alerts.grammar import parse_rule
-from tapeline.alerts.service import Alerts, running
-
-__all__ = ["Alerts", "parse_rule", "running"]

@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tapeline import alerts
-from tapeline.alerts import Alerts
+from tapeline.alerts import service
 from tapeline.alerts.delivery import Channel, Log
+from tapeline.alerts.service import Alerts
 from tapeline.app.config import Settings
 from tapeline.core.ports import Store
 from tapeline.errors import ConfigError, StorageError
@@ -27,7 +27,7 @@ def alerting(
     channels = {"log": Log(notify), **channels_of(settings)}
     with contextlib.ExitStack() as stack:
         try:
-            running = alerts.running(store, folder, settings.alerts.rules, channels, live=live, notify=notify)
+            running = service.running(store, folder, settings.alerts.rules, channels, live=live, notify=notify)
             found: Alerts | None = stack.enter_context(running)
         except StorageError as error:
             notify(f"there are no alerts: {error}")

@@ -3,6 +3,8 @@
 A setting of a group is a key of a table in the file and has two underscores in the environment: `bucket` in `[aws]`,
 or `TAPELINE_AWS__BUCKET`. A name that does not exist is refused, so that a typing slip is noticed; so is the name that
 a setting had before there were groups, with the name it has now.
+
+Nearly every command reads the settings, so what only some settings need is imported when such a setting is given.
 """
 
 from __future__ import annotations
@@ -11,25 +13,15 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
 
-from tapeline.alerts.grammar import parse_rule
-from tapeline.alerts.webhook import url_fault
-from tapeline.backends.aws.sns import TOPIC_ARN
 from tapeline.errors import ConfigError, RuleError
-from tapeline.indicators import DEFAULT, parse
+from tapeline.indicators import DEFAULT
 
 #: Looked for in the current directory.
 CONFIG_FILE = Path("tapeline.toml")
@@ -75,7 +67,7 @@ def _split_at_commas(value: Any) -> Any:
 
 
 #: A list in the file; in the environment and in flags also one text with commas.
-_Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
+_Names = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
 
 
 class _Group(BaseModel):
@@ -112,7 +104,7 @@ class PageSettings(_Group):
 class AlertSettings(_Group):
     """Say which alert rules are in force, and where alerts go beside the page, the log and e-mail."""
 
-    rules: Annotated[tuple[str, ...], NoDecode] = Field(
+    rules: tuple[str, ...] = Field(
         (), description="Alert rules, such as `rsi_14 < 30`; in the environment with `;` between them."
     )
     webhook: SecretStr | None = Field(
@@ -128,6 +120,8 @@ class AlertSettings(_Group):
     @field_validator("rules")
     @classmethod
     def _check_rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from tapeline.alerts.grammar import parse_rule
+
         for text in value:
             try:
                 parse_rule(text)
@@ -138,6 +132,8 @@ class AlertSettings(_Group):
     @field_validator("webhook")
     @classmethod
     def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        from tapeline.alerts.webhook import url_fault
+
         if value is not None and (fault := url_fault(value.get_secret_value())):
             raise ValueError(f"it {fault}")
         return value
@@ -145,6 +141,8 @@ class AlertSettings(_Group):
     @field_validator("sns_topic")
     @classmethod
     def _check_topic(cls, value: str) -> str:
+        from tapeline.backends.aws.sns import TOPIC_ARN
+
         if value and not TOPIC_ARN.fullmatch(value):
             raise ValueError("it is not the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts")
         return value
@@ -186,12 +184,8 @@ class AwsSettings(_Group):
     )
 
 
-class Settings(BaseSettings):
-    """Hold every setting there is."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", toml_file=CONFIG_FILE
-    )
+class Settings(_Group):
+    """Hold every setting there is. `load` reads them; made directly, they are the defaults."""
 
     data_dir: Path = Field(Path("tapeline-data"), description="Folder of the database, the models and the archive.")
     indicators: _Names = Field(DEFAULT, description="Indicators computed and stored for every bar.")
@@ -211,20 +205,11 @@ class Settings(BaseSettings):
     @field_validator("indicators")
     @classmethod
     def _check_indicators(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from tapeline.indicators import parse
+
         for spec in value:
             parse(spec)
         return value
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
 def all_settings() -> dict[str, FieldInfo]:
@@ -252,19 +237,38 @@ def load(**flags: Any) -> Settings:
     for old, new in _RENAMED.items():
         if variable(old) in os.environ:
             raise ConfigError(f"the environment variable {variable(old)} is now called {variable(new)}")
-    given: dict[str, Any] = {}
-    for flag, value in flags.items():
-        if value is not None:
-            group, _, name = flag.rpartition("__")
-            (given.setdefault(group, {}) if group else given)[name] = value
+    given = _in_file()
+    for name, value in (*_in_environment(), *flags.items()):
+        if value is None:
+            continue
+        group, separator, key = name.partition("__")
+        table = given.setdefault(group, {}) if separator else given
+        if isinstance(table, dict):  # otherwise the group is refused below
+            table[key or group] = value
     try:
         return Settings(**given)
     except ValidationError as error:
         raise _refused(error) from error
+
+
+def _in_file() -> dict[str, Any]:
+    try:
+        return tomllib.loads(CONFIG_FILE.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{CONFIG_FILE}: not valid TOML: {error}") from error
-    except (OSError, SettingsError) as error:
+    except OSError as error:
         raise ConfigError(str(error)) from error
+
+
+def _in_environment() -> Iterator[tuple[str, str]]:
+    """Yield the settings that the environment gives, named as flags are. Other variables may have our prefix too."""
+    for variable_name, value in os.environ.items():
+        name = variable_name.lower()
+        setting = name.removeprefix(_PREFIX.lower())
+        if setting != name and setting.partition("__")[0] in Settings.model_fields:
+            yield setting, value
 
 
 def _refused(error: ValidationError) -> ConfigError:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.alerts import Alerts
+from tapeline.alerts.service import Alerts
 from tapeline.app.cloud_wiring import Clients, dynamo_store
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, archive_in, watchlist_in

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from tapeline.alerts import Alerts, parse_rule
+from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.journal import JOURNAL_FILE, Journal
 from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rule_state import utc
 from tapeline.alerts.rules import Rule
+from tapeline.alerts.service import Alerts
 from tapeline.app import config
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import models_in

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tapeline.alerts import Alerts
+from tapeline.alerts.service import Alerts
 from tapeline.core.market import Reject
 from tapeline.core.ports import Store
 from tapeline.forecast.registry import Registry

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import talib
 
-from tapeline.alerts import parse_rule
+from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rule_state import BarValues, State, step
 from tapeline.core.market import Bar, Bars, Direction, Rows

@@ -16,17 +16,12 @@ import pytest
 from tests.fakes.stores import MemoryStore
 from tests.rows import row
 
-from tapeline.alerts import (
-    Alerts,
-    parse_rule,
-    running,
-)
-from tapeline.alerts.journal import (
-    Journal,
-)
+from tapeline.alerts.grammar import parse_rule
+from tapeline.alerts.journal import Journal
 from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rule_state import State
 from tapeline.alerts.runner import STALE, Runner
+from tapeline.alerts.service import Alerts, running
 from tapeline.core.market import Bar, Bars, Rows
 from tapeline.data import sample_path
 from tapeline.errors import InputError, NotFoundError, RuleError, StorageError

@@ -14,8 +14,8 @@ from tests.conftest import MINUTE, START
 from tests.fakes.stores import MemoryStore
 from tests.rows import row
 
-from tapeline.alerts import Alerts
 from tapeline.alerts.journal import FiredAlert
+from tapeline.alerts.service import Alerts
 from tapeline.errors import StorageError
 from tapeline.web import PageData
 from tapeline.web import broadcast as module

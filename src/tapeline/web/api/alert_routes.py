@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.alerts import Alerts
 from tapeline.alerts.grammar import LONGEST_RULE
 from tapeline.alerts.journal import FiredAlert
+from tapeline.alerts.service import Alerts
 from tapeline.errors import NotPossibleError
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage

@@ -16,10 +16,8 @@ from schemathesis.checks import CHECKS, load_all_checks
 from tests.fakes.stores import MemoryStore
 from tests.web_site import Client, client_of
 
-from tapeline.alerts import (
-    Alerts,
-)
 from tapeline.alerts.journal import Alert, Journal
+from tapeline.alerts.service import Alerts
 from tapeline.errors import StorageError
 from tapeline.web import Access, PageData
 from tapeline.web.api.application import create_app
