@@ -238,9 +238,21 @@ def python_faults(lines: list[str]) -> Iterator[str]:
                     yield f"import {found[1]}.{name.strip()}"
 
 
+def made_by(text: str) -> set[str]:
+    """Return the files that a page's own changes and commands make, and the names of the test modules among them."""
+    paths = set(re.findall(r"^(?:\+\+\+ b/|cp \S+ )(\S+)$", text, re.MULTILINE))
+    return paths | {Path(path).stem for path in paths}
+
+
 def faults(page: Path) -> Iterator[str]:
     """Yield everything that a page names and that does not exist."""
-    spans, lines, prose = parts(page.read_text())
+    text = page.read_text()
+    made = made_by(text)
+    yield from (fault for fault in _all_faults(page, text) if fault.partition(" ")[2] not in made)
+
+
+def _all_faults(page: Path, text: str) -> Iterator[str]:
+    spans, lines, prose = parts(text)
     yield from links(prose, page)
     known_options = {option for command in commands().values() for option in options(command)}
     variables = {variable(name) for name in settings()} | OTHER_VARIABLES
@@ -250,11 +262,11 @@ def faults(page: Path) -> Iterator[str]:
         yield from (f"name {name}" for name in dotted_names(span) if not resolves(name))
         if re.fullmatch(r"--[a-z-]+", span) and span not in known_options:
             yield f"option {span}"
-    for text in [*spans, *lines]:
-        yield from command_faults(text)
-        yield from program_faults(text)
-        yield from (f"variable {name}" for name in re.findall(r"TAPELINE_\w*[A-Z]", text) if name not in variables)
-        yield from (f"test {name}" for name in re.findall(r"\btest_\w+", text) if name not in names_of_tests())
+    for line in [*spans, *lines]:
+        yield from command_faults(line)
+        yield from program_faults(line)
+        yield from (f"variable {name}" for name in re.findall(r"TAPELINE_\w*[A-Z]", line) if name not in variables)
+        yield from (f"test {name}" for name in re.findall(r"\btest_\w+", line) if name not in names_of_tests())
     yield from python_faults(lines)
     for row in re.findall(r"^\| [Ss]etting \|.*\n\|[-| ]*\n((?:\|.*\n)+)", prose, re.MULTILINE):
         cells = re.findall(r"^\|([^|]*)\|", row, re.MULTILINE)
