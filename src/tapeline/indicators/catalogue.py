@@ -34,8 +34,3 @@ def _order(entry: Indicator) -> tuple[int, int]:
 CATALOGUE: dict[str, Indicator] = {
     entry.name: entry for entry in sorted((entry for file in _FILES for entry in file.ENTRIES), key=_order)
 }
-
-#: What is computed unless other indicators are chosen.
-DEFAULT: tuple[str, ...] = (
-    "sma_20", "sma_50", "sma_200", "ema_12", "ema_26", "macd_12_26_9", "rsi_14", "bbands_20_2", "atr_14",
-)  # fmt: skip

@@ -12,8 +12,7 @@ from tapeline.core.market import Bars, Codes, Floats, Ints
 from tapeline.core.sessions.session_ids import session_ids
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
-from tapeline.indicators.catalogue import DEFAULT
-from tapeline.indicators.engine import compiling
+from tapeline.indicators import DEFAULT
 from tapeline.indicators.engine.program import Program
 from tapeline.indicators.engine.snapshots import pack, unpack
 from tapeline.indicators.kernels.interface import ROOM
@@ -35,7 +34,7 @@ class Engine:
     """
 
     def __init__(self, specs: Sequence[str] = DEFAULT) -> None:
-        from tapeline.indicators.engine import driver
+        from tapeline.indicators.engine import compiling, driver
 
         parsed = parse_all(specs)
         self.specs = tuple(spec.text for spec in parsed)

@@ -9,21 +9,44 @@ does not depend on the batch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
-
-from numba import njit
+from functools import cached_property
+from typing import Any, ParamSpec, TypeVar
 
 from tapeline.indicators.kernels.interface import BLOCK, LONGEST, Reals
 
-_Function = TypeVar("_Function", bound=Callable[..., object])
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 _FEW = 8
 
 
-def step(function: _Function) -> _Function:
+class _Step:
+    """Be what Numba takes for a function compiled by `njit`, and import Numba no earlier than it compiles a caller.
+
+    Numba takes a third of a second to import, and who reads the catalogue compiles nothing.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._compiled(*arguments)
+
+    @cached_property
+    def _compiled(self) -> Any:
+        from numba import njit
+
+        return njit(error_model="numpy")(self._function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        return self._compiled._numba_type_
+
+
+def step(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """Let kernels call the function. It is compiled with, and cached in, each kernel that calls it."""
-    compiled: _Function = njit(error_model="numpy")(function)
-    return compiled
+    return _Step(function)
 
 
 @step
