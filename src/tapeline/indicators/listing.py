@@ -56,8 +56,10 @@ def markdown() -> str:
         "*Warm-up* is the number of bars before the first value; until then the value is absent, never 0.",
         "Where TA-Lib has the indicator, values equal TA-Lib's to 1e-9.",
         "",
-        'In Python: `tapeline.analyse(frame, ["sma_20", "rsi_14"])` on pandas, Polars or Arrow. On a file:',
-        "`tapeline indicators prices.csv --set sma_20,rsi_14 --out out.parquet`.",
+        "A value depends on the symbol's bars up to its own, from the first one on, never on how many are asked for.",
+        "",
+        'In Python: `tapeline.analyse(frame, ["sma_20", "rsi_14"])` on pandas, Polars or Arrow.',
+        "On a file: `tapeline indicators prices.csv --set sma_20,rsi_14 --out out.parquet`.",
     ]
     for group in dict.fromkeys(row.group for row in rows):
         lines += [
