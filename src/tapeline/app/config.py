@@ -188,7 +188,9 @@ class Settings(_Group):
     """Hold every setting there is. `load` reads them; made directly, they are the defaults."""
 
     data_dir: Path = Field(Path("tapeline-data"), description="Folder of the database, the models and the archive.")
-    indicators: _Names = Field(DEFAULT, description="Indicators computed and stored for every bar.")
+    indicators: _Names = Field(
+        DEFAULT, description="Indicators shown where none are named; on AWS they are stored with every row."
+    )
     horizon: int = Field(5, ge=1, le=1000, description="How many bars ahead to predict.")
     feed: str = Field("yahoo", description="Market data feed that history and live prices come from.")
     symbols: _Names = Field((), description="Symbols that `tapeline collector` follows.")

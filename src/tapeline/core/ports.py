@@ -183,7 +183,7 @@ class RejectLog(Protocol):
     """Records that were refused, in the order they came in."""
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
-        """The rejects, oldest first; with `limit`, only the newest so many."""
+        """The rejects, oldest first; with `limit`, only the newest ones, as many as it says."""
         ...
 
 
