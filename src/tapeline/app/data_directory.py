@@ -15,6 +15,7 @@ from pathlib import Path
 
 import filelock
 
+from tapeline.app import config
 from tapeline.app.config import Settings
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.backends.files.file_registry import LocalFolder
@@ -51,6 +52,15 @@ class DataDirectory:
 
     def __exit__(self, *_: object) -> None:
         self.database.close()
+
+
+def settings_for_reading(data_dir: str | Path | None) -> Settings:
+    """Return the settings with the data directory to read: a demo's where the default one is empty."""
+    settings = config.load(data_dir=data_dir)
+    demo = settings.data_dir / "demo"
+    if data_dir is None and not (settings.data_dir / DATABASE_FILE).exists() and demo.exists():
+        return settings.model_copy(update={"data_dir": demo})
+    return settings
 
 
 def archive_in(path: Path) -> LocalArchive:

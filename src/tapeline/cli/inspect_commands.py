@@ -10,13 +10,13 @@ import typer
 
 from tapeline.app import config
 from tapeline.app.alert_wiring import alerting
+from tapeline.app.history import unknown_symbol
 from tapeline.app.page_wiring import access_of, cloud_page_data, is_live, page_data_of
 from tapeline.backends.aws.clients import client
 from tapeline.cli.console import notice, print_json, print_records, print_table, utc_text
 from tapeline.cli.options import DataDir, Json, Port
 from tapeline.cli.running import announce
 from tapeline.cli.stored_data import open_stored
-from tapeline.errors import NotFoundError
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.web import serve
 
@@ -36,8 +36,7 @@ def show(
         rows = IndicatorView(directory.store).rows(symbol, settings.indicators, limit=last)
         rows = rows.as_known() if as_known else rows
         if not len(rows):
-            known = ", ".join(row.stock_symbol for row in directory.store.latest()) or "none yet"
-            raise NotFoundError(f"no rows of {symbol} in {directory.path}; symbols there: {known}")
+            raise unknown_symbol(symbol, tuple(directory.store.extents()), directory.path)
     if json:
         print_json([row.as_item() for row in rows])
         return

@@ -1,0 +1,148 @@
+"""Read what a data directory holds: any symbols, at any interval, with any indicators, page by page as time goes on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tapeline.app.data_directory import DataDirectory
+from tapeline.core.candle_intervals import chosen
+from tapeline.core.market import Rows
+from tapeline.core.times import DAY
+from tapeline.errors import NotFoundError, NotPossibleError
+from tapeline.indicators.spec import parse_all
+from tapeline.runtime.indicator_view import RowReader
+from tapeline.runtime.interval_views import IntervalViews
+
+#: Bars in a page, at most: memory stays the same however long a history is.
+PAGE_BARS = 32_768
+
+_LISTED = 20  # symbols that a message lists
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Say which candles are wanted: of these symbols, with these indicators (specs), opening in start <= t < end.
+
+    Times are UTC epoch ms, None for no limit.
+    """
+
+    symbols: tuple[str, ...]
+    indicators: tuple[str, ...] = ()
+    start: int | None = None
+    end: int | None = None
+
+    def within(self, start: int, end: int) -> tuple[int, int]:
+        """Return the part of the span start <= t < end that is wanted."""
+        low = start if self.start is None else max(start, self.start)
+        return low, end if self.end is None else min(end, self.end)
+
+
+class History:
+    """Read candles from a data directory, with values that do not depend on the part of history that is read.
+
+    `interval` is a name such as `1d`, None for the stored bars. `as_known` reads every bar as it was first stored,
+    before any correction, and computes the indicators from these values. What a running process commits meanwhile may
+    be seen in later pages.
+    """
+
+    def __init__(self, directory: DataDirectory, interval: str | None = None, *, as_known: bool = False) -> None:
+        self._path = directory.path
+        self._interval = interval
+        self._views = IntervalViews(_FirstKnown(directory.store) if as_known else directory.store)
+        self._extents = directory.store.extents()
+        self._intervals: dict[str, tuple[int, int]] = {}
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Return every stored symbol, sorted."""
+        return tuple(self._extents)
+
+    def chosen(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """Return these symbols, each once; all that are stored where none is named.
+
+        Raises `NotFoundError` for one without bars.
+        """
+        wanted = tuple(dict.fromkeys(symbols)) or self.symbols
+        for symbol in wanted:
+            if symbol not in self._extents:
+                raise unknown_symbol(symbol, self.symbols, self._path)
+        return wanted
+
+    def interval(self, symbol: str) -> int:
+        """Return the length of the symbol's candles (ms). Raises `NotPossibleError` for one its bars cannot make."""
+        return self._lengths(symbol)[1]
+
+    def resamples(self, symbol: str) -> bool:
+        """Return whether the symbol's candles are made of its stored bars, rather than these themselves."""
+        stored, interval = self._lengths(symbol)
+        return interval != stored
+
+    def extent(self, symbol: str) -> tuple[int, int]:
+        """Return a span of time, start <= t < end, in which all of the symbol's candles open.
+
+        A week or a month may open before the first bar in it, and a session's date begin after the session does.
+        """
+        stored, interval = self._lengths(symbol)
+        first, last, _ = self._extents[symbol]
+        room = 0 if interval == stored else 2 * interval
+        return first - room, last + room + 1
+
+    def a_day(self, symbol: str) -> float:
+        """Return how many candles the symbol has for each day of its extent, about."""
+        stored, interval = self._lengths(symbol)
+        first, last, count = self._extents[symbol]
+        return count * stored / interval * DAY / (last - first + DAY)
+
+    def pages(self, symbol: str, selection: Selection) -> Iterator[Rows]:
+        """Yield the candles selected of one symbol in the order of time, up to `PAGE_BARS` at once.
+
+        Nothing but the blocks of that span is read, beside the few that lead up to it.
+        """
+        stored, interval = self._lengths(symbol)
+        view = self._views.at(stored, interval)
+        low, high = selection.within(*self.extent(symbol))
+        while low < high:
+            stop = min(low + PAGE_BARS * interval, high)
+            rows = view.rows(symbol, selection.indicators, low, stop)
+            if len(rows):
+                yield rows
+            low = stop
+
+    def _lengths(self, symbol: str) -> tuple[int, int]:
+        """Return the length of the stored bars and of the candles, in ms."""
+        found = self._intervals.get(symbol)
+        if found is None:
+            stored = self._views.stored(symbol)
+            try:
+                found = stored, chosen(self._interval, stored)
+            except NotPossibleError as error:
+                raise NotPossibleError(f"{symbol} at {self._interval}: {error}") from error
+            self._intervals[symbol] = found
+        return found
+
+
+def unknown_symbol(symbol: str, known: Sequence[str], where: Path) -> NotFoundError:
+    """Return the error that a symbol has no bars, with the one that may have been meant."""
+    near = difflib.get_close_matches(symbol.upper(), known, 1, cutoff=0.5)
+    guess = f"did you mean {near[0]}? " if near else ""
+    more = f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
+    listed = ", ".join(known[:_LISTED]) + more or "none yet"
+    return NotFoundError(f"no rows of {symbol} in {where}; {guess}symbols there: {listed}")
+
+
+def outputs_of(indicators: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns that these specs make. Raises `SpecError`."""
+    return tuple(name for spec in parse_all(indicators) for name in spec.outputs)
+
+
+class _FirstKnown:
+    """Read bars as they were first stored."""
+
+    def __init__(self, reader: RowReader) -> None:
+        self._reader = reader
+
+    def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
+        return self._reader.rows(symbol, start, end, limit).as_known()

@@ -1,0 +1,117 @@
+"""Load bars into a data frame: `tapeline.load("TSLA", interval="1d", indicators=["sma_20"])`.
+
+They come from a data directory, or from a server that has one: the API's Parquet answers, page by page. Both give the
+same values.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tapeline.app import arrow_columns, config
+from tapeline.app.data_directory import open_data_directory, settings_for_reading
+from tapeline.app.history import History, Selection, outputs_of
+from tapeline.app.server_bars import ServerBars
+from tapeline.core.times import epoch_ms
+from tapeline.errors import InputError, MissingLibraryError, NotPossibleError
+
+Time = str | float | date | datetime
+
+_KINDS = ("pandas", "polars", "arrow")
+
+
+def load(
+    symbols: str | Sequence[str],
+    *,
+    interval: str | None = None,
+    indicators: Sequence[str] = (),
+    start: Time | None = None,
+    end: Time | None = None,
+    data_dir: str | Path | None = None,
+    url: str | None = None,
+    token: str | None = None,
+    as_known: bool = False,
+    to: str = "pandas",
+) -> Any:
+    """Return the bars of one or more symbols, with indicators over all of their history, as a data frame.
+
+        tapeline.load("TSLA", interval="1d", indicators=["sma_20", "rsi_14"], start="2026-01-01")
+        tapeline.load(["TSLA", "AAPL"], url="http://127.0.0.1:8000", to="polars")
+
+    The columns are `symbol`, `timestamp` (when the bar opens, UTC), `open high low close volume`, `final` (False while
+    the bar is still forming), at the stored interval `prediction` and `probability` (of UP), and one for each output
+    of the indicators. pandas has `timestamp` as its index. Rows are in the order of the symbols, then of time. A value
+    that is not warm, or that no model gave, is absent: NaN or None in pandas, null elsewhere.
+
+    `interval` is a name such as `30m`, `1d`, `1w` or `1mo`, None for the stored one. `start` and `end` (start <= t <
+    end) are dates, times or text in ISO format, UTC unless they say otherwise; an indicator's values do not depend on
+    them. `data_dir` is a folder, by default that of the settings, or the address of a server, as `url` is. `token`
+    opens a server that asks for one, by default the setting page.token. `as_known` gives bars as they were first
+    stored, before any correction. `to` is `pandas`, `polars` or `arrow` (a `pyarrow.Table`).
+
+    Raises `NotFoundError` for a symbol without bars, `NotPossibleError` for an interval that its bars cannot make,
+    `SpecError` for an indicator, `StorageError` where data directory or server cannot be read.
+    """
+    if to not in _KINDS:
+        raise InputError(f"to={to!r} is no kind of frame; write {', '.join(_KINDS)}")
+    if url is None and isinstance(data_dir, str) and data_dir.startswith(("http://", "https://")):
+        url, data_dir = data_dir, None
+    selection = Selection(
+        (symbols,) if isinstance(symbols, str) else tuple(symbols), tuple(indicators), _ms(start), _ms(end)
+    )
+    if not selection.symbols:
+        raise InputError("no symbol is named")
+    outputs = outputs_of(selection.indicators)
+    if url is not None:
+        if as_known:
+            raise NotPossibleError("a server gives bars as they are now; load what was known from its data directory")
+        tables = ServerBars(url, _token(token)).tables(selection, interval)
+    else:
+        tables = _stored(selection, interval, outputs, data_dir, as_known=as_known)
+    return _frame(_joined(list(tables), outputs), to)
+
+
+def _stored(
+    selection: Selection, interval: str | None, outputs: Sequence[str], data_dir: str | Path | None, *, as_known: bool
+) -> Iterator[pa.Table]:
+    with open_data_directory(settings_for_reading(data_dir), create=False) as directory:
+        history = History(directory, interval, as_known=as_known)
+        for symbol in history.chosen(selection.symbols):
+            names = arrow_columns.names_of(outputs, forecasts=not history.resamples(symbol))
+            names = [name for name in names if name != "model"]
+            yield arrow_columns.schema(names).empty_table()
+            for rows in history.pages(symbol, selection):
+                yield arrow_columns.table(rows, names)
+
+
+def _joined(tables: list[pa.Table], outputs: Sequence[str]) -> pa.Table:
+    """Return all rows as one table: columns that some symbols lack are null there, those of indicators come last."""
+    whole = pa.concat_tables(tables, promote_options="default")
+    bars = [name for name in whole.column_names if name not in outputs]
+    return whole.select([*bars, *outputs]).combine_chunks()
+
+
+def _frame(table: pa.Table, to: str) -> Any:
+    if to == "arrow":
+        return table
+    try:
+        library = importlib.import_module(to)
+    except ImportError:
+        raise MissingLibraryError(f"to={to!r} needs the package {to}: pip install {to}") from None
+    return library.from_arrow(table) if to == "polars" else table.to_pandas().set_index("timestamp")
+
+
+def _ms(value: Time | None) -> int | None:
+    return None if value is None else epoch_ms(value)
+
+
+def _token(token: str | None) -> str | None:
+    if token is None and (known := config.load().page.token) is not None:
+        return known.get_secret_value()
+    return token

@@ -1,0 +1,264 @@
+"""Answer SQL over a data directory with DuckDB, reading only what a query asks for.
+
+The views are not loaded: each is an Arrow dataset whose scanner DuckDB calls with the columns that a query uses and
+with the part of its WHERE clause that Arrow can evaluate (`symbol = ...`, `symbol IN ...`, comparisons of `timestamp`
+and of anything else, combined by AND and OR). The scanner asks Arrow which symbols, and which spans of time of these,
+can hold a row that passes, reads the blocks of those alone, a page at a time, and computes the indicators that the
+query names. What a function hides from the filter (`date_trunc('day', timestamp) = ...`) is read and left out then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+import pyarrow.fs
+
+from tapeline.app import arrow_columns
+from tapeline.app.data_directory import DataDirectory
+from tapeline.app.history import PAGE_BARS, History, Selection, outputs_of
+from tapeline.core.market import Direction, Rows
+from tapeline.errors import InputError, MissingLibraryError, TapelineError, one_line
+from tapeline.indicators.spec import parse_all
+
+#: The type of times in SQL: in the unit that DuckDB has, so that its filters need no conversion.
+TIME = pa.timestamp("us", "UTC")
+
+_REJECT_COLUMNS = ("source", "place", "reason", "raw")
+_REJECTS_AT_ONCE = 1000
+_PIECE_ROWS = 8192
+_FORMAT, _NO_FILES = pyarrow.dataset.ParquetFileFormat(), pyarrow.fs.LocalFileSystem()
+
+#: Which columns are needed, and the filter, if any -> batches with these columns.
+Read = Callable[[list[str], Any], Iterator[pa.RecordBatch]]
+
+
+#: A symbol and a span of its time, start <= t < end in UTC epoch ms; None for all of it.
+Span = tuple[str, int | None, int | None]
+
+
+class View(pyarrow.dataset.Dataset):  # type: ignore[misc]
+    """Stand for a table whose rows are read while a query runs. `failure` is what went wrong while they were."""
+
+    def __init__(self, schema: pa.Schema, read: Read) -> None:
+        self._schema = schema
+        self._read = read
+        self._reading = threading.Lock()
+        self._closed = False
+        self.failure: TapelineError | None = None
+
+    def close(self) -> None:
+        """Read nothing more. Arrow reads ahead in threads of its own, also after a query has what it needs."""
+        with self._reading:
+            self._closed = True
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the columns of the table."""
+        return self._schema
+
+    def scanner(self, columns: list[str] | None = None, filter: Any = None, **_: Any) -> pyarrow.dataset.Scanner:  # noqa: A002 - DuckDB's name
+        """Return what reads these columns (None: all) of the rows that pass the filter."""
+        names = self._schema.names
+        wanted = names if columns is None else columns
+        needed = [name for name in names if name in wanted or _uses(filter, name, self._schema)]
+        schema = pa.schema([self._schema.field(name) for name in needed])
+        return pyarrow.dataset.Scanner.from_batches(
+            self._noting(self._read(needed, filter)), schema=schema, columns=wanted, filter=filter, batch_readahead=1
+        )
+
+    def _noting(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the batches in pieces; DuckDB makes a text of an exception, so that it is kept here as it is.
+
+        Arrow reads some thirty pieces ahead of DuckDB, whatever it is told: a piece is small.
+        """
+        while True:
+            try:
+                with self._reading:
+                    batch = None if self._closed else next(batches, None)
+            except TapelineError as error:
+                self.failure = error
+                raise
+            if batch is None:
+                return
+            for start in range(0, len(batch), _PIECE_ROWS):
+                yield batch.slice(start, _PIECE_ROWS)
+
+
+class Query:
+    """Run SQL over the views `bars`, `forecasts` and `rejects` of a data directory.
+
+    `bars` has the columns `symbol timestamp open high low close volume final` and one for each output of `indicators`
+    (specs), as candles of `interval`; `forecasts` has `symbol timestamp price`, what was said and `model`, for every
+    bar that something was said about, with the close as it was then; `rejects` has the records that were refused. Times
+    are TIMESTAMPTZ, and the session's time zone is UTC.
+
+    Raises `MissingLibraryError` without DuckDB.
+    """
+
+    def __init__(
+        self, directory: DataDirectory, *, interval: str | None = None, indicators: Sequence[str] = (),
+        as_known: bool = False,
+    ) -> None:  # fmt: skip
+        try:
+            import duckdb
+        except ImportError:
+            raise MissingLibraryError("SQL needs DuckDB: pip install 'tapeline[sql]'") from None
+        self._errors: tuple[type[Exception], ...] = (duckdb.Error, pa.ArrowInvalid, OSError)
+        self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+        self._connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
+        self._views = {
+            "bars": _bars(History(directory, interval, as_known=as_known), indicators),
+            "forecasts": _forecasts(History(directory, as_known=True)),
+            "rejects": _rejects(directory),
+        }
+        for name, view in self._views.items():
+            self._connection.register(name, view)
+
+    def __enter__(self) -> Query:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for view in self._views.values():
+            view.close()
+        self._connection.close()
+
+    def batches(self, sql: str, rows: int = 10_000) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Return the columns of the answer and its rows, up to so many at once; they are computed as they are taken.
+
+        Raises `InputError` for SQL that DuckDB refuses, then or while it runs, and whatever reading the data raises.
+        """
+        with self._translating_errors():
+            answer = self._connection.sql(sql)
+            if answer is None:  # a statement that answers nothing
+                return pa.schema([]), iter(())
+            opened = getattr(answer, "to_arrow_reader", None) or answer.fetch_arrow_reader  # its name before 1.5
+            reader = opened(rows)
+        return reader.schema, self._read(reader)
+
+    def _read(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        while True:
+            with self._translating_errors():
+                batch = next(iter(reader), None)
+            if batch is None:
+                return
+            yield batch
+
+    @contextlib.contextmanager
+    def _translating_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors as error:
+            failures = (view.failure for view in self._views.values())
+            raise next(filter(None, failures), None) or InputError(
+                one_line(InputError(str(error).partition("\n\nLINE ")[0]))
+            ) from error
+
+
+# -- the views ---------------------------------------------------------------------------------------------------------
+
+
+def _bars(history: History, indicators: Sequence[str]) -> View:
+    specs = {spec.text: spec.outputs for spec in parse_all(indicators)}
+    schema = _schema(arrow_columns.names_of(outputs_of(indicators), forecasts=False))
+
+    def read(needed: list[str], condition: Any) -> Iterator[pa.RecordBatch]:
+        wanted = tuple(text for text, outputs in specs.items() if not set(needed).isdisjoint(outputs))
+        for rows in _passing(history, wanted, condition, schema):
+            yield _batch({name: arrow_columns.column(rows, name) for name in needed})
+
+    return View(schema, read)
+
+
+def _forecasts(history: History) -> View:
+    renamed = {"price": "close"}
+    schema = _schema(["symbol", "timestamp", "price", *arrow_columns.FORECAST_TYPES])
+
+    def read(needed: list[str], condition: Any) -> Iterator[pa.RecordBatch]:
+        for rows in _passing(history, (), condition, schema):
+            said = rows[rows.prediction != Direction.NONE]
+            if len(said):
+                yield _batch({name: arrow_columns.column(said, renamed.get(name, name)) for name in needed})
+
+    return View(schema, read)
+
+
+def _rejects(directory: DataDirectory) -> View:
+    schema = pa.schema([(name, pa.string()) for name in _REJECT_COLUMNS])
+
+    def read(needed: list[str], _: Any) -> Iterator[pa.RecordBatch]:
+        found = directory.store.rejects()
+        while some := list(itertools.islice(found, _REJECTS_AT_ONCE)):
+            columns = {name: [getattr(reject, name) for reject in some] for name in needed}
+            if "raw" in columns:
+                columns["raw"] = [raw.decode("utf-8", "backslashreplace") for raw in columns["raw"]]
+            yield pa.record_batch(columns, schema=pa.schema([schema.field(name) for name in needed]))
+
+    return View(schema, read)
+
+
+def _schema(names: Sequence[str]) -> pa.Schema:
+    return pa.schema([(f.name, TIME if f.name == "timestamp" else f.type) for f in arrow_columns.schema(names)])
+
+
+def _batch(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    return pa.record_batch(
+        {name: array.cast(TIME) if name == "timestamp" else array for name, array in columns.items()}
+    )
+
+
+# -- what a filter leaves ----------------------------------------------------------------------------------------------
+
+
+def _passing(history: History, indicators: tuple[str, ...], condition: Any, schema: pa.Schema) -> Iterator[Rows]:
+    """Yield pages that may hold rows which pass the filter, in the order of the symbols, then of time."""
+    ever: list[Span] = [(symbol, None, None) for symbol in history.symbols]
+    for symbol, _, _ in _possible(ever, condition, schema):
+        start, end = history.extent(symbol)
+        step = PAGE_BARS * history.interval(symbol)
+        windows: list[Span] = [(symbol, first, min(first + step, end)) for first in range(start, end, step)]
+        for _, first, last in _possible(windows, condition, schema):
+            yield from history.pages(symbol, Selection((symbol,), indicators, first, last))
+
+
+def _possible(spans: list[Span], condition: Any, schema: pa.Schema) -> list[Span]:
+    """Return those of the spans (symbol, start, end) in which a row may pass the filter.
+
+    Arrow answers this for the fragments of a dataset, by what is known of all of a fragment's rows. The fragments here
+    stand for no files; none is opened.
+    """
+    if condition is None:
+        return spans
+    fragments = [
+        _FORMAT.make_fragment(str(index), _NO_FILES, partition_expression=_known(*span))
+        for index, span in enumerate(spans)
+    ]
+    dataset = pyarrow.dataset.FileSystemDataset(fragments, schema, _FORMAT, _NO_FILES)
+    return [spans[int(fragment.path)] for fragment in dataset.get_fragments(condition)]
+
+
+def _known(symbol: str, start: int | None, end: int | None) -> Any:
+    """Return what is known of every row in a span, as an expression."""
+    known = pc.field("symbol") == symbol
+    if start is not None and end is not None:
+        first, last = (pa.scalar(time * 1000, TIME) for time in (start, end))
+        known &= (pc.field("timestamp") >= first) & (pc.field("timestamp") < last)
+    return known
+
+
+def _uses(condition: Any, name: str, schema: pa.Schema) -> bool:
+    """Return whether a filter refers to this column. An expression does not tell, so it is tried without the column."""
+    if condition is None:
+        return False
+    without = schema.remove(schema.get_field_index(name))
+    try:
+        pyarrow.dataset.Scanner.from_batches(iter(()), schema=without, filter=condition)
+    except (pa.ArrowInvalid, KeyError):
+        return True
+    return False
