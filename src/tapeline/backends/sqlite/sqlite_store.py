@@ -257,15 +257,18 @@ class SqliteStore:
             (forming,) = reader.execute("SELECT count(*) FROM newest WHERE NOT final").fetchone()
         return int(blocks + forming)
 
-    def extents(self) -> dict[str, tuple[int, int]]:
-        """Return the open times of the first and the newest bar of every symbol, in the order of the symbols."""
+    def extents(self) -> dict[str, tuple[int, int, int]]:
+        """Return, for every symbol, the open times of its first and its newest bar, and how many are final.
+
+        The symbols are sorted. Of the blocks, only the index is read.
+        """
         with self._snapshot() as reader:
             found = reader.execute(
-                "SELECT symbols.symbol, coalesce((SELECT first FROM blocks WHERE blocks.symbol = symbols.id "
-                "ORDER BY last LIMIT 1), newest.timestamp), newest.timestamp "
-                "FROM newest JOIN symbols ON symbols.id = newest.symbol ORDER BY symbols.symbol"
+                "SELECT symbols.symbol, coalesce(min(blocks.first), newest.timestamp), newest.timestamp, "
+                "coalesce(sum(blocks.count), 0) FROM newest JOIN symbols ON symbols.id = newest.symbol "
+                "LEFT JOIN blocks ON blocks.symbol = newest.symbol GROUP BY symbols.symbol ORDER BY symbols.symbol"
             ).fetchall()
-        return {symbol: (first, last) for symbol, first, last in found}
+        return {symbol: (first, last, count) for symbol, first, last, count in found}
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         with self._snapshot() as reader:
