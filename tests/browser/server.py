@@ -23,7 +23,8 @@ from tapeline.core.times import MINUTE
 from tapeline.data import sample_path
 from tapeline.errors import StorageError
 from tapeline.feeds.files import FileSource
-from tapeline.forecast.registry import DEFAULT_NAME, Registry
+from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.registry import Registry
 from tapeline.indicators import DEFAULT
 from tapeline.research.training import fit
 from tapeline.runtime.processor import Processor

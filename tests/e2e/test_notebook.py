@@ -11,7 +11,8 @@ import nbformat
 import pytest
 
 from tapeline.backends.files.file_registry import LocalFolder
-from tapeline.forecast.registry import DEFAULT_NAME, Registry
+from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.registry import Registry
 from tests.aws.conftest import REGION, aws, moto_server
 
 __all__ = ["aws", "moto_server"]  # fixtures

@@ -11,8 +11,8 @@ from tapeline.app.data_directory import DataDirectory
 from tapeline.core.market import Bars
 from tapeline.errors import ModelError, TapelineError
 from tapeline.feeds.files import Scan
+from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import DEFAULT_NAME
 from tapeline.research.retraining import due, retrain
 from tapeline.research.training import fit
 from tapeline.runtime.clock import now_ms

@@ -11,10 +11,10 @@ from tapeline.app.data_directory import DataDirectory
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Predictor, Source
 from tapeline.errors import TapelineError
-from tapeline.forecast import trees
+from tapeline.forecast import DEFAULT_NAME, trees
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import DEFAULT_NAME, PromotionWatcher
+from tapeline.forecast.registry import PromotionWatcher
 from tapeline.indicators import Engine
 from tapeline.runtime.indicator_view import KEPT_BARS
 from tapeline.runtime.pipeline import Pipeline

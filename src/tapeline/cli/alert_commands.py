@@ -23,7 +23,7 @@ from tapeline.cli.console import notice, print_json, print_table
 from tapeline.cli.options import DataDir, File, Json, Zone
 from tapeline.core.ports import Predictor
 from tapeline.errors import ModelError, NotFoundError, SpecError
-from tapeline.forecast.registry import DEFAULT_NAME
+from tapeline.forecast import DEFAULT_NAME
 from tapeline.indicators.spec import spec_of_output
 from tapeline.runtime.processor import Processor
 

@@ -17,8 +17,8 @@ from tapeline.cli.console import notice, print_summary
 from tapeline.cli.model_commands import registry_at
 from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt, ModelVersion
 from tapeline.errors import RolledBackError
+from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import DEFAULT_NAME
 
 
 def deploy_model(

@@ -15,8 +15,9 @@ from tapeline.cli.console import notice, print_json, print_summary, print_table,
 from tapeline.cli.options import DataDir, Json, ModelName, ModelsAt, ModelVersion
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError
+from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.model import Metadata
-from tapeline.forecast.registry import DEFAULT_NAME, Registry
+from tapeline.forecast.registry import Registry
 from tapeline.research.report import day
 from tapeline.runtime.clock import now_ms
 

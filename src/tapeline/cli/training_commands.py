@@ -20,14 +20,11 @@ from tapeline.cli.stored_data import open_stored, stored_symbols
 from tapeline.core.market import Bars
 from tapeline.errors import FileError, NotBetterError
 from tapeline.feeds.files import FileSource
+from tapeline.forecast import DEFAULT_NAME, HORIZON, NO_TRADE_BAND
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND
-from tapeline.forecast.registry import DEFAULT_NAME
-from tapeline.research import evaluation
-from tapeline.research.backtest import COST_BPS
+from tapeline.research import COST_BPS, FOLDS, evaluation
 from tapeline.research.report import html, markdown, summary, tables
 from tapeline.research.training import fit
-from tapeline.research.walk_forward import FOLDS
 from tapeline.runtime.clock import now_ms
 
 OptionalFiles = Annotated[

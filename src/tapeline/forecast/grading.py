@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import Codes, Direction, Flags, Floats, Ints, Rows
+from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.estimates import RESAMPLES, Bin, Estimate, block_sums, calibration, draws
-from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND, decided, label
+from tapeline.forecast.labels import decided, label
 from tapeline.forecast.model import Metadata
 
 

@@ -18,11 +18,7 @@ from numpy.typing import NDArray
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars, Codes, Direction, Flags, Floats, Ints
 from tapeline.core.times import DAY, HOUR, MINUTE
-
-#: How many bars ahead to predict by default.
-HORIZON = 5
-#: Half-width of the no-trade band in standard deviations of the move: about a fifth of all moves end inside 0.25.
-NO_TRADE_BAND = 0.25
+from tapeline.forecast import HORIZON, NO_TRADE_BAND
 
 #: Bars of an interval below this (ms) are intraday: a session gap ends what their labels may reach.
 INTRADAY = 12 * HOUR

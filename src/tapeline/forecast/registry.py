@@ -18,9 +18,6 @@ from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata
 
-#: The model that a pipeline uses by default.
-DEFAULT_NAME = "default"
-
 _POINTER = "current.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _FORMAT = 1

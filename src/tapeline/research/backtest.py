@@ -19,12 +19,11 @@ from tapeline.core.market import Bars, Direction, Floats, Ints
 from tapeline.core.times import DAY
 from tapeline.forecast.estimates import RESAMPLES, Estimate, draws
 from tapeline.forecast.labels import session_ends
+from tapeline.research import COST_BPS
 from tapeline.research.libraries import import_extra
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-COST_BPS = 5.0
 
 _CAPITAL = 1_000_000.0
 _TRADING_DAYS = 252

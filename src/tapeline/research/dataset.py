@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import BAR_COLUMNS, Bars, Floats, Ints
+from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet, feature_matrix
-from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND, Labels, decided, label
+from tapeline.forecast.labels import Labels, decided, label
 
 #: Called with how much is done, 0 to 1, and what is being done.
 Progress = Callable[[float, str], None]

@@ -13,18 +13,20 @@ import numpy as np
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars, Direction, Flags, Floats
 from tapeline.errors import NotEnoughHistoryError
+from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.estimates import RESAMPLES, Bin, Estimate, calibration, hit_rate_by_confidence
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND, decided, direction
+from tapeline.forecast.labels import decided, direction
+from tapeline.research import COST_BPS, FOLDS
 from tapeline.research.audit import Finding, audit
-from tapeline.research.backtest import COST_BPS, Backtest, backtest
+from tapeline.research.backtest import Backtest, backtest
 from tapeline.research.baselines import RAW_FEATURES, majority, previous_move, random_forest
 from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent
 from tapeline.research.fitting import fit_rows
 from tapeline.research.libraries import library_versions
 from tapeline.research.metrics import PairedMetrics
 from tapeline.research.search import search
-from tapeline.research.walk_forward import FOLDS, walk_forward
+from tapeline.research.walk_forward import walk_forward
 
 #: Predictor -> metric -> estimate.
 Metrics = Mapping[str, Mapping[str, Estimate]]

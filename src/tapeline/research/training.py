@@ -12,8 +12,8 @@ import numpy as np
 
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
+from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.labels import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.dataset import Progress, build, silent
 from tapeline.research.fitting import ROUNDS, fit_rows

@@ -10,9 +10,8 @@ import numpy as np
 
 from tapeline.core.market import Flags, Floats, Ints
 from tapeline.forecast.labels import decided
+from tapeline.research import FOLDS
 from tapeline.research.dataset import Dataset
-
-FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,8 +13,9 @@ from tapeline.core.candle_intervals import chosen, stored_interval
 from tapeline.core.market import Bar, Bars, Rows
 from tapeline.core.ports import Store
 from tapeline.errors import SpecError
+from tapeline.forecast import HORIZON
 from tapeline.forecast.grading import Grades, grade_rows
-from tapeline.forecast.labels import HORIZON, LABEL_LOOKBACK, label, label_reach
+from tapeline.forecast.labels import LABEL_LOOKBACK, label, label_reach
 from tapeline.forecast.model import Metadata
 from tapeline.indicators import DEFAULT, Engine
 from tapeline.indicators.spec import spec_of_output

@@ -12,7 +12,7 @@ from tests.conftest import random_bars
 from tapeline.app import config, trained_models
 from tapeline.app.data_directory import processing_alone
 from tapeline.core.market import Bars
-from tapeline.forecast.registry import DEFAULT_NAME
+from tapeline.forecast import DEFAULT_NAME
 from tapeline.research.training import fit
 
 

@@ -13,9 +13,10 @@ from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.cli.main import app
 from tapeline.errors import ModelError, NotBetterError, StorageError
+from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import DEFAULT_NAME, PromotionWatcher, Registry
+from tapeline.forecast.registry import PromotionWatcher, Registry
 
 NAME = DEFAULT_NAME
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from tapeline.indicators.kernels.interface import BLOCK, LONGEST, Reals
 
-_Arguments = ParamSpec("_Arguments")
-_Result = TypeVar("_Result")
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 _FEW = 8
 
@@ -44,9 +43,9 @@ class _Step:
         return self._compiled._numba_type_
 
 
-def step(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+def step(function: _Function) -> _Function:
     """Let kernels call the function. It is compiled with, and cached in, each kernel that calls it."""
-    return _Step(function)
+    return cast("_Function", _Step(function))
 
 
 @step

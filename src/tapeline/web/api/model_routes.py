@@ -10,9 +10,10 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.errors import ModelError, NotFoundError, NotPossibleError, StorageError
+from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.drift import Drift
 from tapeline.forecast.estimates import Bin
-from tapeline.forecast.registry import DEFAULT_NAME, Entry, Registry
+from tapeline.forecast.registry import Entry, Registry
 from tapeline.runtime.clock import now_ms
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage, SymbolQuery, checked, require_known

@@ -19,7 +19,8 @@ from tests.web_site import SPECS, Client, client_of, filled, sample_bars
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.core.candle_intervals import INTERVALS
 from tapeline.errors import StorageError
-from tapeline.forecast.registry import DEFAULT_NAME, Registry
+from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.registry import Registry
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.research.training import fit
 from tapeline.web import PageData, ReplayProgress
