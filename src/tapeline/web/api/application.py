@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 import tapeline
+from tapeline.errors import TapelineError
 from tapeline.web.api import (
     alert_routes,
     bar_routes,
@@ -48,7 +50,9 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
         await page.read(warm_up)
         await page.broadcast.warm_up()
         running = asyncio.create_task(page.broadcast.run())
+        preparing = asyncio.create_task(_prepare(page))
         yield
+        preparing.cancel()
         running.cancel()
 
     app = FastAPI(
@@ -64,3 +68,10 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
     add_handlers(app)
     app.add_middleware(Guard, access=page.access, host=host)
     return app
+
+
+async def _prepare(page: Page) -> None:
+    """Compute the usual indicators of every symbol once, so that the first look at each goes on from a kept state."""
+    with contextlib.suppress(TapelineError):  # whoever looks is given the reason
+        for symbol in (await page.read(page.data.store.latest)).bars.symbols:
+            await page.judge(functools.partial(page.data.candles.rows, symbol, limit=1))
