@@ -5,7 +5,7 @@ BENCH  := .venv-bench
 SCAN   := .venv-checkov
 BIN    := $(VENV)/bin
 PINS   := constraints.txt
-EXTRAS := aws,train,dev
+EXTRAS := aws,sql,train,dev
 PEERS  := $(EXTRAS),bench
 PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services deploy
 

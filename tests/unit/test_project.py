@@ -171,7 +171,11 @@ def imported(paths: list[Path]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("src", ("aws", "train")), ("tests", ("aws", "train", "dev")), ("benchmarks", ("aws", "train", "dev", "bench"))],
+    [
+        ("src", ("aws", "sql", "train")),
+        ("tests", ("aws", "sql", "train", "dev")),
+        ("benchmarks", ("aws", "sql", "train", "dev", "bench")),
+    ],
 )
 def test_every_imported_package_is_a_declared_dependency(folder: str, extras: tuple[str, ...]) -> None:
     """A package that is installed only because another one needs it may vanish with that one's next release."""
@@ -187,5 +191,5 @@ def test_pins_are_exact_versions_and_nothing_else(path: str) -> None:
     lines = (ROOT / path).read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.!+]+( ; [^@]+)?", line)] == []
     pinned = {normal(line.partition("==")[0]) for line in lines}
-    extras = ("aws", "train", "dev") + (("bench",) if "/" in path else ())
+    extras = ("aws", "sql", "train", "dev") + (("bench",) if "/" in path else ())
     assert declared(*extras) - pinned == set()

@@ -67,8 +67,9 @@ def write_partitions(
             with _Dates(part) as dates:
                 for symbol in window.symbols:
                     for rows in history.pages(symbol, window):
-                        dates.put(_final(rows), now)
-                        progress(len(rows))
+                        final = _final(rows)
+                        dates.put(final, now)
+                        progress(len(final))
             written += dates.written
         if not written:
             raise NotEnoughHistoryError("there are no bars to write")

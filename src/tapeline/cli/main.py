@@ -51,8 +51,8 @@ COMMANDS = {
         "Put files of bars into the history on S3, where training on AWS finds them.",
     ),
     "export": (
-        "cloud_commands.export",
-        "Copy the data directory's history and rows to AWS: the archive to S3, the rows to DynamoDB.",
+        "export_commands.export",
+        "Write stored bars to files (--out), or copy the data directory's history and rows to AWS.",
     ),
     "import": (
         "cloud_commands.import_",
@@ -76,6 +76,14 @@ COMMANDS = {
     "dashboard": (
         "inspect_commands.dashboard",
         "Serve the page over a data directory, or over DynamoDB where setting aws.rows_table is set.",
+    ),
+    "sql": (
+        "query_commands.sql",
+        "Ask the data directory in SQL, over the views bars, forecasts and rejects. Times are UTC.",
+    ),
+    "resample": (
+        "resample_commands.resample",
+        "Write the longer candles that a file's bars make, as the page shows them: aligned to the exchange's sessions.",
     ),
     "indicators": (
         "indicator_commands.indicators",

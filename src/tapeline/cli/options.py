@@ -29,6 +29,19 @@ Period = Annotated[
     str | None, typer.Option(help="How far back: 12h, 30d, 6mo, 2y, max.  [default: 7d for 1m, 60d, 1y for 1h, 5y]")
 ]
 
+# -- stored history ----------------------------------------------------------------------------------------------------
+
+CandleInterval = Annotated[
+    str | None,
+    typer.Option(
+        "--interval", help="Length of the candles, from 1m to 1h, 2h, 4h, 1d, 1w and 1mo.  [default: as stored]"
+    ),
+]
+Specs = Annotated[
+    str | None, typer.Option("--indicators", help="Columns of indicators, such as sma_20,rsi_14.", show_default=False)
+]
+AsKnown = Annotated[bool, typer.Option("--as-known", help="Bars as they were first stored, before any correction.")]
+
 # -- models ------------------------------------------------------------------------------------------------------------
 
 ModelName = Annotated[str, typer.Option("--name", help="Which model.")]

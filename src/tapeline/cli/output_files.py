@@ -16,13 +16,20 @@ from tapeline.core.market import Bars
 from tapeline.errors import NotEnoughHistoryError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
 
-_ENDINGS = (".csv", ".parquet")
+#: Endings of the files that can be written.
+ENDINGS = (".csv", ".parquet")
 
 
 def _check_ending(out: Path | None) -> Path | None:
-    if out is not None and out.suffix not in _ENDINGS:
-        raise typer.BadParameter(f"{out}: the name must end in {' or '.join(_ENDINGS)}")
+    if out is not None and out.suffix not in ENDINGS:
+        raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}")
     return out
+
+
+def refuse_existing(out: Path | None) -> None:
+    """Raise `StorageError` when a file or folder that is to be written is there already."""
+    if out is not None and out.exists():
+        raise StorageError(f"{out}: is there already; name another, or delete it")
 
 
 Out = Annotated[
@@ -41,6 +48,12 @@ def bar_table(bars: Bars, columns: Mapping[str, Any] | None = None) -> pa.Table:
             **(columns or {}),
         }
     )
+
+
+def csv_times(table: pa.Table) -> pa.Table:
+    """Return the table with its times in epoch ms, as CSV files have them."""
+    index = table.schema.get_field_index("timestamp")
+    return table.set_column(index, "timestamp", table.column(index).cast(pa.int64()))
 
 
 def write_tables(out: Path, tables: Iterator[pa.Table]) -> None:

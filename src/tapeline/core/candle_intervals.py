@@ -68,7 +68,7 @@ def chosen(name: str | None, stored: int) -> int:
     if name not in choices(stored):
         possible = ", ".join(choices(stored))
         raise NotPossibleError(
-            f"the stored bars are {interval_name(stored)} long; intervals to choose from: {possible}"
+            f"the bars are {interval_name(stored)} long; intervals to choose from: {possible}"
         )
     return INTERVALS[name]
 

@@ -45,6 +45,11 @@ def schedule(exchange: str) -> tuple[Ints, ...]:
     )  # fmt: skip
 
 
+def calendar_names() -> list[str]:
+    """Return the names of all calendars there are, such as XNYS."""
+    return sorted(_library()[1])
+
+
 def zone(exchange: str) -> str:
     """Return the time zone an exchange keeps, such as America/New_York."""
     exchange_calendars, made = _library()

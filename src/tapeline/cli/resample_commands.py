@@ -1,0 +1,43 @@
+"""`tapeline resample`: make longer candles of a file of bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tapeline.app.resampling import resampled
+from tapeline.cli.bar_files import open_all, read_bars
+from tapeline.cli.console import print_summary
+from tapeline.cli.options import File, Json, Zone
+from tapeline.cli.output_files import ENDINGS, bar_table, refuse_existing, write_tables
+from tapeline.core.market import Bars
+from tapeline.errors import NotPossibleError
+
+
+def resample(
+    file: File,
+    interval: Annotated[str, typer.Option(help="Length of the candles: 5m, 30m, 1h, 4h, 1d, 1w, 1mo, ...")],
+    out: Annotated[Path, typer.Option(help="New CSV or Parquet file for the candles.")],
+    calendar: Annotated[
+        str | None,
+        typer.Option(help="Calendar of the exchange: XNYS, XLON, UTC, ...  [default: the one of each symbol]"),
+    ] = None,
+    zone: Zone = "UTC",
+    json: Json = False,
+) -> None:
+    """Write the longer candles that a file's bars make, as the page shows them: aligned to the exchange's sessions.
+
+    The last candle of a symbol is written as well; more bars may still go into it.
+    """
+    if out.suffix not in ENDINGS:
+        raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}", param_hint="--out")
+    refuse_existing(out)
+    bars = Bars.concat(list(read_bars(open_all([file], zone), "reading", quiet=json)))
+    try:
+        candles = resampled(bars, interval, calendar)
+    except NotPossibleError as error:
+        raise NotPossibleError(f"{file} at {interval}: {error}") from error
+    write_tables(out, iter([bar_table(candles)] if len(candles) else []))
+    print_summary({"out": str(out), "symbols": len(candles.symbols), "candles": len(candles)}, as_json=json)
