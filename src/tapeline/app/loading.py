@@ -7,6 +7,7 @@ same values.
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -80,7 +81,7 @@ def load(
 def _stored(
     selection: Selection, interval: str | None, outputs: Sequence[str], data_dir: str | Path | None, *, as_known: bool
 ) -> Iterator[pa.Table]:
-    with open_data_directory(settings_for_reading(data_dir), create=False) as directory:
+    with open_data_directory(settings_for_reading(data_dir), create=False, notify=_warn) as directory:
         history = History(directory, interval, as_known=as_known)
         for symbol in history.chosen(selection.symbols):
             names = arrow_columns.names_of(outputs, forecasts=not history.resamples(symbol))
@@ -105,6 +106,11 @@ def _frame(table: pa.Table, to: str) -> Any:
     except ImportError:
         raise MissingLibraryError(f"to={to!r} needs the package {to}: pip install {to}") from None
     return library.from_arrow(table) if to == "polars" else table.to_pandas().set_index("timestamp")
+
+
+def _warn(text: str) -> None:
+    """Warn of what is missing in the frame, such as a damaged block."""
+    warnings.warn(text, stacklevel=2)
 
 
 def _ms(value: Time | None) -> int | None:

@@ -37,6 +37,8 @@ def epoch_ms(value: float | str | date | datetime) -> int:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time.min)
     try:
+        if isinstance(value, int | float):
+            return int(value)
         if not isinstance(value, datetime):
             text = str(value).strip()
             if text.lstrip("-").isdecimal():
