@@ -56,6 +56,7 @@ class ExampleHistory:
         self.name = VENUE
         self.parallel = 4
         self.per_second = 10.0
+        self.ahead = 0
         self._url = url
         self._clock = clock
         self._limits = Limits(clock, per_second=self.per_second, burst=20)

@@ -15,6 +15,7 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     │   ├── NotFoundError               a name under which there is nothing: a symbol, a version, a rule
     │   └── NotPossibleError            something that is right, but cannot be done as things stand
     ├── DecodeError (ValueError)        bytes that are damaged, or that another version wrote
+    │   └── OversizedError              foreign bytes that are longer, deeper or of more parts than is accepted
     ├── ConfigError                     a setting
     ├── MissingLibraryError             an extra that is not installed
     ├── FeedError                       market data that cannot be had
@@ -22,6 +23,7 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     │   ├── UnreachableError            no connection
     │   ├── RateLimitedError            too many requests
     │   ├── ServerError                 an answer that is an error or no chart; may work later
+    │   │   └── UnusableAnswerError     an answer about one symbol that came whole and cannot be used
     │   └── NoDataError                 nothing under this symbol and period
     ├── StorageError                    a database, archive, table, journal or stream that cannot be used
     │   ├── InUseError                  a data directory that another process has
@@ -30,7 +32,8 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     ├── ModelError (ValueError)         a model that cannot be used
     │   └── NotBetterError              a model that is not promoted
     ├── ServingError                    a page that may not, or cannot, be served
-    │   └── TooManyAttemptsError        too many failed log-ins
+    │   ├── TooManyAttemptsError        too many failed log-ins
+    │   └── OverloadedError             a request that would have to wait behind too many others
     ├── DeliveryError                   an alert that a channel did not take
     └── DeploymentError                 a model that an endpoint did not take
         └── RolledBackError             a model that an endpoint tried and gave up
@@ -109,6 +112,10 @@ class DecodeError(TapelineError, ValueError):
     """Refuse bytes that are damaged, or that another version or another set of indicators wrote."""
 
 
+class OversizedError(DecodeError):
+    """Refuse bytes from outside that are longer, nested deeper, or made of more parts than is ever honest."""
+
+
 class ConfigError(TapelineError):
     """Refuse a setting; the text names it, its value and what is allowed."""
 
@@ -153,6 +160,10 @@ class RateLimitedError(FeedError):
 
 class ServerError(FeedError):
     """Report a 5xx, or an answer that was cut off or is no chart. The same request may work later."""
+
+
+class UnusableAnswerError(ServerError):
+    """Report an answer about one symbol that came whole and cannot be used. It says nothing about other symbols."""
 
 
 class NoDataError(FeedError):
@@ -205,6 +216,16 @@ class TooManyAttemptsError(ServingError):
     def __init__(self, seconds: float) -> None:
         self.seconds = max(1, round(seconds))
         super().__init__(f"too many failed log-ins; try again in {self.seconds} s")
+
+
+class OverloadedError(ServingError):
+    """Refuse a request because too many others wait. `seconds` is when to try again."""
+
+    status = 503
+
+    def __init__(self, message: str, seconds: int = 5) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class DeliveryError(TapelineError):

@@ -17,6 +17,9 @@ class SimClock:
     def now(self) -> int:
         return self._now
 
+    def monotonic(self) -> float:
+        return self._now / 1000
+
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
             await asyncio.sleep(0)
@@ -43,22 +46,32 @@ class SimClock:
 
 
 class Standing:
-    """Implement a `Clock` that stands until it is set; sleeping advances it and lets others run."""
+    """Implement a `Clock` that stands; sleeping advances it and lets others run. Setting `time` is a step of it."""
 
     def __init__(self, start: int) -> None:
-        self.time = self._start = start
+        self.time = start
+        self._passed = 0  # ms
 
     def now(self) -> int:
         return self.time
 
+    def monotonic(self) -> float:
+        return self._passed / 1000
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        passed = max(round(seconds * 1000), 1)
+        self.time += passed
+        self._passed += passed
+
     async def sleep(self, seconds: float) -> None:
-        self.time += max(round(seconds * 1000), 1)
+        self.wait(seconds)
         await asyncio.sleep(0)
 
     @property
     def passed(self) -> float:
         """Return the seconds since the start."""
-        return (self.time - self._start) / 1000
+        return self.monotonic()
 
 
 class SkewedClock:
@@ -70,6 +83,9 @@ class SkewedClock:
 
     def now(self) -> int:
         return self._true.now() + self.offset
+
+    def monotonic(self) -> float:
+        return self._true.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         await self._true.sleep(seconds)

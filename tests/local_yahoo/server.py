@@ -8,6 +8,7 @@ import contextlib
 import json
 import random
 import threading
+import zlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from email.utils import formatdate
@@ -25,6 +26,27 @@ REACHES = {"1m": 30 * DAY, "1h": 730 * DAY, "60m": 730 * DAY, "1d": 40_000 * DAY
 
 #: Answers a chart request may get instead of its own.
 CHART_FAULTS = ("429", "429 with 200", "500", "503", "slow", "cut", "html")
+
+_RESULT = '{"chart":{"result":[%s],"error":null}}'
+
+#: Answers that are meant to do harm, by name: what comes with status 200.
+HOSTILE = {
+    "deep": "[" * 100_000,
+    "deep in a chart": _RESULT % ('{"meta":' + "[" * 100_000 + "]" * 100_000 + "}"),
+    "a folder of zones": _RESULT % '{"meta":{"exchangeTimezoneName":"America"},"timestamp":[1]}',
+    "a zone outside": _RESULT % '{"meta":{"exchangeTimezoneName":"../../etc/passwd"},"timestamp":[1]}',
+    "a long number": _RESULT % ('{"timestamp":[' + "9" * 5000 + "]}"),
+    "a large number": _RESULT % '{"timestamp":[1e300],"indicators":{"quote":[{"open":[1e300]}]}}',
+    "many parts": _RESULT % ('{"timestamp":[' + "[]," * 100_000 + "1]}"),
+    "half a pair": '{"chart":{"result":null,"error":{"code":"x","description":"\\ud800"}}}',
+    "a long reason": '{"chart":{"result":null,"error":{"code":"x","description":"' + "no " * 100_000 + '"}}}',
+    "a split of 0": _RESULT
+    % '{"timestamp":[],"events":{"splits":{"1":{"date":1,"numerator":1e-300,"denominator":1e300}}}}',
+    "a split to come": _RESULT
+    % '{"timestamp":[],"events":{"splits":{"1":{"date":1e30,"numerator":2,"denominator":1}}}}',
+    "numbers that are no numbers": _RESULT % '{"timestamp":[1],"indicators":{"quote":[{"open":[NaN]}]}}',
+    "a matrix": _RESULT % '{"timestamp":[[1,2],[3,4]],"indicators":{"quote":[{"open":[[1],[2]]}]}}',
+}
 
 
 def frame(tick: Tick, *, market_hours: int = 1, quote_type: int = 8, price_hint: int = 2) -> str:
@@ -234,8 +256,10 @@ class LocalYahoo:
             self.requests.append((symbol, dict(request.query)))
             fault = self.chart_faults.popleft() if self.chart_faults else ""
             self.answers[fault or "200"] = self.answers.get(fault or "200", 0) + 1
-            if fault and fault != "slow" and fault != "cut":
+            if fault and fault not in {"slow", "cut", "endless", "bomb"}:
                 return self._fault(fault)
+            if fault == "endless" or fault == "bomb":
+                return await _flood(request, zipped=fault == "bomb")
             if fault == "slow":
                 await asyncio.sleep(0.3)
             status, body = self.answer(symbol, dict(request.query))
@@ -262,6 +286,8 @@ class LocalYahoo:
             return web.Response(text="Too Many Requests")
         if name == "429":
             return web.Response(status=429, text="Edge: Too Many Requests", content_type="text/html")
+        if name in HOSTILE:
+            return web.Response(text=HOSTILE[name], content_type="application/json")
         if name == "html":
             return web.Response(text="<html>Will be right back...</html>", content_type="text/html")
         return web.Response(status=int(name), text="<html>Internal error</html>", content_type="text/html")
@@ -370,6 +396,23 @@ def _periods(session: tuple[int, int]) -> dict[str, tuple[int, int]]:
 
 def _error(code: str, description: str) -> Any:
     return {"chart": {"result": None, "error": {"code": code, "description": description}}}
+
+
+async def _flood(request: web.Request, *, zipped: bool) -> web.StreamResponse:
+    """Answer without an end: until the other side hangs up, or it had 256 MB."""
+    headers = {"Content-Type": "application/json"} | ({"Content-Encoding": "gzip"} if zipped else {})
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        while sent < 1 << 28:
+            piece = b"[" * (1 << 20)
+            piece = packer.compress(piece) if zipped else piece
+            sent += 1 << 20
+            if piece:
+                await response.write(piece)
+    return response
 
 
 def _abort(socket: web.WebSocketResponse) -> None:

@@ -82,12 +82,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that was not accepted: where it came from, where in there, why, and what it was, byte for byte."""
+    """A record that was not accepted: where from, where in there, why, what it was; for how many it stands."""
 
     source: str
     place: str
     reason: str
     raw: bytes
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -352,6 +353,8 @@ def faults(bars: Bars, now: int | None = None) -> NDArray[np.int8]:
 
     `now` (UTC epoch ms), where given, is the latest open time a bar may have.
     """
+    if len(bars) and _sound(bars, LATEST_TIMESTAMP if now is None else min(now, LATEST_TIMESTAMP)):
+        return np.zeros(len(bars), np.int8)
     prices = np.stack((bars.open, bars.high, bars.low, bars.close))
     values = np.vstack((prices, bars.volume))
     with np.errstate(invalid="ignore"):
@@ -368,6 +371,20 @@ def faults(bars: Bars, now: int | None = None) -> NDArray[np.int8]:
     for reason in range(len(checks), 0, -1):
         found[checks[reason - 1]] = reason
     return found
+
+
+def _sound(bars: Bars, latest: int) -> bool:
+    """Return whether no bar has a fault: a fifth of the work of finding which one it is, since nearly all are sound."""
+    prices = {id(price): price for price in (bars.open, bars.high, bars.low, bars.close)}.values()
+    # NaN fails every comparison, and is what min and max find where there is one.
+    return bool(
+        all(price.min() > 0 and price.max() < np.inf for price in prices)
+        and bars.volume.min() >= 0
+        and bars.volume.max() < np.inf
+        and (bars.high >= bars.low).all()
+        and bars.timestamp.min() >= EARLIEST_TIMESTAMP
+        and bars.timestamp.max() <= latest
+    )
 
 
 def symbol_fault(symbol: str) -> str:

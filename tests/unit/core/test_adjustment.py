@@ -136,7 +136,7 @@ def test_without_an_announced_split_the_measured_ratio_is_used() -> None:
 class Yahoo:
     """Has these bars, and tells of the actions in the period that is asked for."""
 
-    name, parallel, per_second = "Yahoo", 4, 2.0
+    name, parallel, per_second, ahead = "Yahoo", 4, 2.0, 0
 
     def __init__(self, bars: Bars, actions: tuple[Action, ...], now: int) -> None:
         self.bars, self.actions, self.now = bars, actions, now

@@ -67,6 +67,11 @@ class History:
         self._client = client
         self._clock = clock
 
+    @property
+    def ahead(self) -> int:
+        """Return how far the venue's clock was ahead of ours at its last answer, ms."""
+        return self._client.ahead
+
     def close(self) -> None:
         """Close the client."""
         self._client.close()
@@ -81,7 +86,7 @@ class History:
         session = calendar.at(start).session
         if session is not None:
             start = min(start, session.open)
-        start = max(start, interval.oldest(now))
+        start = min(max(start, interval.oldest(now)), now - 1)  # also when the clock was set back: ask for something
         charts = [await self._client.chart(symbol, interval, *window) for window in interval.windows(start, now)]
         bars = one_per_time(Bars.concat([chart.bars for chart in charts]))
         return Fetched(

@@ -24,7 +24,8 @@ class Limits:
     """Pace the requests of one venue. Call `admit` before each, then `succeeded`, `failed` or `abandoned`.
 
     While the breaker is open nothing is asked; when its pause is over, one request tries, and the others wait for its
-    outcome. Each failure in a row doubles the pause. Use it from one event loop.
+    outcome. Each failure in a row doubles the pause. Time is monotonic here: a clock that is set changes no wait.
+    Use it from one event loop.
     """
 
     def __init__(
@@ -40,16 +41,21 @@ class Limits:
         self._burst = float(burst)
         self._chance = chance
         self._tokens = float(burst)
-        self._filled = clock.now()
+        self._filled = clock.monotonic()
         self._failures = 0
         self._pauses = 0
-        self._open_until = 0
+        self._open_until: float | None = None
         self._trying = False
 
     @property
-    def open_until(self) -> int:
-        """Return when the breaker's pause is over (UTC epoch ms), 0 while it is closed."""
-        return self._open_until
+    def is_open(self) -> bool:
+        """Return whether the breaker is open: nothing is asked, or one request tries."""
+        return self._open_until is not None
+
+    @property
+    def pause(self) -> float:
+        """Return for how many seconds nothing will be asked; 0 when the pause is over, or the breaker is closed."""
+        return 0.0 if self._open_until is None else max(self._open_until - self._clock.monotonic(), 0.0)
 
     async def admit(self) -> None:
         """Wait until a request may be made."""
@@ -57,35 +63,35 @@ class Limits:
             await self._clock.sleep(wait)
 
     def _wait(self) -> float:
-        now = self._clock.now()
-        if self._open_until:
+        now = self._clock.monotonic()
+        if self._open_until is not None:
             if now < self._open_until:
-                return max((self._open_until - now) / 1000, 0.001)
+                return max(self._open_until - now, 0.001)
             if self._trying:
                 return 0.5
-        self._tokens = min(self._burst, self._tokens + max(now - self._filled, 0) / 1000 * self.per_second)
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self.per_second)
         self._filled = now
         if self._tokens < 1:
             return max((1 - self._tokens) / self.per_second, 0.001)
         self._tokens -= 1
-        self._trying = bool(self._open_until)
+        self._trying = self.is_open
         return 0.0
 
     def succeeded(self) -> None:
         """Note that a request was answered: close the breaker and forget the failures."""
-        self._failures = self._pauses = self._open_until = 0
+        self._failures = self._pauses = 0
+        self._open_until = None
         self._trying = False
 
     def failed(self, *, refused: bool = False, retry_after: float | None = None) -> None:
         """Note that a request failed; `refused` when it was for the rate, `retry_after` seconds as the answer asks."""
-        now = self._clock.now()
         self._failures += 1
-        if self._open_until > now and not self._trying:
+        if self.pause and not self._trying:
             return  # one of several that were under way when the breaker opened
         if refused or self._trying or self._failures >= FAILURES:
             pause = backoff_seconds(self._pauses, FIRST_PAUSE, LONGEST_PAUSE, chance=self._chance)
             self._pauses += 1
-            self._open_until = now + int(1000 * max(pause, min(retry_after or 0.0, LONGEST_PAUSE)))
+            self._open_until = self._clock.monotonic() + max(pause, min(retry_after or 0.0, LONGEST_PAUSE))
             self._trying = False
 
     def abandoned(self) -> None:

@@ -1,6 +1,9 @@
 """Run a live feed's event loop: history first, then streamed bars, and history over them as it becomes final.
 
 Every streamed bar is provisional. History is asked again every few minutes, after each gap, at the close and overnight.
+
+Nothing that a venue sends ends the loop. An error of one symbol stays with it; one that nobody foresaw is reported with
+its kind and its place, counted, and what it interrupted is tried again later.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ from collections.abc import Iterable
 from tapeline.core.market import Reject
 from tapeline.core.sessions import MarketState, Phase, calendar_of
 from tapeline.core.times import HOUR, MINUTE
-from tapeline.errors import FeedError, StorageError, UnreachableError
+from tapeline.errors import FeedError, NoDataError, StorageError, UnreachableError
 from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.clock_watch import ClockWatch, length_text
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.official_bars import OfficialBars
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.live.streamed_bars import StreamedBars
+from tapeline.feeds.live.supervision import Supervisor
 from tapeline.feeds.live.tracked_bars import TrackedBars, phase_text
 from tapeline.feeds.live.venue import QuoteStream, StreamQuote
 from tapeline.runtime.clock import Clock
@@ -35,6 +40,7 @@ _RETRY = 5 * MINUTE
 _UNKNOWN_RETRY = 6 * HOUR
 _TICK_SECONDS = 1.0
 _REJECT_BYTES = 4096
+_LISTED = 5  # symbols that a line names
 
 
 class Collector:
@@ -57,6 +63,8 @@ class Collector:
         self.tracked: dict[str, TrackedBars] = {}
         self.polling = False
         self.gaps = 0
+        self.clock_watch = ClockWatch(clock)
+        self.supervisor = Supervisor(clock, outbox)
         self.stream = stream
         self.streamed = StreamedBars(stream.name, interval, clock, outbox, self.tracked, forming_ms)
         self.official = OfficialBars(interval, history, clock, outbox, self.tracked, self.streamed, since)
@@ -88,9 +96,9 @@ class Collector:
         """Collect until cancelled. Raise `UnreachableError` without a network as long as nothing was ever stored."""
         await self.watch(symbols)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.stream.run(self))
-            group.create_task(self._flush())
-            group.create_task(self._ask_when_due(group))
+            group.create_task(self.supervisor.keep("the stream", lambda: self.stream.run(self)))
+            group.create_task(self.supervisor.keep("building bars", self._flush))
+            group.create_task(self.supervisor.keep("asking history", lambda: self._ask_when_due(group)))
 
     async def _flush(self) -> None:
         while True:
@@ -100,8 +108,12 @@ class Collector:
     async def _ask_when_due(self, group: asyncio.TaskGroup) -> None:
         """Ask history about every symbol that is due, and report when a market opens or closes."""
         while True:
-            now = self._clock.now()
-            self._announce(now)
+            if step := self.clock_watch.look():
+                self._on_clock_set(step)
+            if text := self.clock_watch.change(self._history.ahead):
+                self._outbox.note(notices=[text])
+            self._announce(self._clock.now())
+            now = self._clock.monotonic()
             due = [t for t in self.tracked.values() if t.due <= now and t.symbol not in self._running]
             free = 2 * self._history.parallel - len(self._running)
             for tracked in sorted(due, key=lambda t: t.due)[:free]:
@@ -117,39 +129,79 @@ class Collector:
                 wake.cancel()
 
     async def _ask(self, tracked: TrackedBars) -> None:
-        """Ask about one symbol, and set when to ask again."""
-        asked = self._clock.now()
+        """Ask about one symbol, and set when to ask again.
+
+        Whatever goes wrong stays with the symbol. Only a network that was never there is everybody's.
+        """
+        asked, began = self._clock.now(), self._clock.monotonic()
         every_symbol = int(2000 * len(self.tracked) / self._history.per_second)  # with half of the rate
         period = max(POLL if self.polling else RECONCILE, every_symbol)
         try:
             await self._outbox.room()
             if not tracked.ready:
                 period = self._interval.ms + self._interval.grace  # bars may have closed meanwhile
+            steps = self.clock_watch.steps
             await self.official.ask(tracked, polling=self.polling)
             tracked.problem = ""
-            tracked.due = tracked.next_due(asked, self._interval, period)
+            tracked.reconciled = self._clock.monotonic()
+            tracked.period = max(period, RECONCILE) / 1000
+            wait = tracked.next_due(asked, self._interval, period)
+            tracked.due = began + wait / 1000 if self.clock_watch.steps == steps else 0.0
         except UnreachableError as error:
             if not self.official.delivered:
                 raise
-            self._postpone(tracked, error, asked + _RETRY)
+            self._postpone(tracked, error, _RETRY)
         except (FeedError, StorageError) as error:
-            self._postpone(tracked, error, asked + (_RETRY if tracked.ready else _UNKNOWN_RETRY))
+            unknown = isinstance(error, NoDataError) and not tracked.ready
+            self._postpone(tracked, error, _UNKNOWN_RETRY if unknown else _RETRY)
+        except Exception as error:  # noqa: BLE001 - one symbol's answer must not end the collecting of the others
+            tracked.due = self._clock.monotonic() + _RETRY / 1000
+            tracked.problem = self.supervisor.report(tracked.symbol, error)
         finally:
             self._running.discard(tracked.symbol)
             self._wake.set()
 
-    def _postpone(self, tracked: TrackedBars, error: Exception, due: int) -> None:
-        """Ask again at `due`; report the problem once, however often it recurs."""
-        tracked.due = due
+    def _postpone(self, tracked: TrackedBars, error: Exception, wait: int) -> None:
+        """Ask again after `wait` ms; report the problem once, however often it recurs."""
+        tracked.due = self._clock.monotonic() + wait / 1000
         if tracked.problem != str(error):
             tracked.problem = str(error)
             self._outbox.note(notices=[f"{error}; trying again later"])
+
+    # -- the clock ---------------------------------------------------------------------------------------------------
+
+    def _on_clock_set(self, step: int) -> None:
+        """Report that the clock was set by `step` ms, and ask about everything again: what was due was due by it."""
+        direction = "ahead (or the machine slept)" if step > 0 else "back"
+        self._outbox.note(
+            notices=[f"this machine's clock was set {length_text(step)} {direction}; asking for history again"]
+        )
+        self.official.clock_set(step)
+        self.streamed.clock_set()
+        for tracked in self.tracked.values():
+            tracked.due = 0.0
+
+    def trouble(self) -> list[str]:
+        """Return what is wrong with the collecting as a whole, one line each."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        waits = {tracked.symbol: tracked.overdue(now, monotonic) for tracked in list(self.tracked.values())}
+        overdue = [symbol for symbol, wait in waits.items() if wait]
+        found = [self.clock_watch.trouble(self._history.ahead), self.supervisor.trouble()]
+        if overdue:
+            more = f" and {len(overdue) - _LISTED} more" if len(overdue) > _LISTED else ""
+            longest = length_text(int(1000 * max(waits.values())))
+            names = ", ".join(overdue[:_LISTED])
+            found.append(f"{names}{more}: no official bar for {longest} although the market is open")
+        return [line for line in found if line]
 
     # -- what the stream reports -------------------------------------------------------------------------------------
 
     def on_quote(self, quote: StreamQuote) -> None:
         """Put a price into its bar."""
-        self.streamed.add(quote)
+        try:
+            self.streamed.add(quote)
+        except Exception as error:  # noqa: BLE001 - one price must not end the stream of the others
+            self.supervisor.report(f"a price of {quote.symbol}", error)
 
     def on_garbage(self, frame: str | bytes, reason: str) -> None:
         """Keep the first bytes of a message that could not be decoded with the rejects."""
@@ -168,7 +220,7 @@ class Collector:
         if self._lost:
             self.gaps += 1
             self._lost = False
-            soon = self._clock.now() + self._interval.ms + self._interval.grace
+            soon = self._clock.monotonic() + (self._interval.ms + self._interval.grace) / 1000
             for tracked in self.tracked.values():
                 tracked.due = min(tracked.due, soon)
         self._outbox.note(notices=notices)
@@ -186,7 +238,7 @@ class Collector:
             self._outbox.note(notices=[f"the stream cannot be opened ({reason}); prices are polled meanwhile"])
             for tracked in self.tracked.values():
                 if tracked.calendar.at(self._clock.now()).phase is Phase.OPEN:
-                    tracked.due = 0
+                    tracked.due = 0.0
             self._wake.set()
 
     def open_since(self, now: int) -> int | None:

@@ -23,7 +23,9 @@ class Status:
 
     `markets` has a line for each exchange: open until when, or opening when. `official` is how many of the `symbols`
     have their history. `problems` maps symbols to what is wrong with them. `heard` is when the last streamed message
-    came (UTC epoch ms; 0: never).
+    came (UTC epoch ms; 0: never). `trouble` has a line for each thing that is wrong with the whole: a clock that
+    differs from the venue's, bars that were not made official for two periods, errors that nobody foresaw.
+    `clock_steps` is how often the machine's clock was set.
     """
 
     markets: tuple[str, ...]
@@ -37,6 +39,8 @@ class Status:
     corrected: int
     problems: dict[str, str]
     heard: int = 0
+    trouble: tuple[str, ...] = ()
+    clock_steps: int = 0
 
 
 class LiveSource:
@@ -120,6 +124,8 @@ class LiveSource:
             corrected=collector.official.corrected,
             problems={one.symbol: one.problem for one in tracked if one.problem},
             heard=self._stream.heard,
+            trouble=tuple(collector.trouble()),
+            clock_steps=collector.clock_watch.steps,
         )
 
     def _collect(self, resume: str) -> None:

@@ -68,6 +68,11 @@ class OfficialBars:
         if tracked.ready:
             self._resumed[tracked.symbol] = tracked.official, tracked.basis
 
+    def clock_set(self, step: int) -> None:
+        """Move how far back the first delivery goes by `step` ms: it was counted back from a clock that was wrong."""
+        if not self.delivered:
+            self._since += step
+
     async def ask(self, tracked: TrackedBars, *, polling: bool) -> None:
         """Ask history about the symbol and deliver what is new. Raise `FeedError` or `StorageError`.
 
@@ -83,7 +88,7 @@ class OfficialBars:
         until, name = self._resumed.get(tracked.symbol, (self._since, ""))
         update = await self._history.update(tracked.symbol, self._interval, min(until, self._since))
         tracked.adopt(update.series)
-        tracked.archived = self._clock.now()
+        tracked.archived = self._clock.monotonic()
         tracked.ready = True
         in_other_shares = name not in {"", tracked.basis}
         self._deliver_update(tracked, update, self._since if in_other_shares else until)
@@ -94,7 +99,7 @@ class OfficialBars:
         now = self._clock.now()
         start = min(session_start(tracked.calendar, now), tracked.official)
         closed = tracked.calendar.at(now).phase is not Phase.OPEN
-        if not closed and now - tracked.archived < ARCHIVE:
+        if not closed and self._clock.monotonic() - tracked.archived < ARCHIVE / 1000:
             fetched = await self._history.fetch(tracked.symbol, self._interval, start)
             if shift(tracked.bars(), fetched.bars) in {None, 1.0} and not tracked.unseen_split(fetched.actions):
                 covered = fetched.as_of - self._interval.grace
@@ -105,7 +110,7 @@ class OfficialBars:
                 return
         update = await self._history.update(tracked.symbol, self._interval, self._since, again_from=start)
         tracked.adopt(update.series)
-        tracked.archived = now
+        tracked.archived = self._clock.monotonic()
         self._deliver_update(tracked, update, None if update.rebased else start)
         tracked.forget_before(start)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
@@ -56,7 +55,7 @@ class StreamedBars:
         self._builders: dict[str, BarBuilder] = {}
         self._meter = VolumeMeter()
         self._changed: dict[str, Bar] = {}
-        self._handed: dict[str, int] = defaultdict(int)
+        self._handed: dict[str, float] = {}  # monotonic seconds
         self._skewed = False
 
     def follow(self, calendar: Calendar) -> None:
@@ -66,11 +65,16 @@ class StreamedBars:
     def forget(self, symbol: str) -> None:
         """Drop the forming bar of a symbol that is no longer watched."""
         self._changed.pop(symbol, None)
+        self._handed.pop(symbol, None)
         self._meter.forget(symbol)
 
     def has_forming(self, symbol: str) -> bool:
         """Return whether a forming bar of the symbol waits to be handed over."""
         return symbol in self._changed
+
+    def clock_set(self) -> None:
+        """Note that the clock was set: whether it agrees with the prices is to be seen anew."""
+        self._skewed = False
 
     def reset(self) -> None:
         """Note that the stream was interrupted: the volume traded meanwhile belongs to none of its bars."""
@@ -78,13 +82,13 @@ class StreamedBars:
 
     def flush(self) -> None:
         """Hand over the bars that are complete by now, and the forming ones whose turn it is."""
-        now = self._clock.now()
         for builder in self._builders.values():
-            self._hand_final(builder.advance(now - STREAM_GRACE))
+            self._hand_final(builder.advance(self._clock.now() - STREAM_GRACE))
+        now, wait = self._clock.monotonic(), self._forming_ms / 1000
         due = [
             bar
             for symbol, bar in self._changed.items()
-            if now - self._handed[symbol] >= self._forming_ms and self._tracked[symbol].ready
+            if now - self._handed.get(symbol, float("-inf")) >= wait and self._tracked[symbol].ready
         ]
         for bar in due:
             del self._changed[bar.symbol]

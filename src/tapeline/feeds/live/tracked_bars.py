@@ -27,9 +27,11 @@ class TrackedBars:
 
     Every bar that opens before `official` was delivered as the venue's history has it. `known` are the values delivered
     for the latest session, so that an answer that says nothing new leads to nothing. `basis` names the splits that the
-    delivered bars are adjusted for, `splits` are their times. `due` is when history is to be asked next (UTC epoch ms;
-    0: at once), `archived` when it was last archived. `ready` says that the back-fill is done. `problem` is the last
-    error about this symbol, '' without one.
+    delivered bars are adjusted for, `splits` are their times. `ready` says that the back-fill is done. `problem` is the
+    last error about this symbol, '' without one.
+
+    What is waited for is in monotonic seconds: `due` is when history is to be asked next (0: at once), `archived` when
+    it was last archived, `reconciled` when it was last delivered, `period` how long it may take until the next time.
     """
 
     symbol: str
@@ -37,9 +39,11 @@ class TrackedBars:
     official: int = 0
     basis: str = ""
     splits: frozenset[int] = frozenset()
-    archived: int = 0
+    archived: float = float("-inf")
     ready: bool = False
-    due: int = 0
+    due: float = 0.0
+    reconciled: float = float("-inf")
+    period: float = 0.0
     problem: str = ""
     known: dict[int, Values] = field(default_factory=dict)
 
@@ -75,7 +79,7 @@ class TrackedBars:
             self.known = {time: values for time, values in self.known.items() if time >= timestamp}
 
     def next_due(self, asked: int, interval: Interval, period: int) -> int:
-        """Return when to ask history again (UTC epoch ms), having asked at `asked`.
+        """Return in how many ms to ask history again, having asked at `asked` (UTC epoch ms).
 
         While the market is open, that is every `period` ms. Besides: when the first bar of a session is complete, at
         the close, when the day has settled, and before the next open, because a venue revises a session overnight.
@@ -88,7 +92,19 @@ class TrackedBars:
             marks += [state.session.open + first_bar, close, close + SETTLED]
         if state.phase is Phase.OPEN:
             marks.append(asked + period)
-        return min(mark for mark in marks if mark > asked)
+        return min(mark for mark in marks if mark > asked) - asked
+
+    def overdue(self, now: int, monotonic: float) -> float:
+        """Return for how many seconds an open market's bars are not reconciled; 0 within two periods, and when closed.
+
+        `now` is the wall clock's time (UTC epoch ms), which says whether the market is open and since when.
+        """
+        state = self.calendar.at(now)
+        if not self.ready or state.phase is not Phase.OPEN or state.session is None:
+            return 0.0
+        opened = state.session.break_end if now >= state.session.break_end else state.session.open
+        waited = min(monotonic - self.reconciled, (now - opened) / 1000)
+        return waited if waited > 2 * self.period else 0.0
 
 
 def phase_text(state: MarketState) -> str:

@@ -62,12 +62,16 @@ class HistoryClient(Protocol):
 
     `name` is what messages call the venue. `parallel` is how many requests may be under way at once, `per_second` how
     many are sent a second in the long run; the client keeps both by itself, and the collector spaces its questions so
-    that they fit.
+    that they fit. `ahead` is how far the venue's clock was ahead of ours at its last answer, ms; 0 where it does not
+    say.
+
+    What an answer holds is foreign: a client bounds how many bytes and seconds one may take (`core.foreign`).
     """
 
     name: str
     parallel: int
     per_second: float
+    ahead: int
 
     async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
         """Return the bars that open in start <= t < end (UTC epoch ms), no longer than `interval.span`.

@@ -9,28 +9,60 @@
 - A bar is final when it closed `grace` before the answer was made.
 - Daily bars are stamped with midnight UTC of the exchange's date, as everywhere in tapeline, and so are actions.
 - Prices stay as they are quoted, be it in pence (GBp) or cents (ZAc).
+
+An answer is foreign: whatever is in it, decoding takes bounded time and memory and raises a `FeedError` or nothing.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from tapeline.core.bars import Grid, Sessions, resample
-from tapeline.core.market import FAULTS, Bars, Flags, Floats, Ints, Reject, faults
+from tapeline.core.foreign import Bounds, load_json
+from tapeline.core.market import (
+    EARLIEST_TIMESTAMP,
+    FAULTS,
+    LATEST_TIMESTAMP,
+    Bars,
+    Flags,
+    Floats,
+    Ints,
+    Reject,
+    faults,
+)
 from tapeline.core.ports import Action
+from tapeline.core.rejects import thinned
 from tapeline.core.sessions import Calendar
 from tapeline.core.times import DAY
-from tapeline.errors import NoDataError, RateLimitedError, ServerError
+from tapeline.errors import (
+    DecodeError,
+    NoDataError,
+    OversizedError,
+    RateLimitedError,
+    ServerError,
+    UnusableAnswerError,
+    one_line,
+)
 from tapeline.feeds.live.bar_intervals import Interval, grid_of
 from tapeline.feeds.live.venue import Chart, one_per_time
 from tapeline.feeds.yahoo.chart_intervals import INTERVALS, VENUE
 
+#: What a chart's JSON may have: years of hourly bars name every session, and 43,200 rows are the most that is honest.
+BOUNDS = Bounds(size=8 << 20, depth=12, parts=50_000)
+_MOST_ROWS = 100_000
+
+#: New shares for an old one, at most, and its inverse at least: beyond these an announced split is no split.
+_MOST_SPLIT = 100_000.0
+
+_LONGEST_REASON = 200
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -41,13 +73,15 @@ def decode(
 
     `as_of` is when the answer was made (UTC epoch ms): by the server's clock, or by ours if that is earlier. No bar may
     open after `latest` (`as_of` by default). Raise `NoDataError` with Yahoo's reason, `RateLimitedError` for a refusal
-    that comes with status 200, and `ServerError` for anything else that is not a chart.
+    that comes with status 200, `ServerError` for what is not even JSON, and `UnusableAnswerError` for anything else
+    that is not a chart.
     """
     result = _result(text, symbol)
     try:
         return _chart(result, symbol, interval, calendar, as_of, latest)
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
-        raise ServerError(f"{symbol}: the answer is no chart: {str(error)[:80]!r}") from error
+    except Exception as error:  # the values are foreign: no list of kinds would be complete
+        kind = "" if isinstance(error, ValueError | TypeError | LookupError) else f"{type(error).__name__}: "
+        raise UnusableAnswerError(f"{symbol}: the answer is no chart: {kind}{one_line(error)[:80]!r}") from error
 
 
 def _chart(
@@ -55,11 +89,11 @@ def _chart(
 ) -> Chart:
     meta = result.get("meta") or {}
     quote = ((result.get("indicators") or {}).get("quote") or [{}])[0] or {}
-    times = np.array(result.get("timestamp") or (), np.int64) * 1000
+    times = _times(result.get("timestamp"))
     columns = [_column(quote, name, len(times)) for name in _PRICES]
     volume = np.nan_to_num(_column(quote, "volume", len(times)), nan=0.0)
     missing = np.isnan(np.stack(columns)) if len(times) else np.zeros((4, 0), np.bool_)
-    zone = str(meta.get("exchangeTimezoneName") or "UTC")
+    zone = _zone(meta)
     start, end, inside, aligned = _spans(times, interval, calendar, meta, zone)
 
     quiet = missing.all(axis=0)
@@ -72,44 +106,80 @@ def _chart(
     )  # fmt: skip
     fault = faults(bars, as_of if latest is None else latest)
     refused = np.flatnonzero(kept & ((fault > 0) | ~aligned))
-    rejects = tuple(
+    rejects = (
         Reject(
             "yahoo",
             f"{symbol} {interval.name} {int(times[i]) // 1000}",
             FAULTS[fault[i]] if fault[i] else f"not at the start of a {interval.name} bar",
-            json.dumps({"timestamp": int(times[i]) // 1000} | {n: (quote.get(n) or [None])[i] for n in quote}).encode(),
+            _raw(quote, times, i),
         )
-        for i in refused
+        for i in refused.tolist()
     )
     kept[refused] = False
     bars = one_per_time(bars[kept])
-    actions = _actions(result.get("events") or {}, str(meta.get("currency") or ""))
+    currency = _currency(meta.get("currency"))
+    actions, refused_actions = _actions(result.get("events") or {}, currency, symbol)
     if INTERVALS[interval.requested].ms >= DAY:  # stamped as the bar that trades without them
         days, _ = _days(np.array([action.timestamp for action in actions], np.int64), calendar, zone)
         actions = [replace(action, timestamp=day) for action, day in zip(actions, days.tolist(), strict=True)]
     return Chart(
         bars if interval.requested == interval.name else _joined(bars, interval, calendar, as_of),
         tuple(actions),
-        str(meta.get("currency") or ""),
+        currency,
         as_of,
-        rejects,
+        thinned([*rejects, *refused_actions]),
     )
 
 
 def _result(text: str, symbol: str) -> dict[str, Any]:
     try:
-        chart = json.loads(text)["chart"]
+        chart = load_json(text, BOUNDS)["chart"]
         error, results = chart.get("error"), chart.get("result")
         reason = error and (error.get("description") or error.get("code") or error)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except OversizedError as oversized:
+        raise UnusableAnswerError(f"{symbol}: the answer cannot be used: {oversized}") from oversized
+    except (DecodeError, KeyError, TypeError, AttributeError):
         if "Too Many Requests" in text[:500]:
             raise RateLimitedError(VENUE) from None
         raise ServerError(f"{symbol}: the answer is no chart: {text[:60]!r}") from None
     if error:
-        raise NoDataError(f"{symbol}: {reason}")
+        raise NoDataError(f"{symbol}: {str(reason)[:_LONGEST_REASON]}")
     if not isinstance(results, list) or not results or not isinstance(results[0], dict):
         raise NoDataError(f"{symbol}: Yahoo has no prices for it")
     return dict(results[0])
+
+
+def _times(seconds: Any) -> Ints:
+    """Return the open times as UTC epoch ms, int64 [n]. One outside all market data stays outside, however large."""
+    if seconds is not None and not isinstance(seconds, list):
+        raise TypeError("the timestamps are no list")
+    if seconds and len(seconds) > _MOST_ROWS:
+        raise ValueError(f"more than {_MOST_ROWS:,} rows")
+    times = np.array(seconds or (), np.float64)  # exact: a time that can be meant has 10 digits
+    if times.ndim != 1 or not np.isfinite(times).all():
+        raise ValueError("a timestamp is no number")
+    return np.clip(times, -1e11, 1e11).astype(np.int64) * 1000
+
+
+def _zone(meta: dict[str, Any]) -> ZoneInfo:
+    """Return the exchange's zone. Raise `ValueError` for a name that is none, such as that of a folder of zones."""
+    name = meta.get("exchangeTimezoneName") or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (OSError, KeyError, TypeError, ValueError):
+        raise ValueError(f"there is no time zone {str(name)[:40]!r}") from None
+
+
+def _currency(value: Any) -> str:
+    """Return a currency such as USD or GBp; '' for what cannot be one."""
+    fine = isinstance(value, str) and len(value) <= 8 and value.isascii() and value.isalnum()
+    return value if fine else ""
+
+
+def _raw(quote: dict[str, Any], times: Ints, index: int) -> bytes:
+    """Return a row that is refused as it came."""
+    row = {name: values[index] for name in (*_PRICES, "volume") if (values := quote.get(name))}
+    return json.dumps({"timestamp": int(times[index]) // 1000} | row).encode()
 
 
 def _column(quote: dict[str, Any], name: str, count: int) -> Floats:
@@ -117,13 +187,13 @@ def _column(quote: dict[str, Any], name: str, count: int) -> Floats:
     if values is None:
         return np.full(count, np.nan)
     column = np.array(values, np.float64)  # None becomes NaN
-    if len(column) != count:
+    if column.ndim != 1 or len(column) != count:
         raise ValueError(f"{count} timestamps and {len(column)} values of {name}")
     return column
 
 
 def _spans(
-    times: Ints, interval: Interval, calendar: Calendar, meta: dict[str, Any], zone: str
+    times: Ints, interval: Interval, calendar: Calendar, meta: dict[str, Any], zone: ZoneInfo
 ) -> tuple[Ints, Ints, Flags, Flags]:
     """Return start and end of each row's bar, whether it is in regular trading, and whether it is at that start."""
     asked = INTERVALS[interval.requested]
@@ -155,17 +225,16 @@ def _has_break(calendar: Calendar, times: Ints) -> bool:
     return bool(len(times)) and len(calendar.trading().open) > len(calendar)
 
 
-def _days(times: Ints, calendar: Calendar, zone: str) -> tuple[Ints, Ints]:
+def _days(times: Ints, calendar: Calendar, zone: ZoneInfo) -> tuple[Ints, Ints]:
     """Return midnight UTC of each row's local date, and when that date's session is over."""
-    local = ZoneInfo(zone)
-    dates = [datetime.fromtimestamp(t / 1000, local).date() for t in times.tolist()]
+    dates = [datetime.fromtimestamp(t / 1000, zone).date() for t in times.tolist()]
     start = np.array([date.toordinal() - _EPOCH_ORDINAL for date in dates], np.int64) * DAY
     whole = calendar.trading(breaks=False)
     at = np.searchsorted(whole.date, start)
     known = (at < len(whole.date)) & (whole.date[np.minimum(at, len(whole.date) - 1)] == start)
     midnight = np.array(
         [
-            int(datetime.combine(date + timedelta(days=1), datetime.min.time(), local).timestamp() * 1000)
+            int(datetime.combine(date + timedelta(days=1), datetime.min.time(), zone).timestamp() * 1000)
             for date in dates
         ],
         np.int64,
@@ -188,14 +257,33 @@ def _joined(bars: Bars, interval: Interval, calendar: Calendar, as_of: int) -> B
     )  # fmt: skip
 
 
-def _actions(events: dict[str, Any], currency: str) -> list[Action]:
-    found = []
+def _actions(events: dict[str, Any], currency: str, symbol: str) -> tuple[list[Action], list[Reject]]:
+    """Return dividends and splits in the order of time, and rejects for those that cannot be.
+
+    A split rewrites a symbol's whole history, so one with a ratio that no split has is refused.
+    """
+    found: list[Action] = []
+    refused: list[Reject] = []
+    for kind, event in _events(events):
+        at = float(event["date"]) * 1000
+        if kind == "split":
+            value, paid = float(event["numerator"]) / float(event["denominator"]), ""
+            fine = 1 / _MOST_SPLIT <= value <= _MOST_SPLIT
+        else:
+            value, paid = float(event["amount"]), _currency(event.get("currency")) or currency
+            fine = 0 < value < math.inf
+        if fine and EARLIEST_TIMESTAMP <= at <= LATEST_TIMESTAMP:
+            found.append(Action(int(at), kind, value, paid))
+        else:
+            reason = f"a {kind} of {value:g}, which none has" if not fine else f"a {kind} outside 1867-2200"
+            refused.append(Reject("yahoo", f"{symbol} {kind} {at / 1000:.0f}", reason, json.dumps(event).encode()))
+    return sorted(found, key=lambda action: (action.timestamp, action.kind)), refused
+
+
+def _events(events: dict[str, Any]) -> Iterator[tuple[Literal["dividend", "split"], dict[str, Any]]]:
     for event in (events.get("dividends") or {}).values():
         if event.get("amount"):
-            paid = str(event.get("currency") or currency)
-            found.append(Action(int(event["date"]) * 1000, "dividend", float(event["amount"]), paid))
+            yield "dividend", event
     for event in (events.get("splits") or {}).values():
         if event.get("numerator") and event.get("denominator"):
-            ratio = float(event["numerator"]) / float(event["denominator"])
-            found.append(Action(int(event["date"]) * 1000, "split", ratio))
-    return sorted(found, key=lambda action: (action.timestamp, action.kind))
+            yield "split", event

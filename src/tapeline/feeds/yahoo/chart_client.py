@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tapeline.core.retrying import backoff_seconds
 from tapeline.core.sessions import calendar_of
-from tapeline.errors import NoDataError, RateLimitedError, ServerError, UnreachableError
+from tapeline.core.times import HOUR
+from tapeline.errors import NoDataError, RateLimitedError, ServerError, UnreachableError, UnusableAnswerError
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.live.venue import Chart
@@ -23,6 +24,9 @@ PARALLEL = 4
 #: Attempts at one request, the first included.
 ATTEMPTS = 6
 
+#: How far after our clock a bar may open, whatever time the server says it is, ms.
+_MOST_AHEAD = HOUR
+
 _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 60.0
 
@@ -31,7 +35,10 @@ class ChartClient:
     """Implement `HistoryClient` over Yahoo's charts. Use it from one event loop at a time; `close` it when done.
 
     What a moment may cure (429, 5xx, cut answers, a lost network) is repeated. Only when the very first request cannot
-    reach Yahoo is that reported at once: then the network is to blame, or a setting.
+    reach Yahoo is that reported at once: then the network is to blame, or a setting. An answer that came whole and
+    cannot be used is repeated too, but does not open the breaker: it is about one symbol, and the others go on.
+
+    `ahead` is how far the server's clock was ahead of ours at its last answer, ms; 0 before the first.
     """
 
     def __init__(self, transport: Transport, clock: Clock, limits: Limits | None = None) -> None:
@@ -40,6 +47,7 @@ class ChartClient:
         self._limits = limits or Limits(clock)
         self._pool = ThreadPoolExecutor(PARALLEL, "yahoo")
         self._reached = False
+        self.ahead = 0
         self.name = VENUE
         self.parallel = PARALLEL
         self.per_second = self._limits.per_second
@@ -61,15 +69,18 @@ class ChartClient:
                 self._limits.failed(refused=True, retry_after=error.retry_after)
                 if attempt == ATTEMPTS - 1:
                     raise
+            except NoDataError:
+                self._limits.succeeded()
+                raise
             except (ServerError, UnreachableError) as error:
-                self._limits.failed()
+                if isinstance(error, UnusableAnswerError):
+                    self._limits.succeeded()
+                else:
+                    self._limits.failed()
                 first_contact = isinstance(error, UnreachableError) and not self._reached
                 if first_contact or attempt == ATTEMPTS - 1:
                     raise
                 await self._clock.sleep(backoff_seconds(attempt, _FIRST_DELAY, _LONGEST_DELAY))
-            except NoDataError:
-                self._limits.succeeded()
-                raise
             except BaseException:
                 self._limits.abandoned()
                 raise
@@ -85,7 +96,9 @@ class ChartClient:
         _raise_for(answer, symbol)
         now = self._clock.now()
         date = now if answer.date is None else answer.date + 999
-        as_of, latest = min(now, date), max(now, date)  # either clock may be wrong: no bar is final too soon
+        self.ahead = 0 if answer.date is None else answer.date - now
+        as_of = min(now, date)  # either clock may be wrong: no bar is final too soon
+        latest = min(max(now, date), now + _MOST_AHEAD)
         # a long history takes some milliseconds to decode, and the first symbol of an exchange builds its calendar
         return await loop.run_in_executor(
             self._pool, lambda: decode(answer.text, symbol, interval, calendar_of(symbol), as_of, latest)

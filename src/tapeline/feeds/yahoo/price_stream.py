@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from tapeline.core.retrying import backoff_seconds
 from tapeline.errors import DecodeError
 from tapeline.feeds.live.venue import QuoteListener
-from tapeline.feeds.yahoo.stream_frames import quote
+from tapeline.feeds.yahoo.stream_frames import FRAME, quote
 from tapeline.runtime.clock import Clock
 
 #: Yahoo forgets subscriptions that are not repeated.
@@ -31,11 +31,15 @@ _FIRST_DELAY = 1.0
 _LONGEST_DELAY = 120.0
 _WATCH_SECONDS = 5.0
 _FRAMES_AT_ONCE = 256
+_WAITING_FRAMES = 256  # read and not handed over yet; with more the sender has to wait
 _OPEN_SECONDS = 10.0  # of real time, for the handshake
 
 
 class PriceStream:
-    """Implement `QuoteStream` over Yahoo's streamer."""
+    """Implement `QuoteStream` over Yahoo's streamer.
+
+    A message longer than `FRAME.size` after unpacking ends the connection. Silence is measured in monotonic time.
+    """
 
     def __init__(self, url: str, clock: Clock, *, chance: Callable[[], float] = random.random) -> None:
         self.name = "yahoo"
@@ -47,6 +51,7 @@ class PriceStream:
         self._symbols: set[str] = set()
         self._socket: ClientConnection | None = None
         self._heard = 0
+        self._heard_at = 0.0  # monotonic
         self._longest_silence = SILENCE_SECONDS
 
     @property
@@ -90,10 +95,12 @@ class PriceStream:
 
     async def _connection(self, listener: QuoteListener) -> str:
         """Hold one connection until it is lost and return why. Raise when it could not be opened."""
-        async with connect(self._url, open_timeout=_OPEN_SECONDS, close_timeout=1, max_queue=1024) as socket:
+        async with connect(
+            self._url, open_timeout=_OPEN_SECONDS, close_timeout=1, max_size=FRAME.size, max_queue=_WAITING_FRAMES
+        ) as socket:
             self._socket = socket
             self.connected = True
-            self._heard = self._clock.now()
+            self._hear()
             listener.on_connected()
             work = (self._read(socket, listener), self._subscribe(socket), self._watch_for_silence(listener))
             jobs = [asyncio.create_task(job) for job in work]
@@ -109,6 +116,9 @@ class PriceStream:
             listener.on_lost(reason)
             return reason
 
+    def _hear(self) -> None:
+        self._heard, self._heard_at = self._clock.now(), self._clock.monotonic()
+
     async def _read(self, socket: ClientConnection, listener: QuoteListener) -> str:
         try:
             async for frame in socket:
@@ -119,7 +129,7 @@ class PriceStream:
                     continue
                 if found is not None:
                     self.frames += 1
-                    self._heard = self._clock.now()
+                    self._hear()
                     listener.on_quote(found)
                     if self.frames % _FRAMES_AT_ONCE == 0:
                         await asyncio.sleep(0)  # buffered frames are read without waiting; let others work
@@ -138,13 +148,14 @@ class PriceStream:
 
     async def _watch_for_silence(self, listener: QuoteListener) -> str:
         while True:
-            heard = self._heard
+            heard = self._heard_at
             await self._clock.sleep(_WATCH_SECONDS)
-            now = self._clock.now()
-            if self._heard > heard:  # prices come again: watch as closely as before the silence, step by step
+            if self._heard_at > heard:  # prices come again: watch as closely as before the silence, step by step
                 self._longest_silence = max(self._longest_silence / 2, SILENCE_SECONDS)
+            now = self._clock.now()
             since = listener.open_since(now)
-            if since is None or now - max(self._heard, since) < self._longest_silence * 1000:
+            silent = self._clock.monotonic() - self._heard_at
+            if since is None or min(silent, (now - since) / 1000) < self._longest_silence:
                 continue
             silence, self._longest_silence = self._longest_silence, min(self._longest_silence * 2, LONGEST_SILENCE)
             return f"no price for {silence:.0f} s in an open market"

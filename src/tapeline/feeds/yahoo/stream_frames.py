@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-import json
 import math
 from typing import Any
 
 import numpy as np
 
+from tapeline.core.foreign import Bounds, load_json
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, symbol_fault
 from tapeline.errors import DecodeError
 from tapeline.feeds.live.venue import StreamQuote
+
+#: What a frame may have. An honest one has 300 bytes.
+FRAME = Bounds(size=64 << 10, depth=4, parts=64)
 
 #: `market_hours`; absent means pre-market. 4 is seen overnight, though no list has it.
 _REGULAR = 1
@@ -22,17 +26,20 @@ _CRYPTOCURRENCY = 41
 
 
 def quote(frame: str | bytes) -> StreamQuote | None:
-    """Return the quote in a frame, None for a message of another type. Raise `DecodeError` for what cannot be decoded.
+    """Return the quote in a frame, None for a message of another type.
+
+    Raise `DecodeError` for what cannot be decoded, names no symbol, or is outside all market data, and nothing else.
 
     Prices come as float32: they are rounded to `price_hint` decimals. Where a frame has no hint, or rounding would
     leave nothing of the price, the shortest decimal that is the same float32 is taken.
     """
+    FRAME.check_size(len(frame))
     text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
     if text.startswith("{"):
         try:
-            envelope = json.loads(text)
-        except (ValueError, RecursionError):
-            raise DecodeError("the JSON message is cut short or malformed") from None
+            envelope = load_json(text, FRAME)
+        except DecodeError as error:
+            raise DecodeError(f"the JSON message is cut short or malformed: {error}") from None
         if envelope.get("type", "pricing") != "pricing":
             return None
         text = envelope.get("message")
@@ -45,6 +52,10 @@ def quote(frame: str | bytes) -> StreamQuote | None:
         raise DecodeError("neither base64 nor PricingData") from None
     if not message.id or not message.time or not 0 < message.price < math.inf:
         raise DecodeError("a message without a symbol, a time or a price")
+    if fault := symbol_fault(message.id):
+        raise DecodeError(fault)
+    if not EARLIEST_TIMESTAMP <= message.time <= LATEST_TIMESTAMP:
+        raise DecodeError("a time outside 1867-2200")
     rounded = round(message.price, message.price_hint) if 0 < message.price_hint <= 12 else 0.0
     return StreamQuote(
         message.id,

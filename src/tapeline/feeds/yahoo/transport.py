@@ -3,6 +3,9 @@
 yfinance has Yahoo's hosts in its code. Our session, which it accepts from its users, sends every request for a Yahoo
 host to the base address instead when that is another one, keeps the extra requests (cookie, crumb) from taking long,
 and hands error answers of the chart endpoint out before yfinance repeats them with another cookie.
+
+Every answer is foreign: it is unpacked to `ANSWER` bytes at most, within the seconds of its time-out, and read as UTF-8
+whatever character set it names. Nothing but a `FeedError` leaves this module.
 """
 
 from __future__ import annotations
@@ -17,10 +20,26 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from tapeline.errors import FeedError, RateLimitedError, ServerError, UnreachableError
+from tapeline.core.foreign import Bounds, Intake
+from tapeline.errors import (
+    FeedError,
+    OversizedError,
+    RateLimitedError,
+    ServerError,
+    UnreachableError,
+    UnusableAnswerError,
+    one_line,
+)
 from tapeline.feeds.yahoo.chart_intervals import VENUE
 
 CHART_URL = "https://query2.finance.yahoo.com"
+
+#: What an answer may have. The longest that is honest, two-minute bars of 60 days around the clock, has 4 MB.
+ANSWER = Bounds(size=8 << 20)
+
+#: A crumb goes into every later address, and what the cookie comes with is thrown away.
+_CRUMB = Bounds(size=256)
+_EXTRA = Bounds(size=1 << 20)
 
 _CHART_PATH = "/v8/finance/chart/"
 
@@ -94,6 +113,8 @@ class YFinanceTransport:
                 return _answer(data.get(url, params=dict(params), timeout=_TIMEOUT))
         except _ChartAnswer as found:
             return found.answer
+        except OversizedError as error:
+            raise UnusableAnswerError(f"{symbol}: the answer cannot be used: {error}") from error
 
     def close(self) -> None:
         """Close the session; a later request opens another."""
@@ -106,6 +127,8 @@ class YFinanceTransport:
 def _session(base_url: str) -> Any:
     """Return curl_cffi's session, as yfinance makes it, with the routing described above."""
     from curl_cffi import requests
+    from curl_cffi.curl import CURL_WRITEFUNC_ERROR
+    from curl_cffi.requests.exceptions import RequestException
 
     base = urlsplit(base_url)
     routed = base_url != CHART_URL
@@ -120,7 +143,7 @@ def _session(base_url: str) -> Any:
                 url = parts._replace(scheme=base.scheme, netloc=base.netloc, path=base.path + parts.path).geturl()
             if chart:
                 kwargs["timeout"] = _TIMEOUT
-                response = super().request(method, url, *args, **kwargs)
+                response = self._within(ANSWER, method, url, *args, **kwargs)
                 if response.status_code not in {200, 401, 403}:  # a new crumb may cure those two
                     raise _ChartAnswer(_answer(response))
                 return response
@@ -128,10 +151,33 @@ def _session(base_url: str) -> Any:
                 raise TimeoutError("cookie and crumb are left out for a while")  # which yfinance bears
             kwargs["timeout"] = _EXTRA_TIMEOUT
             try:
-                return super().request(method, url, *args, **kwargs)
-            except OSError:
+                bounds = _CRUMB if parts.path.endswith("/getcrumb") else _EXTRA
+                return self._within(bounds, method, url, *args, **kwargs)
+            except (OSError, OversizedError) as error:
                 type(self).extra_failed = time.monotonic()
+                if isinstance(error, OversizedError):
+                    raise TimeoutError("cookie and crumb were not had") from error  # which yfinance bears
                 raise
+
+        def _within(self, bounds: Bounds, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
+            """Return the answer; hang up on one that is too long, and raise `OversizedError`.
+
+            curl bounds the headers (300 KB) and the seconds of the whole transfer by itself.
+            """
+            intake = Intake(bounds)
+
+            def take(chunk: bytes) -> int:
+                return len(chunk) if intake.add(chunk) else CURL_WRITEFUNC_ERROR
+
+            kwargs["content_callback"] = take
+            try:
+                response = super().request(method, url, *args, **kwargs)
+            except RequestException:
+                intake.content()  # says so when that was why
+                raise
+            response.content = intake.content()
+            response.encoding = "utf-8"  # a character set that the sender names may take quadratic time to decode
+            return response
 
     return Session(impersonate="chrome")
 
@@ -140,7 +186,7 @@ def _answer(response: Any) -> Answer:
     headers = response.headers
     try:
         date: int | None = int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
-    except ValueError:
+    except (ValueError, TypeError, LookupError, OverflowError):
         date = None
     try:
         retry_after: float | None = float(headers.get("retry-after", ""))
@@ -151,7 +197,10 @@ def _answer(response: Any) -> Answer:
 
 @contextlib.contextmanager
 def translating_yfinance_errors(url: str) -> Iterator[None]:
-    """Translate the errors of yfinance and curl into ours: `RateLimitedError`, `UnreachableError`, `ServerError`."""
+    """Translate the errors of yfinance and curl into ours: `RateLimitedError`, `UnreachableError`, `ServerError`.
+
+    Whatever else they raise over an answer is a `ServerError` with its kind: one answer ends no program.
+    """
     from curl_cffi.const import CurlECode
     from curl_cffi.requests.exceptions import RequestException
     from yfinance.exceptions import YFRateLimitError
@@ -173,3 +222,7 @@ def translating_yfinance_errors(url: str) -> Iterator[None]:
         if (reason := reasons.get(error.code)) is not None:
             raise UnreachableError(url, reason, "yahoo.url") from error
         raise ServerError(f"{url}: the answer was cut off ({error})") from error
+    except (FeedError, OversizedError, _ChartAnswer):
+        raise
+    except Exception as error:
+        raise ServerError(f"{url}: the answer cannot be read: {type(error).__name__}: {one_line(error)}") from error

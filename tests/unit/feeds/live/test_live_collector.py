@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
 import pytest
-from tests.local_yahoo.clock import SimClock
+from tests.local_yahoo.clock import SimClock, SkewedClock
 from tests.local_yahoo.market import Tick
 from tests.local_yahoo.server import frame
 
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Delivery, Series
-from tapeline.errors import NoDataError, UnreachableError
+from tapeline.core.times import DAY, HOUR
+from tapeline.errors import NoDataError, UnreachableError, UnusableAnswerError
 from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.clock_watch import ClockWatch
 from tapeline.feeds.live.history import Fetched, History, Update
 from tapeline.feeds.live.live_collector import POLL, RECONCILE, Collector
 from tapeline.feeds.live.outbox import Outbox
@@ -47,8 +50,10 @@ class Official:
     start: int = OPEN
     asked: list[tuple[str, float]] = field(default_factory=list)
     failure: Exception | None = None
+    failures: dict[str, Exception] = field(default_factory=dict)
     parallel: int = 4
     per_second: float = 2.0
+    ahead: int = 0
 
     def bars(self, symbol: str) -> Bars:
         complete = (self.clock.now() - M1.grace - self.start) // MINUTE
@@ -56,8 +61,8 @@ class Official:
 
     def _asked(self, symbol: str) -> None:
         self.asked.append((symbol, (self.clock.now() - self.start) / 1000))
-        if self.failure is not None:
-            raise self.failure
+        if failure := self.failures.get(symbol, self.failure):
+            raise failure
 
     async def update(self, symbol: str, interval: Interval, since: int, *, again_from: int | None = None) -> Update:
         self._asked(symbol)
@@ -77,10 +82,11 @@ class Desk:
 
     def __init__(self, start: int) -> None:
         self.clock = SimClock(start)
+        self.machine = SkewedClock(self.clock)
         self.history = Official(self.clock)
         self.outbox = Outbox()
         self.collector = Collector(
-            M1, cast("History", self.history), PriceStream(DEAF, self.clock), self.clock, self.outbox, OPEN
+            M1, cast("History", self.history), PriceStream(DEAF, self.machine), self.machine, self.outbox, OPEN
         )
 
     async def settle(self) -> None:
@@ -335,3 +341,186 @@ def test_a_frame_without_a_volume_is_not_a_baseline() -> None:
     assert sizes == [0, 0, 10, 0, 5]
     assert meter.size(StreamQuote("A", 1.0, 0, 0), 2) == 0
     assert meter.size(StreamQuote("A", 1.0, 0, 70), 2) == 70  # the first of a new session
+
+
+# -- what nobody foresaw -----------------------------------------------------------------------------------------------
+
+
+def test_an_unforeseen_error_of_one_symbol_stays_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        desk.taken()
+        desk.history.failures["BAD"] = RecursionError("maximum recursion depth exceeded")
+        await desk.collector.watch(["TSLA", "BAD"])
+        await desk.to(400)
+        found = desk.taken()
+        assert {symbol for symbol in found.bars.symbols if symbol} == {"TSLA"}
+        assert final(found)
+        lines = [text for text in found.notices if "BAD" in text]
+        assert len(lines) == 1  # though it was asked twice
+        assert lines[0].startswith("BAD: unforeseen RecursionError")
+        assert desk.collector.supervisor.unforeseen == {"RecursionError": 2}
+        assert desk.collector.trouble() == ["unforeseen errors so far: RecursionError (2)"]
+        del desk.history.failures["BAD"]
+        await desk.to(1000)
+        assert desk.collector.tracked["BAD"].problem == ""
+        assert "BAD" in desk.taken().bars.symbols
+
+    play(monkeypatch, act)
+
+
+def test_an_answer_that_cannot_be_used_is_asked_for_again_soon_and_an_unknown_symbol_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def act(desk: Desk) -> None:
+        desk.history.failures |= {"HURT": UnusableAnswerError("HURT: no chart"), "GONE": NoDataError("GONE: no data")}
+        await desk.collector.watch(["TSLA", "HURT", "GONE"])
+        await desk.to(1000)
+        asked = [symbol for symbol, _ in desk.history.asked]
+        assert asked.count("HURT") == 4
+        assert asked.count("GONE") == 1
+
+    play(monkeypatch, act)
+
+
+def test_an_unforeseen_error_of_the_stream_starts_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        starts: list[float] = []
+
+        async def broken(listener: QuoteListener) -> None:
+            starts.append(desk.clock.monotonic())
+            raise ArithmeticError("never seen")
+
+        monkeypatch.setattr(desk.collector.stream, "run", broken)
+        keeping = asyncio.create_task(desk.collector.supervisor.keep("the stream", lambda: broken(desk.collector)))
+        await desk.to(60)
+        keeping.cancel()
+        assert 4 <= len(starts) <= 8  # each wait is about twice as long as the one before
+        found = desk.taken()
+        assert [text for text in found.notices if "ArithmeticError" in text] == [
+            f"the stream: unforeseen ArithmeticError{place}: never seen; trying again later (please report this line)"
+            for place in [re.search(r" at \w+\.py:\d+", "".join(found.notices))[0]]  # type: ignore[index]
+        ]
+
+    play(monkeypatch, act)
+
+
+def test_a_price_that_leads_to_an_unforeseen_error_is_only_itself_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        desk.taken()
+        add = desk.collector.streamed.add
+
+        def fragile(found: StreamQuote) -> None:
+            if found.price == 666:
+                raise KeyError("beast")
+            add(found)
+
+        monkeypatch.setattr(desk.collector.streamed, "add", fragile)
+        desk.hear(101)
+        desk.hear(666)
+        desk.hear(102)
+        await desk.to(60 + STREAM_GRACE / 1000 + 0.5)
+        assert final(desk.taken()) == [(0, 102, 0)]
+        assert desk.collector.supervisor.unforeseen == {"KeyError": 1}
+
+    play(monkeypatch, act)
+
+
+# -- a clock that is set -----------------------------------------------------------------------------------------------
+
+STEPS = [-30 * DAY, -2 * HOUR, 2 * HOUR, 30 * DAY]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_clock_that_was_wrong_for_25_seconds_delays_no_official_bar(
+    monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    async def act(desk: Desk) -> None:
+        await desk.to(400)
+        desk.taken()
+        desk.machine.offset = step
+        await desk.to(425)
+        desk.machine.offset = 0
+        await desk.to(426)
+        notices = [text for text in desk.taken().notices if "clock was set" in text]
+        assert len(notices) == 2
+        length = "2 h 0 min" if abs(step) == 2 * HOUR else "30 d 0 h"
+        assert sum(f"{length} ahead" in text for text in notices) == 1
+        assert sum(f"{length} back" in text for text in notices) == 1
+        before = len(desk.history.asked)
+        await desk.to(426 + 2 * RECONCILE / 1000 + 120)
+        assert len(desk.history.asked) - before >= 2
+        assert max(minute for minute, close, _ in final(desk.taken()) if close == 100) >= 14
+        assert desk.collector.clock_watch.steps == 2
+        assert desk.collector.trouble() == []
+
+    play(monkeypatch, act)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_forming_bars_go_on_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    async def act(desk: Desk) -> None:
+        await desk.to(400)
+        desk.hear(101)
+        await desk.to(402)
+        desk.machine.offset = step
+        await desk.to(404)
+        desk.machine.offset = 0
+        await desk.to(425)
+        desk.taken()
+        desk.hear(103)
+        await desk.to(427)
+        assert 103 in [b.close for b in desk.taken().bars if not b.final]
+
+    play(monkeypatch, act)
+
+
+def test_a_clock_that_drifts_or_is_slewed_was_not_set() -> None:
+    clock = SimClock(OPEN)
+    machine = SkewedClock(clock)
+    watch = ClockWatch(machine)
+    for _ in range(1000):
+        clock.advance(clock.now() + 1000)
+        machine.offset += 500
+        assert watch.look() == 0
+    machine.offset -= 500_000
+    assert watch.look() == -500_000
+    assert watch.look() == 0
+    assert watch.steps == 1
+
+
+def test_a_difference_from_the_venues_clock_is_reported_when_it_begins_and_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def act(desk: Desk) -> None:
+        await desk.to(400)
+        desk.taken()
+        desk.history.ahead = -7_500_000
+        await desk.to(500)
+        line = "this machine's clock is 2 h 5 min ahead of the venue's: set it right"
+        assert desk.collector.trouble() == [line]
+        assert [text for text in desk.taken().notices if "clock" in text] == [line]
+        desk.history.ahead = 0
+        await desk.to(600)
+        assert desk.collector.trouble() == []
+        assert [text for text in desk.taken().notices if "clock" in text] == [
+            "this machine's clock agrees with the venue's again"
+        ]
+
+    play(monkeypatch, act)
+
+
+def test_two_periods_without_an_official_bar_in_an_open_market_are_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        await desk.to(420)  # it was asked at 405 s
+        assert desk.collector.trouble() == []
+        desk.history.failure = UnreachableError("https://yahoo", "no answer")
+        await desk.to(400 + 2 * RECONCILE / 1000 - 60)
+        assert desk.collector.trouble() == []
+        await desk.to(400 + 3 * RECONCILE / 1000)
+        (line,) = desk.collector.trouble()
+        assert re.fullmatch(r"TSLA: no official bar for 1\d min although the market is open", line)
+        desk.history.failure = None
+        await desk.to(400 + 4 * RECONCILE / 1000)
+        assert desk.collector.trouble() == []
+
+    play(monkeypatch, act)

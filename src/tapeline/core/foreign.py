@@ -1,0 +1,92 @@
+"""Bound what comes in from outside before anything else looks at it: its size, its depth, what reading it may raise.
+
+Whoever sends an answer, a file or a message may be mistaken or hostile. Three things are then dangerous: more bytes
+than memory (also a few that unpack to many), values nested deeper than a stack, and an error that nobody expects. So
+every door reads at most a known number of bytes, JSON is parsed here and nowhere else, and whatever is wrong with it
+is a `DecodeError`. `docs/guarantees.md` lists the doors with their bounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from tapeline.errors import DecodeError, OversizedError
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Say what one kind of foreign bytes may have at most.
+
+    `size` is in bytes, after unpacking. JSON may be nested `depth` deep and have `parts` arrays and objects and
+    `values` commas: an array of two bytes takes 56 in memory, so a limit of bytes alone would not limit memory.
+    """
+
+    size: int
+    depth: int = 16
+    parts: int = 50_000
+    values: int = 500_000
+
+    def check_size(self, size: int) -> None:
+        """Raise `OversizedError` when there are more bytes than that."""
+        if size > self.size:
+            raise OversizedError(f"it is longer than {self.size:,} bytes")
+
+
+class Intake:
+    """Gather chunks of foreign bytes up to `bounds.size`. `full` says that there were more, which are not kept."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.full = False
+        self._bounds = bounds
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def add(self, chunk: bytes) -> bool:
+        """Keep a chunk. Return whether more may come; the sender is to be cut off when it may not."""
+        self._size += len(chunk)
+        self.full = self._size > self._bounds.size
+        if self.full:
+            self._chunks.clear()
+        else:
+            self._chunks.append(chunk)
+        return not self.full
+
+    def content(self) -> bytes:
+        """Return what came. Raises `OversizedError` when it was too much."""
+        self._bounds.check_size(self._size)
+        return b"".join(self._chunks)
+
+
+def load_json(content: bytes | str, bounds: Bounds) -> Any:
+    """Return the JSON value in these bytes.
+
+    Raises `OversizedError` for one out of bounds, and `DecodeError` for what is no JSON: NaN, numbers beyond a double
+    and halves of surrogate pairs are none. Brackets and commas inside texts count too. Nothing else is raised, and the
+    memory it takes is a small multiple of `bounds.size`.
+    """
+    bounds.check_size(len(content))  # of a text its characters, which are never more than its bytes
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    bounds.check_size(len(data))
+    opened = data.count(b"[") + data.count(b"{")
+    closed = data.count(b"]") + data.count(b"}")
+    if max(opened, closed) > bounds.parts:
+        raise OversizedError(f"it has more than {bounds.parts:,} arrays and objects")
+    if data.count(b",") > bounds.values:
+        raise OversizedError(f"it has more than {bounds.values:,} values")
+    if opened > bounds.depth and _depth(data) > bounds.depth:
+        raise OversizedError(f"it is nested deeper than {bounds.depth}")
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise DecodeError(f"it is not JSON: {error.msg[:80]} at byte {error.pos}") from None
+
+
+def _depth(data: bytes) -> int:
+    """Return how deep brackets are nested; those inside texts count."""
+    codes = np.frombuffer(data, np.uint8) & 0xDF  # which makes `[` of `{` and `]` of `}`
+    brackets = codes[(codes == 0x5B) | (codes == 0x5D)]
+    return int(np.cumsum(np.where(brackets == 0x5B, 1, -1)).max(initial=0))
