@@ -29,10 +29,10 @@ from tapeline.backends.aws.kinesis import KinesisSink, SinkStatus
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.cli import collector_commands
-from tapeline.cli.collector_commands import MonitoredSink
 from tapeline.cli.collector_health import Report, health
 from tapeline.cli.json_logs import JsonLines
 from tapeline.cli.main import app
+from tapeline.cli.monitored_collecting import MonitoredSink
 from tapeline.core.market import Reject
 from tapeline.core.ports import Delivery
 from tapeline.errors import ServingError

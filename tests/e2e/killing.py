@@ -8,6 +8,7 @@ usage: killing.py SEED KILLS TOTAL_BARS DATA_DIR ARGUMENTS...
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import signal
@@ -15,6 +16,19 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
+
+#: What the commands import when they run, imported once, before any fork.
+IMPORTED = (
+    "tapeline.cli.main",
+    "tapeline.cli.replaying",
+    "tapeline.backends.files.file_registry",
+    "tapeline.backends.sqlite.sqlite_store",
+    "tapeline.backends.sqlite.sqlite_stream",
+    "tapeline.forecast.registry",
+    "tapeline.indicators.engine.driver",
+    "filelock",
+    "rich.console",
+)
 
 
 def appended(database: Path) -> int:
@@ -51,7 +65,8 @@ def main() -> None:
     seed, kills, total, folder, *arguments = sys.argv[1:]
     rng = random.Random(int(seed))
     database = Path(folder) / "tapeline.db"
-    import tapeline.cli.main  # noqa: F401 - imported once, before any fork
+    for name in IMPORTED:
+        importlib.import_module(name)
 
     killed = 0
     targets = sorted(rng.randrange(int(total) - 1) for _ in range(int(kills)))

@@ -12,19 +12,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-
-import filelock
+from typing import TYPE_CHECKING
 
 from tapeline.app import config
 from tapeline.app.config import Settings
-from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.backends.files.file_registry import LocalFolder
-from tapeline.backends.sqlite.database import Database
-from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.errors import InUseError, StorageError
-from tapeline.feeds.live.watchlist import Watchlist
-from tapeline.forecast.registry import Registry
+
+if TYPE_CHECKING:  # few commands need all of these, and some take long to import
+    from tapeline.backends.files.file_archive import LocalArchive
+    from tapeline.backends.sqlite.database import Database
+    from tapeline.backends.sqlite.sqlite_store import SqliteStore
+    from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+    from tapeline.feeds.live.watchlist import Watchlist
+    from tapeline.forecast.registry import Registry
+    from tapeline.web.users import Users
 
 DATABASE_FILE = "tapeline.db"
 
@@ -65,17 +66,31 @@ def settings_for_reading(data_dir: str | Path | None) -> Settings:
 
 def archive_in(path: Path) -> LocalArchive:
     """Return the archive of history in the data directory at `path`."""
+    from tapeline.backends.files.file_archive import LocalArchive
+
     return LocalArchive(path / "archive")
 
 
 def models_in(path: Path) -> Registry:
     """Return the registry of models in the data directory at `path`."""
+    from tapeline.backends.files.file_registry import LocalFolder
+    from tapeline.forecast.registry import Registry
+
     return Registry(LocalFolder(path / "models"))
 
 
 def watchlist_in(path: Path) -> Watchlist:
     """Return the list of the symbols that are collected into the data directory at `path`."""
+    from tapeline.feeds.live.watchlist import Watchlist
+
     return Watchlist(path / "symbols.txt")
+
+
+def users_in(path: Path) -> Users:
+    """Return who may log in to the page over the data directory at `path`."""
+    from tapeline.web.users import Users
+
+    return Users(path / "users.json")
 
 
 def open_data_directory(
@@ -98,6 +113,10 @@ def _opened(
     settings: Settings, create: bool, alone: Callable[[], AbstractContextManager[None]],
     progress: Callable[[float], None], notify: Callable[[str], None],
 ) -> DataDirectory:  # fmt: skip
+    from tapeline.backends.sqlite.database import Database
+    from tapeline.backends.sqlite.sqlite_store import SqliteStore
+    from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+
     database = Database(settings.data_dir / DATABASE_FILE, create=create, alone=alone, progress=progress)
     for text in database.notices:
         notify(text)
@@ -132,6 +151,8 @@ def collecting_alone(settings: Settings) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(path: Path, name: str, doing: str) -> Iterator[None]:
+    import filelock
+
     lock = filelock.FileLock(path / name)
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -13,14 +13,13 @@ import numpy as np
 from tapeline.alerts.service import Alerts
 from tapeline.app.cloud_wiring import Clients, dynamo_store
 from tapeline.app.config import Settings
-from tapeline.app.data_directory import DataDirectory, archive_in, watchlist_in
+from tapeline.app.data_directory import DataDirectory, archive_in, users_in, watchlist_in
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core.candle_intervals import INTERVALS
 from tapeline.errors import StorageError
 from tapeline.feeds.live.live_source import Status
 from tapeline.indicators import DEFAULT
 from tapeline.web import Access, PageData, ReplayProgress
-from tapeline.web.users import Users
 
 #: The page shows it where it is in the data directory: `tapeline evaluate --json > tapeline-data/evaluation.json`.
 EVALUATION_FILE = "evaluation.json"
@@ -28,15 +27,10 @@ EVALUATION_FILE = "evaluation.json"
 _ERRORS = 20
 
 
-def users_at(settings: Settings) -> Users:
-    """Return who may log in to the page of this data directory."""
-    return Users(settings.data_dir / "users.json")
-
-
 def access_of(settings: Settings) -> Access:
     """Return who may do what, by the settings and the data directory's users."""
     token = settings.page.token.get_secret_value() if settings.page.token else ""
-    return Access(token, users_at(settings), behind_login=settings.page.behind_login)
+    return Access(token, users_in(settings.data_dir), behind_login=settings.page.behind_login)
 
 
 def page_data_of(

@@ -5,27 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.alerts.grammar import parse_rule
-from tapeline.alerts.journal import JOURNAL_FILE, Journal
-from tapeline.alerts.rehearsal import Rehearsal
-from tapeline.alerts.rule_state import utc
-from tapeline.alerts.rules import Rule
-from tapeline.alerts.service import Alerts
-from tapeline.app import config
-from tapeline.app.config import Settings
-from tapeline.app.data_directory import models_in
-from tapeline.cli.bar_files import open_all, read_bars
 from tapeline.cli.console import notice, print_json, print_table
 from tapeline.cli.options import DataDir, File, Json, Zone
-from tapeline.core.ports import Predictor
 from tapeline.errors import ModelError, NotFoundError, SpecError
 from tapeline.forecast import DEFAULT_NAME
-from tapeline.indicators.spec import spec_of_output
-from tapeline.runtime.processor import Processor
+
+if TYPE_CHECKING:
+    from tapeline.alerts.rules import Rule
+    from tapeline.alerts.service import Alerts
+    from tapeline.app.config import Settings
+    from tapeline.core.ports import Predictor
 
 RuleText = Annotated[str, typer.Argument(metavar="RULE", help="Such as 'rsi_14 < 30 for TSLA'.", show_default=False)]
 
@@ -35,6 +28,9 @@ app = typer.Typer(help="Add, list, remove or try alert rules, and list what fire
 @contextlib.contextmanager
 def _alerts(settings: Settings, *, create: bool) -> Iterator[Alerts | None]:
     """Open the alerts of the data directory; None where none were ever kept and none are to be."""
+    from tapeline.alerts.journal import JOURNAL_FILE, Journal
+    from tapeline.alerts.service import Alerts
+
     path = settings.data_dir / JOURNAL_FILE
     if not create and not path.exists():
         yield None
@@ -46,6 +42,8 @@ def _alerts(settings: Settings, *, create: bool) -> Iterator[Alerts | None]:
 @app.command()
 def add(rule: RuleText, data_dir: DataDir = None) -> None:
     """Add a rule. A program that runs over this data directory uses it within a second."""
+    from tapeline.app import config
+
     with _alerts(config.load(data_dir=data_dir), create=True) as alerts:
         assert alerts is not None  # noqa: S101 - it was created
         kept = alerts.add(rule)
@@ -58,6 +56,8 @@ def remove(
     data_dir: DataDir = None,
 ) -> None:
     """Remove a rule by its id. The alerts that it fired are kept."""
+    from tapeline.app import config
+
     with _alerts(config.load(data_dir=data_dir), create=False) as alerts:
         if alerts is None:
             raise NotFoundError(f"there is no rule {rule}: no rule was ever added here")
@@ -73,6 +73,9 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the rules, or what they fired and how it was delivered."""
+    from tapeline.alerts.grammar import parse_rule
+    from tapeline.app import config
+
     settings = config.load(data_dir=data_dir)
     with _alerts(settings, create=False) as alerts:
         if fired:
@@ -97,6 +100,12 @@ def rehearse(rule: RuleText, file: File, zone: Zone = "UTC", data_dir: DataDir =
 
     A rule about predictions uses the data directory's model in use, on bars that it was not trained on.
     """
+    from tapeline.alerts.grammar import parse_rule
+    from tapeline.alerts.rehearsal import Rehearsal
+    from tapeline.app import config
+    from tapeline.cli.bar_files import open_all, read_bars
+    from tapeline.runtime.processor import Processor
+
     settings = config.load(data_dir=data_dir)
     parsed = parse_rule(rule)
     model = _model(settings) if parsed.predictions else None
@@ -124,6 +133,8 @@ def rehearse(rule: RuleText, file: File, zone: Zone = "UTC", data_dir: DataDir =
 
 def _specs(rule: Rule) -> list[str]:
     """Return the indicators that a rule reads."""
+    from tapeline.indicators.spec import spec_of_output
+
     found: dict[str, None] = {}
     for name in rule.columns:
         with contextlib.suppress(SpecError):  # price, volume, probability
@@ -132,6 +143,8 @@ def _specs(rule: Rule) -> list[str]:
 
 
 def _model(settings: Settings) -> Predictor:
+    from tapeline.app.data_directory import models_in
+
     models = models_in(settings.data_dir)
     if models.current(DEFAULT_NAME) is None:
         raise ModelError(
@@ -142,6 +155,8 @@ def _model(settings: Settings) -> Predictor:
 
 
 def _print_fired(alerts: list[dict[str, Any]], *, as_json: bool) -> None:
+    from tapeline.alerts.rule_state import utc
+
     if as_json:
         print_json(alerts)
     elif alerts:

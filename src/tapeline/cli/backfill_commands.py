@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.app import config
-from tapeline.app.config import Settings
-from tapeline.app.data_directory import watchlist_in
-from tapeline.app.live_wiring import feed_of, interval_of, live_history
-from tapeline.cli.console import Ticker, notice, print_records, utc_text
-from tapeline.cli.options import DataDir, IntervalName, Json, Period
-from tapeline.cli.output_files import Out, bar_table, write_tables
-from tapeline.core.adjustment import adjusted
-from tapeline.core.times import DAY
-from tapeline.errors import FeedError, InputError, UnreachableError
-from tapeline.feeds.live.bar_intervals import Interval, period_ms
-from tapeline.feeds.live.history import History, Update
-from tapeline.feeds.live.watchlist import symbols_of
-from tapeline.runtime.clock import now_ms
+from tapeline.cli.console import notice, print_records, utc_text
+from tapeline.cli.options import DataDir, IntervalName, Json, Out, Period
+from tapeline.errors import InputError
 
-#: How far back by default. Of 1m it is what one request brings, so that the page opens within seconds.
-PERIODS = {"1m": "7d", "60m": "1y", "1h": "1y", "1d": "5y"}
-_OTHER_PERIOD = "60d"
+if TYPE_CHECKING:
+    from tapeline.feeds.live.history import Update
 
 
 def backfill(
@@ -49,6 +36,12 @@ def backfill(
         raise typer.BadParameter(
             "the archive keeps prices as they were; name a file: --out FILE", param_hint="--adjusted"
         )
+    from tapeline.app import config
+    from tapeline.app.data_directory import watchlist_in
+    from tapeline.app.live_wiring import live_history
+    from tapeline.cli.fetching import fetch_history, span
+    from tapeline.feeds.live.watchlist import symbols_of
+
     settings = config.load(data_dir=data_dir)
     wanted = symbols_of(symbols) if symbols else watchlist_in(settings.data_dir).load()
     if not wanted:
@@ -68,46 +61,6 @@ def backfill(
         raise typer.Exit(1)
 
 
-def span(settings: Settings, interval: str, period: str | None) -> tuple[Interval, int]:
-    """Return the interval, and since when its bars are wanted (UTC epoch ms). Raises `FeedError`."""
-    chosen = interval_of(settings, interval)
-    length = period_ms(period or PERIODS.get(interval, _OTHER_PERIOD), chosen)
-    if length > chosen.reach:
-        venue, days = feed_of(settings).venue, chosen.reach // DAY
-        notice(f"{venue} has {interval} bars of the last {days} days; the archive keeps them from now on")
-    return chosen, now_ms() - length
-
-
-def fetch_history(
-    history: History, symbols: list[str], interval: Interval, since: int, *, quiet: bool
-) -> dict[str, Update]:
-    """Bring the archive up to now. Say which symbols failed; raise `FeedError` when all did.
-
-    Raises `UnreachableError` at the first symbol that cannot be reached: without a network none can.
-    """
-    updates: dict[str, Update] = {}
-    failed: list[FeedError] = []
-
-    async def fetch() -> None:
-        with Ticker(f"fetching {interval.name} history", len(symbols), quiet=quiet) as ticker:
-            async for symbol, outcome in history.update_all(symbols, interval, since):
-                if isinstance(outcome, UnreachableError):
-                    raise outcome
-                if isinstance(outcome, FeedError):
-                    failed.append(outcome)
-                    notice(str(outcome))
-                    continue
-                updates[symbol] = outcome
-                for text in outcome.notices:
-                    notice(text)
-                ticker.show(len(updates) + len(failed))
-
-    asyncio.run(fetch())
-    if failed and not updates:
-        raise FeedError(f"nothing could be fetched for {', '.join(symbols)}")
-    return updates
-
-
 def _as_json(symbol: str, update: Update) -> dict[str, Any]:
     times = update.series.bars.timestamp
     return {
@@ -123,6 +76,9 @@ def _as_json(symbol: str, update: Update) -> dict[str, Any]:
 
 def _write(out: Path, updates: Sequence[Update], since: int, *, adjust: bool) -> None:
     """Write the archived final bars since then, one symbol after the other."""
+    from tapeline.cli.output_files import bar_table, write_tables
+    from tapeline.core.adjustment import adjusted
+
     count = 0
 
     def tables() -> Iterator[Any]:

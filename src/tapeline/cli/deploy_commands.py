@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapeline.app import config
-from tapeline.app.cloud_wiring import require
-from tapeline.backends.aws import deployment
 from tapeline.backends.aws.clients import client
-from tapeline.backends.aws.deployment import Endpoint
 from tapeline.backends.aws.endpoint_plan import ENDPOINT, DeploymentOptions, plan_endpoint
 from tapeline.cli.console import notice, print_summary
 from tapeline.cli.model_commands import registry_at
 from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt, ModelVersion
 from tapeline.errors import RolledBackError
 from tapeline.forecast import DEFAULT_NAME
-from tapeline.forecast.model import LightGBMModel
+
+if TYPE_CHECKING:
+    from tapeline.backends.aws.deployment import Endpoint
+    from tapeline.forecast.model import LightGBMModel
 
 
 def deploy_model(
@@ -64,6 +63,10 @@ def deploy_model(
     The same version again does nothing. What is not named stays as the endpoint has it. Canary and alarms are for
     endpoints with instances; a serverless one switches at once.
     """
+    from tapeline.app import config
+    from tapeline.app.cloud_wiring import require
+    from tapeline.backends.aws import deployment
+
     settings = config.load(aws__bucket=bucket, aws__sagemaker_endpoint=endpoint, data_dir=data_dir)
     require(settings, "aws.bucket")
     model = registry_at(data_dir, models).load(name, version)
@@ -72,7 +75,7 @@ def deploy_model(
     options = DeploymentOptions(
         image, role, memory, concurrency, instance_type, instances, canary, bake, tuple(alarm or ())
     )
-    target = Endpoint(client("sagemaker"), settings.aws.sagemaker_endpoint or ENDPOINT, time.sleep, notice)
+    target = deployment.Endpoint(client("sagemaker"), settings.aws.sagemaker_endpoint or ENDPOINT, time.sleep, notice)
     group = group or target.name
     summary = {"version": model.version, "model_data_url": url, "endpoint": target.name}
     if only_upload:

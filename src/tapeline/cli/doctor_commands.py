@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import platform
 import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import typer
 
 from tapeline import __version__
-from tapeline.app import config
-from tapeline.app.config import CONFIG_FILE, Settings
-from tapeline.app.data_directory import DATABASE_FILE
 from tapeline.cli.console import print_json, print_table
 from tapeline.cli.options import DataDir, Json
-from tapeline.cli.stored_data import processing_alone
 from tapeline.errors import ConfigError, InUseError, StorageError
+
+if TYPE_CHECKING:
+    from tapeline.app.config import Settings
 
 _PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")
 _LOW_SPACE = 1 << 30
@@ -40,6 +39,9 @@ class DoctorFinding:
 
 def doctor(data_dir: DataDir = None, json: Json = False) -> None:
     """Check what is installed, configured and writable, and say what to do about what is not."""
+    from tapeline.app import config
+    from tapeline.app.config import CONFIG_FILE
+
     findings = list(_installed())
     try:
         settings = config.load(data_dir=data_dir)
@@ -59,6 +61,8 @@ def doctor(data_dir: DataDir = None, json: Json = False) -> None:
 
 
 def _installed() -> Iterator[DoctorFinding]:
+    from importlib.metadata import version
+
     yield DoctorFinding("python", "ok", platform.python_version())
     yield DoctorFinding("tapeline", "ok", __version__)
     for name in _PACKAGES:
@@ -71,10 +75,13 @@ def _installed() -> Iterator[DoctorFinding]:
                 name, "fail", str(error), "Debian and Ubuntu: apt-get install libgomp1; macOS: brew install libomp"
             )
         else:
-            yield DoctorFinding(name, "ok", importlib.metadata.version(name))
+            yield DoctorFinding(name, "ok", version(name))
 
 
 def _data(settings: Settings) -> Iterator[DoctorFinding]:
+    from tapeline.app.data_directory import DATABASE_FILE
+    from tapeline.cli.stored_data import processing_alone
+
     folder = settings.data_dir
     if not (folder / DATABASE_FILE).exists():
         yield DoctorFinding(

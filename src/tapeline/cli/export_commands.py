@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pyarrow as pa
 import typer
 
-from tapeline.app import config
-from tapeline.app.config import comma_separated
-from tapeline.app.exporting import bar_tables, write_partitions
-from tapeline.app.history import History, Selection
-from tapeline.cli import cloud_commands
 from tapeline.cli.console import Ticker, print_summary
-from tapeline.cli.options import AsKnown, Bucket, CandleInterval, DataDir, Json, Specs
-from tapeline.cli.output_files import ENDINGS, csv_times, refuse_existing, write_tables
-from tapeline.cli.stored_data import open_stored
+from tapeline.cli.options import (
+    ENDINGS,
+    AsKnown,
+    Bucket,
+    CandleInterval,
+    DataDir,
+    Json,
+    Specs,
+    Symbols,
+    refuse_existing,
+)
 from tapeline.core.times import epoch_ms
-from tapeline.indicators.spec import parse_all
 from tapeline.runtime.clock import now_ms
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def export(
@@ -36,7 +40,7 @@ def export(
     start: Annotated[str | None, typer.Option(help="From this time on: 2026-01-02, 2026-01-02T14:30 (UTC).")] = None,
     end: Annotated[str | None, typer.Option(help="Before this time.")] = None,
     as_known: AsKnown = False,
-    symbols: cloud_commands.Symbols = None,
+    symbols: Symbols = None,
     bucket: Bucket = None,
     data_dir: DataDir = None,
     json: Json = False,
@@ -48,12 +52,21 @@ def export(
     Parquet files by date, the indicators as a map. Without --out history goes to S3 and rows to DynamoDB; what is there
     already is left out, so a second run, or one after an interruption, does what is left.
     """
+    from tapeline.app import config
+    from tapeline.app.config import comma_separated
+    from tapeline.app.exporting import bar_tables, write_partitions
+    from tapeline.app.history import History, Selection
+    from tapeline.cli.copying import copy_to_aws
+    from tapeline.cli.output_files import csv_times, write_tables
+    from tapeline.cli.stored_data import open_stored
+    from tapeline.indicators.spec import parse_all
+
     wanted = [*(names or ()), *comma_separated(symbols or "")]
     if out is None:
         given = {"--indicators": indicators, "--interval": interval, "--start": start, "--end": end}
         for option in [option for option, value in given.items() if value is not None] + ["--as-known"] * as_known:
             raise typer.BadParameter("name the file or folder with --out", param_hint=option)
-        cloud_commands.export(",".join(wanted) or None, bucket, data_dir, json)
+        copy_to_aws(",".join(wanted) or None, bucket, data_dir, as_json=json)
         return
     if out.suffix not in ENDINGS and out.suffix[1:].isalpha():
         raise typer.BadParameter(f"{out}: name a folder, or a file that ends in .parquet or .csv", param_hint="--out")

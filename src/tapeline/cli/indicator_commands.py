@@ -6,21 +6,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import pyarrow as pa
 import typer
 
-from tapeline.app.config import comma_separated
-from tapeline.cli.bar_files import open_all, read_bars
 from tapeline.cli.console import print_json, print_records, print_table
-from tapeline.cli.options import Json, Zone
-from tapeline.cli.output_files import Out, bar_table, write_tables
-from tapeline.core.market import Floats
-from tapeline.core.sessions.session_ids import session_ids
-from tapeline.indicators import DEFAULT, Engine, parse
-from tapeline.indicators.listing import listing
+from tapeline.cli.options import Json, Out, Zone
+from tapeline.indicators import DEFAULT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tapeline.core.market import Floats
 
 
 def indicators(
@@ -40,11 +37,22 @@ def indicators(
     Without --out the newest values of every symbol are printed. Values that are not warm are absent.
     """
     if list_:
+        from tapeline.indicators.listing import listing
+
         columns = ("name", "group", "default", "warm_up", "formula", "source")
         print_records([asdict(row) for row in listing()], columns, as_json=json)
         return
     if file is None:
         raise typer.BadParameter("give a file of bars, or --list", param_hint="FILE")
+    import numpy as np
+    import pyarrow as pa
+
+    from tapeline.app.config import comma_separated
+    from tapeline.cli.bar_files import open_all, read_bars
+    from tapeline.cli.output_files import bar_table, write_tables
+    from tapeline.core.sessions.session_ids import session_ids
+    from tapeline.indicators import Engine, parse
+
     specs = [parse(text) for text in comma_separated(set_)]
     if not specs:
         raise typer.BadParameter("no indicator is named", param_hint="--set")

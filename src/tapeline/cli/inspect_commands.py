@@ -8,17 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tapeline.app import config
-from tapeline.app.alert_wiring import alerting
-from tapeline.app.history import unknown_symbol
-from tapeline.app.page_wiring import access_of, cloud_page_data, is_live, page_data_of
-from tapeline.backends.aws.clients import client
 from tapeline.cli.console import notice, print_json, print_records, print_table, utc_text
 from tapeline.cli.options import DataDir, Json, Port
-from tapeline.cli.running import announce
-from tapeline.cli.stored_data import open_stored
-from tapeline.runtime.indicator_view import IndicatorView
-from tapeline.web import serve
 
 
 def show(
@@ -31,11 +22,17 @@ def show(
     json: Json = False,
 ) -> None:
     """Print the newest stored rows of a symbol, oldest first."""
+    from tapeline.app import config
+    from tapeline.cli.stored_data import open_stored
+    from tapeline.runtime.indicator_view import IndicatorView
+
     settings = config.load(data_dir=data_dir)
     with open_stored(data_dir) as directory:
         rows = IndicatorView(directory.store).rows(symbol, settings.indicators, limit=last)
         rows = rows.as_known() if as_known else rows
         if not len(rows):
+            from tapeline.app.history import unknown_symbol
+
             raise unknown_symbol(symbol, tuple(directory.store.extents()), directory.path)
     if json:
         print_json([row.as_item() for row in rows])
@@ -65,6 +62,8 @@ def rejects(
     json: Json = False,
 ) -> None:
     """List the records that were refused: where each stood, why, and what it was."""
+    from tapeline.cli.stored_data import open_stored
+
     with open_stored(data_dir) as directory:
         found = [
             {
@@ -86,6 +85,14 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
 
     New rows show up as they come in.
     """
+    from tapeline.app import config
+    from tapeline.app.alert_wiring import alerting
+    from tapeline.app.page_wiring import access_of, cloud_page_data, is_live, page_data_of
+    from tapeline.backends.aws.clients import client
+    from tapeline.cli.running import announce
+    from tapeline.cli.stored_data import open_stored
+    from tapeline.web import serve
+
     settings = config.load(page__port=port, data_dir=data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.app import config
-from tapeline.app.data_directory import models_in
-from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.cli.console import notice, print_json, print_summary, print_table, stdout
 from tapeline.cli.options import DataDir, Json, ModelName, ModelsAt, ModelVersion
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError
 from tapeline.forecast import DEFAULT_NAME
-from tapeline.forecast.model import Metadata
-from tapeline.forecast.registry import Registry
-from tapeline.research.report import day
 from tapeline.runtime.clock import now_ms
+
+if TYPE_CHECKING:
+    from tapeline.forecast.model import Metadata
+    from tapeline.forecast.registry import Registry
 
 app = typer.Typer(help="List the trained models, and choose which one is in use.", no_args_is_help=True)
 
 
 def registry_at(data_dir: Path | None, place: str | None) -> Registry:
     """Return the registry at this folder or S3 address, otherwise the data directory's."""
+    from tapeline.app import config
+    from tapeline.app.data_directory import models_in
+    from tapeline.backends.files.file_registry import LocalFolder
+    from tapeline.forecast.registry import Registry
+
     if place is None:
         return models_in(config.load(data_dir=data_dir).data_dir)
     if place.startswith("s3://"):
@@ -51,6 +54,8 @@ def metadata_as_json(name: str, version: str, metadata: Metadata, *, in_use: boo
 
 def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) -> None:
     """Print what people want to know of a version, one fact a line."""
+    from tapeline.research.report import day
+
     facts = {
         "name": name,
         "version": version,
@@ -75,6 +80,8 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the versions, oldest first, and mark the one in use."""
+    from tapeline.research.report import day
+
     entries = registry_at(data_dir, models).entries(name)
     if json:
         print_json([metadata_as_json(e.name, e.version, e.metadata, in_use=e.current) for e in entries])

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tapeline.errors import StorageError
+
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Folder of the database, the models and the archive.  [default: tapeline-data]"),
@@ -15,6 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for ma
 Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")]
 Zone = Annotated[str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")]
 Bucket = Annotated[str | None, typer.Option(help="S3 bucket.  [default: setting aws.bucket]", show_default=False)]
+Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  [default: all]")]
 File = Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet file of bars.", show_default=False)]
 Files = Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)]
 
@@ -49,4 +52,27 @@ ModelVersion = Annotated[str | None, typer.Argument(help="[default: the one in u
 ModelsAt = Annotated[
     str | None,
     typer.Option("--models", help="Folder of the models or s3://bucket/prefix.  [default: models in --data-dir]"),
+]
+
+# -- files to write ----------------------------------------------------------------------------------------------------
+
+#: Endings of the files that can be written.
+ENDINGS = (".csv", ".parquet")
+
+
+def _check_ending(out: Path | None) -> Path | None:
+    if out is not None and out.suffix not in ENDINGS:
+        raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}")
+    return out
+
+
+def refuse_existing(out: Path | None) -> None:
+    """Raise `StorageError` when a file or folder that is to be written is there already."""
+    if out is not None and out.exists():
+        raise StorageError(f"{out}: is there already; name another, or delete it")
+
+
+Out = Annotated[
+    Path | None,
+    typer.Option(help="CSV or Parquet file to write the bars to.", show_default=False, callback=_check_ending),
 ]

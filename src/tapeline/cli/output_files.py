@@ -5,37 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-import typer
 
 from tapeline.core.market import Bars
 from tapeline.errors import NotEnoughHistoryError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
-
-#: Endings of the files that can be written.
-ENDINGS = (".csv", ".parquet")
-
-
-def _check_ending(out: Path | None) -> Path | None:
-    if out is not None and out.suffix not in ENDINGS:
-        raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}")
-    return out
-
-
-def refuse_existing(out: Path | None) -> None:
-    """Raise `StorageError` when a file or folder that is to be written is there already."""
-    if out is not None and out.exists():
-        raise StorageError(f"{out}: is there already; name another, or delete it")
-
-
-Out = Annotated[
-    Path | None,
-    typer.Option(help="CSV or Parquet file to write the bars to.", show_default=False, callback=_check_ending),
-]
 
 
 def bar_table(bars: Bars, columns: Mapping[str, Any] | None = None) -> pa.Table:

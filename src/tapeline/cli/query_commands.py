@@ -10,18 +10,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pyarrow as pa
-import pyarrow.csv
 import typer
 
-from tapeline.app.config import comma_separated
-from tapeline.app.querying import Query
 from tapeline.cli.console import notice, print_table
-from tapeline.cli.options import AsKnown, CandleInterval, DataDir, Json, Specs
-from tapeline.cli.output_files import ENDINGS, refuse_existing, write_tables
-from tapeline.cli.stored_data import open_stored
+from tapeline.cli.options import ENDINGS, AsKnown, CandleInterval, DataDir, Json, Specs, refuse_existing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Rows that a terminal shows: a table on it is as wide as its widest row, so all of them have to be there first.
 _SHOWN_ROWS = 1000
@@ -50,6 +47,14 @@ def sql(
     if out is not None and out.suffix not in ENDINGS:
         raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}", param_hint="--out")
     refuse_existing(out)
+    import pyarrow as pa
+    import pyarrow.csv
+
+    from tapeline.app.config import comma_separated
+    from tapeline.app.querying import Query
+    from tapeline.cli.output_files import write_tables
+    from tapeline.cli.stored_data import open_stored
+
     with (
         open_stored(data_dir) as directory,
         Query(directory, interval=interval, indicators=comma_separated(indicators or ""), as_known=as_known) as asked,

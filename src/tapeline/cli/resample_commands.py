@@ -7,12 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tapeline.app.resampling import resampled
-from tapeline.cli.bar_files import open_all, read_bars
 from tapeline.cli.console import print_summary
-from tapeline.cli.options import File, Json, Zone
-from tapeline.cli.output_files import ENDINGS, bar_table, refuse_existing, write_tables
-from tapeline.core.market import Bars
+from tapeline.cli.options import ENDINGS, File, Json, Zone, refuse_existing
 from tapeline.errors import NotPossibleError
 
 
@@ -31,6 +27,11 @@ def resample(
 
     The last candle of a symbol is written as well; more bars may still go into it.
     """
+    from tapeline.app.resampling import resampled
+    from tapeline.cli.bar_files import open_all, read_bars
+    from tapeline.cli.output_files import bar_table, write_tables
+    from tapeline.core.market import Bars
+
     if out.suffix not in ENDINGS:
         raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}", param_hint="--out")
     refuse_existing(out)

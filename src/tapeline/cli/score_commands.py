@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tapeline.cli.console import notice, print_json, print_table, stdout
 from tapeline.cli.model_commands import registry_at
 from tapeline.cli.options import DataDir, Json, ModelsAt
-from tapeline.cli.stored_data import open_stored, stored_symbols
 from tapeline.errors import NotFoundError
-from tapeline.forecast.drift import WARNING
-from tapeline.forecast.estimates import Estimate
-from tapeline.forecast.grading import Grade, grade
-from tapeline.research.evaluation import without_nan
-from tapeline.runtime.stored_grades import grade_stored
+
+if TYPE_CHECKING:
+    from tapeline.forecast.estimates import Estimate
+    from tapeline.forecast.grading import Grade
 
 
 def score(
@@ -32,6 +30,12 @@ def score(
 
     Also name the features that drifted away from what each model was trained on.
     """
+    from tapeline.cli.stored_data import open_stored, stored_symbols
+    from tapeline.forecast.drift import WARNING
+    from tapeline.forecast.grading import grade
+    from tapeline.research.evaluation import without_nan
+    from tapeline.runtime.stored_grades import grade_stored
+
     with open_stored(data_dir) as directory:
         metadata = registry_at(directory.path, models).metadata()
         wanted = stored_symbols(directory, ",".join(symbols) if symbols else "all")

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
 
-from tapeline.app import config
-from tapeline.app.data_directory import watchlist_in
 from tapeline.cli.console import print_json
 from tapeline.cli.options import DataDir, Json, SymbolNames
 from tapeline.errors import NotFoundError
-from tapeline.feeds.live.watchlist import symbols_of
+
+if TYPE_CHECKING:
+    from tapeline.feeds.live.watchlist import Watchlist
 
 app = typer.Typer(help="Show or change which symbols are collected; a running collector follows.")
+
+
+def _watchlist(data_dir: Path | None) -> Watchlist:
+    from tapeline.app import config
+    from tapeline.app.data_directory import watchlist_in
+
+    return watchlist_in(config.load(data_dir=data_dir).data_dir)
 
 
 @app.command("add")
 def _add(symbols: SymbolNames, data_dir: DataDir = None) -> None:
     """Collect these symbols as well."""
-    watchlist = watchlist_in(config.load(data_dir=data_dir).data_dir)
+    from tapeline.feeds.live.watchlist import symbols_of
+
+    watchlist = _watchlist(data_dir)
     watchlist.save(dict.fromkeys([*watchlist.load(), *symbols_of(" ".join(symbols))]))
 
 
 @app.command("remove")
 def _remove(symbols: SymbolNames, data_dir: DataDir = None) -> None:
     """Stop collecting these symbols. Their stored bars stay."""
-    watchlist = watchlist_in(config.load(data_dir=data_dir).data_dir)
+    from tapeline.feeds.live.watchlist import symbols_of
+
+    watchlist = _watchlist(data_dir)
     kept, gone = watchlist.load(), symbols_of(" ".join(symbols))
     if unknown := [symbol for symbol in gone if symbol not in kept]:
         raise NotFoundError(f"not collected: {', '.join(unknown)}; collected are: {', '.join(kept) or 'none'}")
@@ -34,7 +48,7 @@ def _remove(symbols: SymbolNames, data_dir: DataDir = None) -> None:
 @app.command("list")
 def _list(data_dir: DataDir = None, json: Json = False) -> None:
     """List the symbols that are collected."""
-    found = watchlist_in(config.load(data_dir=data_dir).data_dir).load()
+    found = _watchlist(data_dir).load()
     if json:
         print_json(found)
     else:

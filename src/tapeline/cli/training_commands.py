@@ -7,25 +7,21 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapeline.cli.bar_files import read_bars
 from tapeline.cli.console import Ticker, notice, print_json, print_table, stdout
 from tapeline.cli.model_commands import metadata_as_json, print_facts, registry_at
 from tapeline.cli.options import DataDir, Json, ModelName, ModelsAt, Zone
-from tapeline.cli.output_files import write_text
-from tapeline.cli.stored_data import open_stored, stored_symbols
-from tapeline.core.market import Bars
 from tapeline.errors import FileError, NotBetterError
-from tapeline.feeds.files import FileSource
 from tapeline.forecast import DEFAULT_NAME, HORIZON, NO_TRADE_BAND
-from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.research import COST_BPS, FOLDS, evaluation
-from tapeline.research.report import html, markdown, summary, tables
-from tapeline.research.training import fit
+from tapeline.research import COST_BPS, FOLDS
 from tapeline.runtime.clock import now_ms
+
+if TYPE_CHECKING:
+    from tapeline.core.market import Bars
+    from tapeline.forecast.features import FeatureSet
 
 OptionalFiles = Annotated[
     list[Path] | None, typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)
@@ -60,6 +56,8 @@ def train(
 
     A running pipeline picks up a model that is promoted. `tapeline evaluate` says whether it is worth anything.
     """
+    from tapeline.research.training import fit
+
     registry = registry_at(data_dir, models)
     with _progress("training", quiet=json) as progress:
         model = fit(
@@ -117,6 +115,11 @@ def evaluate(
 
     Exit code 1 when the audit finds a leak.
     """
+    from tapeline.cli.output_files import write_text
+    from tapeline.forecast.features import DEFAULT_FEATURES
+    from tapeline.research import evaluation
+    from tapeline.research.report import html, markdown, summary, tables
+
     chosen = DEFAULT_FEATURES if features is None else _feature_set(features)
     with _progress("evaluating", quiet=json) as progress:
         found = evaluation.evaluate(
@@ -146,6 +149,9 @@ def _history(files: list[Path] | None, symbols: str | None, data_dir: Path | Non
     if bool(files) == bool(symbols):
         raise typer.BadParameter("give files of bars, or --symbols for stored ones, and not both")
     if files:
+        from tapeline.cli.bar_files import read_bars
+        from tapeline.feeds.files import FileSource
+
         source = FileSource(files, zone=zone)
         for problem in source.problems:
             notice(problem)
@@ -153,6 +159,8 @@ def _history(files: list[Path] | None, symbols: str | None, data_dir: Path | Non
             raise FileError("none of the files can be read")
         yield from read_bars(source, "reading", quiet=True)
         return
+    from tapeline.cli.stored_data import open_stored, stored_symbols
+
     with open_stored(data_dir) as directory:
         for symbol in stored_symbols(directory, symbols or ""):
             yield directory.store.rows(symbol).bars
@@ -166,6 +174,8 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[float, str], None
 
 def _feature_set(place: str) -> FeatureSet:
     """Return the FeatureSet called NAME in FILE.py, which is run: the user asked for it."""
+    from tapeline.forecast.features import FeatureSet
+
     path, _, name = place.rpartition(":")
     if not path or not Path(path).is_file():
         raise typer.BadParameter(f"{place!r}: give it as FILE.py:NAME of an existing file", param_hint="--features")

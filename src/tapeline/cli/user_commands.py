@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tapeline.app import config
-from tapeline.app.page_wiring import users_at
 from tapeline.cli.console import notice, print_records
 from tapeline.cli.options import DataDir, Json
 from tapeline.errors import InputError
-from tapeline.web.users import SHORTEST_PASSWORD, Role
+from tapeline.web.users import SHORTEST_PASSWORD, Role, Users
 
 app = typer.Typer(help="Add, list or remove who may log in to the page.", no_args_is_help=True)
+
+
+def _users(data_dir: Path | None) -> Users:
+    from tapeline.app import config
+    from tapeline.app.data_directory import users_in
+
+    return users_in(config.load(data_dir=data_dir).data_dir)
 
 
 @app.command()
@@ -33,7 +39,7 @@ def add(
             raise InputError("the two passwords differ; nothing was changed")
     else:
         password = sys.stdin.readline().rstrip("\r\n")
-    users_at(config.load(data_dir=data_dir)).add(name, role, password)
+    _users(data_dir).add(name, role, password)
     notice(f"{name} may log in as {role.value}")
 
 
@@ -43,13 +49,13 @@ def remove(
     data_dir: DataDir = None,
 ) -> None:
     """Remove a user. Their open sessions end at once."""
-    users_at(config.load(data_dir=data_dir)).remove(name)
+    _users(data_dir).remove(name)
     notice(f"{name} may no longer log in")
 
 
 @app.command("list")
 def list_(data_dir: DataDir = None, json: Json = False) -> None:
     """List who may log in, and as what."""
-    users = users_at(config.load(data_dir=data_dir)).load()
+    users = _users(data_dir).load()
     found = [{"name": user.name, "role": user.role.value} for _, user in sorted(users.items())]
     print_records(found, ("name", "role"), as_json=json, empty="no users yet: tapeline users add NAME --role admin")

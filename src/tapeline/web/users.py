@@ -11,8 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from tapeline.errors import InputError
 from tapeline.runtime.atomic_files import write_atomically
 
@@ -85,6 +83,8 @@ class Users:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, User]]:
         """Yield the users to be changed; they are written when the block ends without an error."""
+        import filelock
+
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(self.path.with_suffix(".lock"), timeout=10):

@@ -1,0 +1,73 @@
+"""Prepare what the live commands run: the watch-list, the archived past, and the model."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+from tapeline.app.config import Settings
+from tapeline.app.data_directory import DataDirectory, watchlist_in
+from tapeline.cli.console import notice
+from tapeline.cli.running import first_model
+from tapeline.core.market import Bars
+from tapeline.core.ports import Archive
+from tapeline.errors import InputError
+from tapeline.feeds.files import Scan
+from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.live_source import LiveSource
+from tapeline.feeds.live.watchlist import Watchlist, symbols_of
+from tapeline.forecast.model import LightGBMModel
+
+
+@contextlib.contextmanager
+def following(watchlist: Watchlist, source: LiveSource) -> Iterator[None]:
+    """Pass changes of the list to the source meanwhile."""
+    stopping = threading.Event()
+    thread = watchlist.follow(source.watch, stopping, notice)
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def watchlist_of(settings: Settings, symbols: str | None) -> tuple[Watchlist, list[str]]:
+    """Return the watch-list and the symbols on it, which are from now on those that were named."""
+    watchlist = watchlist_in(settings.data_dir)
+    if symbols is not None:
+        watchlist.save(symbols_of(symbols))
+    wanted = watchlist.load()
+    if not wanted:
+        raise InputError("name the symbols: --symbols TSLA,AAPL,MSFT (or try `tapeline demo`, which needs none)")
+    return watchlist, wanted
+
+
+def past_bars(archive: Archive, symbols: list[str], interval: Interval, since: int) -> Callable[[], Iterator[Bars]]:
+    """Return a function that starts a pass over the archived bars of these symbols, from `since` on."""
+
+    def bars() -> Iterator[Bars]:
+        for symbol in symbols:
+            series = archive.load(symbol, interval.name)
+            if series and len(kept := series.bars[series.bars.timestamp >= since]):
+                yield kept
+
+    return bars
+
+
+def live_model(
+    directory: DataDirectory, settings: Settings, past: list[Bars], interval: Interval, *, quiet: bool
+) -> tuple[LightGBMModel | None, str]:
+    """Return the model of this data directory, or one trained on these past bars; without one, None and why."""
+    scan = Scan(
+        rows=sum(map(len, past)),
+        start=min((int(bars.timestamp[0]) for bars in past), default=0),
+        end=max((int(bars.timestamp[-1]) for bars in past), default=0),
+        interval=interval.ms,
+        files=(),
+    )
+
+    def history(until: int) -> Iterator[Bars]:
+        yield from (bars[bars.timestamp <= until] for bars in past)
+
+    return first_model(directory, settings, history, scan, quiet=quiet)

@@ -1,0 +1,91 @@
+"""Play files through the whole pipeline for a command: train first, then replay, then say what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tapeline.app import wiring
+from tapeline.app.config import Settings
+from tapeline.app.page_wiring import access_of
+from tapeline.cli.bar_files import open_files
+from tapeline.cli.console import notice, print_summary
+from tapeline.cli.running import compile_kernels, first_model, run_pipeline
+from tapeline.cli.stored_data import processing_alone
+from tapeline.core.market import Bars
+from tapeline.core.ports import Source
+from tapeline.errors import FileError
+from tapeline.feeds.files import FileSource, Scan
+from tapeline.web import check_port
+
+
+def replay_files(
+    files: list[Path],
+    settings: Settings,
+    paced: Callable[[FileSource, Scan], Source],
+    *,
+    page: bool,
+    stay: bool,
+    as_json: bool,
+    zone: str = "UTC",
+) -> None:
+    """Play the files through a pipeline over the data directory, and print what came of it.
+
+    `paced` is given the files as a source, and returns the source that is played. Raises `FileError` when none of them
+    can be read, and `typer.Exit` with code 1 at the end when some cannot.
+    """
+    source = open_files(files, zone)
+    said: set[str] = set()
+
+    def notice_once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            notice(text)
+
+    def notice_problems() -> None:
+        """Say what is wrong with the files; scanning and reading may find more."""
+        for problem in source.problems:
+            notice_once(problem)
+
+    notice_problems()
+    if len(source.problems) == len(files):
+        raise FileError("none of the files can be replayed")
+    if page:
+        check_port(settings.page.host, settings.page.port, access_of(settings))
+    with processing_alone(settings) as directory:
+        compile_kernels(settings, quiet=as_json)
+        scan = source.scan()
+        notice_problems()
+        started = time.perf_counter()
+
+        def history(until: int) -> Iterator[Bars]:
+            for delivery in source.deliveries(""):
+                yield delivery.bars
+                if len(delivery.bars) and delivery.bars.timestamp.min() > until:
+                    break
+
+        predictor, no_model = first_model(directory, settings, history, scan, quiet=as_json)
+        trained = time.perf_counter()
+        pipeline = wiring.pipeline(directory, settings, paced(source, scan), predictor, notice_once)
+        progress = run_pipeline(
+            pipeline, directory, settings, total=scan.rows, page=page, stay=stay, quiet=as_json, no_model=no_model
+        )
+        seconds = time.perf_counter() - trained
+    notice_problems()
+    summary: dict[str, Any] = dataclasses.asdict(progress)
+    del summary["last_timestamp"]
+    summary |= {
+        "training_seconds": round(trained - started, 3),
+        "seconds": round(seconds, 3),
+        "bars_per_second": round(progress.bars_in / seconds),
+    }
+    print_summary(summary, as_json=as_json)
+    if progress.rejected and not as_json:
+        notice(f"{progress.rejected:,} records were rejected: tapeline rejects --data-dir {settings.data_dir}")
+    if source.problems:
+        raise typer.Exit(1)
