@@ -115,17 +115,12 @@ class Bars:
         bars = list(bars)
         table: dict[str, int] = {}
         code = np.fromiter((table.setdefault(b.symbol, len(table)) for b in bars), np.int32, len(bars))
-        return cls(
-            tuple(table),
-            code,
-            np.fromiter((b.timestamp for b in bars), np.int64, len(bars)),
-            np.fromiter((b.open for b in bars), np.float64, len(bars)),
-            np.fromiter((b.high for b in bars), np.float64, len(bars)),
-            np.fromiter((b.low for b in bars), np.float64, len(bars)),
-            np.fromiter((b.close for b in bars), np.float64, len(bars)),
-            np.fromiter((b.volume for b in bars), np.float64, len(bars)),
-            np.fromiter((b.final for b in bars), np.bool_, len(bars)),
-        )
+        dtypes = (np.int64, *[np.float64] * len(OHLCV), np.bool_)
+        columns: list[Any] = [
+            np.fromiter((getattr(bar, name) for bar in bars), dtype, len(bars))
+            for name, dtype in zip(BAR_COLUMNS, dtypes, strict=True)
+        ]
+        return cls(tuple(table), code, *columns)
 
     @classmethod
     def concat(cls, batches: Sequence[Bars]) -> Bars:
@@ -150,17 +145,7 @@ class Bars:
 
     def __getitem__(self, where: slice | NDArray[Any]) -> Bars:
         """The bars at `where` (a slice, an index array or a mask), in that order, with the same symbol table."""
-        return Bars(
-            self.symbols,
-            self.code[where],
-            self.timestamp[where],
-            self.open[where],
-            self.high[where],
-            self.low[where],
-            self.close[where],
-            self.volume[where],
-            self.final[where],
-        )
+        return Bars(self.symbols, self.code[where], *(getattr(self, name)[where] for name in BAR_COLUMNS))
 
     def __iter__(self) -> Iterator[Bar]:
         columns = (self.code, self.timestamp, self.open, self.high, self.low, self.close, self.volume, self.final)
@@ -294,9 +279,12 @@ class Rows:
         )
 
     def __iter__(self) -> Iterator[Row]:
+        said = {name: column.tolist() for name, column in self.forecast.items()}
+        numbers = [name for name in said if name != "prediction"]
         for i, bar in enumerate(self.bars):
-            direction = Direction(int(self.prediction[i]))
+            direction = Direction(said["prediction"][i])
             values = zip(self.names, self.indicator[i].tolist(), strict=True)
+            forecast: dict[str, Any] = {name: _number(said[name][i]) if direction else None for name in numbers}
             yield Row(
                 stock_symbol=bar.symbol,
                 timestamp=bar.timestamp,
@@ -308,15 +296,20 @@ class Rows:
                 high=bar.high,
                 low=bar.low,
                 final=bar.final,
-                probability=float(self.probability[i]) if direction else None,
                 model=self.models[self.model[i]] if direction else None,
                 as_known=self._first_values(i),
+                **forecast,
             )
 
     def _first_values(self, index: int) -> dict[str, float] | None:
         if self.known is None or math.isnan(self.known[index, 0]):
             return None
         return dict(zip(OHLCV, self.known[index].tolist(), strict=True))
+
+
+def _number(value: float) -> float | None:
+    """Return the number, None for NaN."""
+    return None if math.isnan(value) else value
 
 
 def _said(row: Row, name: str) -> float:
