@@ -126,7 +126,8 @@ class History:
 
 def unknown_symbol(symbol: str, known: Sequence[str], where: Path) -> NotFoundError:
     """Return the error that a symbol has no bars, with the one that may have been meant."""
-    near = difflib.get_close_matches(symbol.upper(), known, 1, cutoff=0.5)
+    near = difflib.get_close_matches(symbol.upper(), known, 5, cutoff=0.5)
+    near.sort(key=lambda name: name[0] != symbol[:1].upper())  # a slip is seldom in the first letter
     guess = f"did you mean {near[0]}? " if near else ""
     more = f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
     listed = ", ".join(known[:_LISTED]) + more or "none yet"
