@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +15,11 @@ import pytest
 from tests.conftest import random_bars
 
 import tapeline
-from tapeline.app.frames import (
-    why_absent,
-)
+from tapeline.app import frame_values
+from tapeline.app.frames import why_absent
 from tapeline.core.market import Bars
 from tapeline.errors import InputError, SpecError
-from tapeline.indicators import (
-    Engine,
-)
+from tapeline.indicators import CATALOGUE, Engine
 
 SPECS = ("sma_20", "rsi_14", "macd_12_26_9", "obv")
 
@@ -31,6 +31,10 @@ def bars() -> Bars:
 
 @pytest.fixture
 def table(bars: Bars) -> pa.Table:
+    return as_table(bars)
+
+
+def as_table(bars: Bars) -> pa.Table:
     return pa.table(
         {
             "Symbol": [bars.symbols[code] for code in bars.code],
@@ -38,6 +42,17 @@ def table(bars: Bars) -> pa.Table:
             **{name.title(): getattr(bars, name) for name in ("open", "high", "low", "close", "volume")},
         }
     )
+
+
+@pytest.fixture
+def many_tasks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a few bars be computed as millions are: in many parts, on several cores."""
+    for name, value in (("_WORTH_A_THREAD", 1), ("_BATCH", 64), ("_TILE", 10)):
+        monkeypatch.setattr(frame_values, name, value)
+    cores = pa.cpu_count()
+    pa.set_cpu_count(3)
+    yield
+    pa.set_cpu_count(cores)
 
 
 class Arrow:
@@ -119,3 +134,147 @@ def test_an_empty_frame_stays_empty() -> None:
     found = tapeline.analyse(pl.DataFrame({"close": []}, schema={"close": pl.Float64}), ["sma_2"])
     assert found.columns == ["close", "sma_2"]
     assert len(found) == 0
+
+
+@pytest.mark.usefixtures("many_tasks")
+@pytest.mark.parametrize("faulty", [0, 2, 200], ids=["sound", "few-faulty", "many-faulty"])
+@pytest.mark.parametrize("layout", ["one symbol", "together", "in turn", "mixed"])
+def test_frames_computed_in_parts_have_the_engines_values(layout: str, faulty: int) -> None:
+    bars = random_bars(1 if layout == "one symbol" else 5, 3000 if layout == "one symbol" else 600)
+    rng = np.random.default_rng(1)
+    if layout == "together":
+        bars = bars[np.argsort(bars.code, kind="stable")]
+    elif layout == "mixed":
+        bars = bars[np.sort(rng.permutation(len(bars))[:2000])]
+    close = bars.close.copy()
+    close[rng.permutation(len(bars))[:faulty]] = np.nan
+    bars = replace(bars, close=close)
+    good = ~np.isnan(close)
+    engine = Engine(tuple(CATALOGUE))
+    expected = np.full((len(bars), len(engine.outputs)), np.nan)
+    expected[good] = engine.update(bars[good], session=engine.sessions(bars[good]))
+    found = tapeline.analyse(as_table(bars), tuple(CATALOGUE))
+    for name, values in zip(engine.outputs, expected.T, strict=True):
+        column = found.column(name)
+        np.testing.assert_array_equal(column.to_numpy(), values, err_msg=name)
+        assert column.null_count == np.isnan(values).sum()
+
+
+def test_threads_may_analyse_at_the_same_time(table: pa.Table) -> None:
+    expected = tapeline.analyse(table, SPECS)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: tapeline.analyse(table, SPECS), range(40)))
+    assert all(each.equals(expected) for each in found)
+
+
+def test_the_frame_is_left_as_it_was_and_shares_nothing_that_is_written(table: pa.Table) -> None:
+    frame = table.to_pandas()
+    before = frame.copy()
+    found = tapeline.analyse(frame, SPECS)
+    found.iloc[:, 2:] = 0.0
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_pandas_frame_keeps_index_attributes_and_repeated_columns(table: pa.Table) -> None:
+    frame = table.to_pandas().set_index(np.arange(table.num_rows) // 2)
+    frame.insert(0, "obv", -1.0)
+    frame.insert(1, "note", "a")
+    frame.insert(2, "note", "b", allow_duplicates=True)
+    frame.attrs["source"] = "here"
+    frame.columns.name = "field"
+    found = tapeline.analyse(frame, ("sma_20", "obv"))
+    assert list(found.columns) == [*frame.columns, "sma_20"]
+    assert found.columns.name == "field"
+    assert found.attrs == frame.attrs
+    assert found.index.equals(frame.index)
+    expected = tapeline.analyse(table, ("sma_20", "obv"))
+    for name in ("sma_20", "obv"):
+        np.testing.assert_array_equal(found[name].to_numpy(), expected.column(name).to_numpy())
+
+
+@pytest.mark.parametrize("made", [pa.Table.to_pandas, pl.from_arrow, lambda t: t], ids=["pandas", "polars", "arrow"])
+def test_a_column_of_that_name_is_replaced_in_its_place(made: Any, table: pa.Table) -> None:
+    frame = tapeline.analyse(made(table.append_column("sma_20", [[0.0] * table.num_rows])), ("sma_20", "obv"))
+    names = frame.column_names if isinstance(frame, pa.Table) else list(frame.columns)
+    assert names == [*table.column_names, "sma_20", "obv"]
+    expected = tapeline.analyse(table, ("sma_20",)).column("sma_20")
+    found = frame.column("sma_20") if isinstance(frame, pa.Table) else frame["sma_20"]
+    np.testing.assert_array_equal(found.to_numpy(), expected.to_numpy())
+
+
+def duplicates_in_dictionary(names: list[str]) -> pa.Array:
+    codes = [2 * int(name[1:]) + row % 2 for row, name in enumerate(names)]
+    return pa.DictionaryArray.from_arrays(codes, [f"S{i // 2:02d}" for i in range(8)])
+
+
+@pytest.mark.parametrize(
+    "symbols",
+    [
+        pa.array,
+        lambda names: pa.array([int(name[1:]) for name in names]),
+        lambda names: pa.array(names).dictionary_encode(),
+        duplicates_in_dictionary,
+        lambda names: pd.Series(names, dtype=object),
+        lambda names: pd.Series(names, dtype=pd.CategoricalDtype(["unused", "S02", "S01", "S00"])),
+        lambda names: pl.Series(names).cast(pl.Categorical),
+        lambda names: pl.Series(names).cast(pl.Enum(["unused", "S02", "S01", "S00"])),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_symbols_of_every_type_are_told_apart(symbols: Callable[[list[str]], Any], together: bool, bars: Bars) -> None:
+    bars = bars[np.argsort(bars.code, kind="stable")] if together else bars
+    names = symbols([bars.symbols[code] for code in bars.code])
+    kind = {pd.Series: pd.DataFrame, pl.Series: pl.DataFrame}.get(type(names), pa.table)
+    found = tapeline.analyse(kind({"symbol": names, "close": bars.close}), ["sma_20"])
+    column = found.column("sma_20") if isinstance(found, pa.Table) else found["sma_20"]
+    np.testing.assert_array_equal(column.to_numpy(), Engine(["sma_20"]).update(bars)[:, 0])
+
+
+def test_a_symbol_that_is_null_in_a_dictionary_is_refused() -> None:
+    symbols = pa.DictionaryArray.from_arrays([0, 0, 1], pa.array(["A", None]))
+    with pytest.raises(InputError, match="symbol is empty in row 2"):
+        tapeline.analyse(pa.table({"symbol": symbols, "close": [1.0, 2.0, 3.0]}), ["sma_2"])
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        lambda ms: ms,
+        lambda ms: ms // 1000,
+        *(
+            lambda ms, unit=unit: pd.Series(ms.astype("M8[ms]").astype(f"M8[{unit}]"))
+            for unit in ("s", "ms", "us", "ns")
+        ),
+        lambda ms: pd.Series(ms.astype("M8[ms]")).dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"),
+        lambda ms: pl.Series(ms.astype("M8[ms]").astype("M8[us]")),
+        lambda ms: pl.Series([f"{time}Z" for time in ms.astype("M8[ms]").astype("M8[s]")]),
+        lambda ms: pd.Series([str(time) for time in ms.astype("M8[ms]").astype("M8[s]")]),
+        lambda ms: pd.Series([f"{time}+00:00" for time in ms.astype("M8[ms]").astype("M8[s]")], dtype=object),
+        lambda ms: pd.Series(ms.tolist(), dtype=object),
+        lambda ms: pa.array(ms, pa.timestamp("ms")).cast(pa.timestamp("ns")),
+    ],
+)
+def test_times_of_every_type_are_understood(times: Callable[[Any], Any], bars: Bars) -> None:
+    bars = bars[bars.code == 0]
+    column = times(bars.timestamp)
+    kind = {pd.Series: pd.DataFrame, pl.Series: pl.DataFrame}.get(type(column), pa.table)
+    prices = {name: getattr(bars, name) for name in ("high", "low", "close", "volume")}
+    found = tapeline.analyse(kind({"date": column, **prices}), ["vwap"])
+    values = found.column("vwap") if isinstance(found, pa.Table) else found["vwap"]
+    engine = Engine(["vwap"])
+    np.testing.assert_array_equal(values.to_numpy(), engine.update(bars, session=engine.sessions(bars))[:, 0])
+    with pytest.raises(InputError, match="row 1 is earlier"):
+        tapeline.analyse(kind({"date": column[::-1], **prices}), ["vwap"])
+
+
+def test_a_time_that_goes_back_is_found_in_frames_of_any_order() -> None:
+    times = np.array([0, 0, 2, 2, 1, 3]) * 60_000 + 1_549_895_400_000
+    with pytest.raises(InputError, match="row 4 is earlier"):
+        tapeline.analyse(pa.table({"symbol": list("ABABAB"), "timestamp": times, "close": [1.0] * 6}), ["sma_2"])
+    tapeline.analyse(
+        pa.table({"symbol": list("AAABBB"), "timestamp": sorted(times)[::2] * 2, "close": [1.0] * 6}), ["sma_2"]
+    )
+
+
+def test_no_indicators_add_no_columns(table: pa.Table) -> None:
+    assert tapeline.analyse(table, []).equals(table)

@@ -14,10 +14,7 @@ from tests.conftest import random_bars
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bars, Floats
 from tapeline.errors import DecodeError, NotEnoughHistoryError
-from tapeline.indicators import (
-    CATALOGUE,
-    Engine,
-)
+from tapeline.indicators import CATALOGUE, Engine
 from tapeline.indicators.kernels.interface import BLOCK, REBASE
 
 EVERYTHING = tuple(CATALOGUE)
@@ -238,6 +235,20 @@ def test_values_can_be_written_to_the_callers_array_in_either_order(symbols: int
             out = np.full(expected.shape, -1.0, order=order)
             assert call(Engine(EVERYTHING), bars, out) is out
             np.testing.assert_array_equal(out, expected)
+        columns = np.full((len(bars) + 7, expected.shape[1]), -1.0, order="F")
+        call(Engine(EVERYTHING), bars, columns[3:-4])
+        np.testing.assert_array_equal(columns[3:-4], expected)
+        assert (np.delete(columns, np.s_[3:-4], axis=0) == -1.0).all()
+
+
+def test_an_engine_that_was_restarted_has_seen_no_bar() -> None:
+    bars = random_bars(3, 200)
+    engine = Engine(EVERYTHING)
+    first, slots = engine.update(bars), engine.slots(bars.symbols).tolist()
+    engine.restart()
+    assert engine.slots(bars.symbols).tolist() == slots
+    assert engine.count("S00") == 0
+    np.testing.assert_array_equal(engine.update(bars), first)
 
 
 def test_read_only_and_unaligned_bars_from_the_codec_are_accepted() -> None:
@@ -259,7 +270,7 @@ def test_wrong_arguments_are_refused_before_anything_is_committed() -> None:
                 call(wrong, *columns)
         with pytest.raises(ValueError, match="one length"):
             call(slots[1:], *columns)
-        for out in (np.empty((20, 2)), np.empty((20, 1), np.float32), np.empty((40, 1))[::2]):
+        for out in (np.empty((20, 2)), np.empty((20, 1), np.float32), np.empty((40, 1))[::2], np.empty((20, 1))[::-1]):
             with pytest.raises(ValueError, match=r"out must be .*\(20, 1\)"):
                 call(slots, *columns, out)
     with pytest.raises(ValueError, match="bars of S01 cannot correct S00"):

@@ -7,7 +7,7 @@ keeps them alive. `state` holds one row of `code[3]` numbers a slot; `code` is l
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -190,7 +190,7 @@ def update_one(
     _commit(row, program, first, 1)
 
 
-@cached
+@partial(cached, nogil=True)  # data frames are computed on several cores, each with an engine of its own
 def update(
     state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
     slots: Codes, session: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,

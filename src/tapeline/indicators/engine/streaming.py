@@ -98,6 +98,10 @@ class Engine:
         bound.keeps = self._state, self._code, self._work  # whoever holds on to it must not write to freed memory
         self.update_one: UpdateOne = bound
 
+    def restart(self) -> None:
+        """Forget all bars: the next bar of every symbol is its first. Symbols keep their slots."""
+        self._state[:] = 0.0
+
     def forget(self, symbol: str) -> None:
         """Drop the symbol's state; its next bar is its first. Unknown symbols are ignored."""
         slot = self._slots.pop(symbol, None)
@@ -123,9 +127,9 @@ class Engine:
     def update(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
         """Commit the bars in order and return their values.
 
-        `out`, where given, is float64 [len(bars), len(outputs)] and is filled and returned: in C or Fortran
-        order, which is faster for the history of one symbol. `session` is the id of each bar's trading session, int64;
-        without it, the UTC day of its timestamp.
+        `out`, where given, is float64 [len(bars), len(outputs)] and is filled and returned: in C order, or of
+        contiguous columns, which is faster for the history of one symbol. `session` is the id of each bar's trading
+        session, int64; without it, the UTC day of its timestamp.
         """
         slots = self.slots(bars.symbols)[bars.code]
         session = bars.timestamp // DAY if session is None else session
@@ -166,9 +170,9 @@ class Engine:
         shape = (count, len(self.outputs))
         if out is None:
             return np.empty(shape)
-        whole = out.flags.behaved and (out.flags.c_contiguous or out.flags.f_contiguous)
-        if out.shape != shape or out.dtype != np.float64 or not whole:
-            raise ValueError(f"out must be a writable, contiguous float64 array of shape {shape}")
+        fits = out.shape == shape and out.dtype == np.float64 and out.flags.behaved
+        if not fits or not (out.flags.c_contiguous or (out.strides[0] == 8 and out.strides[1] >= 8 * count)):
+            raise ValueError(f"out must be writable, float64, in C order or of contiguous columns, of shape {shape}")
         return out
 
     # -- state -------------------------------------------------------------------------------------------------------
@@ -217,8 +221,8 @@ class Engine:
 
 
 def _column(values: Floats | Ints | Codes, dtype: type) -> np.ndarray:
-    """Return the column as the kernels are compiled for: copied where it is read-only, unaligned or strided."""
-    if values.dtype == dtype and values.flags.behaved and values.flags.c_contiguous:
+    """Return the column as the kernels are compiled for: copied where it is unaligned or strided."""
+    if values.dtype == dtype and values.flags.aligned and values.flags.c_contiguous:
         return values
     return np.array(values, dtype)
 
@@ -227,7 +231,8 @@ def _strided(out: Floats) -> tuple[Floats, int, int]:
     """Return the numbers of `out` in the order of memory, and its strides from bar to bar and output to output."""
     if out.flags.c_contiguous:
         return out.reshape(-1), out.shape[1], 1
-    return out.T.reshape(-1), 1, out.shape[0]
+    column = out.strides[1] // 8
+    return np.lib.stride_tricks.as_strided(out, ((out.shape[1] - 1) * column + len(out),), (8,)), 1, column
 
 
 def _columns(slots: Codes, session: Ints, *values: Floats) -> list[np.ndarray]:

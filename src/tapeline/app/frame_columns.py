@@ -1,0 +1,218 @@
+"""Read the columns of a pandas, Polars or Arrow frame as NumPy arrays, and join columns to it.
+
+Columns of float64 and of times are read where they are, and the values are joined where they are: copying them would
+take as long as computing an indicator each. Other columns are converted by Arrow.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tapeline.app.frame_symbols import FrameSymbols, refuse_empty
+from tapeline.app.frame_values import on_all_cores
+from tapeline.core.market import Floats, Ints
+from tapeline.errors import InputError
+
+_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError)
+
+
+class Frame:
+    """Read an Arrow table. Columns are told by their index, because a name may stand twice."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self.names: Sequence[Any] = table.column_names
+
+    def numbers(self, index: int) -> Floats:
+        """Return the column as float64, NaN where it is empty. It may be the frame's own memory: only read it."""
+        try:
+            column = self._arrow(index).cast(pa.float64())
+        except _ERRORS as error:
+            raise InputError(f"column {self._name(index)} is not numbers: {error}") from error
+        found: Floats = (pc.fill_null(column, np.nan) if column.null_count else column).to_numpy()
+        return found
+
+    def symbols(self, index: int) -> FrameSymbols:
+        """Return the column as symbols."""
+        try:
+            return FrameSymbols.of(self._name(index), self._encoded(index))
+        except _ERRORS as error:
+            raise InputError(f"column {self._name(index)} is not symbols: {error}") from error
+
+    def times(self, index: int) -> Ints:
+        """Return the column as UTC epoch ms; a time without a zone is UTC."""
+        try:
+            column = self._arrow(index)
+            refuse_empty(self._name(index), column)
+            return _epoch(column)
+        except _ERRORS as error:
+            raise InputError(f"column {self._name(index)} is not times: {error}") from error
+
+    def index_times(self) -> Ints | None:
+        """Return the UTC epoch ms of the frame's index, None where there is none of times."""
+        return None
+
+    def joined(self, outputs: Sequence[str], values: Floats) -> Any:
+        """Return the frame with a column for each output, in place of one of that name. NaN becomes null."""
+        table = self._table
+        for name, array in _nullable(outputs, values).items():
+            index = table.schema.get_field_index(name)
+            table = table.append_column(name, array) if index < 0 else table.set_column(index, name, array)
+        return table
+
+    def _encoded(self, index: int) -> pa.ChunkedArray:
+        """Return the column, or a dictionary of its values where that takes less time."""
+        return self._arrow(index)
+
+    def _name(self, index: int) -> str:
+        return str(self.names[index]).strip().lower()
+
+    def _arrow(self, index: int) -> pa.ChunkedArray:
+        return self._table.column(index)
+
+
+class PolarsFrame(Frame):
+    """Read a Polars frame, converting only the columns that are asked for."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+        self.names = frame.columns
+
+    def joined(self, outputs: Sequence[str], values: Floats) -> Any:
+        """Return the frame with a column for each output, in place of one of that name. NaN becomes null."""
+        added = type(self._frame)(pa.table(_nullable(outputs, values))).get_columns()
+        if set(outputs).isdisjoint(self.names):
+            return self._frame.hstack(added)  # without the query engine, which takes longer than 1,000 bars
+        return self._frame.with_columns(added)
+
+    def _arrow(self, index: int) -> pa.ChunkedArray:
+        return pa.chunked_array([self._frame.to_series(index).to_arrow()])
+
+
+class PandasFrame(Frame):
+    """Read a pandas frame."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+        self._pandas = sys.modules["pandas"]
+        self.names = list(frame.columns)
+        self._unique = frame.columns.is_unique
+
+    def numbers(self, index: int) -> Floats:
+        """Return the column as float64, NaN where it is empty. It may be the frame's own memory: only read it."""
+        column = self._column(index)
+        return np.ascontiguousarray(column.to_numpy()) if column.dtype == np.float64 else super().numbers(index)
+
+    def times(self, index: int) -> Ints:
+        """Return the column as UTC epoch ms; a time without a zone is UTC."""
+        column = self._column(index)
+        if column.dtype.kind != "M" or isinstance(column.dtype, self._pandas.ArrowDtype):
+            return super().times(index)
+        return self._epoch(self._name(index), self._pandas.DatetimeIndex(column))
+
+    def index_times(self) -> Ints | None:
+        """Return the UTC epoch ms of the frame's index, None where there is none of times."""
+        index = self._frame.index
+        return self._epoch("index", index) if isinstance(index, self._pandas.DatetimeIndex) else None
+
+    def joined(self, outputs: Sequence[str], values: Floats) -> Any:
+        """Return the frame with a column for each output, in place of one of that name."""
+        names = self._pandas.Index(outputs, name=self._frame.columns.name)
+        added = self._pandas.DataFrame(values, index=self._frame.index, columns=names, copy=False)
+        present = [name for name in outputs if name in self._frame.columns]
+        frame = self._frame.assign(**{name: added[name] for name in present})
+        if len(present) == len(outputs):
+            return frame
+        found = self._pandas.concat([frame, added.drop(columns=present) if present else added], axis=1)
+        found.attrs = frame.attrs
+        return found
+
+    def _encoded(self, index: int) -> pa.ChunkedArray:
+        column = self._column(index)
+        if column.dtype != object:
+            return self._arrow(index)
+        # Python's texts: pandas encodes them in less time than Arrow converts them.
+        code, values = self._pandas.factorize(column, use_na_sentinel=False)
+        return pa.chunked_array([pa.DictionaryArray.from_arrays(code, pa.array(values, from_pandas=True))])
+
+    def _arrow(self, index: int) -> pa.ChunkedArray:
+        array = pa.array(self._column(index), from_pandas=True)
+        return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+
+    def _column(self, index: int) -> Any:
+        return self._frame[self.names[index]] if self._unique else self._frame.iloc[:, index]
+
+    def _epoch(self, name: str, index: Any) -> Ints:
+        if index.hasnans:
+            raise InputError(f"column {name} is empty in row {int(np.argmax(index.isna()))}")
+        return _milliseconds(index.asi8, index.unit)
+
+
+def open_frame(frame: Any) -> Frame:
+    """Return the frame as one that can be read. Raises `InputError` for what is no data frame."""
+    if isinstance(frame, pa.Table):
+        return Frame(frame)
+    if isinstance(frame, pa.RecordBatch):
+        return Frame(pa.Table.from_batches([frame]))
+    if _is_frame_of("pandas", frame):
+        return PandasFrame(frame)
+    if _is_frame_of("polars", frame):
+        return PolarsFrame(frame)
+    if hasattr(frame, "__arrow_c_stream__"):
+        return Frame(pa.table(frame))
+    if hasattr(frame, "__dataframe__"):
+        import pyarrow.interchange
+
+        return Frame(pyarrow.interchange.from_dataframe(frame))
+    raise InputError(f"a {type(frame).__name__} is no data frame: give pandas, Polars or Arrow")
+
+
+def _is_frame_of(library: str, frame: Any) -> bool:
+    """Return whether this is a data frame of a library, without importing it: who has such a frame has imported it."""
+    return library in sys.modules and isinstance(frame, sys.modules[library].DataFrame)
+
+
+def _epoch(column: pa.ChunkedArray) -> Ints:
+    found: Ints
+    if pa.types.is_timestamp(column.type):
+        return _milliseconds(column.cast(pa.int64()).to_numpy(), column.type.unit)
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.large_string())
+    if pa.types.is_integer(column.type):
+        found = column.cast(pa.int64()).to_numpy()
+        if len(found) and found.min() >= 10**11:
+            return found
+        return np.where(np.abs(found) < 10**11, found * 1000, found)  # seconds until the year 5138, else ms
+    zoned = False
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        zoned = len(column) > 0 and bool(re.search(r"(Z|[+-]\d\d:?\d\d)$", column[0].as_py()))
+    found = column.cast(pa.timestamp("ms", "UTC" if zoned else None)).cast(pa.int64()).to_numpy()
+    return found
+
+
+def _milliseconds(times: Ints, unit: str) -> Ints:
+    if unit == "s":
+        return times * 1000
+    return times if unit == "ms" else times // {"us": 1_000, "ns": 1_000_000}[unit]
+
+
+def _nullable(outputs: Sequence[str], values: Floats) -> dict[str, pa.Array]:
+    """Return the columns as Arrow arrays on the same memory, NaN as null."""
+    arrays: dict[str, pa.Array] = {}
+
+    def convert(column: int) -> None:
+        numbers = values[:, column]
+        valid = np.packbits(numbers == numbers, bitorder="little")  # noqa: PLR0124  all but NaN
+        arrays[outputs[column]] = pa.Array.from_buffers(
+            pa.float64(), len(numbers), [pa.py_buffer(valid), pa.py_buffer(numbers)]
+        )
+
+    on_all_cores(convert, range(len(outputs)), values.size)
+    return {name: arrays[name] for name in outputs}
