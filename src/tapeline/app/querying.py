@@ -76,7 +76,7 @@ class View(pyarrow.dataset.Dataset):  # type: ignore[misc]
     def _noting(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the batches in pieces; DuckDB makes a text of an exception, so that it is kept here as it is.
 
-        Arrow reads some thirty pieces ahead of DuckDB, whatever it is told: a piece is small.
+        Arrow reads about thirty pieces ahead of DuckDB, whatever its settings say: a piece is small.
         """
         while True:
             try:
@@ -130,7 +130,7 @@ class Query:
         self._connection.close()
 
     def batches(self, sql: str, rows: int = 10_000) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Return the columns of the answer and its rows, up to so many at once; they are computed as they are taken.
+        """Return the columns of the answer and its rows, at most `rows` at once; they are computed as they are taken.
 
         Raises `InputError` for SQL that DuckDB refuses, then or while it runs, and whatever reading the data raises.
         """
