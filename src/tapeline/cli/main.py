@@ -6,8 +6,10 @@ text all that `--help` and a TAB show, and a command's module is imported only w
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -140,7 +142,10 @@ class UnloadedCommand(TyperCommand):
             parent.add_typer(found, name=self.name)
         else:
             parent.command(self.name)(found)
-        return typer.main.get_group(parent).commands[self.name or ""]
+        command = typer.main.get_group(parent).commands[self.name or ""]
+        for each in (command, *getattr(command, "commands", {}).values()):
+            _convert_late(each)
+        return command
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """Return the whole line for the list of commands."""
@@ -155,6 +160,29 @@ class _Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands.update({name: UnloadedCommand(name, *entry) for name, entry in COMMANDS.items()})
+        _convert_late(self)
+
+
+def _convert_late(command: Any) -> None:
+    """Let a command convert no value that was not given, and none for a TAB.
+
+    Typer imports Pydantic to convert a value, which takes as long as all else that `--help` and a TAB do.
+    """
+    find = command.get_params
+
+    def get_params(context: Any) -> Any:
+        found = find(context)
+        for parameter in found:
+            if "process_value" not in vars(parameter):
+                parameter.process_value = functools.partial(_converted, parameter, parameter.process_value)
+        return found
+
+    command.get_params = get_params
+
+
+def _converted(parameter: Any, convert: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    absent = not parameter.required and (value is None or value is False)
+    return value if absent or context.resilient_parsing else convert(context, value)
 
 
 app = typer.Typer(

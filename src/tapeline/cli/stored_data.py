@@ -8,7 +8,6 @@ from pathlib import Path
 from tapeline.app import data_directory
 from tapeline.app.config import comma_separated
 from tapeline.app.data_directory import DataDirectory, settings_for_reading
-from tapeline.app.history import unknown_symbol
 from tapeline.cli.console import ConversionTicker, notice
 
 #: The functions of `app.data_directory`, which tell the person who looks on about a conversion of older data.
@@ -32,5 +31,7 @@ def stored_symbols(directory: DataDirectory, symbols: str) -> list[str]:
     wanted = known if symbols == "all" else comma_separated(symbols)
     for symbol in wanted:
         if symbol not in known:
+            from tapeline.app.history import unknown_symbol
+
             raise unknown_symbol(symbol, known, directory.path)
     return wanted
