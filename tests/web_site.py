@@ -38,6 +38,7 @@ class Client:
 
     def __init__(self, app: FastAPI, base: str = "http://127.0.0.1:8000") -> None:
         self.csrf = ""
+        self.app = app
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("127.0.0.1", 50_000))
         self.http = httpx.AsyncClient(transport=transport, base_url=base)

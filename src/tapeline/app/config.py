@@ -10,6 +10,7 @@ Nearly every command reads the settings, so what only some settings need is impo
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 import tomllib
@@ -99,6 +100,16 @@ class PageSettings(_Group):
     behind_login: bool = Field(
         False, description="A load balancer in front asks for a log-in: everybody who comes through may look."
     )
+    trusted_proxies: _Names = Field(
+        (), description="Addresses or ranges of the proxies in front that are believed about who asks, and how."
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            ipaddress.ip_network(text)
+        return value
 
 
 class AlertSettings(_Group):

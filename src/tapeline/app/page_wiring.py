@@ -29,8 +29,10 @@ _ERRORS = 20
 
 def access_of(settings: Settings) -> Access:
     """Return who may do what, by the settings and the data directory's users."""
-    token = settings.page.token.get_secret_value() if settings.page.token else ""
-    return Access(token, users_in(settings.data_dir), behind_login=settings.page.behind_login)
+    page = settings.page
+    token = page.token.get_secret_value() if page.token else ""
+    users = users_in(settings.data_dir)
+    return Access(token, users, behind_login=page.behind_login, trusted_proxies=page.trusted_proxies)
 
 
 def page_data_of(

@@ -76,7 +76,7 @@ def drift_by_model(
     warm = ~np.isnan(X).any(axis=1)
     for version in versions:
         metadata = models.get(version)
-        if metadata is not None and metadata.feature_hash == features.hash:
+        if metadata is not None and metadata.reference and metadata.feature_hash == features.hash:
             rows = X[warm & (timestamp > metadata.trained_until)]
             if len(rows) >= _FEWEST:
                 found[version] = tuple(drift(metadata.reference, features.names, rows))

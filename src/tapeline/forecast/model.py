@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from tapeline.core.foreign import load_json
 from tapeline.core.market import Floats
-from tapeline.errors import ModelError
+from tapeline.errors import DecodeError, ModelError
+from tapeline.forecast import metadata_checks
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.trees import Trees, parse
 
@@ -56,8 +58,8 @@ class Metadata:
     def of(cls, document: Mapping[str, Any]) -> Metadata:
         """Return the metadata in a model's JSON document of any format.
 
-        Raises `ModelError` when a field is missing, and for a model whose labels reached across session gaps: this
-        program would grade its forecasts by another question.
+        Raises `ModelError` when a field is missing, of another type or out of its range, and for a model whose labels
+        reached across session gaps: this program would grade its forecasts by another question.
         """
         if document.get("across_sessions"):
             raise ModelError("the model's labels reach across session gaps, which is no longer supported: train again")
@@ -67,6 +69,8 @@ class Metadata:
             values = {f.name: document[f.name] for f in fields(cls)}
         except KeyError as error:
             raise ModelError(f"the model's metadata lack {error}") from None
+        if fault := metadata_checks.fault(values):
+            raise ModelError(f"the model's metadata are damaged: {fault}")
         return cls(**values | {name: tuple(values[name]) for name in ("features", "symbols")})
 
 
@@ -83,10 +87,7 @@ class LightGBMModel:
         self.trained_until = metadata.trained_until
         self.hold_margin = metadata.hold_margin
         self.trees: Trees = parse(text, len(metadata.features))
-        digest = hashlib.sha256((text + _identity(metadata)).encode()).hexdigest()
-        day = datetime.fromtimestamp(metadata.trained_until / 1000, UTC)
-        #: The last training day and a hash of the model: sorts by age, and two different models never share one.
-        self.version = f"{day:%Y%m%d}-{digest[:8]}"
+        self.version = version_of(text, metadata)
 
     def predict(self, features: Floats) -> Floats:
         """Return the probability of UP for each row, float64 [n]; NaN where a feature is NaN.
@@ -118,22 +119,40 @@ class LightGBMModel:
     @classmethod
     def restore(cls, files: Mapping[str, bytes], features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
         """Return the model in these files. Raises `ModelError` if they are damaged, unknown or for other features."""
-        try:
-            text = files[TEXT].decode()
-            document = json.loads(files[METADATA])
-            if document["format"] not in _READABLE:
-                raise ModelError(f"the model has format {document['format']}, this program reads {_FORMAT}: upgrade")
-            if hashlib.sha256(files[TEXT]).hexdigest() != document["text_sha256"]:
-                raise ModelError("the model's trees are not those its metadata describes: damaged or half-written")
-            model = cls(text, Metadata.of(document))
-        except KeyError as error:
-            raise ModelError(f"the model lacks {error}") from None
-        except (UnicodeDecodeError, json.JSONDecodeError, TypeError) as error:
-            raise ModelError(f"the model's files cannot be read: {error}") from None
-        if model.version != document["version"]:
-            raise ModelError("the model's metadata was changed after it was written")
+        model = cls(*verified(files))
         model.check(features)
         return model
+
+
+def verified(files: Mapping[str, bytes]) -> tuple[str, Metadata]:
+    """Return the trees' text and the metadata in these files, as whoever saved them wrote them.
+
+    Both are held against the hashes in the metadata and every field against its type and range. The text is not parsed.
+    Raises `ModelError` for anything else.
+    """
+    try:
+        document = load_json(files[METADATA], metadata_checks.BOUNDS)
+        if not isinstance(document, dict):
+            raise ModelError("the model's metadata are not a JSON object")
+        if document["format"] not in _READABLE:
+            raise ModelError(f"the model has format {document['format']!r:.20}, this program reads {_FORMAT}: upgrade")
+        if hashlib.sha256(files[TEXT]).hexdigest() != document["text_sha256"]:
+            raise ModelError("the model's trees are not those its metadata describes: damaged or half-written")
+        text, metadata, version = files[TEXT].decode(), Metadata.of(document), document["version"]
+    except KeyError as error:
+        raise ModelError(f"the model lacks {error}") from None
+    except (UnicodeDecodeError, DecodeError) as error:
+        raise ModelError(f"the model's files cannot be read: {error}") from None
+    if version_of(text, metadata) != version:
+        raise ModelError("the model's metadata was changed after it was written")
+    return text, metadata
+
+
+def version_of(text: str, metadata: Metadata) -> str:
+    """Return the last training day and a hash: sorts by age, and two different models never share one."""
+    digest = hashlib.sha256((text + _identity(metadata)).encode()).hexdigest()
+    day = datetime.fromtimestamp(metadata.trained_until / 1000, UTC)
+    return f"{day:%Y%m%d}-{digest[:8]}"
 
 
 def _identity(metadata: Metadata) -> str:

@@ -39,6 +39,8 @@ def unpacked(body: bytes) -> np.ndarray[Any, np.dtype[np.floating[Any]]]:
         shape, columns_first, dtype = _HEADERS[version](file)
     except (TokenError, RecursionError, MemoryError) as error:  # numpy lets these through
         raise ValueError(f"its header cannot be read: {error}") from error
+    if any(type(length) is not int for length in shape):  # True is an integer, but no length
+        raise ValueError(f"shape {shape} holds something else than lengths")
     if dtype.kind != "f":
         raise ValueError(f"it holds {dtype}, not floats")
     start, size = file.tell(), math.prod(shape) * dtype.itemsize

@@ -7,19 +7,23 @@ files are: on this machine, or on S3.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from tapeline.core.foreign import Bounds, load_json
 from tapeline.core.ports import Folder
 from tapeline.core.times import interval_name
-from tapeline.errors import ModelError, NotBetterError, StorageError
+from tapeline.errors import DecodeError, ModelError, NotBetterError, StorageError, one_line
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata
+from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata, verified, version_of
 
 _POINTER = "current.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_POINTER_BOUNDS = Bounds(size=1024 * 1024)
 _FORMAT = 1
 _KEPT = 50  # promotions remembered, for rollback
 
@@ -34,6 +38,14 @@ class Entry:
     metadata: Metadata
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Hold all versions that can be used, the oldest first, and a line about each file that cannot."""
+
+    entries: tuple[Entry, ...]
+    faults: tuple[str, ...]
+
+
 class Registry:
     """Keep models in a folder.
 
@@ -43,6 +55,7 @@ class Registry:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
+        self._verified: dict[str, tuple[bytes, Metadata]] = {}  # key -> hash of the file, what it says
 
     def save(self, name: str, model: LightGBMModel) -> str:
         """Store the model and return its version. A second save is harmless; only `promote` puts a model to use."""
@@ -52,20 +65,51 @@ class Registry:
         return model.version
 
     def entries(self, name: str | None = None) -> list[Entry]:
-        """Return all versions of one model or of all, the oldest first. Those with damaged metadata are left out."""
-        found = []
+        """Return all versions of one model or of all, the oldest first. Those that are damaged are left out."""
+        return list(self.listing(name).entries)
+
+    def listing(self, name: str | None = None) -> Listing:
+        """Return all versions of one model or of all. What is damaged is named in a line, and disturbs nothing else.
+
+        Each version is held against its hashes when it is first read; after that only when its metadata are other ones.
+        """
+        found, faults = [], []
         in_use: dict[str, str | None] = {}
         for key in self._folder.keys("" if name is None else f"{_check(name)}/"):
             parts = key.split("/")
-            if len(parts) == 3 and parts[2] == METADATA:
+            if len(parts) != 3 or parts[2] != METADATA:
+                continue
+            model, version = parts[0], parts[1]
+            if model not in in_use:
+                in_use[model] = None
                 try:
-                    metadata = Metadata.of(_json(self._folder.read(key), key))
-                except ModelError:
-                    continue
-                if parts[0] not in in_use:
-                    in_use[parts[0]] = self.current(parts[0])
-                found.append(Entry(parts[0], parts[1], in_use[parts[0]] == parts[1], metadata))
-        return sorted(found, key=lambda entry: (entry.name, entry.metadata.trained_until, entry.version))
+                    in_use[model] = self.current(model)
+                except ModelError as error:
+                    faults.append(one_line(error))
+            try:
+                metadata = self._metadata(_check(model), _check(version))
+            except (ModelError, StorageError) as error:
+                faults.append(f"model {ascii(f'{model}/{version}')[1:-1]}: {one_line(error)}")
+            else:
+                found.append(Entry(model, version, in_use[model] == version, metadata))
+        found.sort(key=lambda entry: (entry.name, entry.metadata.trained_until, entry.version))
+        return Listing(tuple(found), tuple(sorted(faults)))
+
+    def _metadata(self, name: str, version: str) -> Metadata:
+        key = f"{name}/{version}/{METADATA}"
+        try:
+            content = self._folder.read(key)
+            digest = hashlib.sha256(content).digest()
+            known = self._verified.get(key)
+            if known is not None and known[0] == digest:
+                return known[1]
+            text, metadata = verified({METADATA: content, TEXT: self._folder.read(f"{name}/{version}/{TEXT}")})
+        except FileNotFoundError:
+            raise ModelError("a file of it is missing") from None
+        if version_of(text, metadata) != version:
+            raise ModelError("it is another version, in a folder of this name")
+        self._verified[key] = digest, metadata
+        return metadata
 
     def metadata(self) -> dict[str, Metadata]:
         """Return the metadata of every version of every name, by version."""
@@ -110,11 +154,8 @@ class Registry:
                 f"{model.version} was trained on bars of {interval_name(new.interval)}, {used.version} in use on bars "
                 f"of {interval_name(old.interval)}; give it a --name of its own"
             )
-        elif new.metrics["skill"] < old.metrics["skill"]:
-            reason = (
-                f"{model.version} has a skill of {new.metrics['skill']:+.4f}, {used.version} in use has "
-                f"{old.metrics['skill']:+.4f}"
-            )
+        elif _skill(new) < _skill(old):
+            reason = f"{model.version} has a skill of {_skill(new):+.4f}, {used.version} in use has {_skill(old):+.4f}"
         else:
             return
         raise NotBetterError(f"{reason}: not promoted (with force it is promoted anyway)")
@@ -134,9 +175,13 @@ class Registry:
             document = _json(self._folder.read(key), key)
         except FileNotFoundError:
             return []
-        if document.get("format") != _FORMAT or not isinstance(document.get("promotions"), list):
+        promotions = document.get("promotions")
+        if document.get("format") != _FORMAT or not isinstance(promotions, list):
             raise ModelError(f"{key} has an unknown format: made by another version of tapeline?")
-        promotions: list[dict[str, Any]] = document["promotions"]
+        for promotion in promotions:
+            version = promotion.get("version") if isinstance(promotion, dict) else None
+            if not isinstance(version, str) or not _NAME.fullmatch(version):
+                raise ModelError(f"{key} is damaged: a promotion names no version")
         return promotions
 
     def _point(self, name: str, history: list[dict[str, Any]]) -> None:
@@ -181,11 +226,15 @@ def _check(name: str) -> str:
     return name
 
 
+def _skill(metadata: Metadata) -> float:
+    return metadata.metrics.get("skill", -math.inf)
+
+
 def _json(content: bytes, key: str) -> dict[str, Any]:
     try:
-        document = json.loads(content)
-    except ValueError:
-        document = None
+        document = load_json(content, _POINTER_BOUNDS)
+    except DecodeError as error:
+        raise ModelError(f"{key} is damaged: {error}") from None
     if not isinstance(document, dict):
         raise ModelError(f"{key} is damaged: not a JSON object")
     return document

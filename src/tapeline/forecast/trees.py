@@ -76,7 +76,7 @@ def parse(text: str, width: int) -> Trees:
         raise ModelError(f"the model's objective is {fields.get('objective')!r}, expected binary up-or-down")
     if fields.get("max_feature_idx") != str(width - 1):
         raise ModelError(f"the model has {fields.get('max_feature_idx')}+1 features, expected {width}")
-    if "\nend of trees" not in text or len(fields.get("tree_sizes", "").split()) != len(blocks):
+    if not blocks or "\nend of trees" not in text or len(fields.get("tree_sizes", "").split()) != len(blocks):
         raise ModelError("the model file is cut short")
     root: list[int] = []
     parts: list[tuple[NDArray[np.int32], Floats, NDArray[np.int32], Floats]] = []
@@ -113,6 +113,8 @@ def _tree(fields: dict[str, str], width: int) -> tuple[NDArray[np.int32], Floats
     sizes = {len(feature), len(threshold), len(decision), len(child), len(value) - 1}
     if sizes != {len(feature)} or fields.get("num_leaves") != str(len(value)):
         raise ModelError("the model file is damaged: a tree's columns have different lengths")
+    if np.isnan(threshold).any() or not np.isfinite(value).all():
+        raise ModelError("the model file is damaged: a threshold or a leaf is not a number")
     if (decision & 0b1101).any():  # categorical, or missing values of their own
         raise ModelError("the model has categorical or missing-value splits, which tapeline does not train")
     inside = (child < len(feature)) & (child >= -len(value))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tapeline.alerts.journal import FiredAlert
-from tapeline.errors import TapelineError, one_line
+from tapeline.errors import OverloadedError, TapelineError, one_line
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
 from tapeline.web.candles import ChartRequest
@@ -30,8 +30,9 @@ HEARTBEAT_SECONDS = 5.0
 #: The most messages that wait for one client; one that is slower is dropped and connects again.
 MOST_WAITING = 64
 
-#: The most open connections.
+#: The most open connections, and how many of them one client address may have.
 MOST_CLIENTS = 500
+MOST_OF_ONE_ADDRESS = 100
 
 T = TypeVar("T")
 
@@ -43,11 +44,13 @@ class Client:
     """Hold one open connection. `is_alive` says whether it may go on: False once its session is over.
 
     `alert` is the id of the last alert that was sent to it; None for a client that wants those that fire from now on.
+    `address` is what counts as one client.
     """
 
     chart: ChartRequest | None
     is_alive: Callable[[], bool]
     alert: int | None = None
+    address: str = ""
     waiting: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
 
     def send(self, message: bytes | None) -> bool:
@@ -80,6 +83,7 @@ class Broadcast:
         self._reader = ThreadRunner(1, "live")
         self._turn = asyncio.Lock()
         self._clients: set[Client] = set()
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._followers: dict[ChartRequest, CandleFollower] = {}
         self._status: dict[str, Any] = {}
         self._error: str | None = None
@@ -89,11 +93,6 @@ class Broadcast:
     def clients(self) -> int:
         """Return how many are connected."""
         return len(self._clients)
-
-    @property
-    def full(self) -> bool:
-        """Return whether as many are connected as are served at once."""
-        return len(self._clients) >= MOST_CLIENTS
 
     async def warm_up(self) -> None:
         """Read what the first page asks for: the calendars of the exchanges alone take a second each."""
@@ -125,27 +124,51 @@ class Broadcast:
 
     async def quotes(self) -> list[Quote]:
         """Return all quotes, at most a second old. Raises what the store raises."""
-        async with self._turn:
-            if self._watchlist.age >= TICK_SECONDS:
-                await self._reader.call(self._watchlist.refresh)
-            return self._watchlist.shown()
+
+        async def read() -> list[Quote]:
+            async with self._turn:
+                if self._watchlist.age >= TICK_SECONDS:
+                    await self._reader.call(self._watchlist.refresh)
+                return self._watchlist.shown()
+
+        return await self._to_the_end(read())
 
     async def status(self) -> dict[str, Any]:
         """Return the summary that pages show at their foot; its `error` says why the store cannot be read."""
-        async with self._turn:
-            if self._watchlist.age >= TICK_SECONDS:
-                self._error = None
-                await self._ask(self._watchlist.refresh)
-            return await self._summary()
 
-    async def stream(self, client: Client) -> AsyncIterator[bytes]:
-        """Yield the messages for this client, until it goes or is dropped."""
+        async def read() -> dict[str, Any]:
+            async with self._turn:
+                if self._watchlist.age >= TICK_SECONDS:
+                    self._error = None
+                    await self._ask(self._watchlist.refresh)
+                return await self._summary()
+
+        return await self._to_the_end(read())
+
+    def stream(self, client: Client) -> AsyncIterator[bytes]:
+        """Return the messages for this client, until it goes or is dropped. Raises `OverloadedError`.
+
+        The client has its place from this call on, so that no two can take the last one. Whoever does not read the
+        messages to their end calls `leave`.
+        """
+        if len(self._clients) >= MOST_CLIENTS:
+            raise OverloadedError(f"{len(self._clients)} pages are open; that is as many as are served")
+        own = sum(1 for other in self._clients if other.address == client.address)
+        if own >= MOST_OF_ONE_ADDRESS:
+            raise OverloadedError(f"{own} pages are open at this address; that is as many as are served")
         self._clients.add(client)
+        return self._messages(client)
+
+    def leave(self, client: Client) -> None:
+        """Give the place of this client to somebody else; a second call does nothing."""
+        self._clients.discard(client)
+
+    async def _messages(self, client: Client) -> AsyncIterator[bytes]:
         try:
             yield b"retry: 3000\n\n"
             if self._ended:
                 return
-            await self._join(client)
+            await self._to_the_end(self._join(client))
             while True:
                 try:
                     message = await asyncio.wait_for(client.waiting.get(), HEARTBEAT_SECONDS)
@@ -157,7 +180,7 @@ class Broadcast:
                     return
                 yield message
         finally:
-            self._clients.discard(client)
+            self.leave(client)
 
     # -- one round ---------------------------------------------------------------------------------------------------
 
@@ -245,8 +268,15 @@ class Broadcast:
                 self._drop(client)
 
     def _drop(self, client: Client) -> None:
-        self._clients.discard(client)
+        self.leave(client)
         client.end()
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what `work` returns. It goes on when the caller is cancelled: it has the turn, and a thread's read."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)  # the event loop itself keeps no task alive
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
 
     async def _ask(self, read: Callable[[], T]) -> T | None:
         """Return what `read` returns, from a thread beside the event loop; None, with a note for pages, if it fails."""

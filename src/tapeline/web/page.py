@@ -8,6 +8,8 @@ from typing import TypeVar
 from tapeline.forecast.model import Metadata
 from tapeline.web.access import Access
 from tapeline.web.broadcast import Broadcast
+from tapeline.web.connections import Connections
+from tapeline.web.defects import Defects
 from tapeline.web.page_data import PageData
 from tapeline.web.reject_counter import RejectCounter
 from tapeline.web.score_cache import ScoreCache
@@ -16,6 +18,9 @@ from tapeline.web.versions import Versions
 
 T = TypeVar("T")
 
+_MOST_GRADINGS = 16  # that wait; each may take seconds
+_MOST_LOG_INS = 32  # that wait: a second and a half
+
 
 class Page:
     """Give every request what it needs of one page. A route asks for it as `CurrentPage`.
@@ -23,18 +28,22 @@ class Page:
     The store blocks, so requests never call it in the event loop: `read` and `judge` run a function in a thread and
     return its answer or raise its error. `judge` has a thread of its own, because grading takes seconds and the chart
     must not wait for it. So has `verify`, because hashing one password takes 64 MB and 50 ms, and strangers may ask.
+    Each has a bounded queue: a request that would have to wait behind too many raises `OverloadedError`.
     """
 
     def __init__(self, data: PageData, access: Access) -> None:
         self.data = data
         self.access = access
-        self.models: Callable[[], Mapping[str, Metadata]] = Versions(data.registry).metadata
+        self.versions = Versions(data.registry)
+        self.models: Callable[[], Mapping[str, Metadata]] = self.versions.metadata
+        self.connections = Connections()
+        self.defects = Defects()
         self.broadcast = Broadcast(data, self.models)
         self.scores = ScoreCache(data.store)
         self.rejected = RejectCounter(data.rejects)
         self._reads = ThreadRunner(name="page")
-        self._judging = ThreadRunner(1, "judging")
-        self._log_ins = ThreadRunner(1, "log-in")
+        self._judging = ThreadRunner(1, "judging", _MOST_GRADINGS)
+        self._log_ins = ThreadRunner(1, "log-in", _MOST_LOG_INS)
 
     async def read(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, from one of two threads for short reads."""

@@ -18,10 +18,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tapeline.errors import TooManyAttemptsError
 from tapeline.web.access import Access, Identity
+from tapeline.web.client_address import client_group
 from tapeline.web.users import Role
 
 COOKIE = "tapeline_session"
 CSRF_HEADER = "x-csrf-token"
+
+#: What an open page sends with requests that nobody made: they do not keep a session from ending.
+UNATTENDED_HEADER = "x-unattended"
 
 #: The largest body accepted; the largest that is of any use is an alert rule.
 LARGEST_BODY = 64 * 1024
@@ -44,6 +48,7 @@ HEADERS = {
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _SESSION = "/api/v1/session"
+_EVENTS = "/api/v1/events"  # an open page connects to it again by itself, and a browser lets it send no header
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -51,7 +56,8 @@ class Guard:
     """Refuse or pass on requests, as ASGI middleware around the whole application.
 
     Puts the `Identity` (None for a stranger, who may only ask for a session) into `scope["state"]["identity"]`. On an
-    open server the Host header must name this machine: a web site whose name was pointed at 127.0.0.1 gets nothing.
+    open server the Host header must name this machine: a web site whose name was pointed at 127.0.0.1 gets nothing. Nor
+    does a request that came through a proxy, because then "only this machine can connect" is not true any more.
     """
 
     def __init__(self, app: ASGIApp, access: Access, host: str) -> None:
@@ -74,7 +80,7 @@ class Guard:
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers["Cache-Control"] = "no-store" if private else "no-cache"
-                if client_scheme(scope, self._access) == "https":
+                if self._access.proxies.scheme(scope) == "https":
                     headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
 
@@ -88,8 +94,11 @@ class Guard:
     def _refusal(self, scope: Scope, *, private: bool) -> tuple[int, str, dict[str, str]] | None:
         """Return status, text and headers where the request is not let through."""
         headers = Headers(scope=scope)
-        if self._access.open and _host(headers.get("host", "")) not in self._local:
-            return 403, "this server answers to its own address only, not to another name that points to it", {}
+        if self._access.open:
+            if _host(headers.get("host", "")) not in self._local:
+                return 403, "this server answers to its own address only, not to another name that points to it", {}
+            if _came_through_a_proxy(headers):
+                return 403, "this server asks nobody to log in, so it answers nobody through a proxy: set a token", {}
         length = headers.get("content-length", "")
         if length.isdecimal() and (len(length) > 9 or int(length) > LARGEST_BODY):
             return 413, _TOO_LARGE, {}
@@ -98,16 +107,16 @@ class Guard:
         if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return 403, "requests from other sites are refused", {}
         session, bearer = credentials(scope)
-        address = client_address(scope, self._access)
-        if bearer:
+        is_use = scope["path"] != _EVENTS and UNATTENDED_HEADER not in headers
+        identity = self._access.identify(session, bearer, is_use=is_use)
+        scope.setdefault("state", {})["identity"] = identity
+        if bearer and identity is None:  # only a wrong token is counted, so that no guesser locks the right one out
+            key = f"token {client_group(self._access.proxies.client(scope))}"
             try:
-                self._access.check_attempts(address)
+                self._access.attempts.check(key)
             except TooManyAttemptsError as error:
                 return 429, str(error), {"Retry-After": str(error.seconds)}
-        identity = self._access.identify(session, bearer)
-        scope.setdefault("state", {})["identity"] = identity
-        if bearer and identity is None:
-            self._access.failed(address)
+            self._access.attempts.failed(key)
         if scope["path"] == _SESSION and scope["method"] != "DELETE":
             return _origin_refusal(headers)
         if identity is None:
@@ -141,21 +150,8 @@ def credentials(scope: Scope) -> tuple[str, str]:
     return session, token.strip() if kind.lower() == "bearer" else ""
 
 
-def client_address(scope: Scope, access: Access) -> str:
-    """Return who connects. X-Forwarded-For counts only where a load balancer is known to be in front."""
-    if access.behind_login:
-        forwarded = Headers(scope=scope).get("x-forwarded-for", "")
-        if forwarded:
-            return forwarded.rsplit(",", 1)[-1].strip()[:64]
-    client = scope.get("client")
-    return str(client[0]) if client else ""
-
-
-def client_scheme(scope: Scope, access: Access) -> str:
-    """Return `http` or `https`, as the browser sees it."""
-    if access.behind_login:
-        return Headers(scope=scope).get("x-forwarded-proto", scope["scheme"])
-    return str(scope["scheme"])
+def _came_through_a_proxy(headers: Headers) -> bool:
+    return any(name in {"forwarded", "via"} or name.startswith("x-forwarded-") for name in headers)
 
 
 def _host(header: str) -> str:

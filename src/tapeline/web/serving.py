@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
+import itertools
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tapeline.errors import ServingError
 from tapeline.web.access import Access
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _LOOK_SECONDS = 0.1
+_LOOKS_BETWEEN_SWEEPS = 10
 _GOODBYE_SECONDS = 2
 _FILE_READERS = "AnyIO worker thread"  # as anyio names them; Starlette opens files in them
 
@@ -46,6 +49,7 @@ def serve(
         import uvicorn
 
         from tapeline.web.api.application import create_app
+        from tapeline.web.guarded_protocol import GuardedListener, GuardedProtocol
         from tapeline.web.page import Page
 
         stopped = threading.Event()
@@ -55,11 +59,15 @@ def serve(
         @contextlib.asynccontextmanager
         async def watched(app: FastAPI) -> AsyncIterator[None]:
             async def watch() -> None:
-                on_ready(_url(host, listener.getsockname()[1]))
-                while not server.should_exit:
+                on_ready(_url(host, guarded.getsockname()[1]))
+                for look in itertools.count():
+                    if server.should_exit:
+                        break
                     if should_stop():
                         stopped.set()
                         server.should_exit = True
+                    if look % _LOOKS_BETWEEN_SWEEPS == 0:
+                        page.connections.sweep()
                     await asyncio.sleep(_LOOK_SECONDS)
                 page.end()
 
@@ -70,14 +78,18 @@ def serve(
 
         inner = app.router.lifespan_context
         app.router.lifespan_context = watched
+        page.connections.prepare()
+        guarded = GuardedListener(listener, page.connections)
+        protocol = functools.partial(GuardedProtocol, connections=page.connections, proxies=access.proxies)
         config = uvicorn.Config(
-            app, log_level="critical", access_log=False, server_header=False, proxy_headers=False,
-            timeout_graceful_shutdown=_GOODBYE_SECONDS,
+            app, http=cast("type[asyncio.Protocol]", protocol), ws="none", loop="asyncio", log_level="critical",
+            access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GOODBYE_SECONDS,
         )  # fmt: skip
         server = uvicorn.Server(config)
         try:
-            server.run(sockets=[listener])
+            server.run(sockets=[guarded])
         finally:
+            guarded.close()
             page.close()
             for thread in threading.enumerate():  # they end with the loop, but nobody else waits for them
                 if thread.name == _FILE_READERS:

@@ -12,16 +12,27 @@ _KEPT_SECONDS = 10.0
 
 
 class Versions:
-    """Look up version -> metadata. The registry, which may be on S3, is read again after ten seconds."""
+    """Look up version -> metadata. The registry, which may be on S3, is read again after ten seconds.
+
+    A version never changes, so one that is damaged later is still known as it was when it was read.
+    """
 
     def __init__(self, registry: Registry | None) -> None:
         self._registry = registry
         self._read_at = -_KEPT_SECONDS
-        self._known: Mapping[str, Metadata] = {}
+        self._known: dict[str, Metadata] = {}
+        self._faults: tuple[str, ...] = ()
 
     def metadata(self) -> Mapping[str, Metadata]:
         """Return what is known now, empty without a registry. Raises what the registry raises."""
         if self._registry is not None and time.monotonic() - self._read_at > _KEPT_SECONDS:
-            self._known = self._registry.metadata()
+            listing = self._registry.listing()
+            self._known = self._known | {entry.version: entry.metadata for entry in listing.entries}
+            self._faults = listing.faults
             self._read_at = time.monotonic()
         return self._known
+
+    def faults(self) -> tuple[str, ...]:
+        """Return a line for each model that is damaged. Raises what the registry raises."""
+        self.metadata()
+        return self._faults

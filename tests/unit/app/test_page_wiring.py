@@ -79,7 +79,15 @@ def test_settings_decide_who_may_do_what(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "short-secret" not in str(caught.value)
     monkeypatch.delenv("TAPELINE_PAGE__TOKEN")
     monkeypatch.setenv("TAPELINE_PAGE__BEHIND_LOGIN", "true")
-    assert access_of(config.load(data_dir=tmp_path)).behind_login
+    access = access_of(config.load(data_dir=tmp_path))
+    assert access.behind_login
+    assert "10.0.0.1" not in access.proxies, "who asks for a log-in is not thereby believed about who is asking"
+    monkeypatch.setenv("TAPELINE_PAGE__TRUSTED_PROXIES", "10.0.0.0/8, ::1")
+    access = access_of(config.load(data_dir=tmp_path))
+    assert ("10.0.0.1" in access.proxies, "::1" in access.proxies, "11.0.0.1" in access.proxies) == (True, True, False)
+    monkeypatch.setenv("TAPELINE_PAGE__TRUSTED_PROXIES", "proxy.example")
+    with pytest.raises(ConfigError, match=r"page\.trusted_proxies = 'proxy\.example'.*does not appear to be"):
+        config.load()
 
 
 @pytest.mark.parametrize("command", [["run", "--symbols", "AAPL"], ["demo"], ["dashboard"], ["process", "--dashboard"]])

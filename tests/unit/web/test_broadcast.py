@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 from tests.conftest import MINUTE, START
 from tests.fakes.stores import MemoryStore
 from tests.rows import row
+from tests.web_site import client_of
 
 from tapeline.alerts.journal import FiredAlert
 from tapeline.alerts.service import Alerts
-from tapeline.errors import StorageError
+from tapeline.errors import OverloadedError, StorageError
 from tapeline.web import PageData
 from tapeline.web import broadcast as module
 from tapeline.web.broadcast import MOST_WAITING, Broadcast, Client
@@ -265,5 +267,67 @@ def test_a_market_that_opens_changes_its_quotes() -> None:
         await cast._tick()
         (quote,) = (await one.until("quotes"))["quotes"]
         assert quote["market"]["phase"] == "open"
+
+    run(PageData(store), play)
+
+
+def test_no_two_clients_take_the_last_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CLIENTS", 3)
+    with client_of(PageData(store_of_two())) as client:
+        page = client.app.state.page
+
+        async def many() -> list[int]:
+            requests = [asyncio.create_task(client.http.get("/api/v1/events")) for _ in range(12)]
+            while sum(request.done() for request in requests) < 9:
+                await asyncio.sleep(0.01)
+            page.end()
+            return [request.status_code for request in await asyncio.gather(*requests)]
+
+        async def bounded() -> list[int]:
+            return await asyncio.wait_for(many(), 20)
+
+        assert sorted(client._runner.run(bounded())) == [200] * 3 + [503] * 9
+        assert page.broadcast.clients == 0
+
+
+def test_one_address_has_its_share_of_the_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_OF_ONE_ADDRESS", 2)
+
+    async def play(cast: Broadcast) -> None:
+        readers = [Reading(cast, address="a") for _ in range(2)]
+        with pytest.raises(OverloadedError, match="2 pages are open at this address"):
+            Reading(cast, address="a")
+        Reading(cast, address="b")
+        cast.leave(readers[0].client)
+        cast.leave(readers[0].client)
+        Reading(cast, address="a")
+        assert cast.clients == 3
+
+    run(PageData(store_of_two()), play)
+
+
+def test_a_request_that_is_given_up_leaves_no_read_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its read holds the turn to its end, so that nobody sees quotes that are half read."""
+    store = store_of_two()
+    running = []
+
+    async def play(cast: Broadcast) -> None:
+        refresh = cast._watchlist.refresh
+
+        def slow() -> None:
+            running.append(1)
+            assert len(running) == 1, "two at once"
+            time.sleep(0.05)
+            refresh()
+            running.clear()
+
+        monkeypatch.setattr(cast._watchlist, "refresh", slow)
+        for _ in range(5):
+            cast._watchlist._read_at = float("-inf")
+            asked = asyncio.create_task(cast.quotes())
+            await asyncio.sleep(0.01)
+            asked.cancel()
+            assert [quote.symbol for quote in await cast.quotes()] == ["A", "B"]
+            assert not running
 
     run(PageData(store), play)

@@ -27,6 +27,7 @@ from tapeline.web.api import (
 )
 from tapeline.web.api.problems import add_handlers
 from tapeline.web.candles import warm_up
+from tapeline.web.defects import DefectAnswer
 from tapeline.web.page import Page
 from tapeline.web.security import Guard
 
@@ -67,6 +68,7 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
     app.mount("/", StaticFiles(directory=_ASSETS, html=True))
     add_handlers(app)
     app.add_middleware(Guard, access=page.access, host=host)
+    app.add_middleware(DefectAnswer, defects=page.defects)
     return app
 
 

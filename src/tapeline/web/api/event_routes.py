@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from tapeline.web.api.bar_routes import Indicators, Interval, chart_request
 from tapeline.web.api.parameters import CurrentPage, SymbolQuery
 from tapeline.web.api.problems import problems
-from tapeline.web.broadcast import Client
+from tapeline.web.broadcast import Broadcast, Client
+from tapeline.web.client_address import client_group
 from tapeline.web.security import credentials
 
 routes = APIRouter(tags=["events"])
+
+
+class EventStream(StreamingResponse):
+    """Stream to one client, which has a place among the open pages for exactly as long as its answer lasts."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, broadcast: Broadcast, client: Client) -> None:
+        super().__init__((), headers={"X-Accel-Buffering": "no"})
+        self._broadcast = broadcast
+        self._client = client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.body_iterator = self._broadcast.stream(self._client)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._broadcast.leave(self._client)  # also where it went before the first message
 
 
 @routes.get(
@@ -37,9 +57,9 @@ async def events(
     """
     chart = None if symbol is None else chart_request(symbol, interval, indicators)
     session, bearer = credentials(request.scope)
-    client = Client(chart, lambda: page.access.identify(session, bearer) is not None, last_event_id)
-    if page.broadcast.full:
-        raise HTTPException(503, f"{page.broadcast.clients} pages are open; that is as many as are served")
-    return StreamingResponse(
-        page.broadcast.stream(client), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
-    )
+
+    def is_alive() -> bool:
+        return page.access.identify(session, bearer, is_use=False) is not None
+
+    address = client_group(page.access.proxies.client(request.scope))
+    return EventStream(page.broadcast, Client(chart, is_alive, last_event_id, address))

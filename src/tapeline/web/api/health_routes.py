@@ -43,7 +43,9 @@ class HealthAnswer(BaseModel):
     """Say what is known of the parts; null where nobody in this process knows.
 
     `status` is `ok`, or `trouble` when the store cannot be read (`error` says why) or `errors` is not empty. `depth` is
-    how many bars wait in the stream. `errors` are the last things that went wrong, the newest last.
+    how many bars wait in the stream. `errors` are the last things that went wrong, the newest last; among them a line
+    for each model that is damaged, and for each answer of 500 in the last hour, of which `internal_errors` counts all
+    since the start. `clients` are open pages, `connections` all connections of this server.
     """
 
     status: str
@@ -63,6 +65,8 @@ class HealthAnswer(BaseModel):
     trained: int | None
     no_model: str
     clients: int
+    connections: int
+    internal_errors: int
 
 
 class RejectAnswer(BaseModel):
@@ -109,7 +113,8 @@ async def gather_health(page: Page) -> dict[str, Any]:
     status = await page.broadcast.status()
 
     def parts() -> dict[str, Any]:
-        return {**page.data.health(), "rejects": page.rejected.count()}
+        known = {"errors": (), **page.data.health()}
+        return known | {"rejects": page.rejected.count(), "errors": [*known["errors"], *page.versions.faults()]}
 
     try:
         known = await page.read(parts)
@@ -118,6 +123,9 @@ async def gather_health(page: Page) -> dict[str, Any]:
         status["error"] = status["error"] or one_line(error)
     whole: dict[str, Any] = dict.fromkeys(HealthAnswer.model_fields)
     whole |= {"errors": [], "symbols": 0, "models": [], "no_model": page.data.no_model, **status, **known}
+    whole["errors"] = [*whole["errors"], *page.defects.recent()]
     whole["clients"] = page.broadcast.clients
+    whole["connections"] = len(page.connections)
+    whole["internal_errors"] = page.defects.count
     whole["status"] = "trouble" if whole["error"] or whole["errors"] else "ok"
     return whole

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fastapi import APIRouter, Response
 
 from tapeline.web.api.health_routes import gather_health
@@ -24,10 +26,26 @@ async def metrics(page: CurrentPage) -> Response:
     The registry is a new one at each request, because every value is read now and none is counted here.
     """
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
+    from prometheus_client.core import CounterMetricFamily
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+    from prometheus_client.registry import Collector
+
+    class Counters(Collector):
+        """Give counters that others count; the library's own class could only count up from 0."""
+
+        def collect(self) -> Iterable[CounterMetricFamily]:
+            for name, (text, value) in counters.items():
+                yield CounterMetricFamily(f"tapeline_{name}", text, value)
 
     found = await gather_health(page)
     registry = CollectorRegistry()
+    counters = {
+        "internal_errors": ("Answers of 500 since the start.", found["internal_errors"]),
+        "closed_connections": ("Connections closed for waiting too long or for room.", page.connections.closed),
+        "refused_connections": ("Connections refused because all were busy.", page.connections.refused),
+        "shed_connections": ("Connections closed for want of a file descriptor.", page.connections.shed),
+    }
+    registry.register(Counters())
 
     def gauge(name: str, text: str, value: float | None) -> None:
         if value is not None:
@@ -40,6 +58,7 @@ async def metrics(page: CurrentPage) -> Response:
     gauge("stream_depth_bars", "Bars that wait in the stream.", found["depth"])
     gauge("disk_free_bytes", "Free bytes where the data directory is.", found["disk_free"])
     gauge("clients", "Open connections for live updates.", found["clients"])
+    gauge("connections", "Open connections of the page's server.", found["connections"])
     gauge("errors", "Things that went wrong lately.", len(found["errors"]))
     gauge("last_bar_timestamp_seconds", "Open time of the newest bar.", _seconds(found["last"]))
     gauge("model_trained_until_seconds", "Last bar that the model in use saw.", _seconds(found["trained"]))

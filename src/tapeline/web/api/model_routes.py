@@ -214,6 +214,6 @@ def _importance(entry: Entry, registry: Registry) -> list[FeatureImportance]:
     """Return what the version looks at, nothing where its file cannot be read: the list of versions matters more."""
     try:
         text = registry.load(entry.name, entry.version).text
+        return feature_importance(text, entry.metadata.features)
     except (ModelError, StorageError):
         return []
-    return feature_importance(text, entry.metadata.features)

@@ -1,12 +1,11 @@
-"""Answer errors: every `TapelineError` with its own status and its one line, everything else as a defect.
+"""Answer errors: every `TapelineError` with its own status and its one line.
 
-Routes raise and never translate. What a person can fix says so itself; what nobody foresaw is logged with its traceback
-and answered without a word about the inside.
+Routes raise and never translate. What a person can fix says so itself; what nobody foresaw is left to `defects`, which
+answers it without a word about the inside.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,17 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from tapeline.errors import RuleError, TapelineError, TooManyAttemptsError, one_line
+from tapeline.errors import OverloadedError, RuleError, TapelineError, TooManyAttemptsError, one_line
 from tapeline.web.api.formats import json_answer
-from tapeline.web.security import HEADERS
 
 _TEXTS = {
     400: "The request cannot be read.", 401: "Log in first.", 403: "Not allowed.", 404: "There is no such thing.",
     406: "None of the accepted formats.", 409: "Not possible as things stand.", 413: "Too large.",
-    422: "A parameter is wrong.", 429: "Too many attempts.", 503: "The store cannot be read at the moment.",
+    422: "A parameter is wrong.", 429: "Too many attempts.",
+    503: "The store cannot be read at the moment, or too many requests wait.",
 }  # fmt: skip
-
-_log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
@@ -44,15 +41,17 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(TapelineError, _fixable)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(StarletteHTTPException, _refused)
-    app.add_exception_handler(Exception, _defect)
 
 
-async def _fixable(_: Request, error: Exception) -> Response:
+async def _fixable(request: Request, error: Exception) -> Response:
     assert isinstance(error, TapelineError)  # noqa: S101 - registered for these
+    if error.status == 500:
+        identifier = request.app.state.page.defects.note(request.scope, error)
+        return json_answer({"detail": f"{one_line(error)} (error {identifier})"}, error.status)
     detail: object = one_line(error)
     if isinstance(error, RuleError):  # the page marks the place in the text
         detail = {"message": detail, "place": error.place, "length": error.length}
-    headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooManyAttemptsError) else {}
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, TooManyAttemptsError | OverloadedError) else {}
     return json_answer({"detail": detail}, error.status, headers)
 
 
@@ -68,10 +67,3 @@ async def _refused(_: Request, error: Exception) -> Response:
     """Answer what only HTTP knows: an unknown path, a wrong method, no accepted format."""
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 - registered for these
     return json_answer({"detail": str(error.detail)}, error.status_code, error.headers)
-
-
-async def _defect(request: Request, error: Exception) -> Response:
-    """Log the traceback. The guard is not around this answer, so it carries the guard's headers itself."""
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    headers = {**HEADERS, "Cache-Control": "no-store"}
-    return json_answer({"detail": "an internal error; the server's log has the details"}, 500, headers)

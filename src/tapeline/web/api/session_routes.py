@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tapeline.web.access import LONGEST_SECONDS, Identity
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
-from tapeline.web.security import COOKIE, client_address, client_scheme, credentials
+from tapeline.web.client_address import client_group
+from tapeline.web.security import COOKIE, credentials
 from tapeline.web.users import LONGEST_PASSWORD, User
 
 routes = APIRouter(tags=["session"])
@@ -54,28 +55,27 @@ async def log_in(
 ) -> SessionAnswer:
     """Begin a session in place of the one that the request came with.
 
-    A failure is counted before the password is checked, so that many attempts at once count as well.
+    A failure is counted before the password is checked, so that many attempts at once count as well. The right token
+    never has to wait: it cannot be guessed, so that slowing guessers down with it would only lock its holder out.
     """
     access = page.access
-    keys = [f"address {client_address(request.scope, access)}"]
+    keys = [f"address {client_group(access.proxies.client(request.scope))}"]
+    user: User | None = None
     if isinstance(login, PasswordLogin):
         keys.append(f"name {login.name}")
-    access.check_attempts(*keys)
-    access.failed(*keys)
-    user: User | None = None
-    if isinstance(login, TokenLogin):
-        is_right = access.is_token(login.token)
-    else:
-        user = await page.verify(lambda: access.verified(login.name, login.password))
-        is_right = user is not None
-    if not is_right:
-        raise HTTPException(401, "name, password or token is wrong", {"WWW-Authenticate": "Bearer"})
-    access.succeeded(*keys)
+    if isinstance(login, PasswordLogin) or not access.is_token(login.token):
+        access.attempts.check(*keys)
+        access.attempts.failed(*keys)
+        if isinstance(login, PasswordLogin):
+            user = await page.verify(lambda: access.verified(login.name, login.password))
+        if user is None:
+            raise HTTPException(401, "name, password or token is wrong", {"WWW-Authenticate": "Bearer"})
+    access.attempts.succeeded(*keys)
     access.end(credentials(request.scope)[0])
     secret = access.begin(user)
     response.set_cookie(
         COOKIE, secret, max_age=int(LONGEST_SECONDS), httponly=True, samesite="strict",
-        secure=client_scheme(request.scope, access) == "https",
+        secure=access.proxies.scheme(request.scope) == "https",
     )  # fmt: skip
     return _answer(access.identify(secret, ""))
 

@@ -24,8 +24,9 @@ export class ApiError extends Error {
   }
 }
 
-async function request(method, path, body) {
+async function request(method, path, { body, unattended = false } = {}) {
   const headers = { Accept: "application/json" };
+  if (unattended) headers["X-Unattended"] = "1"; // nobody made this request: it does not keep the session from ending
   if (method !== "GET") headers["X-CSRF-Token"] = session.csrf;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
@@ -48,8 +49,8 @@ async function request(method, path, body) {
   throw new ApiError(response.status, answer?.detail ?? `the server answered ${response.status}`);
 }
 
-export const get = (path) => request("GET", path);
-export const post = (path, body = {}) => request("POST", path, body);
+export const get = (path, { unattended = false } = {}) => request("GET", path, { unattended });
+export const post = (path, body = {}) => request("POST", path, { body });
 export const del = (path) => request("DELETE", path);
 export const part = encodeURIComponent;
 

@@ -17,15 +17,15 @@ export class HealthTab {
     this._turn = 0;
   }
 
-  async show() {
+  async show({ unattended = false } = {}) {
     clearTimeout(this._timer);
     const turn = ++this._turn;
     showLoading(this._root);
-    const { value, error } = await outcome(Promise.all([get("/health"), get(`/rejects?limit=${MOST_REJECTS}`)]));
+    const { value, error } = await outcome(Promise.all([get("/health", { unattended }), get(`/rejects?limit=${MOST_REJECTS}`, { unattended })]));
     if (turn !== this._turn) return;
     if (error) fill(this._root, problem(`The state of the system cannot be read: ${error.message}. Trying again.`));
     else this._draw(value[0], value[1].rejects.reverse()); // the newest first
-    this._timer = setTimeout(() => this.show(), REFRESH_MS);
+    this._timer = setTimeout(() => this.show({ unattended: true }), REFRESH_MS);
   }
 
   hide() {

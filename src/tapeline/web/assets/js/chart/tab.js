@@ -47,7 +47,7 @@ export class ChartTab {
         this._reselect();
       },
     });
-    setInterval(() => document.hidden || !this._bars || this._grade(), GRADE_MS);
+    setInterval(() => document.hidden || !this._bars || this._grade({ unattended: true }), GRADE_MS);
     watchTheme(() => {
       this._drawing?.recolor(this._catalogue);
       if (this._bars) this._relabel();
@@ -219,9 +219,9 @@ export class ChartTab {
     if (this._bars) this._legend.show(this._pointed ?? this._bars.length - 1);
   }
 
-  async _grade() {
+  async _grade({ unattended = false } = {}) {
     const turn = this._turn;
-    const { value } = await outcome(get(`/scores?symbol=${part(this.symbol)}`));
+    const { value } = await outcome(get(`/scores?symbol=${part(this.symbol)}`, { unattended }));
     if (value && turn === this._turn) text(this._parts.grade, gradeText(value.grades[0])); // the grade of all its rows
   }
 
