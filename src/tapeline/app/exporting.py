@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from tapeline.app import arrow_columns
-from tapeline.app.history import History, Selection, outputs_of
+from tapeline.app.stored_history import History, Selection, outputs_of
 from tapeline.core.market import FORECAST, Rows
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError, StorageError

@@ -17,8 +17,9 @@ from tapeline.core.market import FAULTS, OHLCV, Bars, Ints, faults
 from tapeline.errors import InputError
 from tapeline.indicators import DEFAULT
 
-_TIMES = ("timestamp", "datetime", "date", "time")
-_SYMBOLS = ("symbol", "ticker", "stock_symbol")
+#: Names of the columns of times and of symbols, in lower case; the first that a frame has is meant.
+TIME_COLUMNS = ("timestamp", "datetime", "date", "time")
+SYMBOL_COLUMNS = ("symbol", "ticker", "stock_symbol")
 
 
 def analyse(frame: Any, specs: Sequence[str] = DEFAULT) -> Any:
@@ -36,17 +37,17 @@ def analyse(frame: Any, specs: Sequence[str] = DEFAULT) -> Any:
     """
     opened = open_frame(frame)
     plan = Plan.of(tuple(specs))
-    bars, symbols = _read(opened, plan.inputs)
+    bars, symbols = frame_bars(opened, plan.inputs)
     return opened.joined(plan.outputs, compute(plan, bars, symbols.starts, faults(bars) == 0))
 
 
 def why_absent(frame: Any) -> list[tuple[int, str]]:
     """Return the rows without values because their bar is impossible: the index, from 0, and the reason."""
-    found = faults(_read(open_frame(frame), frozenset())[0])
+    found = faults(frame_bars(open_frame(frame), frozenset())[0])
     return [(int(row), FAULTS[found[row]]) for row in np.flatnonzero(found)]
 
 
-def _read(frame: Frame, inputs: frozenset[str]) -> tuple[Bars, FrameSymbols]:
+def frame_bars(frame: Frame, inputs: frozenset[str]) -> tuple[Bars, FrameSymbols]:
     """Return the frame's bars, and where its symbols are."""
     columns = {str(name).strip().lower(): index for index, name in reversed(list(enumerate(frame.names)))}
     missing = [name for name in ("close", *sorted(inputs.intersection(OHLCV))) if name not in columns]
@@ -56,14 +57,16 @@ def _read(frame: Frame, inputs: frozenset[str]) -> tuple[Bars, FrameSymbols]:
     count = len(close)
     open_, high, low = (frame.numbers(columns[name]) if name in columns else close for name in OHLCV[:3])
     volume = frame.numbers(columns["volume"]) if "volume" in inputs else np.zeros(count)
-    name = next((name for name in _SYMBOLS if name in columns), None)
+    name = next((name for name in SYMBOL_COLUMNS if name in columns), None)
     symbols = FrameSymbols.single(count) if name is None else frame.symbols(columns[name])
-    name = next((name for name in _TIMES if name in columns), None)
+    name = next((name for name in TIME_COLUMNS if name in columns), None)
     timestamp = frame.index_times() if name is None else frame.times(columns[name])
     if timestamp is not None:
         _check_order(timestamp, symbols)
     elif "session" in inputs:
-        raise InputError(f"an indicator needs the trading session of each row: add a column of times ({_TIMES[0]})")
+        raise InputError(
+            f"an indicator needs the trading session of each row: add a column of times ({TIME_COLUMNS[0]})"
+        )
     else:
         timestamp = np.arange(count, dtype=np.int64)
     final = np.ones(count, np.bool_)

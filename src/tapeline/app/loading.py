@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from tapeline.app import arrow_columns, config
 from tapeline.app.data_directory import open_data_directory, settings_for_reading
-from tapeline.app.history import History, Selection, outputs_of
 from tapeline.app.server_bars import ServerBars
+from tapeline.app.stored_history import History, Selection, outputs_of
 from tapeline.core.times import epoch_ms
 from tapeline.errors import InputError, MissingLibraryError, NotPossibleError
 

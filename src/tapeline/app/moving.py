@@ -15,14 +15,7 @@ import numpy as np
 
 from tapeline.core.adjustment import in_todays_shares, shift
 from tapeline.core.market import Bars, Ints, Row, Rows
-from tapeline.core.ports import (
-    Action,
-    Archive,
-    Commit,
-    Series,
-    Store,
-    SymbolState,
-)
+from tapeline.core.ports import Action, Archive, Commit, Series, Store, SymbolState
 from tapeline.errors import ConflictError, StorageError
 from tapeline.runtime.corrections import NO_ROWS
 from tapeline.runtime.indicator_view import IndicatorView

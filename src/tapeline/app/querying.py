@@ -22,7 +22,7 @@ import pyarrow.fs
 
 from tapeline.app import arrow_columns
 from tapeline.app.data_directory import DataDirectory
-from tapeline.app.history import PAGE_BARS, History, Selection, outputs_of
+from tapeline.app.stored_history import PAGE_BARS, History, Selection, outputs_of
 from tapeline.core.market import Direction, Rows
 from tapeline.errors import InputError, MissingLibraryError, TapelineError, one_line
 from tapeline.indicators.spec import parse_all

@@ -3,19 +3,72 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from tapeline.core.bars import resample, usual_interval
+from tapeline.app.frame_columns import Frame, PandasFrame, PolarsFrame, open_frame
+from tapeline.app.frames import SYMBOL_COLUMNS, TIME_COLUMNS, frame_bars
+from tapeline.core import bars as core_bars
 from tapeline.core.candle_intervals import chosen, exchange_grid
-from tapeline.core.market import Bars
+from tapeline.core.market import OHLCV, Bars, Ints, faults
 from tapeline.core.sessions import exchange_of
 from tapeline.core.sessions.schedule import calendar_names
-from tapeline.core.times import MINUTE
+from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import InputError
 
 #: What people call the calendar of a market that never closes.
 _ALWAYS = {"UTC": "24/7"}
+
+
+def resample(frame: Any, interval: str, *, calendar: str | None = None) -> Any:
+    """Return a frame of the candles that a frame's bars make.
+
+        tapeline.resample(frame, "30m")
+        tapeline.resample(frame, "1w", calendar="XLON")
+
+    `frame` is what `analyse` takes, with `timestamp` (or `date`, or a pandas time index) and `close`; `open high low
+    volume` where it has them, and `symbol` for several symbols. The result is of the same kind and has these columns
+    under their names, in the order of time, then of the symbols. Other columns, and impossible bars, are left out.
+
+    `interval` is a name such as `5m`, `1h`, `1d`, `1w` or `1mo`, and the candles are those of the page: within a day
+    they begin at the session's open, a day is a session and stamped with midnight UTC of its date, a week with its
+    Monday's, a month with that of its first. `calendar` is an exchange's name (`XNYS`, `XLON`, ...) or `UTC`; without
+    it, each symbol has its own exchange's, and bars without a symbol must be daily. Times keep their type and zone;
+    text becomes times, and dates are in UTC. The last candle may still lack bars.
+
+    Raises `InputError` for the frame, the calendar, or one that is needed, and `NotPossibleError` for an interval that
+    the bars do not divide.
+    """
+    opened = open_frame(frame)
+    names = {str(name).strip().lower(): index for index, name in reversed(list(enumerate(opened.names)))}
+    time = next((names[name] for name in TIME_COLUMNS if name in names), None)
+    symbol = next((names[name] for name in SYMBOL_COLUMNS if name in names), None)
+    if time is None and opened.index_times() is None:
+        raise InputError(f"candles need the time of each row: add a column {TIME_COLUMNS[0]}")
+    bars, _ = frame_bars(opened, frozenset({"volume"} & names.keys()))
+    bars = bars[faults(bars) == 0]
+    if symbol is None and calendar is None:
+        if (bars.timestamp % DAY).any():
+            raise InputError('a frame without a column symbol needs a calendar: calendar="XNYS", "XLON", ... or "UTC"')
+        calendar = "UTC"
+    found = resampled(bars, interval, calendar)
+    times = _times_as(_type_of_times(frame, opened, time), found.timestamp)
+    columns: dict[int, pa.Array] = {} if time is None else {time: times}
+    if symbol is not None:
+        columns[symbol] = pa.array(found.symbols, pa.string()).take(pa.array(found.code))
+    columns |= {names[name]: pa.array(getattr(found, name)) for name in OHLCV if name in names}
+    made = pa.table(
+        [columns[index] for index in sorted(columns)], [str(opened.names[index]) for index in sorted(columns)]
+    )
+    if isinstance(opened, PolarsFrame):
+        return type(frame)(made)
+    if not isinstance(opened, PandasFrame):
+        return made
+    return (
+        made.to_pandas() if time is not None else made.to_pandas().set_index(times.to_pandas().rename(frame.index.name))
+    )
 
 
 def resampled(bars: Bars, interval: str, calendar: str | None = None) -> Bars:
@@ -27,13 +80,13 @@ def resampled(bars: Bars, interval: str, calendar: str | None = None) -> Bars:
     interval that the bars do not divide.
     """
     exchange = None if calendar is None else _known(calendar)
-    length = chosen(interval, usual_interval(bars.timestamp, bars.code) or MINUTE)
+    length = chosen(interval, core_bars.usual_interval(bars.timestamp, bars.code) or MINUTE)
     order = np.argsort(bars.code, kind="stable")
     edges = np.searchsorted(bars.code[order], np.arange(len(bars.symbols) + 1)).tolist()
     made = []
     for symbol, first, last in zip(bars.symbols, edges[:-1], edges[1:], strict=True):
         own = bars[order[first:last]]
-        made.append(resample(own, exchange_grid(exchange or exchange_of(symbol), length, own.timestamp)))
+        made.append(core_bars.resample(own, exchange_grid(exchange or exchange_of(symbol), length, own.timestamp)))
     found = Bars.concat(made)
     return found[np.lexsort((found.code, found.timestamp))]
 
@@ -46,3 +99,23 @@ def _known(name: str) -> str:
         guess = f"did you mean {near[0]}?" if near else "write XNYS, XLON, XETR, ... or UTC"
         raise InputError(f"there is no calendar {name!r}: {guess}")
     return exchange
+
+
+def _type_of_times(frame: Any, opened: Frame, index: int | None) -> pa.DataType:
+    if isinstance(opened, PandasFrame):
+        some = frame.index[:1] if index is None else frame.iloc[:1, index]
+        return pa.array(some, from_pandas=True).type
+    is_arrow = hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__")
+    return pa.table(frame).schema.field(index).type if is_arrow else pa.timestamp("ms", "UTC")
+
+
+def _times_as(kind: pa.DataType, timestamps: Ints) -> pa.Array:
+    """Return times as the frame has them; text becomes times, and dates are in UTC, where they are midnights."""
+    if pa.types.is_integer(kind):
+        return pa.array(timestamps)
+    dated = not (timestamps % DAY).any()
+    if pa.types.is_date(kind) and dated:
+        return pa.array(timestamps).cast(pa.timestamp("ms")).cast(kind)
+    unit, zone = (kind.unit, kind.tz) if pa.types.is_timestamp(kind) else ("ms", "UTC")
+    zone = "UTC" if zone and dated else zone
+    return pa.array(timestamps).cast(pa.timestamp("ms", zone)).cast(pa.timestamp(unit, zone))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from tapeline.app import arrow_columns
-from tapeline.app.history import Selection
+from tapeline.app.stored_history import Selection
 from tapeline.errors import InputError, NotFoundError, NotPossibleError, StorageError
 
 _PAGE = 20_000  # the most that the API gives at once

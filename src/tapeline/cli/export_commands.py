@@ -55,7 +55,7 @@ def export(
     from tapeline.app import config
     from tapeline.app.config import comma_separated
     from tapeline.app.exporting import bar_tables, write_partitions
-    from tapeline.app.history import History, Selection
+    from tapeline.app.stored_history import History, Selection
     from tapeline.cli.copying import copy_to_aws
     from tapeline.cli.output_files import csv_times, write_tables
     from tapeline.cli.stored_data import open_stored

@@ -31,7 +31,7 @@ def show(
         rows = IndicatorView(directory.store).rows(symbol, settings.indicators, limit=last)
         rows = rows.as_known() if as_known else rows
         if not len(rows):
-            from tapeline.app.history import unknown_symbol
+            from tapeline.app.stored_history import unknown_symbol
 
             raise unknown_symbol(symbol, tuple(directory.store.extents()), directory.path)
     if json:

@@ -31,7 +31,7 @@ def stored_symbols(directory: DataDirectory, symbols: str) -> list[str]:
     wanted = known if symbols == "all" else comma_separated(symbols)
     for symbol in wanted:
         if symbol not in known:
-            from tapeline.app.history import unknown_symbol
+            from tapeline.app.stored_history import unknown_symbol
 
             raise unknown_symbol(symbol, known, directory.path)
     return wanted

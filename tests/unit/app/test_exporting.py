@@ -17,7 +17,7 @@ from tests.stored import fill, opened, session_bars
 
 from tapeline.app import exporting
 from tapeline.app.exporting import PARTITION_COLUMNS, bar_tables, write_partitions
-from tapeline.app.history import History, Selection
+from tapeline.app.stored_history import History, Selection
 from tapeline.core.market import Bars, Row
 from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.errors import NotEnoughHistoryError, NotFoundError, StorageError

@@ -16,7 +16,7 @@ from tests.conftest import START
 from tests.rows import random_rows
 from tests.stored import fill, opened, session_bars
 
-from tapeline.app import history as history_module
+from tapeline.app import stored_history
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.querying import Query
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
@@ -112,7 +112,7 @@ def test_a_condition_leaves_the_rows_that_it_leaves_of_a_whole_table(
 
     options: dict[str, Any] = {"indicators": ["sma_3"]}
     whole = asked(directory, "SELECT * FROM bars", **options)  # no condition: everything is read
-    monkeypatch.setattr(history_module, "PAGE_BARS", 96)
+    monkeypatch.setattr(stored_history, "PAGE_BARS", 96)
     monkeypatch.setattr("tapeline.app.querying.PAGE_BARS", 96)
     order = "ORDER BY symbol, timestamp"
     found = asked(directory, f"SELECT symbol, timestamp, close FROM bars WHERE {condition} {order}", **options)
@@ -180,7 +180,7 @@ def test_only_the_symbols_that_a_condition_names_are_read(directory: DataDirecto
 def test_only_the_time_that_a_condition_names_is_read(
     directory: DataDirectory, reads: list[Read], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_module, "PAGE_BARS", 96)
+    monkeypatch.setattr(stored_history, "PAGE_BARS", 96)
     monkeypatch.setattr("tapeline.app.querying.PAGE_BARS", 96)  # a page is a day
     sql = "SELECT avg(close) FROM bars WHERE timestamp >= '2019-02-20 12:00' AND timestamp < '2019-02-21'"
     assert rows_of(directory, sql)[0][0] > 0
@@ -214,7 +214,7 @@ def test_only_the_indicators_that_a_query_names_are_computed(
 def test_an_answer_is_read_as_it_is_taken(
     directory: DataDirectory, reads: list[Read], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_module, "PAGE_BARS", 8)
+    monkeypatch.setattr(stored_history, "PAGE_BARS", 8)
     monkeypatch.setattr("tapeline.app.querying.PAGE_BARS", 8)
     assert len(rows_of(directory, "SELECT * FROM bars WHERE symbol = 'BTC-USD'")) == 50 * 96
     every = len(reads)

@@ -12,9 +12,9 @@ from tests.conftest import MINUTE, START
 from tests.rows import random_rows
 from tests.stored import fill, opened, session_bars
 
-from tapeline.app import history as history_module
+from tapeline.app import stored_history
 from tapeline.app.data_directory import DataDirectory
-from tapeline.app.history import History, Selection
+from tapeline.app.stored_history import History, Selection
 from tapeline.core.market import BAR_COLUMNS, Bars, Rows
 from tapeline.core.times import DAY
 from tapeline.errors import NotFoundError, NotPossibleError, SpecError
@@ -58,9 +58,9 @@ def test_pages_together_are_the_view(
     reader = directory.store if interval is None else ResampledRows(directory.store, STEP, lengths[interval])
     expected = IndicatorView(reader).rows(symbol, SPECS)
     for bars in (1, 7, 100, 1 << 20):
-        monkeypatch.setattr(history_module, "PAGE_BARS", bars if interval in {"1w", "1mo"} else max(bars, 90))
+        monkeypatch.setattr(stored_history, "PAGE_BARS", bars if interval in {"1w", "1mo"} else max(bars, 90))
         found = list(History(directory, interval).pages(symbol, Selection((symbol,), SPECS)))
-        assert max(map(len, found)) <= history_module.PAGE_BARS
+        assert max(map(len, found)) <= stored_history.PAGE_BARS
         assert_same(whole(iter(found)), expected)
 
 
