@@ -8,10 +8,13 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "analyse"]
+#: What is loaded at its first use, and where it is: `import tapeline` stays instant, and imports still point down.
+_PLACES = {"analyse": "frames", "load": "loading", "resample": "resampling"}
+
+__all__ = ["__version__", "analyse", "load", "resample"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "analyse":  # loaded at its first use: `import tapeline` stays instant, and imports still point down
-        return importlib.import_module("tapeline.app.frames").analyse
+    if name in _PLACES:
+        return getattr(importlib.import_module(f"tapeline.app.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
