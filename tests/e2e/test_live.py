@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tapeline.core.sessions import calendar_of
-from tests.local_yahoo.faults import SCHEDULE, faults
+from tests.local_yahoo.faults import HOSTILE_SCHEDULE, HOUR, SCHEDULE, faults, set_clock
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.simulation import Simulation
 
@@ -53,3 +53,37 @@ def test_two_sessions_with_every_fault_and_a_split_between_end_up_official(tmp_p
     for expected in ("GONE", "split 3:1", "polled", "streamed", "lost", "closed the connection", "no price for"):
         assert expected in said, said
     assert {"429", "429 with 200", "500", "503", "slow", "cut", "html"} <= set(answers)
+
+
+def test_a_session_with_a_hostile_yahoo_and_a_clock_that_is_set_is_official_half_an_hour_after_the_close(
+    tmp_path: Path, market: Market
+) -> None:
+    (opened, closed), *_ = [s for s in market.sessions if s[0] >= ms("2026-11-27")]  # a half day
+    script = faults([(opened, closed)], hostile=True)
+    assert len(script) == len(SCHEDULE) + len(HOSTILE_SCHEDULE)
+    with Simulation(tmp_path, market, opened - 4 * MINUTE, script, step=20_000) as sim:
+        sim.until(closed + 30 * MINUTE)
+        sim.standing(lambda: not any(sim.differences(s, opened, closed) for s in market.symbols))
+        assert [d for s in market.symbols for d in sim.differences(s, opened, closed)] == []
+        status = sim.source.status()
+        assert status is not None
+        assert status.trouble == ()
+        assert status.clock_steps == 2  # of ten; the others were before the restart
+        said = "\n".join(sim.notices)
+        sim.halt()
+    assert "clock was set 2 h 0 min ahead" in said
+    assert "clock was set 30 d 0 h back" in said
+    assert "unforeseen" not in said
+
+
+@pytest.mark.parametrize("hours", [-720, -2, 2, 720])
+def test_a_clock_that_was_wrong_for_25_seconds_with_a_429_meanwhile_leaves_no_old_bar_unofficial(
+    tmp_path: Path, market: Market, hours: int
+) -> None:
+    (opened, _), *_ = [s for s in market.sessions if s[0] >= ms("2026-11-25")]
+    wrong = opened + 30 * MINUTE
+    script = {wrong: set_clock(hours * HOUR), wrong + 25_000: set_clock(0)}
+    with Simulation(tmp_path, market, opened - 4 * MINUTE, script) as sim:
+        sim.until(wrong + 15 * MINUTE)
+        sim.standing(lambda: not any(sim.differences(s, opened, wrong + 7 * MINUTE) for s in market.symbols))
+        assert [d for s in market.symbols for d in sim.differences(s, opened, wrong + 7 * MINUTE)] == []

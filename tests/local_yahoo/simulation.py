@@ -121,7 +121,7 @@ class Simulation:
             self._pass(now, to)
 
     def _busy(self, now: int) -> bool:
-        return any(opened - 5 * MINUTE <= now < closed + 5 * MINUTE for opened, closed in self.market.sessions)
+        return any(opened - 5 * MINUTE <= now < closed + 25 * MINUTE for opened, closed in self.market.sessions)
 
     def _pass(self, start: int, end: int) -> None:
         before = self._heard()
@@ -153,6 +153,13 @@ class Simulation:
             assert time.monotonic() < deadline, f"not reached; the last notices: {self.notices[-5:]}"
             self.until(self.clock.now() + 1000)
             time.sleep(0.002)
+
+    def standing(self, condition: Callable[[], bool], *, seconds: float = 5) -> bool:
+        """Wait in real time, while the simulated time stands, until the condition holds. Return whether it does."""
+        deadline = time.monotonic() + seconds
+        while not (found := condition()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return found
 
     # -- results -----------------------------------------------------------------------------------------------------
 
