@@ -20,7 +20,8 @@ from tapeline.core.times import HOUR
 from tapeline.errors import DeliveryError, StorageError, one_line
 from tapeline.runtime.clock import now_ms
 
-#: How long after it fired an alert is tried (ms).
+#: How long an alert is tried (ms, from the first try of this process on, in monotonic time: a clock that is set by two
+#: hours must not lose every alert that waits).
 GIVE_UP = HOUR
 
 #: The most alerts in one message.
@@ -62,12 +63,15 @@ class Courier:
         journal: Journal,
         notify: Callable[[str], None],
         clock: Callable[[], int] = now_ms,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
         self._channel = channel
         self._journal = journal
         self._notify = notify
         self._clock = clock
+        self._monotonic = monotonic
+        self._tried: dict[str, float] = {}  # key -> when it was tried first
         self._failures = 0
 
     def attempt(self) -> float | None:
@@ -75,6 +79,8 @@ class Courier:
         due = self._journal.pending(self._name, MOST_IN_MESSAGE)
         if not due:
             return None
+        for alert in due:
+            self._tried.setdefault(alert.key, self._monotonic())
         try:
             self._channel.send(due)
         except DeliveryError as error:
@@ -82,6 +88,7 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - one channel's defect must not end its thread
             return self._after(due, DeliveryError(f"{type(error).__name__}: {one_line(error)}"[:200]))
         self._failures = 0
+        self._forget(due)
         self._journal.delivered(self._name, due, self._clock())
         return 0.0
 
@@ -100,8 +107,9 @@ class Courier:
                 ended.wait(wait)
 
     def _after(self, due: Sequence[Alert], error: DeliveryError) -> float:
-        now = self._clock()
-        lost = [alert for alert in due if not error.again or now - alert.at >= GIVE_UP]
+        now, oldest = self._clock(), self._monotonic() - GIVE_UP / 1000
+        lost = [alert for alert in due if not error.again or self._tried[alert.key] <= oldest]
+        self._forget(lost)
         kept = [alert for alert in due if alert not in lost]
         if lost:
             self._journal.failed(self._name, lost, str(error), now, final=True)
@@ -113,6 +121,10 @@ class Courier:
         wait = backoff_seconds(self._failures, _FIRST_WAIT, LONGEST_WAIT)
         self._failures += 1
         return min(max(wait, error.wait), LONGEST_WAIT)
+
+    def _forget(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            self._tried.pop(alert.key, None)
 
 
 class Couriers:

@@ -6,11 +6,13 @@ import contextlib
 import http.server
 import json
 import shutil
+import socket
 import socketserver
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from email import message_from_bytes
 from email.policy import default
@@ -21,22 +23,12 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tapeline.alerts.delivery import (
-    GIVE_UP,
-    LONGEST_WAIT,
-    Courier,
-    Couriers,
-    Log,
-    body,
-    subject,
-)
-from tapeline.alerts.journal import (
-    Alert,
-    Journal,
-)
+from tapeline.alerts.delivery import GIVE_UP, LONGEST_WAIT, Courier, Couriers, Log, body, subject
+from tapeline.alerts.journal import Alert, Journal
 from tapeline.alerts.mail import Mail
 from tapeline.alerts.webhook import Webhook, url_fault
 from tapeline.backends.aws.sns import Sns
+from tapeline.core.times import DAY, HOUR
 from tapeline.errors import DeliveryError, StorageError
 
 AT = 1_700_000_000_000
@@ -99,6 +91,24 @@ def hook(*statuses: int) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
         yield f"http://127.0.0.1:{port}/services/T0/SECRET?x=1", handler.posted
 
 
+@contextlib.contextmanager
+def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Serve connections with `talk`, each in a thread, and yield the port."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.request.recv(65536)
+                talk(self.request)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with served(Server(("127.0.0.1", 0), Handler)) as port:
+        yield port
+
+
 def test_a_webhook_gets_one_message_in_slacks_json() -> None:
     with hook(200) as (url, posted):
         Webhook(url).send([alert(0), alert(1)])
@@ -131,6 +141,49 @@ def test_an_unreachable_or_silent_webhook_may_be_tried_again() -> None:
         webhook = Webhook(f"http://127.0.0.1:{silent.server_address[1]}/", timeout=0.05)
         with pytest.raises(DeliveryError, match="no answer in time"):
             webhook.send([alert()])
+
+
+def endless_head(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"X")
+        time.sleep(0.02)
+
+
+def endless_status(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"H")
+        time.sleep(0.02)
+
+
+def endless_continue(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def endless_body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 99999999\r\n\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("talk", [endless_head, endless_status, endless_continue])
+def test_a_webhook_that_drips_is_cut_off_when_its_time_is_over(talk: Callable[[socket.socket], None]) -> None:
+    with raw_server(talk) as port:
+        began = time.monotonic()
+        with pytest.raises(DeliveryError, match="no answer in time") as caught:
+            Webhook(f"http://127.0.0.1:{port}/", timeout=0.5).send([alert()])
+        assert time.monotonic() - began < 2
+        assert caught.value.again
+
+
+def test_the_body_of_a_webhooks_answer_is_not_read() -> None:
+    with raw_server(endless_body) as port:
+        began = time.monotonic()
+        with pytest.raises(DeliveryError, match="answered 500"):
+            Webhook(f"http://127.0.0.1:{port}/", timeout=5).send([alert()])
+        assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(
@@ -369,18 +422,36 @@ def test_the_other_side_may_ask_for_a_longer_wait(journal: Journal) -> None:
 
 
 def test_an_alert_is_given_up_after_an_hour_or_at_once_when_it_is_hopeless(journal: Journal) -> None:
-    journal.record({}, [alert(0), alert(1, at=AT + GIVE_UP)], ["hook"])
+    journal.record({}, [alert(0)], ["hook"])
     said: list[str] = []
-    clock = Clock()
-    clock.now += GIVE_UP
-    channel = Channel(DeliveryError("answered 500"), DeliveryError("answered 404", again=False))
-    courier = Courier("hook", channel, journal, said.append, clock)
+    passed = [0.0]
+    errors = [DeliveryError("answered 500"), DeliveryError("answered 500"), DeliveryError("404", again=False)]
+    courier = Courier("hook", Channel(*errors), journal, said.append, Clock(), lambda: passed[0])
     courier.attempt()
-    assert [each["state"] for each in deliveries(journal)] == ["failed", "pending"]
+    passed[0] = GIVE_UP / 1000
+    journal.record({}, [alert(1)], ["hook"])
+    assert [each["state"] for each in deliveries(journal)] == ["pending", "pending"]
+    courier.attempt()
+    assert sorted(each["state"] for each in deliveries(journal)) == ["failed", "pending"]
     courier.attempt()
     assert [each["state"] for each in deliveries(journal)] == ["failed", "failed"]
     assert courier.attempt() is None
     assert sum("given up" in line for line in said) == 2
+
+
+@pytest.mark.parametrize("step", [-30 * DAY, -2 * HOUR, 2 * HOUR, 30 * DAY])
+def test_a_clock_that_is_set_gives_up_no_alert_and_keeps_none_for_ever(journal: Journal, step: int) -> None:
+    journal.record({}, [alert()], ["hook"])
+    clock, passed = Clock(), [0.0]
+    channel = Channel(*(DeliveryError("answered 500") for _ in range(3)))
+    courier = Courier("hook", channel, journal, lambda _: None, clock, lambda: passed[0])
+    courier.attempt()
+    clock.now += step
+    courier.attempt()
+    assert [each["state"] for each in deliveries(journal)] == ["pending"]
+    passed[0] = GIVE_UP / 1000
+    courier.attempt()
+    assert [each["state"] for each in deliveries(journal)] == ["failed"]
 
 
 def test_a_defect_in_a_channel_counts_as_a_failed_delivery(journal: Journal) -> None:
