@@ -4,7 +4,6 @@
 """
 
 import importlib
-from typing import Any
 
 __version__ = "0.1.0"
 
@@ -14,7 +13,7 @@ _PLACES = {"analyse": "frames", "load": "loading", "resample": "resampling"}
 __all__ = ["__version__", "analyse", "load", "resample"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _PLACES:
         return getattr(importlib.import_module(f"tapeline.app.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
