@@ -126,11 +126,11 @@ class PandasFrame(Frame):
         """Return the frame with a column for each output, in place of one of that name."""
         names = self._pandas.Index(outputs, name=self._frame.columns.name)
         added = self._pandas.DataFrame(values, index=self._frame.index, columns=names, copy=False)
-        present = [name for name in outputs if name in self._frame.columns]
-        frame = self._frame.assign(**{name: added[name] for name in present})
-        if len(present) == len(outputs):
+        replaced = [name for name in outputs if name in self._frame.columns]
+        frame = self._frame.assign(**{name: added[name] for name in replaced})
+        if len(replaced) == len(outputs):
             return frame
-        found = self._pandas.concat([frame, added.drop(columns=present) if present else added], axis=1)
+        found = self._pandas.concat([frame, added.drop(columns=replaced) if replaced else added], axis=1)
         found.attrs = frame.attrs
         return found
 
