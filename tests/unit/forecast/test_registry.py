@@ -92,6 +92,66 @@ def test_a_damaged_version_is_never_promoted(registry, folder, model):
     assert registry.current(NAME) is None
 
 
+def damaged(folder, model) -> dict[str, str]:
+    """Write a damaged version of each kind beside the good one. Return the folder of each and what is said of it."""
+    text, metadata = model.dump()["model.txt"], json.loads(model.dump()["metadata.json"])
+    kinds: dict[str, tuple[dict[str, bytes], str]] = {
+        "endless-horizon": (
+            {"metadata.json": changed(metadata, horizon=10**9)},
+            "horizon is 1000000000, not a whole number",
+        ),
+        "other-horizon": ({"metadata.json": changed(metadata, horizon=4)}, "changed after it was written"),
+        "no-list": ({"metadata.json": changed(metadata, symbols=5)}, "symbols is 5, not a list"),
+        "deep": ({"metadata.json": b"[" * 40_000}, "nested deeper"),
+        "cut": ({"metadata.json": json.dumps(metadata).encode()[:500]}, "not JSON"),
+        "trees": ({"model.txt": text[:-100]}, "trees are not those its metadata describes"),
+        "renamed": ({}, "another version, in a folder of this name"),
+    }
+    for name, (files, _) in kinds.items():
+        for file, content in (model.dump() | files).items():
+            folder.write(f"spare/{name}/{file}", content)
+    folder.write("spare/alone/metadata.json", json.dumps(metadata).encode())
+    folder.write("spare/current.json", b'{"format": 1, "promotions": [7]}')
+    folder.write("a name/v1/metadata.json", b"{}")
+    return {f"spare/{name}": says for name, (_, says) in kinds.items()} | {
+        "spare/alone": "a file of it is missing", "a name/v1": "no name for a model",
+    }  # fmt: skip
+
+
+def changed(metadata: dict, **changes) -> bytes:
+    return json.dumps(metadata | changes).encode()
+
+
+def test_damaged_models_disturb_no_other_and_are_named_in_a_line_each(registry, folder, model):
+    version = registry.save(NAME, model)
+    registry.promote(NAME, version, at=1)
+    said = damaged(folder, model)
+    listing = registry.listing()
+    assert [(entry.name, entry.version, entry.current) for entry in listing.entries] == [(NAME, version, True)]
+    assert registry.metadata() == {version: model.metadata}
+    for place, text in said.items():
+        (line,) = [line for line in listing.faults if place in line]
+        assert text in line
+        assert "\n" not in line
+    (pointer,) = [line for line in listing.faults if "current.json" in line]
+    assert "a promotion names no version" in pointer
+    assert len(listing.faults) == len(said) + 2, "and the pointer of the one that has no name"
+
+
+def test_a_version_is_held_against_its_hashes_again_only_when_its_metadata_are_others(
+    registry, folder, model, monkeypatch
+):
+    version = registry.save(NAME, model)
+    read: list[str] = []
+    original = folder.read
+    monkeypatch.setattr(folder, "read", lambda key: read.append(key) or original(key))
+    for _ in range(3):
+        assert len(registry.entries()) == 1
+    assert sum(key.endswith("model.txt") for key in read) == 1
+    folder.write(f"{NAME}/{version}/metadata.json", b"{}")
+    assert registry.entries() == []
+
+
 def test_a_version_that_does_not_exist_is_named(registry):
     with pytest.raises(ModelError, match=r"no version v9 of default"):
         registry.load(NAME, "v9")
@@ -107,7 +167,15 @@ def test_names_cannot_leave_the_folder(registry, model, name):
         registry.load(NAME, name)
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"format": 99, "promotions": []}', b'{"format": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{", b"[]", b'{"format": 99, "promotions": []}', b'{"format": 1}', b"[" * 100_000,
+        b'{"format": 1, "promotions": [7]}', b'{"format": 1, "promotions": [{}]}',
+        b'{"format": 1, "promotions": [{"version": "../x"}]}', b'{"format": 1, "promotions": [{"version": ["v"]}]}',
+    ],
+    ids=lambda content: repr(content[:60]),
+)  # fmt: skip
 def test_a_damaged_pointer_is_a_clear_error(registry, folder, content):
     folder.write(f"{NAME}/current.json", content)
     with pytest.raises(ModelError, match=r"current\.json"):

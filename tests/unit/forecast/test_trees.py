@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import lightgbm
 import numpy as np
 import pytest
@@ -77,6 +79,10 @@ def broken(text: str) -> dict[str, str]:
         "a feature that is not there": text.replace("split_feature=", "split_feature=99 ", 1),
         "missing-value splits": text.replace("decision_type=2", "decision_type=10", 1),
         "a tree less": text.replace("Tree=3\n", "Tree3\n"),
+        "a leaf that is no number": re.sub(r"leaf_value=\S+", "leaf_value=nan", text, count=1),
+        "a leaf without end": re.sub(r"leaf_value=\S+", "leaf_value=-inf", text, count=1),
+        "a threshold that is no number": re.sub(r"threshold=\S+", "threshold=nan", text, count=1),
+        "no tree at all": re.sub(r"tree_sizes=.*", "tree_sizes=", text.partition("\nTree=")[0] + "\nend of trees\n"),
     }
 
 
