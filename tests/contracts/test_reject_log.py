@@ -44,3 +44,18 @@ def test_a_repeated_commit_keeps_each_reject_once(store: SqliteStore | MemorySto
     for _ in range(2):
         store.commit(Commit(Rows.of([]), {}, 1, rejects=REJECTS))
     assert list(store.rejects()) == REJECTS
+
+
+def test_rejects_of_one_kind_are_counted_after_the_first_thousand(store: SqliteStore | MemoryStore) -> None:
+    alike = [Reject("feed", f"line {number}", "high is below low", b"") for number in range(1500)]
+    store.commit(Commit(Rows.of([]), {}, 1, rejects=alike))
+    found = list(store.rejects())
+    assert found[:1000] == alike[:1000]
+    assert [(reject.place, reject.count) for reject in found[1000:]] == [("repeated", 500)]
+
+
+def test_of_a_long_record_the_first_bytes_are_kept(store: SqliteStore | MemoryStore) -> None:
+    store.commit(Commit(Rows.of([]), {}, 1, rejects=[Reject("feed", "line 1", "no bar", b"x" * 10_000_000)]))
+    (found,) = store.rejects()
+    assert found.raw == b"x" * 4096
+    assert found.reason == "no bar (the first 4,096 of 10,000,000 bytes are kept)"

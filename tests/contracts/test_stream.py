@@ -187,13 +187,12 @@ def test_trimmed_records_are_refused_and_later_positions_stay(backend: SqliteBac
     assert list(stream.read(300, 100)[0]) == list(bars[:7])
 
 
-def test_trimming_keeps_only_the_newest_rejects(
+def test_an_append_keeps_only_the_newest_rejects(
     backend: SqliteBackend, bars: Bars, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tapeline.backends.sqlite.sqlite_stream.KEPT_REJECTS", 3)
+    monkeypatch.setattr("tapeline.backends.sqlite.reject_table.KEPT_REJECTS", 3)
     rejects = [Reject("a", f"file:row {row}", "high is below low", b"") for row in range(10)]
     backend.stream.append("a", Delivery(bars[:1], rejects))
-    backend.stream.trim(1)
     assert backend.rejects() == rejects[-3:]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tapeline.core.market import Bar, Reject, Row, Rows
 from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, SymbolState
+from tapeline.core.rejects import thinned
 from tapeline.errors import ConflictError
 from tests.fakes import Writes
 
@@ -123,7 +124,7 @@ class MemoryStore:
         return Rows.of([replace(row, indicator={}) for row in newest])
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
-        kept = list(dict.fromkeys(self.tables.rejects))
+        kept = list(thinned(dict.fromkeys(self.tables.rejects)))
         yield from kept if limit is None else kept[len(kept) - min(len(kept), limit) :]
 
     def _fail(self) -> None:

@@ -36,13 +36,18 @@ def kind_of(reason: str) -> str:
 
 
 def bounded(reject: Reject) -> Reject:
-    """Return the reject with at most `RAW_BYTES` of its record; the reason then says how long it was."""
+    """Return the reject with at most `RAW_BYTES` of its record; the reason then says how long it was.
+
+    Its texts can be encoded: a file's name may have bytes that are no text.
+    """
+    place, reason = _text(reject.place), _text(reject.reason)
     if len(reject.raw) > RAW_BYTES:
-        cut = f"{reject.reason[:TEXT_LENGTH]} (the first {RAW_BYTES:,} of {len(reject.raw):,} bytes are kept)"
-        return replace(reject, place=reject.place[:TEXT_LENGTH], reason=cut, raw=reject.raw[:RAW_BYTES])
-    if len(reject.place) > TEXT_LENGTH or len(reject.reason) > TEXT_LENGTH:
-        return replace(reject, place=reject.place[:TEXT_LENGTH], reason=reject.reason[:TEXT_LENGTH])
-    return reject
+        reason += f" (the first {RAW_BYTES:,} of {len(reject.raw):,} bytes are kept)"
+    return replace(reject, place=place, reason=reason, raw=reject.raw[:RAW_BYTES])
+
+
+def _text(text: str) -> str:
+    return text[:TEXT_LENGTH].encode("utf-8", "backslashreplace").decode()
 
 
 def repeated(source: str, kind: str, count: int) -> Reject:

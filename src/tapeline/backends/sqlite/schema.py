@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, count INTEGER NOT NUL
 CREATE TABLE IF NOT EXISTS sources (name TEXT PRIMARY KEY, resume TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rejects (
     id INTEGER PRIMARY KEY, source TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, raw BLOB NOT NULL,
+    count INTEGER NOT NULL DEFAULT 1,
     UNIQUE (source, place, reason)
 );
 CREATE TABLE IF NOT EXISTS symbols (id INTEGER PRIMARY KEY, symbol TEXT NOT NULL UNIQUE);
@@ -47,17 +48,22 @@ def create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables that are missing, inside the caller's transaction, and note the version of all of them."""
     for statement in filter(str.strip, _TABLES.split(";")):
         connection.execute(statement)
-    for name in missing_columns(connection):
-        dtype, absent = FORECAST[name]
-        kind = "REAL" if issubclass(dtype, np.floating) else f"INTEGER NOT NULL DEFAULT {int(absent)}"
-        connection.execute(f"ALTER TABLE newest ADD COLUMN {name} {kind}")
+    for table, column in missing_columns(connection):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema_version', ?)", (SCHEMA_VERSION,))
 
 
-def missing_columns(connection: sqlite3.Connection) -> list[str]:
-    """Return the columns of a forecast that the newest rows do not have, because an earlier tapeline made the file."""
-    known = {row[1] for row in connection.execute("PRAGMA table_info(newest)")}
-    return [name for name in FORECAST if name not in known]
+def missing_columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return the columns, as (table, definition), that are missing because an earlier tapeline made the file."""
+    wanted = {"rejects": {"count": "INTEGER NOT NULL DEFAULT 1"}, "newest": {}}
+    for name, (dtype, absent) in FORECAST.items():
+        kind = "REAL" if issubclass(dtype, np.floating) else f"INTEGER NOT NULL DEFAULT {int(absent)}"
+        wanted["newest"][name] = kind
+    missing = []
+    for table, columns in wanted.items():
+        known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        missing += [(table, f"{name} {kind}") for name, kind in columns.items() if name not in known]
+    return missing
 
 
 def stored_version(connection: sqlite3.Connection) -> int | None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_table import BlockTable, PreparedBlock
 from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.reject_table import RejectTable
 from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
 
@@ -41,6 +42,7 @@ class SqliteStore:
     def __init__(self, database: Database, notify: Callable[[str], None] = lambda _: None) -> None:
         self._database = database
         self._blocks = BlockTable(notify)
+        self._rejects = RejectTable()
         self._ids: dict[tuple[str, str], int] = {}
         self._versions: dict[int, str] = {}
 
@@ -62,7 +64,7 @@ class SqliteStore:
                     "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)",
                     self._state_values(connection, commit.checkpoints),
                 )
-                add_rejects(connection, commit.rejects)
+                self._rejects.add(connection, commit.rejects)
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('position', ?)", (commit.position,))
         except BaseException:
             self._ids.clear()  # ids handed out inside the transaction were rolled back with it
@@ -273,7 +275,8 @@ class SqliteStore:
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         with self._snapshot() as reader:
             found = reader.execute(
-                "SELECT source, place, reason, raw FROM (SELECT * FROM rejects ORDER BY id DESC LIMIT ?) ORDER BY id",
+                "SELECT source, place, reason, raw, count FROM (SELECT * FROM rejects ORDER BY id DESC LIMIT ?) "
+                "ORDER BY id",
                 (-1 if limit is None else limit,),
             ).fetchall()
         return (Reject(*row) for row in found)
@@ -330,11 +333,3 @@ class SqliteStore:
 def _forecast(columns: Sequence[Sequence[float | None]]) -> dict[str, NDArray[Any]]:
     """Return the columns of `FORECAST` with these values, in its order."""
     return {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(FORECAST.items(), columns, strict=True)}
-
-
-def add_rejects(connection: sqlite3.Connection, rejects: Sequence[Reject]) -> None:
-    """Keep rejected records; one that is kept already is not kept again."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO rejects (source, place, reason, raw) VALUES (?, ?, ?, ?)",
-        [(reject.source, reject.place, reject.reason, reject.raw) for reject in rejects],
-    )

@@ -6,18 +6,14 @@ import threading
 import time
 
 from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.reject_table import RejectTable
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bars
-from tapeline.core.ports import (
-    Delivery,
-)
+from tapeline.core.ports import Delivery
 from tapeline.errors import LogTrimmedError
 
 #: Bars kept behind what was processed, so that a look at the recent log is possible. 100,000 bars are about 6 MB.
 KEPT_BARS = 100_000
-
-#: Rejects kept, the newest: a feed that sends nothing but garbage must not fill the disk.
-KEPT_REJECTS = 100_000
 
 _POLL_SECONDS = 0.05  # how soon an append by another process is seen
 
@@ -28,6 +24,7 @@ class SqliteStream:
     def __init__(self, database: Database, *, kept_bars: int = KEPT_BARS) -> None:
         self._database = database
         self._kept_bars = kept_bars
+        self._rejects = RejectTable()
         self._appended = threading.Condition()
         self._entry: tuple[int, Bars] = (0, Bars.of(()))
 
@@ -39,10 +36,7 @@ class SqliteStream:
                 payload = encode(delivery.bars)
                 connection.execute("INSERT INTO log VALUES (?, ?, ?)", (end, len(delivery.bars), payload))
                 end += len(delivery.bars)
-            connection.executemany(
-                "INSERT OR IGNORE INTO rejects (source, place, reason, raw) VALUES (?, ?, ?, ?)",
-                [(reject.source, reject.place, reject.reason, reject.raw) for reject in delivery.rejects],
-            )
+            self._rejects.add(connection, delivery.rejects)
             connection.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (source, delivery.resume))
         with self._appended:
             self._appended.notify_all()
@@ -97,13 +91,9 @@ class SqliteStream:
         return True
 
     def trim(self, position: int) -> None:
-        """Drops whole entries that end `kept_bars` or more before `position`; the newest entry always stays.
-
-        Rejects beyond the newest `KEPT_REJECTS` go, too.
-        """
+        """Drops whole entries that end `kept_bars` or more before `position`; the newest entry always stays."""
         with self._database.transaction() as connection:
             connection.execute(  # `first` is bounded twice, so that a long rest of the log is not searched
                 "DELETE FROM log WHERE first < min(?1, (SELECT max(first) FROM log)) AND first + count <= ?1",
                 (position - self._kept_bars,),
             )
-            connection.execute("DELETE FROM rejects WHERE id <= (SELECT max(id) FROM rejects) - ?", (KEPT_REJECTS,))
