@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -43,20 +44,45 @@ Read = Callable[[list[str], Any], Iterator[pa.RecordBatch]]
 Span = tuple[str, int | None, int | None]
 
 
-class View(pyarrow.dataset.Dataset):  # type: ignore[misc]
-    """Stand for a table whose rows are read while a query runs. `failure` is what went wrong while they were."""
+class Reading:
+    """Read for any number of threads in one of its own. `failure` is what went wrong.
 
-    def __init__(self, schema: pa.Schema, read: Read) -> None:
-        self._schema = schema
-        self._read = read
-        self._reading = threading.Lock()
+    Arrow takes each batch in a new thread, and reads ahead when a query has what it needs already; the store opens a
+    connection for every thread that reads.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._lock = threading.Lock()
         self._closed = False
         self.failure: TapelineError | None = None
 
+    def next(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        """Return the next batch, None at the end or when reading is over."""
+        with self._lock:
+            if self._closed:
+                return None
+            found = self._thread.submit(next, batches, None)
+        try:
+            return found.result()
+        except TapelineError as error:  # DuckDB makes a text of it
+            self.failure = error
+            raise
+
     def close(self) -> None:
-        """Read nothing more. Arrow reads ahead in threads of its own, also after a query has what it needs."""
-        with self._reading:
+        """Read nothing more."""
+        with self._lock:
             self._closed = True
+        self._thread.shutdown()
+
+
+class View(pyarrow.dataset.Dataset):  # type: ignore[misc]
+    """Stand for a table whose rows are read while a query runs."""
+
+    def __init__(self, schema: pa.Schema, read: Read, reading: Reading) -> None:
+        self._schema = schema
+        self._read = read
+        self._reading = reading
 
     @property
     def schema(self) -> pa.Schema:
@@ -70,23 +96,12 @@ class View(pyarrow.dataset.Dataset):  # type: ignore[misc]
         needed = [name for name in names if name in wanted or _uses(filter, name, self._schema)]
         schema = pa.schema([self._schema.field(name) for name in needed])
         return pyarrow.dataset.Scanner.from_batches(
-            self._noting(self._read(needed, filter)), schema=schema, columns=wanted, filter=filter, batch_readahead=1
+            self._pieces(self._read(needed, filter)), schema=schema, columns=wanted, filter=filter, batch_readahead=1
         )
 
-    def _noting(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the batches in pieces; DuckDB makes a text of an exception, so that it is kept here as it is.
-
-        Arrow reads about thirty pieces ahead of DuckDB, whatever its settings say: a piece is small.
-        """
-        while True:
-            try:
-                with self._reading:
-                    batch = None if self._closed else next(batches, None)
-            except TapelineError as error:
-                self.failure = error
-                raise
-            if batch is None:
-                return
+    def _pieces(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the batches in small pieces: Arrow keeps about thirty for DuckDB, whatever its settings say."""
+        while (batch := self._reading.next(batches)) is not None:
             for start in range(0, len(batch), _PIECE_ROWS):
                 yield batch.slice(start, _PIECE_ROWS)
 
@@ -113,20 +128,20 @@ class Query:
         self._errors: tuple[type[Exception], ...] = (duckdb.Error, pa.ArrowInvalid, OSError)
         self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
         self._connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
-        self._views = {
+        self._reading = Reading()
+        views = {
             "bars": _bars(History(directory, interval, as_known=as_known), indicators),
             "forecasts": _forecasts(History(directory, as_known=True)),
             "rejects": _rejects(directory),
         }
-        for name, view in self._views.items():
-            self._connection.register(name, view)
+        for name, (schema, read) in views.items():
+            self._connection.register(name, View(schema, read, self._reading))
 
     def __enter__(self) -> Query:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for view in self._views.values():
-            view.close()
+        self._reading.close()
         self._connection.close()
 
     def batches(self, sql: str, rows: int = 10_000) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
@@ -155,16 +170,14 @@ class Query:
         try:
             yield
         except self._errors as error:
-            failures = (view.failure for view in self._views.values())
-            raise next(filter(None, failures), None) or InputError(
-                one_line(InputError(str(error).partition("\n\nLINE ")[0]))
-            ) from error
+            refused = InputError(one_line(InputError(str(error).partition("\n\nLINE ")[0])))
+            raise self._reading.failure or refused from error
 
 
 # -- the views ---------------------------------------------------------------------------------------------------------
 
 
-def _bars(history: History, indicators: Sequence[str]) -> View:
+def _bars(history: History, indicators: Sequence[str]) -> tuple[pa.Schema, Read]:
     specs = {spec.text: spec.outputs for spec in parse_all(indicators)}
     schema = _schema(arrow_columns.names_of(outputs_of(indicators), forecasts=False))
 
@@ -173,10 +186,10 @@ def _bars(history: History, indicators: Sequence[str]) -> View:
         for rows in _passing(history, wanted, condition, schema):
             yield _batch({name: arrow_columns.column(rows, name) for name in needed})
 
-    return View(schema, read)
+    return schema, read
 
 
-def _forecasts(history: History) -> View:
+def _forecasts(history: History) -> tuple[pa.Schema, Read]:
     renamed = {"price": "close"}
     schema = _schema(["symbol", "timestamp", "price", *arrow_columns.FORECAST_TYPES])
 
@@ -186,10 +199,10 @@ def _forecasts(history: History) -> View:
             if len(said):
                 yield _batch({name: arrow_columns.column(said, renamed.get(name, name)) for name in needed})
 
-    return View(schema, read)
+    return schema, read
 
 
-def _rejects(directory: DataDirectory) -> View:
+def _rejects(directory: DataDirectory) -> tuple[pa.Schema, Read]:
     schema = pa.schema([(name, pa.string()) for name in _REJECT_COLUMNS])
 
     def read(needed: list[str], _: Any) -> Iterator[pa.RecordBatch]:
@@ -200,7 +213,7 @@ def _rejects(directory: DataDirectory) -> View:
                 columns["raw"] = [raw.decode("utf-8", "backslashreplace") for raw in columns["raw"]]
             yield pa.record_batch(columns, schema=pa.schema([schema.field(name) for name in needed]))
 
-    return View(schema, read)
+    return schema, read
 
 
 def _schema(names: Sequence[str]) -> pa.Schema:

@@ -217,6 +217,7 @@ def test_an_answer_is_read_as_it_is_taken(
     monkeypatch.setattr(stored_history, "PAGE_BARS", 8)
     monkeypatch.setattr("tapeline.app.querying.PAGE_BARS", 8)
     assert len(rows_of(directory, "SELECT * FROM bars WHERE symbol = 'BTC-USD'")) == 50 * 96
+    assert len(directory.database._opened) <= 3, "a connection for each thread of Arrow's"
     every = len(reads)
     reads.clear()
     assert len(rows_of(directory, "SELECT * FROM bars WHERE symbol = 'BTC-USD' LIMIT 3")) == 3
