@@ -6,10 +6,14 @@
 JSON unless it names one of the others. Every answer carries the model's version in the header `x-model-version` and in
 SageMaker's custom attributes. To `{"describe": true}` it answers what the model is. A request whose custom attributes
 name another `schema` than the model was made for is refused with 409. A refusal is one line of text.
+
+Bodies are read in threads, at most two at once, and text that would be more values than so many rows have is refused
+before it is parsed: `/ping` is answered meanwhile, whatever somebody sends.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sys
@@ -34,6 +38,8 @@ from tapeline.forecast.npy import NPY, packed, unpacked
 
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _LARGEST = 32 * 1024 * 1024  # bytes of a request; SageMaker itself stops at 25 MB
+_MOST_ROWS = 50_000  # of a request in text; of full rows, more do not fit into those bytes
+_AT_ONCE = 2  # bodies that are parsed
 
 
 class Service:
@@ -41,6 +47,7 @@ class Service:
 
     def __init__(self) -> None:
         self.model: LightGBMModel | None = None
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self.app = Starlette(
             routes=[
                 Route("/ping", self.ping, methods=["GET"]),
@@ -65,9 +72,14 @@ class Service:
         body, kind = await _body(request), request.headers.get("content-type", "")
         if _asks_for_description(body, kind):
             return Response(description(model), media_type="application/json", headers=headers)
-        features = parse(body, kind, len(model.features))
-        content, kind = render(model, model.predict(features), request.headers.get("accept", ""))
-        return Response(content, media_type=kind, headers=headers)
+        accept = request.headers.get("accept", "")
+
+        def work() -> tuple[str | bytes, str]:
+            return render(model, model.predict(parse(body, kind, len(model.features))), accept)
+
+        async with self._turns:
+            content, answered = await asyncio.to_thread(work)
+        return Response(content, media_type=answered, headers=headers)
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
@@ -126,6 +138,7 @@ def parse(body: bytes, content_type: str, width: int) -> Floats:
     if reader is None:
         known = ", ".join([*_READERS, NPY])
         raise RequestError(415, f"content type {kind or '(none)'!r} is not read here; send {known}")
+    _check_parts(body, width)
     try:
         rows = reader(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -144,6 +157,14 @@ def parse(body: bytes, content_type: str, width: int) -> Floats:
     if features is None or not np.isfinite(features).all() or any(isinstance(v, bool) for row in rows for v in row):
         raise RequestError(400, _first_fault(rows))
     return features
+
+
+def _check_parts(body: bytes, width: int) -> None:
+    """Raise `RequestError` for more lists, lines or values than are read: each takes many times its bytes in memory."""
+    if max(map(body.count, (b"[", b"{"))) > _MOST_ROWS + 1 or body.count(b"\n") > 2 * _MOST_ROWS:
+        raise RequestError(413, f"the request has more than {_MOST_ROWS:,} rows: send fewer at once")
+    if body.count(b",") > _MOST_ROWS * width:
+        raise RequestError(413, f"the request has more values than {_MOST_ROWS:,} rows of {width}: send fewer at once")
 
 
 def _npy(body: bytes, width: int) -> Floats:

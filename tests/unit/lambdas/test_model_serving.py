@@ -8,12 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.daily import daily_bars
 
 from tapeline.backends.files.file_registry import save_model
@@ -160,7 +163,7 @@ def good(**changes) -> list:
         ("application/json", json.dumps({"instances": [good(v0=True)]}), "row 1, value 1: 'True'"),
         ("application/json", json.dumps({"instances": [good(v0=[1])]}), "row 1, value 1: '[1]'"),
         ("application/json", json.dumps({"instances": [good(v0=float("nan"))]}), "row 1, value 1: 'nan'"),
-        ("application/json", "[" * 100_000, "not JSON"),
+        ("application/json", "[" * 40_000, "not JSON"),
         ("application/jsonlines", json.dumps(good()) + "\n{", "line 2 is not JSON"),
         ("application/jsonlines", '{"values": [1]}', "row 1 is not a list"),
     ],
@@ -177,6 +180,89 @@ def test_a_body_that_is_too_large_is_413(client, monkeypatch):
     monkeypatch.setattr("tapeline.lambdas.model_serving._LARGEST", 1000)
     answer = client.post("/invocations", content=b"1," * 1000, headers={"content-type": "text/csv"})
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b'{"instances": [' + b"[]," * 10_000_000 + b"[]]}"),
+        ("application/json", b'{"instances": [' + b"{}," * 10_000_000 + b"{}]}"),
+        ("application/json", b'{"instances": [[' + b"0," * 15_000_000 + b"0]]}"),
+        ("application/json", b'{"instances": [[' + b'"",' * 10_000_000 + b"0]]}"),
+        ("application/jsonlines", b"[]\n" * 10_000_000),
+        ("application/jsonlines", b"\n" * 30_000_000),
+        ("text/csv", b"," * 30_000_000),
+        ("text/csv", b"1\n" * 15_000_000),
+    ],
+    ids=["lists", "objects", "values", "texts", "lines of lists", "blank lines", "commas", "lines"],
+)
+def test_a_small_body_of_many_parts_is_refused_before_it_is_parsed(client, content_type, body):
+    began = time.monotonic()
+    answer = client.post("/invocations", content=body, headers={"content-type": content_type})
+    assert answer.status_code == 413
+    assert "send fewer at once" in answer.text
+    assert time.monotonic() - began < 5
+
+
+def test_the_most_rows_are_read(model):
+    rows = np.ones((50_000, WIDTH)).tolist()
+    lines = "\r\n\r\n".join(",".join(["1"] * WIDTH) for _ in rows[:40_000]).encode()
+    assert parse(json.dumps({"instances": rows}).encode(), "application/json", WIDTH).shape == (50_000, WIDTH)
+    assert parse(lines, "text/csv", WIDTH).shape == (40_000, WIDTH)
+    with pytest.raises(RequestError, match="more than 50,000 rows"):
+        parse(json.dumps({"instances": [*rows, rows[0]]}).encode(), "application/json", WIDTH)
+
+
+def test_ping_is_answered_while_bodies_are_read(model):
+    service = Service()
+    service.model = model
+    rows = json.dumps({"instances": np.random.default_rng(0).normal(size=(15_000, WIDTH)).tolist()})
+
+    async def play() -> list[float]:
+        waits: list[float] = []
+        transport = httpx.ASGITransport(service.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://container", timeout=60) as client:
+            headers = {"content-type": "application/json"}
+            posts = [asyncio.create_task(client.post("/invocations", content=rows, headers=headers)) for _ in range(4)]
+            while not all(post.done() for post in posts):
+                began = time.monotonic()
+                assert (await client.get("/ping")).status_code == 200
+                waits.append(time.monotonic() - began)
+                await asyncio.sleep(0.01)
+            assert [post.result().status_code for post in posts] == [200] * 4
+        return waits
+
+    waits = asyncio.run(play())
+    assert len(waits) > 10
+    assert max(waits) < 2
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+)
+bodies_of_any_kind = st.one_of(
+    st.binary(max_size=200),
+    st.text(max_size=100).map(str.encode),
+    values.map(lambda value: json.dumps({"instances": value}).encode()),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    bodies_of_any_kind, st.sampled_from(["text/csv", "application/json", "application/jsonlines", "application/x-npy"])
+)
+def test_any_body_is_rows_or_refused_with_a_status(body, content_type):
+    try:
+        found = parse(body, content_type, 2)
+    except RequestError as error:
+        status = error.status
+    else:
+        assert found.ndim == 2
+        assert found.shape[1] == 2
+        assert np.isfinite(found).all()
+        return
+    assert status in {400, 413}
 
 
 def test_a_huge_integer_is_a_number_or_a_reason(client):
@@ -268,6 +354,7 @@ def test_numpy_arrays_in_and_out_are_the_models_own_answer(client, model, X):
         (with_header(HEADER % f"({10**12}, {WIDTH})", b"few"), "there are 3"),  # nothing is allocated for it
         (with_header(HEADER % f"({10**30}, {WIDTH})"), "there are 0"),
         (with_header(HEADER % f"(-1, {WIDTH})"), "there are 0"),
+        (with_header(HEADER % f"(True, {WIDTH})", bytes(8 * WIDTH)), "something else than lengths"),
         (with_header(HEADER[:-1] % "(1, 2"), "its header cannot be read"),
         (as_npy(np.zeros((2, WIDTH - 1))), f"{WIDTH - 1} values, the model takes {WIDTH}"),
         (as_npy(np.full((1, WIDTH), np.nan)), "row 1, value 1: 'nan' is not a finite number"),
