@@ -31,14 +31,17 @@ _COLUMNS = (
 
 
 def encode(bars: Bars) -> bytes:
-    """The bars as bytes, symbol table included."""
+    """Return the bars as bytes, symbol table included."""
     table = "\n".join(bars.symbols).encode()
     columns = [np.ascontiguousarray(getattr(bars, name), dtype).tobytes() for name, dtype in _COLUMNS]
     return b"".join([_HEADER.pack(_MAGIC, _VERSION, 0, len(bars), len(table)), table, *columns])
 
 
 def decode(data: bytes) -> Bars:
-    """The bars in these bytes. Raises `DecodeError` when they are cut short, not bars, or of an unknown version."""
+    """Return the bars in these bytes.
+
+    Raises `DecodeError` when they are cut short, not bars, or of an unknown version.
+    """
     if len(data) < _HEADER.size or data[:2] != _MAGIC:
         raise DecodeError("these bytes are not a record of bars")
     _, version, _, count, table_size = _HEADER.unpack_from(data)

@@ -111,7 +111,7 @@ class Bars:
 
     @classmethod
     def of(cls, bars: Iterable[Bar]) -> Bars:
-        """The batch of these bars, in their order."""
+        """Return the batch of these bars, in their order."""
         bars = list(bars)
         table: dict[str, int] = {}
         code = np.fromiter((table.setdefault(b.symbol, len(table)) for b in bars), np.int32, len(bars))
@@ -144,7 +144,7 @@ class Bars:
         return len(self.code)
 
     def __getitem__(self, where: slice | NDArray[Any]) -> Bars:
-        """The bars at `where` (a slice, an index array or a mask), in that order, with the same symbol table."""
+        """Return the bars at `where` (a slice, an index array or a mask), in that order, with the same symbol table."""
         return Bars(self.symbols, self.code[where], *(getattr(self, name)[where] for name in BAR_COLUMNS))
 
     def __iter__(self) -> Iterator[Bar]:
@@ -177,7 +177,7 @@ class Row:
     as_known: dict[str, float] | None = None
 
     def as_item(self) -> dict[str, Any]:
-        """The row as the store's item: absent values are left out, as DynamoDB and the JSON output want it."""
+        """Return the row as the store's item: absent values are left out, as DynamoDB and the JSON output want it."""
         item = {name: getattr(self, name) for name in self.__slots__}
         return {name: value for name, value in item.items() if value is not None}
 
@@ -342,7 +342,7 @@ FAULTS = (
 
 
 def faults(bars: Bars, now: int | None = None) -> NDArray[np.int8]:
-    """What is wrong with each bar, int8 [n]: 0 for nothing, otherwise the place of the first reason in `FAULTS`.
+    """Return what is wrong with each bar, int8 [n]: 0 for nothing, otherwise the index of the first reason in `FAULTS`.
 
     `now` (UTC epoch ms), where given, is the latest open time a bar may have.
     """

@@ -1,4 +1,4 @@
-"""Every seam of the system, and what each side may rely on. Backends implement these; `bootstrap` chooses among them.
+"""Define every seam of the system, and what each side may rely on. Backends implement these; `app` chooses one.
 
 A *position* is a place in a stream: an integer that only grows along one symbol's records; 0 is before the first.
 """
@@ -14,7 +14,7 @@ from tapeline.core.market import Bar, Bars, Floats, Reject, Revisions, Rows
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a source hands over at once: bars, what it had to refuse on the way, and the place to resume behind them.
+    """Hold what a source hands over at once: bars, what it had to refuse on the way, and where to resume after them.
 
     `resume` is the source's own JSON text; only the source reads it. `notices` are lines for the user, such as a file
     that had to be sorted; they carry no data.
@@ -46,7 +46,7 @@ class SymbolState:
 class Commit:
     """What one step of the processor changed.
 
-    `position` is the stream position behind the last record that went into it. `checkpoints` are states to keep beside
+    `position` is the stream position after the last record that went into it. `checkpoints` are states to keep beside
     the current one, so that a late bar can be replayed from there. `rewound` names the symbols that were replayed, with
     the time of the first bar that changed: kept checkpoints at or after it are dropped first.
     """
@@ -64,7 +64,7 @@ class Source(Protocol):
 
     Order: one symbol's bars come in the order of their timestamps, except for corrections, which may come at any time.
     Duplicates: may occur; the stream's records are upserts. Restart: `deliveries(resume)` with the `resume` of the last
-    delivery that was appended goes on behind it and leaves nothing out; with '' it starts at the beginning.
+    delivery that was appended goes on after it and leaves nothing out; with '' it starts at the beginning.
     A finite source ends its iterator; a live one goes on until `close`.
     """
 
@@ -73,7 +73,7 @@ class Source(Protocol):
     def deliveries(self, resume: str) -> Iterator[Delivery]: ...
 
     def close(self) -> None:
-        """Ends `deliveries` soon, from any thread. A second call does nothing."""
+        """End `deliveries` soon, from any thread. A second call does nothing."""
         ...
 
 
@@ -86,11 +86,11 @@ class Sink(Protocol):
     """
 
     def append(self, source: str, delivery: Delivery) -> int:
-        """Stores bars, rejects and the source's place to resume, together. Returns where the next write goes."""
+        """Store bars, rejects and the source's place to resume, together. Return where the next write goes."""
         ...
 
     def resume(self, source: str) -> str:
-        """The place to resume that this source's last `append` stored, '' if it never did."""
+        """Return the place to resume that this source's last `append` stored, '' if it never did."""
         ...
 
 
@@ -98,7 +98,7 @@ class Stream(Sink, Protocol):
     """An append-only log of bars, both ends of it. `read` gives one symbol's records in the order of `append`."""
 
     def read(self, position: int, limit: int) -> tuple[Bars, int]:
-        """Up to `limit` bars at or behind `position`, and the position behind them. Empty when there are none (yet).
+        """Return up to `limit` bars from `position` on, and the position after them. Empty when there are none (yet).
 
         Raises `LogTrimmedError` when records at `position` are no longer kept.
         """
@@ -109,7 +109,7 @@ class Stream(Sink, Protocol):
         ...
 
     def trim(self, position: int) -> None:
-        """Records before `position` are not needed any more. What is kept all the same is the backend's choice."""
+        """Drop records before `position`: they are not needed any more. What is kept anyway is the backend's choice."""
         ...
 
 
@@ -131,21 +131,21 @@ class Store(Protocol):
     keeps_indicators: bool
 
     def commit(self, commit: Commit) -> None:
-        """Writes rows, then states, checkpoints, rejects and position; at once, where the backend can.
+        """Write rows, then states, checkpoints, rejects and position; at once, where the backend can.
 
         Raises `ConflictError` when another process has moved a symbol's state on since it was loaded here.
         """
         ...
 
     def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
-        """The current state of these symbols (None: of all that have one), and the position of the last commit.
+        """Return the current state of these symbols (None: of all with one), and the position of the last commit.
 
         The position is 0 at the very start, and for a store whose states carry their own.
         """
         ...
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
-        """The newest kept checkpoint of the symbol whose last bar is *before* `timestamp`, if one is kept."""
+        """Return the newest kept checkpoint whose last bar is *before* `timestamp`, None where none is kept."""
         ...
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
@@ -156,7 +156,7 @@ class Store(Protocol):
         ...
 
     def latest(self) -> Rows:
-        """The newest row of every symbol, sorted by symbol, with the prices only (`names` is empty)."""
+        """Return the newest row of every symbol, sorted by symbol, with the prices only (`names` is empty)."""
         ...
 
 
@@ -183,7 +183,7 @@ class RejectLog(Protocol):
     """Records that were refused, in the order they came in."""
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
-        """The rejects, oldest first; with `limit`, only the newest ones, as many as it says."""
+        """Yield the rejects, oldest first; with `limit`, that many of the newest."""
         ...
 
 
@@ -201,7 +201,7 @@ class Predictor(Protocol):
     hold_margin: float
 
     def predict(self, features: Floats) -> Floats:
-        """The probability of UP for each row of float64 [n, len(features)], float64 [n]. NaN: cannot tell."""
+        """Return the probability of UP for each row of float64 [n, len(features)], float64 [n]; NaN: cannot tell."""
         ...
 
 
@@ -244,15 +244,15 @@ class Archive(Protocol):
     """
 
     def load(self, symbol: str, interval: str) -> Series | None:
-        """What was last saved, None if nothing was. Raises `StorageError` for what cannot be read."""
+        """Return what was last saved, None if nothing was. Raises `StorageError` for what cannot be read."""
         ...
 
     def save(self, series: Series) -> None:
-        """Keeps this in place of what was there. Raises `StorageError` when it cannot be written."""
+        """Keep this in place of what was there. Raises `StorageError` when it cannot be written."""
         ...
 
     def symbols(self, interval: str) -> list[str]:
-        """The symbols with a series at this interval, sorted."""
+        """Return the symbols with a series at this interval, sorted."""
         ...
 
 
@@ -260,11 +260,11 @@ class Folder(Protocol):
     """Files under keys such as `default/current.json`. A write is seen whole or not at all, and durable."""
 
     def read(self, key: str) -> bytes:
-        """The content. Raises `FileNotFoundError` when there is none, `StorageError` when it cannot be read."""
+        """Return the content. Raises `FileNotFoundError` when there is none, `StorageError` when it cannot be read."""
         ...
 
     def write(self, key: str, content: bytes) -> None: ...
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that begin with `prefix`, in no order."""
+        """Yield the keys that begin with `prefix`, in no order."""
         ...

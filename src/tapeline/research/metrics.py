@@ -106,8 +106,8 @@ class PairedMetrics:
     def _correlations(self, probability: Floats) -> tuple[Floats, Floats]:
         """Return the rank correlation of probability and move among the symbols of each time, at that time's first row.
 
-        Where times have fewer than five symbols, the rows of each block are ranked instead. The second column counts the
-        correlations.
+        Where times have fewer than five symbols, the rows of each block are ranked instead. The second column counts
+        the correlations.
         """
         group = np.unique(self._timestamp, return_inverse=True)[1]
         if len(group) and np.median(np.bincount(group)) < _SMALLEST_GROUP:

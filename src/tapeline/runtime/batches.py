@@ -15,16 +15,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from tapeline.core.codec import (
-    decode,
-    encode,
-)
+from tapeline.core.codec import decode, encode
 from tapeline.core.market import FAULTS, Bars, Ints, Reject, Rows, faults, symbol_fault
-from tapeline.core.ports import (
-    Commit,
-    Store,
-    SymbolState,
-)
+from tapeline.core.ports import Commit, Store, SymbolState
 from tapeline.core.times import MINUTE
 from tapeline.errors import ConflictError, DecodeError
 from tapeline.runtime.corrections import (
@@ -34,10 +27,7 @@ from tapeline.runtime.corrections import (
     with_pending_correction,
     without_pending_correction,
 )
-from tapeline.runtime.processor import (
-    Processor,
-    Step,
-)
+from tapeline.runtime.processor import Processor, Step
 
 #: How often a symbol that another process moved on is loaded and stepped again before its records are given back.
 ATTEMPTS = 3
@@ -93,7 +83,7 @@ class Batches:
         self._held: dict[str, bytes] = {}  # the states as they stand in the processor
 
     def apply(self, records: Sequence[Record]) -> Outcome:
-        """Applies the records, in the order of their positions. Raises what the store or a callable raises."""
+        """Apply the records, in the order of their positions. Raises what the store or a callable raises."""
         outcome = Outcome()
         bars, source, rejects = self._decoded(records)
         if rejects:
@@ -119,14 +109,14 @@ class Batches:
         return outcome
 
     def _reset(self) -> None:
-        """What is in memory may be ahead of the store."""
+        """Forget what is in memory: it may be ahead of the store."""
         self._processor = None
         self._held = {}
 
     # -- records to bars ---------------------------------------------------------------------------------------------
 
     def _decoded(self, records: Sequence[Record]) -> tuple[Bars, Ints, list[Reject]]:
-        """The good bars of all records, which record each is of (int64 [n], places in `records`), and the rest."""
+        """Return the good bars of all records, the index of the record of each (int64 [n]), and the rejects."""
         parts: list[Bars] = []
         places: list[int] = []
         rejects: list[Reject] = []
@@ -173,6 +163,7 @@ class Batches:
         outcome.repeated += step.repeated
         late = {step.late.symbols[code] for code in np.unique(step.late.code).tolist()} | begun.keys()
         self._commit(step, {s: applied[s] if s in late else p for s, p in reached.items()}, states, outcome)
+        standing = {s: without_pending_correction(state)[0] for s, state in states.items()} | dict(step.states)
         for found in replay_late_bars(self._store, processor, step.late, 0, begun) if late else ():
             outcome.repeated += found.repeated
             outcome.corrected += found.changed
@@ -184,13 +175,13 @@ class Batches:
                 commit = Commit(NO_ROWS, {symbol: processor.state(symbol)} if found.last else {}, 0)
             for first in commit.rewound.values():
                 # rows and state in one would do where a store writes them at once; where it does not, the mark heals
-                state = step.states[symbol] if symbol in step.states else without_pending_correction(states[symbol])[0]
-                note = replace(with_pending_correction(state, first), position=before)
+                note = replace(with_pending_correction(standing[symbol], first), position=before)
                 self._store.commit(Commit(NO_ROWS, {symbol: note}, 0))
             self._write(commit, {symbol: position}, outcome)
+            standing |= commit.states
 
     def _restored(self, states: Mapping[str, SymbolState]) -> tuple[dict[str, int], Processor]:
-        """The processor standing at these states, and the symbols whose correction was interrupted, with its start."""
+        """Return the symbols whose correction was interrupted, with its start, and the processor at these states."""
         if self._processor is None:
             self._processor = self._make()
             self._held = {}
@@ -213,7 +204,7 @@ class Batches:
     def _commit(
         self, step: Step, reached: Mapping[str, int], known: Mapping[str, SymbolState], outcome: Outcome
     ) -> None:
-        """The step's rows, and the states of the symbols for which a bar was committed.
+        """Commit the step's rows, and the states of the symbols for which a bar was committed.
 
         A state has kilobytes, and a forming bar comes every second: the store answers with that bar itself. The last
         record applied to it may then be applied again, which is no more than writing the same forming bar again.

@@ -21,10 +21,7 @@ from tapeline.core.market import Bars, Rows
 from tapeline.core.ports import Commit, Predictor, Sink, Source, Store, Stream
 from tapeline.errors import DecodeError
 from tapeline.runtime.corrections import NO_ROWS, recomputed, replay_late_bars
-from tapeline.runtime.processor import (
-    Processor,
-    Step,
-)
+from tapeline.runtime.processor import Processor, Step
 
 #: Bars processed at once, at most.
 BATCH_BARS = 8192

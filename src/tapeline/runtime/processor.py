@@ -91,7 +91,7 @@ class Processor:
         self._unsettled = np.zeros(0, np.bool_)  # a record came too late: the symbol waits to be replayed
 
     def replace_predictor(self, predictor: Predictor) -> None:
-        """Lets another model predict the bars that are behind what was seen so far, symbol by symbol.
+        """Let another model predict the bars after those seen so far, symbol by symbol.
 
         A bar that is forming now stays with the model that has spoken about it: no bar is predicted by two.
         """

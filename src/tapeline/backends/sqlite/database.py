@@ -21,6 +21,7 @@ from pathlib import Path
 from tapeline.backends.sqlite.conversion import convert, shrink
 from tapeline.backends.sqlite.schema import SCHEMA_VERSION, create_tables, missing_columns, stored_version
 from tapeline.errors import StorageError
+from tapeline.runtime.private_files import make_private_file, make_private_folder
 
 _PAGE_SIZE = 8192
 _WAL_PAGES = 4096  # 32 MB
@@ -54,7 +55,8 @@ class Database:
             raise StorageError(f"{path}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first")
         try:
             with translating_sqlite_errors(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_private_folder(path.parent)
+                make_private_file(path)  # its journals get the same mode
                 self._writer = self._connect()
                 self._prepare(alone, progress)
         except BaseException:
@@ -140,7 +142,7 @@ class Database:
                 raise
 
     def close(self) -> None:
-        """Closes every connection; the last one to close folds the WAL into the file."""
+        """Close every connection; the last one to close folds the WAL into the file."""
         with self._lock:
             for connection in self._opened:
                 connection.close()
@@ -149,7 +151,7 @@ class Database:
 
 @contextlib.contextmanager
 def translating_sqlite_errors(path: Path) -> Iterator[None]:
-    """Turns what SQLite and the file system say about `path` into a `StorageError` a user can act on."""
+    """Turn what SQLite and the file system say about `path` into a `StorageError` a user can act on."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

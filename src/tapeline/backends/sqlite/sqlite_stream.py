@@ -64,7 +64,7 @@ class SqliteStream:
         return Bars.concat(found), position + taken
 
     def _at(self, position: int) -> Bars | None:
-        """The rest of the entry that holds `position`, None where the log ends. The last entry is kept decoded."""
+        """Return the rest of the entry that holds `position`, None where the log ends. The last one is kept decoded."""
         first, bars = self._entry
         if not first <= position < first + len(bars):
             row = self._database.reader.execute(
@@ -91,7 +91,7 @@ class SqliteStream:
         return True
 
     def trim(self, position: int) -> None:
-        """Drops whole entries that end `kept_bars` or more before `position`; the newest entry always stays."""
+        """Drop whole entries that end `kept_bars` or more before `position`; the newest entry always stays."""
         with self._database.transaction() as connection:
             connection.execute(  # `first` is bounded twice, so that a long rest of the log is not searched
                 "DELETE FROM log WHERE first < min(?1, (SELECT max(first) FROM log)) AND first + count <= ?1",
