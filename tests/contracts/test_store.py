@@ -179,7 +179,8 @@ def test_every_cut_into_commits_gives_the_same_rows(backend: Backend) -> None:
         part = rows[early[start:stop]]
         newest = replace(part[-1:], bars=replace(part.bars[-1:], final=np.zeros(1, np.bool_)))
         backend.store.commit(Commit(newest, {}, 1))
-        assert not list(backend.store.rows(newest.bars.symbols[newest.bars.code[0]], limit=1))[0].final
+        symbol = newest.bars.symbols[newest.bars.code[0]]
+        assert [row.final for row in backend.store.rows(symbol, limit=1)] == [False]
         backend.store.commit(Commit(part, {}, 1))
         start = stop
     for index in rng.permutation(late):

@@ -85,7 +85,7 @@ class Webhook:
             if left <= 0:
                 break
             try:
-                connected = socket.create_connection(address[:2], left)
+                connected = socket.create_connection((str(address[0]), int(address[1])), left)
             except OSError as error:
                 failure = error
                 continue
