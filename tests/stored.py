@@ -69,3 +69,5 @@ def served(path: Path, token: str = "") -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+            page.end()
+            page.close()

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from tapeline.app import arrow_columns
-from tapeline.app.stored_history import History, Selection, outputs_of
+from tapeline.app.stored_history import Selection, StoredHistory, outputs_of
 from tapeline.core.market import FORECAST, Rows
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError, StorageError
@@ -37,7 +37,7 @@ PARTITION_COLUMNS = (
 )  # fmt: skip
 
 
-def bar_tables(history: History, selection: Selection) -> Iterator[pa.Table]:
+def bar_tables(history: StoredHistory, selection: Selection) -> Iterator[pa.Table]:
     """Yield the final bars of one symbol after the other, with forecasts and a column for each output."""
     names = arrow_columns.names_of(outputs_of(selection.indicators), forecasts=True)
     names.remove("final")
@@ -49,7 +49,12 @@ def bar_tables(history: History, selection: Selection) -> Iterator[pa.Table]:
 
 
 def write_partitions(
-    history: History, selection: Selection, out: Path, *, now: int, progress: Callable[[int], None] = lambda _: None
+    history: StoredHistory,
+    selection: Selection,
+    out: Path,
+    *,
+    now: int,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Write the folder `out`, whole or not at all, and return how many rows it has.
 
@@ -81,7 +86,7 @@ def write_partitions(
     return written
 
 
-def _windows(history: History, selection: Selection) -> Iterator[Selection]:
+def _windows(history: StoredHistory, selection: Selection) -> Iterator[Selection]:
     """Yield selections of whole dates that together make this one, of about `_HELD_ROWS` rows each."""
     if not selection.symbols:
         return

@@ -18,7 +18,7 @@ import pyarrow as pa
 from tapeline.app import arrow_columns, config
 from tapeline.app.data_directory import open_data_directory, settings_for_reading
 from tapeline.app.server_bars import ServerBars
-from tapeline.app.stored_history import History, Selection, outputs_of
+from tapeline.app.stored_history import Selection, StoredHistory, outputs_of
 from tapeline.core.times import epoch_ms
 from tapeline.errors import InputError, MissingLibraryError, NotPossibleError
 
@@ -82,7 +82,7 @@ def _stored(
     selection: Selection, interval: str | None, outputs: Sequence[str], data_dir: str | Path | None, *, as_known: bool
 ) -> Iterator[pa.Table]:
     with open_data_directory(settings_for_reading(data_dir), create=False, notify=_warn) as directory:
-        history = History(directory, interval, as_known=as_known)
+        history = StoredHistory(directory, interval, as_known=as_known)
         for symbol in history.chosen(selection.symbols):
             names = arrow_columns.names_of(outputs, forecasts=not history.resamples(symbol))
             names = [name for name in names if name != "model"]

@@ -23,7 +23,7 @@ import pyarrow.fs
 
 from tapeline.app import arrow_columns
 from tapeline.app.data_directory import DataDirectory
-from tapeline.app.stored_history import PAGE_BARS, History, Selection, outputs_of
+from tapeline.app.stored_history import PAGE_BARS, Selection, StoredHistory, outputs_of
 from tapeline.core.market import Direction, Rows
 from tapeline.errors import InputError, MissingLibraryError, TapelineError, one_line
 from tapeline.indicators.spec import parse_all
@@ -130,8 +130,8 @@ class Query:
         self._connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
         self._reading = Reading()
         views = {
-            "bars": _bars(History(directory, interval, as_known=as_known), indicators),
-            "forecasts": _forecasts(History(directory, as_known=True)),
+            "bars": _bars(StoredHistory(directory, interval, as_known=as_known), indicators),
+            "forecasts": _forecasts(StoredHistory(directory, as_known=True)),
             "rejects": _rejects(directory),
         }
         for name, (schema, read) in views.items():
@@ -177,7 +177,7 @@ class Query:
 # -- the views ---------------------------------------------------------------------------------------------------------
 
 
-def _bars(history: History, indicators: Sequence[str]) -> tuple[pa.Schema, Read]:
+def _bars(history: StoredHistory, indicators: Sequence[str]) -> tuple[pa.Schema, Read]:
     specs = {spec.text: spec.outputs for spec in parse_all(indicators)}
     schema = _schema(arrow_columns.names_of(outputs_of(indicators), forecasts=False))
 
@@ -189,7 +189,7 @@ def _bars(history: History, indicators: Sequence[str]) -> tuple[pa.Schema, Read]
     return schema, read
 
 
-def _forecasts(history: History) -> tuple[pa.Schema, Read]:
+def _forecasts(history: StoredHistory) -> tuple[pa.Schema, Read]:
     renamed = {"price": "close"}
     schema = _schema(["symbol", "timestamp", "price", *arrow_columns.FORECAST_TYPES])
 
@@ -229,7 +229,7 @@ def _batch(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
 # -- what a filter leaves ----------------------------------------------------------------------------------------------
 
 
-def _passing(history: History, indicators: tuple[str, ...], condition: Any, schema: pa.Schema) -> Iterator[Rows]:
+def _passing(history: StoredHistory, indicators: tuple[str, ...], condition: Any, schema: pa.Schema) -> Iterator[Rows]:
     """Yield pages that may hold rows which pass the filter, in the order of the symbols, then of time."""
     ever: list[Span] = [(symbol, None, None) for symbol in history.symbols]
     for symbol, _, _ in _possible(ever, condition, schema):

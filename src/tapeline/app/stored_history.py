@@ -40,7 +40,7 @@ class Selection:
         return low, end if self.end is None else min(end, self.end)
 
 
-class History:
+class StoredHistory:
     """Read candles from a data directory, with values that do not depend on the part of history that is read.
 
     `interval` is a name such as `1d`, None for the stored bars. `as_known` reads every bar as it was first stored,

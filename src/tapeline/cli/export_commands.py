@@ -55,7 +55,7 @@ def export(
     from tapeline.app import config
     from tapeline.app.config import comma_separated
     from tapeline.app.exporting import bar_tables, write_partitions
-    from tapeline.app.stored_history import History, Selection
+    from tapeline.app.stored_history import Selection, StoredHistory
     from tapeline.cli.copying import copy_to_aws
     from tapeline.cli.output_files import csv_times, write_tables
     from tapeline.cli.stored_data import open_stored
@@ -75,7 +75,7 @@ def export(
     since, until = (None if text is None else epoch_ms(text) for text in (start, end))
     rows = 0
     with open_stored(data_dir) as directory, Ticker("exporting", None, quiet=json) as ticker:
-        history = History(directory, interval, as_known=as_known)
+        history = StoredHistory(directory, interval, as_known=as_known)
         selection = Selection(history.chosen(wanted), tuple(spec.text for spec in parse_all(specs)), since, until)
 
         def count(more: int) -> None:

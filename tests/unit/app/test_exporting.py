@@ -17,7 +17,7 @@ from tests.stored import fill, opened, session_bars
 
 from tapeline.app import exporting
 from tapeline.app.exporting import PARTITION_COLUMNS, bar_tables, write_partitions
-from tapeline.app.stored_history import History, Selection
+from tapeline.app.stored_history import Selection, StoredHistory
 from tapeline.core.market import Bars, Row
 from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.errors import NotEnoughHistoryError, NotFoundError, StorageError
@@ -45,7 +45,7 @@ def stored_rows(path: Path, symbol: str) -> list[Row]:
 
 def exported(path: Path, out: Path, **wanted: int | None) -> pa.Table:
     with opened(path) as directory:
-        write_partitions(History(directory), Selection(SYMBOLS, SPECS, **wanted), out, now=NOW)
+        write_partitions(StoredHistory(directory), Selection(SYMBOLS, SPECS, **wanted), out, now=NOW)
     return read(out)
 
 
@@ -99,7 +99,7 @@ def test_the_rows_do_not_depend_on_how_many_are_held(
 
 def test_candles_are_exported_without_forecasts(path: Path, tmp_path: Path) -> None:
     with opened(path) as directory:
-        history = History(directory, "1d")
+        history = StoredHistory(directory, "1d")
         assert write_partitions(history, Selection(("AAPL",)), tmp_path / "out", now=NOW) == 6
         tables = list(bar_tables(history, Selection(("AAPL",), ("sma_3",))))
     found = read(tmp_path / "out").to_pylist()
@@ -111,7 +111,7 @@ def test_candles_are_exported_without_forecasts(path: Path, tmp_path: Path) -> N
 
 def test_one_table_of_all_bars_has_a_column_for_each_output(path: Path) -> None:
     with opened(path) as directory:
-        table = pa.concat_tables(bar_tables(History(directory), Selection(SYMBOLS, SPECS)))
+        table = pa.concat_tables(bar_tables(StoredHistory(directory), Selection(SYMBOLS, SPECS)))
     expected = [row for symbol in SYMBOLS for row in stored_rows(path, symbol)]
     outputs = ["sma_3", "macd_5_8_3", "macd_5_8_3_signal", "macd_5_8_3_hist"]
     assert table.column_names == [
@@ -127,7 +127,7 @@ def test_one_table_of_all_bars_has_a_column_for_each_output(path: Path) -> None:
 def test_nothing_is_left_of_an_export_that_fails(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     with opened(path) as directory:
-        history = History(directory)
+        history = StoredHistory(directory)
         with pytest.raises(NotEnoughHistoryError, match="no bars to write"):
             write_partitions(history, Selection(SYMBOLS, (), START + 100 * DAY), out, now=NOW)
         with pytest.raises(NotFoundError):

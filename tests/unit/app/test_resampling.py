@@ -14,7 +14,7 @@ from tests.conftest import START
 from tests.stored import fill, opened, session_bars
 
 import tapeline
-from tapeline.app.stored_history import History, Selection
+from tapeline.app.stored_history import Selection, StoredHistory
 from tapeline.core.candle_intervals import INTERVALS
 from tapeline.core.market import OHLCV, Bars, Rows
 from tapeline.core.times import DAY, MINUTE
@@ -47,7 +47,7 @@ def test_candles_of_a_frame_are_those_of_a_store(
     found = tapeline.resample(pandas_of(bars), interval)
     assert list(found.columns) == ["Symbol", "Timestamp", *(name.title() for name in OHLCV)]
     with opened(fill(tmp_path_factory.mktemp("store"), bars)) as directory:
-        history = History(directory, interval)
+        history = StoredHistory(directory, interval)
         for symbol in SYMBOLS:
             stored = Rows.concat(list(history.pages(symbol, Selection((symbol,))))).bars
             own = found[found["Symbol"] == symbol]

@@ -14,7 +14,7 @@ from tests.stored import fill, opened, session_bars
 
 from tapeline.app import stored_history
 from tapeline.app.data_directory import DataDirectory
-from tapeline.app.stored_history import History, Selection
+from tapeline.app.stored_history import Selection, StoredHistory
 from tapeline.core.market import BAR_COLUMNS, Bars, Rows
 from tapeline.core.times import DAY
 from tapeline.errors import NotFoundError, NotPossibleError, SpecError
@@ -59,14 +59,14 @@ def test_pages_together_are_the_view(
     expected = IndicatorView(reader).rows(symbol, SPECS)
     for bars in (1, 7, 100, 1 << 20):
         monkeypatch.setattr(stored_history, "PAGE_BARS", bars if interval in {"1w", "1mo"} else max(bars, 90))
-        found = list(History(directory, interval).pages(symbol, Selection((symbol,), SPECS)))
+        found = list(StoredHistory(directory, interval).pages(symbol, Selection((symbol,), SPECS)))
         assert max(map(len, found)) <= stored_history.PAGE_BARS
         assert_same(whole(iter(found)), expected)
 
 
 @pytest.mark.parametrize("interval", [None, "1d"])
 def test_values_do_not_depend_on_the_span(directory: DataDirectory, interval: str | None) -> None:
-    history = History(directory, interval)
+    history = StoredHistory(directory, interval)
     every = whole(history.pages("AAPL", Selection(("AAPL",), SPECS)))
     times = every.bars.timestamp
     start, end = int(times[25]), int(times[41])
@@ -87,9 +87,9 @@ def test_what_was_known_gives_the_indicators_of_what_was_known(tmp_path: Path) -
     expected = Engine(["sma_3"]).update(replace(first, close=close))
     selection = Selection(("AAPL",), ("sma_3",))
     with opened(path) as directory:
-        now = whole(History(directory).pages("AAPL", selection))
-        then = whole(History(directory, as_known=True).pages("AAPL", selection))
-        day = whole(History(directory, "1d", as_known=True).pages("AAPL", selection))
+        now = whole(StoredHistory(directory).pages("AAPL", selection))
+        then = whole(StoredHistory(directory, as_known=True).pages("AAPL", selection))
+        day = whole(StoredHistory(directory, "1d", as_known=True).pages("AAPL", selection))
     np.testing.assert_array_equal(then.indicator, expected)
     assert (then.bars.close[4], then.bars.volume[4]) == (1.5, 10.0)
     assert (now.bars.close == first.close).all()
@@ -98,7 +98,7 @@ def test_what_was_known_gives_the_indicators_of_what_was_known(tmp_path: Path) -
 
 
 def test_an_unknown_symbol_is_reported_with_the_nearest(directory: DataDirectory) -> None:
-    history = History(directory)
+    history = StoredHistory(directory)
     assert history.chosen([]) == history.symbols == ("AAPL", "BTC-USD", "VOD.L")
     assert history.chosen(["VOD.L", "AAPL", "VOD.L"]) == ("VOD.L", "AAPL")
     with pytest.raises(
@@ -111,9 +111,9 @@ def test_an_unknown_symbol_is_reported_with_the_nearest(directory: DataDirectory
 
 def test_an_interval_that_bars_do_not_make_is_refused_with_the_possible_ones(directory: DataDirectory) -> None:
     with pytest.raises(NotPossibleError, match="AAPL at 5m: the bars are 15m long; intervals to choose from: 15m, 30m"):
-        next(History(directory, "5m").pages("AAPL", Selection(("AAPL",))))
+        next(StoredHistory(directory, "5m").pages("AAPL", Selection(("AAPL",))))
     with pytest.raises(SpecError, match="there is no indicator"):
-        next(History(directory).pages("AAPL", Selection(("AAPL",), ("nonsense",))))
+        next(StoredHistory(directory).pages("AAPL", Selection(("AAPL",), ("nonsense",))))
 
 
 def test_every_symbol_with_a_bar_has_an_extent(tmp_path: Path) -> None:
@@ -125,4 +125,4 @@ def test_every_symbol_with_a_bar_has_an_extent(tmp_path: Path) -> None:
         assert directory.store.extents() == {
             "AAPL": (times[0], times[-1], len(times)), "NEW": (times[0], times[0], 0)
         }  # fmt: skip
-        assert [len(page) for page in History(directory).pages("NEW", Selection(("NEW",)))] == [1]
+        assert [len(page) for page in StoredHistory(directory).pages("NEW", Selection(("NEW",)))] == [1]
