@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class MemoryWatchlist:
@@ -14,5 +14,6 @@ class MemoryWatchlist:
     def load(self) -> list[str]:
         return list(self.symbols)
 
-    def save(self, symbols: Iterable[str]) -> None:
-        self.symbols = list(symbols)
+    def change(self, change: Callable[[list[str]], Iterable[str]]) -> list[str]:
+        self.symbols = list(change(self.load()))
+        return self.load()

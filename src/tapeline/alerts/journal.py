@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from tapeline.alerts.rule_state import State
 from tapeline.errors import StorageError
+from tapeline.runtime.private_files import make_private_file, make_private_folder
 
 JOURNAL_FILE = "alerts.db"
 
@@ -87,7 +88,8 @@ class Journal:
         if not create and not path.exists():
             raise StorageError(f"{path}: no alerts are kept there")
         with self._translating_errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
+            make_private_file(path)  # its journals get the same mode
             self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()

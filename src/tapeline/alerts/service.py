@@ -20,6 +20,7 @@ from tapeline.alerts.runner import Runner
 from tapeline.core.ports import Store
 from tapeline.errors import NotFoundError, NotPossibleError, RuleError, one_line
 from tapeline.runtime.clock import now_ms
+from tapeline.runtime.private_files import PRIVATE
 
 #: The most rules in force.
 MOST_RULES = 200
@@ -112,7 +113,7 @@ def running(
     journal = Journal(folder / JOURNAL_FILE, create=True)
     alerts = Alerts(journal, rules)
     couriers = Couriers(channels, journal, notify)
-    lock = filelock.FileLock(folder / "alerts.lock", thread_local=False)
+    lock = filelock.FileLock(folder / "alerts.lock", mode=PRIVATE, thread_local=False)
     clock: Callable[[], int | None] = now_ms if live else lambda: None
     runner = Runner(store, journal, lambda: [kept.rule for kept in alerts.rules()], tuple(channels), clock, now_ms)
     ended = threading.Event()

@@ -1,7 +1,8 @@
 """Open a data directory: the folder that holds all a program keeps on this machine, and the locks of its one writer.
 
 `tapeline.db` is the embedded stream and store, `archive/` the history, `models/` the registry, `symbols.txt` the
-watch-list. Beside them lie `users.json`, `alerts.db` and `evaluation.json`.
+watch-list. Beside them lie `users.json`, `alerts.db` and `evaluation.json`. Folders and files are made for their owner
+alone (0700, 0600).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from tapeline.app import config
 from tapeline.app.config import Settings
 from tapeline.errors import InUseError, StorageError
+from tapeline.runtime.private_files import PRIVATE, make_private_folder
 
 if TYPE_CHECKING:  # few commands need all of these, and some take long to import
     from tapeline.backends.files.file_archive import LocalArchive
@@ -153,9 +155,9 @@ def collecting_alone(settings: Settings) -> Iterator[None]:
 def _locked(path: Path, name: str, doing: str) -> Iterator[None]:
     import filelock
 
-    lock = filelock.FileLock(path / name)
+    lock = filelock.FileLock(path / name, mode=PRIVATE)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path)
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise InUseError(f"{path}: another tapeline is {doing}; stop it or choose another --data-dir") from error

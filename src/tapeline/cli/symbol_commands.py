@@ -29,8 +29,8 @@ def _add(symbols: SymbolNames, data_dir: DataDir = None) -> None:
     """Collect these symbols as well."""
     from tapeline.feeds.live.watchlist import symbols_of
 
-    watchlist = _watchlist(data_dir)
-    watchlist.save(dict.fromkeys([*watchlist.load(), *symbols_of(" ".join(symbols))]))
+    more = symbols_of(" ".join(symbols))
+    _watchlist(data_dir).change(lambda kept: dict.fromkeys([*kept, *more]))
 
 
 @app.command("remove")
@@ -38,11 +38,14 @@ def _remove(symbols: SymbolNames, data_dir: DataDir = None) -> None:
     """Stop collecting these symbols. Their stored bars stay."""
     from tapeline.feeds.live.watchlist import symbols_of
 
-    watchlist = _watchlist(data_dir)
-    kept, gone = watchlist.load(), symbols_of(" ".join(symbols))
-    if unknown := [symbol for symbol in gone if symbol not in kept]:
-        raise NotFoundError(f"not collected: {', '.join(unknown)}; collected are: {', '.join(kept) or 'none'}")
-    watchlist.save(symbol for symbol in kept if symbol not in gone)
+    gone = symbols_of(" ".join(symbols))
+
+    def left(kept: list[str]) -> list[str]:
+        if unknown := [symbol for symbol in gone if symbol not in kept]:
+            raise NotFoundError(f"not collected: {', '.join(unknown)}; collected are: {', '.join(kept) or 'none'}")
+        return [symbol for symbol in kept if symbol not in gone]
+
+    _watchlist(data_dir).change(left)
 
 
 @app.command("list")

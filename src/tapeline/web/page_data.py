@@ -29,8 +29,8 @@ class SymbolList(Protocol):
         """Return the symbols in the order they were added."""
         ...
 
-    def save(self, symbols: Iterable[str]) -> None:
-        """Replace the whole list."""
+    def change(self, change: Callable[[list[str]], Iterable[str]]) -> list[str]:
+        """Replace the list by what `change` makes of it, while nobody else does, and return that."""
         ...
 
 

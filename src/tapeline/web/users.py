@@ -13,6 +13,7 @@ from typing import Any
 
 from tapeline.errors import InputError
 from tapeline.runtime.atomic_files import write_atomically
+from tapeline.runtime.private_files import PRIVATE, make_private_folder
 
 #: The shortest password accepted. Length is what makes one hard to guess.
 SHORTEST_PASSWORD = 12
@@ -86,8 +87,8 @@ class Users:
         import filelock
 
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.path.with_suffix(".lock"), timeout=10):
+            make_private_folder(self.path.parent)
+            with filelock.FileLock(self.path.with_suffix(".lock"), 10, PRIVATE):
                 users = dict(self.load())
                 yield users
                 self._write(users)
@@ -99,7 +100,7 @@ class Users:
             "format": _FORMAT,
             "users": {user.name: {"role": user.role.value, "hash": user.hash} for user in users.values()},
         }
-        write_atomically(self.path, (json.dumps(document, indent=2) + "\n").encode(), mode=0o600)
+        write_atomically(self.path, (json.dumps(document, indent=2) + "\n").encode(), PRIVATE)
 
 
 def hashed(password: str) -> str:

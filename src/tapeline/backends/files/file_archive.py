@@ -18,6 +18,7 @@ from tapeline.core.market import OHLCV
 from tapeline.core.ports import Series
 from tapeline.errors import StorageError
 from tapeline.runtime.atomic_files import write_atomically
+from tapeline.runtime.private_files import PRIVATE, make_private_folder
 
 
 class LocalArchive:
@@ -52,8 +53,8 @@ class LocalArchive:
         content = io.BytesIO()
         pq.write_table(table, content, compression="zstd", write_page_checksum=True)
         with translating_file_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, content.getvalue())
+            make_private_folder(path.parent)
+            write_atomically(path, content.getvalue(), PRIVATE)
 
     def symbols(self, interval: str) -> list[str]:
         """Return the symbols with a series at this interval, sorted."""

@@ -10,6 +10,7 @@ from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
 from tapeline.runtime.atomic_files import write_atomically
+from tapeline.runtime.private_files import PRIVATE, make_private_folder
 
 
 class LocalFolder:
@@ -25,8 +26,11 @@ class LocalFolder:
             return path.read_bytes()
 
     def write(self, key: str, content: bytes) -> None:
-        """Write the file whole or not at all."""
-        _write(self._path / key, content)
+        """Write the file whole or not at all, for its owner alone."""
+        path = self._path / key
+        with translating_file_errors(path):
+            make_private_folder(path.parent)
+            write_atomically(path, content, PRIVATE)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with `prefix`, without the hidden files that a write was cut short in."""
@@ -37,9 +41,15 @@ class LocalFolder:
 
 
 def save_model(model: LightGBMModel, folder: Path | str) -> None:
-    """Write the model's files into `folder`, each one whole or not at all. Raises `StorageError`."""
+    """Write the model's files into `folder`, each one whole or not at all. Raises `StorageError`.
+
+    Everybody may read them: a container that serves the model runs as somebody else.
+    """
     for name, content in model.dump().items():
-        _write(Path(folder) / name, content)
+        path = Path(folder) / name
+        with translating_file_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content)
 
 
 def load_model(folder: Path | str, features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
@@ -51,9 +61,3 @@ def load_model(folder: Path | str, features: FeatureSet = DEFAULT_FEATURES) -> L
         raise ModelError(f"no model in {folder}: {error.strerror}") from None
     except ModelError as error:
         raise ModelError(f"{folder}: {error}") from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    with translating_file_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import filelock
 
 from tapeline.core.market import symbol_fault
 from tapeline.errors import FeedError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
+from tapeline.runtime.private_files import PRIVATE, make_private_folder
 
 _LOOK_SECONDS = 1.0
+_LOCK_SECONDS = 10.0
+_LOCK_LOOK_SECONDS = 0.005
 
 
 def symbols_of(text: str) -> list[str]:
@@ -24,7 +30,10 @@ def symbols_of(text: str) -> list[str]:
 
 
 class Watchlist:
-    """Read and write the list at `path`. A missing file is an empty list; saving replaces the file as a whole."""
+    """Read and write the list at `path`. A missing file is an empty list; saving replaces the file as a whole.
+
+    Any number of processes and threads may change it: each change is made to what the one before it left.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,11 +53,33 @@ class Watchlist:
 
     def save(self, symbols: Iterable[str]) -> None:
         """Replace the list; a reader sees the old or the new one. Raise `StorageError` when it cannot be written."""
+        with self._locked():
+            self._write(symbols)
+
+    def change(self, change: Callable[[list[str]], Iterable[str]]) -> list[str]:
+        """Replace the list by what `change` makes of it, and return that. Nobody else changes it meanwhile.
+
+        Raise `StorageError` when it cannot be read or written, and what `change` raises; then the list stays as it is.
+        """
+        with self._locked():
+            before = self.load()
+            after = list(change(list(before)))
+            if after != before:
+                self._write(after)
+            return after
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.path, "".join(f"{symbol}\n" for symbol in symbols).encode())
+            make_private_folder(self.path.parent)
+            lock = filelock.FileLock(self.path.with_suffix(".lock"), _LOCK_SECONDS, PRIVATE)
+            with lock.acquire(poll_interval=_LOCK_LOOK_SECONDS):
+                yield
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+
+    def _write(self, symbols: Iterable[str]) -> None:
+        write_atomically(self.path, "".join(f"{symbol}\n" for symbol in symbols).encode(), PRIVATE)
 
     def follow(
         self, changed: Callable[[list[str]], None], stopping: threading.Event, notify: Callable[[str], None]

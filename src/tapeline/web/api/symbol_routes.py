@@ -55,16 +55,14 @@ async def add(wish: Wish, page: CurrentPage) -> Collected:
     """Put the symbol on the list; one that is on it stays where it is."""
     symbol = checked(wish.symbol).upper()
 
-    def work() -> list[str]:
-        watchlist = _changeable(page.data.watchlist)
-        kept = watchlist.load()
-        if symbol not in kept:
-            if len(kept) >= MOST_SYMBOLS:
-                raise NotPossibleError(f"{len(kept)} symbols are collected already; remove one first")
-            watchlist.save([*kept, symbol])
-        return watchlist.load()
+    def added(kept: list[str]) -> list[str]:
+        if symbol in kept:
+            return kept
+        if len(kept) >= MOST_SYMBOLS:
+            raise NotPossibleError(f"{len(kept)} symbols are collected already; remove one first")
+        return [*kept, symbol]
 
-    return Collected(collected=await page.read(work))
+    return Collected(collected=await page.read(lambda: _changeable(page.data.watchlist).change(added)))
 
 
 @routes.delete("/symbols/{symbol}", responses=problems(404, 409), summary="Stop collecting a symbol")
@@ -72,15 +70,12 @@ async def remove(symbol: Symbol, page: CurrentPage) -> Collected:
     """Take the symbol off the list. Its bars are kept."""
     wanted = checked(symbol).upper()
 
-    def work() -> list[str]:
-        watchlist = _changeable(page.data.watchlist)
-        kept = watchlist.load()
+    def left(kept: list[str]) -> list[str]:
         if wanted not in kept:
             raise NotFoundError(f"{wanted} is not collected")
-        watchlist.save(each for each in kept if each != wanted)
-        return watchlist.load()
+        return [each for each in kept if each != wanted]
 
-    return Collected(collected=await page.read(work))
+    return Collected(collected=await page.read(lambda: _changeable(page.data.watchlist).change(left)))
 
 
 def _changeable(watchlist: SymbolList | None) -> SymbolList:
