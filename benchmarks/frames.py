@@ -5,7 +5,7 @@ called one after the other, without any frame; `analyse` reads a frame with time
 The medians of the rounds are printed: of wall time, and of the processor time of all threads, which other work on the
 machine disturbs less. With `--cores 1` both are of one core.
 
-usage: frames.py [--rounds 15] [--bars 200000] [--cores N]
+usage: frames.py [--rounds 15] [--quick] [--bars 200000] [--cores N]
 """
 
 from __future__ import annotations
@@ -87,13 +87,14 @@ def main() -> None:
     """Print a table, and how many times as fast as TA-Lib each is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--quick", action="store_true", help="three rounds")
     parser.add_argument("--bars", type=int, default=200_000)
     parser.add_argument("--cores", type=int, default=pa.cpu_count())
     arguments = parser.parse_args()
     pa.set_cpu_count(arguments.cores)
     calls = contenders(arguments.bars)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
-    for round_ in range(arguments.rounds + 1):
+    for round_ in range((3 if arguments.quick else arguments.rounds) + 1):
         for name, (size, call) in calls.items():
             taken = timed(call, size)
             if round_:  # the first one is the warm-up
