@@ -51,7 +51,7 @@ class StoredHistory:
     def __init__(self, directory: DataDirectory, interval: str | None = None, *, as_known: bool = False) -> None:
         self._path = directory.path
         self._interval = interval
-        self._views = IntervalViews(_FirstKnown(directory.store) if as_known else directory.store)
+        self._views = IntervalViews(FirstKnownRows(directory.store) if as_known else directory.store)
         self._extents = directory.store.extents()
         self._intervals: dict[str, tuple[int, int]] = {}
 
@@ -139,11 +139,12 @@ def outputs_of(indicators: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for spec in parse_all(indicators) for name in spec.outputs)
 
 
-class _FirstKnown:
-    """Read bars as they were first stored."""
+class FirstKnownRows:
+    """Read bars as they were first stored, so that indicators are computed from what was known."""
 
     def __init__(self, reader: RowReader) -> None:
         self._reader = reader
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
+        """Return rows as `Store.rows` does."""
         return self._reader.rows(symbol, start, end, limit).as_known()
