@@ -18,6 +18,7 @@ import numpy as np
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import FAULTS, Bars, Ints, Reject, Rows, faults, symbol_fault
 from tapeline.core.ports import Commit, Store, SymbolState
+from tapeline.core.rejects import count_of
 from tapeline.core.times import MINUTE
 from tapeline.errors import ConflictError, DecodeError
 from tapeline.runtime.corrections import (
@@ -88,7 +89,7 @@ class Batches:
         bars, source, rejects = self._decoded(records)
         if rejects:
             self._refuse(rejects)
-        outcome.bars, outcome.rejects = len(bars), len(rejects)
+        outcome.bars, outcome.rejects = len(bars), count_of(rejects)
         positions = list(accumulate((record.position for record in records), max))
         for _ in range(ATTEMPTS):
             if not len(bars):

@@ -84,7 +84,11 @@ def replay_late_bars(
 def _replayed(
     store: Store, processor: Processor, symbol: str, late: Bars, position: int, begun: int | None
 ) -> Correction:
-    """Put records of committed bars of one symbol into its history, and the processor where that history leads to."""
+    """Put records of committed bars of one symbol into its history, and the processor where that history leads to.
+
+    Rows after the processor's last bar are not history yet: a commit that was interrupted left them, and their records
+    come again.
+    """
     final = late[late.final]
     changed, first = final, final
     if len(final):
@@ -95,7 +99,8 @@ def _replayed(
         return Correction(symbol, len(late), 0)
     since = min(starts)
     checkpoint = store.checkpoint(symbol, since)
-    stored = store.rows(symbol, None if checkpoint is None else checkpoint.timestamp + 1)
+    end = processor.last_timestamp(symbol) + 1
+    stored = store.rows(symbol, None if checkpoint is None else checkpoint.timestamp + 1, end)
     rebuilt = processor.rebuild(symbol, checkpoint, _merged(_committed(stored), changed))
     rows = _with_what_was_said(rebuilt.rows, stored, first)
     kept = rows.bars.timestamp >= since
@@ -132,7 +137,7 @@ def recomputed(store: Store, processor: Processor, symbol: str, position: int) -
 
 
 def with_pending_correction(state: SymbolState, since: int) -> SymbolState:
-    """The state with a note that its rows are being rewritten from `since` on.
+    """Return the state with a note that its rows are being rewritten from `since` on.
 
     For stores that write rows before states: whoever loads the note knows that the rows may be ahead of the state.
     """
@@ -140,7 +145,7 @@ def with_pending_correction(state: SymbolState, since: int) -> SymbolState:
 
 
 def without_pending_correction(state: SymbolState) -> tuple[SymbolState, int | None]:
-    """The state without the note, and what it said (None: there was none)."""
+    """Return the state without the note, and what it said (None: there was none)."""
     if state.data[:4] != _MAGIC:
         return state, None
     _, since = _MARK.unpack_from(state.data)
