@@ -207,7 +207,7 @@ def limits(patched: pytest.MonkeyPatch, commit_bars: int, late_bars: int) -> Non
     patched.setattr("tapeline.runtime.pipeline._LATE_BARS", late_bars)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(bars=records, ends=cuts, commit_bars=st.integers(1, 12), late_bars=st.integers(0, 12))
 def test_the_loop_ends_with_the_truth_however_records_are_cut(
     bars: list[Bar], ends: list[int], commit_bars: int, late_bars: int, tmp_path_factory: pytest.TempPathFactory
@@ -222,7 +222,7 @@ def test_the_loop_ends_with_the_truth_however_records_are_cut(
 deaths = st.lists(st.tuples(st.integers(0, 8), st.booleans(), cuts), max_size=4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(bars=records, ends=cuts, commit_bars=st.integers(1, 12), late_bars=st.integers(0, 12), deaths=deaths)
 def test_the_loop_ends_with_the_truth_wherever_it_dies(
     bars: list[Bar],
@@ -257,7 +257,7 @@ def pieces(bars: Sequence[Bar], ends: Sequence[int]) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bars=records, ends=cuts, per_record=st.integers(1, 3), fresh=st.booleans())
 def test_batches_end_with_the_truth_however_records_are_cut(
     bars: list[Bar], ends: list[int], per_record: int, fresh: bool
@@ -271,7 +271,7 @@ def test_batches_end_with_the_truth_however_records_are_cut(
     assert stored(tables) == truth(bars)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bars=records, ends=cuts, deaths=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5), st.booleans())))
 def test_batches_end_with_the_truth_wherever_they_die(
     bars: list[Bar], ends: list[int], deaths: list[tuple[int, int, bool]]
@@ -324,7 +324,7 @@ def test_a_batch_with_corrections_may_die_at_any_write(bars: list[Bar], fresh: b
             tables.heal()
             (function(tables) if fresh else batches).apply(whole)
         else:
-            assert writes > 10
+            assert writes >= 10
             return
         assert stored(tables) == truth(bars), f"died at write {writes}"
 
