@@ -62,6 +62,8 @@ def backfill(
 
 
 def _as_json(symbol: str, update: Update) -> dict[str, Any]:
+    from tapeline.core.rejects import count_of
+
     times = update.series.bars.timestamp
     return {
         "symbol": symbol,
@@ -70,7 +72,7 @@ def _as_json(symbol: str, update: Update) -> dict[str, Any]:
         "first": _minute(times[0]) if len(times) else None,
         "last": _minute(times[-1]) if len(times) else None,
         "currency": update.series.currency,
-        "rejected": len(update.rejects),
+        "rejected": count_of(update.rejects),
     }
 
 

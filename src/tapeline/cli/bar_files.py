@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tapeline.cli.console import Ticker, notice
 from tapeline.core.market import Bars
+from tapeline.core.rejects import count_of
 from tapeline.core.times import HOUR
 from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource
@@ -39,7 +40,7 @@ def read_bars(source: FileSource, what: str, *, quiet: bool) -> Iterator[Bars]:
         for delivery in source.deliveries(""):
             for text in delivery.notices:
                 notice(text)
-            rejected += len(delivery.rejects)
+            rejected += count_of(delivery.rejects)
             yield delivery.bars
             done += len(delivery.bars)
             ticker.show(done)

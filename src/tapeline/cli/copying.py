@@ -80,7 +80,7 @@ def _read(source: FileSource, scan: Scan, path: Path, *, quiet: bool) -> tuple[B
             for reject in delivery.rejects:
                 if rejected < _SHOWN_REJECTS:
                     notice(f"refused: {reject.place}: {reject.reason}")
-                rejected += 1
+                rejected += reject.count
             parts.append(delivery.bars)
             done += len(delivery.bars)
             ticker.show(done)

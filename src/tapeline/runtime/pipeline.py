@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from tapeline.core.market import Bars, Rows
 from tapeline.core.ports import Commit, Predictor, Sink, Source, Store, Stream
+from tapeline.core.rejects import count_of
 from tapeline.errors import DecodeError
 from tapeline.runtime.corrections import NO_ROWS, recomputed, replay_late_bars
 from tapeline.runtime.processor import Processor, Step
@@ -98,7 +99,7 @@ def collect(
         arrived = time.monotonic()
         appended(sink.append(source.name, delivery), arrived)
         progress.bars_in += len(delivery.bars)
-        progress.rejected += len(delivery.rejects)
+        progress.rejected += count_of(delivery.rejects)
         if stopping.is_set():
             break
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from tapeline.core.market import OHLCV, Reject
 from tapeline.core.ports import Delivery
+from tapeline.core.rejects import KEPT_ALIKE, Quota, kind_of, repeated
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader
 from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records, as_bars, place_of
-from tapeline.feeds.files.merge import Spill, batches, in_order, merged, repeats
+from tapeline.feeds.files.merge import Spill, batches, first_of_each, in_order, merged, repeats
 from tapeline.feeds.files.scan import Scan
 
 #: Bars in one delivery at most, unless more have the same time.
@@ -31,7 +32,8 @@ class Replay:
     """Keep the state of one run: what was read, and what was handed over.
 
     A delivery ends between two timestamps, so the time of its last bar says which rows were handed over. Rejects are
-    handed over as they are met; how many there were of each file says which ones are left.
+    handed over as they are met; how many there were of each file says which ones are left. Of many with the same kind
+    of reason, the first are handed over and the others counted.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Replay:
         self._problem = problem
         self._symbols: dict[str, int] = {}
         self._rejects: list[Reject] = []
+        self._quota = Quota()
         self._notices = [file.damage for file in scan.files if file.damage]
         self._after, self._skipped = self._resumed(resume)
         self._rejected = list(self._skipped)
@@ -97,14 +100,20 @@ class Replay:
         flows: list[Iterator[Records]] = []
         for number in range(len(self._passes)):
             if number in spills:
-                flows += [spills[number].run(run, rows) for run in range(runs[number])]
+                flows += [self._first_of_each(spills[number].run(run, rows)) for run in range(runs[number])]
             else:
-                flows.append(self._ordered(number, rows))
+                flows.append(self._first_of_each(self._ordered(number, rows)))
         for records in batches(merged(flows), DELIVERY_BARS, single_from):
             if self._closed.is_set():
                 return
             if len(records) or len(self._rejects) >= _MANY_REJECTS:
                 yield self._delivery(records)
+
+    def _first_of_each(self, pieces: Iterator[Records]) -> Iterator[Records]:
+        """Yield the pieces without most of the rows that come again: a million of one time must not pile up."""
+        for records, again, first in first_of_each(pieces):
+            self._reject_repeated(again, first)
+            yield records
 
     def _ordered(self, number: int, rows: int) -> Iterator[Records]:
         """Yield the records of a file that the scan found to be in the order of time."""
@@ -149,16 +158,23 @@ class Replay:
     # -- handing over ------------------------------------------------------------------------------------------------
 
     def _delivery(self, records: Records) -> Delivery:
-        rejects = self._rejects
         if len(records):
             self._after = int(records["timestamp"][-1])
             again, first = repeats(records)
             if len(again):
-                rejects = rejects + [self._repeated(records[i], records[j]) for i, j in zip(again, first, strict=True)]
+                self._reject_repeated(records[again], records[first])
                 records = np.delete(records, again)
+        rejects = self._quota.thin(self._rejects)
         delivery = Delivery(as_bars(records, tuple(self._symbols)), rejects, self._resume(), self._notices)
         self._rejects, self._notices = [], []
         return delivery
+
+    def _reject_repeated(self, again: Records, first: Records) -> None:
+        """Reject rows whose symbol and time came before, in `first`; all beyond a number by their count alone."""
+        made = [self._repeated(one, other) for one, other in zip(again[:KEPT_ALIKE], first[:KEPT_ALIKE], strict=True)]
+        self._rejects += made
+        if len(again) > len(made):
+            self._rejects.append(repeated(self._name, kind_of(made[-1].reason), len(again) - len(made)))
 
     def _repeated(self, record: np.void, first: np.void) -> Reject:
         symbol = list(self._symbols)[record["code"]]

@@ -15,13 +15,18 @@ _ALIASES = {
 }
 _ENDINGS = {".csv", ".txt", ".gz", ".parquet", ".pq"}
 _MAX_LISTED = 12
+_MOST_COLUMNS = 1000
 
 
 def column_indexes(names: Sequence[str], path: Path) -> dict[str, int]:
     """Return the index in `names` of each meaning: `symbol` where there is one, `timestamp` and the numbers of a bar.
 
-    Raise `FileError` when one of these is missing, or when two columns could be meant.
+    Raise `FileError` when one of these is missing, when two columns could be meant, or when there are absurdly many.
     """
+    if len(names) > _MOST_COLUMNS:
+        raise FileError(
+            f"{path}: has {len(names):,} columns; at most {_MOST_COLUMNS:,} are read: is it a table of bars?"
+        )
     plain = [name.strip().lower().replace(" ", "_") for name in names]
     found: dict[str, int] = {}
     missing: list[str] = []

@@ -146,6 +146,25 @@ def merged(inputs: Sequence[Iterator[Records]]) -> Iterator[Records]:
             yield in_order(joined(parts))
 
 
+def first_of_each(pieces: Iterator[Records]) -> Iterator[tuple[Records, Records, Records]]:
+    """Yield pieces of one input, in the order of time, without rows that come again; those, and where each came first.
+
+    Only pieces of a single time are looked at, for only they can pile up: the rest is left to `repeats`.
+    """
+    time, seen = 0, NO_RECORDS
+    for piece in pieces:
+        if len(piece) < 2 or piece["timestamp"][0] != piece["timestamp"][-1]:
+            yield piece, NO_RECORDS, NO_RECORDS
+            continue
+        if not len(seen) or piece["timestamp"][0] != time:
+            time, seen = int(piece["timestamp"][0]), NO_RECORDS
+        whole = joined([seen, piece]) if len(seen) else piece
+        again, first = repeats(whole)
+        kept = np.delete(np.arange(len(whole)), again)
+        yield whole[kept[kept >= len(seen)]], whole[again], whole[first]
+        seen = whole[kept]
+
+
 def batches(pieces: Iterator[Records], rows: int, single_from: int | None) -> Iterator[Records]:
     """Cut the pieces of `merged` anew: as many whole timestamps as fit into `rows` records, at least one.
 

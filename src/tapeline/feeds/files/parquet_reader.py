@@ -1,4 +1,8 @@
-"""Read Parquet files as blocks of columns."""
+"""Read Parquet files as blocks of columns.
+
+A few kilobytes of Parquet can stand for gigabytes: what a file says about itself is compared with its size first, and
+text is read as a dictionary, which holds a value once however many rows have it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 
 from tapeline.errors import FileError
@@ -17,6 +22,15 @@ from tapeline.feeds.files.column_values import Times
 from tapeline.feeds.files.layout import column_indexes, symbol_of
 
 _READ_BYTES = 1 << 15  # of each column at once; otherwise Arrow keeps whole row groups in memory
+
+#: How many bytes of a column, and rows of a file, may come of each stored byte, beyond a size that does no harm.
+_MOST_UNPACKED = 1000
+_MOST_ROWS = 100
+_HARMLESS_BYTES = 64 << 20
+_HARMLESS_ROWS = 1 << 20
+
+#: Characters of a text; no symbol, number or time has as many.
+_LONGEST_TEXT = 256
 
 
 class ParquetReader:
@@ -27,10 +41,13 @@ class ParquetReader:
         try:
             with pyarrow.parquet.ParquetFile(path) as file:
                 schema, rows = file.schema_arrow, file.metadata.num_rows
+                fault = _size_fault(file.metadata, path.stat().st_size)
         except (pa.ArrowException, OSError) as error:
             raise FileError(
                 f"{path}: is not a whole Parquet file ({_first_line(error)}); write or copy it again"
             ) from error
+        if fault:
+            raise FileError(f"{path}: {fault}: it is damaged, or made to do harm")
         indexes = column_indexes(schema.names, path)
         if not rows:
             raise FileError(f"{path}: has columns but no rows")
@@ -41,15 +58,18 @@ class ParquetReader:
         if "symbol" not in indexes:
             symbol_of(path)
         self._names = {meaning: schema.names[index] for meaning, index in indexes.items()}
+        self._texts = [name for name in self._names.values() if _is_text(schema.field(name).type)]
 
     def blocks(self, rows: int, times: Times) -> Iterator[RowBlock]:
         """Yield blocks of at most `rows` rows. Raise `FileError` where the file is damaged, after the rows before."""
         first = 1
         try:
-            with pyarrow.parquet.ParquetFile(self.path, buffer_size=_READ_BYTES, pre_buffer=False) as file:
+            with pyarrow.parquet.ParquetFile(
+                self.path, buffer_size=_READ_BYTES, pre_buffer=False, read_dictionary=self._texts
+            ) as file:
                 names = list(self._names.values())
                 for batch in file.iter_batches(batch_size=rows, columns=names, use_threads=False):
-                    columns = {meaning: batch.column(name) for meaning, name in self._names.items()}
+                    columns = {meaning: _shortened(batch.column(name)) for meaning, name in self._names.items()}
                     yield RowBlock(columns, np.arange(first, first + len(batch)), [], _as_json(columns))
                     first += len(batch)
         except (pa.ArrowException, OSError) as error:
@@ -63,13 +83,43 @@ def _fits(meaning: str, kind: Any) -> bool:
     types = pa.types
     if types.is_dictionary(kind):
         kind = kind.value_type
-    text = types.is_string(kind) or types.is_large_string(kind)
+    text = _is_text(kind)
     if meaning == "symbol":
-        return bool(text)
+        return text
     number = types.is_integer(kind) or types.is_floating(kind)
     if meaning == "timestamp":
         return bool(text or number or types.is_timestamp(kind) or types.is_date(kind))
     return bool(text or number or types.is_decimal(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _size_fault(metadata: Any, size: int) -> str:
+    """Return what is absurd about the sizes that a file of `size` bytes claims, '' where nothing is."""
+    if metadata.num_rows > _HARMLESS_ROWS + _MOST_ROWS * size:
+        return f"claims {metadata.num_rows:,} rows in {size:,} bytes"
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            column = metadata.row_group(group).column(index)
+            unpacked, packed = column.total_uncompressed_size, column.total_compressed_size
+            if unpacked > _HARMLESS_BYTES + _MOST_UNPACKED * max(packed, 0) or packed > size:
+                return f"column {column.path_in_schema} unpacks from {packed:,} bytes to {unpacked:,}"
+    return ""
+
+
+def _shortened(column: Any) -> Any:
+    """Return a column whose long texts are cut, with a mark that no symbol, number or time has."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    texts = column.dictionary
+    longest = pc.max(pc.binary_length(texts)).as_py()
+    if longest is None or longest <= _LONGEST_TEXT:
+        return column
+    cut = pc.utf8_slice_codeunits(texts, 0, _LONGEST_TEXT)
+    marked = pc.binary_join_element_wise(cut, "…", "")
+    return pa.DictionaryArray.from_arrays(column.indices, pc.if_else(pc.equal(cut, texts), texts, marked))
 
 
 def _as_json(columns: dict[str, Any]) -> Callable[[int], bytes]:
