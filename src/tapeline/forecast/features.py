@@ -13,8 +13,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numba import njit
 
+from tapeline.core.jit import jit
 from tapeline.core.market import Bars, Flags, Floats, Ints
 from tapeline.core.times import DAY
 from tapeline.indicators import Engine
@@ -100,7 +100,7 @@ _NAMES = (
 )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@jit
 def _default_kernel(
     timestamp: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, values: Floats, roots: Floats, width: int
 ) -> Floats:

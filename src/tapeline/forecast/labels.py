@@ -12,10 +12,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from tapeline.core.bars import usual_interval
+from tapeline.core.jit import jit
 from tapeline.core.market import Bars, Codes, Direction, Flags, Floats, Ints
 from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
@@ -116,7 +116,7 @@ def _longest_steps(bars: Bars) -> Ints:
     return np.array([longest_step(interval) for interval in intervals(bars).tolist()], np.int64)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@jit
 def _label(
     code: Codes, timestamp: Ints, close: Floats, longest: Ints, horizon: int, width: float
 ) -> tuple[NDArray[np.int8], Floats, Ints]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from tapeline.core.jit import jit
 from tapeline.core.market import Codes, Floats
 from tapeline.errors import ModelError
 
@@ -44,7 +44,7 @@ class Trees:
         return result
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@jit
 def _walk(
     features: Floats, root: Codes, feature: Codes, threshold: Floats, child: Codes, value: Floats, slope: float,
     intercept: float, sigmoid: bool,

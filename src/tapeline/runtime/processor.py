@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from tapeline.core.jit import jit
 from tapeline.core.market import OHLCV, Bars, Codes, Flags, Floats, Ints, Rows
 from tapeline.core.ports import Predictor, SymbolState
 from tapeline.errors import DecodeError
@@ -280,7 +280,7 @@ def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@jit
 def _classify_records(
     slot: Codes,
     timestamp: Ints,
