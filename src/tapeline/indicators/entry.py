@@ -96,7 +96,7 @@ class Indicator:
     def inputs(self) -> tuple[Input, ...]:
         """Return the names of the columns it is computed from."""
         storage = self.storage(*(parameter.default for parameter in self.parameters))
-        read = {*storage.reads, *(name for part in storage.shared for name in part.inputs)}
+        read = {*storage.reads, *(name for part in storage.shared for name in part.reads)}
         return tuple(name for name in INPUTS if name in read)
 
 

@@ -42,6 +42,17 @@ def test_the_second_process_compiles_nothing_whatever_the_parameters(tmp_path: P
     assert run(program.format("'mom_21'"), tmp_path) == "0"
 
 
+def test_kernels_that_different_processes_compiled_are_told_apart(tmp_path: Path) -> None:
+    """Numba numbers what it compiles, and looks machine code up by name and number."""
+    program = (
+        "from tapeline.indicators import Engine, parse; from tapeline.indicators.engine import compiling; "
+        "print(len(set(compiling.addresses([parse(name).indicator.kernel for name in {!r}]))))"
+    )
+    for name in ("mom", "roc"):
+        assert run(program.format([name]), tmp_path) == "1"
+    assert run(program.format(["mom", "roc"]), tmp_path) == "2"
+
+
 def test_kernels_work_without_a_place_for_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def nowhere(_: object) -> None:
         raise RuntimeError("no locator available")
@@ -72,7 +83,7 @@ def test_the_digest_covers_the_steps_and_the_engine(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Path, "read_bytes", record)
     compiling._sources.__wrapped__()
     kernels = {"kernels/__init__.py", "kernels/interface.py", "kernels/shared_columns.py", "kernels/steps.py"}
-    assert read == kernels | {"engine/compiling.py", "engine/driver.py", "engine/program.py"}
+    assert read == kernels | {"engine/addresses.py", "engine/compiling.py", "engine/driver.py", "engine/program.py"}
 
 
 def test_a_change_of_the_steps_invalidates_kernels_in_other_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -186,13 +186,19 @@ def test_running_values_do_not_drift() -> None:
 
 
 def test_memory_per_symbol_is_bounded() -> None:
-    """Below 8 KB for the default set, and ten thousand symbols in one process."""
-    assert Engine().bytes_per_symbol < 8192
+    """At most 3 KB for the default set, in memory and as a snapshot, however many bars were seen."""
     engine = Engine()
     size = engine.bytes_per_symbol
+    assert size <= 2048
     engine.update(random_bars(5, 2000))
     assert engine.bytes_per_symbol == size
-    assert len(engine.snapshot("S00")) < 8192
+    assert len(engine.snapshot("S00")) < size
+
+
+def test_indicators_over_one_input_share_its_window() -> None:
+    one = Engine(("sma_200",)).bytes_per_symbol
+    readers = ("sma_50", "sma_100", "wma_200", "roc_150", "mom_60", "linearreg_30", "bbands_180_2", "midpoint_150")
+    assert Engine(("sma_200", *readers)).bytes_per_symbol < one + 256
 
 
 def test_growing_to_ten_thousand_symbols_keeps_the_state_of_the_first() -> None:

@@ -12,15 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numba import njit, types
+from numba import njit
 from numba.core.caching import FunctionCache
 
-from tapeline.indicators.kernels.interface import Kernel
-
-_reals, _integers = types.CPointer(types.float64), types.CPointer(types.int64)
-
-#: A kernel, as Numba sees it.
-SIGNATURE = types.void(_reals, _reals, _integers, _reals, _reals, _reals, *[types.int64] * 4)
+from tapeline.indicators.engine.addresses import SIGNATURE, reals_at
+from tapeline.indicators.kernels.interface import Integers, Kernel, Reals
 
 _ready: dict[Kernel, Any] = {}
 
@@ -37,11 +33,11 @@ def compile_all(kernels: Iterable[Kernel]) -> int:
     return sum(not _compiled(kernel).stats.cache_hits for kernel in new)
 
 
-def cached(function: Callable[..., Any], **options: bool) -> Any:
-    """Return the function as one that is compiled at its first call."""
+def cached(function: Callable[..., Any], kept_as: Callable[..., Any] | None = None, **options: bool) -> Any:
+    """Return the function as one that is compiled at its first call, and cached under its own or another's name."""
     dispatcher = njit(error_model="numpy", **options)(function)
     try:
-        dispatcher._cache = _Cache(function)  # noqa: SLF001
+        dispatcher._cache = _Cache(kept_as or function)  # noqa: SLF001
     except RuntimeError:  # no place for a cache
         pass
     return dispatcher
@@ -50,10 +46,41 @@ def cached(function: Callable[..., Any], **options: bool) -> Any:
 def _compiled(kernel: Kernel) -> Any:
     ready = _ready.get(kernel)
     if ready is None:
-        ready = cached(kernel, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # only `driver` calls it
+        # Only `driver` calls it.
+        ready = cached(_over_symbols(kernel), kernel, no_cpython_wrapper=True, no_cfunc_wrapper=True)
         ready.compile(SIGNATURE.args)
         _ready[kernel] = ready
     return ready
+
+
+def _over_symbols(kernel: Kernel) -> Callable[..., None]:
+    """Return the kernel as one that takes one bar of each of several symbols, or a block of bars of one.
+
+    It is compiled for both: for a single bar, without its loops, a third of the instructions remain. Running one kernel
+    over several symbols keeps its code in the cache, which all kernels together do not fit, and lets the processor
+    fetch the next symbol's state while it computes.
+    """
+    body = njit(error_model="numpy", forceinline=True)(kernel)
+
+    def run(
+        columns: Integers, rows: Integers, firsts: Integers, outs: Integers, symbols: int, state: int, output: int,
+        ints: Integers, reals: Reals, scratch: Reals, row_stride: int, column_stride: int, count: int,
+    ) -> None:  # fmt: skip
+        if count == 1:
+            for s in range(symbols):
+                body(
+                    reals_at(columns[s]), reals_at(rows[s] + state), ints, reals, reals_at(outs[s] + output), scratch,
+                    1, column_stride, firsts[s], 1,
+                )  # fmt: skip
+        else:
+            body(
+                reals_at(columns[0]), reals_at(rows[0] + state), ints, reals, reals_at(outs[0] + output), scratch,
+                row_stride, column_stride, firsts[0], count,
+            )  # fmt: skip
+
+    # Machine code is found by this name, and kernels from the cache were compiled in other processes.
+    run.__module__, run.__qualname__ = kernel.__module__, f"{kernel.__qualname__}.over_symbols"
+    return run
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
@@ -69,6 +96,6 @@ def _sources() -> str:
     engine = Path(__file__).parent
     paths = [
         *engine.parent.glob("kernels/*.py"),
-        *(engine / f"{name}.py" for name in ("compiling", "driver", "program")),
+        *(engine / f"{name}.py" for name in ("addresses", "compiling", "driver", "program")),
     ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()

@@ -1,8 +1,7 @@
-"""Run a program over bars: bring each symbol's bars together, a block at a time, and call the kernels on them.
+"""Run a program over bars: one bar of each of several symbols in their rows, many bars of one in the work space.
 
-State, program and work space are passed as addresses: unpacking an array costs more than an indicator. The engine
-keeps them alive. `state` holds one row of `code[3]` numbers a slot; `code` is laid out as `program` says; `work` has
-`ROOM` numbers for the kernels and `PITCH * outputs` for a block's outputs, but at least as many as instructions keep.
+State, program and work space are passed as addresses. The engine keeps them alive. `state` holds one row of
+`program[WIDTH]` numbers a slot; all are laid out as `program` says.
 """
 
 from __future__ import annotations
@@ -12,134 +11,183 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
 
 from tapeline.core.market import Codes, Floats, Ints
-from tapeline.indicators.engine.compiling import SIGNATURE, cached
-from tapeline.indicators.engine.program import HEADER, INPUT_COUNT, INSTRUCTION, INTEGERS
+from tapeline.indicators.engine.addresses import call, integers_at, prefetch, reals_at
+from tapeline.indicators.engine.compiling import cached
+from tapeline.indicators.engine.program import (
+    BLOCK_COLUMNS,
+    BLOCK_INSTRUCTIONS,
+    COLUMN_COUNT,
+    COLUMN_LIST,
+    COPIES,
+    GROUP,
+    INPUT_COUNT,
+    INPUT_LIST,
+    INSTRUCTION,
+    INSTRUCTION_COUNT,
+    INTEGERS,
+    LINE_COUNT,
+    LINE_LIST,
+    LIST_COUNT,
+    LISTS,
+    OUTPUTS,
+    PITCH,
+    ROW_INSTRUCTIONS,
+    SLACK,
+    WIDTH,
+)
 from tapeline.indicators.kernels.interface import BLOCK, ROOM, Integers, Reals
 from tapeline.indicators.kernels.steps import step
 
-#: From one output to the next within a block. Not BLOCK, a power of two, which would crowd them in the cache.
-PITCH = BLOCK + 8
-
-_COLUMNS = HEADER + INPUT_COUNT
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _reals(context: Any, address: Any) -> tuple[Any, Any]:
-    """Return the float64s at an address."""
-    return types.CPointer(types.float64)(types.int64), _as_pointer
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _integers(context: Any, address: Any) -> tuple[Any, Any]:
-    """Return the int64s at an address."""
-    return types.CPointer(types.int64)(types.int64), _as_pointer
-
-
-def _as_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _call(
-    context: Any, kernel: Any, columns: Any, state: Any, ints: Any, reals: Any, out: Any, scratch: Any,
-    row_stride: Any, column_stride: Any, first: Any, count: Any,
-) -> tuple[Any, Any]:  # fmt: skip
-    """Call the kernel at an address; all arguments are int64, the first seven are addresses."""
-
-    def generate(context: Any, builder: Any, _: Any, arguments: Any) -> None:
-        convention, wanted = context.call_conv, SIGNATURE.args
-        function = convention.get_function_type(SIGNATURE.return_type, wanted).as_pointer()
-        given = [
-            builder.inttoptr(argument, context.get_value_type(kind)) if isinstance(kind, types.CPointer) else argument
-            for argument, kind in zip(arguments[1:], wanted, strict=True)
-        ]
-        convention.call_function(
-            builder, builder.inttoptr(arguments[0], function), SIGNATURE.return_type, wanted, given
-        )  # fmt: skip
-
-    return types.void(*[types.int64] * 11), generate
+#: Of one symbol, fewer bars than this are computed one by one in its row, more of them in the work space.
+_FEW = 9
 
 
 @step
-def _address(values: Floats) -> int:
+def _address(values: Any) -> int:
     return np.int64(values.ctypes.data)  # type: ignore[return-value]  # an int, once compiled
 
 
 @step
-def _run(row: int, code: int, work: int, out: int, row_stride: int, column_stride: int, first: int, count: int) -> None:
-    """Run all instructions over the `count` bars that were put after the `first` bars of the symbol with this row.
+def _run(
+    code: int, work: int, instructions: int, symbols: int, row_stride: int, column_stride: int, count: int, soon: int
+) -> None:
+    """Run the instructions at an index of the program over what `_enlist` put into the lists.
 
-    Output o of bar i goes to out[i * row_stride + o * column_stride]. All but the last four are addresses.
+    Output o of bar i goes to out[i * row_stride + o * column_stride]. Meanwhile, the rows of `soon` more symbols, which
+    come after them in the lists, are brought into the cache: a few lines of each after every instruction.
     """
-    program = _integers(code)
-    columns = row + 8 * (first % BLOCK)
-    at = _COLUMNS + 2 * program[1]
-    for _ in range(program[0]):
-        _call(
+    program = integers_at(code)
+    lists, pitch = work + 8 * program[LISTS], 8 * program[GROUP]
+    later = integers_at(lists + 6 * pitch)
+    at, line = instructions, 0
+    for number in range(program[INSTRUCTION_COUNT]):
+        call(
             program[at],
-            columns,
-            row + 8 * program[at + 1],
+            lists,
+            lists + pitch,
+            lists + 2 * pitch,
+            lists + 3 * pitch,
+            symbols,
+            8 * program[at + 1],
+            8 * column_stride * program[at + 2],
             code + 8 * (at + 3),
             code + 8 * (at + 3 + INTEGERS),
-            out + 8 * column_stride * program[at + 2],
             work,
             row_stride,
             column_stride,
-            first,
             count,
         )
         at += INSTRUCTION
+        if soon > 0:
+            upto = (number + 1) * program[LINE_COUNT] // program[INSTRUCTION_COUNT]
+            while line < upto:
+                offset = program[program[LINE_LIST] + line]
+                for s in range(soon):
+                    prefetch(later[s] + offset)
+                line += 1
 
 
 @step
-def _commit(row: Reals, program: Integers, first: int, count: int) -> None:
-    """Count the bars; at the end of a block, move every column's history to its front and clear the rest."""
-    row[0] = first + count
-    if (first + count) % BLOCK:
-        return
-    for column in range(program[1]):
-        index, history = program[_COLUMNS + 2 * column], program[_COLUMNS + 2 * column + 1]
-        for i in range(index - history, index):
-            row[i] = row[i + BLOCK]
-        for i in range(index, index + BLOCK):
-            row[i] = 0.0
+def _enlist(program: Integers, work: int, number: int, columns: int, row: int, first: int, out: int) -> None:
+    """Write the addresses of a symbol's columns, row and outputs, and its first bar, to this place in the lists."""
+    lists, group = integers_at(work + 8 * program[LISTS]), program[GROUP]
+    lists[number] = columns
+    lists[group + number] = row
+    lists[2 * group + number] = first
+    lists[3 * group + number] = out
 
 
 @step
-def _put(
-    row: Reals, program: Integers, index: int,
-    session: int, open_: float, high: float, low: float, close: float, volume: float,
-) -> None:  # fmt: skip
-    """Write one bar to the columns that are read."""
-    if program[HEADER] >= 0:
-        row[program[HEADER] + index] = open_
-    if program[HEADER + 1] >= 0:
-        row[program[HEADER + 1] + index] = high
-    if program[HEADER + 2] >= 0:
-        row[program[HEADER + 2] + index] = low
-    if program[HEADER + 3] >= 0:
-        row[program[HEADER + 3] + index] = close
-    if program[HEADER + 4] >= 0:
-        row[program[HEADER + 4] + index] = volume
-    if program[HEADER + 5] >= 0:
-        row[program[HEADER + 5] + index] = session
+def _sources(
+    program: Integers, work: int, open_: int, high: int, low: int, close: int, volume: int, session: int
+) -> Any:
+    """Write the addresses of the inputs' columns to the work space, and return them."""
+    sources: Any = integers_at(work + 8 * (program[LISTS] + LIST_COUNT * program[GROUP]))
+    sources[0], sources[1], sources[2], sources[3], sources[4], sources[5] = open_, high, low, close, volume, session
+    return sources
 
 
 @step
-def _fill(row: Reals, column: int, index: int, values: Any, taken: Ints, together: bool) -> None:
-    """Write the values at `taken` to a column of the row, if it is read."""
-    if column < 0:
-        return
-    at, first = column + index, taken[0]
-    if together:
-        for j in range(len(taken)):
-            row[at + j] = values[first + j]
-    else:
-        for j in range(len(taken)):
-            row[at + j] = values[taken[j]]
+def _put(program: Integers, work: int, number: int, row: int, out: int, sources: Integers, bar: int) -> None:
+    """Write one bar to a row's columns, and the row to the lists."""
+    first = int(reals_at(row)[0])
+    address = row + 8 * (first % SLACK)
+    _enlist(program, work, number, address, row, first, out)
+    columns = reals_at(address)
+    at = INPUT_LIST
+    for _ in range(program[INPUT_COUNT]):
+        columns[program[at + 1]] = reals_at(sources[program[at]])[bar]
+        at += 3
+
+
+@step
+def _commit(program: Integers, work: int, symbols: int) -> None:
+    """Count the bar of each row in the lists; after every SLACK bars, move its windows to the front."""
+    lists, group = integers_at(work + 8 * program[LISTS]), program[GROUP]
+    for number in range(symbols):
+        row, count = reals_at(lists[group + number]), lists[2 * group + number] + 1
+        row[0] = count
+        if count % SLACK == 0:
+            at = program[COLUMN_LIST]
+            for _ in range(program[COLUMN_COUNT]):
+                for i in range(program[at] - program[at + 2], program[at]):
+                    row[i] = row[i + SLACK]
+                at += 3
+
+
+@step
+def _load(program: Integers, work: int, row: Reals) -> None:
+    """Copy the windows of a row to the work space. A symbol's first bars find no rests of other symbols there."""
+    block, first = reals_at(work + 8 * program[BLOCK_COLUMNS]), int(row[0])
+    at = program[COLUMN_LIST]
+    for _ in range(program[COLUMN_COUNT]):
+        start, target = program[at] - program[at + 2] + first % SLACK, program[at + 1] - program[at + 2]
+        for i in range(program[at + 2]):
+            block[target + i] = row[start + i]
+        if first == 0:
+            block[program[at + 1]] = 0.0
+        at += 3
+
+
+@step
+def _store(program: Integers, work: int, row: Reals) -> None:
+    """Copy the windows in the work space to a row."""
+    block, first = reals_at(work + 8 * program[BLOCK_COLUMNS]), int(row[0])
+    at = program[COLUMN_LIST]
+    for _ in range(program[COLUMN_COUNT]):
+        start, target = program[at] - program[at + 2] + first % SLACK, program[at + 1] - program[at + 2]
+        for i in range(program[at + 2]):
+            row[start + i] = block[target + i]
+        at += 3
+
+
+@step
+def _advance(program: Integers, work: int, row: Reals, count: int) -> None:
+    """Count the bars of a block, and move the windows in the work space to the front."""
+    row[0] += count
+    block = reals_at(work + 8 * program[BLOCK_COLUMNS])
+    at = program[COLUMN_LIST]
+    for _ in range(program[COLUMN_COUNT]):
+        for i in range(program[at + 1] - program[at + 2], program[at + 1]):
+            block[i] = block[i + count]
+        at += 3
+
+
+@step
+def _fill(program: Integers, work: int, sources: Integers, taken: Ints, together: bool) -> None:
+    """Write the bars at `taken` to the columns of the block."""
+    block, at = reals_at(work + 8 * program[BLOCK_COLUMNS]), INPUT_LIST
+    for _ in range(program[INPUT_COUNT]):
+        values, index = reals_at(sources[program[at]]), program[at + 2]
+        if together:
+            for j in range(len(taken)):
+                block[index + j] = values[taken[0] + j]
+        else:
+            for j in range(len(taken)):
+                block[index + j] = values[taken[j]]
+        at += 3
 
 
 @step
@@ -181,19 +229,50 @@ def update_one(
     out: Floats, slot: int, session: int, open_: float, high: float, low: float, close: float, volume: float,
 ) -> None:  # fmt: skip
     """Commit one bar; its values go to `out`, float64 [outputs]."""
-    program = _integers(code)
-    address = state + 8 * slot * program[3]
-    row = _reals(address)
-    first = int(row[0])
-    _put(row, program, first % BLOCK, session, open_, high, low, close, volume)
-    _run(address, code, work, _address(out), program[2], 1, first, 1)
-    _commit(row, program, first, 1)
+    program = integers_at(code)
+    bar = reals_at(work)
+    bar[0], bar[1], bar[2], bar[3], bar[4], bar[5] = open_, high, low, close, volume, session
+    sources = _sources(program, work, work, work + 8, work + 16, work + 24, work + 32, work + 40)
+    _put(program, work, 0, state + 8 * slot * program[WIDTH], _address(out), sources, 0)
+    _run(code, work, program[ROW_INSTRUCTIONS], 1, program[OUTPUTS], 1, 1, 0)
+    _commit(program, work, 1)
+
+
+@step
+def _update_many(
+    state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
+    slots: Codes, sources: Integers, bars: Ints,
+) -> None:  # fmt: skip
+    """Commit the bars at these indices, all of one symbol."""
+    program = integers_at(code)
+    row = state + 8 * slots[bars[0]] * program[WIDTH]
+    columns = work + 8 * program[BLOCK_COLUMNS]
+    values = reals_at(work + 8 * ROOM)
+    _load(program, work, reals_at(row))
+    begin = 0
+    while begin < len(bars):
+        first = int(reals_at(row)[0])
+        taken = bars[begin : begin + BLOCK - first % BLOCK]
+        count = len(taken)
+        together = taken[count - 1] - taken[0] == count - 1
+        _fill(program, work, sources, taken, together)
+        straight = together and row_stride == 1
+        target = _address(out) + 8 * taken[0] if straight else work + 8 * ROOM
+        _enlist(program, work, 0, columns, row, first, target)
+        _run(code, work, program[BLOCK_INSTRUCTIONS], 1, 1, column_stride if straight else PITCH, count, 0)
+        if not straight:
+            for j in range(count):
+                for output in range(program[OUTPUTS]):
+                    out[taken[j] * row_stride + output * column_stride] = values[output * PITCH + j]
+        _advance(program, work, reals_at(row), count)
+        begin += count
+    _store(program, work, reals_at(row))
 
 
 @partial(cached, nogil=True)  # data frames are computed on several cores, each with an engine of its own
 def update(
     state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
-    slots: Codes, session: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
+    slots: Codes, session: Floats, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
     counts: Ints, order: Ints,
 ) -> None:  # fmt: skip
     """Commit the bars in order; output o of bar i goes to out[i * row_stride + o * column_stride], float64.
@@ -201,64 +280,71 @@ def update(
     `counts` is int64, 0 for every slot, and is left so; `order` is int64 [bars] to write in. Raises `ValueError` for a
     slot that does not exist; nothing has been committed then.
     """
-    program = _integers(code)
-    outputs = program[2]
-    block = _reals(work + 8 * ROOM)
-    begin = 0
-    for end in _by_slot(slots, counts, order):
-        address = state + 8 * slots[order[begin]] * program[3]
-        row = _reals(address)
-        while begin < end:
-            first = int(row[0])
-            index = first % BLOCK
-            taken = order[begin : min(begin + BLOCK - index, end)]
-            count = len(taken)
-            together = taken[count - 1] - taken[0] == count - 1
-            _fill(row, program[HEADER], index, open_, taken, together)
-            _fill(row, program[HEADER + 1], index, high, taken, together)
-            _fill(row, program[HEADER + 2], index, low, taken, together)
-            _fill(row, program[HEADER + 3], index, close, taken, together)
-            _fill(row, program[HEADER + 4], index, volume, taken, together)
-            _fill(row, program[HEADER + 5], index, session, taken, together)
-            if together and row_stride == 1:
-                _run(address, code, work, _address(out) + 8 * taken[0], row_stride, column_stride, first, count)
-            else:
-                _run(address, code, work, work + 8 * ROOM, 1, PITCH, first, count)
-                for j in range(count):
-                    target = taken[j] * row_stride
-                    for output in range(outputs):
-                        out[target + output * column_stride] = block[output * PITCH + j]
-            _commit(row, program, first, count)
-            begin += count
+    program = integers_at(code)
+    group, lists = program[GROUP], work + 8 * program[LISTS]
+    sources = _sources(
+        program, work, _address(open_), _address(high), _address(low), _address(close), _address(volume),
+        _address(session),
+    )  # fmt: skip
+    begins, stops, later = (
+        integers_at(lists + 32 * group), integers_at(lists + 40 * group), integers_at(lists + 48 * group),
+    )  # fmt: skip
+    ends = _by_slot(slots, counts, order)
+    begin = waiting = 0
+    for number in range(len(ends)):
+        end = ends[number]
+        if end - begin >= _FEW:
+            _update_many(state, code, work, out, row_stride, column_stride, slots, sources, order[begin:end])
+        else:
+            begins[waiting], stops[waiting] = begin, end
+            waiting += 1
+        begin = end
+        if waiting == group or (waiting > 0 and number == len(ends) - 1):
+            soon = min(group, len(ends) - 1 - number)
+            for s in range(soon):
+                later[s] = state + 8 * slots[order[ends[number + s]]] * program[WIDTH]
+            while waiting > 0:
+                for s in range(waiting):
+                    bar = order[begins[s]]
+                    row = state + 8 * slots[bar] * program[WIDTH]
+                    _put(program, work, s, row, _address(out) + 8 * bar * row_stride, sources, bar)
+                _run(code, work, program[ROW_INSTRUCTIONS], waiting, row_stride, column_stride, 1, soon)
+                _commit(program, work, waiting)
+                left = soon = 0
+                for s in range(waiting):
+                    if begins[s] + 1 < stops[s]:
+                        begins[left], stops[left] = begins[s] + 1, stops[s]
+                        left += 1
+                waiting = left
 
 
 @cached
 def peek(
     state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
-    slots: Codes, session: Ints, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
+    slots: Codes, session: Floats, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
 ) -> None:  # fmt: skip
-    """Compute the values each bar would have if it were committed next. The state is as before when this returns."""
-    program = _integers(code)
-    kept = program[4]
-    saved = _reals(work + 8 * ROOM)
-    for i in range(len(slots)):
-        address = state + 8 * slots[i] * program[3]
-        row = _reals(address)
-        first = int(row[0])
-        index = first % BLOCK
-        for j in range(kept):
-            saved[j] = row[j]
-        _put(row, program, index, session[i], open_[i], high[i], low[i], close[i], volume[i])
-        _run(address, code, work, _address(out) + 8 * i * row_stride, row_stride, column_stride, first, 1)
-        for j in range(kept):
-            row[j] = saved[j]
-        for column in range(program[1]):
-            row[program[_COLUMNS + 2 * column] + index] = 0.0
+    """Compute the values each bar would have if it were committed next, on copies of the rows."""
+    program = integers_at(code)
+    width, group = program[WIDTH], program[GROUP]
+    sources = _sources(
+        program, work, _address(open_), _address(high), _address(low), _address(close), _address(volume),
+        _address(session),
+    )  # fmt: skip
+    for begin in range(0, len(slots), group):
+        together = min(group, len(slots) - begin)
+        for s in range(together):
+            bar = begin + s
+            copy = work + 8 * (program[COPIES] + s * width)
+            source, target = reals_at(state + 8 * slots[bar] * width), reals_at(copy)
+            for j in range(width):
+                target[j] = source[j]
+            _put(program, work, s, copy, _address(out) + 8 * bar * row_stride, sources, bar)
+        _run(code, work, program[ROW_INSTRUCTIONS], together, row_stride, column_stride, 1, 0)
 
 
 _INT, _REAL = types.int64, types.float64
 _reals_1d, _integers_1d = types.Array(_REAL, 1, "C"), types.Array(_INT, 1, "C")
-_bars = (types.Array(types.int32, 1, "C"), _integers_1d, *[_reals_1d] * 5)
+_bars = (types.Array(types.int32, 1, "C"), *[_reals_1d] * 6)
 _SIGNATURES = {
     update_one: (_INT, _INT, _INT, _reals_1d, _INT, _INT, *[_REAL] * 5),
     update: (_INT, _INT, _INT, _reals_1d, _INT, _INT, *_bars, _integers_1d, _integers_1d),

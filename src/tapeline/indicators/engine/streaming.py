@@ -13,9 +13,8 @@ from tapeline.core.sessions.session_ids import session_ids
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.indicators import DEFAULT
-from tapeline.indicators.engine.program import Program
+from tapeline.indicators.engine.program import SLACK, Program
 from tapeline.indicators.engine.snapshots import pack, unpack
-from tapeline.indicators.kernels.interface import ROOM
 from tapeline.indicators.spec import parse_all
 
 #: Commits one bar, the fast way, without any checks: `out` (float64 [outputs]), slot, session, open, high, low, close,
@@ -46,9 +45,10 @@ class Engine:
         self.layout = program.layout
         self._compiled_one, self._compiled_update, self._compiled_peek = driver.entry_points()
         self._code = program.code
-        self._state = np.zeros((0, program.width))
+        self._kept, self._numbers = program.kept, program.numbers
+        self._state: Floats = _rows(0, program.width)
         self._counts = np.zeros(0, np.int64)
-        self._work = np.zeros(ROOM + max(driver.PITCH * program.outputs, program.numbers_end))
+        self._work = np.zeros(program.work)
         self._place()
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
@@ -64,7 +64,7 @@ class Engine:
     @property
     def bytes_per_symbol(self) -> int:
         """Return the size of one symbol's state, which does not grow with its bars."""
-        return self._state.shape[1] * 8
+        return int(self._state.shape[1]) * 8
 
     def slots(self, symbols: Sequence[str]) -> Codes:
         """Return the row of each symbol's state, int32 [len(symbols)]; a new symbol gets one. Valid until `forget`."""
@@ -85,7 +85,7 @@ class Engine:
 
     def _grow(self, least: int) -> None:
         room = max(least, 2 * len(self._state), 16)
-        state = np.zeros((room, self._state.shape[1]))
+        state = _rows(room, self._state.shape[1])
         state[: len(self._state)] = self._state
         self._state = state
         self._counts = np.zeros(room, np.int64)
@@ -180,13 +180,22 @@ class Engine:
     def snapshot(self, symbol: str) -> bytes:
         """Return the symbol's state as bytes, for `restore` on an engine with the same specs. A new symbol has one."""
         slot = self.slots([symbol])[0]  # may move the matrix
-        return pack(self.layout, self._state[slot])
+        return pack(self.layout, self._state[slot, self._indexes(int(self._state[slot, 0]))])
 
     def restore(self, symbol: str, data: bytes) -> None:
         """Take on the state in a snapshot. Raises `DecodeError` when it is damaged or of another layout."""
-        row = unpack(self.layout, data, self._state.shape[1])
-        slot = self.slots([symbol])[0]  # may move the matrix
-        self._state[slot] = row
+        kept = unpack(self.layout, data, len(self._kept))
+        self._put(self.slots([symbol])[0], kept)
+
+    def _put(self, slot: int, kept: Floats) -> None:
+        self._state[slot] = 0.0
+        self._state[slot, self._indexes(int(kept[0]))] = kept
+
+    def _indexes(self, count: int) -> Ints:
+        """Return where in a row the numbers of a snapshot are, for a symbol with so many bars."""
+        indexes = self._kept.copy()
+        indexes[self._numbers :] += count % SLACK
+        return indexes
 
     def correct(
         self, symbol: str, checkpoint: bytes | None, bars: Bars,
@@ -202,7 +211,10 @@ class Engine:
             raise ValueError(f"bars of {', '.join(sorted(used - {symbol}))} cannot correct {symbol}")
         slot = self.slots([symbol])[0]
         before = self._state[slot].copy()
-        self._state[slot] = 0.0 if checkpoint is None else unpack(self.layout, checkpoint, self._state.shape[1])
+        if checkpoint is None:
+            self._state[slot] = 0.0
+        else:
+            self._put(slot, unpack(self.layout, checkpoint, len(self._kept)))
         try:
             return self.update(bars, out, session)
         except ValueError:
@@ -218,6 +230,13 @@ class Engine:
         if value != value:  # noqa: PLR0124  NaN
             raise NotEnoughHistoryError(f"{output} has no value yet: it needs {self.warm_up[column] + 1} bars")
         return value
+
+
+def _rows(count: int, width: int) -> Floats:
+    """Return rows of zeros whose first number is the first of a cache line."""
+    numbers: Floats = np.zeros(count * width + SLACK)
+    skipped = -numbers.ctypes.data % (8 * SLACK) // 8
+    return numbers[skipped : skipped + count * width].reshape(count, width)
 
 
 def _column(values: Floats | Ints | Codes, dtype: type) -> np.ndarray:
@@ -239,4 +258,4 @@ def _columns(slots: Codes, session: Ints, *values: Floats) -> list[np.ndarray]:
     """Return the columns as the compiled functions take them. Raises `ValueError` when their lengths differ."""
     if len({len(slots), len(session), *map(len, values)}) > 1:
         raise ValueError("all columns must have one length")
-    return [_column(slots, np.int32), _column(session, np.int64), *(_column(each, np.float64) for each in values)]
+    return [_column(slots, np.int32), _column(session, np.float64), *(_column(each, np.float64) for each in values)]

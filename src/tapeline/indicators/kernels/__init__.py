@@ -15,6 +15,9 @@ row_stride, column_stride, first, count)`, and carries its indicator over `count
   not warm.
 - `scratch`: room to compute in, `ROOM` numbers, of any content.
 
+A call is for one bar or for a block of them, and a kernel is compiled for each: for one bar, `count` is known to be 1.
+What a column holds after the bars of the call, or before the history that was asked for, is left over from other bars.
+
 A call never crosses a multiple of `BLOCK`, so `first % REBASE == 0` is true at the start of a call once every `REBASE`
 bars, on the same bar however the bars were cut into batches. There, running sums are computed again from their window,
 so that rounding errors never pile up. All arithmetic is strict IEEE, in one order: the value of a bar does not depend

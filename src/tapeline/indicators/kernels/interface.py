@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, MutableSequence, Sequence
 from typing import Literal
 
-#: The room that every column has after its history; kernels are never called for more bars at once.
+#: Kernels are never called for more bars at once.
 BLOCK = 128
 
 #: Bars between two re-basings of running sums.
 REBASE = 2 * BLOCK
 
-#: The longest window. Memory a symbol grows with it: 8 bytes a bar for every input and every column of the indicator.
+#: The longest window. Memory a symbol grows with it: 8 bytes a bar for every input, shared by all indicators, and for
+#: every column of the indicator's own.
 LONGEST = 5000
 
 #: Numbers in `scratch`: `extremes` needs two windows, all others some blocks.

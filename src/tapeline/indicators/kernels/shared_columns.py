@@ -6,6 +6,7 @@ the indicator's kernel finds in `ints` after its inputs. `back` is how many bars
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tapeline.indicators.kernels.interface import REBASE, Input, Integers, Kernel, Reals
@@ -14,15 +15,14 @@ from tapeline.indicators.kernels.steps import extremes, moving_variances, true_r
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Describe a kernel without outputs: it reads inputs back to `history`, keeps `numbers`, and fills columns.
+    """Describe a kernel without outputs: it `reads` inputs so far back, keeps `numbers`, and fills columns.
 
     Like `Storage`, its `repr` is part of the id of a snapshot's layout.
     """
 
     name: str
     kernel: Kernel = field(repr=False)
-    inputs: tuple[Input, ...]
-    history: int
+    reads: Mapping[Input, int]
     parameters: tuple[int, ...] = ()
     numbers: int = 0
     columns: int = 1
@@ -31,27 +31,27 @@ class Shared:
 
 def highest(of: Input, period: int) -> Shared:
     """Return the column of the highest of n values."""
-    return Shared("highest", _highest, (of,), period, (period,))
+    return Shared("highest", _highest, {of: period - 1}, (period,))
 
 
 def lowest(of: Input, period: int) -> Shared:
     """Return the column of the lowest of n values."""
-    return Shared("lowest", _lowest, (of,), period, (period,))
+    return Shared("lowest", _lowest, {of: period - 1}, (period,))
 
 
 def typical(back: int = 0) -> Shared:
     """Return the column of the typical price: the mean of high, low and close."""
-    return Shared("typical", _typical, ("high", "low", "close"), 0, back=back)
+    return Shared("typical", _typical, {"high": 0, "low": 0, "close": 0}, back=back)
 
 
 def range_(back: int = 0) -> Shared:
     """Return the column of the true range, 0.0 at the first bar."""
-    return Shared("range", _range, ("high", "low", "close"), 1, back=back)
+    return Shared("range", _range, {"high": 0, "low": 0, "close": 1}, back=back)
 
 
 def spread(of: Input, period: int) -> Shared:
     """Return the columns of the mean and the population variance of n values."""
-    return Shared("spread", _spread, (of,), period, (period,), numbers=4, columns=2)
+    return Shared("spread", _spread, {of: period}, (period,), numbers=4, columns=2)
 
 
 def _highest(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
