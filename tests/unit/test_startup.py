@@ -74,7 +74,9 @@ def test_every_command_can_be_described_without_heavy_imports() -> None:
     assert set(done.stdout.split()) & (HEAVY | FOR_ANSWERS) == set()
 
 
-@pytest.mark.parametrize("arguments", [["symbols", "list"], ["rejects"], ["users", "list"], ["alerts", "list"]])
+@pytest.mark.parametrize(
+    "arguments", [["symbols", "list"], ["rejects"], ["users", "list"], ["alerts", "list"], ["models", "list"]]
+)
 def test_a_command_that_computes_nothing_imports_nothing_heavy(arguments: list[str], data_directory: Path) -> None:
     assert imported(*arguments, "--data-dir", data_directory, "--json") & HEAVY == set()
 
