@@ -18,13 +18,14 @@ import numpy as np
 
 from tapeline.core.market import Floats, Revisions, Rows
 from tapeline.core.ports import IndicatorStates
-from tapeline.errors import StorageError
+from tapeline.errors import DecodeError, StorageError
 from tapeline.indicators import Engine, parse
 
 #: Bars between two kept states of an engine.
 KEPT_BARS = 4096
 
 _MOST_STATE_BYTES = 64 * 1024 * 1024
+_MOST_ENGINES = 64
 _LONG_LEAD = 256  # bars
 _FIRST = -(1 << 62)
 
@@ -72,7 +73,7 @@ class IndicatorView:
         self._reader = reader
         self._kept_states = reader if isinstance(reader, IndicatorStates) else None
         self._lock = threading.Lock()
-        self._engines: dict[tuple[str, ...], Engine] = {}
+        self._engines: OrderedDict[tuple[str, ...], Engine] = OrderedDict()
         self._tracks: OrderedDict[tuple[tuple[str, ...], str], _Track] = OrderedDict()
 
     def rows(
@@ -90,36 +91,56 @@ class IndicatorView:
             indicator = rows.indicator[:, columns] if len(rows) else np.empty((0, len(names)))
             return replace(rows, names=names, indicator=indicator)
         with self._lock:
-            values, outputs = self._computed(symbol, tuple(specs), rows)
-        return replace(rows, names=names, indicator=values[:, [outputs.index(name) for name in names]])
+            engine = self._engine(tuple(specs))
+            while (values := self._computed(engine, symbol, rows)) is None:
+                rows = self._reader.rows(symbol, start, end, limit)
+        return replace(rows, names=names, indicator=values[:, [engine.outputs.index(name) for name in names]])
 
-    def _computed(self, symbol: str, specs: tuple[str, ...], rows: Rows) -> tuple[Floats, tuple[str, ...]]:
-        engine = self._engines.get(specs)
-        if engine is None:
-            engine = self._engines[specs] = Engine(specs)
-        track = self._track(specs, symbol, rows.revisions)
+    def _engine(self, specs: tuple[str, ...]) -> Engine:
+        engine = self._engines.pop(specs, None)
+        self._engines[specs] = engine = Engine(specs) if engine is None else engine
+        while len(self._engines) > _MOST_ENGINES:
+            self._engines.popitem(last=False)
+        return engine
+
+    def _computed(self, engine: Engine, symbol: str, rows: Rows) -> Floats | None:
+        """Return the values of these rows; None where bars before them were revised after they were read."""
+        track = self._track(engine.specs, symbol, rows.revisions)
+        if track is None:
+            return None
         first = int(rows.bars.timestamp[0])
-        found = track.before(first)
-        if found is None and self._kept_states is not None:
-            found = self._kept_states.indicator_state(symbol, engine.layout, first)
         engine.forget(symbol)
         made: list[tuple[int, bytes]] = []
-        if found is not None:
-            engine.restore(symbol, found[1])
-        lead = self._reader.rows(symbol, None if found is None else found[0] + 1, first)
+        stands = self._restored(engine, symbol, track, first)
+        lead = self._reader.rows(symbol, None if stands is None else stands + 1, first)
+        if rows.revisions is not None and lead.revisions not in (None, rows.revisions):
+            return None
         self._update(engine, symbol, lead, made)
-        unchanged = rows.revisions is not None and lead.revisions in (None, rows.revisions)
-        if unchanged and len(lead) > _LONG_LEAD:  # whoever follows the newest rows asks for nearly the same next time
+        if (
+            rows.revisions is not None and len(lead) > _LONG_LEAD
+        ):  # whoever follows the newest rows asks for nearly the same next time
             track.keep(int(lead.bars.timestamp[-1]), engine.snapshot(symbol))
         closed = int(np.count_nonzero(rows.bars.final))
         values = self._update(engine, symbol, rows[:closed], made)
         if closed < len(rows):
             forming = rows.bars[closed:]
             values = np.concatenate((values, engine.peek(forming, session=engine.sessions(forming))))
-        if unchanged and rows.revisions is not None:
+        if rows.revisions is not None:
             self._keep(engine, symbol, track, made, rows.revisions)
         engine.forget(symbol)
-        return values, engine.outputs
+        return values
+
+    def _restored(self, engine: Engine, symbol: str, track: _Track, first: int) -> int | None:
+        """Put the engine where the newest state before this time stands, and return that time; None without one."""
+        found = [state for state in (track.before(first),) if state is not None]
+        if self._kept_states is not None:
+            stored = self._kept_states.indicator_state(symbol, engine.layout, first)
+            found += [] if stored is None else [stored]
+        for timestamp, state in sorted(found, reverse=True):
+            with contextlib.suppress(DecodeError):  # damaged on the disk: there are older ones, or the bars
+                engine.restore(symbol, state)
+                return timestamp
+        return None
 
     def _update(self, engine: Engine, symbol: str, rows: Rows, made: list[tuple[int, bytes]]) -> Floats:
         """Return the values of final rows; adds the engine's state at every `KEPT_BARS`-th bar to `made`."""
@@ -134,10 +155,12 @@ class IndicatorView:
             start = stop
         return np.concatenate(parts) if parts else np.empty((0, len(engine.outputs)))
 
-    def _track(self, specs: tuple[str, ...], symbol: str, revisions: Revisions | None) -> _Track:
-        """Return the states that still hold after the latest revisions."""
+    def _track(self, specs: tuple[str, ...], symbol: str, revisions: Revisions | None) -> _Track | None:
+        """Return the states that still hold after the latest revisions; None if there are newer ones than these."""
         track = self._tracks.setdefault((specs, symbol), _Track())
         self._tracks.move_to_end((specs, symbol))
+        if revisions is not None and track.revision > (revisions[-1][0] if revisions else 0):
+            return None
         if revisions:
             known = [since for number, since in revisions if number > track.revision]
             every = revisions[0][0] <= track.revision + 1

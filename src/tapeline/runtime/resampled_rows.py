@@ -1,6 +1,8 @@
 """Give the rows of a store at a longer interval: candles of all of a symbol's history, built once and then continued.
 
-A candle never depends on which part of the history is asked for: its borders come from all bars of its series.
+A candle never depends on which part of the history is asked for: its borders come from all bars of its series. Finished
+candles may change all the same, because a bar came late or was corrected, or because a bar at an odd hour moves all
+borders: that is told by `Rows.revisions`, which are those of the candles here, not of the store.
 """
 
 from __future__ import annotations
@@ -13,20 +15,27 @@ import numpy as np
 
 from tapeline.core.bars import resample
 from tapeline.core.candle_intervals import CandleGrid, grid
-from tapeline.core.market import Bars, Ints, Revisions, Rows
+from tapeline.core.market import BAR_COLUMNS, Bars, Ints, Revisions, Rows
 from tapeline.runtime.indicator_view import RowReader
 
 _MOST_CANDLES = 2_000_000  # kept for the next reader, over all symbols, at most; 60 bytes each
+_MOST_REVISIONS = 64  # a symbol
+_EARLIEST = -(1 << 62)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candles:
-    """One symbol's candles, the open time of the first bar in each, and what they were built from."""
+    """One symbol's candles, the open time of the first bar in each, and what they were built from.
+
+    `settled` is the index of the candle with the newest final bar: those before it change by revisions only.
+    """
 
     bars: Bars
     first_bar: Ints
+    settled: int
     grid: CandleGrid
-    revisions: Revisions | None
+    seen: Revisions | None
+    revisions: Revisions = ()
 
     def __len__(self) -> int:
         return len(self.bars)
@@ -44,6 +53,7 @@ class ResampledRows:
         self._interval = interval
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, _Candles] = OrderedDict()
+        self._forgotten: dict[str, int] = {}  # the last revision of candles that are not kept any more
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
         """Return candles with start <= open time < end as rows without forecasts; with `limit`, the newest ones."""
@@ -54,43 +64,52 @@ class ResampledRows:
         last = len(times) if end is None else int(np.searchsorted(times, end))
         if limit is not None:
             first = max(first, last - limit)
-        return _as_rows(candles.bars[first:last], self._candle_times(candles))
-
-    def _candle_times(self, candles: _Candles) -> Revisions | None:
-        """Return the store's revisions with the open time of the candle that each of them begins in."""
-        if not candles.revisions:
-            return candles.revisions
-        since = np.array([time for _, time in candles.revisions], np.int64)
-        at = np.maximum(np.searchsorted(candles.first_bar, since, "right") - 1, 0)
-        opens = candles.bars.timestamp[at].tolist() if len(candles) else since.tolist()
-        numbers = [number for number, _ in candles.revisions]
-        return tuple(zip(numbers, map(min, opens, since.tolist()), strict=True))
+        return _as_rows(candles.bars[first:last], candles.revisions)
 
     def _continued(self, symbol: str) -> _Candles:
         """Return the symbol's candles as of now, built from the first one on that may have changed."""
         kept = self._kept.get(symbol)
-        rows = self._store.rows(symbol, start=None if kept is None or not len(kept) else int(kept.first_bar[-1]))
-        cut = 0
-        if kept is not None and len(kept):
-            cut = len(kept) - 1
-            since = _changed_since(kept.revisions, rows.revisions)
-            fits = kept.grid.fits(rows.bars.timestamp)
-            if since is not None or not fits:
-                cut = 0 if since is None else int(np.searchsorted(kept.first_bar, since, "right")) - 1
-                cut = cut if fits else 0
-                rows = self._store.rows(symbol, start=int(kept.first_bar[cut]) if cut > 0 else None)
-        if kept is None or cut <= 0:
-            cells = grid(symbol, self._interval, rows.bars.timestamp)
-            made = self._built(rows, cells)
-        else:
-            tail = self._built(rows, kept.grid)
-            bars = Bars.concat((kept.bars[:cut], tail.bars))
-            made = _Candles(bars, np.concatenate((kept.first_bar[:cut], tail.first_bar)), kept.grid, rows.revisions)
+        cut = 0 if kept is None else kept.settled
+        while True:
+            rows = self._store.rows(symbol, start=None if kept is None or cut <= 0 else int(kept.first_bar[cut]))
+            if kept is None or cut <= 0:
+                made = self._built(rows, grid(symbol, self._interval, rows.bars.timestamp))
+                break
+            since = _changed_since(kept.seen, rows.revisions)
+            needed = cut if since is None else min(cut, int(np.searchsorted(kept.first_bar, since, "right")) - 1)
+            if kept.grid.fits(rows.bars.timestamp) and needed == cut:
+                tail = self._built(rows, kept.grid)
+                made = _Candles(
+                    Bars.concat((kept.bars[:cut], tail.bars)), np.concatenate((kept.first_bar[:cut], tail.first_bar)),
+                    cut + tail.settled, kept.grid, rows.revisions,
+                )  # fmt: skip
+                break
+            cut = needed if kept.grid.fits(rows.bars.timestamp) else 0
+        made = replace(made, revisions=self._revisions(symbol, kept, made, max(cut, 0)))
         self._kept[symbol] = made
         self._kept.move_to_end(symbol)
         while sum(map(len, self._kept.values())) > _MOST_CANDLES and len(self._kept) > 1:
-            self._kept.popitem(last=False)
+            dropped, candles = self._kept.popitem(last=False)
+            self._forgotten[dropped] = candles.revisions[-1][0] if candles.revisions else 0
         return made
+
+    def _revisions(self, symbol: str, kept: _Candles | None, made: _Candles, cut: int) -> Revisions:
+        """Return the changes to finished candles, the one between `kept` and `made` included, which begin at `cut`."""
+        if kept is None:
+            number = self._forgotten.pop(symbol, None)
+            return () if number is None else ((number + 1, _EARLIEST),)
+        finished = int(np.count_nonzero(kept.bars.final))
+        same = max(0, min(finished, len(made)) - cut)
+        before, now = kept.bars[cut : cut + same], made.bars[cut : cut + same]
+        differs = np.zeros(same, np.bool_)
+        for name in BAR_COLUMNS:
+            differs |= getattr(before, name) != getattr(now, name)
+        if not differs.any() and finished <= len(made):
+            return kept.revisions
+        at = cut + (int(differs.argmax()) if differs.any() else same)
+        since = min([int(candles.bars.timestamp[at]) for candles in (kept, made) if at < len(candles)])
+        number = kept.revisions[-1][0] if kept.revisions else 0
+        return (*kept.revisions, (number + 1, since))[-_MOST_REVISIONS:]
 
     def _built(self, rows: Rows, cells: CandleGrid) -> _Candles:
         bars = rows.bars
@@ -101,17 +120,20 @@ class ResampledRows:
             known = int(bars.timestamp[-1]) + (self._stored if bars.final[-1] else 0)
             over = known >= int(end[inside][-1])
             made = replace(made, final=np.append(made.final[:-1], over))
-        return _Candles(made, bars.timestamp[inside][first], cells, rows.revisions)
+        opens = bars.timestamp[inside][first]
+        closed = bars.timestamp[inside & bars.final]
+        settled = int(np.searchsorted(opens, closed[-1], "right")) - 1 if len(closed) else -1
+        return _Candles(made, opens, settled, cells, rows.revisions)
 
 
 def _changed_since(before: Revisions | None, now: Revisions | None) -> int | None:
     """Return the time of the first bar that changed between two reads, None when none did."""
     if now is None:  # the store cannot tell
-        return -(1 << 62)
+        return _EARLIEST
     number = before[-1][0] if before else 0
     since = [time for each, time in now if each > number]
     if since and now[0][0] > number + 1:
-        return -(1 << 62)
+        return _EARLIEST
     return min(since) if since else None
 
 
