@@ -31,7 +31,7 @@ from tapeline.indicators.spec import parse_all
 #: The type of times in SQL: in the unit that DuckDB has, so that its filters need no conversion.
 TIME = pa.timestamp("us", "UTC")
 
-_REJECT_COLUMNS = ("source", "place", "reason", "raw")
+_REJECT_COLUMNS = ("source", "place", "reason", "raw", "count")
 _REJECTS_AT_ONCE = 1000
 _PIECE_ROWS = 8192
 _FORMAT, _NO_FILES = pyarrow.dataset.ParquetFileFormat(), pyarrow.fs.LocalFileSystem()
@@ -203,7 +203,7 @@ def _forecasts(history: StoredHistory) -> tuple[pa.Schema, Read]:
 
 
 def _rejects(directory: DataDirectory) -> tuple[pa.Schema, Read]:
-    schema = pa.schema([(name, pa.string()) for name in _REJECT_COLUMNS])
+    schema = pa.schema([(name, pa.int64() if name == "count" else pa.string()) for name in _REJECT_COLUMNS])
 
     def read(needed: list[str], _: Any) -> Iterator[pa.RecordBatch]:
         found = directory.store.rejects()

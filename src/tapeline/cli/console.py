@@ -1,6 +1,9 @@
 """Print results and notices: progress bars on a terminal, plain lines otherwise, one JSON document for machines.
 
 Results go to stdout, everything else to stderr, so that a pipe gets results only.
+
+Texts come from files, answers and names that others chose. What a terminal would obey (escape sequences, carriage
+returns, marks that turn the direction of writing) is shown as an escape such as `\\x1b`, here and for every command.
 """
 
 from __future__ import annotations
@@ -21,20 +24,37 @@ _PLAIN_SECONDS = 5.0
 _WORTH_SAYING_SECONDS = 1.0
 
 
+def printable(text: str, kept: str = "") -> str:
+    """Return the text with everything that is not printable, except `kept`, as an escape such as `\\x1b` or `\\n`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 @cache
 def stdout() -> Console:
     """Return where results are printed."""
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True)
+    return _console(highlight=False, soft_wrap=True)
 
 
 @cache
 def stderr() -> Console:
     """Return where everything else is printed."""
+    return _console(stderr=True, highlight=False)
+
+
+def _console(**options: Any) -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    class Printable(Console):
+        """Escape every text before its markup is read."""
+
+        def render_str(self, text: str, **options: Any) -> Any:
+            return super().render_str(printable(text, kept="\n\t"), **options)
+
+    return Printable(**options)
 
 
 def notice(text: str) -> None:
@@ -50,7 +70,7 @@ def failure(text: str) -> None:
 def _marked(mark: str, text: str) -> None:
     from rich.markup import escape
 
-    stderr().print(f"{mark} {escape(text)}", soft_wrap=True)
+    stderr().print(f"{mark} {escape(printable(text))}", soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -65,22 +85,22 @@ def print_summary(values: Mapping[str, Any], *, as_json: bool) -> None:
         return
     width = max(map(len, values))
     for name, value in values.items():
-        shown = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if isinstance(value, float) else value
-        sys.stdout.write(f"{name:<{width}}  {shown}\n")
+        shown = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if isinstance(value, float) else str(value)
+        sys.stdout.write(f"{name:<{width}}  {printable(shown)}\n")
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
     """Print a table on a terminal, tab-separated lines in a pipe."""
     if not sys.stdout.isatty():
         sys.stdout.write("\t".join(columns) + "\n")
-        sys.stdout.writelines("\t".join(map(str, row)) + "\n" for row in rows)
+        sys.stdout.writelines("\t".join(printable(str(value)) for value in row) + "\n" for row in rows)
         return
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(escape(str(value)) for value in row))
+        table.add_row(*(escape(printable(str(value))) for value in row))
     stdout().print(table, soft_wrap=False)
 
 

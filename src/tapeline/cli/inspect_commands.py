@@ -60,7 +60,7 @@ def rejects(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """List the records that were refused: where each stood, why, and what it was."""
+    """List the records that were refused: where each stood, why, what it was, and how many it stands for."""
     from tapeline.cli.stored_data import open_stored
 
     with open_stored(data_dir) as directory:
@@ -70,11 +70,12 @@ def rejects(
                 "place": reject.place,
                 "reason": reject.reason,
                 "raw": reject.raw.decode("utf-8", "backslashreplace"),
+                "count": reject.count,
             }
             for reject in directory.store.rejects(last)
         ]
     if found or json:
-        print_records(found, ("place", "reason", "raw"), as_json=json)
+        print_records(found, ("place", "reason", "raw", "count"), as_json=json)
     else:
         typer.echo("nothing was rejected")
 

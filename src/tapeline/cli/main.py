@@ -73,7 +73,7 @@ COMMANDS = {
     ),
     "rejects": (
         "inspect_commands.rejects",
-        "List the records that were refused: where each stood, why, and what it was.",
+        "List the records that were refused: where each stood, why, what it was, and how many it stands for.",
     ),
     "dashboard": (
         "inspect_commands.dashboard",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pyarrow.parquet
 from tapeline.core.market import Bars
 from tapeline.errors import NotEnoughHistoryError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
+from tapeline.runtime.csv_cells import without_formulas
 
 
 def bar_table(bars: Bars, columns: Mapping[str, Any] | None = None) -> pa.Table:
@@ -37,6 +39,8 @@ def csv_times(table: pa.Table) -> pa.Table:
 def write_tables(out: Path, tables: Iterator[pa.Table]) -> None:
     """Write the tables one after the other; what was there before stays until all is written.
 
+    In CSV, texts that a spreadsheet would compute begin with `'` (`runtime.csv_cells`).
+
     Raises `NotEnoughHistoryError` without a table and `StorageError` when the file cannot be written.
     """
     first = next(tables, None)
@@ -45,11 +49,11 @@ def write_tables(out: Path, tables: Iterator[pa.Table]) -> None:
     part = out.with_name(f".{out.name}.part")
     with _written(out):
         try:
-            opened = pyarrow.parquet.ParquetWriter if out.suffix == ".parquet" else pyarrow.csv.CSVWriter
+            parquet = out.suffix == ".parquet"
+            opened = pyarrow.parquet.ParquetWriter if parquet else pyarrow.csv.CSVWriter
             with opened(str(part), first.schema) as writer:
-                writer.write_table(first)
-                for table in tables:
-                    writer.write_table(table)
+                for table in itertools.chain([first], tables):
+                    writer.write_table(table if parquet else without_formulas(table))
             part.replace(out)
         finally:
             part.unlink(missing_ok=True)

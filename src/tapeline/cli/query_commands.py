@@ -39,8 +39,8 @@ def sql(
     """Ask the data directory in SQL, over the views bars, forecasts and rejects. Times are UTC.
 
     bars has symbol, timestamp, open, high, low, close, volume, final, and a column for each output of --indicators;
-    forecasts has symbol, timestamp, price, what was said, and model; rejects has source, place, reason and raw. A
-    condition on symbol or timestamp keeps everything else from being read.
+    forecasts has symbol, timestamp, price, what was said, and model; rejects has source, place, reason, raw and
+    count. A condition on symbol or timestamp keeps everything else from being read.
     """
     if csv + json + (out is not None) > 1:
         raise typer.BadParameter("choose one of --csv, --json and --out")
@@ -54,6 +54,7 @@ def sql(
     from tapeline.app.querying import Query
     from tapeline.cli.output_files import write_tables
     from tapeline.cli.stored_data import open_stored
+    from tapeline.runtime.csv_cells import without_formulas
 
     with (
         open_stored(data_dir) as directory,
@@ -66,7 +67,7 @@ def sql(
         elif csv:
             with pa.csv.CSVWriter(sys.stdout.buffer, schema) as writer:
                 for batch in batches:
-                    writer.write_batch(batch)
+                    writer.write_batch(without_formulas(batch))
         elif json:
             _print_json(batches)
         else:

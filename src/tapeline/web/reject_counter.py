@@ -13,7 +13,7 @@ _KEPT_SECONDS = 10.0
 
 
 class RejectCounter:
-    """Count refused records, up to 100,000. Counting reads them all, so a count is kept for ten seconds."""
+    """Count refused records, with those that were only counted. Reading them all is done every ten seconds at most."""
 
     def __init__(self, rejects: Callable[[int | None], Iterator[Reject]]) -> None:
         self._rejects = rejects
@@ -23,6 +23,6 @@ class RejectCounter:
     def count(self) -> int:
         """Return the number of refused records, at most ten seconds old. Raises what the store raises."""
         if time.monotonic() - self._counted_at >= _KEPT_SECONDS:
-            self._count = sum(1 for _ in itertools.islice(self._rejects(None), _MOST_COUNTED))
+            self._count = sum(reject.count for reject in itertools.islice(self._rejects(None), _MOST_COUNTED))
             self._counted_at = time.monotonic()
         return self._count

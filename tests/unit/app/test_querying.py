@@ -144,7 +144,9 @@ def test_forecasts_are_what_was_said_with_the_close_as_it_was_then(tmp_path: Pat
 
 
 def test_rejects_and_candles_are_there_too(directory: DataDirectory) -> None:
-    assert rows_of(directory, "SELECT * FROM rejects ORDER BY place LIMIT 1") == [("feed", "line 0", "why", "a,\\xff")]
+    assert rows_of(directory, "SELECT * FROM rejects ORDER BY place LIMIT 1") == [
+        ("feed", "line 0", "why", "a,\\xff", 1)
+    ]
     assert rows_of(directory, "SELECT count(*) FROM rejects WHERE reason = 'why'") == [(3,)]
     days = rows_of(directory, "SELECT count(*), min(timestamp) FROM bars WHERE symbol = 'AAPL'", interval="1mo")
     assert days[0][0] == 3

@@ -15,6 +15,7 @@ from fastapi import Depends, HTTPException, Query, Request, Response
 from numpy.typing import NDArray
 
 from tapeline.core.market import Direction
+from tapeline.runtime.csv_cells import without_formulas
 from tapeline.web.json_text import json_bytes
 
 PARQUET = "application/vnd.apache.parquet"
@@ -94,7 +95,8 @@ def table_answer(
             arrays["timestamp"] = arrays["timestamp"].cast(pa.timestamp("ms", "UTC"))
         pa.parquet.write_table(pa.table(arrays), buffer, compression="zstd")
     else:
-        pa.csv.write_csv(pa.table(arrays), buffer, pa.csv.WriteOptions(quoting_style="needed"))
+        table = without_formulas(pa.table(arrays))
+        pa.csv.write_csv(table, buffer, pa.csv.WriteOptions(quoting_style="needed"))
     safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name if c.isascii())
     disposition = {"Content-Disposition": f'attachment; filename="{safe}.{kind.value}"'}
     return Response(buffer.getvalue(), 200, {**disposition, **(headers or {})}, _TYPES[kind.value])

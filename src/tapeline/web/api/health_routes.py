@@ -70,12 +70,16 @@ class HealthAnswer(BaseModel):
 
 
 class RejectAnswer(BaseModel):
-    """Hold a refused record: where it came from, the place in there, why, and the start of its bytes as text."""
+    """Hold a refused record: where it came from, the place in there, why, and the start of its bytes as text.
+
+    One with a `count` above 1 stands for that many records of the same kind, which were counted and not kept.
+    """
 
     source: str
     place: str
     reason: str
     raw: str
+    count: int
 
 
 class RejectsAnswer(BaseModel):
@@ -101,7 +105,7 @@ async def rejects(
         rejects=[
             RejectAnswer(
                 source=reject.source, place=reject.place, reason=reject.reason,
-                raw=reject.raw[:_RAW_BYTES].decode("utf-8", "backslashreplace"),
+                raw=reject.raw[:_RAW_BYTES].decode("utf-8", "backslashreplace"), count=reject.count,
             )
             for reject in found
         ]

@@ -70,7 +70,7 @@ export class HealthTab {
       card("Last errors", "wide", health.errors.length ? h("ul", {}, health.errors.reverse().map((error) => h("li", {}, error))) : nothing("None.")),
       card(`Rejected records${health.rejects ? ` (${integer(health.rejects)})` : ""}`, "wide", rejects.length
         ? table(["Source", "Place", "Reason", "Record"], rejects.map((reject) => h("tr", {}, cell(reject.source), cell(reject.place), cell(reject.reason),
-          h("td", { class: "raw" }, reject.raw))), "text")
+          h("td", { class: "raw" }, reject.count > 1 ? `${integer(reject.count)} such records, which are not kept` : reject.raw))), "text")
         : nothing("No record was rejected.")));
   }
 }
