@@ -295,7 +295,15 @@ def _refused(error: ValidationError) -> ConfigError:
         return ConfigError(
             f"there is no setting {name}: did you mean {near[0]}?" if near else f"there is no setting {name}"
         )
-    known = all_settings().get(name)
-    secret = known is not None and SecretStr in get_args(known.annotation)
-    value = "(secret)" if secret else repr(first["input"])
-    return ConfigError(f"setting {name} = {value}: {first['msg']}")
+    return ConfigError(f"setting {name} = {_shown(name, first['input'])}: {first['msg']}")
+
+
+def _shown(name: str, value: Any) -> str:
+    """Return a value for an error. Only those of settings that are known and no secret are shown.
+
+    What stands where a group of settings should be, or below a setting, may be a secret in the wrong place.
+    """
+    known = all_settings().get(re.sub(r"(\.\d+)+$", "", name))  # an entry of a list is as secret as the list
+    if known is None or not isinstance(value, str | int | float):
+        return "(not shown)"
+    return "(secret)" if SecretStr in get_args(known.annotation) else repr(value)

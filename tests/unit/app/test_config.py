@@ -78,3 +78,66 @@ def test_a_group_that_is_no_table_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TAPELINE_AWS", "bucket")
     with pytest.raises(ConfigError, match="aws"):
         config.load()
+
+
+SECRET = "hunter2-" + "x" * 20
+
+#: Ways to put a secret where it is not expected, in the file.
+MISPLACED = [
+    "smtp_passwort = '{}'",
+    "smtp_password = '{}'",
+    "alert_webook = 'https://hooks.slack.com/services/{}'",
+    "mail = '{}'",
+    "mail = ['{}']",
+    "page = '{}'",
+    "[mail]\npasswort = '{}'",
+    "[mail]\npassword = ['{}']",
+    "[mail.password]\nvalue = '{}'",
+    "[page]\ntocken = '{}'",
+    "[page]\ntoken = {{ value = '{}' }}",
+    "[page.host]\ntoken = '{}'",
+    "[alerts]\nwebook = 'https://hooks.slack.com/services/{}'",
+    "[alerts]\nwebhook = 'http://hooks.slack.com/services/{}'",
+    "[alerts]\nwebhook = ['https://hooks.slack.com/services/{}']",
+    "[alert]\nwebhook = 'https://hooks.slack.com/services/{}'",
+    "[[mail]]\npassword = '{}'",
+    "password = '{}",
+    "[mail]\npassword = '{}'\npassword = '{}'",
+]
+
+
+@pytest.mark.parametrize("text", MISPLACED)
+def test_a_misspelt_or_misplaced_secret_is_refused_without_being_shown(text: str) -> None:
+    Path("tapeline.toml").write_text(text.replace("{}", SECRET).replace("{{", "{").replace("}}", "}"))
+    with pytest.raises(ConfigError) as caught:
+        config.load()
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "MAIL",
+        "MAIL__PASSWORT",
+        "MAIL__PASSWORD__VALUE",
+        "PAGE",
+        "PAGE__TOCKEN",
+        "ALERTS__WEBOOK",
+        "ALERTS__WEBHOOK",
+        "AWS",
+    ],
+)
+def test_a_secret_in_a_misspelt_variable_is_refused_without_being_shown(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"TAPELINE_{variable}", f"http://{SECRET}")
+    with pytest.raises(ConfigError) as caught:
+        config.load()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_wrong_entry_of_a_list_is_shown() -> None:
+    Path("tapeline.toml").write_text("symbols = ['A', 7]")
+    with pytest.raises(ConfigError, match=r"setting symbols\.1 = 7: "):
+        config.load()
