@@ -24,7 +24,7 @@ _ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError)
 
 
 class Frame:
-    """Read an Arrow table. Columns are told by their index, because a name may stand twice."""
+    """Read an Arrow table. Columns are known by their index, because a name may stand twice."""
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table

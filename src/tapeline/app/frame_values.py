@@ -58,7 +58,7 @@ class Plan:
         return Plan(specs, inputs, tuple(name for spec in specs for name in spec.outputs))
 
     def split(self, parts: int) -> list[tuple[tuple[str, ...], slice]]:
-        """Return the specs as at most so many parts of about the same cost, each with the outputs it has."""
+        """Return the specs as at most `parts` parts of about the same cost, each with the outputs it has."""
         if parts < 2:
             return [(tuple(spec.text for spec in self.specs), slice(0, len(self.outputs)))]
         costs = [len(spec.outputs) + 2 * len(spec.indicator.storage(*spec.parameters).shared) for spec in self.specs]
@@ -165,7 +165,7 @@ def _batches(starts: Ints, count: int) -> list[tuple[int, int]]:
 
 @contextmanager
 def _engine(texts: tuple[str, ...], symbols: int) -> Iterator[Engine]:
-    """Lend an engine without any bars, whose slots for so many symbols count up from 0.
+    """Lend an engine without any bars, whose slots for this many symbols count up from 0.
 
     Making an engine takes as long as computing 10,000 bars, so that engines are used again.
     """

@@ -7,7 +7,7 @@ JSON unless it names one of the others. Every answer carries the model's version
 SageMaker's custom attributes. To `{"describe": true}` it answers what the model is. A request whose custom attributes
 name another `schema` than the model was made for is refused with 409. A refusal is one line of text.
 
-Bodies are read in threads, at most two at once, and text that would be more values than so many rows have is refused
+Bodies are read in threads, at most two at once, and text that would be more values than that many rows have is refused
 before it is parsed: `/ping` is answered meanwhile, whatever somebody sends.
 """
 

@@ -2,7 +2,7 @@
 
 A candle never depends on which part of the history is asked for: its borders come from all bars of its series. Finished
 candles may change all the same, because a bar came late or was corrected, or because a bar at an odd hour moves all
-borders: that is told by `Rows.revisions`, which are those of the candles here, not of the store.
+borders: that is what `Rows.revisions` says, which are those of the candles here, not of the store.
 """
 
 from __future__ import annotations

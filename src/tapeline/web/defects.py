@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 class Defects:
     """Keep what went wrong that nobody foresaw. `count` is how often, since the start.
 
-    Nothing of the inside is told to clients: health names the request, the kind of error and its id, with which the
+    Clients learn nothing of the inside: health names the request, the kind of error and its id, with which the
     log is searched.
     """
 
