@@ -1,10 +1,10 @@
-"""The values that flow through tapeline: Tick, Bar, Row and their columnar batches.
+"""Define the values that flow through tapeline: Tick, Bar, Row and their columnar batches.
 
-Everything above this module speaks in these. Scalars (`Tick`, `Bar`, `Row`) are for the edges, where values arrive or
-leave one at a time; `Bars` and `Rows` hold the same facts as columns, because one batch of a few thousand is what the
-engine, the model and the store are fast at. Arrays in a batch are never written to after it was made.
+Scalars (`Tick`, `Bar`, `Row`) are for the edges, where values arrive or leave one at a time. `Bars` and `Rows` hold the
+same facts as columns, because the engine, the model and the store are fast at a few thousand of them at once. Arrays of
+a batch are never written to after it was made.
 
-Times are UTC epoch milliseconds; prices are in the instrument's currency; volume is shares in this bar.
+Times are UTC epoch milliseconds; prices are in the instrument's currency; volume is the shares traded in the bar.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BAR_COLUMNS = ("timestamp", *OHLCV, "final")
 
 
 class Direction(enum.IntEnum):
-    """A prediction: where the close will be `horizon` bars ahead. `NONE` means that no model answered."""
+    """Name a prediction: where the close will be `horizon` bars ahead. `NONE` means that no model answered."""
 
     NONE = 0
     UP = 1
@@ -58,7 +58,7 @@ FORECAST: dict[str, tuple[type[np.generic], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One trade or quote update: `price` at `timestamp`, `size` shares (0 for a quote)."""
+    """Hold one trade or quote update: `price` at `timestamp`, `size` shares (0 for a quote)."""
 
     symbol: str
     timestamp: int
@@ -68,7 +68,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of one symbol. `timestamp` is the bar's open time; `final` is False while the bar is still forming."""
+    """Hold one bar of one symbol. `timestamp` is its open time; `final` is False while the bar is still forming."""
 
     symbol: str
     timestamp: int
@@ -82,7 +82,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that was not accepted: where from, where in there, why, what it was; for how many it stands."""
+    """Hold a record that was not accepted: where from, where in there, why, what it was, and how many it stands for."""
 
     source: str
     place: str
@@ -93,9 +93,9 @@ class Reject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bars:
-    """Bars in arrival order, as columns of one length.
+    """Hold bars in the order of arrival, as columns of one length.
 
-    `symbols` is this batch's own symbol table and `code[i]` the place of bar i's symbol in it (int32).
+    `symbols` is this batch's own symbol table and `code[i]` the index of bar i's symbol in it (int32).
     `timestamp` is int64; `open high low close volume` are float64; `final` is bool.
     """
 
@@ -130,8 +130,8 @@ class Bars:
         table: dict[str, int] = {}
         codes = []
         for batch in batches:
-            places = np.fromiter((table.setdefault(s, len(table)) for s in batch.symbols), np.int32, len(batch.symbols))
-            codes.append(places[batch.code] if len(batch) else batch.code)
+            new = np.fromiter((table.setdefault(s, len(table)) for s in batch.symbols), np.int32, len(batch.symbols))
+            codes.append(new[batch.code] if len(batch) else batch.code)
         if not batches:
             return cls.of(())
         return cls(
@@ -187,7 +187,7 @@ class Rows:
     """Results in the order of `bars`, as columns.
 
     `indicator` is float64 [len(bars), len(names)], NaN where an indicator is not warm; `names` are its columns.
-    `prediction` is int8 (`Direction`), `probability` float64 (NaN where absent), `model` int32: the place in `models`
+    `prediction` is int8 (`Direction`), `probability` float64 (NaN where absent), `model` int32: the index in `models`
     of the version that predicted this row, -1 where none did. `known` holds the open, high, low, close and volume that
     a bar had when it was first stored, float64 [n, 5], NaN where they were never revised (None: nowhere). `revisions`
     are the latest changes to bars before the symbol's last one in the store they came from, None where it cannot tell.
@@ -230,13 +230,13 @@ class Rows:
         if len(parts) == 1:
             return parts[0]
         models = tuple(dict.fromkeys(model for part in parts for model in part.models))
-        places = [np.array([*map(models.index, part.models), -1], np.int32) for part in parts]  # -1, no model, is last
+        new = [np.array([*map(models.index, part.models), -1], np.int32) for part in parts]  # -1, no model, is last
         return cls(
             Bars.concat([part.bars for part in parts]),
             parts[0].names,
             np.concatenate([part.indicator for part in parts]),
             models=models,
-            model=np.concatenate([place[part.model] for place, part in zip(places, parts, strict=True)]),
+            model=np.concatenate([index[part.model] for index, part in zip(new, parts, strict=True)]),
             known=_stacked([(part.known, len(part)) for part in parts]),
             revisions=parts[-1].revisions,
             **{name: np.concatenate([part.forecast[name] for part in parts]) for name in FORECAST},
@@ -327,8 +327,8 @@ def _stacked(parts: Sequence[tuple[Floats | None, int]]) -> Floats | None:
     return np.concatenate([np.full((count, len(OHLCV)), np.nan) if known is None else known for known, count in parts])
 
 
-#: Why a bar is refused, in the order they are checked; `faults` answers with a place in here. An open or close a little
-#: outside the bar's range is not here: exchanges publish such bars (late prints), and charts and indicators bear them.
+#: Why a bar is refused, in the order of the checks; `faults` returns an index into this. An open or close a little
+#: outside the bar's range is no fault: exchanges publish such bars (late prints), and charts and indicators bear them.
 FAULTS = (
     "",
     "a price or the volume is NaN (not a number)",

@@ -1,6 +1,6 @@
 """Define every seam of the system, and what each side may rely on. Backends implement these; `app` chooses one.
 
-A *position* is a place in a stream: an integer that only grows along one symbol's records; 0 is before the first.
+A *position* is a point in a stream: an integer that only grows along one symbol's records; 0 is before the first.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class SymbolState:
-    """What the processor remembers of one symbol: opaque bytes with a version of their own, and the time they stand at.
+    """Hold what the processor remembers of one symbol: opaque bytes with a version, and the time they stand at.
 
     `timestamp` is the open time of the last committed bar in it (UTC epoch ms). `position` is that of the last record
-    applied to it, for streams whose place is kept by symbol (Kinesis); 0 where the store keeps one place for all.
+    applied to it, for streams whose positions are kept by symbol (Kinesis); 0 where the store keeps one for all.
     `forming` is the bar that the symbol's newest row is about if that is still forming, for a store that may be given
     forming rows without a state, and answers with it on `load`; what the state itself says of that bar is older.
     """
@@ -44,7 +44,7 @@ class SymbolState:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What one step of the processor changed.
+    """Hold what one step of the processor changed.
 
     `position` is the stream position after the last record that went into it. `checkpoints` are states to keep beside
     the current one, so that a late bar can be replayed from there. `rewound` names the symbols that were replayed, with
@@ -60,7 +60,7 @@ class Commit:
 
 
 class Source(Protocol):
-    """Where bars come from.
+    """Deliver bars from where they come from: files, or a venue.
 
     Order: one symbol's bars come in the order of their timestamps, except for corrections, which may come at any time.
     Duplicates: may occur; the stream's records are upserts. Restart: `deliveries(resume)` with the `resume` of the last
@@ -78,7 +78,7 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """The writing end of a stream of bars. A record is an upsert of the bar (symbol, timestamp): the later one counts.
+    """Take bars at the writing end of a stream. A record is an upsert of the bar (symbol, timestamp): the last counts.
 
     Order: one symbol's records are in the stream in the order they were appended. Duplicates: a retried `append` may
     store a record twice; nothing is ever lost. Restart: what `append` returned from is there after a crash of the
@@ -86,16 +86,16 @@ class Sink(Protocol):
     """
 
     def append(self, source: str, delivery: Delivery) -> int:
-        """Store bars, rejects and the source's place to resume, together. Return where the next write goes."""
+        """Store bars, rejects and where the source resumes, together. Return where the next write goes."""
         ...
 
     def resume(self, source: str) -> str:
-        """Return the place to resume that this source's last `append` stored, '' if it never did."""
+        """Return the `resume` that this source's last `append` stored, '' if it never did."""
         ...
 
 
 class Stream(Sink, Protocol):
-    """An append-only log of bars, both ends of it. `read` gives one symbol's records in the order of `append`."""
+    """Keep an append-only log of bars, with both ends. `read` gives one symbol's records in the order of `append`."""
 
     def read(self, position: int, limit: int) -> tuple[Bars, int]:
         """Return up to `limit` bars from `position` on, and the position after them. Empty when there are none (yet).
@@ -105,7 +105,7 @@ class Stream(Sink, Protocol):
         ...
 
     def wait(self, position: int, seconds: float) -> bool:
-        """Blocks until there is a record at `position` or the time is up. True if there is one."""
+        """Block until there is a record at `position` or the time is up. Return whether there is one."""
         ...
 
     def trim(self, position: int) -> None:
@@ -118,7 +118,7 @@ KEPT_CHECKPOINTS = 8
 
 
 class Store(Protocol):
-    """Rows, one per bar, and the processor's state.
+    """Keep rows, one for each bar, and the processor's states.
 
     Order: `rows` are in the order of time. Duplicates: a row replaces the one with its (symbol, timestamp).
     Restart: a state is never there without the rows that led to it. A commit that fails, or the process that makes it,
@@ -180,7 +180,7 @@ class IndicatorStates(Protocol):
 
 
 class RejectLog(Protocol):
-    """Records that were refused, in the order they came in."""
+    """Keep records that were refused, in the order they came in."""
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         """Yield the rejects, oldest first; with `limit`, that many of the newest."""
@@ -188,7 +188,7 @@ class RejectLog(Protocol):
 
 
 class Predictor(Protocol):
-    """A trained model. The same features give the same answer, in any batch.
+    """Predict with a trained model. The same features give the same answer, in any batch.
 
     `version` names the model in every row it predicts. `features` are the columns it expects, in order.
     `trained_until` is the last bar time (UTC epoch ms) that training saw, labels included: the processor asks for no
@@ -207,7 +207,7 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A corporate action, at the time of the first bar that trades without it (UTC epoch ms).
+    """Describe a corporate action, at the time of the first bar that trades without it (UTC epoch ms).
 
     `kind` "split": `value` new shares for one old. `kind` "dividend": `value` in `currency` per share.
     """
@@ -220,7 +220,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """The archived history of one symbol at one interval: final bars in the order of time, and the actions among them.
+    """Hold the archived history of one symbol at one interval: final bars in the order of time, and its actions.
 
     Bars are in today's shares, as far as `actions` knows of splits, and not adjusted for dividends. Everything in
     start <= t < covered was asked for; where there is no bar in it, there was no trade. `currency` is what prices are
@@ -237,7 +237,7 @@ class Series:
 
 
 class Archive(Protocol):
-    """Raw history, kept so that it is asked for once.
+    """Keep raw history, so that it is asked for once.
 
     Order: bars are in the order of time. Duplicates: one bar a time. Restart: `save` is atomic; a crash leaves the
     series as it was or as it was to become, never half of it. One process saves a series at a time; others may load.
@@ -257,7 +257,7 @@ class Archive(Protocol):
 
 
 class Folder(Protocol):
-    """Files under keys such as `default/current.json`. A write is seen whole or not at all, and durable."""
+    """Keep files under keys such as `default/current.json`. A write is seen whole or not at all, and durable."""
 
     def read(self, key: str) -> bytes:
         """Return the content. Raises `FileNotFoundError` when there is none, `StorageError` when it cannot be read."""

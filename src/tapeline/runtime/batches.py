@@ -1,4 +1,4 @@
-"""Batches of stream records, as a Lambda function is given them: each is applied whole, however often it comes.
+"""Apply batches of stream records, as a Lambda function is given them: each whole, however often it comes.
 
 The batch's bars go through the same processor as on one machine. A symbol's state carries the position of the last
 record that went into it: what was applied is passed over, so that a retry, a repetition or a bisected batch changes
@@ -33,13 +33,13 @@ from tapeline.runtime.processor import Processor, Step
 #: How often a symbol that another process moved on is loaded and stepped again before its records are given back.
 ATTEMPTS = 3
 
-#: How far behind this machine's clock a collector's may be.
+#: How far a collector's clock may be ahead of this machine's.
 SKEW = 5 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of the stream. `position` grows along one symbol's records; `place` names it in messages."""
+    """Hold one record of the stream. `position` grows along one symbol's records; `place` names it in messages."""
 
     position: int
     place: str
@@ -48,7 +48,10 @@ class Record:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch came to. `failed` are places of records to deliver again, the first of every symbol in trouble."""
+    """Count what a batch came to.
+
+    `failed` are the places of records to deliver again, the first of every symbol in trouble.
+    """
 
     bars: int = 0
     rows: int = 0
@@ -106,7 +109,7 @@ class Batches:
             else:
                 return outcome
         firsts = {int(source[bars.code == code][0]) for code in np.unique(bars.code)}
-        outcome.failed = tuple(records[place].place for place in sorted(firsts))
+        outcome.failed = tuple(records[index].place for index in sorted(firsts))
         return outcome
 
     def _reset(self) -> None:
@@ -119,29 +122,29 @@ class Batches:
     def _decoded(self, records: Sequence[Record]) -> tuple[Bars, Ints, list[Reject]]:
         """Return the good bars of all records, the index of the record of each (int64 [n]), and the rejects."""
         parts: list[Bars] = []
-        places: list[int] = []
+        indices: list[int] = []
         rejects: list[Reject] = []
         newest = -1
-        for place, record in enumerate(records):
+        for index, record in enumerate(records):
             if record.position <= newest:
                 continue  # delivered twice in one batch
             newest = record.position
             try:
                 parts.append(decode(record.data))
-                places.append(place)
+                indices.append(index)
             except DecodeError as error:
                 rejects.append(Reject("stream", record.place, str(error), record.data))
         bars = Bars.concat(parts)
-        source = np.repeat(np.array(places, np.int64), [len(part) for part in parts])
+        source = np.repeat(np.array(indices, np.int64), [len(part) for part in parts])
         wrong = faults(bars, self._clock() + SKEW)
         names = [symbol_fault(symbol) for symbol in bars.symbols]
         named = np.array([bool(name) for name in names], np.bool_)[bars.code]
         for i in np.flatnonzero((wrong > 0) | named).tolist():
             record = records[source[i]]
             reason = names[bars.code[i]] or FAULTS[wrong[i]]
-            place = i - int(np.searchsorted(source, source[i]))
+            number = i - int(np.searchsorted(source, source[i]))
             own = encode(Bars.of(bars[i : i + 1]))  # not the whole record, which may have hundreds such
-            rejects.append(Reject("stream", f"{record.place} bar {place}", reason, own))
+            rejects.append(Reject("stream", f"{record.place} bar {number}", reason, own))
         good = (wrong == 0) & ~named
         return bars[good], source[good], rejects
 

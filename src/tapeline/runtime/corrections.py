@@ -28,9 +28,10 @@ _MAGIC = b"\xffREW"  # no state begins like this: a state's first byte is its ve
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What some waiting records of one symbol came to: `repeated` of them changed nothing, `changed` revised a bar.
+    """Hold what some waiting records of one symbol came to.
 
-    `commit` stores what they changed. Where bars were revised it is `rewound`, and holds all rows that depend on them.
+    `repeated` of them changed nothing, `changed` revised a bar. `commit` stores what they changed; where bars were
+    revised it is `rewound`, and holds all rows that depend on them.
     `checkpoints` may be stored after it, to shorten a later replay. `last` is True for the symbol's last records.
     """
 
@@ -189,13 +190,13 @@ def _first_values(rows: Rows, first: Bars) -> Floats | None:
 
 
 def _changes(late: Bars, stored: Bars) -> tuple[Bars, Bars]:
-    """Return those of one symbol's late bars that differ from what is stored; of several for the same time, the last.
+    """Return the last of one symbol's late bars for each time, where it differs from what is stored.
 
-    Beside them, in any order, the first of each time.
+    Beside them, the first late bar of each time.
     """
     _, first = np.unique(late.timestamp, return_index=True)
-    times, place = np.unique(late.timestamp[::-1], return_index=True)
-    last = late[len(late) - 1 - place]
+    times, from_end = np.unique(late.timestamp[::-1], return_index=True)
+    last = late[len(late) - 1 - from_end]
     at = np.searchsorted(stored.timestamp, times)
     known = np.zeros(len(times), np.bool_)
     known[at < len(stored)] = stored.timestamp[at[at < len(stored)]] == times[at < len(stored)]
@@ -206,7 +207,7 @@ def _changes(late: Bars, stored: Bars) -> tuple[Bars, Bars]:
 
 
 def _merged(stored: Bars, changed: Bars) -> Bars:
-    """One symbol's bars in the order of time, the changed ones in the place of the stored."""
+    """Return one symbol's bars in the order of time; a changed bar replaces the stored one of its time."""
     both = Bars.concat((changed, stored))
     _, first = np.unique(both.timestamp, return_index=True)
     return both[first]

@@ -31,7 +31,7 @@ _FIRST = -(1 << 62)
 
 
 class RowReader(Protocol):
-    """What the view reads from: a `Store`, or bars resampled from one."""
+    """Give the view its rows: a `Store`, or bars resampled from one."""
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
         """Return rows as `Store.rows` does."""
@@ -40,7 +40,7 @@ class RowReader(Protocol):
 
 @dataclass(slots=True)
 class _Track:
-    """The states of one engine along one series: parallel lists, and the newest revision that they allow for."""
+    """Keep the states of one engine along one series: parallel lists, and the newest revision that they allow for."""
 
     timestamps: list[int] = field(default_factory=list)
     states: list[bytes] = field(default_factory=list)
@@ -63,7 +63,9 @@ class _Track:
 
 
 class IndicatorView:
-    """Rows with indicator values. Any number of threads may ask; computing is for one at a time.
+    """Give rows with indicator values, to any number of threads; one of them computes at a time.
+
+    An answer is of one moment: where bars are revised while it is computed, it is computed again.
 
     A reader that keeps engine states (`IndicatorStates`) is asked for them, and given new ones. Raises `SpecError` for
     specs that cannot be computed.
@@ -98,7 +100,7 @@ class IndicatorView:
 
     def _engine(self, specs: tuple[str, ...]) -> Engine:
         engine = self._engines.pop(specs, None)
-        self._engines[specs] = engine = Engine(specs) if engine is None else engine
+        self._engines[specs] = engine = Engine(specs, live=False) if engine is None else engine
         while len(self._engines) > _MOST_ENGINES:
             self._engines.popitem(last=False)
         return engine

@@ -25,7 +25,7 @@ _EARLIEST = -(1 << 62)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Candles:
-    """One symbol's candles, the open time of the first bar in each, and what they were built from.
+    """Hold one symbol's candles, the open time of the first bar in each, and what they were built from.
 
     `settled` is the index of the candle with the newest final bar: those before it change by revisions only.
     """

@@ -19,7 +19,7 @@ from tapeline.runtime.indicator_view import IndicatorView
 
 @dataclass(frozen=True, slots=True)
 class StoredGrades:
-    """The grades of all symbols in the order of time, how many rows they come from, and drifts by model version."""
+    """Hold the grades of all symbols in the order of time, how many rows they come from, and drifts by version."""
 
     rows: int
     grades: Grades

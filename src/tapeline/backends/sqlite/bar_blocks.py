@@ -54,7 +54,7 @@ _THREAD = threading.local()  # a compressor may not be used by two threads at on
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Final bars of one symbol in the order of time, one a time, with the forecast that was made on each.
+    """Hold final bars of one symbol in the order of time, no two of one time, with the forecast made on each.
 
     `values` is float64 [n, 5] (open, high, low, close, volume). `forecast` has the columns of `market.FORECAST` by
     name, `model` is int32: the model's number in the file, -1 for none. `corrected` holds the indices of bars whose
@@ -177,15 +177,15 @@ def decode(data: bytes) -> Block:
             values[:, OHLCV.index(name)] = decoded
         else:
             columns[name] = decoded
-    places, known = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
+    indices, known = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
     if corrected:
         steps, offset = _joined(raw, offset, np.dtype("<u4"), corrected)
         bits, offset = _joined(raw, offset, np.dtype("<i8"), corrected * len(OHLCV))
-        places = np.cumsum(steps.astype(np.int64))
-        now = np.ascontiguousarray(values[places]).view(np.int64)
+        indices = np.cumsum(steps.astype(np.int64))
+        now = np.ascontiguousarray(values[indices]).view(np.int64)
         known = (bits.reshape(len(OHLCV), corrected).T ^ now).view(np.float64)
     timestamp, model = columns.pop("timestamp"), columns.pop("model")
-    return Block(timestamp, values, complete_forecast(count, **columns), model, places, known)
+    return Block(timestamp, values, complete_forecast(count, **columns), model, indices, known)
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------

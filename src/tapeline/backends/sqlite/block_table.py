@@ -33,7 +33,7 @@ _SMALLEST_CACHED = 256  # bars; smaller blocks are merged soon and quick to deco
 
 @dataclass(frozen=True, slots=True)
 class BlockEntry:
-    """Where a block is and which bars it holds: `first` and `last` are the open times of its first and last bar."""
+    """Say where a block is and which bars it holds: `first` and `last` are the open times of its first and last bar."""
 
     id: int
     first: int
@@ -42,7 +42,7 @@ class BlockEntry:
 
 
 class PreparedBlock:
-    """Final bars of one symbol, cut and encoded, so that nothing of that is done while the file is locked."""
+    """Cut and encode final bars of one symbol, so that none of that is done while the file is locked."""
 
     def __init__(self, block: Block) -> None:
         self.block = block
@@ -50,7 +50,10 @@ class PreparedBlock:
 
 
 class BlockTable:
-    """The `blocks` table. Writing is for the one thread that holds the transaction; reading is for any."""
+    """Write and read the `blocks` table: write for the one thread that holds the transaction, read for any.
+
+    `notify` is given a line about each block that cannot be read.
+    """
 
     def __init__(self, notify: Callable[[str], None] = lambda _: None) -> None:
         self._notify = notify
@@ -226,7 +229,7 @@ def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:
     try:
         (payload,) = connection.execute("SELECT CAST(payload AS BLOB) FROM blocks WHERE id = ?", (entry.id,)).fetchone()
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
         raise DecodeError(str(error)) from error
     return payload or b""

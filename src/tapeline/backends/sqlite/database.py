@@ -1,4 +1,4 @@
-"""The one SQLite file behind the embedded stream and store: opening it, its schema, its one writer at a time.
+"""Open the one SQLite file behind the embedded stream and store, and admit one writer at a time.
 
 Choices, and why (docs/adr/0001):
 - WAL, so that readers in other processes never wait for the writer and see whole transactions only.
@@ -11,6 +11,7 @@ Choices, and why (docs/adr/0001):
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import threading
@@ -23,13 +24,28 @@ from tapeline.backends.sqlite.schema import SCHEMA_VERSION, create_tables, missi
 from tapeline.errors import StorageError
 from tapeline.runtime.private_files import make_private_file, make_private_folder
 
+_NOT_WRITTEN = "cannot be written; check its permissions or choose another --data-dir"
+_NOT_READ = "not a tapeline database, or damaged; move it away or choose another --data-dir"
+_LOCKED = "another program has kept it locked for 30 seconds; stop that one or choose another --data-dir"
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and start again, nothing committed was lost",
+    sqlite3.SQLITE_IOERR: "the disk reports an error; check it, nothing committed was lost",
+    sqlite3.SQLITE_NOTADB: _NOT_READ,
+    sqlite3.SQLITE_CORRUPT: _NOT_READ,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_CANTOPEN: _NOT_WRITTEN,
+    sqlite3.SQLITE_READONLY: _NOT_WRITTEN,
+    sqlite3.SQLITE_PERM: _NOT_WRITTEN,
+}
+
 _PAGE_SIZE = 8192
 _WAL_PAGES = 4096  # 32 MB
 _WAL_SIZE_LIMIT = 64 * 1024 * 1024
 
 
 class Database:
-    """The file, opened. Any number of threads may read; `transaction` admits one writer at a time.
+    """Hold the file, opened. Any number of threads may read; `transaction` admits one writer at a time.
 
     `create` makes the folder and the file where they are missing; without it a missing file is a `StorageError`.
     A file of version 1 is converted, once: while `alone` is held, which raises where another process uses the file,
@@ -127,7 +143,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is done with the connection is committed together, or, on an exception, not at all.
+        """Commit all that is done with the connection together; on an exception, nothing of it.
 
         Threads of this process queue on a lock, because SQLite's own waiting between connections is a sleep.
         """
@@ -154,16 +170,11 @@ def translating_sqlite_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system say about `path` into a `StorageError` a user can act on."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
-        text = str(error)
-        if "disk is full" in text or "No space left" in text:
-            advice = "the disk is full; free some space and start again, nothing committed was lost"
-        elif "not a database" in text or "malformed" in text:
-            advice = "not a tapeline database, or damaged; move it away or choose another --data-dir"
-        elif "locked" in text:
-            advice = "another program has kept it locked for 30 seconds; stop that one or choose another --data-dir"
-        elif isinstance(error, OSError) or "unable to open" in text or "readonly" in text:
-            advice = "cannot be written; check its permissions or choose another --data-dir"
-        else:
+    except OSError as error:
+        advice = _ADVICE[sqlite3.SQLITE_FULL if error.errno == errno.ENOSPC else sqlite3.SQLITE_CANTOPEN]
+        raise StorageError(f"{path}: {advice} ({error})") from error
+    except sqlite3.Error as error:
+        advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")  # Python's own errors have no code
+        if not advice:
             raise
-        raise StorageError(f"{path}: {advice} ({text})") from error
+        raise StorageError(f"{path}: {advice} ({error})") from error

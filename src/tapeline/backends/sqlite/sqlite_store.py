@@ -35,7 +35,10 @@ _NEWEST = ("timestamp", *OHLCV, "final", "model", *FORECAST)
 
 
 class SqliteStore:
-    """`Store` and `RejectLog` over a `Database`. `notify` is given a line about each block that cannot be read."""
+    """Be the `Store` and the `RejectLog` over a `Database`.
+
+    `notify` is given a line about each block that cannot be read: whose bars are missing, from when to when, and why.
+    """
 
     keeps_indicators = False
 
@@ -323,11 +326,11 @@ class SqliteStore:
         numbers = np.unique(model[model >= 0])
         if any(number not in self._versions for number in numbers.tolist()):
             self._versions = dict(reader.execute("SELECT id, version FROM models"))
-        places = np.full(int(numbers[-1]) + 2 if len(numbers) else 1, -1, np.int32)  # -1, for no model, is the last
-        places[numbers] = np.arange(len(numbers), dtype=np.int32)
+        index = np.full(int(numbers[-1]) + 2 if len(numbers) else 1, -1, np.int32)  # -1, for no model, is the last
+        index[numbers] = np.arange(len(numbers), dtype=np.int32)
         versions = tuple(self._versions[number] for number in numbers.tolist())
         none = np.empty((len(bars), 0))
-        return Rows(bars, (), none, models=versions, model=places[model], known=known, revisions=revisions, **forecast)
+        return Rows(bars, (), none, models=versions, model=index[model], known=known, revisions=revisions, **forecast)
 
 
 def _forecast(columns: Sequence[Sequence[float | None]]) -> dict[str, NDArray[Any]]:

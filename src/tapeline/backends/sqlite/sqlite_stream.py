@@ -1,4 +1,4 @@
-"""The embedded stream: an append-only log in the SQLite file. An entry is one delivery; a position counts bars."""
+"""Keep the embedded stream: an append-only log in the SQLite file. An entry is one delivery; a position counts bars."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tapeline.core.market import Bars
 from tapeline.core.ports import Delivery
 from tapeline.errors import LogTrimmedError
 
-#: Bars kept behind what was processed, so that a look at the recent log is possible. 100,000 bars are about 6 MB.
+#: Bars kept after they were processed, so that the recent log can be looked at. 100,000 bars are about 6 MB.
 KEPT_BARS = 100_000
 
 _POLL_SECONDS = 0.05  # how soon an append by another process is seen
 
 
 class SqliteStream:
-    """`Stream` over a `Database`. Positions are 0, 1, 2 ... in the order of appending, over all symbols."""
+    """Be the `Stream` over a `Database`. Positions are 0, 1, 2 ... in the order of appending, over all symbols."""
 
     def __init__(self, database: Database, *, kept_bars: int = KEPT_BARS) -> None:
         self._database = database
@@ -43,7 +43,7 @@ class SqliteStream:
         return end
 
     def end(self) -> int:
-        """Where the next write goes."""
+        """Return where the next write goes."""
         row = self._database.reader.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
         return row[0] if row else 0
 
