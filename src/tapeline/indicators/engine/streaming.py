@@ -192,7 +192,7 @@ class Engine:
         self._state[slot, self._indexes(int(kept[0]))] = kept
 
     def _indexes(self, count: int) -> Ints:
-        """Return where in a row the numbers of a snapshot are, for a symbol with so many bars."""
+        """Return where in a row the numbers of a snapshot are, for a symbol with this many bars."""
         indexes = self._kept.copy()
         indexes[self._numbers :] += count % SLACK
         return indexes
