@@ -266,9 +266,7 @@ def test_closing_ends_in_time_and_the_next_process_sends_the_rest(
     bars = random_bars(1, 30)
     sink = KinesisSink(log(), client, "bars")
     sink.append("yahoo", Delivery(bars[:10]))
-    appending = threading.Thread(
-        target=sink.append, args=("yahoo", Delivery(bars[10:]))
-    )  # until `close`
+    appending = threading.Thread(target=sink.append, args=("yahoo", Delivery(bars[10:])))  # until `close`
     appending.start()
     while not sink.status().paused:
         appending.join(0.002)
