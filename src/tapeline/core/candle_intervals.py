@@ -67,9 +67,7 @@ def chosen(name: str | None, stored: int) -> int:
         return stored
     if name not in choices(stored):
         possible = ", ".join(choices(stored))
-        raise NotPossibleError(
-            f"the bars are {interval_name(stored)} long; intervals to choose from: {possible}"
-        )
+        raise NotPossibleError(f"the bars are {interval_name(stored)} long; intervals to choose from: {possible}")
     return INTERVALS[name]
 
 
