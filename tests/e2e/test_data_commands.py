@@ -132,7 +132,7 @@ def test_sql_has_indicators_and_candles_on_request(data: Path) -> None:
         (["export", "AAPL", "--out", "{data}"], 1, "is there already; name another, or delete it"),
         (["export", "AAPL", "--out", "new.txt"], 2, "ends in .parquet or .csv"),
         (["export", "AAPL", "--interval", "1d"], 2, "name the file or folder with --out"),
-        (["sql", "SELECT clsoe FROM bars"], 1, 'Referenced column "clsoe" not found'),
+        (["sql", "SELECT closs FROM bars"], 1, 'Referenced column "closs" not found'),
         (["sql", "SELECT 1", "--out", "{data}/tapeline.db.csv/x.csv"], 1, "cannot be written"),
         (["sql", "SELECT 1", "--csv", "--json"], 2, "choose one of --csv, --json and --out"),
         (["sql", "SELECT 1", "--out", "answer.txt"], 2, "the name must end in .csv or .parquet"),

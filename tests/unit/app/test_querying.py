@@ -235,7 +235,7 @@ def test_an_answer_is_read_as_it_is_taken(
     ("sql", "kind", "said"),
     [
         ("SELEC 1", InputError, 'Parser Error: syntax error at or near "SELEC"$'),
-        ("SELECT clsoe FROM bars", InputError, 'Referenced column "clsoe" not found.*Candidate bindings: "close"'),
+        ("SELECT closs FROM bars", InputError, 'Referenced column "closs" not found.*Candidate bindings: "close"'),
         ("SELECT * FROM trades", InputError, "Table with name trades does not exist"),
         ("SELECT 'x'::INT FROM bars", InputError, "Could not convert string 'x' to INT32"),
         ("SELECT error('no') FROM bars LIMIT 1", InputError, "no"),
