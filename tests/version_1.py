@@ -14,6 +14,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from tapeline.core.market import Direction, Row
+
 #: How many deliveries of its source the file has, and how many records were processed.
 DELIVERIES, POSITION = 6, 364
 
@@ -42,3 +44,21 @@ def write_version_1(path: Path, copies: int = 0) -> Path:
                 "ON o.symbol = substr(s.symbol, 1, 3) JOIN states t ON t.symbol = o.id WHERE s.id > 3"
             )
     return path
+
+
+def rows_of_version_1(path: Path) -> dict[str, list[Row]]:
+    """Return the rows of a file that is not converted yet, without their indicators."""
+    query = (
+        "SELECT s.symbol, timestamp, open, high, low, price, volume, final, prediction, probability, m.version "
+        "FROM rows r JOIN symbols s ON s.id = r.symbol LEFT JOIN models m ON m.id = r.model "
+        "ORDER BY s.symbol, timestamp"
+    )
+    found: dict[str, list[Row]] = {}
+    with closing(sqlite3.connect(path)) as connection:
+        for symbol, time, open_, high, low, price, volume, final, said, probability, model in connection.execute(query):
+            own = found.setdefault(symbol, [])
+            direction = Direction(said).name if said else None
+            own.append(
+                Row(symbol, time, price, volume, {}, direction, open_, high, low, bool(final), probability, model)
+            )
+    return found

@@ -1,34 +1,79 @@
-"""Runs `tapeline` commands again and again in forked children and kills each with SIGKILL at a random moment.
+"""Run work on the data file again and again in forked children, and kill each with SIGKILL at a random moment.
 
 Run as a program by `test_kill.py`: forking from a process that has already imported everything makes a restart cost
 milliseconds instead of seconds, while the kill and the restart stay real.
 
-usage: killing.py SEED KILLS TOTAL_BARS DATA_DIR ARGUMENTS...
+usage: killing.py replay SEED KILLS DATA_DIR TOTAL_BARS ARGUMENTS...   a `tapeline` command, to its end
+       killing.py commits SEED KILLS DATA_DIR                          commits, corrections and merges of the store
+       killing.py conversions SEED KILLS DATA_DIR                      the conversion of a file of version 1
 """
 
 from __future__ import annotations
 
-import importlib
+import itertools
 import os
 import random
 import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
-#: What the commands import when they run, imported once, before any fork.
-IMPORTED = (
-    "tapeline.cli.main",
-    "tapeline.cli.replaying",
-    "tapeline.backends.files.file_registry",
-    "tapeline.backends.sqlite.sqlite_store",
-    "tapeline.backends.sqlite.sqlite_stream",
-    "tapeline.forecast.registry",
-    "tapeline.indicators.engine.driver",
-    "filelock",
-    "rich.console",
-)
+import numpy as np
+
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.core.market import OHLCV, Bars, Floats, Ints, Rows
+from tapeline.core.ports import Commit, SymbolState
+from tests.version_1 import rows_of_version_1, write_version_1
+
+DATABASE = "tapeline.db"
+
+
+def start(work: Callable[[], object]) -> int:
+    """Return the process id of a child that does this and exits."""
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        try:
+            work()
+        except SystemExit as done:
+            os._exit(done.code if isinstance(done.code, int) else 1)
+        os._exit(0)
+    return child
+
+
+def kill(child: int) -> bool:
+    """Kill the child; return whether it was still at work."""
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def kill_after(steps: int, seconds: float, work: Callable[[Callable[[object], None]], object]) -> bool:
+    """Kill a child that does this after it has reported so many steps, and after some time more.
+
+    Return whether it was still at work.
+    """
+    reading, writing = os.pipe()
+
+    def report(_: object) -> None:
+        os.write(writing, b".")
+
+    child = start(lambda: work(report))
+    os.close(writing)
+    for _ in range(steps):
+        if not os.read(reading, 1):
+            break  # it has ended
+    time.sleep(seconds)
+    alive = kill(child)
+    os.close(reading)
+    return alive
+
+
+# -- a replay ----------------------------------------------------------------------------------------------------------
 
 
 def appended(database: Path) -> int:
@@ -46,46 +91,158 @@ def appended(database: Path) -> int:
         connection.close()
 
 
-def start(arguments: list[str]) -> int:
-    child = os.fork()
-    if child == 0:
-        from tapeline.cli import main as cli
+def run(arguments: list[str]) -> None:
+    from tapeline.cli import main as cli
 
-        sys.argv = ["tapeline", *arguments]
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        try:
-            cli.main()
-        except SystemExit as done:
-            os._exit(done.code if isinstance(done.code, int) else 1)
-        os._exit(1)
-    return child
+    sys.argv = ["tapeline", *arguments]
+    cli.main()
 
 
-def main() -> None:
-    seed, kills, total, folder, *arguments = sys.argv[1:]
-    rng = random.Random(int(seed))
-    database = Path(folder) / "tapeline.db"
-    for name in IMPORTED:
-        importlib.import_module(name)
+def kill_replays(rng: random.Random, kills: int, folder: Path, total: int, arguments: list[str]) -> None:
+    import tapeline.cli.main  # noqa: F401 - imported once, before any fork
 
     killed = 0
-    targets = sorted(rng.randrange(int(total) - 1) for _ in range(int(kills)))
+    targets = sorted(rng.randrange(total - 1) for _ in range(kills))
     for number, target in enumerate(targets):
-        child = start(arguments)
+        child = start(lambda: run(arguments))
         if number % 5 == 4:  # some moments fall into opening, training or catching up, before anything new is read
             time.sleep(rng.uniform(0, 0.05))
         else:
-            while appended(database) <= target and os.waitpid(child, os.WNOHANG) == (0, 0):
+            while appended(folder / DATABASE) <= target and os.waitpid(child, os.WNOHANG) == (0, 0):
                 time.sleep(0.0005)
             time.sleep(rng.expovariate(300))
         try:
-            os.kill(child, signal.SIGKILL)
-            _, status = os.waitpid(child, 0)
-            killed += os.WIFSIGNALED(status)
+            killed += kill(child)
         except (ChildProcessError, ProcessLookupError):
             pass  # it was faster and is done
-    _, status = os.waitpid(start(arguments), 0)
+    _, status = os.waitpid(start(lambda: run(arguments)), 0)
     print(f"killed {killed} exit {os.waitstatus_to_exitcode(status)}")
+
+
+# -- commits and merges ------------------------------------------------------------------------------------------------
+
+
+def bars_at(symbol: str, minute: Ints, version: int) -> Bars:
+    """Return bars whose prices say which minute and which version of it they are."""
+    price = minute + 1 + version / 10_000
+    return Bars(
+        (symbol,), np.zeros(len(minute), np.int32), 60_000 * minute, price, price + 1, price - 0.5, price,
+        price * 10, np.ones(len(minute), np.bool_),
+    )  # fmt: skip
+
+
+def values_of(bars: Bars) -> Floats:
+    return np.stack([getattr(bars, name) for name in OHLCV], axis=1)
+
+
+def rows_of(bars: Bars, first: Bars | None = None) -> Rows:
+    count = len(bars)
+    known = None if first is None else values_of(first)
+    return Rows(
+        bars, (), np.empty((count, 0)), np.ones(count, np.int8), bars.close / 1e6, models=("m",),
+        model=np.zeros(count, np.int32), known=known,
+    )  # fmt: skip
+
+
+def commits() -> Iterator[tuple[Commit, dict[int, int]]]:
+    """Yield commits without end, with the versions of the minutes of A and B that each of them makes."""
+    length = 0
+    for number in itertools.count(1):
+        rng = np.random.default_rng(number)
+        if number % 6 == 0:  # old bars are corrected
+            minute, version = np.unique(rng.integers(0, length, 3)), number
+        else:
+            minute, version = np.arange(length, length + int(rng.integers(1, 60))), 0
+            length = int(minute[-1]) + 1
+        first = [bars_at(symbol, minute, 0) if version else None for symbol in "AB"]
+        rows = Rows.concat([rows_of(bars_at(s, minute, version), f) for s, f in zip("AB", first, strict=True)])
+        states = {symbol: SymbolState(number, b"%d" % number) for symbol in "AB"}
+        yield Commit(rows, states, number), dict.fromkeys(minute.tolist(), version)
+
+
+def commit_all(path: Path, work: Iterator[tuple[Commit, dict[int, int]]], report: Callable[[object], None]) -> None:
+    store = SqliteStore(Database(path))
+    for commit, _ in work:
+        store.commit(commit)
+        report(commit)
+
+
+def kill_commits(rng: random.Random, kills: int, folder: Path) -> None:
+    """After each kill the file holds the commits up to some one, whole, and nothing of the others."""
+    path, work, versions, position = folder / DATABASE, commits(), dict[int, int](), 0
+    merged = 0
+    for _ in range(kills):
+        alive = kill_after(rng.randrange(30), rng.expovariate(1000), partial(commit_all, path, work))
+        assert alive, "the child ended by itself"
+        with closing(Database(path)) as database:
+            store = SqliteStore(database)
+            states, reached = store.load()
+            for _, made in itertools.islice(work, reached - position):
+                versions |= made
+            position = reached
+            assert states == ({s: SymbolState(position, b"%d" % position) for s in "AB"} if position else {})
+            assert not store.verify(), store.damaged
+            assert store.count() == 2 * len(versions)
+            minute = np.arange(len(versions))
+            version = np.array([versions[each] for each in minute.tolist()], np.int64)
+            for symbol in "AB":
+                found, wanted = store.rows(symbol), bars_at(symbol, minute, 0)
+                wanted = bars_at(symbol, minute, version)  # type: ignore[arg-type]
+                assert found.bars.timestamp.tolist() == wanted.timestamp.tolist()
+                assert values_of(found.bars).tobytes() == values_of(wanted).tobytes()
+                assert values_of(found.as_known().bars).tobytes() == values_of(bars_at(symbol, minute, 0)).tobytes()
+            (blocks,) = database.reader.execute("SELECT count(*) FROM blocks").fetchone()
+            merged += blocks < position
+            assert database.reader.execute("PRAGMA quick_check").fetchone() == ("ok",)
+    print(f"killed {kills} commits {position} merged {merged}")
+
+
+# -- conversions -------------------------------------------------------------------------------------------------------
+
+STEPS = 24  # a conversion reports 17; the rest are kills during or after its commit
+
+
+def convert(path: Path, report: Callable[[object], None]) -> None:
+    Database(path, progress=report).close()
+
+
+def kill_conversions(rng: random.Random, kills: int, folder: Path) -> None:
+    """After each kill the file is that of version 1, whole, or one of version 2 with the same rows."""
+    path = write_version_1(folder / DATABASE, copies=1)
+    wanted = rows_of_version_1(path)
+    converted = 0
+    for _ in range(kills):
+        with closing(sqlite3.connect(path)) as connection:
+            (version,) = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+        if version != 1:
+            for file in folder.glob(f"{DATABASE}*"):
+                file.unlink()
+            write_version_1(path, copies=1)
+        kill_after(rng.randrange(STEPS), rng.expovariate(100), partial(convert, path))
+        with closing(sqlite3.connect(path)) as connection:
+            (version,) = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+            assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        if version == 1:
+            assert rows_of_version_1(path) == wanted
+            continue
+        converted += 1
+        with closing(Database(path)) as database:
+            store = SqliteStore(database)
+            assert not store.verify(), store.damaged
+            assert {symbol: list(store.rows(symbol)) for symbol in wanted} == wanted
+            assert store.count() == sum(map(len, wanted.values()))
+    print(f"killed {kills} converted {converted}")
+
+
+def main() -> None:
+    what, seed, kills, folder, *arguments = sys.argv[1:]
+    rng = random.Random(int(seed))
+    if what == "replay":
+        kill_replays(rng, int(kills), Path(folder), int(arguments[0]), arguments[1:])
+    elif what == "commits":
+        kill_commits(rng, int(kills), Path(folder))
+    else:
+        kill_conversions(rng, int(kills), Path(folder))
 
 
 if __name__ == "__main__":

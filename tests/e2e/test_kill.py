@@ -1,7 +1,8 @@
-"""A replay killed at random moments and restarted each time ends with what an uninterrupted run ends with."""
+"""Processes killed at random moments lose nothing and damage nothing: replays, commits, merges, conversions."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tests.conftest import random_bars
 
 BARS, SYMBOLS, KILLS = 4_000, 12, 20
+#: Kills of the store and of conversions. `KILLS=200` in the environment is a long run, of a few minutes.
+MORE_KILLS = int(os.environ.get("KILLS", "24"))
 
 
 def contents(path: Path) -> dict[str, list[Any]]:
@@ -46,23 +49,54 @@ def replayed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def killing(seed: int, kills: int, file: Path, folder: Path) -> str:
-    arguments = ["replay", str(file), "--data-dir", str(folder), "--json", "--no-dashboard"]
-    program = [sys.executable, "-m", "tests.e2e.killing", str(seed), str(kills), str(BARS * SYMBOLS), str(folder)]
-    done = subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=240, check=False)
+def killing(what: str, seed: int, kills: int, folder: Path, *arguments: str) -> list[str]:
+    """Return the words of the last line that the program `killing` prints."""
+    program = [sys.executable, "-m", "tests.e2e.killing", what, str(seed), str(kills), str(folder), *arguments]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=240 + 10 * kills, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1]
+    return done.stdout.splitlines()[-1].split()
+
+
+def replay(seed: int, kills: int, file: Path, folder: Path) -> list[str]:
+    options = ("--data-dir", str(folder), "--json", "--no-dashboard")
+    return killing("replay", seed, kills, folder, str(BARS * SYMBOLS), "replay", str(file), *options)
+
+
+@pytest.fixture(scope="module")
+def whole(replayed_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """What an uninterrupted run ends with."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert replay(0, 0, replayed_file, folder) == ["killed", "0", "exit", "0"]
+    return contents(folder / "tapeline.db")
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_rows_after_20_kills_are_those_of_an_uninterrupted_run(seed: int, replayed_file: Path, tmp_path: Path) -> None:
-    assert killing(0, 0, replayed_file, tmp_path / "whole") == "killed 0 exit 0"
-    answer = killing(seed, KILLS, replayed_file, tmp_path / "killed").split()
+def test_rows_after_20_kills_are_those_of_an_uninterrupted_run(
+    seed: int, replayed_file: Path, whole: dict[str, list[Any]], tmp_path: Path
+) -> None:
+    answer = replay(seed, KILLS, replayed_file, tmp_path)
     assert answer[2:] == ["exit", "0"]
     assert int(answer[1]) >= KILLS - 3  # a child may be faster than its killer
-    whole, killed = (contents(tmp_path / name / "tapeline.db") for name in ("whole", "killed"))
+    killed = contents(tmp_path / "tapeline.db")
     assert len(whole["rows"]) == BARS * SYMBOLS - len(whole["rejects"])
     assert whole["rejects"]
     assert any(row.prediction for row in whole["rows"]), "the model predicted nothing"
     for name, expected in whole.items():
         assert killed[name] == expected, name
+
+
+def test_every_commit_is_there_whole_or_not_at_all_after_each_kill(tmp_path: Path) -> None:
+    """Blocks are verified, and all rows compared, after each kill during commits, corrections and merges."""
+    kills = MORE_KILLS * 3 // 4
+    answer = killing("commits", 3, kills, tmp_path)
+    assert answer[:2] == ["killed", str(kills)]
+    assert int(answer[3]) > 2 * kills, "few commits were made between two kills"
+    assert int(answer[5]) > kills // 2, "no blocks were merged"
+
+
+def test_a_conversion_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+    kills = MORE_KILLS // 4
+    answer = killing("conversions", 4, kills, tmp_path)
+    assert answer[:2] == ["killed", str(kills)]
+    if kills >= 20:
+        assert 0 < int(answer[3]) < kills, "every kill fell before the commit, or after it"

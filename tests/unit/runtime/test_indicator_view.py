@@ -298,7 +298,9 @@ def test_ten_threads_each_see_one_moment_while_a_writer_appends_and_corrects(tmp
 
         def write() -> None:
             length = count
-            for version in range(2, 60):
+            for version in range(2, 500):
+                if ended.wait(0.002) or (version > 60 and min(answers) >= 5):
+                    return
                 written[0] = version
                 parts = [coin_bars(at, 1, float(version)) for at in (0, middle)]
                 store.commit(Commit(rows_of_bars(Bars.concat(parts)), {}, 0))
@@ -345,5 +347,5 @@ def test_ten_threads_each_see_one_moment_while_a_writer_appends_and_corrects(tmp
                 thread.join(60)
         if failures:
             raise failures[0]
-        assert sum(answers) > 20
+        assert sum(answers) >= 50
         assert not any(thread.is_alive() for thread in threads)
