@@ -14,7 +14,7 @@ from tests.conftest import random_bars
 
 from tapeline import indicators
 from tapeline.indicators import Engine
-from tapeline.indicators.engine import compiling
+from tapeline.indicators.engine import compiling, machine_code
 
 
 def run(program: str, cache: Path) -> str:
@@ -36,7 +36,7 @@ def test_importing_compiles_nothing(tmp_path: Path) -> None:
 
 def test_the_second_process_compiles_nothing_whatever_the_parameters(tmp_path: Path) -> None:
     program = "from tapeline.indicators import warm_up; print(warm_up([{}]))"
-    assert int(run(program.format("'obv'"), tmp_path)) == 4  # one kernel, and the three ways to call it
+    assert int(run(program.format("'obv'"), tmp_path)) == 6  # one kernel, and five ways to call it
     assert run(program.format("'obv'"), tmp_path) == "0"
     assert run(program.format("'obv', 'mom_3', 'mom_7'"), tmp_path) == "1"
     assert run(program.format("'mom_21'"), tmp_path) == "0"
@@ -54,7 +54,7 @@ def test_kernels_that_different_processes_compiled_are_told_apart(tmp_path: Path
 
 
 def test_kernels_work_without_a_place_for_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(_: object) -> None:
+    def nowhere(*_: object) -> None:
         raise RuntimeError("no locator available")
 
     bars = random_bars(1, 50)
@@ -81,7 +81,7 @@ def test_the_digest_covers_the_steps_and_the_engine(monkeypatch: pytest.MonkeyPa
         return plain(path)
 
     monkeypatch.setattr(Path, "read_bytes", record)
-    compiling._sources.__wrapped__()
+    machine_code.shared_sources.__wrapped__()
     kernels = {"kernels/__init__.py", "kernels/interface.py", "kernels/shared_columns.py", "kernels/steps.py"}
     assert read == kernels | {"engine/addresses.py", "engine/compiling.py", "engine/driver.py", "engine/program.py"}
 
@@ -90,6 +90,6 @@ def test_a_change_of_the_steps_invalidates_kernels_in_other_files(monkeypatch: p
     """Numba itself looks only at the file that the kernel is in."""
     keys = []
     for digest in ("before", "after"):
-        monkeypatch.setattr(compiling, "_sources", lambda digest=digest: digest)
+        monkeypatch.setattr(machine_code, "shared_sources", lambda digest=digest: digest)
         keys.append(compiling._Cache(_twice)._index_key((), cpu_target.target_context.codegen()))
     assert keys[0] != keys[1]

@@ -6,15 +6,14 @@ none of them can be written, kernels are compiled again in every process.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from llvmlite import binding
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
+from tapeline.indicators.engine import machine_code
 from tapeline.indicators.engine.addresses import SIGNATURE, reals_at
 from tapeline.indicators.kernels.interface import Integers, Kernel, Reals
 
@@ -34,10 +33,13 @@ def compile_all(kernels: Iterable[Kernel]) -> int:
 
 
 def cached(function: Callable[..., Any], kept_as: Callable[..., Any] | None = None, **options: bool) -> Any:
-    """Return the function as one that is compiled at its first call, and cached under its own or another's name."""
+    """Return the function as one that is compiled at its first call, and cached under its own or another's name.
+
+    One that Python cannot call is also kept for `machine_code`.
+    """
     dispatcher = njit(error_model="numpy", **options)(function)
     try:
-        dispatcher._cache = _Cache(kept_as or function)  # noqa: SLF001
+        dispatcher._cache = _Cache(kept_as or function, "no_cpython_wrapper" in options)  # noqa: SLF001
     except RuntimeError:  # no place for a cache
         pass
     return dispatcher
@@ -83,19 +85,40 @@ def _over_symbols(kernel: Kernel) -> Callable[..., None]:
     return run
 
 
+class _CompiledCode(CompileResultCacheImpl):  # type: ignore[misc]
+    """Keep for `machine_code` what Numba writes to its cache or finds there."""
+
+    kept: machine_code.Name | None = None
+
+    def reduce(self, result: Any) -> Any:
+        reduced = super().reduce(result)
+        self._keep(reduced, result.library.codegen)
+        return reduced
+
+    def rebuild(self, context: Any, reduced: Any) -> Any:
+        self._keep(reduced, context.codegen())
+        return super().rebuild(context, reduced)
+
+    def _keep(self, reduced: Any, codegen: Any) -> None:
+        (_, kind, content), description = reduced[:2]
+        if self.kept is None or kind != "object" or codegen.magic_tuple() != machine_code.processor():
+            return
+        code, bitcode = content
+        module = binding.parse_bitcode(bitcode)
+        values = (*module.functions, *module.global_variables)
+        externals = [value.name for value in values if value.is_declaration and not value.name.startswith("llvm.")]
+        machine_code.keep(self.kept, description.llvm_func_name, code, externals)
+
+
 class _Cache(FunctionCache):  # type: ignore[misc]
     """Extend Numba's cache of a function, which would not notice a change in another file whose steps it calls."""
 
+    _impl_class = _CompiledCode
+
+    def __init__(self, function: Callable[..., Any], kept: bool = False) -> None:
+        super().__init__(function)
+        if kept:
+            self._impl.kept = function.__module__, function.__qualname__
+
     def _index_key(self, signature: Any, codegen: Any) -> Any:
-        return *super()._index_key(signature, codegen), _sources()
-
-
-@cache
-def _sources() -> str:
-    """Return a digest of every file, the kernel's own aside, whose code is compiled into kernels and driver."""
-    engine = Path(__file__).parent
-    paths = [
-        *engine.parent.glob("kernels/*.py"),
-        *(engine / f"{name}.py" for name in ("addresses", "compiling", "driver", "program")),
-    ]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()
+        return *super()._index_key(signature, codegen), machine_code.shared_sources()

@@ -176,16 +176,16 @@ def _advance(program: Integers, work: int, row: Reals, count: int) -> None:
 
 
 @step
-def _fill(program: Integers, work: int, sources: Integers, taken: Ints, together: bool) -> None:
-    """Write the bars at `taken` to the columns of the block."""
+def _fill(program: Integers, work: int, sources: Integers, taken: Integers, count: int, together: bool) -> None:
+    """Write the bars whose indices are the first `count` of `taken` to the columns of the block."""
     block, at = reals_at(work + 8 * program[BLOCK_COLUMNS]), INPUT_LIST
     for _ in range(program[INPUT_COUNT]):
         values, index = reals_at(sources[program[at]]), program[at + 2]
         if together:
-            for j in range(len(taken)):
+            for j in range(count):
                 block[index + j] = values[taken[0] + j]
         else:
-            for j in range(len(taken)):
+            for j in range(count):
                 block[index + j] = values[taken[j]]
         at += 3
 
@@ -240,30 +240,28 @@ def update_one(
 
 @step
 def _update_many(
-    state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
-    slots: Codes, sources: Integers, bars: Ints,
+    row: int, code: int, work: int, out: int, row_stride: int, column_stride: int,
+    sources: Integers, bars: int, end: int,
 ) -> None:  # fmt: skip
-    """Commit the bars at these indices, all of one symbol."""
-    program = integers_at(code)
-    row = state + 8 * slots[bars[0]] * program[WIDTH]
+    """Commit bars of the symbol with this row. Their indices are the `end` int64s at the address `bars`."""
+    program, values = integers_at(code), reals_at(out)
     columns = work + 8 * program[BLOCK_COLUMNS]
-    values = reals_at(work + 8 * ROOM)
+    computed = reals_at(work + 8 * ROOM)
     _load(program, work, reals_at(row))
     begin = 0
-    while begin < len(bars):
+    while begin < end:
         first = int(reals_at(row)[0])
-        taken = bars[begin : begin + BLOCK - first % BLOCK]
-        count = len(taken)
+        taken, count = integers_at(bars + 8 * begin), min(BLOCK - first % BLOCK, end - begin)
         together = taken[count - 1] - taken[0] == count - 1
-        _fill(program, work, sources, taken, together)
+        _fill(program, work, sources, taken, count, together)
         straight = together and row_stride == 1
-        target = _address(out) + 8 * taken[0] if straight else work + 8 * ROOM
+        target = out + 8 * taken[0] if straight else work + 8 * ROOM
         _enlist(program, work, 0, columns, row, first, target)
         _run(code, work, program[BLOCK_INSTRUCTIONS], 1, 1, column_stride if straight else PITCH, count, 0)
         if not straight:
             for j in range(count):
                 for output in range(program[OUTPUTS]):
-                    out[taken[j] * row_stride + output * column_stride] = values[output * PITCH + j]
+                    values[taken[j] * row_stride + output * column_stride] = computed[output * PITCH + j]
         _advance(program, work, reals_at(row), count)
         begin += count
     _store(program, work, reals_at(row))
@@ -294,7 +292,8 @@ def update(
     for number in range(len(ends)):
         end = ends[number]
         if end - begin >= _FEW:
-            _update_many(state, code, work, out, row_stride, column_stride, slots, sources, order[begin:end])
+            row, bars = state + 8 * slots[order[begin]] * program[WIDTH], _address(order) + 8 * begin
+            _update_many(row, code, work, _address(out), row_stride, column_stride, sources, bars, end - begin)
         else:
             begins[waiting], stops[waiting] = begin, end
             waiting += 1
@@ -318,6 +317,16 @@ def update(
                 waiting = left
 
 
+@step
+def _put_copy(program: Integers, work: int, number: int, row: int, out: int, sources: Integers, bar: int) -> None:
+    """Write one bar to the columns of a copy of the row, and the copy to the lists."""
+    copy = work + 8 * (program[COPIES] + number * program[WIDTH])
+    source, target = reals_at(row), reals_at(copy)
+    for j in range(program[WIDTH]):
+        target[j] = source[j]
+    _put(program, work, number, copy, out, sources, bar)
+
+
 @cached
 def peek(
     state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
@@ -334,12 +343,33 @@ def peek(
         together = min(group, len(slots) - begin)
         for s in range(together):
             bar = begin + s
-            copy = work + 8 * (program[COPIES] + s * width)
-            source, target = reals_at(state + 8 * slots[bar] * width), reals_at(copy)
-            for j in range(width):
-                target[j] = source[j]
-            _put(program, work, s, copy, _address(out) + 8 * bar * row_stride, sources, bar)
+            row = state + 8 * slots[bar] * width
+            _put_copy(program, work, s, row, _address(out) + 8 * bar * row_stride, sources, bar)
         _run(code, work, program[ROW_INSTRUCTIONS], together, row_stride, column_stride, 1, 0)
+
+
+@partial(cached, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def update_alone(arguments: int) -> None:
+    """Do `update` for bars of one symbol, for `alone`. At the address `arguments` are 14 int64s.
+
+    They are the addresses of the symbol's row, of program, work space and outputs, both strides, the addresses of open,
+    high, low, close, volume and session, that of the bars' indices in these, and how many there are.
+    """
+    given = integers_at(arguments)
+    program = integers_at(given[1])
+    sources = _sources(program, given[2], given[6], given[7], given[8], given[9], given[10], given[11])
+    _update_many(given[0], given[1], given[2], given[3], given[4], given[5], sources, given[12], given[13])
+
+
+@partial(cached, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def peek_alone(arguments: int) -> None:
+    """Do `peek` for bars of one symbol, for `alone`. The arguments are those of `update_alone`."""
+    given = integers_at(arguments)
+    program, bars = integers_at(given[1]), integers_at(given[12])
+    sources = _sources(program, given[2], given[6], given[7], given[8], given[9], given[10], given[11])
+    for number in range(given[13]):
+        _put_copy(program, given[2], 0, given[0], given[3] + 8 * bars[number] * given[4], sources, bars[number])
+        _run(given[1], given[2], program[ROW_INSTRUCTIONS], 1, given[4], given[5], 1, 0)
 
 
 _INT, _REAL = types.int64, types.float64
@@ -349,13 +379,15 @@ _SIGNATURES = {
     update_one: (_INT, _INT, _INT, _reals_1d, _INT, _INT, *[_REAL] * 5),
     update: (_INT, _INT, _INT, _reals_1d, _INT, _INT, *_bars, _integers_1d, _integers_1d),
     peek: (_INT, _INT, _INT, _reals_1d, _INT, _INT, *_bars),
+    update_alone: (_INT,),
+    peek_alone: (_INT,),
 }
 
 
 @cache
 def entry_points() -> tuple[Any, Any, Any]:
     """Return `update_one`, `update` and `peek` without Numba's choice by types, which costs more than a bar."""
-    one, many, trial = (function.compile(signature) for function, signature in _SIGNATURES.items())
+    one, many, trial, *_ = (function.compile(signature) for function, signature in _SIGNATURES.items())
     return one, many, trial
 
 

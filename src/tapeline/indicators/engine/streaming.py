@@ -13,6 +13,7 @@ from tapeline.core.sessions.session_ids import session_ids
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.indicators import DEFAULT
+from tapeline.indicators.engine import alone
 from tapeline.indicators.engine.program import SLACK, Program
 from tapeline.indicators.engine.snapshots import pack, unpack
 from tapeline.indicators.spec import parse_all
@@ -30,20 +31,22 @@ class Engine:
 
     Values are float64 [bars, len(outputs)], NaN where an indicator is not warm. Bars must have been validated (finite,
     prices above zero, high >= low, volume >= 0) and, per symbol, be in the order of time. One thread at a time.
+
+    `live` says that bars come one by one, or of many symbols at once. Without it an engine gives the same values, but
+    is ready in 0.05 s instead of 0.7 where its machine code is kept: it computes one symbol after the other.
     """
 
-    def __init__(self, specs: Sequence[str] = DEFAULT) -> None:
-        from tapeline.indicators.engine import compiling, driver
-
+    def __init__(self, specs: Sequence[str] = DEFAULT, *, live: bool = True) -> None:
         parsed = parse_all(specs)
         self.specs = tuple(spec.text for spec in parsed)
         self.outputs = tuple(name for spec in parsed for name in spec.outputs)
         self._needs_sessions = any("session" in spec.indicator.inputs for spec in parsed)
         self.warm_up = tuple(bars for spec in parsed for bars in spec.warm_up)
         program = Program(parsed)
-        program.place_kernels(compiling.addresses(program.kernels))
+        addresses, entry_points = (None if live else alone.entry_points(program.kernels)) or _compiled(program)
+        program.place_kernels(addresses)
         self.layout = program.layout
-        self._compiled_one, self._compiled_update, self._compiled_peek = driver.entry_points()
+        self._compiled_one, self._compiled_update, self._compiled_peek = entry_points
         self._code = program.code
         self._kept, self._numbers = program.kept, program.numbers
         self._state: Floats = _rows(0, program.width)
@@ -237,6 +240,12 @@ def _rows(count: int, width: int) -> Floats:
     numbers: Floats = np.zeros(count * width + SLACK)
     skipped = -numbers.ctypes.data % (8 * SLACK) // 8
     return numbers[skipped : skipped + count * width].reshape(count, width)
+
+
+def _compiled(program: Program) -> tuple[list[int], tuple[Any, Any, Any]]:
+    from tapeline.indicators.engine import compiling, driver
+
+    return compiling.addresses(program.kernels), driver.entry_points()
 
 
 def _column(values: Floats | Ints | Codes, dtype: type) -> np.ndarray:

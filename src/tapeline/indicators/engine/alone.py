@@ -1,0 +1,61 @@
+"""Run a program without Numba, one symbol after the other, by machine code that was kept.
+
+`driver` computes many symbols at once; what is here calls the same code for one at a time. The values are the same to
+the last bit: those of a bar do not depend on the bars that it is computed with.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tapeline.core.market import Codes, Floats, Ints
+from tapeline.indicators.engine import machine_code
+from tapeline.indicators.engine.program import WIDTH
+from tapeline.indicators.kernels.interface import Kernel
+
+_DRIVER = "tapeline.indicators.engine.driver"
+
+#: How Numba's code is called: where it may put a result and an exception, of which it has none, and its argument.
+_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+
+
+def entry_points(kernels: Sequence[Kernel]) -> tuple[list[int], tuple[Any, Any, Any]] | None:
+    """Return the addresses of the kernels and what `driver.entry_points` does; None where not all of it is kept."""
+    names = [(kernel.__module__, kernel.__qualname__) for kernel in kernels]
+    found = machine_code.addresses([(_DRIVER, "update_alone"), (_DRIVER, "peek_alone"), *names])
+    if found is None:
+        return None
+    update, peek = (functools.partial(_by_symbol, _FUNCTION(address)) for address in found[:2])
+    return found[2:], (_update_one, update, peek)
+
+
+def _update_one(*arguments: Any) -> None:
+    """Do `driver.update_one`, which takes Numba: whoever calls it has bars to come, and will not mind the start."""
+    from tapeline.indicators.engine import driver
+
+    driver.entry_points()[0](*arguments)
+
+
+def _by_symbol(
+    function: Any, state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int,
+    slots: Codes, session: Floats, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
+    *room: Ints,
+) -> None:  # fmt: skip
+    """Do `driver.update` or `driver.peek`, whose arguments these are: `room` is what `update` has more."""
+    if room and len(slots) and not 0 <= slots.min() <= slots.max() < len(room[0]):
+        raise ValueError("a slot is not from this engine's slots()")
+    width = ctypes.c_int64.from_address(code + 8 * WIDTH).value
+    result, error = ctypes.c_void_p(), ctypes.c_void_p()
+    columns = [column.ctypes.data for column in (open_, high, low, close, volume, session)]
+    for slot in sorted(set(slots.tolist())):
+        bars = np.flatnonzero(slots == slot)
+        given = np.array(
+            (state + 8 * slot * width, code, work, out.ctypes.data, row_stride, column_stride, *columns,
+             bars.ctypes.data, len(bars)), np.int64
+        )  # fmt: skip
+        function(ctypes.addressof(result), ctypes.addressof(error), given.ctypes.data)
