@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from tests.conftest import random_bars
+from tests.stored import fill
 
-from tapeline.app import config
-from tapeline.app.data_directory import open_data_directory
 from tapeline.cli.main import COMMANDS, app
+from tapeline.indicators import warm_up
 
 #: Libraries that take 0.05 to 2 s to import.
 HEAVY = {
@@ -28,21 +29,21 @@ FOR_ANSWERS = {"asyncio", "filelock", "numpy", "pydantic", "sqlite3"}
 RUN = "import sys; sys.argv[0] = 'tapeline'; from tapeline.__main__ import main; main()"
 
 
-def imported(*arguments: object, exits: int = 0, **environment: str) -> set[str]:
+def imported(*arguments: object, **environment: str) -> set[str]:
     """Return the names of the top-level modules that a run of the command imports."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TAPELINE_", "PYTEST_"))}
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", RUN, *map(str, arguments)],
         capture_output=True, text=True, timeout=120, check=False, env=clean | environment,
     )  # fmt: skip
-    assert done.returncode == exits, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-2000:]
     return {name.partition(".")[0] for name in re.findall(r"^import time:.*\| +([\w.]+)$", done.stderr, re.MULTILINE)}
 
 
 @pytest.fixture(scope="module")
 def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data")
-    open_data_directory(config.load(data_dir=path), create=True).database.close()
+    fill(path, random_bars(2, 300))
     (path / "symbols.txt").write_text("TSLA\n")
     return path
 
@@ -79,6 +80,11 @@ def test_every_command_can_be_described_without_heavy_imports() -> None:
 )
 def test_a_command_that_computes_nothing_imports_nothing_heavy(arguments: list[str], data_directory: Path) -> None:
     assert imported(*arguments, "--data-dir", data_directory, "--json") & HEAVY == set()
+
+
+def test_a_row_is_shown_without_what_compiles(data_directory: Path) -> None:
+    warm_up()  # keeps the machine code
+    assert imported("show", "S00", "--data-dir", data_directory, "--json") & (HEAVY - {"llvmlite"}) == set()
 
 
 def test_the_doctor_imports_only_what_it_examines(data_directory: Path) -> None:

@@ -23,15 +23,20 @@ def show(
 ) -> None:
     """Print the newest stored rows of a symbol, oldest first."""
     from tapeline.app import config
-    from tapeline.app.stored_history import FirstKnownRows, unknown_symbol
     from tapeline.cli.stored_data import open_stored
-    from tapeline.runtime.indicator_view import IndicatorView
+    from tapeline.runtime.indicator_view import IndicatorView, RowReader
 
     settings = config.load(data_dir=data_dir)
     with open_stored(data_dir) as directory:
-        reader = FirstKnownRows(directory.store) if as_known else directory.store
+        reader: RowReader = directory.store
+        if as_known:
+            from tapeline.app.stored_history import FirstKnownRows
+
+            reader = FirstKnownRows(directory.store)
         rows = IndicatorView(reader).rows(symbol, settings.indicators, limit=last)
         if not len(rows):
+            from tapeline.app.stored_history import unknown_symbol
+
             raise unknown_symbol(symbol, tuple(directory.store.extents()), directory.path)
     if json:
         print_json([row.as_item() for row in rows])

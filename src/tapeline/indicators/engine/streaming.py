@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Bars, Codes, Floats, Ints
-from tapeline.core.sessions.session_ids import session_ids
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.indicators import DEFAULT
@@ -125,7 +124,11 @@ class Engine:
 
         It is None where no indicator asks for sessions, so that calendars are not loaded for nothing.
         """
-        return session_ids(bars) if self._needs_sessions and len(bars) else None
+        if not self._needs_sessions or not len(bars):
+            return None
+        from tapeline.core.sessions.session_ids import session_ids
+
+        return session_ids(bars)
 
     def update(self, bars: Bars, out: Floats | None = None, session: Ints | None = None) -> Floats:
         """Commit the bars in order and return their values.
