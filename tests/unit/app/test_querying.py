@@ -200,9 +200,9 @@ def test_only_the_indicators_that_a_query_names_are_computed(
     made: list[tuple[str, ...]] = []
     original = indicator_view.Engine
 
-    def engine(specs: tuple[str, ...]) -> Any:
+    def engine(specs: tuple[str, ...], **options: Any) -> Any:
         made.append(specs)
-        return original(specs)
+        return original(specs, **options)
 
     monkeypatch.setattr(indicator_view, "Engine", engine)
     options = {"indicators": ["sma_5", "macd", "rsi_14"]}
