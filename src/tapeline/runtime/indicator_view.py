@@ -26,6 +26,7 @@ KEPT_BARS = 4096
 
 _MOST_STATE_BYTES = 64 * 1024 * 1024
 _MOST_ENGINES = 64
+_TRIES = 3  # before all history is read at once, because bars are revised faster than values are computed
 _LONG_LEAD = 256  # bars
 _FIRST = -(1 << 62)
 
@@ -94,8 +95,13 @@ class IndicatorView:
             return replace(rows, names=names, indicator=indicator)
         with self._lock:
             engine = self._engine(tuple(specs))
-            while (values := self._computed(engine, symbol, rows)) is None:
+            for _ in range(_TRIES):
+                values = self._computed(engine, symbol, rows)
+                if values is not None:
+                    break
                 rows = self._reader.rows(symbol, start, end, limit)
+            else:
+                rows, values = self._computed_at_once(engine, symbol, start, end, limit)
         return replace(rows, names=names, indicator=values[:, [engine.outputs.index(name) for name in names]])
 
     def _engine(self, specs: tuple[str, ...]) -> Engine:
@@ -118,17 +124,32 @@ class IndicatorView:
         if rows.revisions is not None and lead.revisions not in (None, rows.revisions):
             return None
         self._update(engine, symbol, lead, made)
-        if (
-            rows.revisions is not None and len(lead) > _LONG_LEAD
-        ):  # whoever follows the newest rows asks for nearly the same next time
+        if rows.revisions is not None and len(lead) > _LONG_LEAD:
+            # whoever follows the newest rows asks for nearly the same next time
             track.keep(int(lead.bars.timestamp[-1]), engine.snapshot(symbol))
+        values = self._values(engine, symbol, rows, made)
+        if rows.revisions is not None:
+            self._keep(engine, symbol, track, made, rows.revisions)
+        return values
+
+    def _computed_at_once(
+        self, engine: Engine, symbol: str, start: int | None, end: int | None, limit: int | None
+    ) -> tuple[Rows, Floats]:
+        """Return rows with their values from one read of all history, which no revision can come into."""
+        rows = self._reader.rows(symbol, None, end)
+        engine.forget(symbol)
+        values = self._values(engine, symbol, rows, [])
+        first = 0 if start is None else int(np.searchsorted(rows.bars.timestamp, start))
+        first = first if limit is None else max(first, len(rows) - limit)
+        return rows[first:], values[first:]
+
+    def _values(self, engine: Engine, symbol: str, rows: Rows, made: list[tuple[int, bytes]]) -> Floats:
+        """Return the values of rows that continue what the engine has seen, which it forgets after that."""
         closed = int(np.count_nonzero(rows.bars.final))
         values = self._update(engine, symbol, rows[:closed], made)
         if closed < len(rows):
             forming = rows.bars[closed:]
             values = np.concatenate((values, engine.peek(forming, session=engine.sessions(forming))))
-        if rows.revisions is not None:
-            self._keep(engine, symbol, track, made, rows.revisions)
         engine.forget(symbol)
         return values
 

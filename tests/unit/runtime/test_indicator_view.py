@@ -284,6 +284,30 @@ def coin_bars(first: int, count: int, volume: float = 1.0) -> Bars:
     )  # fmt: skip
 
 
+def test_bars_that_are_revised_all_the_time_keep_no_answer_waiting(tmp_path: Path) -> None:
+    class Restless(SqliteStore):
+        """A store in which the first bar is corrected after every read."""
+
+        version = 1.0
+
+        def rows(self, *arguments: Any, **named: Any) -> Rows:
+            found = super().rows(*arguments, **named)
+            self.version += 1
+            self.commit(Commit(rows_of_bars(coin_bars(0, 1, self.version)), {}, 0))
+            return found
+
+    with closing(Database(tmp_path / "tapeline.db")) as database:
+        store = Restless(database)
+        store.commit(Commit(rows_of_bars(coin_bars(0, 500)), {}, 0))
+        for limit in (1, 100, None):
+            found = IndicatorView(store).rows(COIN, ("obv",), limit=limit)
+            extra = found.indicator[:, 0] - (found.bars.timestamp - START // HOUR * HOUR) // MINUTE
+            assert len(found) == (limit or 500)
+            assert len(set(extra.tolist())) == 1
+            if limit is None:
+                assert extra[0] == found.bars.volume[0]
+
+
 def test_ten_threads_each_see_one_moment_while_a_writer_appends_and_corrects(tmp_path: Path) -> None:
     """Version v gives bar 0 and the middle one a volume of v each, at once: any OBV tells which version it is of."""
     middle, count, minutes = 700, 1500, 5
