@@ -22,6 +22,11 @@ from tapeline.runtime.processor import Processor
 Clients = Callable[[str], Any]
 
 
+def _passed_ms() -> int:
+    """Return ms that have passed since some moment, however the machine's clock is set."""
+    return int(time.monotonic() * 1000)
+
+
 def require(settings: Settings, *names: str) -> None:
     """Raise `ConfigError` when one of these settings is empty; names are dotted, such as `aws.bucket`."""
     for name in names:
@@ -48,7 +53,7 @@ def batches(
     predictor = None
     if settings.aws.sagemaker_endpoint:
         runtime = client("sagemaker-runtime")
-        predictor = SageMakerPredictor(runtime, settings.aws.sagemaker_endpoint, clock=now_ms, warn=warn)
+        predictor = SageMakerPredictor(runtime, settings.aws.sagemaker_endpoint, clock=_passed_ms, warn=warn)
 
     def nowhere(_: Rows) -> None:
         return

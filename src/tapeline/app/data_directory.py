@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from tapeline.app import config
 from tapeline.app.config import Settings
 from tapeline.errors import InUseError, StorageError
+from tapeline.runtime.atomic_files import remove_leftovers
 from tapeline.runtime.private_files import PRIVATE, make_private_folder
 
 if TYPE_CHECKING:  # few commands need all of these, and some take long to import
@@ -136,6 +137,7 @@ def processing_alone(
     """
     with (
         _locked(settings.data_dir, "processing.lock", "writing there"),
+        _cleared(settings.data_dir),
         _opened(settings, True, contextlib.nullcontext, progress, notify) as directory,
     ):
         yield directory
@@ -147,8 +149,16 @@ def collecting_alone(settings: Settings) -> Iterator[None]:
 
     Raises `InUseError` for a second process, and `StorageError` when it cannot be used.
     """
-    with _locked(settings.data_dir, "collecting.lock", "collecting into it"):
+    with _locked(settings.data_dir, "collecting.lock", "collecting into it"), _cleared(settings.data_dir):
         yield
+
+
+@contextlib.contextmanager
+def _cleared(path: Path) -> Iterator[None]:
+    """Remove what killed processes left of files that they were writing."""
+    below = ("archive/*", "models", "models/*", "models/*/*")
+    remove_leftovers([path, *(folder for pattern in below for folder in path.glob(pattern) if folder.is_dir())])
+    yield
 
 
 @contextlib.contextmanager

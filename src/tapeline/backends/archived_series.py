@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,22 @@ def facts_of(series: Series) -> dict[str, Any]:
     }
 
 
-def check_version(facts: dict[str, Any], where: str) -> None:
-    """Raise `StorageError` for facts of another version, `KeyError` or `TypeError` for what is no facts at all."""
+def check_facts(facts: dict[str, Any], where: str) -> None:
+    """Raise `StorageError` for facts of another version; `KeyError`, `TypeError`, `ValueError` for what is no facts."""
     if facts["version"] != VERSION:
         raise StorageError(f"{where}: version {facts['version']}, this program reads {VERSION}: upgrade tapeline")
+    whole, texts = [facts["start"], facts["covered"]], [facts["currency"]]
+    for timestamp, kind, value, currency in facts["actions"]:
+        whole.append(timestamp)
+        texts += kind, currency
+        if not 0 < value < math.inf:
+            raise ValueError("an action without a value")
+    if any(type(each) is not int for each in whole) or any(type(each) is not str for each in texts):
+        raise TypeError("a time is no whole number, or a text no text")
 
 
 def series_of(bars: Bars, symbol: str, interval: str, facts: dict[str, Any]) -> Series:
-    """Return the series that `facts_of` described. Raises `KeyError` or `TypeError` for other facts."""
+    """Return the series that `facts_of` described, which `check_facts` has looked at."""
     actions = tuple(Action(*values) for values in facts["actions"])
     return Series(symbol, interval, bars, actions, facts["currency"], facts["start"], facts["covered"])
 

@@ -81,7 +81,7 @@ def collect(
     from tapeline.app.live_wiring import live_history, live_source
     from tapeline.cli.fetching import span
     from tapeline.cli.following import following, watchlist_of
-    from tapeline.cli.running import terminated_like_interrupted
+    from tapeline.cli.stopping import terminated_like_interrupted
     from tapeline.cli.stored_data import open_data_directory
     from tapeline.runtime import pipeline
     from tapeline.runtime.pipeline import Progress

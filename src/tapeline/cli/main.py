@@ -1,4 +1,4 @@
-"""Run the command line `tapeline`. Exit codes: 0 done, 1 failed (one line says why), 2 wrong usage.
+"""Run the command line `tapeline`. Exit codes: 0 done, 1 failed (a line says why), 2 wrong usage, 130 or 143 stopped.
 
 Importing what a command needs takes longer than most people wait for a list of commands. So `COMMANDS` says in plain
 text all that `--help` and a TAB show, and a command's module is imported only when that command is used.
@@ -16,6 +16,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tapeline import __version__
+from tapeline.cli.console import failure
+from tapeline.cli.stopping import exit_code, terminated_like_interrupted
 from tapeline.errors import TapelineError
 
 #: Each command or group of commands: its function or `typer.Typer` in this package, and the first line of its help.
@@ -162,6 +164,16 @@ class _Commands(TyperGroup):
         self.commands.update({name: UnloadedCommand(name, *entry) for name, entry in COMMANDS.items()})
         _convert_late(self)
 
+    def invoke(self, context: Any) -> Any:
+        """Run the command; one that is interrupted exits with a code that says how it ended (`cli.stopping`)."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt as interrupt:
+            code = exit_code(context.invoked_subcommand or "", interrupt)
+            if code:
+                failure("stopped before its end")
+            raise typer.Exit(code) from interrupt
+
 
 def _convert_late(command: Any) -> None:
     """Let a command convert no value that was not given, and none for a TAB.
@@ -206,9 +218,8 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 def main() -> None:
     """Run the command line and exit. Only what a user can fix is one line; a defect keeps its traceback."""
     try:
-        app()
+        with terminated_like_interrupted():
+            app()
     except TapelineError as error:
-        from tapeline.cli.console import failure
-
         failure(str(error))
         sys.exit(1)

@@ -12,7 +12,7 @@ from typing import Any
 from tapeline.app.collector_wiring import Collecting
 from tapeline.backends.aws.collector_metrics import collector_metrics
 from tapeline.cli.collector_health import Report
-from tapeline.cli.running import terminated_like_interrupted
+from tapeline.cli.stopping import terminated_like_interrupted
 from tapeline.core.market import Reject
 from tapeline.core.ports import Delivery
 from tapeline.core.sessions import Phase, calendar_of

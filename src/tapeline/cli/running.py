@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from tapeline.app import config, wiring
 from tapeline.app.alert_wiring import alerting
@@ -17,6 +14,7 @@ from tapeline.app.page_wiring import access_of, page_data_of
 from tapeline.app.process_memory import limit_arenas, release_freed_memory
 from tapeline.app.trained_models import starting_model
 from tapeline.cli.console import Ticker, notice, stderr
+from tapeline.cli.stopping import terminated_like_interrupted
 from tapeline.core.market import Bars
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.feeds.files import Scan
@@ -126,17 +124,3 @@ def first_model(
 def announce(url: str) -> None:
     """Say where the page is."""
     stderr().print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")
-
-
-@contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """Make SIGTERM, which service managers send, stop the program as cleanly as Ctrl-C."""
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

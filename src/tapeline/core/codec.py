@@ -1,4 +1,6 @@
-"""Bars as bytes and back, versioned. The stream stores these; a reader refuses a version that it does not know.
+"""Write bars as bytes with a version, and read them back.
+
+The stream stores these; a reader refuses a version that it does not know.
 
 Layout of version 1, little-endian: magic `TB`, version (u8), flags (u8, 0), bar count (u32), symbol table length in
 bytes (u32), the table (UTF-8, newline-separated), then each column whole: code i32, timestamp i64, open high low close
@@ -55,6 +57,8 @@ def decode(data: bytes) -> Bars:
     except UnicodeDecodeError as error:
         raise DecodeError("the symbols in this record are not text: it was damaged") from error
     symbols = tuple(table.split("\n")) if table else ()
+    if len(set(symbols)) < len(symbols):
+        raise DecodeError("a symbol stands twice in the table of this record: it was damaged")
     columns: list[Any] = []
     for _, dtype in _COLUMNS:
         columns.append(np.frombuffer(data, dtype, count, offset))
@@ -62,4 +66,6 @@ def decode(data: bytes) -> Bars:
     bars = Bars(symbols, *columns)
     if count and not 0 <= bars.code.min() <= bars.code.max() < len(symbols):
         raise DecodeError(f"a record of {len(symbols)} symbols has bars of others: it was damaged")
+    if count and bars.final.view(np.uint8).max() > 1:  # NumPy would count such a flag more than once
+        raise DecodeError("a flag in this record is neither 0 nor 1: it was damaged")
     return bars

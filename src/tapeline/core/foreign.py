@@ -16,6 +16,12 @@ import orjson
 
 from tapeline.errors import DecodeError, OversizedError
 
+#: How many bytes and rows of a Parquet file may come of each stored byte, beyond what does no harm.
+_MOST_UNPACKED = 1000
+_MOST_ROWS = 100
+_HARMLESS_BYTES = 64 << 20
+_HARMLESS_ROWS = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -90,3 +96,17 @@ def _depth(data: bytes) -> int:
     codes = np.frombuffer(data, np.uint8) & 0xDF  # which makes `[` of `{` and `]` of `}`
     brackets = codes[(codes == 0x5B) | (codes == 0x5D)]
     return int(np.cumsum(np.where(brackets == 0x5B, 1, -1)).max(initial=0))
+
+
+def parquet_fault(metadata: Any, size: int) -> str:
+    """Return what is absurd about what a Parquet file of `size` bytes says of itself, '' where nothing is.
+
+    `metadata` is Arrow's `FileMetaData`. Honest files have at least a 40th of a byte for a row. Nothing is asked of the
+    columns: about those of a damaged file, Arrow ends the process instead of raising.
+    """
+    if metadata.num_rows > _HARMLESS_ROWS + _MOST_ROWS * size:
+        return f"claims {metadata.num_rows:,} rows in {size:,} bytes"
+    unpacked = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if unpacked > _HARMLESS_BYTES + _MOST_UNPACKED * size:
+        return f"unpacks from {size:,} bytes to {unpacked:,}"
+    return ""

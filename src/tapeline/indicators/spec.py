@@ -11,7 +11,10 @@ from tapeline.errors import SpecError, UnknownIndicatorError
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.indicators.entry import Indicator, Number, Parameter
 
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+#: Characters of a spec or of an output's name. The longest that mean something have half as many.
+_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ def parse(text: str) -> Spec:
 
     Raises `UnknownIndicatorError` for a name that is not in the catalogue, `SpecError` for anything else.
     """
+    _check_length(text)
     words = text.strip().lower().split("_")
     first = next((i for i, word in enumerate(words) if _NUMBER.fullmatch(word)), len(words))
     name, numbers = "_".join(words[:first]), words[first:]
@@ -60,6 +64,11 @@ def parse(text: str) -> Spec:
     return Spec("_".join([name, *(str(value).removesuffix(".0") for value in values)]), indicator, values)
 
 
+def _check_length(text: str) -> None:
+    if len(text) > _LONGEST:  # Python refuses to read a number of thousands of digits with an error of its own
+        raise SpecError(f"{text[:40]!r}...: a spec has at most {_LONGEST} characters")
+
+
 def parse_all(specs: Sequence[str]) -> tuple[Spec, ...]:
     """Read these specs, each once, in their order. Raises `SpecError`."""
     return tuple({spec.text: spec for spec in map(parse, specs)}.values())
@@ -71,6 +80,7 @@ def spec_of_output(column: str) -> tuple[Spec, str]:
     Parameters may be left out: `macd_signal` is `macd_12_26_9_signal`. Raises `UnknownIndicatorError` for a column of
     no indicator, `SpecError` for wrong parameters or an output that the indicator does not have.
     """
+    _check_length(column)
     words = column.lower().split("_")
     whole: SpecError | None = None
     for count in range(len(words), 0, -1):

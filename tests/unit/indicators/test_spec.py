@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 
@@ -111,3 +112,20 @@ def test_an_entry_is_complete(entry: Indicator) -> None:
         read = len(storage.reads) + sum(part.columns for part in storage.shared) + len(storage.columns)
         assert read + sum(p.whole for p in entry.parameters) <= INTEGERS
         assert sum(not p.whole for p in entry.parameters) <= REALS
+
+
+@pytest.mark.parametrize(
+    "text", ["sma_" + "9" * 5000, "sma_1." + "9" * 5000, "a_" * 5000, "x" * 5000, "sma_" + "9" * 90]
+)
+@pytest.mark.parametrize("read", [parse, spec_of_output])
+def test_a_spec_of_thousands_of_digits_is_refused_in_a_line(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        read(text)
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["sma_٣", "sma_²", "sma_५"])
+def test_digits_of_other_scripts_are_no_number(text: str) -> None:
+    with pytest.raises(UnknownIndicatorError):
+        parse(text)

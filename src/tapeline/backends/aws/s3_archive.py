@@ -23,8 +23,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tapeline.backends.archived_series import bars_of, check_version, facts_of, series_of
+from tapeline.backends.archived_series import bars_of, check_facts, facts_of, series_of
 from tapeline.backends.aws.s3_objects import S3Objects
+from tapeline.core.foreign import Bounds, load_json, parquet_fault
 from tapeline.core.market import OHLCV, Bars
 from tapeline.core.ports import Series
 from tapeline.errors import StorageError
@@ -32,6 +33,10 @@ from tapeline.errors import StorageError
 _TABLE = pa.schema(
     [("symbol", pa.string()), ("timestamp", pa.int64()), *((name, pa.float64()) for name in OHLCV)]
 )  # fmt: skip
+
+#: What a manifest and an object of bars may have: 100 years of daily objects, and a day of bars by the second.
+_MANIFEST = Bounds(size=16 << 20, depth=6, parts=200_000, values=1_000_000)
+_PART = Bounds(size=64 << 20)
 
 #: Requests at once: boto3's clients keep ten connections.
 _PARALLEL = 8
@@ -106,14 +111,14 @@ class S3Archive:
     def _manifest(self, symbol: str, interval: str) -> dict[str, Any] | None:
         """Return the facts about a series and the keys of its `objects`, None when there is no such series."""
         key = self._manifest_key(symbol, interval)
-        content = self._objects.get(key)
+        content = self._objects.get(key, _MANIFEST)
         if content is None:
             return None
         try:
-            manifest: dict[str, Any] = json.loads(content)
-            check_version(manifest, self._objects.url(key))
-            if not manifest.keys() >= {"currency", "start", "covered", "actions", "objects"}:
-                raise KeyError("objects")
+            manifest: dict[str, Any] = load_json(content, _MANIFEST)
+            check_facts(manifest, self._objects.url(key))
+            if not all(isinstance(name, str) for name in manifest["objects"]):
+                raise TypeError("an object without a name")
         except (ValueError, KeyError, TypeError) as error:
             raise StorageError(
                 f"{self._objects.url(key)}: is not a manifest of tapeline, or damaged ({error}); restore it, or delete "
@@ -123,10 +128,12 @@ class S3Archive:
 
     def _part(self, key: str, symbol: str) -> Bars | None:
         """Return the bars of one object, None when there is no such object."""
-        content = self._objects.get(key)
+        content = self._objects.get(key, _PART)
         if content is None:
             return None
         try:
+            if fault := parquet_fault(pq.read_metadata(io.BytesIO(content)), len(content)):
+                raise ValueError(fault)
             table = pq.read_table(io.BytesIO(content), columns=_TABLE.names, partitioning=None)
             if table.schema != _TABLE:
                 raise ValueError("other types than were written")

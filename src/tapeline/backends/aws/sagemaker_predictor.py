@@ -22,6 +22,9 @@ from tapeline.forecast.npy import NPY, packed, unpacked
 #: Bytes of rows in a request. Serverless endpoints take 4 MiB; the rest is room for the array's header.
 PAYLOAD_BYTES = 4_000_000
 
+#: Bytes of an answer that are read. An honest one has a number for each row.
+_LARGEST_ANSWER = PAYLOAD_BYTES
+
 #: How many failures in a row make the predictor leave the endpoint alone, and for how long (ms).
 FAILURES = 3
 PAUSE = 30_000
@@ -39,9 +42,10 @@ class SageMakerPredictor:
     """Implement `Predictor` with the models behind an endpoint: one, or two while a deployment shifts traffic.
 
     `version` and `hold_margin` are those of the model that answered last; `trained_until` is the latest of all models
-    known to be served. `client` is a boto3 `sagemaker-runtime` client with short time-outs; `clock` returns the time,
-    UTC epoch ms; `warn` gets one line when the endpoint begins to fail. Until the endpoint has described its model,
-    `trained_until` is the end of time, so it is asked for nothing. A model for other features gets a warning only.
+    known to be served. `client` is a boto3 `sagemaker-runtime` client with short time-outs; `clock` returns ms that
+    have passed, however the machine's clock is set; `warn` gets one line when the endpoint begins to fail. Until the
+    endpoint has described its model, `trained_until` is the end of time, so it is asked for nothing. A model for other
+    features gets a warning only.
     """
 
     def __init__(
@@ -126,7 +130,7 @@ class SageMakerPredictor:
                 EndpointName=self._endpoint, Body=body, ContentType=kind, Accept=NPY,
                 CustomAttributes=f"schema={self._schema}",
             )  # fmt: skip
-            content = answer["Body"].read()
+            content = answer["Body"].read(_LARGEST_ANSWER)
         except errors as error:
             self._fail(AwsProblem.of(error, "sagemaker:InvokeEndpoint").line(self._where))
             return None

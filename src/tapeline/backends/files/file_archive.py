@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tapeline.backends.archived_series import bars_of, check_version, facts_of, series_of
+from tapeline.backends.archived_series import bars_of, check_facts, facts_of, series_of
 from tapeline.backends.files.file_errors import translating_file_errors
 from tapeline.core.market import OHLCV
 from tapeline.core.ports import Series
@@ -42,7 +42,7 @@ class LocalArchive:
             with file:
                 table = pq.ParquetFile(file, page_checksum_verification=True).read()
             facts = json.loads((table.schema.metadata or {})[b"tapeline"])
-            check_version(facts, str(path))
+            check_facts(facts, str(path))
             return series_of(bars_of(table, symbol), symbol, interval, facts)
 
     def save(self, series: Series) -> None:

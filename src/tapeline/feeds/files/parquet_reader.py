@@ -16,18 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
+from tapeline.core.foreign import parquet_fault
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import RowBlock
 from tapeline.feeds.files.column_values import Times
 from tapeline.feeds.files.layout import column_indexes, symbol_of
 
 _READ_BYTES = 1 << 15  # of each column at once; otherwise Arrow keeps whole row groups in memory
-
-#: How many bytes of a column, and rows of a file, may come of each stored byte, beyond a size that does no harm.
-_MOST_UNPACKED = 1000
-_MOST_ROWS = 100
-_HARMLESS_BYTES = 64 << 20
-_HARMLESS_ROWS = 1 << 20
 
 #: Characters of a text; no symbol, number or time has as many.
 _LONGEST_TEXT = 256
@@ -41,7 +36,7 @@ class ParquetReader:
         try:
             with pyarrow.parquet.ParquetFile(path) as file:
                 schema, rows = file.schema_arrow, file.metadata.num_rows
-                fault = _size_fault(file.metadata, path.stat().st_size)
+                fault = parquet_fault(file.metadata, path.stat().st_size)
         except (pa.ArrowException, OSError) as error:
             raise FileError(
                 f"{path}: is not a whole Parquet file ({_first_line(error)}); write or copy it again"
@@ -94,19 +89,6 @@ def _fits(meaning: str, kind: Any) -> bool:
 
 def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _size_fault(metadata: Any, size: int) -> str:
-    """Return what is absurd about the sizes that a file of `size` bytes claims, '' where nothing is."""
-    if metadata.num_rows > _HARMLESS_ROWS + _MOST_ROWS * size:
-        return f"claims {metadata.num_rows:,} rows in {size:,} bytes"
-    for group in range(metadata.num_row_groups):
-        for index in range(metadata.num_columns):
-            column = metadata.row_group(group).column(index)
-            unpacked, packed = column.total_uncompressed_size, column.total_compressed_size
-            if unpacked > _HARMLESS_BYTES + _MOST_UNPACKED * max(packed, 0) or packed > size:
-                return f"column {column.path_in_schema} unpacks from {packed:,} bytes to {unpacked:,}"
-    return ""
 
 
 def _shortened(column: Any) -> Any:

@@ -1,0 +1,73 @@
+"""Every command that is stopped ends alike: cleanly, in a line, with a code that says how."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tapeline.cli.main import COMMANDS
+from tapeline.cli.stopping import UNTIL_STOPPED, Terminated, exit_code
+
+#: Runs a command whose function waits, having said so.
+STAND_IN = """
+import sys, time
+from tapeline.cli import main
+def wait():
+    print("waiting", flush=True)
+    time.sleep(60)
+class Waiting(main.UnloadedCommand):
+    def load(self):
+        import typer
+        parent = typer.Typer(callback=lambda: None, add_completion=False)
+        parent.command(self.name)(wait)
+        return typer.main.get_group(parent).commands[self.name]
+main.UnloadedCommand = Waiting
+sys.argv = ["tapeline", sys.argv[1]]
+main.main()
+"""
+
+
+def stopped(command: str, stop: signal.Signals) -> tuple[int, str]:
+    """Return the exit code and what was said when a waiting command gets this signal."""
+    with subprocess.Popen(
+        [sys.executable, "-c", STAND_IN, command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(stop)
+        _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", ["run", "dashboard", "train", "show"])
+def test_a_command_that_is_stopped_says_so_by_its_exit_code(command: str, stop: signal.Signals) -> None:
+    code, said = stopped(command, stop)
+    assert code == (0 if command in UNTIL_STOPPED else 128 + stop)
+    assert said == ("" if command in UNTIL_STOPPED else "tapeline: stopped before its end\n")
+
+
+def test_every_command_has_a_code() -> None:
+    assert set(COMMANDS) >= UNTIL_STOPPED
+    for command in COMMANDS:
+        expected = (0, 0) if command in UNTIL_STOPPED else (143, 130)
+        assert (exit_code(command, Terminated()), exit_code(command, KeyboardInterrupt())) == expected
+
+
+def test_a_real_command_that_is_terminated_at_work_ends_without_a_traceback(tmp_path: Path) -> None:
+    bars = tmp_path / "A.csv"
+    rows = "".join(f"{1_549_895_400 + 60 * i},1,2,1,{1 + i % 7 / 10},5\n" for i in range(400_000))
+    bars.write_text("timestamp,open,high,low,close,volume\n" + rows)
+    command = [sys.executable, "-m", "tapeline", "train", str(bars), "--data-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 143, said
+    assert "Traceback" not in said
+    assert said.splitlines()[-1] == "tapeline: stopped before its end"
