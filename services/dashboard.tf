@@ -6,13 +6,14 @@ locals {
 
   dashboard_environment = merge(
     {
-      AWS_DEFAULT_REGION          = var.region
-      TAPELINE_PAGE__BEHIND_LOGIN = "true" # the log-in is the listener's first action; without this the page refuses to start
-      TAPELINE_DATA_DIR           = "/var/lib/tapeline"
-      TAPELINE_PAGE__HOST         = "0.0.0.0" # only the load balancer reaches it: see the security groups
-      TAPELINE_PAGE__PORT         = tostring(local.dashboard_port)
-      TAPELINE_AWS__ROWS_TABLE    = aws_dynamodb_table.rows.name
-      TAPELINE_AWS__STATE_TABLE   = aws_dynamodb_table.state.name
+      AWS_DEFAULT_REGION             = var.region
+      TAPELINE_PAGE__BEHIND_LOGIN    = "true" # the log-in is the listener's first action; without this the page refuses to start
+      TAPELINE_DATA_DIR              = "/var/lib/tapeline"
+      TAPELINE_PAGE__TRUSTED_PROXIES = local.network.vpc_cidr # the load balancer's addresses are in it, and only it reaches the page
+      TAPELINE_PAGE__HOST            = "0.0.0.0"              # only the load balancer reaches it: see the security groups
+      TAPELINE_PAGE__PORT            = tostring(local.dashboard_port)
+      TAPELINE_AWS__ROWS_TABLE       = aws_dynamodb_table.rows.name
+      TAPELINE_AWS__STATE_TABLE      = aws_dynamodb_table.state.name
     },
     length(var.alert_rules) == 0 ? {} : {
       TAPELINE_ALERTS__RULES     = join(";", var.alert_rules)

@@ -88,6 +88,7 @@ override_data {
     outputs = {
       region                      = "us-east-1"
       vpc_id                      = "vpc-1"
+      vpc_cidr                    = "10.20.0.0/16"
       public_subnet_ids           = ["subnet-1", "subnet-2"]
       private_subnet_ids          = ["subnet-3", "subnet-4"]
       collector_security_group_id = "sg-1"
@@ -293,6 +294,11 @@ run "everything" {
   }
 
   assert {
+    condition     = output.dashboard_environment["TAPELINE_PAGE__TRUSTED_PROXIES"] == "10.20.0.0/16"
+    error_message = "the page believes what the load balancer says of a client"
+  }
+
+  assert {
     condition     = output.dashboard_environment["AWS_DEFAULT_REGION"] == "us-east-1" && output.collector_environment["AWS_DEFAULT_REGION"] == "us-east-1"
     error_message = "tasks know their region under the name that boto3 reads"
   }
@@ -393,6 +399,7 @@ run "no_collector_without_internet" {
       outputs = {
         region                      = "us-east-1"
         vpc_id                      = "vpc-1"
+        vpc_cidr                    = "10.20.0.0/16"
         public_subnet_ids           = ["subnet-1", "subnet-2"]
         private_subnet_ids          = ["subnet-3", "subnet-4"]
         collector_security_group_id = "sg-1"

@@ -87,6 +87,7 @@ override_data {
     outputs = {
       region                      = "us-east-1"
       vpc_id                      = "vpc-1"
+      vpc_cidr                    = "10.20.0.0/16"
       public_subnet_ids           = ["subnet-1", "subnet-2"]
       private_subnet_ids          = ["subnet-3", "subnet-4"]
       collector_security_group_id = "sg-1"

@@ -156,7 +156,7 @@ class GuardedListener(socket.socket):
         self._left = _ACCEPTED_AT_ONCE
 
     def _shed(self) -> None:
-        """Close a waiting connection; where that is not possible, asyncio learns of it and tries again in a second."""
+        """Close a waiting connection. Where even that fails, asyncio learns of it and tries again in a second."""
         self._left = 0
         if self._spare < 0:
             self._spare = os.open(os.devnull, os.O_RDONLY)

@@ -14,11 +14,7 @@ import pytest
 from tests.fakes.stores import MemoryStore
 
 from tapeline.errors import ServingError
-from tapeline.web import (
-    Access,
-    PageData,
-    serve,
-)
+from tapeline.web import Access, PageData, serve
 
 _PROGRAM = """
 import sys, threading, time

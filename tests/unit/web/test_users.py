@@ -11,11 +11,7 @@ from typer.testing import CliRunner
 
 from tapeline.cli.main import app
 from tapeline.errors import InputError
-from tapeline.web.users import (
-    Role,
-    Users,
-    matches,
-)
+from tapeline.web.users import Role, Users, matches
 
 PASSWORD = "correct horse battery"
 

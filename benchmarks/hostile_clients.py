@@ -1,0 +1,193 @@
+"""Measure how a page answers while thousands of connections are held open with requests that are never finished.
+
+Each hostile client sends a header without its end, a byte of it every few seconds, and connects again some seconds
+after it was closed. All come from one address, that of the honest client too: the worst case for a cap per client.
+Measured are the answers to an honest client with a new connection for each request, what the server logs, its memory
+and its share of one core.
+
+usage: hostile_clients.py [--sockets 5000] [--seconds 60] [--again 5] [--files 1024]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+
+from tapeline.app import config
+from tapeline.app.data_directory import open_data_directory, processing_alone
+from tapeline.core.market import Bars
+from tapeline.core.ports import Commit
+from tapeline.indicators import DEFAULT
+from tapeline.runtime.processor import Processor
+from tapeline.web import PageData, serve
+
+_START = 1_549_895_400_000  # the open of a New York session
+_TRICKLE_SECONDS = 4.0
+_PATHS = ("", "api/v1/symbols", "api/v1/symbols/SYM00/bars?limit=500")
+_ASKED_SECONDS = 0.25
+
+
+def build(folder: Path, symbols: int = 20, minutes: int = 390) -> None:
+    """Build a store of one session of minute bars."""
+    rng = np.random.default_rng(0)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.0005, (minutes, symbols)), axis=0)).ravel()
+    bars = Bars(
+        tuple(f"SYM{i:02d}" for i in range(symbols)), np.tile(np.arange(symbols, dtype=np.int32), minutes),
+        np.repeat(_START + 60_000 * np.arange(minutes), symbols), close, close, close, close,
+        np.full(len(close), 1000.0), np.ones(len(close), np.bool_),
+    )  # fmt: skip
+    with processing_alone(config.load(data_dir=folder)) as home:
+        step = Processor(DEFAULT).step(bars)
+        home.store.commit(Commit(step.rows, step.states, len(bars)))
+
+
+def serve_page(folder: Path, files: int) -> None:
+    """Serve the page, in a process that may open this many files."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    with (
+        open_data_directory(config.load(data_dir=folder), create=False) as home,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
+        serve(PageData(home.store, stored=home.store.count), port=0, on_ready=lambda url: print(url, flush=True))
+
+
+async def attack(port: int, sockets: int, again: float) -> None:
+    """Hold as many connections as one may, for ever."""
+
+    async def hold(number: int) -> None:
+        await asyncio.sleep(number / 1000)
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
+                    while not reader.at_eof():
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(reader.read(1), _TRICKLE_SECONDS)
+                        writer.write(b"b")
+                        await writer.drain()
+                finally:
+                    writer.close()
+            await asyncio.sleep(again)
+
+    await asyncio.gather(*(hold(number) for number in range(sockets)))
+
+
+def ask(url: str) -> float:
+    """Return the seconds from the connection to the last byte of the answer, infinite without one in 20 seconds."""
+    began = time.perf_counter()
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            answer.read()
+    except OSError:
+        return float("inf")
+    return time.perf_counter() - began
+
+
+def held(pid: int) -> int:
+    """Return how many connections the server holds."""
+    count = 0
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            count += str(path.readlink()).startswith("socket:")
+    return count
+
+
+def memory(pid: int) -> float:
+    """Return the resident memory, MB."""
+    return int(Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def cpu(pid: int) -> float:
+    """Return the seconds of CPU used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(name: str, url: str, log: Path, pid: int, seconds: float) -> None:
+    """Print how an honest client is answered for so long, and what the server logs meanwhile."""
+    logged, waits, most, used, began = log.stat().st_size, [], 0, cpu(pid), time.monotonic()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        waits += [ask(url + path) for path in _PATHS]
+        most = max(most, held(pid))
+        time.sleep(_ASKED_SECONDS)
+    p50, p99 = np.percentile(waits, (50, 99), method="nearest").tolist()
+    an_hour = (log.stat().st_size - logged) * 3600 / seconds
+    print(
+        f"{name:<36}{len(waits):>9}{p50 * 1000:>8.0f} ms{p99 * 1000:>8.0f} ms{max(waits) * 1000:>8.0f} ms"
+        f"{most:>9}{an_hour / 1e6:>10.3f} MB{memory(pid):>8.0f} MB"
+        f"{(cpu(pid) - used) / (time.monotonic() - began):>8.0%}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sockets", type=int, nargs="+", default=[2000, 5000])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--again", type=float, default=5, help="Seconds after which a closed client connects again.")
+    parser.add_argument("--files", type=int, default=1024, help="Files that the server may open.")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--attack", type=int, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.serve:
+        serve_page(chosen.serve, chosen.files)
+        return
+    if chosen.attack:
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        asyncio.run(attack(chosen.attack, chosen.sockets[0], chosen.again))
+    with tempfile.TemporaryDirectory(prefix="tapeline-hostile-") as name:
+        folder, log = Path(name) / "data", Path(name) / "log"
+        build(folder)
+        command = [sys.executable, __file__, "--serve", str(folder), "--files", str(chosen.files)]
+        with log.open("wb") as errors:
+            server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        url = server.stdout.readline().strip()
+        port = url.rstrip("/").rpartition(":")[2]
+        print(
+            f"{'':<36}{'answers':>9}{'p50':>11}{'p99':>11}{'worst':>11}{'sockets':>9}{'log, 1 h':>13}{'memory':>11}"
+            f"{'CPU':>8}"
+        )
+        try:
+            measure("nobody else", url, log, server.pid, min(chosen.seconds, 20))
+            for sockets in chosen.sockets:
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--attack",
+                    port,
+                    "--sockets",
+                    str(sockets),
+                    "--again",
+                    str(chosen.again),
+                ]
+                attacker = subprocess.Popen(command)
+                try:
+                    time.sleep(sockets / 1000 + 2)  # until all have connected
+                    measure(f"beside {sockets:,} hostile clients", url, log, server.pid, chosen.seconds)
+                finally:
+                    attacker.kill()
+                    attacker.wait()
+            time.sleep(12)
+            measure("after they have gone", url, log, server.pid, min(chosen.seconds, 20))
+        finally:
+            server.kill()
+            server.wait()
+        print(f"\nthe server logged {log.stat().st_size:,} bytes in all; {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()
