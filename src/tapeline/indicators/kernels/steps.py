@@ -246,9 +246,8 @@ def moving_variances(
 @step
 def age_of_highest(values: Reals, at: int, period: int, here: int, age: int) -> int:
     """Return how many bars ago the window's highest value was (the newest of equals); `age` was the last answer."""
-    age += 1
-    if age < period and here > 0:
-        return 0 if values[at] >= values[at - age] else age
+    if 0 <= age < period - 1 and here > 0:  # a forged state may hold any number
+        return 0 if values[at] >= values[at - age - 1] else age + 1
     age = 0
     for j in range(1, min(period, here + 1)):
         if values[at - j] > values[at - age]:
@@ -259,9 +258,8 @@ def age_of_highest(values: Reals, at: int, period: int, here: int, age: int) -> 
 @step
 def age_of_lowest(values: Reals, at: int, period: int, here: int, age: int) -> int:
     """Return how many bars ago the window's lowest value was (the newest of equals); `age` was the last answer."""
-    age += 1
-    if age < period and here > 0:
-        return 0 if values[at] <= values[at - age] else age
+    if 0 <= age < period - 1 and here > 0:  # a forged state may hold any number
+        return 0 if values[at] <= values[at - age - 1] else age + 1
     age = 0
     for j in range(1, min(period, here + 1)):
         if values[at - j] < values[at - age]:
