@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from tapeline.core.foreign import Bounds, load_json
 from tapeline.errors import InputError
 from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.private_files import PRIVATE, make_private_folder
@@ -21,6 +22,7 @@ SHORTEST_PASSWORD = 12
 #: The longest: hashing takes longer the longer it is, and strangers may ask for it.
 LONGEST_PASSWORD = 256
 
+_BOUNDS = Bounds(size=4 * 1024 * 1024)
 _FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
@@ -55,7 +57,7 @@ class Users:
             stat = self.path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if stamp != self._stamp:
-                self._known = _users(json.loads(self.path.read_text("utf-8")))
+                self._known = _users(load_json(self.path.read_bytes(), _BOUNDS))
                 self._stamp = stamp
         except FileNotFoundError:
             self._known, self._stamp = {}, None
@@ -116,11 +118,13 @@ def matches(hash_: str, password: str) -> bool:
 
     try:
         return argon2.PasswordHasher().verify(hash_, password)
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+    except (argon2.exceptions.VerificationError, ValueError):  # another password, or a text that is no hash
         return False
 
 
 def _users(document: Any) -> dict[str, User]:
+    if not isinstance(document, dict) or not isinstance(document.get("users"), dict):
+        raise TypeError("it holds no users")
     if document["format"] != _FORMAT:
         raise ValueError(f"format {document['format']}, this program reads {_FORMAT}")
     return {name: User(name, Role(entry["role"]), str(entry["hash"])) for name, entry in document["users"].items()}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.types import Message, Receive, Scope, Send
 from tests.conftest import START
 from tests.fakes.stores import MemoryStore
 from tests.fakes.watchlists import MemoryWatchlist
@@ -17,6 +21,7 @@ from tapeline.runtime.loopback import is_loopback
 from tapeline.web import Access, PageData, serve
 from tapeline.web.access import IDLE_SECONDS, LONGEST_SECONDS
 from tapeline.web.broadcast import Client as OpenPage
+from tapeline.web.security import Guard
 from tapeline.web.users import Role, Users
 
 TOKEN = "a-token-of-more-than-24-characters"
@@ -437,3 +442,62 @@ def test_only_the_pages_own_files_are_served(view: PageData) -> None:
         for path in ("/../view.py", "/..%2fview.py", "/%2e%2e/auth.py", "/js/../../view.py", "//etc/passwd"):
             answer = client._runner.run(client.http.request("GET", "http://127.0.0.1:8000" + path))
             assert answer.status_code in {401, 404, 405}, path
+
+
+# -- whatever is sent --------------------------------------------------------------------------------------------------
+
+header_texts = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=60)
+header_names = st.sampled_from(
+    ["host", "origin", "cookie", "authorization", "content-length", "sec-fetch-site", "x-csrf-token", "x-forwarded-for",
+     "x-forwarded-proto", "forwarded", "via", "x-unattended", "transfer-encoding", "accept"]
+)  # fmt: skip
+sent_headers = st.lists(
+    st.tuples(
+        header_names, header_texts | st.sampled_from(["127.0.0.1", "[::1", "Bearer x", f"Bearer {TOKEN}", "9" * 400])
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    sent_headers, st.sampled_from(["GET", "POST", "DELETE", "OPTIONS", "BREW"]),
+    st.sampled_from(["/", "/api/v1/session", "/api/v1/symbols", "/metrics", "/api/v1/events"]),
+    st.sampled_from(["open", "token", "behind"]),
+)  # fmt: skip
+def test_whatever_headers_are_sent_the_guard_answers_or_lets_through(
+    headers: list[tuple[str, str]], method: str, path: str, kind: str
+) -> None:
+    """And nothing private is let through without the right token, whatever else is sent."""
+    access = {
+        "open": Access,
+        "token": lambda: Access(TOKEN, trusted_proxies=["10.0.0.0/8"]),
+        "behind": lambda: Access(behind_login=True, trusted_proxies=["10.0.0.0/8"]),
+    }[kind]()
+    access.bind("127.0.0.1")
+    passed: list[Scope] = []
+    sent: list[Message] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        passed.append(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    lines = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    scope = {
+        "type": "http", "method": method, "path": path, "scheme": "http", "client": ("10.0.0.1", 5), "headers": lines,
+        "query_string": b"",
+    }  # fmt: skip
+    asyncio.run(Guard(inner, access, "127.0.0.1")(scope, receive, send))
+    assert sent[0]["status"] in {200, 401, 403, 413, 429}
+    assert len(passed) == (sent[0]["status"] == 200)
+    if passed and kind == "token" and path not in {"/", "/api/v1/session"}:
+        assert next(value.strip() for name, value in headers if name == "authorization").endswith(TOKEN)
+    if passed and kind == "open":
+        assert not [name for name, _ in headers if name in {"via", "forwarded"} or name.startswith("x-forwarded")]

@@ -57,7 +57,9 @@ def test_bad_names_and_passwords_are_refused(users: Users, name: str, password: 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"format": 2, "users": {}}', '{"format": 1}', '{"format": 1, "users": {"a": {}}}',
-             '{"format": 1, "users": {"a": {"role": "root", "hash": ""}}}'],
+             '{"format": 1, "users": {"a": {"role": "root", "hash": ""}}}', '{"format": 1, "users": []}',
+             '{"format": 1, "users": {"a": []}}', "[" * 20_000, '{"a":' * 20_000, "null"],
+    ids=lambda text: text[:40],
 )  # fmt: skip
 def test_a_damaged_file_is_reported_and_never_replaced(users: Users, text: str) -> None:
     users.path.parent.mkdir()
@@ -66,6 +68,11 @@ def test_a_damaged_file_is_reported_and_never_replaced(users: Users, text: str) 
         with pytest.raises(InputError, match="cannot be read as a list of users"):
             attempt()
     assert users.path.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["", "x", "$argon2id$", "$argon2id$v=19$m=65536,t=3,p=4$x$y", "é", "\ud800", "\0"])
+def test_a_text_that_is_no_hash_matches_no_password(text: str) -> None:
+    assert not matches(text, PASSWORD)
 
 
 def test_the_command_adds_lists_and_removes(tmp_path: Path) -> None:
