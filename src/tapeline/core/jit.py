@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
+
+from tapeline.core.trusted_code import is_trusted_folder
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -20,10 +25,54 @@ def jit(function: _Function) -> _Function:
     def compiled() -> Any:
         from numba import njit
 
-        found = function.__globals__[function.__name__] = njit(cache=True, nogil=True)(function)
+        trust_no_shared_caches()
+        found = function.__globals__[function.__name__] = njit(nogil=True)(function)
+        with contextlib.suppress(RuntimeError):  # no place for a cache
+            found.enable_caching()
         return found
 
     def first(*arguments: Any) -> Any:
         return compiled()(*arguments)
 
     return cast("_Function", first)
+
+
+@cache
+def trust_no_shared_caches() -> None:
+    """Let Numba, in this process, read and write caches only in folders that nobody else can write (`trusted_code`).
+
+    Where all that it tries are shared, the cache is in a private folder, `tapeline/numba` in the user's cache folder.
+    """
+    from numba.core.caching import CacheImpl, UserProvidedCacheLocator
+
+    class Private(UserProvidedCacheLocator):  # type: ignore[misc]
+        """Cache in a folder that is made for this user alone."""
+
+        def __init__(self, function: Any, file: str) -> None:
+            super().__init__(function, file)
+            home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+            self._cache_path = str(home / "tapeline" / "numba" / self.get_suitable_cache_subpath(file))
+
+        def ensure_cache_path(self) -> None:
+            folder = Path(self._cache_path)
+            folder.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            super().ensure_cache_path()
+
+        @classmethod
+        def from_function(cls, function: Any, file: str) -> Any:
+            return super(UserProvidedCacheLocator, cls).from_function(function, file)
+
+    CacheImpl._locator_classes = [_guarded(each) for each in (*CacheImpl._locator_classes, Private)]  # noqa: SLF001
+
+
+def _guarded(locator: Any) -> Any:
+    class Guarded(locator):  # type: ignore[misc]
+        """Find no place for a cache where others can write."""
+
+        @classmethod
+        def from_function(cls, function: Any, file: str) -> Any:
+            found = super().from_function(function, file)
+            return found if found is not None and is_trusted_folder(Path(found.get_cache_path())) else None
+
+    return Guarded

@@ -1,7 +1,7 @@
 """Compile kernels to machine code: each when it is first needed, once, and kept on disk by Numba.
 
-The cache lies beside the package or, where that is read-only, in NUMBA_CACHE_DIR or the user's cache directory. Where
-none of them can be written, kernels are compiled again in every process.
+The cache lies in NUMBA_CACHE_DIR, beside the package or, where that is read-only, in the user's cache folder; never
+where others can write (`core.trusted_code`). Where there is no such place, kernels are compiled again in every process.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from llvmlite import binding
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
+from tapeline.core.jit import trust_no_shared_caches
 from tapeline.indicators.engine import machine_code
 from tapeline.indicators.engine.addresses import SIGNATURE, reals_at
 from tapeline.indicators.kernels.interface import Integers, Kernel, Reals
@@ -37,6 +38,7 @@ def cached(function: Callable[..., Any], kept_as: Callable[..., Any] | None = No
 
     One that Python cannot call is also kept for `machine_code`.
     """
+    trust_no_shared_caches()
     dispatcher = njit(error_model="numpy", **options)(function)
     try:
         dispatcher._cache = _Cache(kept_as or function, "no_cpython_wrapper" in options)  # noqa: SLF001
@@ -62,7 +64,7 @@ def _over_symbols(kernel: Kernel) -> Callable[..., None]:
     over several symbols keeps its code in the cache, which all kernels together do not fit, and lets the processor
     fetch the next symbol's state while it computes.
     """
-    body = njit(error_model="numpy", forceinline=True)(kernel)
+    body = njit(error_model="numpy", inline="always")(kernel)  # by Numba: LLVM would optimise it alone, and then again
 
     def run(
         columns: Integers, rows: Integers, firsts: Integers, outs: Integers, symbols: int, state: int, output: int,

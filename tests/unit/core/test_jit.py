@@ -1,0 +1,132 @@
+"""Compiled functions are cached, and never where somebody else could have put a pickle."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tapeline.core import trusted_code
+from tapeline.core.trusted_code import is_trusted_folder
+
+#: Prints how often the cache was read, and where it is.
+PROGRAM = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("sample", sys.argv[1])
+sample = importlib.util.module_from_spec(spec)
+sys.modules["sample"] = sample
+spec.loader.exec_module(sample)
+assert sample.twice(21) == 42
+from numba.core.registry import CPUDispatcher
+assert isinstance(sample.twice, CPUDispatcher)
+print(sum(sample.twice.stats.cache_hits.values()), sample.twice.stats.cache_path)
+"""
+
+SAMPLE = """
+from tapeline.core.jit import jit
+
+@jit
+def twice(value):
+    return 2 * value
+"""
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    (tmp_path / "package").mkdir()
+    path = tmp_path / "package" / "sample.py"
+    path.write_text(SAMPLE)
+    return path
+
+
+def run(sample: Path, cache: Path | None = None) -> tuple[int, str]:
+    """Call the function in a new process. Return how often its code came from the cache, and where that is."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
+    environment["XDG_CACHE_HOME"] = str(sample.parent.parent / "private")
+    if cache is not None:
+        environment["NUMBA_CACHE_DIR"] = str(cache)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(sample)],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    hits, _, path = done.stdout.strip().partition(" ")
+    return int(hits), path
+
+
+def test_the_cache_that_the_environment_names_is_used(sample: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assert run(sample, cache)[0] == 0
+    assert run(sample, cache) == (1, run(sample, cache)[1])
+    assert list(cache.rglob("*.nbi"))
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757])
+def test_a_cache_that_others_can_write_is_neither_read_nor_written(sample: Path, tmp_path: Path, mode: int) -> None:
+    cache = tmp_path / "cache"
+    run(sample, cache)
+    (folder,) = cache.iterdir()
+    folder.chmod(mode)
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    hits, place = run(sample, cache)
+    assert hits == 0
+    assert not place.startswith(str(cache))
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_where_every_place_is_shared_the_cache_is_in_a_private_folder(sample: Path, tmp_path: Path) -> None:
+    sample.parent.chmod(0o777)
+    (sample.parent / "__pycache__").mkdir()
+    (sample.parent / "__pycache__").chmod(0o777)
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private").chmod(0o755)
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o777)
+    hits, place = run(sample, tmp_path / "shared")
+    assert hits == 0
+    assert place.startswith(str(tmp_path / "private"))
+    assert run(sample, tmp_path / "shared") == (1, place)
+
+
+# -- folders -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = tmp_path / "a" / "b"
+    found.mkdir(parents=True, mode=0o755)
+    assert is_trusted_folder(found)
+    return found
+
+
+def test_a_folder_below_one_that_all_may_write_could_be_exchanged(folder: Path) -> None:
+    folder.parent.chmod(0o777)
+    assert not is_trusted_folder(folder)
+    folder.parent.chmod(0o1777)  # as /tmp: others cannot move what is not theirs
+    assert is_trusted_folder(folder)
+    assert not is_trusted_folder(folder.parent)
+
+
+def test_a_link_is_as_good_as_what_it_leads_to(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    assert is_trusted_folder(tmp_path / "link")
+    folder.chmod(0o757)
+    assert not is_trusted_folder(tmp_path / "link")
+    assert not is_trusted_folder(tmp_path / "nowhere")
+
+
+def test_a_group_of_this_user_alone_may_write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.chmod(0o775)
+    monkeypatch.setattr(trusted_code, "_private_group", lambda: folder.stat().st_gid)
+    assert is_trusted_folder(folder)
+    monkeypatch.setattr(trusted_code, "_private_group", lambda: -1)
+    assert not is_trusted_folder(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a folder away")
+def test_a_folder_of_another_user_is_not_trusted(folder: Path) -> None:
+    os.chown(folder, 65534, -1)
+    assert not is_trusted_folder(folder)
