@@ -10,7 +10,7 @@ from tapeline.app.config import comma_separated
 from tapeline.app.data_directory import DataDirectory, settings_for_reading
 from tapeline.cli.console import ConversionTicker, notice
 
-#: The functions of `app.data_directory`, which tell the person who looks on about a conversion of older data.
+#: The functions of `app.data_directory`, with what they report shown on stderr.
 open_data_directory = functools.partial(
     data_directory.open_data_directory, progress=ConversionTicker().show, notify=notice
 )
