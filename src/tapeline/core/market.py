@@ -56,6 +56,11 @@ FORECAST: dict[str, tuple[type[np.generic], float]] = {
 }
 
 
+#: What the range forecast says about a bar, as columns of 16 bits: sigmas of the log return over each horizon, the
+#: usual sigma of one bar, and mean volumes over each horizon. `forecast.said_codes` says what a code means.
+RANGE_CODES = ("sigma_1", "sigma_5", "sigma_20", "usual_sigma", "volume_1", "volume_5", "volume_20")
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """Hold one trade or quote update: `price` at `timestamp`, `size` shares (0 for a quote)."""

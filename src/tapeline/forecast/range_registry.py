@@ -1,0 +1,103 @@
+"""Keep range models by name and version, and which one is in use, beside the direction models of the same name.
+
+A model is one file, `NAME/VERSION/range.json`, which is never changed once it is written; `NAME/current-range.json`
+names the version in use, and the ones before it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tapeline.core.foreign import Bounds, load_json
+from tapeline.core.ports import Folder
+from tapeline.errors import DecodeError, ModelError, StorageError, one_line
+from tapeline.forecast.range_model import RANGE, RangeModel
+
+_POINTER = "current-range.json"
+_BOUNDS = Bounds(size=1024 * 1024)
+_FORMAT = 1
+_KEPT = 50  # promotions remembered
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class RangeRegistry:
+    """Keep range models in a folder.
+
+    Every method raises `ModelError` for a version that does not exist or cannot be used, and `StorageError` when the
+    folder cannot be read or written.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._loaded: dict[str, RangeModel] = {}
+
+    def save(self, name: str, model: RangeModel) -> str:
+        """Store the model and return its version. A second save is harmless; only `promote` puts a model to use."""
+        for file, content in model.dump().items():
+            self._folder.write(f"{_checked(name)}/{model.version}/{file}", content)
+        return model.version
+
+    def load(self, name: str, version: str | None = None) -> RangeModel:
+        """Return this version, or the one in use."""
+        version = self.current(name) if version is None else version
+        if version is None:
+            raise ModelError(f"no range model {name} is in use: tapeline train makes one")
+        key = f"{_checked(name)}/{_checked(version)}/{RANGE}"
+        if key not in self._loaded:
+            try:
+                self._loaded[key] = RangeModel.restore(self._folder.read(key))
+            except FileNotFoundError:
+                raise ModelError(f"there is no range model {version} of {name}") from None
+        return self._loaded[key]
+
+    def current(self, name: str) -> str | None:
+        """Return the version in use, None if there is none yet."""
+        history = self._history(name)
+        return history[-1]["version"] if history else None
+
+    def promote(self, name: str, version: str, *, at: int) -> None:
+        """Put this version to use; `at` is the time now (UTC epoch ms), kept for the record."""
+        self.load(name, version)
+        history = self._history(name)
+        if not history or history[-1]["version"] != version:
+            document = {"format": _FORMAT, "promotions": [*history, {"version": version, "at": at}][-_KEPT:]}
+            self._folder.write(f"{name}/{_POINTER}", (json.dumps(document, indent=2) + "\n").encode())
+
+    def models(self) -> tuple[dict[str, RangeModel], tuple[str, ...]]:
+        """Return all models of every name by version, and a line about each file that cannot be used."""
+        found, faults = {}, []
+        for key in self._folder.keys(""):
+            parts = key.split("/")
+            if len(parts) == 3 and parts[2] == RANGE:
+                try:
+                    model = self.load(parts[0], parts[1])
+                except (ModelError, StorageError) as error:
+                    faults.append(f"range model {ascii(f'{parts[0]}/{parts[1]}')[1:-1]}: {one_line(error)}")
+                else:
+                    found[model.version] = model
+        return found, tuple(faults)
+
+    def _history(self, name: str) -> list[dict[str, Any]]:
+        key = f"{_checked(name)}/{_POINTER}"
+        try:
+            document = load_json(self._folder.read(key), _BOUNDS)
+        except FileNotFoundError:
+            return []
+        except DecodeError as error:
+            raise ModelError(f"{key} is damaged: {error}") from None
+        promotions = document.get("promotions") if isinstance(document, dict) else None
+        if not isinstance(promotions, list) or document.get("format") != _FORMAT:
+            raise ModelError(f"{key} is damaged, or was made by another version of tapeline")
+        for promotion in promotions:
+            version = promotion.get("version") if isinstance(promotion, dict) else None
+            if not isinstance(version, str) or not _NAME.fullmatch(version):
+                raise ModelError(f"{key} is damaged: a promotion names no version")
+        return promotions
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"{name!r} is no name for a model or version: use letters, digits, dot, dash and underscore")
+    return name

@@ -1,0 +1,238 @@
+"""Train a range model: one pooled ridge regression a horizon, then the spread of what it left unexplained.
+
+Everything that the model will meet live goes through the step that runs live: regressors, scales of each symbol, the
+standardised returns whose quantiles make the bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tapeline.core.bars import sort_and_dedupe, usual_interval
+from tapeline.core.market import Bars, Flags, Floats
+from tapeline.core.times import DAY
+from tapeline.errors import NotEnoughHistoryError
+from tapeline.forecast.labels import INTRADAY, longest_step
+from tapeline.forecast.range_layout import HORIZONS, REGRESSORS, VOLUME_REGRESSORS, WARM_UP
+from tapeline.forecast.range_model import RangeModel, Table
+from tapeline.forecast.range_state import RangeStates
+from tapeline.forecast.range_step import (
+    NUMBERS,
+    REGRESSORS_WIDTH,
+    SMEAR,
+    VARIANCE_REGRESSORS_AT,
+    VOLUME_REGRESSORS_AT,
+)
+from tapeline.forecast.time_of_day import TERMS
+from tapeline.research.dataset import Progress, fingerprint, silent
+from tapeline.research.range_outcomes import Outcomes, outcomes
+from tapeline.research.ridge import least_qlike, least_squares
+from tapeline.research.session_profiles import fit_profiles
+
+_SHARED = ("fast", "fast_squares", "within_5", "squares_22", "long_run", "fall", "move_5", "move_22", "size", "volume",
+           "volume_5")  # fmt: skip
+
+#: Regressors of each form. Daily bars have months and quarters, minutes do not. Below two sessions the plain one is
+#: safe.
+FORMS = {
+    "daily": ("last", "mean_5", "mean_22", "mean_66", *_SHARED, "quarter"),
+    "intraday": ("last", "mean_5", "mean_15", "mean_30", "mean_60", *_SHARED),
+    "plain": ("last", "mean_5", "mean_15", "mean_30", "mean_60", "long_run"),
+}  # fmt: skip
+_VOLUME_FORMS = {
+    "daily": VOLUME_REGRESSORS,
+    "intraday": tuple(name for name in VOLUME_REGRESSORS if name != "quarter"),
+    "plain": ("last", "mean_5", "mean_22", "mean_66"),
+}
+
+_SLOW_DECAY = 0.985
+_LONG_RUN_BARS = 1_000  # half-life of daily bars' long-run level; of intraday ones it is a session
+_SCALE_HALF_LIFE = 500.0
+_SHRINKAGE, _RETURN_SHRINKAGE = 500.0, 75.0  # as many outcomes say that a symbol is like the pool
+_FEWEST = 300  # rows with an outcome
+_SESSIONS_FOR_ALL = 2
+_CAP = 9.0  # as in the step
+_LEAST_STEPS = 20  # of an intraday session, where nothing tells its length
+
+#: Levels of the quantiles that a model keeps: finer where the bands of 95% and rare moves are.
+LEVELS = (
+    0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04,
+    *(round(0.05 + 0.0125 * k, 4) for k in range(73)),
+    0.96, 0.97, 0.975, 0.98, 0.985, 0.99, 0.995, 0.9975, 0.999,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Hold the regressors of every bar, what came after it, and which of them may be learnt from."""
+
+    regressors: Floats
+    outcomes: Outcomes
+    usable: Flags
+
+
+def fit_range(
+    bars: Iterable[Bars], *, until: int | None = None, interval: int | None = None, progress: Progress = silent
+) -> RangeModel:
+    """Train on the bars with timestamp <= `until` (UTC epoch ms; None: all), outcomes included.
+
+    `bars` come in batches cut anywhere. The same bars give the same model, byte for byte. `interval` (ms) is that of
+    the bars; without it, their usual one. Raises `NotEnoughHistoryError`.
+    """
+    history = sort_and_dedupe(bars, until)
+    found = usual_interval(history.timestamp, history.code) if interval is None else interval
+    if found is None or len(history) < WARM_UP:
+        raise NotEnoughHistoryError(f"{len(history)} bars are not enough to train a range model: give more history")
+    return fit_sorted(history, found, progress=progress)
+
+
+def fit_sorted(history: Bars, interval: int, form: str | None = None, *, progress: Progress = silent) -> RangeModel:
+    """Train on these sorted final bars, all of them. `form` is one of `FORMS`; without it, the one that is safe.
+
+    Raises `NotEnoughHistoryError`.
+    """
+    intraday = interval < INTRADAY
+    session = _bars_in_a_session(history) if intraday else 0
+    if form is None:
+        form = "daily" if not intraday else "intraday" if _sessions(history) >= _SESSIONS_FOR_ALL else "plain"
+    model = _blank(history, interval, form, session)
+    if intraday:
+        variance, volume = fit_profiles(history)
+        model = replace(model, variance_profile=variance, volume_profile=volume)
+    progress(0.1, "regressors")
+    regressors = np.empty((len(history), REGRESSORS_WIDTH))
+    RangeStates().update(history, model, regressors)
+    known = outcomes(history, model)
+    usable = ~np.isnan(regressors[:, 0])
+    rows = _Rows(regressors, known, usable)
+    if int((usable & ~np.isnan(known.variance[:, 0])).sum()) < _FEWEST:
+        raise NotEnoughHistoryError(
+            f"{len(history)} bars give {int(usable.sum())} rows to learn ranges from, training needs {_FEWEST}: give "
+            "more history"
+        )
+    model = _with_regressions(model, rows, form)
+    progress(0.5, "spread")
+    return _with_spreads(model, history, rows)
+
+
+def _blank(history: Bars, interval: int, form: str, session: int) -> RangeModel:
+    numbers = np.zeros(NUMBERS)
+    long_run = 2 ** (-1 / _LONG_RUN_BARS) if not session else 1 - 2 / (session + 1)
+    numbers[:SMEAR] = (
+        _SLOW_DECAY, long_run, 0.5 ** (1 / _SCALE_HALF_LIFE), _SHRINKAGE, _RETURN_SHRINKAGE, longest_step(interval),
+    )  # fmt: skip
+    for k in range(len(HORIZONS)):
+        numbers[SMEAR + 4 * k + 1 : SMEAR + 4 * k + 3] = 1.0
+    empty = tuple((0.0,) * len(LEVELS) for _ in HORIZONS)
+    return RangeModel(
+        interval=interval,
+        form=form,
+        trained_from=int(history.timestamp[0]),
+        trained_until=int(history.timestamp[-1]),
+        symbols=tuple(history.symbols[code] for code in np.unique(history.code)),
+        rows=0,
+        data_hash=fingerprint(history),
+        numbers=tuple(numbers.tolist()),
+        coefficients=tuple((0.0,) * (len(REGRESSORS) + 1) for _ in HORIZONS),
+        volume_coefficients=tuple((0.0,) * (len(VOLUME_REGRESSORS) + 1) for _ in HORIZONS),
+        levels=LEVELS,
+        quantiles=empty,
+        lowest=empty,
+        highest=empty,
+        variance_profile=(0.0,) * TERMS,
+        volume_profile=(0.0,) * TERMS,
+    )
+
+
+def _sessions(history: Bars) -> int:
+    """Return on how many UTC days at most a symbol has bars."""
+    days = np.unique(np.stack((history.code.astype(np.int64), history.timestamp // DAY)), axis=1)
+    return int(np.bincount(days[0]).max())
+
+
+def _bars_in_a_session(history: Bars) -> int:
+    """Return the median number of bars that a symbol has in a UTC day."""
+    _, counts = np.unique(
+        np.stack((history.code.astype(np.int64), history.timestamp // DAY)), axis=1, return_counts=True
+    )
+    return max(int(np.median(counts)), _LEAST_STEPS)
+
+
+def _with_regressions(model: RangeModel, rows: _Rows, form: str) -> RangeModel:
+    names, volume_names = FORMS[form], _VOLUME_FORMS[form]
+    allowed = [REGRESSORS.index(name) for name in names]
+    volume_allowed = [VOLUME_REGRESSORS.index(name) for name in volume_names]
+    coefficients, volume_coefficients = [], []
+    numbers = list(model.numbers)
+    counted = 0
+    for k in range(len(HORIZONS)):
+        X, target = variance_rows(rows.regressors, rows.outcomes, k)
+        some = rows.usable & ~np.isnan(target)
+        if some.sum() < len(allowed) + 2:
+            raise NotEnoughHistoryError(f"no row has {HORIZONS[k]} bars after it in its session: give more history")
+        found = least_squares(X[some], target[some], allowed)
+        left = target[some] - X[some] @ found[:-1] - found[-1]
+        if HORIZONS[k] == 1:  # the logarithm of one bar's variance is mostly noise, and says little of the mean
+            found = least_qlike(X[some], target[some], found, allowed)
+            left = target[some] - X[some] @ found[:-1] - found[-1]
+        numbers[SMEAR + 4 * k] = float(np.log(np.exp(left).mean()))
+        coefficients.append(tuple(found.tolist()))
+        Y, traded = volume_rows(rows.regressors, rows.outcomes, k)
+        found = least_squares(Y[some], traded[some], volume_allowed)
+        left = traded[some] - Y[some] @ found[:-1] - found[-1]
+        numbers[SMEAR + 4 * k + 3] = float(np.median(left))
+        volume_coefficients.append(tuple(found.tolist()))
+        counted = max(counted, int(some.sum()))
+    return replace(
+        model, coefficients=tuple(coefficients), volume_coefficients=tuple(volume_coefficients),
+        numbers=tuple(numbers), rows=counted,
+    )  # fmt: skip
+
+
+def variance_rows(regressors: Floats, known: Outcomes, k: int) -> tuple[Floats, Floats]:
+    """Return regressors and target of the variance over horizon `k`: its log relative to the slow mean, NaN unknown."""
+    shared = regressors[:, VARIANCE_REGRESSORS_AT : VARIANCE_REGRESSORS_AT + len(REGRESSORS) - 1]
+    quarter = regressors[:, VARIANCE_REGRESSORS_AT + len(REGRESSORS) - 1 + k]
+    return np.column_stack((shared, quarter)), np.log(known.variance[:, k] / regressors[:, 1])
+
+
+def volume_rows(regressors: Floats, known: Outcomes, k: int) -> tuple[Floats, Floats]:
+    """Return regressors and target of the volume over horizon `k`: its log less that of the slow mean, NaN unknown."""
+    count = len(VOLUME_REGRESSORS) - 1
+    shared = regressors[:, VOLUME_REGRESSORS_AT : VOLUME_REGRESSORS_AT + count]
+    quarter = regressors[:, VOLUME_REGRESSORS_AT + count + k]
+    return np.column_stack((shared, quarter)), np.log(known.volume[:, k] + 1.0) - regressors[:, 3]
+
+
+def _with_spreads(model: RangeModel, history: Bars, rows: _Rows) -> RangeModel:
+    """Return the model with the spread of standardised returns, in three passes of the step.
+
+    The first has no scale of returns; the next has it, which needs the mean square of the first; the last gives what
+    live rows will be standardised with.
+    """
+    numbers = np.array(model.numbers)
+    numbers[4] = 1e11  # no symbol has a spread of its own yet
+    said = RangeStates().update(history, replace(model, numbers=tuple(numbers.tolist())))
+    numbers[4] = model.numbers[4]
+    for k in range(len(HORIZONS)):
+        squares = (rows.outcomes.move[:, k] / said[:, k]) ** 2
+        squares = squares[~np.isnan(squares)]
+        mean = float(squares.mean())
+        numbers[SMEAR + 4 * k + 1] = mean
+        numbers[SMEAR + 4 * k + 2] = float(np.minimum(squares / mean, _CAP).mean())
+    model = replace(model, numbers=tuple(numbers.tolist()))
+    said = RangeStates().update(history, model)
+    tables = [_quantiles(getattr(rows.outcomes, name), said) for name in ("move", "lowest", "highest")]
+    return replace(model, quantiles=tables[0], lowest=tables[1], highest=tables[2])
+
+
+def _quantiles(moves: Floats, said: Floats) -> Table:
+    """Return the quantiles of log returns over each horizon in sigmas that were forecast for them."""
+    found = []
+    for k in range(len(HORIZONS)):
+        standardised = moves[:, k] / said[:, k]
+        found.append(tuple(np.quantile(standardised[~np.isnan(standardised)], LEVELS).tolist()))
+    return tuple(found)

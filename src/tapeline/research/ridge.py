@@ -1,0 +1,49 @@
+"""Fit linear regressions with a ridge penalty: of logarithms by least squares, of means by QLIKE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tapeline.core.market import Floats
+
+#: The penalty, as so many rows of evidence that a slope is zero.
+RIDGE = 100.0
+
+_NEWTON_STEPS = 8
+
+
+def least_squares(X: Floats, y: Floats, allowed: Sequence[int]) -> Floats:
+    """Return coefficients of every column and the constant, float64 [columns + 1]; zero where not allowed."""
+    used = X[:, list(allowed)]
+    mean, spread = used.mean(axis=0), used.std(axis=0)
+    spread = np.where(spread > 1e-9, spread, np.inf)  # what never changes explains nothing
+    Z = (used - mean) / spread
+    slopes = np.linalg.solve(Z.T @ Z + RIDGE * np.eye(Z.shape[1]), Z.T @ (y - y.mean())) / spread
+    found = np.zeros(X.shape[1] + 1)
+    found[list(allowed)] = slopes
+    found[-1] = y.mean() - mean @ slopes
+    return found
+
+
+def least_qlike(X: Floats, y: Floats, start: Floats, allowed: Sequence[int]) -> Floats:
+    """Return coefficients that minimise QLIKE (the deviance of a gamma variable) from `start` on, by Newton's method.
+
+    The constant is such that the logarithms, like those of a least-squares fit, are right in the mean.
+    """
+    used = X[:, list(allowed)]
+    mean, spread = used.mean(axis=0), used.std(axis=0)
+    spread = np.where(spread > 1e-9, spread, np.inf)
+    Z = np.column_stack(((used - mean) / spread, np.ones(len(used))))
+    slopes = start[list(allowed)]
+    b = np.append(slopes * np.where(np.isinf(spread), 0.0, spread), start[-1] + mean @ slopes)
+    penalty = np.diag([RIDGE] * len(allowed) + [0.0])
+    for _ in range(_NEWTON_STEPS):
+        ratio = np.minimum(np.exp(y - Z @ b), 50.0)  # of outcome and forecast; single shocks do not throw a step off
+        curvature = (Z * np.minimum(ratio, 5.0)[:, None]).T @ Z + penalty
+        b = b + np.linalg.solve(curvature, Z.T @ (ratio - 1.0) - penalty @ b)
+    found = np.zeros(X.shape[1] + 1)
+    found[list(allowed)] = b[:-1] / spread
+    found[-1] = (y - X @ found[:-1]).mean()
+    return found
