@@ -12,7 +12,7 @@ from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
-from tapeline.forecast import bands
+from tapeline.forecast import price_bands as bands
 from tapeline.forecast.range_layout import HORIZONS, REGRESSORS
 from tapeline.forecast.range_model import RANGE, RangeModel
 from tapeline.forecast.range_state import RangeStates

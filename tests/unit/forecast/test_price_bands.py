@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tapeline.core.market import Bars
-from tapeline.forecast import bands, said_codes
+from tapeline.forecast import price_bands as bands
+from tapeline.forecast import said_codes
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_state import RangeStates
