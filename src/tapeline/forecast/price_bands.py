@@ -55,7 +55,7 @@ def big_move(model: RangeModel, horizon: int, sigma: Floats, usual: Floats) -> F
 
 
 def odds(model: RangeModel, within: int, close: float, sigmas: tuple[float, ...], price: float) -> Odds:
-    """Return the odds of `price` within so many bars after a bar that closed at `close`.
+    """Return the odds of `price` `within` this many bars after a bar that closed at `close`.
 
     `sigmas` are those of the log returns over each horizon. Between two horizons sigma grows as it does from one to the
     other, and the quantiles are those of the nearer one. Raises `ValueError` unless 1 <= within <= the longest horizon.

@@ -8,7 +8,7 @@ import numpy as np
 
 from tapeline.core.market import Floats
 
-#: The penalty, as so many rows of evidence that a slope is zero.
+#: The penalty, as this many rows of evidence that a slope is zero.
 RIDGE = 100.0
 
 _NEWTON_STEPS = 8
