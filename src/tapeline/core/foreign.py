@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import orjson
 
 from tapeline.errors import DecodeError, OversizedError
@@ -93,6 +92,8 @@ def load_json(content: bytes | str, bounds: Bounds) -> Any:
 
 def _depth(data: bytes) -> int:
     """Return how deep brackets are nested; those inside texts count."""
+    import numpy as np  # so that commands that only read settings and users start without it
+
     codes = np.frombuffer(data, np.uint8) & 0xDF  # which makes `[` of `{` and `]` of `}`
     brackets = codes[(codes == 0x5B) | (codes == 0x5D)]
     return int(np.cumsum(np.where(brackets == 0x5B, 1, -1)).max(initial=0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -50,8 +49,9 @@ def trust_no_shared_caches() -> None:
 
         def __init__(self, function: Any, file: str) -> None:
             super().__init__(function, file)
-            home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-            self._cache_path = str(home / "tapeline" / "numba" / self.get_suitable_cache_subpath(file))
+            self._cache_path = str(
+                Path.home() / ".cache" / "tapeline" / "numba" / self.get_suitable_cache_subpath(file)
+            )
 
         def ensure_cache_path(self) -> None:
             folder = Path(self._cache_path)

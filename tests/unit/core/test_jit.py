@@ -45,7 +45,7 @@ def sample(tmp_path: Path) -> Path:
 def run(sample: Path, cache: Path | None = None) -> tuple[int, str]:
     """Call the function in a new process. Return how often its code came from the cache, and where that is."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
-    environment["XDG_CACHE_HOME"] = str(sample.parent.parent / "private")
+    environment["HOME"] = str(sample.parent.parent / "home")
     if cache is not None:
         environment["NUMBA_CACHE_DIR"] = str(cache)
     done = subprocess.run(
@@ -81,13 +81,13 @@ def test_where_every_place_is_shared_the_cache_is_in_a_private_folder(sample: Pa
     sample.parent.chmod(0o777)
     (sample.parent / "__pycache__").mkdir()
     (sample.parent / "__pycache__").chmod(0o777)
-    (tmp_path / "private").mkdir()
-    (tmp_path / "private").chmod(0o755)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o755)
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared").chmod(0o777)
     hits, place = run(sample, tmp_path / "shared")
     assert hits == 0
-    assert place.startswith(str(tmp_path / "private"))
+    assert place.startswith(str(tmp_path / "home"))
     assert run(sample, tmp_path / "shared") == (1, place)
 
 
