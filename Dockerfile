@@ -4,10 +4,14 @@
 #   python -m awslambdaric tapeline.lambdas.handler.handler  Lambda: indicators, predictions, rows
 #   train, serve                                             SageMaker
 #
-# Users: ECS runs it as 10001 (see services/*.tf), Lambda as a user of its own. SageMaker's training writes to folders that
-# belong to root, so the image names no user itself. Health checks are in the ECS task definitions, one for each command.
+# Users: ECS runs it as 10001 (see services/*.tf), Lambda and serverless SageMaker as users of their own, who are not in the
+# image and own nothing in it. SageMaker's training writes to folders that belong to root, so the image names no user
+# itself. Health checks are in the ECS task definitions, one for each command.
+#
+# The base is named by tag, for people, and by digest, which is what counts. docs/operations.md, "The base image", says
+# how to move it. `deploy/steps.py image` builds and pushes.
 
-FROM python:3.13.9-slim-bookworm AS build
+FROM python:3.13.9-slim-bookworm@sha256:b685a4fa58bb19d1814d78a1ec0f0208f351452724f78b20212c984d6e124a34 AS build
 
 # Kernels are compiled here for any recent x86-64 (or ARM) processor, not for that of the build machine.
 ENV NUMBA_CPU_NAME=generic \
@@ -24,9 +28,10 @@ COPY src src
 RUN python -m venv /opt/tapeline/venv \
  && /opt/tapeline/venv/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[aws]' \
  && /opt/tapeline/venv/bin/python -c "from tapeline.app import config, wiring; wiring.warm_up(config.load())" \
- && /opt/tapeline/venv/bin/pip uninstall -y --disable-pip-version-check pip
+ && /opt/tapeline/venv/bin/pip uninstall -y --disable-pip-version-check pip \
+ && chmod -R a+rX /opt/tapeline
 
-FROM python:3.13.9-slim-bookworm
+FROM python:3.13.9-slim-bookworm@sha256:b685a4fa58bb19d1814d78a1ec0f0208f351452724f78b20212c984d6e124a34
 
 # LightGBM needs it for its threads.
 RUN apt-get update \
@@ -47,8 +52,10 @@ ENV PATH=/opt/tapeline/venv/bin:$PATH \
     NUMBA_CACHE_DIR=/opt/tapeline/numba \
     TAPELINE_DATA_DIR=/var/lib/tapeline
 
-# Fargate's volume gets its owner from here.
+# Fargate's volume gets its owner from here; only the user of ECS may enter it.
 VOLUME /var/lib/tapeline
-WORKDIR /var/lib/tapeline
+
+# Settings are looked for in the work directory (tapeline.toml), so whoever runs the image must be able to enter it.
+WORKDIR /opt/tapeline
 ENTRYPOINT ["/usr/local/bin/start"]
 CMD ["tapeline", "--help"]

@@ -45,8 +45,8 @@ aws-local: $(VENV)/.dev ## the AWS path without an account: collector, Kinesis, 
 try-image: $(VENV)/.dev ## the Dockerfile's install and every command of the image, without Docker (a few minutes)
 	@$(BIN)/python -m tests.image.try_image
 
-deploy: ## the steps to AWS one by one, each shown and confirmed before it runs
-	@sh deploy/steps.sh
+deploy: ## the steps to AWS one by one, each shown and confirmed before it runs (ARGS="set NAME=VALUE" changes one thing)
+	@$(PYTHON) deploy/steps.py $(ARGS)
 
 clean: ## removes the virtual environments and every cache, not data
 	rm -rf $(VENV) $(VENV)-constraints $(BENCH) $(SCAN) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

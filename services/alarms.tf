@@ -7,8 +7,14 @@ locals {
   mapping_dimensions  = { EventSourceMappingUUID = one(aws_lambda_event_source_mapping.stream[*].uuid) }
   tables              = { rows = aws_dynamodb_table.rows.name, state = aws_dynamodb_table.state.name }
 
-  # The namespace and dimension that the programs write their own metrics under (embedded metric format).
-  own_namespace = "Tapeline"
+  # The namespace and dimensions that the programs write their own metrics under (embedded metric format). `stack` keeps
+  # the copies of one account apart.
+  own_namespace        = "Tapeline"
+  processor_dimensions = { service = "processor", stack = local.name }
+  collector_dimensions = { service = "collector", stack = local.name }
+
+  # Seconds in a bar: the newest row in a session is at least that old.
+  bar_seconds = { "1m" = 60, "2m" = 120, "5m" = 300, "15m" = 900, "30m" = 1800, "1h" = 3600, "1d" = 86400 }[var.interval]
 
   alarms_always = {
     iterator_age = {
@@ -37,7 +43,7 @@ locals {
     }
     rejected = {
       text       = "Many records were rejected", namespace = local.own_namespace, metric = "RecordsRejected"
-      dimensions = { service = "processor" }, statistic = "Sum", threshold = var.alarms.rejected, periods = 1, seconds = 900
+      dimensions = local.processor_dimensions, statistic = "Sum", threshold = var.alarms.rejected, periods = 1, seconds = 900
     }
   }
 
@@ -59,6 +65,21 @@ locals {
   ]...)
 
   alarms_with_image = {
+    # A mapping that is disabled, or may not read the stream, leaves errors, duration and iterator age without data.
+    processor_stopped = {
+      text       = "Records arrive and the processor is not called", missing = "notBreaching", threshold = 0, periods = 5
+      expression = "IF(FILL(records, 0) > 0 AND FILL(calls, 0) == 0, 1, 0)"
+      metrics = {
+        records = { namespace = "AWS/Kinesis", metric = "IncomingRecords", dimensions = local.stream_dimensions }
+        calls   = { namespace = "AWS/Lambda", metric = "InvokedEventCount", dimensions = local.mapping_dimensions } # of the stream only: the heartbeat calls, too
+      }
+    }
+    # From the store's side, so whatever is broken on the way. Out of sessions the value is 0; nothing at all means that
+    # the function cannot even be called.
+    rows_silence = {
+      text       = "No row reached the table although an exchange is open", namespace = local.own_namespace, metric = "RowAgeSeconds", missing = "breaching"
+      dimensions = local.processor_dimensions, statistic = "Maximum", threshold = var.alarms.rows_silence + local.bar_seconds, periods = 5
+    }
     dead_letters = {
       text       = "The processor gave up on records; they are in the bucket", namespace = "AWS/Lambda", metric = "OnFailureDestinationDeliveredEventCount"
       dimensions = local.mapping_dimensions, statistic = "Sum", threshold = 0, periods = 1
@@ -72,11 +93,11 @@ locals {
   alarms_with_collector = {
     collector_silence = {
       text       = "No bar arrived although one was due", namespace = local.own_namespace, metric = "BarAgeSeconds", missing = "breaching"
-      dimensions = { service = "collector" }, statistic = "Maximum", threshold = var.alarms.collector_silence, periods = 3
+      dimensions = local.collector_dimensions, statistic = "Maximum", threshold = var.alarms.collector_silence, periods = 3
     }
     collector_stopped = {
-      text       = "The collector's task is not running", namespace = "ECS/ContainerInsights", metric = "RunningTaskCount", missing = "breaching", below = true
-      dimensions = { ClusterName = local.name, ServiceName = local.collector_name }, statistic = "Maximum", threshold = 1, periods = 5
+      text       = "Fewer tasks of the collector run than should", namespace = "ECS/ContainerInsights", metric = "RunningTaskCount", missing = "breaching", below = true
+      dimensions = { ClusterName = local.name, ServiceName = local.collector_name }, statistic = "Maximum", threshold = var.collector.tasks, periods = 5
     }
   }
 
@@ -87,7 +108,7 @@ locals {
     }
     predictions_missed = {
       text       = "Rows are stored without a prediction", namespace = local.own_namespace, metric = "PredictionsMissed"
-      dimensions = { service = "processor" }, statistic = "Sum", threshold = 0, periods = 5
+      dimensions = local.processor_dimensions, statistic = "Sum", threshold = 0, periods = 5
     }
   }
 
@@ -105,18 +126,45 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
   alarm_name          = "${local.name}-${each.key}"
   alarm_description   = "${each.value.text}. See docs/operations.md, \"${each.key}\"."
-  namespace           = each.value.namespace
-  metric_name         = each.value.metric
-  dimensions          = each.value.dimensions
-  statistic           = each.value.statistic
+  namespace           = try(each.value.namespace, null)
+  metric_name         = try(each.value.metric, null)
+  dimensions          = try(each.value.dimensions, null)
+  statistic           = try(each.value.statistic, null)
   comparison_operator = try(each.value.below, false) ? "LessThanThreshold" : "GreaterThanThreshold"
   threshold           = each.value.threshold
-  period              = try(each.value.seconds, 60)
+  period              = can(each.value.expression) ? null : try(each.value.seconds, 60)
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.periods
   treat_missing_data  = try(each.value.missing, "notBreaching")
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  dynamic "metric_query" {
+    for_each = try([each.value.expression], [])
+
+    content {
+      id          = "result"
+      expression  = metric_query.value
+      label       = each.value.text
+      return_data = true
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = try(each.value.metrics, {})
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.metric
+        dimensions  = metric_query.value.dimensions
+        period      = 60
+        stat        = "Sum"
+      }
+    }
+  }
 }
 
 # -- the same on one page ----------------------------------------------------------------------------------------------
@@ -127,10 +175,11 @@ locals {
     [
       ["How far the processor is behind (ms)", [["AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "StreamName", local.stream_name]], "Maximum"],
       ["Records in and refused by the stream", [["AWS/Kinesis", "IncomingRecords", "StreamName", local.stream_name], ["AWS/Kinesis", "WriteProvisionedThroughputExceeded", "StreamName", local.stream_name]], "Sum"],
-      ["Age of the newest bar when one was due (s)", [[local.own_namespace, "BarAgeSeconds", "service", "collector"]], "Maximum"],
+      ["Age of the newest bar when one was due (s)", [[local.own_namespace, "BarAgeSeconds", "service", "collector", "stack", local.name]], "Maximum"],
+      ["Age of the newest row in an open session (s)", [[local.own_namespace, "RowAgeSeconds", "service", "processor", "stack", local.name]], "Maximum"],
       ["Processor: duration (ms)", [["AWS/Lambda", "Duration", "FunctionName", local.function_name]], "p99"],
       ["Processor: errors and throttles", [["AWS/Lambda", "Errors", "FunctionName", local.function_name], ["AWS/Lambda", "Throttles", "FunctionName", local.function_name]], "Sum"],
-      ["Records rejected, rows without a prediction", [[local.own_namespace, "RecordsRejected", "service", "processor"], [local.own_namespace, "PredictionsMissed", "service", "processor"]], "Sum"],
+      ["Records rejected, rows without a prediction", [[local.own_namespace, "RecordsRejected", "service", "processor", "stack", local.name], [local.own_namespace, "PredictionsMissed", "service", "processor", "stack", local.name]], "Sum"],
       ["Endpoint: latency (µs)", [["AWS/SageMaker", "ModelLatency", "EndpointName", local.endpoint_name, "VariantName", "main"]], "p99"],
       ["Endpoint: 4xx and 5xx", [["AWS/SageMaker", "Invocation4XXErrors", "EndpointName", local.endpoint_name, "VariantName", "main"], ["AWS/SageMaker", "Invocation5XXErrors", "EndpointName", local.endpoint_name, "VariantName", "main"]], "Sum"],
       ["Firehose: age of the oldest row not yet in S3 (s)", [["AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", local.firehose_name]], "Maximum"],

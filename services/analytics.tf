@@ -8,7 +8,7 @@ resource "aws_glue_catalog_database" "this" {
 locals {
   row_columns = {
     stock_symbol = ["string", "the symbol"]
-    timestamp    = ["bigint", "when the bar opened, UTC epoch milliseconds"]
+    ts           = ["bigint", "when the bar opened, UTC epoch milliseconds"]
     price        = ["double", "the close"]
     volume       = ["double", "shares in this bar"]
     indicator    = ["map<string,double>", "name to value, only those that are warm"]
@@ -146,7 +146,10 @@ resource "aws_kinesis_firehose_delivery_stream" "rows" {
     data_format_conversion_configuration {
       input_format_configuration {
         deserializer {
-          open_x_json_ser_de {}
+          # `timestamp` is a keyword of Hive, so the column has another name than the rows' key.
+          open_x_json_ser_de {
+            column_to_json_key_mappings = { ts = "timestamp" }
+          }
         }
       }
 
@@ -194,21 +197,24 @@ resource "aws_athena_workgroup" "this" {
 }
 
 locals {
+  # Of Athena's types QuickSight knows `timestamp`, and not `timestamp with time zone`, which from_unixtime gives: times are
+  # UTC, without a zone.
+
   # Each row once, as it was last written, with how far the price had moved `horizon` bars later and whether the prediction
   # was right. Any move other than zero is up or down; a HOLD is neither right nor wrong.
   rows_sql = <<-SQL
     WITH newest AS (
-      SELECT *, row_number() OVER (PARTITION BY stock_symbol, "timestamp" ORDER BY written_at DESC) AS place
+      SELECT *, row_number() OVER (PARTITION BY stock_symbol, ts ORDER BY written_at DESC) AS place
       FROM ${local.glue_database}.stock_rows
       WHERE dt >= date_format(current_date - interval '30' day, '%Y-%m-%d')
     ), bars AS (
-      SELECT *, lead(price, ${var.horizon}) OVER (PARTITION BY stock_symbol ORDER BY "timestamp") AS later
+      SELECT *, lead(price, ${var.horizon}) OVER (PARTITION BY stock_symbol ORDER BY ts) AS later
       FROM newest
       WHERE place = 1 AND final
     )
     SELECT
       stock_symbol,
-      from_unixtime("timestamp" / 1000.0) AS time,
+      date_add('millisecond', ts, timestamp '1970-01-01 00:00:00') AS time,
       price,
       volume,
       try(indicator['sma_20']) AS sma_20,
@@ -227,7 +233,7 @@ locals {
       END AS hit,
       CASE WHEN later IS NULL OR later = price THEN NULL WHEN later > price THEN 1.0 ELSE 0.0 END AS rose,
       CASE WHEN prediction IS NULL THEN 1.0 ELSE 0.0 END AS unpredicted,
-      (written_at - "timestamp") / 1000.0 AS seconds_late
+      (written_at - ts) / 1000.0 AS seconds_late
     FROM bars
   SQL
 }

@@ -188,17 +188,23 @@ data "aws_iam_policy_document" "bucket" {
     content {
       sid       = "Deliver${title(statement.key)}"
       actions   = ["s3:PutObject"]
-      resources = ["${each.value.arn}/${statement.key}/*"]
+      resources = [statement.key == "alb" ? "${each.value.arn}/alb/AWSLogs/${local.account}/*" : "${each.value.arn}/${statement.key}/*"]
 
       principals {
         type        = "Service"
         identifiers = [statement.value]
       }
 
-      condition {
-        test     = "StringEquals"
-        variable = "aws:SourceAccount"
-        values   = [local.account]
+      # The load balancers of some regions deliver without naming the account they act for; a condition would refuse their
+      # logs. The path, which has the account in it, takes its place.
+      dynamic "condition" {
+        for_each = statement.key == "alb" ? [] : [1]
+
+        content {
+          test     = "StringEquals"
+          variable = "aws:SourceAccount"
+          values   = [local.account]
+        }
       }
     }
   }

@@ -1,4 +1,4 @@
-# The collector: one task that asks Yahoo Finance and puts bars on the stream.
+# The collector: tasks that ask Yahoo Finance and put bars on the stream. Symbols are split over them.
 
 resource "aws_ecs_cluster" "this" {
   name = local.name
@@ -79,6 +79,7 @@ locals {
     TAPELINE_AWS__HEALTH_PORT    = "8080"
     TAPELINE_INTERVAL            = var.interval
     TAPELINE_AWS__KINESIS_STREAM = aws_kinesis_stream.this.name
+    TAPELINE_AWS__STACK          = local.name
     TAPELINE_SYMBOLS             = join(",", var.symbols)
   }
 }
@@ -93,6 +94,7 @@ resource "aws_ecs_task_definition" "collector" {
   memory                   = var.collector.memory
   execution_role_arn       = aws_iam_role.collector_execution.arn
   task_role_arn            = aws_iam_role.collector.arn
+  skip_destroy             = true # earlier revisions stay, to go back to
 
   runtime_platform {
     operating_system_family = "LINUX"
@@ -141,10 +143,10 @@ resource "aws_ecs_service" "collector" {
   name            = local.collector_name
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.collector[0].arn
-  desired_count   = var.collector.enabled ? 1 : 0
+  desired_count   = var.collector.enabled ? var.collector.tasks : 0
   propagate_tags  = "SERVICE"
 
-  # For a moment two collectors run and send each bar twice, which is harmless; stopping first would leave a gap.
+  # For a moment two collectors follow a symbol and send each bar twice, which is harmless; stopping first would leave a gap.
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
 

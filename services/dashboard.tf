@@ -228,6 +228,40 @@ resource "aws_lb_listener" "https" {
   }
 }
 
+# A script cannot follow the log-in's redirect to another site: when the session is over, /api/ answers 401, and the page
+# loads itself again.
+resource "aws_lb_listener_rule" "api" {
+  count = local.dashboard_count
+
+  listener_arn = aws_lb_listener.https[0].arn
+  priority     = 10
+
+  condition {
+    path_pattern {
+      values = ["/api/*"]
+    }
+  }
+
+  action {
+    type  = "authenticate-cognito"
+    order = 1
+
+    authenticate_cognito {
+      user_pool_arn              = aws_cognito_user_pool.this[0].arn
+      user_pool_client_id        = aws_cognito_user_pool_client.this[0].id
+      user_pool_domain           = aws_cognito_user_pool_domain.this[0].domain
+      session_timeout            = 43200
+      on_unauthenticated_request = "deny"
+    }
+  }
+
+  action {
+    type             = "forward"
+    order            = 2
+    target_group_arn = aws_lb_target_group.this[0].arn
+  }
+}
+
 # -- roles and service -------------------------------------------------------------------------------------------------
 
 data "aws_iam_policy_document" "dashboard_execution" {
@@ -324,6 +358,7 @@ resource "aws_ecs_task_definition" "dashboard" {
   memory                   = var.dashboard.memory
   execution_role_arn       = aws_iam_role.dashboard_execution[0].arn
   task_role_arn            = aws_iam_role.dashboard[0].arn
+  skip_destroy             = true # earlier revisions stay, to go back to
 
   runtime_platform {
     operating_system_family = "LINUX"

@@ -50,7 +50,7 @@ data "aws_iam_policy_document" "repository" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = [local.function_arn]
+      values   = [local.function_arn, "${local.function_arn}:*"] # the function, and its versions
     }
   }
 }

@@ -47,7 +47,7 @@ locals {
 
 # Who may assume a role: one AWS service, for this account only.
 data "aws_iam_policy_document" "trust" {
-  for_each = toset(["ecs-tasks", "lambda", "sagemaker", "firehose"])
+  for_each = toset(["ecs-tasks", "lambda", "sagemaker", "firehose", "scheduler"])
 
   statement {
     actions = ["sts:AssumeRole"]
@@ -68,5 +68,20 @@ data "aws_iam_policy_document" "trust" {
         values   = [local.account]
       }
     }
+  }
+}
+
+locals {
+  # What steps.py sets; a value that is as by default is null.
+  deployed = {
+    image_uri           = var.image_uri != "" ? var.image_uri : null
+    model_data_url      = var.model_data_url != "" ? var.model_data_url : null
+    earlier_models      = length(var.earlier_models) > 0 ? var.earlier_models : null
+    alarm_email         = var.alarm_email != "" ? var.alarm_email : null
+    enable_quicksight   = var.enable_quicksight ? true : null
+    quicksight_users    = length(var.quicksight_users) > 0 ? var.quicksight_users : null
+    dashboard           = var.dashboard
+    alert_rules         = length(var.alert_rules) > 0 ? var.alert_rules : null
+    processor_roll_back = var.processor_roll_back
   }
 }

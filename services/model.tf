@@ -27,6 +27,12 @@ data "aws_iam_policy_document" "endpoint" {
   source_policy_documents = [data.aws_iam_policy_document.sagemaker.json, data.aws_iam_policy_document.write_log["endpoint"].json]
 
   statement {
+    sid       = "FindLog"
+    actions   = ["logs:DescribeLogStreams"]
+    resources = ["${aws_cloudwatch_log_group.this["endpoint"].arn}:*"]
+  }
+
+  statement {
     sid       = "Model"
     actions   = ["s3:GetObject"]
     resources = ["${aws_s3_bucket.data.arn}/models/*"]
@@ -123,26 +129,40 @@ resource "aws_iam_role_policy" "training" {
 locals {
   serverless = var.endpoint.instance_type == null
 
-  # Models and configurations never change: another image, model or size makes a new one, and the endpoint moves to it.
-  model_version = substr(sha256(join(" ", [var.image_uri, var.model_data_url, jsonencode(var.endpoint)])), 0, 10)
+  # What the endpoint runs on, and what it ran on before, by a name that stands for the content. Models and configurations
+  # never change: another image, model or size makes new ones, and the endpoint moves to them. The earlier ones stay: they
+  # cost nothing, an update that SageMaker rolls back still needs them, and so does going back.
+  served = {
+    image_uri      = var.image_uri
+    model_data_url = var.model_data_url
+    endpoint = {
+      memory          = var.endpoint.memory
+      max_concurrency = var.endpoint.max_concurrency
+      instance_type   = var.endpoint.instance_type
+      min_instances   = var.endpoint.min_instances
+    }
+  }
+  model_version  = local.has_model ? substr(sha256(jsonencode(local.served)), 0, 10) : null
+  model_versions = { for model in concat(var.earlier_models, local.has_model ? [local.served] : []) : substr(sha256(jsonencode(model)), 0, 10) => model... }
+  models         = { for version, same in local.model_versions : version => same[0] }
 }
 
 resource "aws_sagemaker_model" "this" {
   #checkov:skip=CKV_AWS_370:on for instances; serverless endpoints do not offer it
 
-  count = local.has_model ? 1 : 0
+  for_each = local.models
 
-  name                     = "${local.endpoint_name}-${local.model_version}"
+  name                     = "${local.endpoint_name}-${each.key}"
   execution_role_arn       = aws_iam_role.endpoint.arn
-  enable_network_isolation = !local.serverless # serverless does not offer it; the server makes no calls in any case
+  enable_network_isolation = each.value.endpoint.instance_type != null # serverless does not offer it; the server makes no calls in any case
 
   primary_container {
-    image          = var.image_uri
-    model_data_url = var.model_data_url
+    image          = each.value.image_uri
+    model_data_url = each.value.model_data_url
   }
 
   dynamic "vpc_config" {
-    for_each = local.serverless ? [] : [1]
+    for_each = each.value.endpoint.instance_type == null ? [] : [1]
 
     content {
       subnets            = local.network.private_subnet_ids
@@ -158,24 +178,24 @@ resource "aws_sagemaker_model" "this" {
 }
 
 resource "aws_sagemaker_endpoint_configuration" "this" {
-  count = local.has_model ? 1 : 0
+  for_each = local.models
 
-  name        = "${local.endpoint_name}-${local.model_version}"
-  kms_key_arn = local.serverless ? null : aws_kms_key.this.arn # a serverless endpoint has no disk of ours
+  name        = "${local.endpoint_name}-${each.key}"
+  kms_key_arn = each.value.endpoint.instance_type == null ? null : aws_kms_key.this.arn # a serverless endpoint has no disk of ours
 
   production_variants {
     variant_name           = "main"
-    model_name             = aws_sagemaker_model.this[0].name
-    instance_type          = var.endpoint.instance_type
-    initial_instance_count = local.serverless ? null : var.endpoint.min_instances
-    initial_variant_weight = local.serverless ? null : 1
+    model_name             = aws_sagemaker_model.this[each.key].name
+    instance_type          = each.value.endpoint.instance_type
+    initial_instance_count = each.value.endpoint.instance_type == null ? null : each.value.endpoint.min_instances
+    initial_variant_weight = each.value.endpoint.instance_type == null ? null : 1
 
     dynamic "serverless_config" {
-      for_each = local.serverless ? [1] : []
+      for_each = each.value.endpoint.instance_type == null ? [1] : []
 
       content {
-        memory_size_in_mb = var.endpoint.memory
-        max_concurrency   = var.endpoint.max_concurrency
+        memory_size_in_mb = each.value.endpoint.memory
+        max_concurrency   = each.value.endpoint.max_concurrency
       }
     }
   }
@@ -189,10 +209,11 @@ resource "aws_sagemaker_endpoint" "this" {
   count = local.has_model ? 1 : 0
 
   name                 = local.endpoint_name
-  endpoint_config_name = aws_sagemaker_endpoint_configuration.this[0].name
+  endpoint_config_name = aws_sagemaker_endpoint_configuration.this[local.model_version].name
 
-  # With instances a new model gets a tenth of the traffic for ten minutes, and is rolled back when the alarm fires. A
-  # serverless endpoint switches at once.
+  # With two instances or more a new model gets a tenth of the traffic for ten minutes; with one it gets all at once, since
+  # a canary may take at most half of the instances. Either is rolled back when the alarm fires. A serverless endpoint
+  # switches at once.
   dynamic "deployment_config" {
     for_each = local.serverless ? [] : [1]
 
@@ -208,15 +229,27 @@ resource "aws_sagemaker_endpoint" "this" {
         termination_wait_in_seconds          = 300
 
         traffic_routing_configuration {
-          type                     = "CANARY"
+          type                     = var.endpoint.min_instances < 2 ? "ALL_AT_ONCE" : "CANARY"
           wait_interval_in_seconds = 600
 
-          canary_size {
-            type  = "CAPACITY_PERCENT"
-            value = 10
+          dynamic "canary_size" {
+            for_each = var.endpoint.min_instances < 2 ? [] : [1]
+
+            content {
+              type  = "CAPACITY_PERCENT"
+              value = 10
+            }
           }
         }
       }
+    }
+  }
+
+  # The provider reports success when SageMaker has rolled an update back.
+  lifecycle {
+    postcondition {
+      condition     = self.endpoint_config_name == "${local.endpoint_name}-${local.model_version}"
+      error_message = "SageMaker rolled the endpoint back: it still serves ${self.endpoint_config_name}, which is kept. See /aws/sagemaker/Endpoints/${local.endpoint_name} and the alarm endpoint_errors, and go back with the earlier model_data_url."
     }
   }
 }

@@ -2,20 +2,31 @@ output "next_step" {
   description = "The next step of a deployment."
   value = join("\n", compact([
     local.has_image ? "" : join("\n", [
-      "No image yet. Build one, push it and apply again with it:",
+      "No image yet. Build one, push it and apply again with it (all commands from the top folder of the repository):",
       "  aws ecr get-login-password --region ${var.region} | docker login --username AWS --password-stdin ${local.account}.dkr.ecr.${var.region}.amazonaws.com",
-      "  docker build --platform linux/${var.architecture == "ARM64" ? "arm64" : "amd64"} -t ${aws_ecr_repository.this.repository_url}:VERSION .",
-      "  docker push ${aws_ecr_repository.this.repository_url}:VERSION",
-      "  terraform apply -var image_uri=${aws_ecr_repository.this.repository_url}:VERSION",
+      "  docker buildx build --platform linux/${var.architecture == "ARM64" ? "arm64" : "amd64"} --provenance=false --sbom=false --output type=image,oci-mediatypes=false,push=true --tag ${aws_ecr_repository.this.repository_url}:VERSION .",
+      "  python3 deploy/steps.py set image_uri=${aws_ecr_repository.this.repository_url}:VERSION",
     ]),
     local.has_image && !local.has_model ? join("\n", [
       "No model yet: rows are stored without predictions. Upload history, train, and apply again with the model:",
       "  tapeline upload tsla_history.csv --symbol TSLA --bucket ${aws_s3_bucket.data.bucket}",
       "  (notebooks/train_and_deploy.ipynb trains and uploads model.tar.gz; so does: tapeline deploy-model --only-upload)",
-      "  terraform apply -var image_uri=${var.image_uri} -var model_data_url=s3://${aws_s3_bucket.data.bucket}/models/VERSION/model.tar.gz",
+      "  python3 deploy/steps.py set model_data_url=s3://${aws_s3_bucket.data.bucket}/models/VERSION/model.tar.gz",
     ]) : "",
     local.has_model ? "Everything is in place. Watch: CloudWatch dashboard ${local.name}." : "",
+    var.alarm_email != "" ? "" : "Alarms and the budget reach nobody: python3 deploy/steps.py set alarm_email=YOU@EXAMPLE.COM, and confirm the mail.",
+    var.monthly_budget_usd == 0 ? "" : "The budget reads 0 until the tag `project` is activated for cost allocation (Billing, a day after the first apply): aws ce update-cost-allocation-tags-status --cost-allocation-tags-status TagKey=project,Status=Active",
   ]))
+}
+
+output "deployed" {
+  description = "What was deployed by hand of deploy/steps.py: the values it writes into deployed.auto.tfvars.json, to write that file again on another machine."
+  value       = { for name, value in local.deployed : name => value if value != null }
+}
+
+output "served_model" {
+  description = "What the endpoint runs on, as an entry of earlier_models; null without a model."
+  value       = local.has_model ? local.served : null
 }
 
 output "repository_url" {

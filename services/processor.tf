@@ -8,6 +8,7 @@ locals {
       TAPELINE_HORIZON              = tostring(var.horizon)
       TAPELINE_AWS__ROW_DAYS        = tostring(var.row_days)
       TAPELINE_AWS__ROWS_TABLE      = aws_dynamodb_table.rows.name
+      TAPELINE_AWS__STACK           = local.name
       TAPELINE_AWS__STATE_TABLE     = aws_dynamodb_table.state.name
     },
     local.has_model ? { TAPELINE_AWS__SAGEMAKER_ENDPOINT = local.endpoint_name } : {},
@@ -114,9 +115,9 @@ data "aws_iam_policy_document" "processor" {
       resources = ["*"] # a denial may be as wide as possible
 
       condition {
-        test     = "ArnEquals"
+        test     = "ArnLike"
         variable = "lambda:SourceFunctionArn"
-        values   = [local.function_arn]
+        values   = [local.function_arn, "${local.function_arn}:*"]
       }
     }
   }
@@ -147,6 +148,7 @@ resource "aws_lambda_function" "processor" {
   package_type                   = "Image"
   image_uri                      = var.image_uri
   architectures                  = [var.architecture == "ARM64" ? "arm64" : "x86_64"]
+  publish                        = true # every change is a version, so that there is one to roll back to
   memory_size                    = var.processor.memory
   timeout                        = var.processor.timeout
   reserved_concurrent_executions = var.processor.reserved_concurrency
@@ -188,11 +190,35 @@ resource "aws_lambda_function" "processor" {
   depends_on = [aws_iam_role_policy.processor, aws_ecr_repository_policy.this]
 }
 
+# What the stream and the schedule call: the newest version, or what var.processor_roll_back says. Moving the alias takes
+# seconds and needs no image.
+resource "aws_lambda_alias" "live" {
+  count = local.has_image ? 1 : 0
+
+  name          = "live"
+  description   = "The version that processes the stream"
+  function_name = aws_lambda_function.processor[0].function_name
+
+  function_version = (
+    var.processor_roll_back != null && try(var.processor_roll_back.share, 0) == 1
+    ? var.processor_roll_back.version
+    : aws_lambda_function.processor[0].version
+  )
+
+  dynamic "routing_config" {
+    for_each = var.processor_roll_back == null ? [] : var.processor_roll_back.share == 1 ? [] : [var.processor_roll_back]
+
+    content {
+      additional_version_weights = { (routing_config.value.version) = routing_config.value.share }
+    }
+  }
+}
+
 resource "aws_lambda_event_source_mapping" "stream" {
   count = local.has_image ? 1 : 0
 
   event_source_arn                   = aws_kinesis_stream.this.arn
-  function_name                      = aws_lambda_function.processor[0].arn
+  function_name                      = aws_lambda_alias.live[0].arn
   starting_position                  = "TRIM_HORIZON" # includes what was collected before the function existed
   batch_size                         = var.processor.batch_size
   maximum_batching_window_in_seconds = var.processor.window
@@ -212,4 +238,63 @@ resource "aws_lambda_event_source_mapping" "stream" {
   metrics_config {
     metrics = ["EventCount"]
   }
+}
+
+# -- the heartbeat -----------------------------------------------------------------------------------------------------
+
+# Once a minute the function looks at the newest rows from the store's side, and says how old they are while an exchange
+# is open. Shortly before an open it wakes the endpoint. See docs/operations.md, "rows_silence".
+
+data "aws_iam_policy_document" "heartbeat" {
+  statement {
+    sid       = "Call"
+    actions   = ["lambda:InvokeFunction"]
+    resources = ["${local.function_arn}:live"]
+  }
+
+  # Of what it calls with.
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt"]
+    resources = [aws_kms_key.this.arn]
+  }
+}
+
+resource "aws_iam_role" "heartbeat" {
+  name               = "${local.function_name}-heartbeat"
+  description        = "The schedule: calls the processor once a minute"
+  assume_role_policy = data.aws_iam_policy_document.trust["scheduler"].json
+}
+
+resource "aws_iam_role_policy" "heartbeat" {
+  name   = "call"
+  role   = aws_iam_role.heartbeat.id
+  policy = data.aws_iam_policy_document.heartbeat.json
+}
+
+resource "aws_scheduler_schedule" "heartbeat" {
+  count = local.has_image ? 1 : 0
+
+  name                = "${local.function_name}-heartbeat"
+  description         = "How old the newest rows are; wakes the endpoint before an exchange opens"
+  schedule_expression = "rate(1 minute)"
+  kms_key_arn         = aws_kms_key.this.arn
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_alias.live[0].arn
+    role_arn = aws_iam_role.heartbeat.arn
+    input    = jsonencode({ tapeline = "heartbeat" })
+
+    # The next minute does it again.
+    retry_policy {
+      maximum_event_age_in_seconds = 60
+      maximum_retry_attempts       = 0
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.heartbeat]
 }

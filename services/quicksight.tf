@@ -47,6 +47,41 @@ resource "aws_quicksight_data_source" "this" {
   }
 }
 
+# What QuickSight's own role needs beyond Athena itself, which its console grants: rows, results, and the key of both.
+data "aws_iam_policy_document" "quicksight" {
+  statement {
+    sid       = "Rows"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.data.arn}/rows/*"]
+  }
+
+  statement {
+    sid       = "Results"
+    actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+    resources = ["${aws_s3_bucket.data.arn}/athena/*"]
+  }
+
+  statement {
+    sid       = "Bucket"
+    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = [aws_s3_bucket.data.arn]
+  }
+
+  statement {
+    sid       = "Key"
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "quicksight" {
+  count = var.enable_quicksight && var.quicksight_role != null ? 1 : 0
+
+  name   = "${local.name}-rows"
+  role   = var.quicksight_role
+  policy = data.aws_iam_policy_document.quicksight.json
+}
+
 resource "aws_quicksight_data_set" "rows" {
   count = local.quicksight_count
 
@@ -318,8 +353,9 @@ resource "aws_quicksight_template" "this" {
 resource "aws_quicksight_analysis" "this" {
   count = local.quicksight_count
 
-  analysis_id = local.name
-  name        = local.name
+  analysis_id             = local.name
+  name                    = local.name
+  recovery_window_in_days = 0 # otherwise the name is taken for a month after a destroy, and QuickSight cannot be turned on again
 
   source_entity {
     source_template {

@@ -105,6 +105,26 @@ variable "model_data_url" {
   }
 }
 
+variable "earlier_models" {
+  description = "Models that the endpoint served before and may go back to: their SageMaker models and configurations are kept. deploy/steps.py writes this list."
+  type = list(object({
+    image_uri      = string
+    model_data_url = string
+    endpoint = object({
+      memory          = number
+      max_concurrency = number
+      instance_type   = optional(string)
+      min_instances   = number
+    })
+  }))
+  default = []
+
+  validation {
+    condition     = length(var.earlier_models) <= 20 && alltrue([for model in var.earlier_models : model.image_uri != "" && can(regex("^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+\\.tar\\.gz$", model.model_data_url))])
+    error_message = "earlier_models must be at most 20, each with image_uri and a model_data_url like s3://BUCKET/models/VERSION/model.tar.gz."
+  }
+}
+
 variable "architecture" {
   description = "Processor the image was built for: X86_64, or ARM64, which is cheaper but not offered by serverless endpoints."
   type        = string
@@ -204,8 +224,9 @@ variable "stream_retention_hours" {
 # -- collector -------------------------------------------------------------------------------------------------------
 
 variable "collector" {
-  description = "The collector's task: cpu (CPU units) and memory (MB) as Fargate pairs them, spot (cheaper, but may be interrupted: missed bars are fetched afterwards), enabled, forming_seconds (between two updates of a forming bar; each one is written and paid for)."
+  description = "The collector: tasks (symbols are split over them), cpu (CPU units) and memory (MB) of each as Fargate pairs them, spot (cheaper, but may be interrupted: missed bars are fetched afterwards), enabled, forming_seconds (between two updates of a forming bar; each one is written and paid for)."
   type = object({
+    tasks           = optional(number, 1)
     cpu             = optional(number, 256)
     memory          = optional(number, 512)
     spot            = optional(bool, false)
@@ -227,6 +248,11 @@ variable "collector" {
   validation {
     condition     = var.collector.forming_seconds >= 0.25 && var.collector.forming_seconds <= 60
     error_message = "collector.forming_seconds must be 0.25 to 60."
+  }
+
+  validation {
+    condition     = var.collector.tasks >= 1 && var.collector.tasks <= 100 && floor(var.collector.tasks) == var.collector.tasks
+    error_message = "collector.tasks must be a whole number from 1 to 100."
   }
 }
 
@@ -274,8 +300,8 @@ variable "processor" {
   }
 
   validation {
-    condition     = var.processor.max_record_age >= 60 && var.processor.max_record_age <= var.stream_retention_hours * 3600
-    error_message = "processor.max_record_age must be at least 60 seconds and at most what the stream keeps (stream_retention_hours)."
+    condition     = var.processor.max_record_age >= 60 && var.processor.max_record_age <= min(var.stream_retention_hours * 3600, 604800)
+    error_message = "processor.max_record_age must be 60 to 604800 seconds (a week, the most that Lambda takes), and at most what the stream keeps (stream_retention_hours)."
   }
 
   validation {
@@ -286,6 +312,30 @@ variable "processor" {
   validation {
     condition     = var.processor.reserved_concurrency >= -1 && var.processor.reserved_concurrency != 0
     error_message = "processor.reserved_concurrency must be -1 (none) or at least 1; 0 would stop the function."
+  }
+}
+
+variable "processor_roll_back" {
+  description = "Give a share (0 to 1) of the batches to an earlier version of the function; 1: all. Null: the newest version gets all."
+  type = object({
+    version = string
+    share   = optional(number, 1)
+  })
+  default = null
+
+  validation {
+    condition     = var.processor_roll_back == null || can(regex("^[1-9][0-9]*$", var.processor_roll_back.version))
+    error_message = "processor_roll_back.version must be the number of a version, such as 3: see `aws lambda list-versions-by-function`."
+  }
+
+  validation {
+    condition     = var.processor_roll_back == null || try(var.processor_roll_back.share > 0 && var.processor_roll_back.share <= 1, false)
+    error_message = "processor_roll_back.share must be above 0 and at most 1."
+  }
+
+  validation {
+    condition     = var.processor_roll_back == null || var.image_uri != ""
+    error_message = "processor_roll_back needs image_uri: without an image there is no function."
   }
 }
 
@@ -365,10 +415,11 @@ variable "monthly_budget_usd" {
 }
 
 variable "alarms" {
-  description = "Thresholds: iterator_age (s that the processor may lag), collector_silence (s without a bar when one was due), duration_share (of the function's timeout), rejected (records in 15 minutes), consumed_units (DynamoDB units a second)."
+  description = "Thresholds: iterator_age (s that the processor may lag), collector_silence (s without a bar when one was due), rows_silence (s without a row in the table in an open session, beyond the length of a bar), duration_share (of the function's timeout), rejected (records in 15 minutes), consumed_units (DynamoDB units a second)."
   type = object({
     iterator_age      = optional(number, 120)
     collector_silence = optional(number, 300)
+    rows_silence      = optional(number, 300)
     duration_share    = optional(number, 0.8)
     rejected          = optional(number, 100)
     consumed_units    = optional(number, 2000)
@@ -376,7 +427,7 @@ variable "alarms" {
   default = {}
 
   validation {
-    condition     = var.alarms.iterator_age > 0 && var.alarms.collector_silence > 0 && var.alarms.rejected > 0 && var.alarms.consumed_units > 0
+    condition     = var.alarms.iterator_age > 0 && var.alarms.collector_silence > 0 && var.alarms.rows_silence > 0 && var.alarms.rejected > 0 && var.alarms.consumed_units > 0
     error_message = "Every threshold in alarms must be above 0."
   }
 
@@ -444,6 +495,17 @@ variable "enable_quicksight" {
   validation {
     condition     = !var.enable_quicksight || length(var.quicksight_users) > 0
     error_message = "enable_quicksight needs quicksight_users: without one, nobody could open the dashboard."
+  }
+}
+
+variable "quicksight_role" {
+  description = "Name of the role that QuickSight uses in this account; it gets the policy to read rows and write query results. Null where it is managed elsewhere."
+  type        = string
+  default     = "aws-quicksight-service-role-v0"
+
+  validation {
+    condition     = var.quicksight_role == null || can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.quicksight_role))
+    error_message = "quicksight_role must be the name of a role, without path or ARN."
   }
 }
 

@@ -42,6 +42,18 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:StockAnalysisLambda" }
   }
 
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:StockAnalysisLambda:live" }
+  }
+
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:cluster/stock-analysis" }
+  }
+
+  mock_resource "aws_lb_listener" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/some/1/2" }
+  }
+
   mock_resource "aws_sns_topic" {
     defaults = { arn = "arn:aws:sns:us-east-1:123456789012:stock-analysis-alarms" }
   }
@@ -109,7 +121,7 @@ run "first_phase" {
   }
 
   assert {
-    condition     = strcontains(output.next_step, "No image yet") && strcontains(output.next_step, "docker push")
+    condition     = strcontains(output.next_step, "No image yet") && strcontains(output.next_step, "oci-mediatypes=false,push=true")
     error_message = "the first phase says how to go on"
   }
 
@@ -281,7 +293,7 @@ run "everything" {
   }
 
   assert {
-    condition     = aws_sagemaker_endpoint_configuration.this[0].production_variants[0].serverless_config[0].memory_size_in_mb == 2048 && length(aws_appautoscaling_target.endpoint) == 0
+    condition     = one(values(aws_sagemaker_endpoint_configuration.this)).production_variants[0].serverless_config[0].memory_size_in_mb == 2048 && length(aws_appautoscaling_target.endpoint) == 0
     error_message = "the endpoint is serverless by default"
   }
 
@@ -334,6 +346,16 @@ run "everything" {
   }
 
   assert {
+    condition     = one(one(aws_lb_listener_rule.api[0].condition).path_pattern).values == toset(["/api/*"]) && aws_lb_listener_rule.api[0].action[0].authenticate_cognito[0].on_unauthenticated_request == "deny"
+    error_message = "a script whose session is over gets 401, and no page to log in on"
+  }
+
+  assert {
+    condition     = aws_quicksight_analysis.this[0].recovery_window_in_days == 0 && aws_iam_role_policy.quicksight[0].role == "aws-quicksight-service-role-v0"
+    error_message = "QuickSight may read, and can be turned off and on again"
+  }
+
+  assert {
     condition     = length(aws_quicksight_dashboard.this[0].permissions) == 2 && length(aws_quicksight_template.this[0].definition[0].sheets[0].visuals) == 7
     error_message = "QuickSight shows seven views to the people named"
   }
@@ -353,13 +375,110 @@ run "instances_instead_of_serverless" {
   }
 
   assert {
-    condition     = aws_sagemaker_model.this[0].enable_network_isolation && length(aws_sagemaker_model.this[0].vpc_config) == 1
+    condition     = alltrue([for model in aws_sagemaker_model.this : model.enable_network_isolation && length(model.vpc_config) == 1])
     error_message = "instances are isolated, in the private subnets"
   }
 
   assert {
-    condition     = aws_appautoscaling_target.endpoint[0].max_capacity == 4 && aws_sagemaker_endpoint.this[0].deployment_config[0].blue_green_update_policy[0].traffic_routing_configuration[0].type == "CANARY"
-    error_message = "instances follow the load, and a new model starts as a canary"
+    condition     = aws_appautoscaling_target.endpoint[0].max_capacity == 4 && aws_sagemaker_endpoint.this[0].deployment_config[0].blue_green_update_policy[0].traffic_routing_configuration[0].type == "ALL_AT_ONCE"
+    error_message = "instances follow the load; half of one instance cannot be a canary"
+  }
+}
+
+run "a_canary_of_two_instances" {
+  variables {
+    image_uri      = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    model_data_url = "s3://stock-data-123456789012-us-east-1/models/1/model.tar.gz"
+    endpoint       = { instance_type = "ml.c6i.large", min_instances = 2, max_instances = 4 }
+  }
+
+  assert {
+    condition     = aws_sagemaker_endpoint.this[0].deployment_config[0].blue_green_update_policy[0].traffic_routing_configuration[0].type == "CANARY"
+    error_message = "with two instances a new model starts as a canary"
+  }
+}
+
+run "a_model_replaced_is_kept" {
+  variables {
+    image_uri      = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.1.0"
+    model_data_url = "s3://stock-data-123456789012-us-east-1/models/2/model.tar.gz"
+    earlier_models = [{
+      image_uri      = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+      model_data_url = "s3://stock-data-123456789012-us-east-1/models/1/model.tar.gz"
+      endpoint       = { memory = 2048, max_concurrency = 5, min_instances = 1 }
+    }]
+  }
+
+  assert {
+    condition     = length(aws_sagemaker_endpoint_configuration.this) == 2 && length(aws_sagemaker_model.this) == 2
+    error_message = "the configuration that was served before stays, to go back to"
+  }
+
+  assert {
+    condition     = one([for model in aws_sagemaker_model.this : model if endswith(aws_sagemaker_endpoint.this[0].endpoint_config_name, model.name)]).primary_container[0].model_data_url == var.model_data_url
+    error_message = "the endpoint serves the new model"
+  }
+}
+
+run "versions_of_the_function" {
+  variables {
+    image_uri           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    processor_roll_back = { version = "3", share = 0.25 }
+    collector           = { tasks = 3 }
+    interval            = "5m"
+    name_prefix         = "dev-"
+  }
+
+  assert {
+    condition     = aws_lambda_function.processor[0].publish && aws_lambda_event_source_mapping.stream[0].function_name == aws_lambda_alias.live[0].arn && aws_scheduler_schedule.heartbeat[0].target[0].arn == aws_lambda_alias.live[0].arn
+    error_message = "the stream and the heartbeat call the alias, not $LATEST"
+  }
+
+  assert {
+    condition     = aws_lambda_alias.live[0].routing_config[0].additional_version_weights["3"] == 0.25
+    error_message = "an earlier version gets its share"
+  }
+
+  assert {
+    condition     = aws_ecs_service.collector[0].desired_count == 3 && aws_cloudwatch_metric_alarm.this["collector_stopped"].threshold == 3
+    error_message = "symbols are split over tasks, and one that is missing rings"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["rows_silence"].threshold == 600 && aws_cloudwatch_metric_alarm.this["rows_silence"].treat_missing_data == "breaching"
+    error_message = "the newest row may be as old as a bar is long, and no heartbeat rings"
+  }
+
+  assert {
+    condition = (
+      length(aws_cloudwatch_metric_alarm.this["processor_stopped"].metric_query) == 3
+      && [for query in aws_cloudwatch_metric_alarm.this["processor_stopped"].metric_query : query.expression if query.id == "result"] == ["IF(FILL(records, 0) > 0 AND FILL(calls, 0) == 0, 1, 0)"]
+    )
+    error_message = "records without calls ring"
+  }
+
+  assert {
+    condition = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : (
+      alarm.namespace == "Tapeline" ? alarm.dimensions["stack"] == "dev-stock-analysis" : true
+    )])
+    error_message = "copies in one account keep their own metrics"
+  }
+
+  assert {
+    condition     = output.processor_environment["TAPELINE_AWS__STACK"] == "dev-stock-analysis" && output.collector_environment["TAPELINE_AWS__STACK"] == "dev-stock-analysis"
+    error_message = "the programs write under the name that the alarms watch"
+  }
+}
+
+run "all_of_it_rolled_back" {
+  variables {
+    image_uri           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    processor_roll_back = { version = "3" }
+  }
+
+  assert {
+    condition     = aws_lambda_alias.live[0].function_version == "3" && length(aws_lambda_alias.live[0].routing_config) == 0
+    error_message = "an earlier version gets everything"
   }
 }
 

@@ -41,6 +41,18 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:StockAnalysisLambda" }
   }
 
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:StockAnalysisLambda:live" }
+  }
+
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:cluster/stock-analysis" }
+  }
+
+  mock_resource "aws_lb_listener" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/some/1/2" }
+  }
+
   mock_resource "aws_sns_topic" {
     defaults = { arn = "arn:aws:sns:us-east-1:123456789012:stock-analysis-alarms" }
   }
@@ -611,6 +623,89 @@ run "alert_rules_2" {
   }
 
   expect_failures = [var.alert_rules]
+}
+
+run "collector_4" {
+  command = plan
+
+  variables {
+    collector = { tasks = 0 }
+  }
+
+  expect_failures = [var.collector]
+}
+
+run "processor_roll_back_1" {
+  command = plan
+
+  variables {
+    image_uri           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    processor_roll_back = { version = "$LATEST" }
+  }
+
+  expect_failures = [var.processor_roll_back]
+}
+
+run "processor_roll_back_2" {
+  command = plan
+
+  variables {
+    image_uri           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    processor_roll_back = { version = "3", share = 1.5 }
+  }
+
+  expect_failures = [var.processor_roll_back]
+}
+
+run "processor_roll_back_3" {
+  command = plan
+
+  variables {
+    processor_roll_back = { version = "3" }
+  }
+
+  expect_failures = [var.processor_roll_back]
+}
+
+run "earlier_models_1" {
+  command = plan
+
+  variables {
+    earlier_models = [{ image_uri = "", model_data_url = "models/1", endpoint = { memory = 2048, max_concurrency = 5, min_instances = 1 } }]
+  }
+
+  expect_failures = [var.earlier_models]
+}
+
+run "quicksight_role_1" {
+  command = plan
+
+  variables {
+    quicksight_role = "arn:aws:iam::123456789012:role/some"
+  }
+
+  expect_failures = [var.quicksight_role]
+}
+
+run "processor_9" {
+  command = plan
+
+  variables {
+    stream_retention_hours = 8760
+    processor              = { max_record_age = 604801 }
+  }
+
+  expect_failures = [var.processor]
+}
+
+run "alarms_3" {
+  command = plan
+
+  variables {
+    alarms = { rows_silence = 0 }
+  }
+
+  expect_failures = [var.alarms]
 }
 
 run "network_in_another_region" {

@@ -183,13 +183,14 @@ def check_metrics(line: dict[str, Any]) -> None:
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     terraform = (ROOT / "services" / "alarms.tf").read_text()
     assert directive["Namespace"] == re.search(r'own_namespace = "(\w+)"', terraform)[1]
-    assert directive["Dimensions"] == [["service"]]
-    assert line["service"] == "collector"
+    (dimensions,) = directive["Dimensions"]
+    assert {name: line[name] for name in dimensions} == {"service": "collector", "stack": "stock-analysis"}
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
     assert units == {"BarAgeSeconds": "Seconds", "RecordsRejected": "Count"}
     alarm = re.search(r"collector_silence = \{.*?\n    \}", terraform, re.DOTALL)[0]
     assert 'metric = "BarAgeSeconds"' in alarm
-    assert 'service = "collector"' in alarm
+    assert "dimensions = local.collector_dimensions" in alarm
+    assert 'collector_dimensions = { service = "collector", stack = local.name }' in terraform
     assert line["BarAgeSeconds"][0] >= 0
 
 

@@ -211,6 +211,17 @@ def test_a_serverless_endpoint_is_updated_without_guardrails(account: Account, m
     assert [status for _, status in account.packages()] == ["Approved", "Approved"]
 
 
+def test_one_instance_moves_all_at_once_and_is_watched(account: Account, model: LightGBMModel) -> None:
+    """A canary may take at most half of the instances."""
+    account.run(*INSTANCES, "--instances", "1")
+    account.run(account.second(model).version, "--bake", "300", "--alarm", "a")
+    (update,) = account.sagemaker.updates
+    assert update["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"] == {
+        "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300,
+    }  # fmt: skip
+    assert update["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"] == [{"AlarmName": "a"}]
+
+
 def test_instances_get_a_canary_and_a_rollback(account: Account, model: LightGBMModel) -> None:
     account.run(*INSTANCES)
     other = account.second(model)

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from tapeline.core.market import Bar
 from tapeline.errors import StorageError
 from tapeline.lambdas import handler as lambda_handler
+from tapeline.lambdas.heartbeat import HEARTBEAT
 from tapeline.runtime.batches import Record
 from tests.aws.schedules import run_schedule
 from tests.conftest import MINUTE, START
@@ -63,8 +64,25 @@ def test_an_unreadable_record_is_kept_on_s3_and_not_delivered_again(
     assert len(items(account)) == 2
     metrics = metrics_in(capsys.readouterr().out)
     assert metrics["RecordsRejected"] == [1.0]
-    assert metrics["service"] == "processor"
+    assert (metrics["service"], metrics["stack"]) == ("processor", "stock-analysis")
     assert metrics["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Tapeline"
+
+
+def test_a_heartbeat_writes_how_old_the_newest_row_is(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setenv("TAPELINE_AWS__STACK", "dev-stock-analysis")
+    crypto = [Bar("BTC-USD", START + minute * MINUTE, 1.0, 1.0, 1.0, 1.0, 1.0) for minute in range(3)]
+    lambda_handler.handler(event(records(crypto)))
+    assert lambda_handler._function is not None
+    lambda_handler._function.heartbeat._clock = lambda: START + 7 * MINUTE
+    assert lambda_handler.handler(HEARTBEAT) == {}
+    line = caplog.records[-1].__dict__
+    assert line["RowAgeSeconds"] == [300.0]
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["stack", "service"]]
+    assert (line["service"], line["stack"]) == ("processor", "dev-stock-analysis")
+    assert len(items(account)) == 3
 
 
 def test_a_lower_sequence_number_in_a_newer_shard_is_not_old(account: FakeAccount) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from tests.image.confinement import Confinement, unavailable
+from tests.image.layout import laid_out
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -30,8 +34,34 @@ def test_nothing_but_the_install_is_copied_out_of_the_build() -> None:
 def test_bases_are_pinned_and_pins_are_used() -> None:
     bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
     assert len(bases) == 1
-    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", bases.pop())
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", bases.pop())
     assert "-c constraints.txt" in DOCKERFILE
+
+
+#: The work directory as it was: Lambda's user could not enter it, and the function could not start.
+CLOSED = DOCKERFILE.replace("\nWORKDIR /opt/tapeline\n", "\nWORKDIR /var/lib/tapeline\n")
+
+LOOKS_FOR_SETTINGS = """
+try:
+    open("tapeline.toml")
+except FileNotFoundError:
+    print("no settings here")
+"""
+
+
+@pytest.mark.skipif(bool(unavailable()), reason="only root on Linux can become another user")
+@pytest.mark.parametrize("works", [True, False])
+def test_a_user_who_owns_nothing_can_start_in_the_work_directory(works: bool) -> None:
+    assert CLOSED != DOCKERFILE
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        layout = laid_out(DOCKERFILE if works else CLOSED, root)
+        python = str(Path(sys.base_prefix) / "bin" / "python3")
+        command = Confinement(root, layout.work_directory).command(python, "-c", LOOKS_FOR_SETTINGS)
+        done = subprocess.run(command, env=layout.environment, capture_output=True, text=True, check=False)
+        assert ("no settings here" in done.stdout) == works, done.stderr
+        assert ("PermissionError" in done.stderr) == (not works), done.stderr
 
 
 def test_copied_files_are_not_ignored() -> None:

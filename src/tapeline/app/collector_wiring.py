@@ -24,11 +24,12 @@ LONGEST_PERIOD = "5y"
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """Hold a source and the sink that its bars go to."""
+    """Hold a source, the sink that its bars go to, and the name of the stack that its metrics are under."""
 
     symbols: tuple[str, ...]
     source: LiveSource
     sink: KinesisSink
+    stack: str
 
 
 @contextlib.contextmanager
@@ -56,7 +57,7 @@ def collecting(
             ) from error
         source = live_source(settings, live_history(settings), symbols, interval, SystemClock().now() - length)
         try:
-            yield Collecting(tuple(symbols), source, sink)
+            yield Collecting(tuple(symbols), source, sink, settings.aws.stack)
         finally:
             source.close()
             sink.close(0)

@@ -189,6 +189,11 @@ class AwsSettings(_Group):
     row_days: int = Field(0, ge=0, description="Days after which a row in DynamoDB expires; 0 keeps it.")
     firehose_stream: str = Field("", description="Firehose stream that final rows are copied to, for Athena.")
     bucket: str = Field("", description="S3 bucket of history, models and rejected records.")
+    stack: str = Field(
+        "stock-analysis",
+        min_length=1,
+        description="Name of this copy of the stack; its metrics have it, so that copies in one account keep apart.",
+    )
     sagemaker_endpoint: str = Field("", description="SageMaker endpoint that predicts; empty: no predictions on AWS.")
     health_port: int = Field(
         8080, ge=0, le=65535, description="Port of the health answer of `tapeline collector`; 0 takes a free one."

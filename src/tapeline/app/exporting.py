@@ -30,9 +30,10 @@ _OPEN_DATES = 100
 
 _FILE = "rows.parquet"
 
-#: The columns of the folder's files, in the order of the table that Athena has.
+#: The columns of the folder's files, in the order of the table that Athena has. The time is `ts` there, since
+#: `timestamp` is a keyword of Hive.
 PARTITION_COLUMNS = (
-    "stock_symbol", "timestamp", "price", "volume", "indicator", "prediction", "open", "high", "low", "final",
+    "stock_symbol", "ts", "price", "volume", "indicator", "prediction", "open", "high", "low", "final",
     *(name for name in FORECAST if name != "prediction"), "model", "written_at",
 )  # fmt: skip
 
@@ -147,7 +148,7 @@ def _partition_table(rows: Rows, now: int) -> pa.Table:
     """Return rows under the names and types that Athena's table has."""
     own = {
         "stock_symbol": lambda: arrow_columns.column(rows, "symbol"),
-        "timestamp": lambda: pa.array(rows.bars.timestamp),
+        "ts": lambda: pa.array(rows.bars.timestamp),
         "price": lambda: arrow_columns.column(rows, "close"),
         "indicator": lambda: arrow_columns.indicator_map(rows),
         "written_at": lambda: pa.array(np.full(len(rows), now)),

@@ -10,12 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from tapeline.app.collector_wiring import Collecting
-from tapeline.backends.aws.collector_metrics import collector_metrics
+from tapeline.backends.aws.embedded_metrics import metric_line
 from tapeline.cli.collector_health import Report
 from tapeline.cli.stopping import terminated_like_interrupted
 from tapeline.core.market import Reject
 from tapeline.core.ports import Delivery
-from tapeline.core.sessions import Phase, calendar_of
+from tapeline.core.sessions import calendar_of
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.pipeline import Progress, collect
 
@@ -98,19 +98,15 @@ class MonitoredSink:
 
         `now` is UTC epoch ms.
         """
-        opened = []
-        for state in {
-            calendar_of(symbol).exchange: calendar_of(symbol).at(now) for symbol in self._parts.symbols
-        }.values():
-            if state.phase is Phase.OPEN and state.session is not None:
-                session = state.session
-                opened.append(session.break_end if now >= session.break_end > session.break_start else session.open)
+        calendars = {calendar_of(symbol).exchange: calendar_of(symbol) for symbol in self._parts.symbols}
+        opened = [since for each in calendars.values() if (since := each.at(now).trading_since()) is not None]
         return min(self._parts.sink.status().quiet, (now - min(opened)) / 1000) if opened else 0.0
 
     def write_metrics(self) -> None:
         """Log a line in CloudWatch's embedded metric format, with a metric for each of the alarms in `services/`."""
         rejected = self.progress.rejected
-        found = collector_metrics(self.bar_age(now_ms()), rejected - self._counted)
+        figures = {"BarAgeSeconds": self.bar_age(now_ms()), "RecordsRejected": float(rejected - self._counted)}
+        found = metric_line("collector", self._parts.stack, figures)
         self._counted, self._logged = rejected, 0
         sink = self._parts.sink.status()
         extra = {"sent_bars": sink.sent, "thinned_bars": sink.thinned, "unsent_bars": sink.backlog}

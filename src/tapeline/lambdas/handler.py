@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.data_classes import KinesisStreamEvent
 from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
 
 from tapeline.app import cloud_wiring as cloud
 from tapeline.app import config
 from tapeline.backends.aws.clients import client
+from tapeline.backends.aws.embedded_metrics import NAMESPACE, metric_line
+from tapeline.lambdas.heartbeat import HEARTBEAT, Heartbeat
 from tapeline.runtime.batches import Record
+from tapeline.runtime.clock import now_ms
 
 #: Kinesis' sequence numbers have at most 186 bits. Numbers of shards only grow, and a shard that a symbol moves to when
 #: the stream is resharded is newer than the one it was in: in front of the sequence number they keep the order.
@@ -29,11 +32,20 @@ class Function:
 
     def __init__(self) -> None:
         self.logger = Logger(service="processor")
-        self.metrics = Metrics(namespace="Tapeline", service="processor")
-        self.batches, self.predictor = cloud.batches(config.load(), client, self.logger.warning)
+        self.settings = config.load()
+        self.metrics = EphemeralMetrics(namespace=NAMESPACE, service="processor")
+        self.metrics.set_default_dimensions(stack=self.settings.aws.stack)
+        self.batches, self.predictor = cloud.batches(self.settings, client, self.logger.warning)
+        store = cloud.dynamo_store(self.settings, client)
+        wake = self.predictor.wake if self.predictor else (lambda: None)
+        self.heartbeat = Heartbeat(store.latest, wake, now_ms)
 
     def __call__(self, event: dict[str, Any]) -> dict[str, Any]:
         """Apply the records of an event; write one log line and the metrics that the alarms watch."""
+        if event == HEARTBEAT:
+            age = {"RowAgeSeconds": self.heartbeat()}
+            self.logger.info("heartbeat", extra=metric_line("processor", self.settings.aws.stack, age))
+            return {}
         records = [_record(record) for record in KinesisStreamEvent(event).records]
         ready = self.predictor is None or self.predictor.prepare()
         missed = self.predictor.missed if self.predictor else 0

@@ -51,7 +51,7 @@ def exported(path: Path, out: Path, **wanted: int | None) -> pa.Table:
 
 def read(out: Path) -> pa.Table:
     table = pyarrow.dataset.dataset(out, partitioning="hive").to_table()
-    return table.sort_by([("stock_symbol", "ascending"), ("timestamp", "ascending")])
+    return table.sort_by([("stock_symbol", "ascending"), ("ts", "ascending")])
 
 
 def test_the_columns_are_those_of_athenas_table() -> None:
@@ -80,6 +80,7 @@ def test_a_folder_has_every_final_row_once_under_its_date(path: Path, tmp_path: 
     for item, row in zip(found, expected, strict=True):
         assert str(item.pop("dt")) == str(np.datetime64(row.timestamp, "ms").astype("datetime64[D]"))
         assert item.pop("written_at") == NOW
+        item["timestamp"] = item.pop("ts")
         item["indicator"] = dict(item["indicator"])
         assert {name: value for name, value in item.items() if value is not None} == row.as_item()
 
@@ -92,7 +93,7 @@ def test_the_rows_do_not_depend_on_how_many_are_held(
     monkeypatch.setattr(exporting, "_HELD_ROWS", held)
     assert exported(path, tmp_path / "some") == expected
     start, end = START + 3 * DAY, START + 4 * DAY
-    time = expected.column("timestamp").to_numpy()
+    time = expected.column("ts").to_numpy()
     mask = pa.array((time >= start) & (time < end))
     assert exported(path, tmp_path / "part", start=start, end=end) == expected.filter(mask)
 

@@ -16,6 +16,9 @@ VARIANT = "main"
 
 _LONGEST_NAME = 63
 
+#: The fewest instances that a canary can be one of: it may take at most half of them.
+_CANARY_INSTANCES = 2
+
 JsonObject = dict[str, Any]
 
 
@@ -116,7 +119,9 @@ def guardrails(
 ) -> JsonObject:
     """Return what UpdateEndpoint gets for canary and rollback: nothing for serverless endpoints, which move at once.
 
-    Without alarms in the options, those of the last update in `described` guard this one too.
+    A canary may take at most half of the instances, so below two the new model gets all traffic at once; it is watched,
+    and taken back, all the same. Without alarms in the options, those of the last update in `described` guard this one
+    too.
     """
     if after.serverless or before.serverless:
         return {}
@@ -124,13 +129,12 @@ def guardrails(
     alarms = [{"AlarmName": name} for name in options.alarms] or last
     if not alarms:
         notify("no alarm takes a bad model back by itself: --alarm names one")
+    routing: JsonObject = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": options.bake_seconds}
+    if after.variant["InitialInstanceCount"] >= _CANARY_INSTANCES:
+        routing |= {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": options.canary}}
     deployment: JsonObject = {
         "BlueGreenUpdatePolicy": {
-            "TrafficRoutingConfiguration": {
-                "Type": "CANARY",
-                "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": options.canary},
-                "WaitIntervalInSeconds": options.bake_seconds,
-            },
+            "TrafficRoutingConfiguration": routing,
             "TerminationWaitInSeconds": 300,
             "MaximumExecutionTimeoutInSeconds": 3600 + 2 * options.bake_seconds,
         }

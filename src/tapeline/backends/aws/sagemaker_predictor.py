@@ -7,6 +7,7 @@ row is stored without a prediction, and counted in `missed`. A model made for ot
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ PAYLOAD_BYTES = 4_000_000
 
 #: Bytes of an answer that are read. An honest one has a number for each row.
 _LARGEST_ANSWER = PAYLOAD_BYTES
+
+#: Asks what the endpoint serves.
+_DESCRIBE = b'{"describe": true}'
 
 #: How many failures in a row make the predictor leave the endpoint alone, and for how long (ms).
 FAILURES = 3
@@ -76,6 +80,13 @@ class SageMakerPredictor:
     def prepare(self) -> bool:
         """Ask what the endpoint serves, if that is unknown. Return False when it cannot be asked now."""
         return bool(self._served) or self._describe()
+
+    def wake(self) -> None:
+        """Ask what the endpoint serves, so that one that was idle starts. No answer in time is no failure here."""
+        with contextlib.suppress(*botocore_errors(), OSError):
+            self._client.invoke_endpoint(
+                EndpointName=self._endpoint, Body=_DESCRIBE, ContentType="application/json", Accept=NPY
+            )["Body"].read(_LARGEST_ANSWER)
 
     def predict(self, features: Floats) -> Floats:
         """Return the probability of UP for each row of float64 [n, len(self.features)], float64 [n]; NaN: no answer."""
@@ -141,7 +152,7 @@ class SageMakerPredictor:
 
     def _describe(self) -> bool:
         """Ask the endpoint what it serves, and keep that. Return False without an answer for these features."""
-        answer = self._ask(b'{"describe": true}', "application/json")
+        answer = self._ask(_DESCRIBE, "application/json")
         if answer is None:
             return False
         try:

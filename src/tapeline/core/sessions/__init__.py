@@ -69,6 +69,14 @@ class MarketState:
     session: Session | None
     next_open: int
 
+    def trading_since(self) -> int | None:
+        """Return when the trading that goes on began, the end of a lunch break included; None when none goes on."""
+        if self.phase is not Phase.OPEN or self.session is None:
+            return None
+        session = self.session
+        after_break = session.break_start < session.break_end < self.until
+        return session.break_end if after_break else session.open
+
 
 class Calendar:
     """Know the sessions of one exchange, named as in exchange-calendars ("XNYS", "24/7", ...)."""
