@@ -16,7 +16,7 @@ AS_OF = "2025-10"
 
 # USD, us-east-1
 FARGATE_CPU_HOUR, FARGATE_GB_HOUR = 0.04048, 0.004445
-KINESIS_STREAM_HOUR, KINESIS_GB_IN, KINESIS_GB_OUT = 0.04, 0.08, 0.04
+KINESIS_STREAM_HOUR, KINESIS_GB_IN, KINESIS_GB_OUT, KINESIS_GB_KEPT = 0.04, 0.08, 0.04, 0.10
 LAMBDA_MILLION, LAMBDA_GB_SECOND = 0.20, 0.0000166667
 DYNAMO_MILLION_WRITES, DYNAMO_MILLION_READS, DYNAMO_GB, DYNAMO_BACKUP_GB = 0.625, 0.125, 0.25, 0.20
 SAGEMAKER_SECOND_2GB = 0.00004
@@ -42,7 +42,14 @@ LAMBDA_GB = 1769 / 1024  # what Terraform gives it: a whole CPU
 LAMBDA_MS, LAMBDA_MS_PER_ROW = 40.0, 0.6
 PREDICT_MS, PREDICT_MS_PER_ROW = 15.0, 0.02
 WINDOW_SECONDS = 1.0  # of the event source
-ALARMS, METRICS = 19, 3
+ALARMS, METRICS = 21, 4
+RETENTION_HOURS = 48  # on the stream; the first 24 cost nothing extra
+
+#: Container Insights of one cluster with one service: metrics of the cluster, the service and the family of tasks, and
+#: a record of each a minute. AWS's list of them; which of them appear depends on the task.
+INSIGHT_METRICS, INSIGHT_RECORD_KB = 37, 1.0
+#: A flow's record every ten minutes; flows of a task, the function's interfaces and the gateway together.
+FLOWS, FLOW_RECORD_BYTES = 400, 150
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,9 @@ def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[
     gigabytes = records * RECORD_KB / 1024**2
     usd = HOURS * KINESIS_STREAM_HOUR + gigabytes * (KINESIS_GB_IN + KINESIS_GB_OUT)
     yield Line("Kinesis, on demand", f"{HOURS} h x ${KINESIS_STREAM_HOUR}, {gigabytes:,.2f} GB in and out", usd)
+
+    kept = gigabytes / HOURS * (RETENTION_HOURS - 24)
+    yield Line("Kinesis, kept longer", f"{kept:,.2f} GB kept from hour 24 to {RETENTION_HOURS}", kept * KINESIS_GB_KEPT)
 
     spent = batches * LAMBDA_MS / 1000 + records * LAMBDA_MS_PER_ROW / 1000
     usd = batches / 1e6 * LAMBDA_MILLION + spent * LAMBDA_GB * LAMBDA_GB_SECOND
@@ -99,8 +109,17 @@ def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[
     yield Line("NAT gateway (one)", f"{HOURS} h x ${NAT_HOUR}, {gigabytes:,.1f} GB", usd)
 
     logged = batches * 0.6 / 1024**2 + 1
-    usd = ALARMS * ALARM + DASHBOARD + METRICS * METRIC + logged * LOG_GB
+    usd = (ALARMS + 1) * ALARM + DASHBOARD + METRICS * METRIC + logged * LOG_GB  # one alarm compares two metrics
     yield Line("CloudWatch", f"{ALARMS} alarms, a dashboard, {METRICS} metrics, {logged:,.1f} GB of logs", usd)
+
+    insights = HOURS * 60 * (2 + tasks) * INSIGHT_RECORD_KB / 1024**2
+    usd = INSIGHT_METRICS * METRIC + insights * LOG_GB
+    yield Line("Container Insights", f"{INSIGHT_METRICS} metrics, {insights:,.2f} GB of records", usd)
+
+    flows = HOURS * 6 * FLOWS * tasks * FLOW_RECORD_BYTES / 1024**3
+    yield Line(
+        "Flow log of the VPC", f"{flows:,.2f} GB: {FLOWS * tasks:,} flows, a record each 10 minutes", flows * LOG_GB
+    )
 
     usd = KMS_KEY + (batches * 2) / 10_000 * KMS_TEN_THOUSAND + 1 * ECR_GB
     yield Line("KMS and ECR", f"a key, {batches * 2:,.0f} requests at most, an image of 1 GB", usd)
