@@ -7,6 +7,14 @@ import pytest
 
 from tapeline.core.market import Bars
 from tapeline.core.times import MINUTE
+from tests.aws.conformance.plugin import (
+    pytest_configure,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_unconfigure,
+)
+
+__all__ = ["pytest_configure", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure"]
 
 START = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open of a New York session
 

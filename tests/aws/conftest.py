@@ -1,4 +1,4 @@
-"""Give tests AWS on loopback: moto's server, empty before every test."""
+"""Give tests AWS on loopback: moto's server, empty before every test, with every call held against AWS's rules."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from tests.aws import moto_speed
+from tests.aws.conformance import watching
 
 REGION = "eu-central-1"
 ROWS, STATE = "stock-table", "stock-state"
+
+watching.install()
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +53,12 @@ def dynamodb(aws: str) -> Any:
     import boto3
 
     client = boto3.client("dynamodb")
+    create_tables(client)
+    return client
+
+
+def create_tables(client: Any) -> None:
+    """Create the two tables as Terraform creates them."""
     for name, key, kind in ((ROWS, "timestamp", "N"), (STATE, "item", "S")):
         client.create_table(
             TableName=name,
@@ -63,4 +72,3 @@ def dynamodb(aws: str) -> Any:
                 {"AttributeName": key, "AttributeType": kind},
             ],
         )
-    return client

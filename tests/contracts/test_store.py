@@ -16,7 +16,8 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import OHLCV, Bars, Floats, Row
 from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, Store, SymbolState
-from tests.aws.conftest import ROWS, STATE
+from tests.aws import second_imitation
+from tests.aws.conftest import ROWS, STATE, create_tables
 from tests.conftest import random_bars
 from tests.fakes.dynamodb import FakeDynamo
 from tests.fakes.stores import MemoryTables
@@ -87,7 +88,17 @@ class MemoryBackend:
 Backend = SqliteBackend | DynamoBackend | MemoryBackend
 
 
-@pytest.fixture(params=["sqlite", "dynamodb", "fake_dynamodb", "memory"])
+@pytest.fixture(scope="module")
+def dynalite() -> Iterator[str]:
+    with second_imitation.running("dynalite", "--createTableMs", "0", "--deleteTableMs", "0") as url:
+        yield url
+
+
+BACKENDS = ["sqlite", "dynamodb", "fake_dynamodb", "memory"]
+BACKENDS += ["dynalite"] if second_imitation.available("dynalite") else []
+
+
+@pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
     match request.param:
         case "dynamodb":
@@ -96,6 +107,15 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
             yield DynamoBackend(FakeDynamo().client())
         case "memory":
             yield MemoryBackend()
+        case "dynalite":
+            client = second_imitation.client("dynamodb", request.getfixturevalue("dynalite"))
+            create_tables(client)
+            for table in (ROWS, STATE):
+                client.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+            yield DynamoBackend(client)
+            for table in (ROWS, STATE):
+                client.delete_table(TableName=table)
+                client.get_waiter("table_not_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
         case _:
             made = SqliteBackend(tmp_path)
             yield made

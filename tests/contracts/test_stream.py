@@ -18,6 +18,7 @@ from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.ports import Delivery, Sink, Stream
 from tapeline.errors import LogTrimmedError
+from tests.aws import second_imitation
 from tests.fakes.kinesis import FakeKinesis
 from tests.stream_order import assert_in_order, bars_of_stream
 
@@ -94,13 +95,28 @@ def backend(tmp_path: Path) -> Iterator[SqliteBackend]:
     made.close()
 
 
-@pytest.fixture(params=["sqlite", "kinesis", "fake_kinesis"])
+@pytest.fixture(scope="module")
+def kinesalite() -> Iterator[str]:
+    with second_imitation.running("kinesalite", "--createStreamMs", "0", "--deleteStreamMs", "0") as url:
+        yield url
+
+
+SINKS = ["sqlite", "kinesis", "fake_kinesis"]
+SINKS += ["kinesalite"] if second_imitation.available("kinesalite") else []
+
+
+@pytest.fixture(params=SINKS)
 def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkBackend]:
     made: KinesisBackend | SqliteBackend
     if request.param == "kinesis":
         request.getfixturevalue("aws")
         client = boto3.client("kinesis")
         client.create_stream(StreamName="bars", ShardCount=4)
+        made = KinesisBackend(tmp_path, client, partial(bars_of_stream, client, "bars"))
+    elif request.param == "kinesalite":
+        client = second_imitation.client("kinesis", request.getfixturevalue("kinesalite"))
+        client.create_stream(StreamName="bars", ShardCount=4)
+        client.get_waiter("stream_exists").wait(StreamName="bars", WaiterConfig={"Delay": 1})
         made = KinesisBackend(tmp_path, client, partial(bars_of_stream, client, "bars"))
     elif request.param == "fake_kinesis":
         fake = FakeKinesis()
@@ -109,6 +125,8 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SinkBackend
         made = SqliteBackend(tmp_path)
     yield made
     made.close()
+    if request.param == "kinesalite":
+        client.delete_stream(StreamName="bars")
 
 
 # -- sinks -------------------------------------------------------------------------------------------------------------

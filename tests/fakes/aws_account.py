@@ -12,6 +12,7 @@ import pytest
 from tapeline.app.config import variable
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.runtime.batches import Record
+from tests.aws.conformance import watching
 from tests.fakes.dynamodb import FakeDynamo
 
 SHARD = "shardId-000000000003"
@@ -58,9 +59,12 @@ class FakeAccount:
         return self.dynamo.client() if service == "dynamodb" else self
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
+        watching.check("s3", "PutObject", {"Bucket": Bucket, "Key": Key, "Body": Body})
         self.objects[f"{Bucket}/{Key}"] = Body
 
     def put_record_batch(self, *, DeliveryStreamName: str, Records: Sequence[dict[str, bytes]]) -> dict[str, Any]:
+        asked = {"DeliveryStreamName": DeliveryStreamName, "Records": Records}
+        watching.check("firehose", "PutRecordBatch", asked)
         answers = []
         for record in Records:
             if self.refused:

@@ -17,7 +17,10 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
+from tests.aws.conformance import watching
 from tests.fakes import Writes
+
+watching.install()
 
 Item = dict[str, Any]
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from tapeline.core.codec import decode
 from tapeline.core.market import Bar
+from tests.aws.conformance import watching
 from tests.fakes import CrashError
 
 
@@ -37,10 +38,7 @@ class FakeKinesis:
 
     def put_records(self, *, StreamName: str, Records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         self.requests += 1
-        sizes = [len(entry["Data"]) + len(entry["PartitionKey"].encode()) for entry in Records]
-        assert 1 <= len(Records) <= 500
-        assert max(sizes) <= 1 << 20
-        assert sum(sizes) <= 5_000_000
+        watching.check("kinesis", "PutRecords", {"StreamName": StreamName, "Records": Records})
         assert len({entry["PartitionKey"] for entry in Records}) == len(Records)
         if self.errors:
             raise self.errors.pop(0)

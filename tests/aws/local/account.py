@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from tests.aws import moto_speed
+from tests.aws.conformance import watching
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -68,6 +69,7 @@ class Account:
         from werkzeug.serving import make_server
 
         moto_speed.install()
+        watching.install()
         application = self._recorded(DomainDispatcherApplication(create_backend_app))
         self._server = make_server("127.0.0.1", 0, application, threaded=True)
         self._thread = threading.Thread(target=self._server.serve_forever, name="moto", daemon=True)

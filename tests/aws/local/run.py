@@ -40,6 +40,7 @@ from tapeline.research.training import fit
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import Processor
+from tests.aws.conformance import watching
 from tests.aws.local.account import ACCOUNT, REGION, Account
 from tests.aws.local.endpoint import Endpoint
 from tests.aws.local.poller import EventSource, Rules, destination
@@ -106,6 +107,8 @@ class Local:
 
     def __init__(self, folder: Path, symbols: int, say: Callable[[str], None], *, terraform: bool, port: int) -> None:
         self.folder = folder
+        self.checked = Path(os.environ.setdefault(watching.FOLDER, str(folder / "conformance")))
+        self.checked.mkdir(exist_ok=True)
         self.account = Account()
         self.day = Day.before(int(time.time() * 1000), symbols)
         self._say = say
@@ -187,8 +190,7 @@ class Local:
             for name in ("PATH", "HOME", "NUMBA_CACHE_DIR", "LD_LIBRARY_PATH")
             if name in os.environ
         }
-        source = Path(__file__).parents[3] / "src"
-        return kept | self.account.environment(role) | {"PYTHONPATH": str(source), "PYTHONUNBUFFERED": "1"}
+        return kept | self.account.environment(role) | watching.environment(self.checked) | {"PYTHONUNBUFFERED": "1"}
 
     def _start(self, stack: ExitStack, role: str, *command: str, **settings: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{role}.log").open("wb")
@@ -355,6 +357,9 @@ def main() -> int:
             say("policies: every call is allowed" if not refused else f"NOT ALLOWED: {refused}")
             say("policies: nothing else is allowed" if not unused else f"allowed and not called: {unused}")
             differences += refused + unused
+        checked = watching.report(local.checked)
+        say(str(checked))
+        differences += checked.breaches
         if not options.exit:
             say(f"Ctrl-C ends. The page: {local.page}")
             try:

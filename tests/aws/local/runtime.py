@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.aws.conformance import watching
+
 HANDLER = "tapeline.lambdas.handler.handler"
 _VERSION = "/2018-06-01/runtime/"
 
@@ -70,6 +72,7 @@ class Function:
 
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke the function. Raises `FunctionError`."""
+        watching.check("lambda", "Event", {"event": event})
         if self._process is None or self._process.poll() is not None:
             self._start()
         invocation = _Invocation(json.dumps(event).encode(), time.time() + self._timeout)
@@ -86,6 +89,7 @@ class Function:
             self._kill()  # Lambda keeps the environment; a fresh one must do as well
             raise FunctionError(body.decode(errors="replace")[:500])
         answer: dict[str, Any] = json.loads(body) or {}
+        watching.check("lambda", "Answer", {"event": event, "answer": answer})
         return answer
 
     def _wait(self, invocation: _Invocation) -> tuple[str, bytes]:
