@@ -36,7 +36,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
   })
 }
 
-# Lambda pulls as the service itself, not with the function's role.
+# Lambda pulls as the service itself, not with the functions' roles.
 data "aws_iam_policy_document" "repository" {
   statement {
     sid     = "Lambda"
@@ -50,7 +50,7 @@ data "aws_iam_policy_document" "repository" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = [local.function_arn, "${local.function_arn}:*"] # the function, and its versions
+      values   = [local.function_arn, "${local.function_arn}:*", local.retraining_arn] # the functions, and the versions
     }
   }
 }

@@ -519,3 +519,47 @@ variable "quicksight_users" {
     error_message = "quicksight_users must be ARNs of QuickSight users or groups, such as arn:aws:quicksight:us-east-1:123456789012:user/default/ann."
   }
 }
+
+# -- retraining ------------------------------------------------------------------------------------------------------
+
+variable "retraining" {
+  description = "Retraining: schedule (a cron or rate expression of EventBridge, in UTC; null: none), approve (true: a model that is better than the one in use is deployed without a person), model (its name in the registry), interval of the bars, symbols (none: all), instance_type, spot, minutes that a job may run, hyperparameters, manage_log_group (retention for the logs of all training jobs of the account; for one copy of tapeline in an account only)."
+  type = object({
+    schedule         = optional(string)
+    approve          = optional(bool, false)
+    model            = optional(string, "default")
+    interval         = optional(string, "1m")
+    symbols          = optional(list(string), [])
+    instance_type    = optional(string, "ml.m5.large")
+    spot             = optional(bool, true)
+    minutes          = optional(number, 60)
+    hyperparameters  = optional(map(string), {})
+    manage_log_group = optional(bool, true)
+  })
+  default = {}
+
+  validation {
+    condition     = var.retraining.schedule == null || can(regex("^(rate|cron)\\(.+\\)$", var.retraining.schedule))
+    error_message = "retraining.schedule must be rate(...) or cron(...), such as cron(0 22 ? * FRI *) for Fridays at 22:00 UTC."
+  }
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", var.retraining.model))
+    error_message = "retraining.model must be a name in the registry: letters, digits, dot, dash and underscore."
+  }
+
+  validation {
+    condition     = length(var.retraining.symbols) <= 20
+    error_message = "retraining.symbols has more than 20 names: a training job has at most 20 channels. Leave it empty to train on all."
+  }
+
+  validation {
+    condition     = startswith(var.retraining.instance_type, "ml.")
+    error_message = "retraining.instance_type must be one of SageMaker's, such as ml.m5.large."
+  }
+
+  validation {
+    condition     = var.retraining.minutes >= 1 && var.retraining.minutes <= 20160
+    error_message = "retraining.minutes must be 1 to 20160: a spot job waits as long again, and a job has 28 days."
+  }
+}

@@ -531,3 +531,43 @@ run "no_collector_without_internet" {
 
   expect_failures = [aws_ecs_service.collector, aws_lambda_function.processor]
 }
+
+run "retraining_on_a_schedule" {
+  variables {
+    image_uri  = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    retraining = { schedule = "cron(0 22 ? * FRI *)", model = "one.minute", hyperparameters = { horizon = "3" } }
+  }
+
+  assert {
+    condition     = toset(keys(aws_cloudwatch_event_rule.retraining)) == toset(["train", "collect", "deploy"]) && aws_cloudwatch_event_rule.retraining["train"].schedule_expression == "cron(0 22 ? * FRI *)"
+    error_message = "a schedule, the end of a job and an approval each call the function"
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_event_target.retraining["train"].input_transformer[0].input_template, "\"time\":<time>") && strcontains(aws_cloudwatch_event_target.retraining["train"].input_transformer[0].input_template, "\"horizon\":\"3\"")
+    error_message = "the schedule's event says when it was made, and what the job is made of"
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_event_rule.retraining["collect"].event_pattern, "tapeline-one-minute-") && aws_cloudwatch_event_target.retraining["collect"].input_transformer[0].input_template == "{\"action\":\"collect\",\"approve\":false,\"job\":<job>}"
+    error_message = "only jobs of this model are collected, and a person approves unless told otherwise"
+  }
+
+  assert {
+    condition     = alltrue([for permission in aws_lambda_permission.retraining : permission.principal == "events.amazonaws.com" && permission.source_account == "123456789012" && permission.source_arn != null])
+    error_message = "only these rules of this account may call the function"
+  }
+}
+
+run "no_retraining_without_a_schedule" {
+  command = plan
+
+  variables {
+    image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.retraining) == 0 && length(aws_cloudwatch_event_rule.retraining) == 0 && length(aws_cloudwatch_log_group.training) == 1
+    error_message = "nothing retrains unless it was asked for; the logs of training jobs expire either way"
+  }
+}

@@ -717,3 +717,53 @@ run "network_in_another_region" {
 
   expect_failures = [data.terraform_remote_state.network]
 }
+
+run "retraining_1" {
+  command = plan
+
+  variables {
+    retraining = { schedule = "every friday" }
+  }
+
+  expect_failures = [var.retraining]
+}
+
+run "retraining_2" {
+  command = plan
+
+  variables {
+    retraining = { model = "two words" }
+  }
+
+  expect_failures = [var.retraining]
+}
+
+run "retraining_3" {
+  command = plan
+
+  variables {
+    retraining = { symbols = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U"] }
+  }
+
+  expect_failures = [var.retraining]
+}
+
+run "retraining_4" {
+  command = plan
+
+  variables {
+    retraining = { instance_type = "m5.large" }
+  }
+
+  expect_failures = [var.retraining]
+}
+
+run "retraining_5" {
+  command = plan
+
+  variables {
+    retraining = { minutes = 0 }
+  }
+
+  expect_failures = [var.retraining]
+}

@@ -35,6 +35,7 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     │   ├── TooManyAttemptsError        too many failed log-ins
     │   └── OverloadedError             a request that would have to wait behind too many others
     ├── DeliveryError                   an alert that a channel did not take
+    ├── TrainingError                   a training job on SageMaker that made no model
     └── DeploymentError                 a model that an endpoint did not take
         └── RolledBackError             a model that an endpoint tried and gave up
 """
@@ -238,6 +239,10 @@ class DeliveryError(TapelineError):
         super().__init__(message)
         self.again = again
         self.wait = wait
+
+
+class TrainingError(TapelineError):
+    """Report that a training job on SageMaker made no model: what happened, and what to do."""
 
 
 class DeploymentError(TapelineError):

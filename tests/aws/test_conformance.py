@@ -11,7 +11,7 @@ import boto3
 import pytest
 import regex
 
-from tapeline.backends.aws.collector_metrics import collector_metrics
+from tapeline.backends.aws.embedded_metrics import metric_line
 from tests.aws.conformance import shapes, watching
 from tests.aws.conformance.table import LIMITS, MIB
 from tests.aws.conformance.watching import BreachError, faults
@@ -410,7 +410,7 @@ def test_the_layer_stands_before_every_client(aws: str, monkeypatch: pytest.Monk
         FakeEndpoint(None).invoke_endpoint(EndpointName="e", Body=b"x" * 7 * MIB)
     with pytest.raises(BreachError, match="at most 4 MiB"):
         FakeAccount().put_record_batch(DeliveryStreamName="s", Records=[{"Data": b"x" * 1_000_000}] * 5)
-    collector_metrics(1.0, 2)
+    metric_line("collector", "stock-analysis", {"BarAgeSeconds": 1.0})
     found = watching.report(tmp_path)
     assert found.calls["kinesis", "PutRecords"] == 2
     assert found.calls["logs", "MetricDocument"] == 1

@@ -12,7 +12,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from botocore.validate import validate_parameters
 from typer.testing import CliRunner
 
 from tapeline.backends.aws import deployment
@@ -26,6 +25,7 @@ from tapeline.forecast.registry import Registry
 from tapeline.research.training import fit
 from tests.aws.conftest import REGION
 from tests.daily import daily_bars
+from tests.fakes.sagemaker import UpdatingSageMaker
 
 BUCKET, NAME = "tapeline-data", "tsla-stock-predictor"
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/tapeline:1.0"
@@ -39,51 +39,9 @@ def model() -> LightGBMModel:
     return fit([daily_bars(symbols=3, count=500, reversal=1.5)], rounds=5)
 
 
-class Updating:
-    """Add UpdateEndpoint to moto's SageMaker, which lacks it. `ends` is how the description differs after a move."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.updates: list[dict[str, Any]] = []
-        self.calls: list[str] = []
-        self.models: list[dict[str, Any]] = []  # requests: moto does not keep all of them
-        self.ends: dict[str, Any] = {}
-        self.polls = 2
-        self._moves: list[dict[str, Any]] = []
-
-    def update_endpoint(self, **request: Any) -> Any:
-        operation = self._client.meta.service_model.operation_model("UpdateEndpoint")
-        validate_parameters(request, operation.input_shape)
-        self.updates.append(request)
-        named = {
-            "EndpointConfigName": request["EndpointConfigName"],
-            "LastDeploymentConfig": request.get("DeploymentConfig", {}),
-        }
-        self._moves = [{"EndpointStatus": "Updating"}] * self.polls + [named | self.ends]
-        return {}
-
-    def create_model(self, **request: Any) -> Any:
-        self.calls.append("create_model")
-        self.models.append(request)
-        return self._client.create_model(**request)
-
-    def describe_endpoint(self, **request: Any) -> Any:
-        found = self._client.describe_endpoint(**request)
-        if self._moves:
-            found |= self._moves[0]
-            self._moves = self._moves[1:] or self._moves
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._client, name)
-        if name.startswith(("create_", "update_")):
-            self.calls.append(name)
-        return found
-
-
 class Account:
     def __init__(self, folder: Path, model: LightGBMModel) -> None:
-        self.s3, self.sagemaker = boto3.client("s3"), Updating(boto3.client("sagemaker"))
+        self.s3, self.sagemaker = boto3.client("s3"), UpdatingSageMaker(boto3.client("sagemaker"))
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.registry = Registry(LocalFolder(folder / "models"))
         self.slept = 0.0
@@ -240,6 +198,19 @@ def test_instances_get_a_canary_and_a_rollback(account: Account, model: LightGBM
     assert account.sagemaker.models[0]["EnableNetworkIsolation"] is True
     account.run(model.version)  # back again, with the alarms of the last time
     assert account.sagemaker.updates[1]["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"] == alarms
+
+
+def test_a_canary_is_no_more_than_half_of_the_instances_that_run(account: Account, model: LightGBMModel) -> None:
+    """Autoscaling has taken all but one away."""
+    account.run(*INSTANCES)
+    account.sagemaker.ends = {"ProductionVariants": [{"VariantName": "main", "CurrentInstanceCount": 1}]}
+    account.run(account.second(model).version)
+    account.run(model.version)
+    first, second = (
+        update["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+        for update in account.sagemaker.updates
+    )
+    assert (first["Type"], second["Type"]) == ("CANARY", "ALL_AT_ONCE")
 
 
 @pytest.mark.parametrize(

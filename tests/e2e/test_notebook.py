@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -10,12 +11,23 @@ import nbclient
 import nbformat
 import pytest
 
+from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.registry import Registry
+from tests.aws.conformance import watching
 from tests.aws.conftest import REGION, aws, moto_server
 
 __all__ = ["aws", "moto_server"]  # fixtures
+
+#: SageMaker itself, in the programs that the notebook starts.
+STAND_IN = """
+from tests.aws.conformance import watching
+from tests.fakes.sagemaker import run_containers_here
+
+watching.install()
+run_containers_here()
+"""
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "train_and_deploy.ipynb"
 
@@ -28,7 +40,13 @@ def printed(notebook: nbformat.NotebookNode) -> str:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Jupyter's own about its folders and event loops
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # its sockets to the kernel are closed by the collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_it_trains_reports_and_deploys_here_and_to_sagemaker(aws: str, tmp_path: Path) -> None:
+def test_it_trains_reports_and_deploys_here_and_to_sagemaker(
+    aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its programs are watched as everything that speaks to AWS is, and run the container of the job themselves."""
+    (tmp_path / "sitecustomize.py").write_text(STAND_IN)
+    paths = [str(tmp_path), watching.environment(tmp_path)["PYTHONPATH"]]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace("SAGEMAKER = False", "SAGEMAKER = True").replace("ACCOUNT", "123456789012")
@@ -48,7 +66,11 @@ def test_it_trains_reports_and_deploys_here_and_to_sagemaker(aws: str, tmp_path:
     sagemaker = boto3.client("sagemaker")
     (model,) = sagemaker.list_models()["Models"]
     container = sagemaker.describe_model(ModelName=model["ModelName"])["PrimaryContainer"]
-    assert version in container["ModelDataUrl"]
+    trained = Registry(S3Folder(boto3.client("s3"), "bucket", "models")).current("notebook")
+    assert trained is not None
+    assert container["ModelDataUrl"] == f"s3://bucket/models/notebook/{trained}/model.tar.gz"
+    (job,) = sagemaker.list_training_jobs()["TrainingJobSummaries"]
+    assert job["TrainingJobName"].startswith("tapeline-notebook-")
     assert sagemaker.list_endpoints()["Endpoints"] == []
 
 

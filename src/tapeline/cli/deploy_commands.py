@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,10 +14,6 @@ from tapeline.cli.model_commands import registry_at
 from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt, ModelVersion
 from tapeline.errors import RolledBackError
 from tapeline.forecast import DEFAULT_NAME
-
-if TYPE_CHECKING:
-    from tapeline.backends.aws.deployment import Endpoint
-    from tapeline.forecast.model import LightGBMModel
 
 
 def deploy_model(
@@ -66,12 +62,12 @@ def deploy_model(
     from tapeline.app import config
     from tapeline.app.cloud_wiring import require
     from tapeline.backends.aws import deployment
+    from tapeline.backends.aws.sagemaker_versions import archive_key, publish
 
     settings = config.load(aws__bucket=bucket, aws__sagemaker_endpoint=endpoint, data_dir=data_dir)
     require(settings, "aws.bucket")
     model = registry_at(data_dir, models).load(name, version)
-    key = f"models/{name}/{model.version}/model.tar.gz"
-    url = f"s3://{settings.aws.bucket}/{key}"
+    url = f"s3://{settings.aws.bucket}/{archive_key(name, model.version)}"
     options = DeploymentOptions(
         image, role, memory, concurrency, instance_type, instances, canary, bake, tuple(alarm or ())
     )
@@ -81,15 +77,16 @@ def deploy_model(
     if only_upload:
         found = target.describe()
         before = target.definition(found) if found else None
-        deployment.upload(client("s3"), settings.aws.bucket, key, deployment.pack_model(model))
-        _registered(target, group, name, model, image or (before.image if before else None), url)
+        serves = image or (before.image if before else None)
+        if serves is None:
+            notice("not registered: there is no endpoint yet to take the image from, and no --image")
+        publish(client("s3"), target, settings.aws.bucket, group, name, model, serves)
         summary |= {"outcome": "uploaded"}
     else:
         found = target.wait_until_settled(minutes * 60)
         before = target.definition(found) if found else None
         after = plan_endpoint(before, url, options)
-        deployment.upload(client("s3"), settings.aws.bucket, key, deployment.pack_model(model))
-        package = _registered(target, group, name, model, after.image, url)
+        package = publish(client("s3"), target, settings.aws.bucket, group, name, model, after.image)
         same = after == before and found is not None and found["EndpointStatus"] == "InService"
         if not same:
             notice(f"endpoint {target.name}: {after.size}, image {after.image}, role {after.model['ExecutionRoleArn']}")
@@ -101,14 +98,3 @@ def deploy_model(
         target.approve(package, "Approved")
         summary |= {"outcome": "served already" if same else "served", "runs on": after.size}
     print_summary(summary, as_json=json)
-
-
-def _registered(
-    target: Endpoint, group: str, name: str, model: LightGBMModel, image: str | None, url: str
-) -> tuple[str, str] | None:
-    """Return the version's entry among the model packages, None where it cannot have one."""
-    if image is None:
-        notice("not registered: there is no endpoint yet to take the image from, and no --image")
-        return None
-    facts = {"name": name, "version": model.version, "schema": model.metadata.feature_hash}
-    return target.register(group, f"tapeline {name} {model.version}", image, url, facts)

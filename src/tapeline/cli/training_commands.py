@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import importlib.util
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,13 +14,14 @@ import typer
 
 from tapeline.cli.console import Ticker, notice, print_json, print_table, stdout
 from tapeline.cli.model_commands import metadata_as_json, print_facts, registry_at
-from tapeline.cli.options import DataDir, Json, ModelName, ModelsAt, Zone
+from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt, Zone
 from tapeline.errors import FileError, NotBetterError
 from tapeline.forecast import DEFAULT_NAME, HORIZON, NO_TRADE_BAND
 from tapeline.research import COST_BPS, FOLDS
 from tapeline.runtime.clock import now_ms
 
 if TYPE_CHECKING:
+    from tapeline.cli.cloud_training import SageMakerTrainer
     from tapeline.core.market import Bars
     from tapeline.forecast.features import FeatureSet
 
@@ -32,6 +34,16 @@ StoredSymbols = Annotated[
 Horizon = Annotated[int, typer.Option(help="How many bars ahead to predict.", min=1, max=1000)]
 Band = Annotated[float, typer.Option(help="No-trade band, in standard deviations of the move.", min=0.0)]
 Trials = Annotated[int, typer.Option(help="Optuna trials for LightGBM's parameters, on training bars only.", min=0)]
+
+
+class Machine(enum.StrEnum):
+    """Say where a model is trained."""
+
+    HERE = "here"
+    SAGEMAKER = "sagemaker"
+
+
+_PANEL = "On SageMaker"
 
 
 def train(
@@ -50,21 +62,72 @@ def train(
     data_dir: DataDir = None,
     models: ModelsAt = None,
     zone: Zone = "UTC",
+    on: Annotated[
+        Machine, typer.Option(help="Where to train; on SageMaker the bars are those of `tapeline upload`.")
+    ] = Machine.HERE,
+    interval: Annotated[str, typer.Option(help="Bars of this interval.", rich_help_panel=_PANEL)] = "1m",
+    image: Annotated[
+        str | None, typer.Option(help="Image that trains.  [default: the endpoint's]", rich_help_panel=_PANEL)
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option(help="ARN of the training role.", show_default=False, rich_help_panel=_PANEL)
+    ] = None,
+    instance_type: Annotated[str, typer.Option(help="Machine of the job.", rich_help_panel=_PANEL)] = "ml.m5.large",
+    spot: Annotated[
+        bool, typer.Option(help="A spot machine: cheaper, and the job may wait for one.", rich_help_panel=_PANEL)
+    ] = True,
+    minutes: Annotated[
+        int, typer.Option(help="How long the job may run.", min=1, max=40_320, rich_help_panel=_PANEL)
+    ] = 60,
+    kms_key: Annotated[
+        str, typer.Option(help="KMS key of the result.  [default: the bucket's]", rich_help_panel=_PANEL)
+    ] = "",
+    tag: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE of the job; may be repeated.", rich_help_panel=_PANEL)
+    ] = None,
+    job: Annotated[
+        str | None, typer.Option(help="Wait for this job that runs already.", rich_help_panel=_PANEL)
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Endpoint to take image and group from.", rich_help_panel=_PANEL)
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Model package group.  [default: named as the endpoint]", rich_help_panel=_PANEL)
+    ] = None,
+    bucket: Bucket = None,
     json: Json = False,
 ) -> None:
     """Train a model on files of bars, or on stored ones, and put it into the registry.
 
     A running pipeline picks up a model that is promoted. `tapeline evaluate` says whether it is worth anything.
+    With `--on sagemaker` the registry is that of the bucket, unless --models or --data-dir names another.
     """
-    from tapeline.research.training import fit
+    end = None if until is None else int(until.replace(tzinfo=UTC).timestamp() * 1000)
+    cloud: SageMakerTrainer | None = None
+    if on is Machine.SAGEMAKER:
+        from tapeline.cli import cloud_training
 
-    registry = registry_at(data_dir, models)
-    with _progress("training", quiet=json) as progress:
-        model = fit(
-            _history(files, symbols, data_dir, zone), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
-            max_rows=max_rows, trials=trials, progress=progress,
-            until=None if until is None else int(until.replace(tzinfo=UTC).timestamp() * 1000),
+        if files or trials:
+            raise typer.BadParameter("a job on SageMaker takes no files and no --trials: upload the bars first")
+        cloud = cloud_training.SageMakerTrainer(
+            cloud_training.CloudTraining(
+                bucket, endpoint, image, role, interval, instance_type, spot, minutes, kms_key, tuple(tag or ()), job,
+                group,
+            ),
+            data_dir,
         )  # fmt: skip
+        registry = registry_at(data_dir, cloud.models if models is None and data_dir is None else models)
+        chosen = {"horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows, "until": end}
+        model = cloud.train(name, symbols, {key: str(each) for key, each in chosen.items() if each is not None})
+    else:
+        from tapeline.research.training import fit
+
+        registry = registry_at(data_dir, models)
+        with _progress("training", quiet=json) as progress:
+            model = fit(
+                _history(files, symbols, data_dir, zone), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
+                max_rows=max_rows, trials=trials, progress=progress, until=end,
+            )  # fmt: skip
     registry.save(name, model)
     reason = ""
     if promote:
@@ -73,6 +136,8 @@ def train(
         except NotBetterError as error:
             reason = str(error)
     in_use = registry.current(name) == model.version
+    if cloud is not None:
+        cloud.publish(name, model, better=not reason)
     if json:
         print_json(metadata_as_json(name, model.version, model.metadata, in_use=in_use))
         return

@@ -60,7 +60,8 @@ def _failed(root: Path, reason: str) -> int:
 
 
 _KINDS: dict[str, Callable[[str], Any]] = {
-    "horizon": int, "no_trade_band": float, "seed": int, "max_rows": int, "rounds": int, "zone": str,
+    "horizon": int, "no_trade_band": float, "seed": int, "max_rows": int, "rounds": int, "until": int,
+    "zone": str,
 }  # fmt: skip
 
 

@@ -132,9 +132,29 @@ class Endpoint:
         options: DeploymentOptions,
         seconds: float,
     ) -> None:
-        """Make model and configuration where they do not exist yet, move the endpoint to them and wait for `seconds`.
+        """Begin a move and wait `seconds` for its end. A move that SageMaker takes back raises `RolledBackError`."""
+        name = self.begin_move(described, before, after, options)
+        settled = self.wait_until_settled(seconds)
+        if settled is None:
+            raise DeploymentError(f"endpoint {self.name} was deleted meanwhile")
+        reason = settled.get("FailureReason", "SageMaker gives no reason; see the endpoint's log and alarms")
+        if settled["EndpointStatus"] != "InService":
+            raise RolledBackError(f"endpoint {self.name} is {settled['EndpointStatus']}: {reason}")
+        if settled["EndpointConfigName"] != name:
+            raise RolledBackError(
+                f"endpoint {self.name} was taken back and serves {settled['EndpointConfigName']} as before: {reason}"
+            )
 
-        A move that SageMaker takes back raises `RolledBackError`. With instances, a part of the traffic moves first.
+    def begin_move(
+        self,
+        described: JsonObject | None,
+        before: EndpointDefinition | None,
+        after: EndpointDefinition,
+        options: DeploymentOptions,
+    ) -> str:
+        """Make model and configuration where they do not exist yet and begin to move the endpoint to them.
+
+        Return the name of both. With instances, a part of the traffic moves first.
         """
         if described is not None and described["EndpointStatus"] != "InService":
             reason = described.get("FailureReason", "no reason given")
@@ -156,16 +176,7 @@ class Endpoint:
         else:
             request |= guardrails(described, before, after, options, self._notify)
             self._call("UpdateEndpoint", where, **request)
-        settled = self.wait_until_settled(seconds)
-        if settled is None:
-            raise DeploymentError(f"endpoint {self.name} was deleted meanwhile")
-        reason = settled.get("FailureReason", "SageMaker gives no reason; see the endpoint's log and alarms")
-        if settled["EndpointStatus"] != "InService":
-            raise RolledBackError(f"endpoint {self.name} is {settled['EndpointStatus']}: {reason}")
-        if settled["EndpointConfigName"] != name:
-            raise RolledBackError(
-                f"endpoint {self.name} was taken back and serves {settled['EndpointConfigName']} as before: {reason}"
-            )
+        return name
 
     # -- the registry of models --------------------------------------------------------------------------------------
 
@@ -200,6 +211,10 @@ class Endpoint:
             },
         )
         return made["ModelPackageArn"], status
+
+    def described_version(self, arn: str) -> JsonObject:
+        """Return the description of a version in the model package group."""
+        return self._call("DescribeModelPackage", arn, ModelPackageName=arn)
 
     def approve(self, package: tuple[str, str] | None, status: str) -> None:
         """Record the outcome for the version, unless the registry has it already or has no such version."""

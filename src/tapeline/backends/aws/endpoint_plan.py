@@ -46,6 +46,11 @@ class EndpointDefinition:
         return "ServerlessConfig" in self.variant
 
     @property
+    def instances(self) -> int:
+        """Return how many instances it begins with; 0: it is serverless."""
+        return int(self.variant.get("InitialInstanceCount", 0))
+
+    @property
     def size(self) -> str:
         """Return its size, for people."""
         if self.serverless:
@@ -119,9 +124,9 @@ def guardrails(
 ) -> JsonObject:
     """Return what UpdateEndpoint gets for canary and rollback: nothing for serverless endpoints, which move at once.
 
-    A canary may take at most half of the instances, so below two the new model gets all traffic at once; it is watched,
-    and taken back, all the same. Without alarms in the options, those of the last update in `described` guard this one
-    too.
+    A canary may take at most half of the instances that run, so below two the new model gets all traffic at once; it is
+    watched, and taken back, all the same. Without alarms in the options, those of the last update in `described` guard
+    this one too.
     """
     if after.serverless or before.serverless:
         return {}
@@ -129,8 +134,9 @@ def guardrails(
     alarms = [{"AlarmName": name} for name in options.alarms] or last
     if not alarms:
         notify("no alarm takes a bad model back by itself: --alarm names one")
+    running = described.get("ProductionVariants", [{}])[0].get("CurrentInstanceCount", 0)
     routing: JsonObject = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": options.bake_seconds}
-    if after.variant["InitialInstanceCount"] >= _CANARY_INSTANCES:
+    if min(running or after.instances, after.instances) >= _CANARY_INSTANCES:
         routing |= {"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": options.canary}}
     deployment: JsonObject = {
         "BlueGreenUpdatePolicy": {
