@@ -28,6 +28,7 @@ from tapeline.errors import InputError, ModelError, TrainingError
 from tapeline.forecast.registry import Registry
 from tapeline.lambdas import scheduled_training
 from tapeline.research.training import fit
+from tests.aws.conformance import watching
 from tests.aws.conformance.watching import faults
 from tests.aws.conftest import REGION
 from tests.daily import daily_bars
@@ -325,3 +326,29 @@ def test_a_scheduled_job_that_failed_is_an_error_of_the_function(account: Accoun
         scheduled_training.handler({"action": "collect", "job": started["job"]})
     with pytest.raises(InputError, match="its action is none of train, collect, deploy"):
         scheduled_training.handler({"source": "aws.events"})
+
+
+#: What the function's calls need, where that is not a permission of their own name.
+NEEDS = {"s3:HeadObject": "s3:GetObject", "s3:ListObjectsV2": "s3:ListBucket"}
+
+#: What the policy allows beside the calls: what Lambda, KMS and SageMaker do in the function's name.
+BY_AWS = {
+    "iam:PassRole", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "logs:CreateLogStream",
+    "logs:PutLogEvents", "sagemaker:AddTags",
+}  # fmt: skip
+
+
+def test_the_functions_policy_allows_what_it_calls_and_nothing_else(
+    account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    endpoint(account)
+    text = (Path(__file__).parents[2] / "services" / "training.tf").read_text()
+    policy = text.partition('data "aws_iam_policy_document" "retraining"')[2].partition("\nresource ")[0]
+    actions = "".join(re.findall(r"actions\s+= \[(.*?)\]", policy, re.DOTALL))
+    allowed = set(re.findall(r'"([a-z0-9]+:\w+)"', actions))
+    monkeypatch.setenv(watching.FOLDER, str(tmp_path))
+    started = scheduled_training.handler(SCHEDULED)
+    scheduled_training.handler({"action": "collect", "job": started["job"], "approve": True})
+    scheduled_training.handler({"action": "deploy", "package": package(account)})
+    called = {":".join(call) for call in watching.report(tmp_path).calls}
+    assert {NEEDS.get(call, call) for call in called} == allowed - BY_AWS

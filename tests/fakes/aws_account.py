@@ -20,7 +20,7 @@ SHARD = "shardId-000000000003"
 
 def event(batch: Sequence[Record], shard: str = SHARD) -> dict[str, Any]:
     """Return the event that Lambda makes of these records."""
-    return {
+    made = {
         "Records": [
             {
                 "kinesis": {
@@ -41,6 +41,8 @@ def event(batch: Sequence[Record], shard: str = SHARD) -> dict[str, Any]:
             for record in batch
         ]
     }
+    watching.check("lambda", "Event", {"event": made})
+    return made
 
 
 class FakeAccount:

@@ -22,6 +22,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
+from tests.aws.conformance import watching
 
 from tapeline.alerts.delivery import GIVE_UP, LONGEST_WAIT, Courier, Couriers, Log, body, subject
 from tapeline.alerts.journal import Alert, Journal
@@ -327,6 +328,8 @@ def test_an_unreachable_mail_server_may_be_tried_again() -> None:
 
 @pytest.fixture(scope="module")
 def sns() -> Any:
+    """Return a client whose calls are held against SNS's rules."""
+    watching.install()
     return boto3.client("sns", region_name="eu-west-1", aws_access_key_id="k", aws_secret_access_key="s")
 
 
