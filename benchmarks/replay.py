@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import shutil
 import sqlite3
 import statistics
@@ -59,13 +58,17 @@ def replay(path: Path, folder: Path) -> tuple[dict[str, float], float]:
     """Run once in a process of its own. Return the summary and the peak resident memory in MB."""
     command = [sys.executable, "-m", "tapeline", "replay", str(path)]
     command += ["--data-dir", str(folder), "--speed", "max", "--no-dashboard", "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"replay failed with {process.returncode}")
-    return json.loads(output), usage.ru_maxrss / 1024
+    # The peak that Linux reports of a process includes that of the one it was started from, so a small one is between.
+    between = (
+        "import os, subprocess, sys; process = subprocess.Popen(sys.argv[1:]);"
+        "_, status, usage = os.wait4(process.pid, 0);"
+        "print(usage.ru_maxrss / 1024); sys.exit(os.waitstatus_to_exitcode(status))"
+    )
+    done = subprocess.run([sys.executable, "-c", between, *command], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"replay failed with {done.returncode}")
+    summary, _, peak = done.stdout.strip().rpartition("\n")
+    return json.loads(summary), float(peak)
 
 
 def sqlite_alone(rows: int, copy: Path) -> float:
@@ -125,6 +128,7 @@ table = pl.concat(parts)
 if {kind!r} == "DuckDB":
     arrow = table.to_arrow()
     with duckdb.connect({str(folder / "peer.duckdb")!r}) as database:
+        database.execute("SET enable_progress_bar = false")
         database.execute("CREATE TABLE rows AS SELECT * FROM arrow")
 else:
     table.write_parquet({str(folder / "peer.parquet")!r})
