@@ -37,7 +37,7 @@ from tapeline.runtime.processor import Processor
 from tapeline.web import PageData, serve
 
 _UNTIL = 1_795_200_000_000  # 2026-11-20: a fixed day, so that every run has the same bars
-_BLOCK = 16  # minutes committed at once
+BLOCK = 16  # minutes committed at once
 
 
 def build(folder: Path, rows: int, symbols: int) -> None:
@@ -50,8 +50,8 @@ def build(folder: Path, rows: int, symbols: int) -> None:
     last = rng.uniform(5, 500, symbols)
     settings = config.load(data_dir=folder)
     with processing_alone(settings) as home:
-        for at in range(0, minutes, _BLOCK):
-            count = min(_BLOCK, minutes - at)
+        for at in range(0, minutes, BLOCK):
+            count = min(BLOCK, minutes - at)
             close = last * np.exp(np.cumsum(rng.normal(0, 0.0005, (count, symbols)), axis=0))
             open_ = np.vstack((last, close[:-1]))
             last = close[-1]
