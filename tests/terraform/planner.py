@@ -22,7 +22,6 @@ from tests.terraform.running import Stack
 
 Json = dict[str, Any]
 
-_PROVIDER = 'provider["registry.terraform.io/hashicorp/aws"]'
 _PLAN = "planner.tfplan"
 
 #: Attributes of which a text is made up when the provider knows them only after creation; others become null.
@@ -89,7 +88,8 @@ class Planner:
                 continue
             address = item["address"]
             resource = resources.setdefault((item["type"], item["name"]), {
-                "mode": "managed", "type": item["type"], "name": item["name"], "provider": _PROVIDER, "instances": [],
+                "mode": "managed", "type": item["type"], "name": item["name"],
+                "provider": f'provider["{item["provider_name"]}"]', "instances": [],
             })  # fmt: skip
             change = changed.get(address, {})
             attributes = _filled(item.get("values", {}), change.get("after_unknown", {}), address)
