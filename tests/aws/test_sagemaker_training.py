@@ -319,6 +319,15 @@ def test_approval_may_be_left_to_the_comparison(account: Account) -> None:
     assert "skill" in found["reason"]
 
 
+def test_a_job_that_a_person_started_is_left_to_its_command(account: Account) -> None:
+    """Or `approve` would deploy what somebody only tries."""
+    version = account.train()["version"]
+    (job,) = account.sagemaker.jobs
+    found = scheduled_training.handler({"action": "collect", "job": job["TrainingJobName"], "approve": True})
+    assert found["outcome"] == "not a job of the schedule"
+    assert account.packages() == [(f"tapeline default {version}", "PendingManualApproval")]
+
+
 def test_a_scheduled_job_that_failed_is_an_error_of_the_function(account: Account) -> None:
     started = scheduled_training.handler(SCHEDULED)
     account.sagemaker.ends = {"TrainingJobStatus": "Failed", "FailureReason": "CapacityError: none"}

@@ -37,6 +37,7 @@ def printed(notebook: nbformat.NotebookNode) -> str:
     return "\n".join(output.get("text", "") or output.get("data", {}).get("text/markdown", "") for output in outputs)
 
 
+@pytest.mark.timeout(900)  # it trains twice, in four programs; on a busy machine five minutes were not enough
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Jupyter's own about its folders and event loops
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # its sockets to the kernel are closed by the collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -52,7 +53,7 @@ def test_it_trains_reports_and_deploys_here_and_to_sagemaker(
         cell.source = cell.source.replace("SAGEMAKER = False", "SAGEMAKER = True").replace("ACCOUNT", "123456789012")
         cell.source = cell.source.replace('"BUCKET"', '"bucket"')
     boto3.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
-    client = nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}})
+    client = nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
     text = printed(client.execute())
     assert "bars of 24 symbols" in text
     assert re.search(r"\*\*(NOT better than its baselines|Better than every baseline)", text)

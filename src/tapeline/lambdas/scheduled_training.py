@@ -82,11 +82,15 @@ class RetrainingSteps:
     def collect(self, event: dict[str, Any]) -> dict[str, Any]:
         """Take the model of a job that ended into the registry and the model package group.
 
-        Raises `TrainingError` when the job made none.
+        A job that the schedule did not start is its own program's: `tapeline train` takes in what it trains. Raises
+        `TrainingError` when the job made no model.
         """
         job = TrainingJob(self._sagemaker, event["job"], time.sleep, self.logger.info)
-        described = job.completed(job.describe())
-        name = job.tags(described).get(_MODEL_TAG, DEFAULT_NAME)
+        described = job.describe()
+        name = job.tags(described).get(_MODEL_TAG)
+        if name is None:
+            return {"action": "collect", "job": job.name, "outcome": "not a job of the schedule"}
+        job.completed(described)
         model = trained_model(self._s3, described)
         self._registry.save(name, model)
         reason = ""
