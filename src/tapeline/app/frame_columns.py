@@ -6,7 +6,6 @@ take as long as computing an indicator each. Other columns are converted by Arro
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -16,9 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tapeline.app.frame_symbols import FrameSymbols, refuse_empty
+from tapeline.app.frame_times import epoch_of
 from tapeline.app.frame_values import on_all_cores
 from tapeline.core.market import Floats, Ints
+from tapeline.core.times import DAY
 from tapeline.errors import InputError
+from tapeline.feeds.files.column_roles import ALIASES, plain
+from tapeline.feeds.files.time_forms import form_of
 
 _ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError)
 
@@ -46,18 +49,14 @@ class Frame:
         except _ERRORS as error:
             raise InputError(f"column {self._name(index)} is not symbols: {error}") from error
 
-    def times(self, index: int) -> Ints:
-        """Return the column as UTC epoch ms; a time without a zone is UTC."""
+    def times(self, index: int, zone: str | None = None, date_format: str | None = None) -> tuple[Ints, str | None]:
+        """Return the column as UTC epoch ms, and its zone; see `frame_times.epoch_of`."""
         try:
             column = self._arrow(index)
             refuse_empty(self._name(index), column)
-            return _epoch(column)
+            return epoch_of(self._name(index), column, zone, date_format)
         except _ERRORS as error:
             raise InputError(f"column {self._name(index)} is not times: {error}") from error
-
-    def index_times(self) -> Ints | None:
-        """Return the UTC epoch ms of the frame's index, None where there is none of times."""
-        return None
 
     def joined(self, outputs: Sequence[str], values: Floats) -> Any:
         """Return the frame with a column for each output, in place of one of that name. NaN becomes null."""
@@ -102,7 +101,8 @@ class PandasFrame(Frame):
     def __init__(self, frame: Any) -> None:
         self._frame = frame
         self._pandas = sys.modules["pandas"]
-        self.names = list(frame.columns)
+        self.levels = _levels(self._pandas, frame.index)
+        self.names = [*frame.columns, *self.levels]
         self._unique = frame.columns.is_unique
 
     def numbers(self, index: int) -> Floats:
@@ -110,17 +110,19 @@ class PandasFrame(Frame):
         column = self._column(index)
         return np.ascontiguousarray(column.to_numpy()) if column.dtype == np.float64 else super().numbers(index)
 
-    def times(self, index: int) -> Ints:
-        """Return the column as UTC epoch ms; a time without a zone is UTC."""
+    def times(self, index: int, zone: str | None = None, date_format: str | None = None) -> tuple[Ints, str | None]:
+        """Return the column as UTC epoch ms, and its zone; see `frame_times.epoch_of`."""
         column = self._column(index)
-        if column.dtype.kind != "M" or isinstance(column.dtype, self._pandas.ArrowDtype):
-            return super().times(index)
-        return self._epoch(self._name(index), self._pandas.DatetimeIndex(column))
-
-    def index_times(self) -> Ints | None:
-        """Return the UTC epoch ms of the frame's index, None where there is none of times."""
-        index = self._frame.index
-        return self._epoch("index", index) if isinstance(index, self._pandas.DatetimeIndex) else None
+        if isinstance(column.dtype, self._pandas.PeriodDtype):
+            column = column.dt.to_timestamp()
+        plain = column.dtype.kind == "M" and not isinstance(column.dtype, self._pandas.ArrowDtype)
+        zoned = getattr(column.dtype, "tz", None) is not None
+        if not plain or (zone and not zoned):
+            return super().times(index, zone, date_format)
+        found = self._epoch(self._name(index), self._pandas.DatetimeIndex(column))
+        if zoned:
+            return found, str(column.dtype.tz)
+        return found, None if (found % DAY).any() else "UTC"
 
     def joined(self, outputs: Sequence[str], values: Floats) -> Any:
         """Return the frame with a column for each output, in place of one of that name."""
@@ -144,10 +146,16 @@ class PandasFrame(Frame):
         return pa.chunked_array([pa.DictionaryArray.from_arrays(code, pa.array(values, from_pandas=True))])
 
     def _arrow(self, index: int) -> pa.ChunkedArray:
-        array = pa.array(self._column(index), from_pandas=True)
+        column = self._column(index)
+        if isinstance(column.dtype, self._pandas.PeriodDtype):
+            column = column.dt.to_timestamp()
+        array = pa.array(column, from_pandas=True)
         return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
     def _column(self, index: int) -> Any:
+        if (level := index - len(self._frame.columns)) >= 0:
+            index_ = self._frame.index
+            return self._pandas.Series(index_.get_level_values(list(self.levels.values())[level]))
         return self._frame[self.names[index]] if self._unique else self._frame.iloc[:, index]
 
     def _epoch(self, name: str, index: Any) -> Ints:
@@ -180,21 +188,25 @@ def _is_frame_of(library: str, frame: Any) -> bool:
     return library in sys.modules and isinstance(frame, sys.modules[library].DataFrame)
 
 
-def _epoch(column: pa.ChunkedArray) -> Ints:
-    found: Ints
-    if pa.types.is_timestamp(column.type):
-        return _milliseconds(column.cast(pa.int64()).to_numpy(), column.type.unit)
-    if pa.types.is_string_view(column.type):
-        column = column.cast(pa.large_string())
-    if pa.types.is_integer(column.type):
-        found = column.cast(pa.int64()).to_numpy()
-        if len(found) and found.min() >= 10**11:
-            return found
-        return np.where(np.abs(found) < 10**11, found * 1000, found)  # seconds until the year 5138, else ms
-    zoned = False
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        zoned = len(column) > 0 and bool(re.search(r"(Z|[+-]\d\d:?\d\d)$", column[0].as_py()))
-    found = column.cast(pa.timestamp("ms", "UTC" if zoned else None)).cast(pa.int64()).to_numpy()
+def _levels(pandas: Any, index: Any) -> dict[str, int]:
+    """Return the levels of a pandas index that may be times or symbols: the name to know each by, and its number.
+
+    Times without a name that says so are `timestamp`; texts are `symbol` beside them, and times where they look so.
+    """
+    found: dict[str, int] = {}
+    several = isinstance(index, pandas.MultiIndex)
+    for number, name in enumerate(index.names):
+        level = index.levels[number] if several else index
+        known = plain("" if name is None else str(name))
+        dated = isinstance(level, pandas.DatetimeIndex | pandas.PeriodIndex)
+        if not dated and not several and pandas.api.types.is_numeric_dtype(level.dtype):
+            continue  # counts the rows
+        if not dated and len(level) and isinstance(level[0], str):
+            dated = form_of([str(text) for text in level[:20]], "day first", lambda: ())[0] is not None
+        if known in ALIASES["symbol"] or (several and not dated and not known):
+            found.setdefault("symbol", number)
+        elif dated or known in ALIASES["timestamp"][:-1]:
+            found.setdefault("timestamp", number)
     return found
 
 

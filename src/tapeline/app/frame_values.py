@@ -7,7 +7,7 @@ cores share out the symbols or, where that is not even, the indicators.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,15 +71,17 @@ class Plan:
         ]
 
 
-def compute(plan: Plan, bars: Bars, starts: Ints | None, good: Flags) -> Floats:
+def compute(
+    plan: Plan, bars: Bars, starts: Ints | None, good: Flags, calendars: Mapping[str, str] | None = None
+) -> Floats:
     """Return the values of all outputs, float64 [bars, outputs] in Fortran order.
 
     `starts` are the first rows of the symbols, whose codes count up from 0; None where the rows of a symbol are not
-    together. Only `good` bars are used, the others have no values.
+    together. Only `good` bars are used, the others have no values. `calendars` are as for `session_ids`.
     """
     count = len(bars)
     values = np.empty((count, len(plan.outputs)), order="F")
-    inputs = _inputs(plan, bars, good)
+    inputs = _inputs(plan, bars, good, calendars)
     large = values.size >= _WORTH_A_THREAD
     together = starts is not None and 1000 * (count - np.count_nonzero(good)) <= count
     batches = _batches(starts, count) if starts is not None and together and large else [(0, count)]
@@ -144,12 +146,12 @@ def _update(engine: Engine, inputs: list[Any], out: Floats | None = None) -> Flo
     return engine.update_columns(slots, session, open_, high, low, close, volume, out)
 
 
-def _inputs(plan: Plan, bars: Bars, good: Flags) -> list[Any]:
+def _inputs(plan: Plan, bars: Bars, good: Flags, calendars: Mapping[str, str] | None) -> list[Any]:
     """Return the engine's inputs, code and session first. One that no spec reads is any column of the right type."""
     session = bars.timestamp
     if "session" in plan.inputs:
         session = np.zeros(len(bars), np.int64)
-        session[good] = session_ids(bars[good])
+        session[good] = session_ids(bars[good], calendars)
     prices = (getattr(bars, name) if name in plan.inputs else bars.close for name in ("open", "high", "low"))
     return [bars.code, session, *prices, bars.close, bars.volume if "volume" in plan.inputs else bars.close]
 

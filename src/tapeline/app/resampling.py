@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tapeline.app.frame_columns import Frame, PandasFrame, PolarsFrame, open_frame
-from tapeline.app.frames import SYMBOL_COLUMNS, TIME_COLUMNS, frame_bars
+from tapeline.app.frame_rows import FrameOptions, frame_bars, roles_of
 from tapeline.core import bars as core_bars
 from tapeline.core.candle_intervals import chosen, exchange_grid
 from tapeline.core.market import OHLCV, Bars, Ints, faults
@@ -41,13 +41,17 @@ def resample(frame: Any, interval: str, *, calendar: str | None = None) -> Any:
     Raises `InputError` for the frame, the calendar, or one that is needed, and `NotPossibleError` for an interval that
     the bars do not divide.
     """
+    if getattr(getattr(frame, "index", None), "nlevels", 1) > 1:
+        frame = frame.reset_index()
     opened = open_frame(frame)
-    names = {str(name).strip().lower(): index for index, name in reversed(list(enumerate(opened.names)))}
-    time = next((names[name] for name in TIME_COLUMNS if name in names), None)
-    symbol = next((names[name] for name in SYMBOL_COLUMNS if name in names), None)
-    if time is None and opened.index_times() is None:
-        raise InputError(f"candles need the time of each row: add a column {TIME_COLUMNS[0]}")
-    bars, _ = frame_bars(opened, frozenset({"volume"} & names.keys()))
+    names = roles_of(opened.names)
+    if "timestamp" not in names:
+        raise InputError("candles need the time of each row: add a column timestamp")
+    levels = opened.levels if isinstance(opened, PandasFrame) else {}
+    own = len(opened.names) - len(levels)
+    time = names["timestamp"] if names["timestamp"] < own else None
+    symbol = names.get("symbol")
+    bars = frame_bars(opened, frozenset({"volume"} & names.keys()), FrameOptions()).bars
     bars = bars[faults(bars) == 0]
     if symbol is None and calendar is None:
         if (bars.timestamp % DAY).any():
@@ -79,7 +83,7 @@ def resampled(bars: Bars, interval: str, calendar: str | None = None) -> Bars:
     that each symbol trades by. Raises `InputError` for a calendar that does not exist, and `NotPossibleError` for an
     interval that the bars do not divide.
     """
-    exchange = None if calendar is None else _known(calendar)
+    exchange = None if calendar is None else calendar_named(calendar)
     length = chosen(interval, core_bars.usual_interval(bars.timestamp, bars.code) or MINUTE)
     order = np.argsort(bars.code, kind="stable")
     edges = np.searchsorted(bars.code[order], np.arange(len(bars.symbols) + 1)).tolist()
@@ -91,7 +95,8 @@ def resampled(bars: Bars, interval: str, calendar: str | None = None) -> Bars:
     return found[np.lexsort((found.code, found.timestamp))]
 
 
-def _known(name: str) -> str:
+def calendar_named(name: str) -> str:
+    """Return exchange-calendars' name of a calendar. Raises `InputError` for one that does not exist."""
     exchange = _ALWAYS.get(name.upper(), name)
     names = calendar_names()
     if exchange not in names:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tapeline.cli.console import notice, print_json, print_table
-from tapeline.cli.options import DataDir, File, Json, Zone
+from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
+from tapeline.cli.options import DataDir, File, Json
 from tapeline.errors import ModelError, NotFoundError, SpecError
 from tapeline.forecast import DEFAULT_NAME
 
@@ -95,7 +96,10 @@ def list_(
 
 
 @app.command("test")
-def rehearse(rule: RuleText, file: File, zone: Zone = "UTC", data_dir: DataDir = None, json: Json = False) -> None:
+@reads_files()
+def rehearse(
+    rule: RuleText, file: File, reading: FileReading = AS_FOUND, data_dir: DataDir = None, json: Json = False
+) -> None:
     """Print when a rule would have fired on the bars of a file, as if they had come one by one.
 
     A rule about predictions uses the data directory's model in use, on bars that it was not trained on.
@@ -111,7 +115,7 @@ def rehearse(rule: RuleText, file: File, zone: Zone = "UTC", data_dir: DataDir =
     model = _model(settings) if parsed.predictions else None
     if parsed.forming:
         notice("a file has no forming bars; the rule is judged on its final ones")
-    source = open_all([file], zone)
+    source = open_all([file], reading)
     if model is not None and source.scan().end <= model.trained_until:
         notice(f"the model {model.version} was trained on all of these bars: it predicts none of them")
     processor = Processor(_specs(parsed), model)

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from tapeline.cli.options import Bucket, DataDir, Files, Json, Symbols, Zone
+from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
+from tapeline.cli.options import Bucket, DataDir, Files, Json, Symbols
 
 
+@reads_files(without={"symbol", "interval"})
 def upload(
     files: Files,
     symbol: Annotated[
@@ -18,7 +20,7 @@ def upload(
         str | None,
         typer.Option(help="Length of the bars, such as 1m or 1d.  [default: the usual distance of their times]"),
     ] = None,
-    zone: Zone = "UTC",
+    reading: FileReading = AS_FOUND,
     bucket: Bucket = None,
     json: Json = False,
 ) -> None:
@@ -29,7 +31,7 @@ def upload(
     """
     from tapeline.cli.copying import upload_files
 
-    upload_files(files, symbol, interval, zone, bucket, as_json=json)
+    upload_files(files, symbol, interval, reading, bucket, as_json=json)
 
 
 def import_(symbols: Symbols = None, bucket: Bucket = None, data_dir: DataDir = None, json: Json = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from tapeline.app.moving import Moved, move_rows, move_series
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
-from tapeline.cli.bar_files import open_files
+from tapeline.cli.bar_files import open_files, say_reading, scan_of
 from tapeline.cli.console import Ticker, notice, print_json, print_table
+from tapeline.cli.file_options import FileReading
 from tapeline.cli.stored_data import open_data_directory, processing_alone
 from tapeline.core.market import Bars, symbol_fault
 from tapeline.core.ports import Series, Store
@@ -39,7 +41,13 @@ Counts = list[tuple[str, str, Moved]]
 
 
 def upload_files(
-    files: list[Path], symbol: str | None, interval: str | None, zone: str, bucket: str | None, *, as_json: bool
+    files: list[Path],
+    symbol: str | None,
+    interval: str | None,
+    reading: FileReading,
+    bucket: str | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Put files of bars into the history on S3, as bars of `symbol` and `interval` where these are given.
 
@@ -54,10 +62,12 @@ def upload_files(
     counts: Counts = []
     rejected, failed = 0, False
     for path in files:
-        source = open_files([path], zone)
-        scan = source.scan()
+        source = open_files([path], replace(reading, symbol=symbol))
+        scan = scan_of(source, reading) if not source.problems else source.scan()
         bars, refused = _read(source, scan, path, quiet=as_json)
         rejected += refused
+        if not as_json:
+            say_reading(source)
         for problem in source.problems:
             notice(problem)
         failed = failed or bool(source.problems)

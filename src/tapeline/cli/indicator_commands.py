@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.cli.console import print_json, print_records, print_table
-from tapeline.cli.options import Json, Out, Zone
+from tapeline.cli.console import notice, print_json, print_records, print_table
+from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
+from tapeline.cli.options import Json, Out
 from tapeline.indicators import DEFAULT
 
 if TYPE_CHECKING:
@@ -20,16 +21,17 @@ if TYPE_CHECKING:
     from tapeline.core.market import Floats
 
 
+@reads_files()
 def indicators(
     file: Annotated[
-        Path | None, typer.Argument(help="CSV, CSV.gz or Parquet file of bars.", show_default=False)
+        Path | None, typer.Argument(help="CSV (also gz, zst, zip) or Parquet file of bars.", show_default=False)
     ] = None,
     set_: Annotated[
         str, typer.Option("--set", help="Which, comma-separated, with their parameters.", show_default=False)
     ] = ",".join(DEFAULT),
     out: Out = None,
     list_: Annotated[bool, typer.Option("--list", help="List every indicator there is.")] = False,
-    zone: Zone = "UTC",
+    reading: FileReading = AS_FOUND,
     json: Json = False,
 ) -> None:
     """Compute indicators over a file of bars, or list what can be computed.
@@ -48,22 +50,28 @@ def indicators(
     import pyarrow as pa
 
     from tapeline.app.config import comma_separated
-    from tapeline.cli.bar_files import open_all, read_bars
+    from tapeline.cli.bar_files import calendars_of, open_all, read_bars
     from tapeline.cli.output_files import bar_table, write_tables
     from tapeline.core.sessions.session_ids import session_ids
     from tapeline.indicators import Engine, parse
+    from tapeline.indicators.spec import volume_outputs
 
     specs = [parse(text) for text in comma_separated(set_)]
     if not specs:
         raise typer.BadParameter("no indicator is named", param_hint="--set")
-    source = open_all([file], zone)
+    source = open_all([file], reading)
     engine = Engine([spec.text for spec in specs])
     sessions = any("session" in spec.indicator.inputs for spec in specs)
+    calendars = calendars_of(source)
+    silent = volume_outputs(specs) if not source.readings()[0][1].has_volume else []
+    if silent:
+        notice(f"{file}: has no volume, so {', '.join(silent)} have no values")
     newest: dict[str, tuple[int, float, Floats]] = {}
 
     def tables() -> Iterator[pa.Table]:
         for bars in read_bars(source, "computing", quiet=json):
-            values = engine.update(bars, session=session_ids(bars) if sessions and len(bars) else None)
+            values = engine.update(bars, session=session_ids(bars, calendars) if sessions and len(bars) else None)
+            values[:, [engine.outputs.index(name) for name in silent]] = np.nan
             if out is None:
                 codes, back = np.unique(bars.code[::-1], return_index=True)
                 for code, row in zip(codes.tolist(), (len(bars) - 1 - back).tolist(), strict=True):

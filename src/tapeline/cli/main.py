@@ -30,6 +30,10 @@ COMMANDS = {
         "replay_commands.replay",
         "Play bars from files through the whole pipeline into a data directory.",
     ),
+    "inspect": (
+        "file_commands.inspect",
+        "Say what files of bars are taken for and why, what is wrong with them, and which options change that.",
+    ),
     "run": (
         "live_commands.run",
         "Analyse live: fetch history, compute every indicator, train or load the model, then follow the market.",

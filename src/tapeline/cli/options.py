@@ -15,11 +15,16 @@ DataDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout, for machines.")]
 Port = Annotated[int | None, typer.Option(help="Port of the page; 0 takes a free one.  [default: 8000]")]
-Zone = Annotated[str, typer.Option(help="Time zone of timestamps that name none, such as America/New_York.")]
+Zone = Annotated[
+    str | None,
+    typer.Option(help="Time zone of times that name none, such as America/New_York.", show_default=False),
+]
 Bucket = Annotated[str | None, typer.Option(help="S3 bucket.  [default: setting aws.bucket]", show_default=False)]
 Symbols = Annotated[str | None, typer.Option(help="Only these, such as TSLA,AAPL.  [default: all]")]
-File = Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet file of bars.", show_default=False)]
-Files = Annotated[list[Path], typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)]
+File = Annotated[Path, typer.Argument(help="CSV (also gz, zst, zip) or Parquet file of bars.", show_default=False)]
+Files = Annotated[
+    list[Path], typer.Argument(help="CSV (also gz, zst, zip) or Parquet files of bars.", show_default=False)
+]
 
 # -- live bars ---------------------------------------------------------------------------------------------------------
 

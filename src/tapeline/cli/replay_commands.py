@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapeline.cli.options import DataDir, Files, Json, Port, Zone
+from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
+from tapeline.cli.options import DataDir, Files, Json, Port
 from tapeline.data import sample_path
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def demo(
     replay_files([sample_path("1m")], settings, paced, page=not exit_, stay=True, as_json=json)
 
 
+@reads_files()
 def replay(
     files: Files,
     data_dir: DataDir = None,
@@ -54,7 +56,7 @@ def replay(
         bool | None, typer.Option(help="Serve the page meanwhile.  [default: yes, except at --speed max]")
     ] = None,
     port: Port = None,
-    zone: Zone = "UTC",
+    reading: FileReading = AS_FOUND,
     json: Json = False,
 ) -> None:
     """Play bars from files through the whole pipeline into a data directory.
@@ -72,7 +74,7 @@ def replay(
     def paced(source: FileSource, _: Scan) -> Source:
         return source if factor is None else PacedSource(source, factor)
 
-    replay_files(files, settings, paced, page=page, stay=False, as_json=json, zone=zone)
+    replay_files(files, settings, paced, page=page, stay=False, as_json=json, reading=reading)
 
 
 def _factor(speed: str) -> float | None:

@@ -13,9 +13,11 @@ import typer
 from tapeline.app import wiring
 from tapeline.app.config import Settings
 from tapeline.app.page_wiring import access_of
-from tapeline.cli.bar_files import open_files
+from tapeline.cli.bar_files import open_files, say_reading, scan_of
 from tapeline.cli.console import notice, print_summary
+from tapeline.cli.file_options import AS_FOUND, FileReading
 from tapeline.cli.running import compile_kernels, first_model, run_pipeline
+from tapeline.cli.series_checks import refuse_other_intervals, unsaid_calendars
 from tapeline.cli.stored_data import processing_alone
 from tapeline.core.market import Bars
 from tapeline.core.ports import Source
@@ -32,14 +34,15 @@ def replay_files(
     page: bool,
     stay: bool,
     as_json: bool,
-    zone: str = "UTC",
+    reading: FileReading = AS_FOUND,
 ) -> None:
     """Play the files through a pipeline over the data directory, and print what came of it.
 
     `paced` is given the files as a source, and returns the source that is played. Raises `FileError` when none of them
-    can be read, and `typer.Exit` with code 1 at the end when some cannot.
+    can be read, or when their bars are of another length than the stored ones, and `typer.Exit` with code 1 at the end
+    when some cannot.
     """
-    source = open_files(files, zone)
+    source = open_files(files, reading)
     said: set[str] = set()
 
     def notice_once(text: str) -> None:
@@ -54,13 +57,18 @@ def replay_files(
 
     notice_problems()
     if len(source.problems) == len(files):
-        raise FileError("none of the files can be replayed")
+        raise FileError(source.problems[0])
     if page:
         check_port(settings.page.host, settings.page.port, access_of(settings))
     with processing_alone(settings) as directory:
         compile_kernels(settings, quiet=as_json)
-        scan = source.scan()
+        scan = scan_of(source, reading)
         notice_problems()
+        if not as_json:
+            say_reading(source)
+        refuse_other_intervals(directory, scan)
+        for text in unsaid_calendars(source, scan):
+            notice(text)
         started = time.perf_counter()
 
         def history(until: int) -> Iterator[Bars]:

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from tapeline.cli.console import print_summary
-from tapeline.cli.options import ENDINGS, File, Json, Zone, refuse_existing
+from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
+from tapeline.cli.options import ENDINGS, File, Json, refuse_existing
 from tapeline.errors import NotPossibleError
 
 
+@reads_files(without={"interval", "calendar"})
 def resample(
     file: File,
     interval: Annotated[str, typer.Option(help="Length of the candles: 5m, 30m, 1h, 4h, 1d, 1w, 1mo, ...")],
@@ -20,7 +22,7 @@ def resample(
         str | None,
         typer.Option(help="Calendar of the exchange: XNYS, XLON, UTC, ...  [default: the one of each symbol]"),
     ] = None,
-    zone: Zone = "UTC",
+    reading: FileReading = AS_FOUND,
     json: Json = False,
 ) -> None:
     """Write the longer candles that a file's bars make, as the page shows them: aligned to the exchange's sessions.
@@ -35,7 +37,7 @@ def resample(
     if out.suffix not in ENDINGS:
         raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}", param_hint="--out")
     refuse_existing(out)
-    bars = Bars.concat(list(read_bars(open_all([file], zone), "reading", quiet=json)))
+    bars = Bars.concat(list(read_bars(open_all([file], reading), "reading", quiet=json)))
     try:
         candles = resampled(bars, interval, calendar)
     except NotPossibleError as error:

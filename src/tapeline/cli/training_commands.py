@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapeline.cli.console import Ticker, notice, print_json, print_table, stdout
+from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
 from tapeline.cli.model_commands import metadata_as_json, print_facts, registry_at
-from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt, Zone
-from tapeline.errors import FileError, NotBetterError
+from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt
+from tapeline.errors import NotBetterError
 from tapeline.forecast import DEFAULT_NAME, HORIZON, NO_TRADE_BAND
 from tapeline.research import COST_BPS, FOLDS
 from tapeline.runtime.clock import now_ms
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tapeline.forecast.features import FeatureSet
 
 OptionalFiles = Annotated[
-    list[Path] | None, typer.Argument(help="CSV, CSV.gz or Parquet files of bars.", show_default=False)
+    list[Path] | None, typer.Argument(help="CSV (also gz, zst, zip) or Parquet files of bars.", show_default=False)
 ]
 StoredSymbols = Annotated[
     str | None, typer.Option(help="Instead of files: the stored bars of these symbols, comma-separated, or `all`.")
@@ -46,6 +47,7 @@ class Machine(enum.StrEnum):
 _PANEL = "On SageMaker"
 
 
+@reads_files(without={"interval"})
 def train(
     files: OptionalFiles = None,
     symbols: StoredSymbols = None,
@@ -61,7 +63,7 @@ def train(
     promote: Annotated[bool, typer.Option(help="Use it from now on, unless the model in use is better.")] = True,
     data_dir: DataDir = None,
     models: ModelsAt = None,
-    zone: Zone = "UTC",
+    reading: FileReading = AS_FOUND,
     on: Annotated[
         Machine, typer.Option(help="Where to train; on SageMaker the bars are those of `tapeline upload`.")
     ] = Machine.HERE,
@@ -125,7 +127,7 @@ def train(
         registry = registry_at(data_dir, models)
         with _progress("training", quiet=json) as progress:
             model = fit(
-                _history(files, symbols, data_dir, zone), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
+                _history(files, symbols, data_dir, reading), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
                 max_rows=max_rows, trials=trials, progress=progress, until=end,
             )  # fmt: skip
     registry.save(name, model)
@@ -150,6 +152,7 @@ def train(
     print_facts(name, model.version, model.metadata, in_use=in_use)
 
 
+@reads_files()
 def evaluate(
     files: OptionalFiles = None,
     symbols: StoredSymbols = None,
@@ -173,7 +176,7 @@ def evaluate(
     table: Annotated[Path | None, typer.Option(help="Write the tables as Markdown.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     data_dir: DataDir = None,
-    zone: Zone = "UTC",
+    reading: FileReading = AS_FOUND,
     json: Json = False,
 ) -> None:
     """Test the model walk-forward beside its baselines. The first line says whether it is better than they are.
@@ -188,7 +191,7 @@ def evaluate(
     chosen = DEFAULT_FEATURES if features is None else _feature_set(features)
     with _progress("evaluating", quiet=json) as progress:
         found = evaluation.evaluate(
-            _history(files, symbols, data_dir, zone), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
+            _history(files, symbols, data_dir, reading), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
             folds=folds, embargo=embargo, forest=forest, trials=trials,
             trade=trade, cost_bps=cost_bps, leaks=audit, features=chosen, progress=progress,
         )  # fmt: skip
@@ -209,19 +212,20 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _history(files: list[Path] | None, symbols: str | None, data_dir: Path | None, zone: str) -> Iterator[Bars]:
+def _history(
+    files: list[Path] | None, symbols: str | None, data_dir: Path | None, reading: FileReading
+) -> Iterator[Bars]:
     """Yield the bars of the files, or the stored ones of these symbols."""
     if bool(files) == bool(symbols):
         raise typer.BadParameter("give files of bars, or --symbols for stored ones, and not both")
     if files:
-        from tapeline.cli.bar_files import read_bars
-        from tapeline.feeds.files import FileSource
+        from tapeline.cli.bar_files import open_files, read_bars, say_reading, scan_of
 
-        source = FileSource(files, zone=zone)
+        source = open_files(files, reading, future=True)
+        scan_of(source, reading)
         for problem in source.problems:
             notice(problem)
-        if len(source.problems) == len(files):
-            raise FileError("none of the files can be read")
+        say_reading(source)
         yield from read_bars(source, "reading", quiet=True)
         return
     from tapeline.cli.stored_data import open_stored, stored_symbols

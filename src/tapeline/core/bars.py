@@ -110,16 +110,25 @@ def usual_interval(timestamps: Ints, codes: Codes | None = None) -> int | None:
 
     This is the one answer to "how long are these bars": gaps of every kind (nights, halts, minutes without a trade) are
     rarer than the interval itself in any series worth a chart or a model. `timestamps` are open times, int64, in any
-    order; with `codes`, those of several symbols, whose bars are not compared with one another. It is a day where all
-    of them open at midnight UTC, even for a Friday and a Monday alone. None where no two bars differ in time.
+    order; with `codes`, those of several symbols, whose bars are not compared with one another. Where all of them open
+    at midnight UTC it is a week or a month if no two are closer than such bars are, and a day otherwise, even for a
+    Friday and a Monday alone. None where no two bars differ in time.
     """
-    if len(timestamps) and not (timestamps % DAY).any():
-        return DAY
+    daily = len(timestamps) > 0 and not (timestamps % DAY).any()
     codes = np.zeros(len(timestamps), np.int32) if codes is None else codes
     order = np.lexsort((timestamps, codes))
     steps = np.diff(timestamps[order])[np.diff(codes[order]) == 0]
     lengths, counts = np.unique(steps[steps > 0], return_counts=True)
+    if daily:
+        shortest, usual = (lengths[0], lengths[counts.argmax()]) if counts.sum() > 1 else (0, 0)
+        if shortest >= 28 * DAY and usual <= 31 * DAY:
+            return MONTH
+        return WEEK if shortest >= _SHORTEST_WEEK and usual == WEEK else DAY
     return int(lengths[counts.argmax()]) if len(lengths) else None
+
+
+#: Weekly bars of sessions are closer than a week where a holiday moves one of them.
+_SHORTEST_WEEK = 6 * DAY
 
 
 def shortest_interval(timestamps: Ints) -> int | None:

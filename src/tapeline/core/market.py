@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -349,7 +350,8 @@ FAULTS = (
 def faults(bars: Bars, now: int | None = None) -> NDArray[np.int8]:
     """Return what is wrong with each bar, int8 [n]: 0 for nothing, otherwise the index of the first reason in `FAULTS`.
 
-    `now` (UTC epoch ms), where given, is the latest open time a bar may have.
+    `now` (UTC epoch ms), where given, is the latest open time a bar may have. A price may be zero or negative where the
+    instrument's may: see `may_be_negative`.
     """
     if len(bars) and _sound(bars, LATEST_TIMESTAMP if now is None else min(now, LATEST_TIMESTAMP)):
         return np.zeros(len(bars), np.int8)
@@ -359,7 +361,7 @@ def faults(bars: Bars, now: int | None = None) -> NDArray[np.int8]:
         checks = [
             np.isnan(values).any(axis=0),
             np.isinf(values).any(axis=0),
-            (prices <= 0).any(axis=0),
+            (prices <= 0).any(axis=0) & ~_may_be_negative(bars),
             bars.volume < 0,
             bars.high < bars.low,
             (bars.timestamp < EARLIEST_TIMESTAMP) | (bars.timestamp > LATEST_TIMESTAMP),
@@ -369,6 +371,11 @@ def faults(bars: Bars, now: int | None = None) -> NDArray[np.int8]:
     for reason in range(len(checks), 0, -1):
         found[checks[reason - 1]] = reason
     return found
+
+
+def _may_be_negative(bars: Bars) -> Flags:
+    known = np.array([*map(may_be_negative, bars.symbols), False])
+    return known[np.where(bars.code < 0, len(bars.symbols), bars.code)]  # a negative code has no symbol
 
 
 def _sound(bars: Bars, latest: int) -> bool:
@@ -385,12 +392,35 @@ def _sound(bars: Bars, latest: int) -> bool:
     )
 
 
+def may_be_negative(symbol: str) -> bool:
+    """Return whether prices of this instrument can be negative: those of futures (oil, 2020-04-20) and of yields."""
+    return symbol.endswith("=F") or symbol in _YIELDS
+
+
+def canonical_symbol(symbol: str) -> str:
+    """Return a symbol as it is kept: upper case, and `-` for `/` (BTC/USDT is BTC-USDT).
+
+    A preferred share that an exchange writes with a small p (`BACpL`) stays as it is.
+    """
+    symbol = symbol.strip()
+    if not _PREFERRED.fullmatch(symbol):
+        symbol = symbol.upper()
+    return _PAIR.sub("-", symbol)
+
+
 def symbol_fault(symbol: str) -> str:
     """Why this text cannot be a symbol ('' when it can): printable, no spaces, at most 32 characters."""
     if not symbol:
         return "the symbol is empty"
     if len(symbol) > MAX_SYMBOL_LENGTH:
         return f"the symbol has {len(symbol)} characters, at most {MAX_SYMBOL_LENGTH} are allowed"
-    if not symbol.isprintable() or " " in symbol or any(c in symbol for c in "\"'<>&\\/"):
-        return f"the symbol {symbol!r} has characters that no ticker has"
-    return ""
+    if " " in symbol:
+        return f"the symbol {symbol!r} has a blank, which no symbol may have here: write {symbol.replace(' ', '-')!r}"
+    wrong = [char for char in symbol if not char.isprintable() or char in "\"'<>&\\/"]
+    return f"the symbol {symbol!r} has the character {wrong[0]!r}, which no symbol may have here" if wrong else ""
+
+
+#: Yahoo's American treasury yields.
+_YIELDS = frozenset({"^IRX", "^FVX", "^TNX", "^TYX"})
+_PREFERRED = re.compile(r"[A-Z]{1,5}p[A-Z]?")
+_PAIR = re.compile(r"(?<=[A-Za-z0-9])/(?=[A-Za-z0-9])")

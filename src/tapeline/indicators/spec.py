@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tapeline.errors import SpecError, UnknownIndicatorError
@@ -106,3 +106,8 @@ def _value(text: str, parameter: Parameter, number: str) -> Number:
     if not parameter.low <= value <= parameter.high:
         raise SpecError(f"{text!r}: {parameter.name} must be from {parameter.low} to {parameter.high}, not {number}")
     return value
+
+
+def volume_outputs(specs: Iterable[Spec]) -> list[str]:
+    """Return the outputs that are computed from volumes, which bars of an index or a currency do not have."""
+    return [name for spec in specs if "volume" in spec.indicator.inputs for name in spec.outputs]

@@ -12,7 +12,7 @@ from typing import Any
 from tapeline.backends.files.file_registry import save_model
 from tapeline.core.market import Bars
 from tapeline.errors import InputError, TapelineError
-from tapeline.feeds.files import FileSource
+from tapeline.feeds.files import FileSource, ReadOptions
 from tapeline.research.fitting import PARAMETERS
 from tapeline.research.training import fit
 
@@ -30,7 +30,7 @@ def train(root: Path) -> int:
         settings = _hyperparameters(root / "input" / "config" / "hyperparameters.json")
         zone = str(settings.pop("zone", "UTC"))
         files = _files(root / "input" / "data")
-        source = FileSource(files, zone=zone)
+        source = FileSource(files, options=ReadOptions(zone=zone))
         for problem in source.problems:
             print(f"skipped: {problem}", file=sys.stderr)  # noqa: T201 - SageMaker's log is the container's output
         if len(source.problems) == len(files):

@@ -61,7 +61,7 @@ def call(*arguments: object, fails: int = 0) -> str:
         return str(result.exception)
     assert result.exit_code == fails, (result.output, result.exception)
     if fails:
-        return re.sub(r"[\s│]+", " ", result.output)  # usage errors are drawn into a box
+        return re.sub(r"[\s│]+", " ", result.stdout or result.output)  # usage errors are drawn into a box
     return result.stdout
 
 
@@ -99,7 +99,7 @@ def test_the_models_folder_can_be_chosen(file, tmp_path):
 
 
 def test_mistakes_are_one_line(file, tmp_path):
-    assert "none of the files" in call("train", tmp_path / "nothing.csv", fails=1)
+    assert "No such file" in call("train", tmp_path / "nothing.csv", fails=1)
     assert "not both" in call("train", fails=2)
     assert "not both" in call("train", file, "--symbols", "A", fails=2)
     assert "no version x of default" in call("models", "promote", "x", fails=1)

@@ -35,19 +35,130 @@ INDICES = {
     "^GSPTSE": "XTSE", "^BVSP": "BVMF", "^MXX": "XMEX", "^MERV": "XBUE", "^TA125": "XHEL",
 }  # fmt: skip
 
-_CRYPTO = re.compile(r"^[A-Z0-9]+-(USD|EUR|GBP|JPY|CAD|AUD|CHF|CNY|INR|KRW|BRL|BTC|ETH|USDT|USDC)$")
+#: Names of exchanges before a symbol (`LSE:VOD`), as TradingView and others write them.
+PREFIXES = dict.fromkeys(
+    [
+    "AMEX", "ARCA", "BATS", "CBOE", "DJ", "IEX", "NASDAQ", "NYSE", "NYSEARCA", "NYSE_ARCA", "OTC", "SP", "US",
+    "XNAS", "XNYS",
+], DEFAULT_EXCHANGE
+) | dict.fromkeys(
+    [
+    "BINANCE", "BINANCEUS", "BITFINEX", "BITGET", "BITMEX", "BITSTAMP", "BYBIT", "COINBASE", "CRYPTO", "CRYPTOCAP",
+    "DERIBIT", "GATEIO", "GEMINI", "HTX", "HUOBI", "INDEX_CRYPTO", "KRAKEN", "KUCOIN", "MEXC", "OKEX", "OKX",
+    "POLONIEX", "UPBIT",
+], "24/7"
+) | dict.fromkeys(
+    [
+    "FOREXCOM", "FX", "FXCM", "FXOPEN", "FX_IDC", "ICMARKETS", "OANDA", "PEPPERSTONE", "SAXO",
+], "24/5"
+) | dict.fromkeys(["CBOT", "CME", "CME_MINI", "COMEX", "NYMEX"], "CMES") | {
+    "ASX": "XASX", "BIST": "XIST", "BME": "XMAD", "BMFBOVESPA": "BVMF", "BSE": "XBOM", "EURONEXT": "XPAR",
+    "FWB": "XFRA", "HKEX": "XHKG", "IDX": "XIDX", "JSE": "XJSE", "KRX": "XKRX", "LSE": "XLON", "LSIN": "XLON",
+    "MIL": "XMIL", "MYX": "XKLS", "NSE": "XBOM", "NZX": "XNZE", "OMXCOP": "XCSE", "OMXHEX": "XHEL", "OMXSTO": "XSTO",
+    "OSL": "XOSL", "SET": "XBKK", "SGX": "XSES", "SIX": "XSWX", "SSE": "XSHG", "SZSE": "XSHG", "TPEX": "XTAI",
+    "TSE": "XTKS", "TSX": "XTSE", "TSXV": "XTSE", "TWSE": "XTAI", "XETR": "XETR",
+}  # fmt: skip
+
+#: Suffixes that others write and Yahoo does not.
+_OTHER_SUFFIXES = {
+    "HU": "XBUD", "JP": "XTKS", "LN": "XLON", "LSE": "XLON", "NSE": "XBOM", "BSE": "XBOM", "SH": "XSHG", "SHA": "XSHG",
+    "SHE": "XSHG", "TSE": "XTKS", "UK": "XLON", "US": "XNYS", "XETRA": "XETR", "XSHE": "XSHG", "XSHG": "XSHG",
+}  # fmt: skip
+
+#: The exchange whose local time a zone is, for bars of which nothing else is known.
+EXCHANGE_OF_ZONE = {
+    "America/New_York": "XNYS", "US/Eastern": "XNYS", "America/Toronto": "XTSE", "America/Sao_Paulo": "BVMF",
+    "Europe/London": "XLON", "Europe/Paris": "XPAR", "Europe/Berlin": "XETR", "Europe/Zurich": "XSWX",
+    "Europe/Madrid": "XMAD", "Europe/Rome": "XMIL", "Europe/Amsterdam": "XAMS", "Europe/Stockholm": "XSTO",
+    "Asia/Kolkata": "XBOM", "Asia/Calcutta": "XBOM", "Asia/Tokyo": "XTKS", "Asia/Hong_Kong": "XHKG",
+    "Asia/Shanghai": "XSHG", "Asia/Seoul": "XKRX", "Asia/Taipei": "XTAI", "Asia/Singapore": "XSES",
+    "Australia/Sydney": "XASX",
+}  # fmt: skip
+
+_CURRENCIES = frozenset(
+    [
+        "AUD",
+        "BRL",
+        "CAD",
+        "CHF",
+        "CLP",
+        "CNH",
+        "CNY",
+        "COP",
+        "CZK",
+        "DKK",
+        "EUR",
+        "GBP",
+        "HKD",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "JPY",
+        "KRW",
+        "MXN",
+        "MYR",
+        "NOK",
+        "NZD",
+        "PHP",
+        "PLN",
+        "RON",
+        "RUB",
+        "SEK",
+        "SGD",
+        "THB",
+        "TRY",
+        "TWD",
+        "USD",
+        "XAG",
+        "XAU",
+        "XPD",
+        "XPT",
+        "ZAR",
+    ]
+)
+_COINS = (
+    "1INCH|AAVE|ADA|ALGO|APT|ARB|ATOM|AVAX|AXS|BCH|BNB|BTC|COMP|CRV|DASH|DOGE|DOT|EOS|ETC|ETH|FIL|FTM|GRT|HBAR|ICP|"
+    "INJ|LDO|LINK|LTC|MANA|MATIC|MKR|NEAR|NEO|OP|PEPE|POL|QNT|SAND|SHIB|SNX|SOL|STX|SUI|TIA|TON|TRX|UNI|USDC|USDT|VET|"
+    "WBTC|WLD|XBT|XLM|XMR|XRP|XTZ|ZEC"
+)
+_CRYPTO = re.compile(
+    r"(?P<dashed>[A-Z0-9]+-(USD|EUR|GBP|JPY|CAD|AUD|CHF|CNY|INR|KRW|BRL|TRY|BTC|ETH|BNB|USDT|USDC|BUSD|FDUSD|DAI))"
+    r"(-SWAP|-PERP)?"
+    rf"|({_COINS})(USD|EUR|GBP|JPY|TRY|BRL|BTC|ETH|BNB)(T?\.P)?"
+    r"|[A-Z0-9]{2,12}(USDT|USDC|BUSD|FDUSD|TUSD)(\.P|PERP)?"
+    rf"|({_COINS})-?(PERP|USD-PERP)"
+)
+_CHINESE = re.compile(r"(SH|SZ)\d{6}")
 
 
-def exchange_of(symbol: str) -> str:
-    """Return exchange-calendars' name of the calendar a Yahoo symbol trades by: TSLA XNYS, VOD.L XLON, BTC-USD 24/7."""
+def known_exchange(symbol: str) -> str | None:
+    """Return exchange-calendars' name of the calendar that a symbol's form tells; None where it tells none.
+
+    Yahoo's suffixes and marks tell it (VOD.L, BTC-USD, EURUSD=X, CL=F, ^FTSE), as do an exchange in front (LSE:VOD),
+    pairs of coins or currencies (BTCUSDT, EURUSD), and the suffixes of others (600519.SH, AAPL.US).
+    """
     symbol = symbol.upper()
-    if _CRYPTO.match(symbol):
+    prefix, colon, _ = symbol.partition(":")
+    if colon and prefix in PREFIXES:
+        return PREFIXES[prefix]
+    pair = symbol.replace("-", "")
+    if len(pair) == 6 and pair[:3] in _CURRENCIES and pair[3:] in _CURRENCIES:
+        return "24/5"
+    if _CRYPTO.fullmatch(symbol):
         return "24/7"
     if symbol.endswith("=X"):
         return "24/5"
     if symbol.endswith("=F"):
         return "CMES"
     if symbol.startswith("^"):
-        return INDICES.get(symbol, DEFAULT_EXCHANGE)
+        return INDICES.get(symbol)
+    if _CHINESE.fullmatch(symbol):
+        return "XSHG"
     _, dot, suffix = symbol.rpartition(".")
-    return SUFFIXES.get(suffix, DEFAULT_EXCHANGE) if dot else DEFAULT_EXCHANGE
+    return SUFFIXES.get(suffix) or _OTHER_SUFFIXES.get(suffix) if dot else None
+
+
+def exchange_of(symbol: str) -> str:
+    """Return the calendar a symbol trades by, as `known_exchange` does; where its form tells none, it is American."""
+    return known_exchange(symbol) or DEFAULT_EXCHANGE

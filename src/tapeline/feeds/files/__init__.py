@@ -22,6 +22,7 @@ first one counts. For it, and in Parquet, `raw` is the row's values as JSON.
 """
 
 from tapeline.feeds.files.file_source import FileSource
+from tapeline.feeds.files.read_options import Doubt, ReadOptions
 from tapeline.feeds.files.scan import FileScan, Scan
 
-__all__ = ["FileScan", "FileSource", "Scan"]
+__all__ = ["Doubt", "FileScan", "FileSource", "ReadOptions", "Scan"]

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tapeline.core.market import FAULTS, OHLCV, Bars, Reject, faults
+from tapeline.core.market import FAULTS, OHLCV, Bars, Reject, canonical_symbol, faults
+from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader, RowBlock
-from tapeline.feeds.files.column_values import REASONS, Times, numbers, symbols
-from tapeline.feeds.files.layout import symbol_of
+from tapeline.feeds.files.column_values import EMPTY, REASONS, numbers, symbols
+from tapeline.feeds.files.interpretation import time_column
 
 #: One bar with the row it comes from. `code` is the index of its symbol in a table, `file` the index of its file.
 RECORD = np.dtype(
@@ -36,12 +39,14 @@ class FilePass:
     Rows later than `now` (UTC epoch ms), where given, are in the future and rejected.
     """
 
-    def __init__(self, reader: BlockReader, times: Times, source: str, now: int | None = None) -> None:
+    def __init__(self, reader: BlockReader, source: str, now: int | None = None) -> None:
         self.table: dict[str, int] = {}
         self._reader = reader
-        self._times = times
+        self._reading = reader.reading
+        self._times = reader.reading.times()
         self._source = source
         self._now = now
+        self._named: dict[str, int] = {}  # by a column whose place --symbol takes
 
     def blocks(self, rows: int) -> Iterator[tuple[Records, list[Reject]]]:
         """Yield the usable rows as records, and rejects for the others. Raise `FileError` where the file is damaged."""
@@ -52,28 +57,78 @@ class FilePass:
         records = np.zeros(len(block.row), RECORD)
         records["row"] = block.row
         states = {}
-        records["timestamp"], states["timestamp"] = self._times.read(block.columns["timestamp"])
+        records["timestamp"], states["timestamp"] = self._times.read(time_column(block.columns))
         for name in OHLCV:
-            records[name], states[name] = numbers(block.columns[name])
-        if "symbol" in block.columns:
-            records["code"], wrong_symbols = symbols(block.columns["symbol"], self.table)
-        else:
-            records["code"], wrong_symbols = self.table.setdefault(symbol_of(self._reader.path), 0), {}
-        fault = faults(as_bars(records, ()), self._now)
+            if name in block.columns:
+                records[name], states[name] = numbers(block.columns[name], self._reading.decimal)
+        if "volume" in states:  # what has none (an index, a currency) has a volume of 0
+            records["volume"][states["volume"] == EMPTY] = 0.0
+            states["volume"][states["volume"] == EMPTY] = 0
+        if self._reading.adjust:
+            self._adjust(records, block, states)
+        wrong_symbols = self._symbols(records, block)
+        fault = faults(as_bars(records, tuple(self.table)), self._now)
         bad = (fault != 0) | (records["code"] < 0)
         for state in states.values():
             bad |= state != 0
+        forming = _forming(block)
+        bad |= forming
+        nothing = self._without_a_bar(block, states)
+        bad |= nothing
 
         def reason(i: int) -> str:
             for name, state in states.items():
                 if state[i]:
                     return f"{name} {REASONS[state[i]]}".format(_shown(block.columns[name][i]))
-            return wrong_symbols.get(int(records["code"][i])) or FAULTS[fault[i]]
+            return wrong_symbols.get(int(records["code"][i])) or FAULTS[fault[i]] or "the bar was still forming"
 
         found = [(row, why, raw) for row, why, raw in block.malformed]
-        found += [(int(block.row[i]), reason(i), block.raw(i)) for i in np.flatnonzero(bad).tolist()]
+        found += [(int(block.row[i]), reason(i), block.raw(i)) for i in np.flatnonzero(bad & ~nothing).tolist()]
         rejects = [Reject(self._source, place_of(self._reader, row), why, raw) for row, why, raw in sorted(found)]
         return records[~bad] if bad.any() else records, rejects
+
+    def _symbols(self, records: Records, block: RowBlock) -> dict[int, str]:
+        """Fill in the codes of the symbols. Return what is wrong with those that are negative."""
+        known = self._reading.symbol or canonical_symbol(block.symbol)
+        if "symbol" not in block.columns:
+            records["code"] = self.table.setdefault(known, len(self.table))
+            return {}
+        if not known:
+            records["code"], wrong = symbols(block.columns["symbol"], self.table)
+            return wrong
+        symbols(block.columns["symbol"], self._named)
+        if len(self._named) > 1:
+            several = ", ".join(list(self._named)[:5])
+            raise FileError(f"{self._reader.path}: has bars of {several}: --symbol is for files of one symbol")
+        records["code"] = self.table.setdefault(known, 0)
+        return {}
+
+    def _adjust(self, records: Records, block: RowBlock, states: dict[str, Any]) -> None:
+        """Scale the prices so that the close is the adjusted one."""
+        if "adjusted" not in block.columns:
+            raise FileError(f"{self._reader.path}: --adjust needs a column of adjusted closes, such as `Adj Close`")
+        adjusted, states["adjusted"] = numbers(block.columns["adjusted"], self._reading.decimal)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factor = np.where(records["close"] != 0, adjusted / records["close"], np.nan)
+        for name in OHLCV[:3]:
+            records[name] *= factor
+        records["close"] = adjusted
+
+    def _without_a_bar(self, block: RowBlock, states: dict[str, Any]) -> NDArray[np.bool_]:
+        """Return which rows have no bar of this symbol, in a table of several side by side: all prices are empty."""
+        if len(self._reading.groups) < 2:
+            return np.zeros(len(block.row), np.bool_)
+        empty: NDArray[np.bool_] = np.all([states[name] == EMPTY for name in OHLCV[:4]], axis=0)
+        return empty
+
+
+def _forming(block: RowBlock) -> NDArray[np.bool_]:
+    """Return which rows say of themselves that they are not final."""
+    if "final" not in block.columns:
+        return np.zeros(len(block.row), np.bool_)
+    said = pc.utf8_lower(block.columns["final"].cast(pa.string())).fill_null("")
+    flags: NDArray[np.bool_] = pc.is_in(said, pa.array(["false", "0"])).to_numpy(zero_copy_only=False)
+    return flags
 
 
 def place_of(reader: BlockReader, row: int) -> str:

@@ -17,7 +17,7 @@ from tapeline.core.rejects import KEPT_ALIKE, Quota, kind_of, repeated
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader
 from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records, as_bars, place_of
-from tapeline.feeds.files.merge import Spill, batches, first_of_each, in_order, merged, repeats
+from tapeline.feeds.files.merge import Spill, batches, in_order, last_of_each, merged, repeats
 from tapeline.feeds.files.scan import Scan
 
 #: Bars in one delivery at most, unless more have the same time.
@@ -100,19 +100,19 @@ class Replay:
         flows: list[Iterator[Records]] = []
         for number in range(len(self._passes)):
             if number in spills:
-                flows += [self._first_of_each(spills[number].run(run, rows)) for run in range(runs[number])]
+                flows += [self._last_of_each(spills[number].run(run, rows)) for run in range(runs[number])]
             else:
-                flows.append(self._first_of_each(self._ordered(number, rows)))
+                flows.append(self._last_of_each(self._ordered(number, rows)))
         for records in batches(merged(flows), DELIVERY_BARS, single_from):
             if self._closed.is_set():
                 return
             if len(records) or len(self._rejects) >= _MANY_REJECTS:
                 yield self._delivery(records)
 
-    def _first_of_each(self, pieces: Iterator[Records]) -> Iterator[Records]:
+    def _last_of_each(self, pieces: Iterator[Records]) -> Iterator[Records]:
         """Yield the pieces without most of the rows that come again: a million of one time must not pile up."""
-        for records, again, first in first_of_each(pieces):
-            self._reject_repeated(again, first)
+        for records, again, last in last_of_each(pieces):
+            self._reject_repeated(again, last)
             yield records
 
     def _ordered(self, number: int, rows: int) -> Iterator[Records]:
@@ -160,29 +160,29 @@ class Replay:
     def _delivery(self, records: Records) -> Delivery:
         if len(records):
             self._after = int(records["timestamp"][-1])
-            again, first = repeats(records)
+            again, last = repeats(records)
             if len(again):
-                self._reject_repeated(records[again], records[first])
+                self._reject_repeated(records[again], records[last])
                 records = np.delete(records, again)
         rejects = self._quota.thin(self._rejects)
         delivery = Delivery(as_bars(records, tuple(self._symbols)), rejects, self._resume(), self._notices)
         self._rejects, self._notices = [], []
         return delivery
 
-    def _reject_repeated(self, again: Records, first: Records) -> None:
-        """Reject rows whose symbol and time came before, in `first`; all beyond a number by their count alone."""
-        made = [self._repeated(one, other) for one, other in zip(again[:KEPT_ALIKE], first[:KEPT_ALIKE], strict=True)]
+    def _reject_repeated(self, again: Records, last: Records) -> None:
+        """Reject rows whose symbol and time come again, in `last`; all beyond a number by their count alone."""
+        made = [self._repeated(one, other) for one, other in zip(again[:KEPT_ALIKE], last[:KEPT_ALIKE], strict=True)]
         self._rejects += made
         if len(again) > len(made):
             self._rejects.append(repeated(self._name, kind_of(made[-1].reason), len(again) - len(made)))
 
-    def _repeated(self, record: np.void, first: np.void) -> Reject:
+    def _repeated(self, record: np.void, last: np.void) -> Reject:
         symbol = list(self._symbols)[record["code"]]
         time = dt.datetime.fromtimestamp(int(record["timestamp"]) / 1000, dt.UTC).isoformat()
         row = {"symbol": symbol, "timestamp": int(record["timestamp"])}
         row |= {name: float(record[name]) for name in OHLCV}
-        places = [place_of(self._passes[one["file"]][0], int(one["row"])) for one in (record, first)]
-        reason = f"{symbol} at {time} came before, in {places[1]}; the first one is used"
+        places = [place_of(self._passes[one["file"]][0], int(one["row"])) for one in (record, last)]
+        reason = f"{symbol} at {time} comes again, in {places[1]}; the last one is used"
         return Reject(self._name, places[0], reason, json.dumps(row).encode())
 
     def _resume(self) -> str:

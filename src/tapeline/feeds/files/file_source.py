@@ -7,14 +7,14 @@ import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from tapeline.core.ports import Delivery
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader
-from tapeline.feeds.files.column_values import Times
 from tapeline.feeds.files.file_records import FilePass
 from tapeline.feeds.files.file_replay import Replay
+from tapeline.feeds.files.interpretation import Interpretation, zone_of
+from tapeline.feeds.files.read_options import Doubt, ReadOptions
 from tapeline.feeds.files.readers import open_reader
 from tapeline.feeds.files.scan import FileScan, Scan, combined_scan, scanned
 
@@ -25,20 +25,25 @@ _OTHER_FILES = 1024
 class FileSource:
     """Implement `Source` over files, merged by time; the package's docstring says how they are read.
 
-    `zone` names the time zone of times that have none. Rows later than `now` (UTC epoch ms; None: any) are rejected:
+    `options` settle what a file leaves open. Rows later than `now` (UTC epoch ms; None: any) are rejected:
     one of them would make every true bar after it come too late. `problems` has one line for each file that cannot be
-    used or is damaged; the scan may add to it. `name` is the same for the same paths, from whichever folder.
+    used or is damaged; the scan may add to it. `doubts` are what options would settle, by file; such a file is not
+    read. `name` is the same for the same paths, from whichever folder.
 
     Each row comes once. A restart goes on exactly after the last delivery; when the files were changed meanwhile, it
     starts over and says so.
     """
 
-    def __init__(self, paths: Iterable[str | Path], *, zone: str = "UTC", now: int | None = None) -> None:
+    def __init__(
+        self, paths: Iterable[str | Path], *, options: ReadOptions | None = None, now: int | None = None
+    ) -> None:
         """Open the files. Raise `FileError` only for an unknown time zone."""
+        options = options or ReadOptions()
+        zone_of(options.zone or "")
         files = [Path(path) for path in paths]
         self.name = _name(files)
         self.problems: list[str] = []
-        self._zone = _zone(zone)
+        self.doubts: list[tuple[Path, Doubt]] = []
         self._now = now
         self._closed = threading.Event()
         self._scan: Scan | None = None
@@ -50,9 +55,15 @@ class FileSource:
                 continue
             seen.add(path.resolve())
             try:
-                self._readers.append(open_reader(path))
+                reader = open_reader(path, options)
             except FileError as error:
                 self.problems.append(str(error))
+                continue
+            if doubts := reader.reading.doubts:
+                self.doubts += [(path, doubt) for doubt in doubts]
+                self.problems.append(f"{path}: {doubts[0]}")
+            else:
+                self._readers.append(reader)
 
     def scan(self) -> Scan:
         """Read every file once and return what they hold; a second call returns the same."""
@@ -63,6 +74,9 @@ class FileSource:
                 file = scanned(reader.path, self._pass(reader))
                 if file.damage:
                     self.problems.append(file.damage)
+                elif not file.rows:
+                    why = file.first_reject or "all are empty"
+                    self.problems.append(f"{file.path}: none of its {file.rejected:,} rows can be used; {why}")
                 if file.rows and file.content in found:
                     self.problems.append(
                         f"{file.path}: has the same bars as {found[file.content].path}; it is left out"
@@ -87,12 +101,16 @@ class FileSource:
         replay = Replay(self.name, scan, passes, resume, closed=self._closed, problem=self.problems.append)
         return replay.deliveries(single_from)
 
+    def readings(self) -> list[tuple[Path, Interpretation]]:
+        """Return how each of the files is read that can be."""
+        return [(reader.path, reader.reading) for reader in self._readers]
+
     def close(self) -> None:
         """End `deliveries` soon, from any thread."""
         self._closed.set()
 
     def _pass(self, reader: BlockReader) -> FilePass:
-        return FilePass(reader, Times(self._zone), self.name, self._now)
+        return FilePass(reader, self.name, self._now)
 
 
 def _name(paths: list[Path]) -> str:
@@ -115,13 +133,3 @@ def _allow_open(files: int) -> None:
             resource.setrlimit(
                 resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most)
             )
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    """Return the time zone of this name, None for UTC, which needs no table."""
-    if name.upper() == "UTC":
-        return None
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError) as error:
-        raise FileError(f"there is no time zone {name!r}; name one such as America/New_York") from error

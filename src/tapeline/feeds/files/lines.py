@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 
-#: A line whose quotes are all closed at the end of a field. Any other one would swallow the lines after it.
-_FIELD = rb'(?:"(?:[^"]|"")*+"|[^",]*+)'
-_WHOLE_QUOTES = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+")
-_BOUNDARY = np.frombuffer(b",\r\n", np.uint8)
+
+@cache
+def _whole_quotes(separator: bytes) -> re.Pattern[bytes]:
+    """Match a line whose quotes are all closed at the end of a field. Any other would swallow the lines after it."""
+    mark = re.escape(separator)
+    field = rb'(?:"(?:[^"]|"")*+"|[^"' + mark + rb"]*+)"
+    return re.compile(field + rb"(?:" + mark + field + rb")*+")
 
 
 class Lines:
     """Index the lines of some bytes, from 0, without making an object of each."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, separator: str = ",") -> None:
         self._data = data
+        self._quotes = _whole_quotes(separator.encode())
+        self._boundary = np.frombuffer(separator.encode() + b"\r\n", np.uint8)
         self._bytes = np.frombuffer(data, np.uint8)
         ends = np.flatnonzero(self._bytes == ord("\n"))
         self._ends = ends if data.endswith(b"\n") else np.append(ends, len(data))
@@ -43,7 +49,7 @@ class Lines:
             line = self[index]
             if b"\r" in line:
                 broken[index] = "a carriage return inside the line"
-            elif b'"' in line and not _WHOLE_QUOTES.fullmatch(line):
+            elif b'"' in line and not self._quotes.fullmatch(line):
                 broken[index] = "a quote that does not enclose a field"
             elif not line.isascii():
                 try:
@@ -76,7 +82,7 @@ class Lines:
         before = self._bytes[opening - 1]
         after = self._bytes[np.minimum(closing + 1, len(data) - 1)]
         return bool(
-            (np.isin(before, _BOUNDARY) | (opening == 0)).all()
-            and (np.isin(after, _BOUNDARY) | (closing == len(data) - 1)).all()
+            (np.isin(before, self._boundary) | (opening == 0)).all()
+            and (np.isin(after, self._boundary) | (closing == len(data) - 1)).all()
             and (np.searchsorted(self._ends, opening) == np.searchsorted(self._ends, closing)).all()
         )

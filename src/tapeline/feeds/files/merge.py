@@ -146,23 +146,31 @@ def merged(inputs: Sequence[Iterator[Records]]) -> Iterator[Records]:
             yield in_order(joined(parts))
 
 
-def first_of_each(pieces: Iterator[Records]) -> Iterator[tuple[Records, Records, Records]]:
-    """Yield pieces of one input, in the order of time, without rows that come again; those, and where each came first.
+def last_of_each(pieces: Iterator[Records]) -> Iterator[tuple[Records, Records, Records]]:
+    """Yield pieces of one input, in the order of time, without rows that come again later; those, and the last ones.
 
-    Only pieces of a single time are looked at, for only they can pile up: the rest is left to `repeats`.
+    Only pieces of a single time are looked at, for only they can pile up: the rest is left to `repeats`. They are held
+    back until the time is over.
     """
-    time, seen = 0, NO_RECORDS
+    held = NO_RECORDS
     for piece in pieces:
-        if len(piece) < 2 or piece["timestamp"][0] != piece["timestamp"][-1]:
-            yield piece, NO_RECORDS, NO_RECORDS
+        if not len(piece):
+            yield NO_RECORDS, NO_RECORDS, NO_RECORDS
             continue
-        if not len(seen) or piece["timestamp"][0] != time:
-            time, seen = int(piece["timestamp"][0]), NO_RECORDS
-        whole = joined([seen, piece]) if len(seen) else piece
-        again, first = repeats(whole)
-        kept = np.delete(np.arange(len(whole)), again)
-        yield whole[kept[kept >= len(seen)]], whole[again], whole[first]
-        seen = whole[kept]
+        first, last = piece["timestamp"][0], piece["timestamp"][-1]
+        if len(held) and held["timestamp"][0] != first:
+            yield held, NO_RECORDS, NO_RECORDS
+            held = NO_RECORDS
+        whole = joined([held, piece]) if len(held) else piece
+        held = NO_RECORDS
+        if first != last or len(whole) < 2:
+            yield whole, NO_RECORDS, NO_RECORDS
+            continue
+        earlier, latest = repeats(whole)
+        held = np.delete(whole, earlier)
+        yield NO_RECORDS, whole[earlier], whole[latest]
+    if len(held):
+        yield held, NO_RECORDS, NO_RECORDS
 
 
 def batches(pieces: Iterator[Records], rows: int, single_from: int | None) -> Iterator[Records]:
@@ -209,7 +217,7 @@ def _cut(records: Records, rows: int, single_from: int | None) -> Generator[Reco
 
 
 def repeats(records: Records) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indexes of records whose symbol and time came before, and where each came first.
+    """Return the indexes of records whose symbol and time come again later, and where each comes last.
 
     The records are in the order of time.
     """
@@ -219,11 +227,12 @@ def repeats(records: Records) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     symbols = np.int64(codes.max()) + 1
     key = (times - times[0]) * symbols + codes
     order = np.argsort(key, kind="stable")
-    same = np.concatenate(([False], key[order][1:] == key[order][:-1]))
-    if not same.any():
+    again = np.concatenate((key[order][1:] == key[order][:-1], [False]))
+    if not again.any():
         return _NONE, _NONE
-    first = np.maximum.accumulate(np.where(same, 0, np.arange(len(order))))
-    return order[same], order[first[same]]
+    ends = np.flatnonzero(~again)
+    last = ends[np.searchsorted(ends, np.arange(len(order)))]
+    return order[again], order[last[again]]
 
 
 _NONE: NDArray[np.intp] = np.empty(0, np.intp)

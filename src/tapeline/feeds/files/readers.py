@@ -7,10 +7,12 @@ from pathlib import Path
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader
 from tapeline.feeds.files.csv_reader import CsvReader
+from tapeline.feeds.files.opened_bytes import packing_of
 from tapeline.feeds.files.parquet_reader import ParquetReader
+from tapeline.feeds.files.read_options import ReadOptions
 
 
-def open_reader(path: Path) -> BlockReader:
+def open_reader(path: Path, options: ReadOptions) -> BlockReader:
     """Look at the beginning of a file and return its reader. Raise `FileError` when no bars can be read from it."""
     try:
         if path.is_dir():
@@ -24,7 +26,7 @@ def open_reader(path: Path) -> BlockReader:
     if not magic:
         raise FileError(f"{path}: is empty")
     if magic == b"PAR1":
-        return ParquetReader(path)
+        return ParquetReader(path, options)
     if path.suffix.lower() in {".parquet", ".pq"}:
         raise FileError(f"{path}: is not Parquet (it begins with {magic!r}); if it is CSV, name it .csv")
-    return CsvReader(path, zipped=magic[:2] == b"\x1f\x8b")
+    return CsvReader(path, packing_of(path), options)

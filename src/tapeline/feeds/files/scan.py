@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.core.bars import usual_interval
+from tapeline.core.sessions.evidence import around_the_clock
+from tapeline.core.sessions.exchanges import known_exchange
 from tapeline.errors import FileError
 from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records
 from tapeline.feeds.files.merge import in_order
+from tapeline.feeds.files.price_jumps import PriceJumps
 
 _BLOCK_ROWS = 1 << 14
 _LOOKED_AT_ROWS = 1 << 17  # of each file, for its interval
@@ -25,7 +28,9 @@ class FileScan:
     `start` and `end` are the open times of its first and last bar (UTC epoch ms; 0 without bars). `interval` is the
     `usual_interval` of its symbols' bars in ms, None where they do not tell. `ordered` says that its rows are in the
     order of time. `content` changes when the file's bars do. `damage` says that the file ends too early, and why; ''
-    where it does not.
+    where it does not. `first_reject` is the place and the reason of the first rejected row. `intervals` has that of
+    each symbol whose bars tell it. `jumps` are sentences about prices that look like unadjusted splits.
+    `around_the_clock` are the symbols whose own bars say that they trade on weekends, and whose form does not say more.
     """
 
     path: Path
@@ -37,6 +42,11 @@ class FileScan:
     ordered: bool
     content: str
     damage: str
+    first_reject: str
+    intervals: dict[str, int]
+    symbols: tuple[str, ...]
+    jumps: tuple[str, ...]
+    around_the_clock: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,14 @@ class Scan:
 def scanned(path: Path, one_pass: FilePass) -> FileScan:
     """Read a file from its start to its end, or to where it is damaged, and return what it holds."""
     rows = rejected = digest = start = end = 0
-    ordered, damage = True, ""
+    ordered, damage, first_reject = True, "", ""
     looked_at: list[Records] = []
+    jumps = PriceJumps()
     try:
         for records, rejects in one_pass.blocks(_BLOCK_ROWS):
             rejected += len(rejects)
+            if rejects and not first_reject:
+                first_reject = f"the first, {rejects[0].place.rpartition(':')[2]}: {rejects[0].reason}"
             if not len(records):
                 continue
             times = np.ascontiguousarray(records["timestamp"])
@@ -66,6 +79,7 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
             end = max(end, int(times.max())) if rows else int(times.max())
             if rows < _LOOKED_AT_ROWS:
                 looked_at.append(records[["timestamp", "code"]])
+            jumps.look(records, list(one_pass.table))
             digest = zlib.crc32(records.tobytes(), digest)
             rows += len(records)
     except FileError as error:
@@ -74,7 +88,19 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
     content = f"{rows}-{rejected}-{digest:08x}"
     some = np.concatenate(looked_at) if looked_at else NO_RECORDS
     interval = usual_interval(some["timestamp"], some["code"])
-    return FileScan(path, rows, rejected, start, end, interval, ordered, content, damage)
+    intervals = {
+        symbol: own
+        for symbol, code in one_pass.table.items()
+        if (own := usual_interval(some["timestamp"][some["code"] == code])) is not None
+    }
+    weekly = around_the_clock(some["timestamp"], some["code"], len(one_pass.table)) if len(some) else np.empty(0)
+    always = frozenset(
+        symbol for symbol, proven in zip(one_pass.table, weekly, strict=False) if proven and not known_exchange(symbol)
+    )
+    return FileScan(
+        path, rows, rejected, start, end, interval, ordered, content, damage, first_reject, intervals,
+        tuple(one_pass.table), tuple(jumps.named) if ordered else (), always,
+    )  # fmt: skip
 
 
 def combined_scan(files: tuple[FileScan, ...]) -> Scan:

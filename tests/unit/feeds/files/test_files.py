@@ -23,6 +23,7 @@ from tapeline.data import sample_path
 from tapeline.errors import FileError
 from tapeline.feeds.files import (
     FileSource,
+    ReadOptions,
     csv_reader,
 )
 
@@ -47,7 +48,7 @@ def table(bars: Bars) -> pa.Table:
 
 
 def read(*paths: Path, zone: str = "UTC") -> tuple[list[Bar], list[Reject], list[str]]:
-    source = FileSource(paths, zone=zone)
+    source = FileSource(paths, options=ReadOptions(zone=zone))
     deliveries = list(source.deliveries(""))
     assert source.problems == []
     return (
@@ -285,7 +286,7 @@ def test_a_date_alone_is_midnight_utc_and_the_given_zone_is_not_applied_to_zoned
 def test_an_unknown_zone_is_reported() -> None:
     for zone in ("Mars/Olympus", "../etc/passwd", ""):
         with pytest.raises(FileError, match="America/New_York"):
-            FileSource([], zone=zone)
+            FileSource([], options=ReadOptions(zone=zone or " "))
 
 
 @pytest.mark.parametrize(
@@ -336,8 +337,8 @@ BAD = [
     ("A,{t},1,2,0.5,1,1,1", "8 columns instead of 7"),
     ("A", "1 columns instead of 7"),
     (",{t},1,2,0.5,1,1", "the symbol is empty"),
-    ("A B,{t},1,2,0.5,1,1", "characters that no ticker has"),
-    ("<b>,{t},1,2,0.5,1,1", "characters that no ticker has"),
+    ("A B,{t},1,2,0.5,1,1", "write 'A-B'"),
+    ("<b>,{t},1,2,0.5,1,1", "has the character '<'"),
     ("A" * 33 + ",{t},1,2,0.5,1,1", "33 characters"),
     ("A,,1,2,0.5,1,1", "timestamp is empty"),
     ("A,yesterday,1,2,0.5,1,1", "timestamp 'yesterday' is neither"),
@@ -441,20 +442,20 @@ def _parquet(**columns: list[object]) -> Callable[[Path], None]:
         ("blank.csv", b"\n\n", "blank lines"),
         ("header.csv", HEADER.encode() + b"\n\n", "no rows"),
         ("x.csv", b"symbol,timestamp,open,high,low,volume\nA,1,1,1,1,1\n", "no column close; its columns are 'symbol'"),
-        ("x.csv", HEADER.replace(",", ";").encode() + b"\n1;2\n", "no column timestamp"),
-        ("x.csv", b"Date,Time,open,high,low,close,volume\n1,1,1,1,1,1,1\n", "Date, Time could all be the timestamp"),
+        ("x.csv", HEADER.replace(",", ";").encode() + b"\n1;2\n", "row 2: 2 columns instead of 7"),
+        ("x.csv", b"Date,Time,open,high,low,close,volume\nx,1,1,1,1,1,1\n", "row 2: timestamp 'x' is neither"),
         ("x.csv", b"close,time,open,high,low,Close,volume\n1,1,1,1,1,1,1\n", "close, Close could all be the close"),
         ("bad name's.csv", b"timestamp,open,high,low,close,volume\n1,1,1,1,1,1\n", ""),
         ("_.csv", b"timestamp,open,high,low,close,volume\n1,1,1,1,1,1\n", "no symbol column"),
         ("text.parquet", HEADER.encode() + b"\n", "is not Parquet"),
         ("cut.parquet", b"PAR1" + b"x" * 100, "not a whole Parquet file"),
         ("cut.csv.gz", gzip.compress(b"x" * 1000, mtime=0)[:20], "cut short or damaged"),
-        ("book.xlsx", b"PK\x03\x04\x00\x00\x08\n" * 20, "is not text"),
-        ("utf16.csv", (HEADER + "\n1\n").encode("utf-16"), "UTF-8"),
+        ("book.xlsx", b"PK\x03\x04\x00\x00\x08\n" * 20, "zip data is cut short or damaged"),
+        ("utf16.csv", (HEADER + "\n1\n").encode("utf-16"), "none of its 1 rows"),
         ("mac.csv", (HEADER + "\r" + GOOD[0] + "\r").encode(), "carriage returns only"),
         ("none.parquet", _parquet(symbol=[], timestamp=[], **{name: [] for name in ONE}), "no rows"),
         ("bool.parquet", _parquet(symbol=["A"], timestamp=[1], **ONE | {"close": [True]}), "column close holds bool"),
-        ("code.parquet", _parquet(symbol=[1], timestamp=[1], **ONE), "column symbol holds int64"),
+        ("code.parquet", _parquet(symbol=[1.5], timestamp=[1], **ONE), "column symbol holds double"),
         ("less.parquet", _parquet(symbol=["A"], **ONE), "no column timestamp"),
     ],
 )  # fmt: skip
@@ -468,6 +469,7 @@ def test_an_unusable_file_is_reported_in_one_line_and_the_others_are_replayed(
         path.write_bytes(content)
     good = write(tmp_path / "good.csv", GOOD)
     source = FileSource([path, good])
+    source.scan()
     if not said:  # a name with a blank ends there: this one is fit
         assert source.problems == []
         return

@@ -123,7 +123,7 @@ Row = tuple[int, int, int]  # file, symbol, minute
     st.integers(1, 40),
 )
 @settings(max_examples=60, deadline=None)
-def test_any_rows_in_any_files_come_in_the_order_of_time_the_first_of_repeated_ones_once(
+def test_any_rows_in_any_files_come_in_the_order_of_time_the_last_of_repeated_ones_once(
     entries: list[Row], ordered: set[int], size: int
 ) -> None:
     files: list[list[Row]] = [[entry for entry in entries if entry[0] == number] for number in range(3)]
@@ -138,28 +138,30 @@ def test_any_rows_in_any_files_come_in_the_order_of_time_the_first_of_repeated_o
                 paths.append(write(Path(name) / f"{number}.csv", texts))
                 expected += [(minute, number, i, symbol) for i, (_, symbol, minute) in enumerate(content)]
         deliveries = list(FileSource(paths).deliveries(""))
-        first: dict[tuple[int, int], tuple[int, int]] = {}
+        last: dict[tuple[int, int], tuple[int, int]] = {}
         for minute, number, i, symbol in sorted(expected):
-            first.setdefault((minute, symbol), (number, i))
+            last[minute, symbol] = number, i
         found = [(int(bar.timestamp - START) // MINUTE, int(bar.symbol[1:]), bar.volume) for bar in rows(deliveries)]
-        assert found == [(*key, float(f"{number}{i}")) for key, (number, i) in first.items()]
-        again = [e for e in sorted(expected) if first[e[0], e[3]] != (e[1], e[2])]
+        kept = sorted((minute, number, i, symbol) for (minute, symbol), (number, i) in last.items())
+        assert found == [(minute, symbol, float(f"{number}{i}")) for minute, number, i, symbol in kept]
+        again = [e for e in sorted(expected) if last[e[0], e[3]] != (e[1], e[2])]
         assert sorted(places(deliveries)) == sorted(f"{Path(name) / str(n)}.csv:row {i + 2}" for _, n, i, _ in again)
         assert all(len(set(delivery.bars.timestamp)) <= 1 for delivery in deliveries if len(delivery.bars) > size)
 
 
-def test_a_repeated_row_names_the_first_one(folder: Path) -> None:
+def test_a_repeated_row_names_the_last_one(folder: Path) -> None:
     write(folder / "a.csv", ["A,1549895400,1,1,1,1,1", "A,1549895400,2,2,2,2,2"])
     write(folder / "b.csv", ["A,1549895400000,3,3,3,3,3"])
     deliveries = list(FileSource([folder / "a.csv", folder / "b.csv"]).deliveries(""))
-    assert [bar.close for bar in rows(deliveries)] == [1]
+    assert [bar.close for bar in rows(deliveries)] == [3]
     rejects = [reject for delivery in deliveries for reject in delivery.rejects]
-    assert [reject.place for reject in rejects] == [f"{folder / 'a.csv'}:row 3", f"{folder / 'b.csv'}:row 2"]
-    assert {reject.reason for reject in rejects} == {
-        f"A at 2019-02-11T14:30:00+00:00 came before, in {folder / 'a.csv'}:row 2; the first one is used"
-    }
+    assert [reject.place for reject in rejects] == [f"{folder / 'a.csv'}:row 2", f"{folder / 'a.csv'}:row 3"]
+    assert [reject.reason for reject in rejects] == [
+        f"A at 2019-02-11T14:30:00+00:00 comes again, in {place}; the last one is used"
+        for place in (f"{folder / 'a.csv'}:row 3", f"{folder / 'b.csv'}:row 2")
+    ]
     assert json.loads(rejects[0].raw) == {"symbol": "A", "timestamp": START} | dict.fromkeys(
-        ("open", "high", "low", "close", "volume"), 2.0
+        ("open", "high", "low", "close", "volume"), 1.0
     )
 
 
@@ -277,7 +279,7 @@ def test_a_scan_counts_rows_and_finds_start_end_order_and_interval(awkward: list
     assert [file.path for file in found.files] == awkward
     assert [bool(file.damage) for file in found.files] == [False, False, True, False]
     deliveries = list(source.deliveries(""))
-    repeated = sum("came before" in reject.reason for delivery in deliveries for reject in delivery.rejects)
+    repeated = sum("comes again" in reject.reason for delivery in deliveries for reject in delivery.rejects)
     assert found.rows == len(rows(deliveries)) + repeated
     assert sum(file.rejected for file in found.files) == len(places(deliveries)) - repeated
 

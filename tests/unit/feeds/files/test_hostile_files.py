@@ -66,13 +66,14 @@ def test_rows_of_one_time_and_two_symbols_are_rejected_wherever_a_delivery_ends(
     found = list(FileSource([path]).deliveries(""))
     bars = [bar for delivery in found for bar in delivery.bars]
     assert [(bar.symbol, bar.timestamp, bar.close) for bar in bars] == [
-        ("A", TIME * 1000, 1.0), ("B", TIME * 1000, 2.0),
-        ("A", TIME * 1000 + 60_000, 1 + 50_000 % 7), ("B", TIME * 1000 + 60_000, 1 + 50_001 % 7),
+        ("A", TIME * 1000, 1 + 49_998 % 7), ("B", TIME * 1000, 1 + 49_999 % 7),
+        ("A", TIME * 1000 + 60_000, 1 + 99_998 % 7), ("B", TIME * 1000 + 60_000, 1 + 99_999 % 7),
     ]  # fmt: skip
     assert sum(count_of(delivery.rejects) for delivery in found) == 100_000 - 4
     first = found[0].rejects[0]
-    assert first.place == f"{path}:row 4"
-    assert first.reason == f"A at 2019-02-11T14:30:00+00:00 came before, in {path}:row 2; the first one is used"
+    assert first.place == f"{path}:row 2"
+    assert first.reason.startswith(f"A at 2019-02-11T14:30:00+00:00 comes again, in {path}:row ")
+    assert first.reason.endswith("; the last one is used")
 
 
 @pytest.mark.parametrize("ordered", [True, False])

@@ -1,0 +1,160 @@
+"""Report what a file of bars was taken for, and what its rows hold: what `tapeline inspect` prints."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from tapeline.core.candle_intervals import ROUND_THE_CLOCK
+from tapeline.core.market import Bars, Ints
+from tapeline.core.sessions import calendar
+from tapeline.core.times import DAY, interval_name
+from tapeline.errors import FileError
+from tapeline.feeds.files import FileScan, FileSource, ReadOptions
+from tapeline.feeds.files.interpretation import Interpretation
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Hold one line of a report: what it is about, what was found, why, and the option that changes it."""
+
+    what: str
+    found: str
+    why: str = ""
+    change: str = ""
+
+
+class Gaps:
+    """Count the bars that are missing between others, by the calendar: whole sessions, or bars within one."""
+
+    def __init__(self, interval: int | None, exchange: str) -> None:
+        self.missing = 0
+        self._interval = interval
+        self._exchange = exchange
+        self._last: dict[str, int] = {}
+
+    def look(self, bars: Bars) -> None:
+        """Look at the next bars, which are in the order of time."""
+        if self._interval is None:
+            return
+        for code, symbol in enumerate(bars.symbols):
+            own = bars.timestamp[bars.code == code]
+            if len(own):
+                times = np.append(self._last.get(symbol, own[0]), own)
+                self.missing += int(self._between(times).sum())
+                self._last[symbol] = int(own[-1])
+
+    def _between(self, times: Ints) -> Ints:
+        interval = self._interval or DAY
+        if self._exchange in ROUND_THE_CLOCK or interval > DAY:
+            found: Ints = np.maximum(np.diff(times) // interval - 1, 0)
+            if self._exchange == "24/5":
+                found = np.where(np.diff(times) > DAY, 0, found)
+            return found
+        known = calendar(self._exchange)
+        if interval == DAY:
+            sessions = np.searchsorted(known.trading(breaks=False).date, times)
+            days: Ints = np.maximum(np.diff(sessions) - 1, 0).astype(np.int64)
+            return days
+        at, inside = known.trading().find(times)
+        same = (at[1:] == at[:-1]) & inside[1:] & inside[:-1]
+        within: Ints = np.where(same, np.maximum(np.diff(times) // interval - 1, 0), 0)
+        return within
+
+
+def report(path: Path, options: ReadOptions, now: int) -> tuple[list[Finding], str]:
+    """Return what is found about a file, and what keeps it from being read, '' where nothing does.
+
+    `now` is as in `FileSource`.
+    """
+    source = FileSource([path], options=options, now=now)
+    if source.doubts:
+        doubts = [Finding("open question", doubt.question, "", _flags(str(doubt))) for _, doubt in source.doubts]
+        return doubts, source.problems[0]
+    if source.problems:
+        return [], source.problems[0]
+    [(_, how)] = source.readings()
+    scan = source.scan()
+    if not scan.files:
+        raise FileError(f"{path}: holds no rows")
+    [file] = scan.files
+    rows = _rows(source, file, how, options)
+    return [*_guesses(how, file, options), *rows], "" if file.rows else source.problems[0]
+
+
+def _flags(doubt: str) -> str:
+    return doubt.rpartition("; give ")[2]
+
+
+def _guesses(how: Interpretation, file: FileScan, options: ReadOptions) -> list[Finding]:
+    guesses = how.guesses
+    symbols = ", ".join(file.symbols[:_SHOWN]) + (
+        f" and {len(file.symbols) - _SHOWN:,} more" if file.symbols[_SHOWN:] else ""
+    )
+    length = interval_name(file.interval) if file.interval else "cannot be told"
+    zone = _exchange_zone(guesses["calendar"].found)
+    found = [
+        Finding("layout", guesses["layout"].found, _why(how, "layout"), "--layout, --columns"),
+        Finding("symbols", symbols, _why(how, "symbol"), "--symbol"),
+        Finding("times", guesses["times"].found, _why(how, "times"), "--date-format"),
+        Finding("zone", guesses["zone"].found, _why(how, "zone"), "--zone"),
+        Finding("stamp", guesses["stamp"].found, _why(how, "stamp"), "--stamp"),
+        Finding("interval", length, "--interval" if options.interval else "the usual distance of bars", "--interval"),
+        Finding("calendar", guesses["calendar"].found, _why(how, "calendar"), "--calendar"),
+        Finding("decimal mark", how.decimal, "--decimal" if options.decimal else "the numbers", "--decimal"),
+    ]
+    if file.rows:
+        daily = file.interval is not None and file.interval >= DAY
+        found.append(Finding("first bar", _time(file.start, zone, daily=daily)))
+        found.append(Finding("last bar", _time(file.end, zone, daily=daily)))
+    if not how.has_volume:
+        found.append(Finding("volume", "none", "no column; it counts as 0", "--columns volume=NAME"))
+    return found
+
+
+def _why(how: Interpretation, name: str) -> str:
+    guess = how.guesses[name]
+    return f"assumed: {guess.why}" if guess.assumed else guess.why
+
+
+def _rows(source: FileSource, file: FileScan, how: Interpretation, options: ReadOptions) -> list[Finding]:
+    refused: Counter[str] = Counter()
+    exchange = how.guesses["calendar"].found
+    repeated = good = 0
+    gaps = Gaps(options.interval or file.interval, exchange)
+    for delivery in source.deliveries(""):
+        good += len(delivery.bars)
+        gaps.look(delivery.bars)
+        for reject in delivery.rejects:
+            if reject.reason.endswith("the last one is used"):
+                repeated += reject.count
+            else:
+                refused[reject.reason] += reject.count
+    repeated = file.rows - good
+    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(3))
+    return [
+        Finding("rows good", f"{good:,}"),
+        Finding("rows refused", f"{file.rejected:,}", reasons, "--accept-rejects" if file.rejected > file.rows else ""),
+        Finding("rows repeated", f"{repeated:,}", "the last one is used" if repeated else ""),
+        Finding("bars missing", f"{gaps.missing:,}", f"between others, by {exchange}'s sessions"),
+        *(Finding("price jump", jump.partition(";")[0], "", "--adjust") for jump in file.jumps[:_SHOWN]),
+        *([Finding("damage", file.damage)] if file.damage else []),
+    ]
+
+
+def _exchange_zone(exchange: str) -> str:
+    from tapeline.core.sessions.schedule import zone
+
+    return zone(exchange)
+
+
+def _time(timestamp: int, zone: str, *, daily: bool) -> str:
+    moment = dt.datetime.fromtimestamp(timestamp / 1000, dt.UTC)
+    return f"{moment:%Y-%m-%d}" if daily else f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S} {zone}"

@@ -1,0 +1,126 @@
+"""Find the bars of a data frame: which column means what, the order of its rows, and rows that come again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tapeline.app.frame_columns import Frame
+from tapeline.app.frame_symbols import FrameSymbols
+from tapeline.core.market import OHLCV, Bars, Flags, Floats, Ints, canonical_symbol
+from tapeline.errors import InputError
+from tapeline.feeds.files.column_roles import ALIASES, plain
+
+
+@dataclass(frozen=True, slots=True)
+class FrameOptions:
+    """Settle what a frame leaves open; see `analyse`."""
+
+    symbol: str | None = None
+    calendar: str | None = None
+    zone: str | None = None
+    columns: Mapping[str, str] | None = None
+    date_format: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameBars:
+    """Hold the bars of a frame in its order, which symbols they are of, and what else was found.
+
+    `zone` is that of the times, None where they name none; `timed` says that there are any, `has_volume` that there is
+    a column of volumes with values.
+    """
+
+    bars: Bars
+    symbols: FrameSymbols
+    timed: bool
+    zone: str | None
+    has_volume: bool
+
+
+def roles_of(names: Sequence[Any], given: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Return the index of each meaning that a frame's columns have, the first of those that could be meant.
+
+    Raises `InputError` for a column in `given` that there is none of.
+    """
+    known: dict[str, int] = {}
+    for index, name in reversed(list(enumerate(names))):
+        known[plain(str(name))] = index
+    found = {}
+    for meaning, aliases in ALIASES.items():
+        place = next((known[alias] for alias in aliases if alias in known), None)
+        if place is not None:
+            found[meaning] = place
+    for meaning, name in (given or {}).items():
+        if plain(name) not in known:
+            raise InputError(f"no column {name!r} to be the {meaning}; the frame has: {', '.join(map(str, names))}")
+        found[meaning] = known[plain(name)]
+    return found
+
+
+def frame_bars(frame: Frame, inputs: frozenset[str], options: FrameOptions) -> FrameBars:
+    """Return the frame's bars as they stand. Raises `InputError` for a column that is missing or is something else."""
+    columns = roles_of(frame.names, options.columns)
+    missing = [name for name in ("close", *sorted(inputs.intersection(OHLCV[:4]))) if name not in columns]
+    if missing:
+        raise InputError(f"no column {missing[0]}; the frame has: {', '.join(map(str, frame.names))}")
+    close = frame.numbers(columns["close"])
+    count = len(close)
+    open_, high, low = (frame.numbers(columns[name]) if name in columns else close for name in OHLCV[:3])
+    volume, has_volume = _volume(frame, columns, count) if "volume" in inputs else (np.zeros(count), True)
+    one = canonical_symbol(options.symbol or "")
+    if "symbol" in columns and not one:
+        symbols = frame.symbols(columns["symbol"])
+    else:
+        symbols = replace(FrameSymbols.single(count), names=(one,))
+    timed = "timestamp" in columns
+    if timed:
+        timestamp, zone = frame.times(columns["timestamp"], options.zone, options.date_format)
+    else:
+        timestamp, zone = np.arange(count, dtype=np.int64), "UTC"
+    names = tuple(map(canonical_symbol, symbols.names))
+    bars = Bars(names, symbols.code, timestamp, open_, high, low, close, volume, np.ones(count, np.bool_))
+    return FrameBars(bars, symbols, timed, zone, has_volume)
+
+
+def _volume(frame: Frame, columns: dict[str, int], count: int) -> tuple[Floats, bool]:
+    """Return the volumes, 0 where there is none, and whether there is any."""
+    if "volume" not in columns:
+        return np.zeros(count), False
+    volume = frame.numbers(columns["volume"])
+    absent = np.isnan(volume)
+    if not absent.any():
+        return volume, True
+    return np.where(absent, 0.0, volume), not absent.all()
+
+
+def ordered(timestamp: Ints, symbols: FrameSymbols) -> bool:
+    """Return whether no symbol's time goes back."""
+    back = np.flatnonzero(timestamp[1:] < timestamp[:-1]) + 1
+    if symbols.starts is not None:
+        return bool(np.isin(back, symbols.starts, assume_unique=True).all())
+    if not len(back):
+        return True
+    order = np.argsort(symbols.code, kind="stable")
+    times, codes = timestamp[order], symbols.code[order]
+    return not bool(((times[1:] < times[:-1]) & (codes[1:] == codes[:-1])).any())
+
+
+def last_of_repeated(found: FrameBars, good: Flags) -> Flags:
+    """Return which rows count of those with the same symbol and time: the last of the good ones."""
+    times, code = found.bars.timestamp, found.symbols.code
+    kept = np.ones(len(times), np.bool_)
+    if not found.timed or (times[1:] > times[:-1]).all():
+        return kept
+    changes = code[1:] != code[:-1]
+    if found.symbols.starts is not None and ((times[1:] > times[:-1]) | changes).all():
+        return kept
+    if ((times[1:] > times[:-1]) | ((times[1:] == times[:-1]) & (code[1:] > code[:-1]))).all():
+        return kept
+    order = np.lexsort((good, times, code))  # stable: of good ones the last comes last
+    again = (times[order][1:] == times[order][:-1]) & (code[order][1:] == code[order][:-1])
+    kept[order[:-1][again]] = False
+    return kept

@@ -1,0 +1,306 @@
+"""Decide how a file is read, from its names and a sample of its rows, and say why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tapeline.core.bars import usual_interval
+from tapeline.core.candle_intervals import ROUND_THE_CLOCK
+from tapeline.core.market import OHLCV, Ints, canonical_symbol, symbol_fault
+from tapeline.core.sessions.exchanges import DEFAULT_EXCHANGE, known_exchange
+from tapeline.core.times import DAY, MINUTE
+from tapeline.errors import FileError
+from tapeline.feeds.files.column_roles import column_indexes
+from tapeline.feeds.files.column_values import Times, is_text, symbols
+from tapeline.feeds.files.file_symbols import symbol_of
+from tapeline.feeds.files.known_layouts import LAYOUTS
+from tapeline.feeds.files.number_marks import decimal_mark
+from tapeline.feeds.files.read_options import Doubt, ReadOptions
+from tapeline.feeds.files.time_forms import TimeForm, form_of, form_of_format, number_form
+
+_HALF_HOUR = 30 * MINUTE
+_BARS_OF_A_DAY = 10  # fewer say nothing about when a day begins
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Hold one thing that was found out about a file: what, and why; `assumed` where nothing in the file says it."""
+
+    found: str
+    why: str
+    assumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Hold what a file shows at first: names of columns, some values of each, and how to read the rest of a column.
+
+    `groups` are the columns of each symbol where the header names several. `whole(index)` yields all texts of a column.
+    """
+
+    names: Sequence[str]
+    column: Callable[[int], Any]
+    whole: Callable[[int], Iterable[str]]
+    layout: str
+    groups: tuple[tuple[str, dict[str, int]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interpretation:
+    """Say how a file is read.
+
+    `groups` are the columns of each meaning, for each symbol that the header names; '' where a column or `symbol`
+    does. `shift` (ms) is added to every time. With `day_zone` bars are days and get their date there. `guesses` are
+    what was found, by name; `doubts` what must be settled before the file is read.
+    """
+
+    groups: tuple[tuple[str, dict[str, int]], ...]
+    form: TimeForm
+    zone: ZoneInfo | None
+    decimal: str
+    symbol: str
+    shift: int
+    day_zone: ZoneInfo | None
+    adjust: bool
+    guesses: dict[str, Guess]
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def has_volume(self) -> bool:
+        """Return whether the file has a column of volumes."""
+        return "volume" in self.groups[0][1]
+
+    def times(self) -> Times:
+        """Return a reader of the time column."""
+        return Times(self.form, self.zone, shift=self.shift, day_zone=self.day_zone)
+
+
+def time_column(columns: dict[str, Any]) -> Any:
+    """Return the column of times, with the time of day from a column of its own where there is one."""
+    if "clock" not in columns:
+        return columns["timestamp"]
+    return pc.binary_join_element_wise(columns["timestamp"].cast(pa.string()), columns["clock"].cast(pa.string()), " ")
+
+
+def interpret(path: Path, sample: Sample, options: ReadOptions) -> Interpretation:
+    """Return how this file is read. Raise `FileError` where it cannot be."""
+    layout_name = options.layout or sample.layout
+    layout = LAYOUTS[layout_name]
+    groups = sample.groups or (("", column_indexes(sample.names, path, options.columns)),)
+    indexes = groups[0][1]
+    _settle_columns(sample, indexes)
+    doubts: list[Doubt] = []
+    guesses = {"layout": Guess(layout.title, "--layout" if options.layout else "its columns")}
+
+    decimal = _decimal(sample, indexes, options, doubts)
+    form = _form(path, sample, indexes, layout.dates, options, doubts)
+    guesses["times"] = Guess(form.name, f"column {sample.names[indexes['timestamp']]!r}")
+    symbol = _symbol(path, sample, groups, options, guesses, doubts)
+
+    columns = {name: sample.column(index) for name, index in indexes.items() if name in {"timestamp", "clock"}}
+    read, state = Times(form).read(time_column(columns))
+    sound = state == 0
+    times = read[sound]
+    names, codes = _sample_symbols(sample, indexes, symbol or groups[0][0], sound)
+    interval = options.interval or usual_interval(times, codes)
+    exchange, why = _exchange(names, times, options)
+    guesses["calendar"] = Guess(exchange, why, assumed=why.startswith("no "))
+
+    naive = form.kind in {"local", "excel"} and len(times) > 0 and bool((times % DAY).any())
+    zone_name, day_zone = "", None
+    daily = interval is not None and interval >= DAY
+    if options.zone:
+        zone_name, said = options.zone, Guess(options.zone, "--zone")
+    elif not naive:
+        said = Guess("UTC", {"zoned": "its times say their zone"}.get(form.kind, "days" if daily else "epoch"))
+    elif daily:
+        day_zone, said = ZoneInfo("UTC"), Guess("the exchange's dates", "daily bars")
+    elif layout.zone:
+        zone_name, said = layout.zone, Guess(layout.zone, f"{layout.title} writes so", assumed=True)
+    else:
+        said = Guess("UTC", "no zone is said", assumed=True)
+        if exchange not in ROUND_THE_CLOCK and (local := _local_zone(exchange, times)):
+            doubts.append(Doubt(
+                "zone", f"its times name no zone; they fit {exchange}'s hours in {local} and not in UTC", (local, "UTC")
+            ))  # fmt: skip
+    guesses["zone"] = said
+    if daily and not naive and exchange not in {*ROUND_THE_CLOCK, "CMES"} and form.kind != "date":
+        day_zone = _day_zone(times, exchange)
+    shift = _shift(times, codes, interval, exchange, options, guesses, doubts)
+    return Interpretation(
+        groups, form, zone_of(zone_name), decimal, symbol, shift, day_zone, options.adjust, guesses, tuple(doubts)
+    )  # fmt: skip
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """Return the time zone of this name, None for UTC (or no name), which needs no table."""
+    if name.upper() in {"", "UTC"}:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:
+        raise FileError(f"there is no time zone {name!r}; name one such as America/New_York") from error
+
+
+def _settle_columns(sample: Sample, indexes: dict[str, int]) -> None:
+    """Drop a column of clocks that is none, and take the volume from the ticks where there is no other."""
+    if "clock" in indexes:
+        dates, clocks = _texts(sample, indexes["timestamp"]), _texts(sample, indexes["clock"])
+        joined = not any(":" in text or len(text) > 10 for text in dates) and any(clocks)
+        if not joined or not all(":" in text or (text.isdecimal() and len(text) in {4, 6}) for text in clocks if text):
+            del indexes["clock"]
+    names = [name.strip().lower().strip("<>") for name in sample.names]
+    if "volume" in indexes and "tickvol" in names and set(_texts(sample, indexes["volume"])) <= {"0", "0.0", ""}:
+        indexes["volume"] = names.index("tickvol")
+
+
+def _texts(sample: Sample, index: int) -> list[str]:
+    column = sample.column(index)
+    return ["" if value is None else str(value).strip() for value in column.to_pylist()]
+
+
+def _decimal(sample: Sample, indexes: dict[str, int], options: ReadOptions, doubts: list[Doubt]) -> str:
+    if options.decimal:
+        return options.decimal
+    prices = [
+        text for name in OHLCV[:4] if is_text(sample.column(indexes[name])) for text in _texts(sample, indexes[name])
+    ]
+    volumes = _texts(sample, indexes["volume"]) if "volume" in indexes else []
+    found, doubt = decimal_mark(prices, volumes)
+    doubts += [doubt] if doubt else []
+    return found
+
+
+def _form(
+    path: Path, sample: Sample, indexes: dict[str, int], dates: str, options: ReadOptions, doubts: list[Doubt]
+) -> TimeForm:
+    column = sample.column(indexes["timestamp"])
+    if "clock" in indexes:
+        column = time_column({"timestamp": column, "clock": sample.column(indexes["clock"])})
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return TimeForm("Parquet's times", "zoned" if kind.tz else "local")
+    if pa.types.is_date(kind):
+        return TimeForm("Parquet's dates", "date")
+    if not is_text(column):
+        return number_form([float(value) for value in column.to_pylist() if value is not None])
+    texts = [text.strip() for text in column.to_pylist() if text and text.strip()]
+    if options.date_format:
+        return form_of_format(options.date_format, texts)
+    index = indexes["timestamp"]
+    form, doubt = form_of(texts, dates, lambda: (text.strip() for text in sample.whole(index)))
+    doubts += [doubt] if doubt else []
+    # Every row is refused then, with its reason, unless none is like any time: such a column was not meant.
+    return form or TimeForm("ISO-8601", "local", r"^(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)$")
+
+
+def _symbol(
+    path: Path,
+    sample: Sample,
+    groups: tuple[tuple[str, dict[str, int]], ...],
+    options: ReadOptions,
+    guesses: dict[str, Guess],
+    doubts: list[Doubt],
+) -> str:
+    """Return the one symbol of the file, '' where a column or the header says them."""
+    if options.symbol:
+        symbol = canonical_symbol(options.symbol)
+        if len(groups) > 1:
+            raise FileError(f"{path}: has bars of {len(groups)} symbols; --symbol is for files of one")
+        if fault := symbol_fault(symbol):
+            raise FileError(f"{path}: --symbol: {fault}")
+        guesses["symbol"] = Guess(symbol, "--symbol")
+        return symbol
+    if groups[0][0]:
+        guesses["symbol"] = Guess(", ".join(name for name, _ in groups[:5]), "its header")
+        return ""
+    if "symbol" in groups[0][1]:
+        guesses["symbol"] = Guess("", f"column {sample.names[groups[0][1]['symbol']]!r}")
+        return ""
+    symbol = symbol_of(path)
+    guesses["symbol"] = Guess(symbol, "the file's name", assumed=True)
+    if fault := symbol_fault(symbol):
+        doubts.append(Doubt("symbol", f"it has no symbol column, and its name does not say one ({fault})", ("NAME",)))
+    return symbol
+
+
+def _sample_symbols(sample: Sample, indexes: dict[str, int], symbol: str, sound: Any) -> tuple[list[str], Any]:
+    table: dict[str, int] = {}
+    if symbol or "symbol" not in indexes:
+        return [symbol], np.zeros(int(sound.sum()), np.int32)
+    codes, _ = symbols(sample.column(indexes["symbol"]), table)
+    return list(table) or [""], np.maximum(codes[sound], 0)
+
+
+def _exchange(names: list[str], times: Ints, options: ReadOptions) -> tuple[str, str]:
+    """Return the calendar that most of these symbols trade by, and why."""
+    from tapeline.core.sessions.evidence import weekend
+
+    if options.calendar:
+        return options.calendar, "--calendar"
+    counts = Counter(known_exchange(name) for name in names)
+    exchange = counts.most_common(1)[0][0]
+    if exchange:
+        return exchange, "the symbol's form"
+    if weekend(times).sum() * 14 > len(times):
+        return "24/7", "bars on weekends"
+    return DEFAULT_EXCHANGE, "no suffix or prefix says another"
+
+
+def _local_zone(exchange: str, times: Ints) -> str:
+    from tapeline.core.sessions.evidence import reads_as_local
+
+    return reads_as_local(exchange, times)
+
+
+def _day_zone(times: Ints, exchange: str) -> ZoneInfo | None:
+    """Return the exchange's zone where daily bars are stamped with a time of its day other than midnight UTC."""
+    if not len(times) or not (times % DAY).any():
+        return None
+    from tapeline.core.sessions.schedule import zone
+
+    return ZoneInfo(zone(exchange))
+
+
+def _shift(
+    times: Ints,
+    codes: Any,
+    interval: int | None,
+    exchange: str,
+    options: ReadOptions,
+    guesses: dict[str, Guess],
+    doubts: list[Doubt],
+) -> int:
+    """Return what is added to every time: minus the interval where times are the ends of bars within a day."""
+    within = interval is not None and interval < DAY
+    if options.stamp:
+        guesses["stamp"] = Guess(options.stamp, "--stamp")
+        return -interval if interval is not None and within and options.stamp == "end" else 0
+    guesses["stamp"] = Guess("start", "no sign of another", assumed=True)
+    if interval is not None and within and exchange not in ROUND_THE_CLOCK and _end_stamped(times, codes, interval):
+        question = "its days begin one bar after a half hour and end on one, as times of the ends of bars do"
+        doubts.append(Doubt("stamp", question, ("end", "start")))
+    return 0
+
+
+def _end_stamped(times: Ints, codes: Any, interval: int) -> bool:
+    """Return whether every day begins one interval after a half hour, and ends at one."""
+    if interval >= _HALF_HOUR or len(times) < _BARS_OF_A_DAY:
+        return False
+    own = np.sort(times[codes == codes[0]])
+    _, first, counts = np.unique(own // DAY, return_index=True, return_counts=True)
+    last = first + counts - 1
+    full = counts >= _BARS_OF_A_DAY
+    begins = own[first[full]] % _HALF_HOUR
+    ends = own[last[full]] % _HALF_HOUR
+    complete = ends[:-1] if len(ends) > 1 else ends
+    return len(begins) > 0 and bool((begins == interval).all() and (complete == 0).all())
