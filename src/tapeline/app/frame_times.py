@@ -15,7 +15,7 @@ from tapeline.feeds.files.column_values import REASONS, Times, is_text
 from tapeline.feeds.files.interpretation import zone_of
 from tapeline.feeds.files.time_forms import TimeForm, form_of, form_of_format, number_form
 
-#: So many values show what the numbers of a column are.
+#: This many values show what the numbers of a column are.
 _SAMPLE = 2000
 
 

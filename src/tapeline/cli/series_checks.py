@@ -10,7 +10,7 @@ from tapeline.core.times import interval_name
 from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, Scan
 
-#: So many of a symbol's newest stored bars tell how long they are.
+#: This many of a symbol's newest stored bars tell how long they are.
 _NEWEST = 500
 
 

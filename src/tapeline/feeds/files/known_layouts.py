@@ -34,7 +34,7 @@ def _columns(*sets: str) -> tuple[frozenset[str], ...]:
 _BINANCE = ("open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
             "taker_buy_volume", "taker_buy_quote_volume", "ignore")  # fmt: skip
 
-#: The layouts by the name that `--layout` takes, those that are told apart by more before the others.
+#: The layouts by the name that `--layout` takes, those with more to go by before the others.
 LAYOUTS = {
     "tapeline": Layout("tapeline's rows", _columns("stock_symbol;timestamp;price;final")),
     "yfinance": Layout("yfinance", _columns("open;high;low;close;volume;dividends;stock_splits")),

@@ -50,7 +50,7 @@ def pieces(path: Path, packing: str, size: int) -> Iterator[bytes]:
 
 
 def _reader(path: Path, packing: str, stack: ExitStack) -> Any:
-    """Return a function that reads at most so many bytes: those that were unpacked before damaged ones, too."""
+    """Return a function that reads at most a number of bytes: those that were unpacked before damaged ones, too."""
     if packing == "gz":
         return stack.enter_context(gzip.open(path, "rb")).read1
     if packing == "zst":

@@ -50,7 +50,7 @@ class TimeForm:
     """Say how times are written. `name` is for people.
 
     `kind` is `zoned`, `local` or `date` for text, which `regex` reads; `epoch` for numbers in `unit` (`s` or `ms`;
-    those too large for it are told apart by magnitude); `excel` for days since 1899-12-30.
+    the magnitude of larger ones says more); `excel` for days since 1899-12-30.
     """
 
     name: str
