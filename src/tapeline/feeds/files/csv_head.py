@@ -77,14 +77,17 @@ def _check_text(path: Path, line: bytes) -> None:
 
 
 def _separator(texts: Sequence[str]) -> str:
-    """Return the separator that most of the lines have equally often, and more than once; the comma of ties."""
-    best, most = ",", 0
-    for separator in _SEPARATORS:
-        widths = Counter(count for text in texts if (count := re.sub(r'"[^"]*"', "", text).count(separator)) > 1)
-        found = widths.most_common(1)[0] if widths else (0, 0)
-        if found[1] > most or (found[1] == most and separator == ";" and texts[0].count(";") > texts[0].count(",")):
-            best, most = separator, found[1]
-    return best
+    """Return the separator that most of the lines have equally often, and more than once.
+
+    Of ties, that which the header has more of (rows have decimal commas, too), and the comma where that does not tell.
+    """
+
+    def score(separator: str) -> tuple[int, int]:
+        bare = [re.sub(r'"[^"]*"', "", text).count(separator) for text in texts]
+        widths = Counter(count for count in bare if count > 1)
+        return max(widths.values(), default=0), bare[0]
+
+    return max(_SEPARATORS, key=score)
 
 
 def _headless(cells: Sequence[str], layout: str | None) -> str:
