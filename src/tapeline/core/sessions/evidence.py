@@ -11,24 +11,20 @@ from tapeline.core.market import Codes, Flags, Ints
 from tapeline.core.sessions import calendar
 from tapeline.core.times import DAY
 
-
-def weekend(timestamps: Ints) -> Flags:
-    """Return which of these times (UTC epoch ms) are on a Saturday, or on a Sunday before any market opens for Monday.
-
-    Bars there prove a market around the clock, where several are: one alone may be a mistake.
-    """
-    day = (timestamps // DAY + 3) % 7  # 0 is Monday
-    found: Flags = (day == 5) | ((day == 6) & (timestamps % DAY < DAY // 2))
-    return found
+_DAYS = 1 << 20  # more than there are days between the earliest and the latest time
 
 
 def around_the_clock(timestamps: Ints, codes: Codes, symbols: int) -> Flags:
-    """Return for each symbol whether its bars prove that it trades on weekends, bool [symbols].
+    """Return for each symbol whether its bars prove a market that never closes, bool [symbols].
 
-    Of seven days two are on a weekend, so a fourteenth of all bars is far from chance, and far from a mistake.
+    The proof is a bar on a Saturday and one on the Sunday after it (in UTC). A lone one is a mistake, the stamp of a
+    week, or an exchange that opens on Sundays.
     """
-    counts = np.bincount(codes, minlength=symbols)
-    return np.bincount(codes, weekend(timestamps), symbols) * 14 > counts
+    days = np.unique(codes.astype(np.int64) * _DAYS + timestamps // DAY + _DAYS // 2)
+    saturdays = days[(days % _DAYS - _DAYS // 2 + 3) % 7 == 5]  # 1970-01-01 was a Thursday
+    proven = saturdays[np.isin(saturdays + 1, days, assume_unique=True)]
+    found: Flags = np.bincount(proven // _DAYS, minlength=symbols) > 0
+    return found
 
 
 def reads_as_local(exchange: str, timestamps: Ints) -> str:

@@ -112,7 +112,7 @@ def interpret(path: Path, sample: Sample, options: ReadOptions) -> Interpretatio
     times = read[sound]
     names, codes = _sample_symbols(sample, indexes, symbol or groups[0][0], sound)
     interval = options.interval or usual_interval(times, codes)
-    exchange, why = _exchange(names, times, options)
+    exchange, why = _exchange(names, times, codes, options)
     guesses["calendar"] = Guess(exchange, why, assumed=why.startswith("no "))
 
     naive = form.kind in {"local", "excel"} and len(times) > 0 and bool((times % DAY).any())
@@ -241,9 +241,9 @@ def _sample_symbols(sample: Sample, indexes: dict[str, int], symbol: str, sound:
     return list(table) or [""], np.maximum(codes[sound], 0)
 
 
-def _exchange(names: list[str], times: Ints, options: ReadOptions) -> tuple[str, str]:
+def _exchange(names: list[str], times: Ints, codes: Any, options: ReadOptions) -> tuple[str, str]:
     """Return the calendar that most of these symbols trade by, and why."""
-    from tapeline.core.sessions.evidence import weekend
+    from tapeline.core.sessions.evidence import around_the_clock
 
     if options.calendar:
         return options.calendar, "--calendar"
@@ -251,7 +251,7 @@ def _exchange(names: list[str], times: Ints, options: ReadOptions) -> tuple[str,
     exchange = counts.most_common(1)[0][0]
     if exchange:
         return exchange, "the symbol's form"
-    if weekend(times).sum() * 14 > len(times):
+    if around_the_clock(times, codes, len(names)).all():
         return "24/7", "bars on weekends"
     return DEFAULT_EXCHANGE, "no suffix or prefix says another"
 
