@@ -50,7 +50,8 @@ def test_times_that_fit_an_exchanges_hours_as_local_ones_are_recognised(
         ("BTCUSDT.P", "24/7"), ("SOL-USDT-SWAP", "24/7"), ("EURUSD", "24/5"), ("EUR-USD", "24/5"), ("EURUSD=X", "24/5"),
         ("XAUUSD", "24/5"), ("OANDA:EURUSD", "24/5"), ("LSE:VOD", "XLON"), ("NSE:INFY", "XBOM"), ("VOD.L", "XLON"),
         ("600519.SH", "XSHG"), ("600519.SS", "XSHG"), ("SH600519", "XSHG"), ("AAPL.US", "XNYS"),
-        ("NASDAQ:AAPL", "XNYS"), ("CL=F", "CMES"), ("^FTSE", "XLON"), ("AAPL", None), ("GOOGLE", None), ("BRK.B", None), ("LINK", None),
+        ("NASDAQ:AAPL", "XNYS"), ("CL=F", "CMES"), ("^FTSE", "XLON"),
+        ("AAPL", None), ("GOOGLE", None), ("BRK.B", None), ("LINK", None),
     ],
 )  # fmt: skip
 def test_the_form_of_a_symbol_says_its_calendar(symbol: str, exchange: str | None) -> None:
