@@ -22,7 +22,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FileFact:
     """Hold one line of a report: what it is about, what was found, why, and the option that changes it."""
 
     what: str
@@ -69,14 +69,14 @@ class Gaps:
         return within
 
 
-def report(path: Path, options: ReadOptions, now: int) -> tuple[list[Finding], str]:
+def report(path: Path, options: ReadOptions, now: int) -> tuple[list[FileFact], str]:
     """Return what is found about a file, and what keeps it from being read, '' where nothing does.
 
     `now` is as in `FileSource`.
     """
     source = FileSource([path], options=options, now=now)
     if source.doubts:
-        doubts = [Finding("open question", doubt.question, "", _flags(str(doubt))) for _, doubt in source.doubts]
+        doubts = [FileFact("open question", doubt.question, "", _flags(str(doubt))) for _, doubt in source.doubts]
         return doubts, source.problems[0]
     if source.problems:
         return [], source.problems[0]
@@ -93,7 +93,7 @@ def _flags(doubt: str) -> str:
     return doubt.rpartition("; give ")[2]
 
 
-def _guesses(how: Interpretation, file: FileScan, options: ReadOptions) -> list[Finding]:
+def _guesses(how: Interpretation, file: FileScan, options: ReadOptions) -> list[FileFact]:
     guesses = how.guesses
     symbols = ", ".join(file.symbols[:_SHOWN]) + (
         f" and {len(file.symbols) - _SHOWN:,} more" if file.symbols[_SHOWN:] else ""
@@ -101,21 +101,21 @@ def _guesses(how: Interpretation, file: FileScan, options: ReadOptions) -> list[
     length = interval_name(file.interval) if file.interval else "cannot be told"
     zone = _exchange_zone(guesses["calendar"].found)
     found = [
-        Finding("layout", guesses["layout"].found, _why(how, "layout"), "--layout, --columns"),
-        Finding("symbols", symbols, _why(how, "symbol"), "--symbol"),
-        Finding("times", guesses["times"].found, _why(how, "times"), "--date-format"),
-        Finding("zone", guesses["zone"].found, _why(how, "zone"), "--zone"),
-        Finding("stamp", guesses["stamp"].found, _why(how, "stamp"), "--stamp"),
-        Finding("interval", length, "--interval" if options.interval else "the usual distance of bars", "--interval"),
-        Finding("calendar", guesses["calendar"].found, _why(how, "calendar"), "--calendar"),
-        Finding("decimal mark", how.decimal, "--decimal" if options.decimal else "the numbers", "--decimal"),
+        FileFact("layout", guesses["layout"].found, _why(how, "layout"), "--layout, --columns"),
+        FileFact("symbols", symbols, _why(how, "symbol"), "--symbol"),
+        FileFact("times", guesses["times"].found, _why(how, "times"), "--date-format"),
+        FileFact("zone", guesses["zone"].found, _why(how, "zone"), "--zone"),
+        FileFact("stamp", guesses["stamp"].found, _why(how, "stamp"), "--stamp"),
+        FileFact("interval", length, "--interval" if options.interval else "the usual distance of bars", "--interval"),
+        FileFact("calendar", guesses["calendar"].found, _why(how, "calendar"), "--calendar"),
+        FileFact("decimal mark", how.decimal, "--decimal" if options.decimal else "the numbers", "--decimal"),
     ]
     if file.rows:
         daily = file.interval is not None and file.interval >= DAY
-        found.append(Finding("first bar", _time(file.start, zone, daily=daily)))
-        found.append(Finding("last bar", _time(file.end, zone, daily=daily)))
+        found.append(FileFact("first bar", _time(file.start, zone, daily=daily)))
+        found.append(FileFact("last bar", _time(file.end, zone, daily=daily)))
     if not how.has_volume:
-        found.append(Finding("volume", "none", "no column; it counts as 0", "--columns volume=NAME"))
+        found.append(FileFact("volume", "none", "no column; it counts as 0", "--columns volume=NAME"))
     return found
 
 
@@ -124,7 +124,7 @@ def _why(how: Interpretation, name: str) -> str:
     return f"assumed: {guess.why}" if guess.assumed else guess.why
 
 
-def _rows(source: FileSource, file: FileScan, how: Interpretation, options: ReadOptions) -> list[Finding]:
+def _rows(source: FileSource, file: FileScan, how: Interpretation, options: ReadOptions) -> list[FileFact]:
     refused: Counter[str] = Counter()
     exchange = how.guesses["calendar"].found
     repeated = good = 0
@@ -140,12 +140,14 @@ def _rows(source: FileSource, file: FileScan, how: Interpretation, options: Read
     repeated = file.rows - good
     reasons = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(3))
     return [
-        Finding("rows good", f"{good:,}"),
-        Finding("rows refused", f"{file.rejected:,}", reasons, "--accept-rejects" if file.rejected > file.rows else ""),
-        Finding("rows repeated", f"{repeated:,}", "the last one is used" if repeated else ""),
-        Finding("bars missing", f"{gaps.missing:,}", f"between others, by {exchange}'s sessions"),
-        *(Finding("price jump", jump.partition(";")[0], "", "--adjust") for jump in file.jumps[:_SHOWN]),
-        *([Finding("damage", file.damage)] if file.damage else []),
+        FileFact("rows good", f"{good:,}"),
+        FileFact(
+            "rows refused", f"{file.rejected:,}", reasons, "--accept-rejects" if file.rejected > file.rows else ""
+        ),
+        FileFact("rows repeated", f"{repeated:,}", "the last one is used" if repeated else ""),
+        FileFact("bars missing", f"{gaps.missing:,}", f"between others, by {exchange}'s sessions"),
+        *(FileFact("price jump", jump.partition(";")[0], "", "--adjust") for jump in file.jumps[:_SHOWN]),
+        *([FileFact("damage", file.damage)] if file.damage else []),
     ]
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from tapeline.app.frame_columns import Frame
 from tapeline.app.frame_symbols import FrameSymbols
-from tapeline.core.market import OHLCV, Bars, Flags, Floats, Ints, canonical_symbol
+from tapeline.core.market import OHLCV, Bars, Flags, Floats, Ints
+from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.errors import InputError
 from tapeline.feeds.files.column_roles import ALIASES, plain
 

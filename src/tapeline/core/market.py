@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import enum
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tapeline.core.symbol_forms import may_be_negative
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -392,22 +393,6 @@ def _sound(bars: Bars, latest: int) -> bool:
     )
 
 
-def may_be_negative(symbol: str) -> bool:
-    """Return whether prices of this instrument can be negative: those of futures (oil, 2020-04-20) and of yields."""
-    return symbol.endswith("=F") or symbol in _YIELDS
-
-
-def canonical_symbol(symbol: str) -> str:
-    """Return a symbol as it is kept: upper case, and `-` for `/` (BTC/USDT is BTC-USDT).
-
-    A preferred share that an exchange writes with a small p (`BACpL`) stays as it is.
-    """
-    symbol = symbol.strip()
-    if not _PREFERRED.fullmatch(symbol):
-        symbol = symbol.upper()
-    return _PAIR.sub("-", symbol)
-
-
 def symbol_fault(symbol: str) -> str:
     """Why this text cannot be a symbol ('' when it can): printable, no spaces, at most 32 characters."""
     if not symbol:
@@ -418,9 +403,3 @@ def symbol_fault(symbol: str) -> str:
         return f"the symbol {symbol!r} has a blank, which no symbol may have here: write {symbol.replace(' ', '-')!r}"
     wrong = [char for char in symbol if not char.isprintable() or char in "\"'<>&\\/"]
     return f"the symbol {symbol!r} has the character {wrong[0]!r}, which no symbol may have here" if wrong else ""
-
-
-#: Yahoo's American treasury yields.
-_YIELDS = frozenset({"^IRX", "^FVX", "^TNX", "^TYX"})
-_PREFERRED = re.compile(r"[A-Z]{1,5}p[A-Z]?")
-_PAIR = re.compile(r"(?<=[A-Za-z0-9])/(?=[A-Za-z0-9])")

@@ -7,9 +7,10 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from tapeline.core.market import Ints, canonical_symbol, may_be_negative
+from tapeline.core.market import Ints
 from tapeline.core.sessions.evidence import around_the_clock, reads_as_local
 from tapeline.core.sessions.exchanges import exchange_of, known_exchange
+from tapeline.core.symbol_forms import canonical_symbol, may_be_negative
 from tapeline.core.times import MINUTE
 
 

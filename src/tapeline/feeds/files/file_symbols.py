@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tapeline.core.market import canonical_symbol
 from tapeline.core.sessions.exchanges import DEFAULT_EXCHANGE, PREFIXES, known_exchange
+from tapeline.core.symbol_forms import canonical_symbol
 
 _ENDINGS = {".csv", ".txt", ".tsv", ".gz", ".zst", ".zip", ".parquet", ".pq", ".data"}
 

@@ -6,7 +6,8 @@ import datetime as dt
 
 import numpy as np
 
-from tapeline.core.market import Floats, may_be_negative
+from tapeline.core.market import Floats
+from tapeline.core.symbol_forms import may_be_negative
 from tapeline.feeds.files.file_records import Records
 
 #: A price that opens within this part of a whole ratio looks like a split; the smallest ratio is 2 to 1.
