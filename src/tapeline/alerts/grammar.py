@@ -23,7 +23,8 @@ from tapeline.alerts.rules import (
     number,
 )
 from tapeline.alerts.tokens import TOKEN, Cursor
-from tapeline.core.market import Direction, symbol_fault
+from tapeline.core.market import Direction
+from tapeline.core.symbol_forms import symbol_fault
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
 from tapeline.errors import RuleError, SpecError
 

@@ -138,12 +138,11 @@ def _rows(source: FileSource, file: FileScan, how: Interpretation, options: Read
             else:
                 refused[reject.reason] += reject.count
     repeated = file.rows - good
+    accept = "--accept-rejects" if file.rejected > file.rows else ""
     reasons = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(3))
     return [
         FileFact("rows good", f"{good:,}"),
-        FileFact(
-            "rows refused", f"{file.rejected:,}", reasons, "--accept-rejects" if file.rejected > file.rows else ""
-        ),
+        FileFact("rows refused", f"{file.rejected:,}", reasons, accept),
         FileFact("rows repeated", f"{repeated:,}", "the last one is used" if repeated else ""),
         FileFact("bars missing", f"{gaps.missing:,}", f"between others, by {exchange}'s sessions"),
         *(FileFact("price jump", jump.partition(";")[0], "", "--adjust") for jump in file.jumps[:_SHOWN]),

@@ -22,8 +22,9 @@ from tapeline.cli.bar_files import open_files, say_reading, scan_of
 from tapeline.cli.console import Ticker, notice, print_json, print_table
 from tapeline.cli.file_options import FileReading
 from tapeline.cli.stored_data import open_data_directory, processing_alone
-from tapeline.core.market import Bars, symbol_fault
+from tapeline.core.market import Bars
 from tapeline.core.ports import Series, Store
+from tapeline.core.symbol_forms import symbol_fault
 from tapeline.core.times import MINUTE, interval_name
 from tapeline.errors import ConfigError, FileError
 from tapeline.feeds.files import FileSource, Scan

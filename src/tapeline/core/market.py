@@ -28,9 +28,6 @@ Flags = NDArray[np.bool_]
 #: Changes to bars that were not the newest: the number of each, growing by 1, and the time of the first bar it changed.
 Revisions = tuple[tuple[int, int], ...]
 
-#: Longest symbol accepted anywhere. Yahoo's longest (option contracts) have 21 characters.
-MAX_SYMBOL_LENGTH = 32
-
 #: No market data is older than the ticker tape itself, nor from beyond the year 2200. Outside: a unit mistake.
 EARLIEST_TIMESTAMP = -3_250_368_000_000  # 1867-01-01
 LATEST_TIMESTAMP = 7_258_118_400_000  # 2200-01-01
@@ -391,15 +388,3 @@ def _sound(bars: Bars, latest: int) -> bool:
         and bars.timestamp.min() >= EARLIEST_TIMESTAMP
         and bars.timestamp.max() <= latest
     )
-
-
-def symbol_fault(symbol: str) -> str:
-    """Why this text cannot be a symbol ('' when it can): printable, no spaces, at most 32 characters."""
-    if not symbol:
-        return "the symbol is empty"
-    if len(symbol) > MAX_SYMBOL_LENGTH:
-        return f"the symbol has {len(symbol)} characters, at most {MAX_SYMBOL_LENGTH} are allowed"
-    if " " in symbol:
-        return f"the symbol {symbol!r} has a blank, which no symbol may have here: write {symbol.replace(' ', '-')!r}"
-    wrong = [char for char in symbol if not char.isprintable() or char in "\"'<>&\\/"]
-    return f"the symbol {symbol!r} has the character {wrong[0]!r}, which no symbol may have here" if wrong else ""

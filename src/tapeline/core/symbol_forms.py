@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+#: Longest symbol accepted anywhere. Yahoo's longest (option contracts) have 21 characters.
+MAX_SYMBOL_LENGTH = 32
+
 #: Yahoo's American treasury yields.
 _YIELDS = frozenset({"^IRX", "^FVX", "^TNX", "^TYX"})
 _PREFERRED = re.compile(r"[A-Z]{1,5}p[A-Z]?")
@@ -24,3 +27,15 @@ def canonical_symbol(symbol: str) -> str:
     if not _PREFERRED.fullmatch(symbol):
         symbol = symbol.upper()
     return _PAIR.sub("-", symbol)
+
+
+def symbol_fault(symbol: str) -> str:
+    """Why this text cannot be a symbol ('' when it can): printable, no spaces, at most 32 characters."""
+    if not symbol:
+        return "the symbol is empty"
+    if len(symbol) > MAX_SYMBOL_LENGTH:
+        return f"the symbol has {len(symbol)} characters, at most {MAX_SYMBOL_LENGTH} are allowed"
+    if " " in symbol:
+        return f"the symbol {symbol!r} has a blank, which no symbol may have here: write {symbol.replace(' ', '-')!r}"
+    wrong = [char for char in symbol if not char.isprintable() or char in "\"'<>&\\/"]
+    return f"the symbol {symbol!r} has the character {wrong[0]!r}, which no symbol may have here" if wrong else ""

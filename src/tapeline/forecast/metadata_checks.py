@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tapeline.core.foreign import Bounds
-from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, MAX_SYMBOL_LENGTH
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
+from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH
 from tapeline.core.times import DAY
 
 #: What the file may have at most; that of a model of all symbols of a market has some 200 KB.

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tapeline.core.foreign import Bounds
-from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, MAX_SYMBOL_LENGTH
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
+from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH
 from tapeline.core.times import DAY
 from tapeline.forecast.range_layout import HORIZONS, REGRESSORS, VOLUME_REGRESSORS
 from tapeline.forecast.range_step import (

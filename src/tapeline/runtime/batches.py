@@ -16,9 +16,10 @@ from itertools import accumulate
 import numpy as np
 
 from tapeline.core.codec import decode, encode
-from tapeline.core.market import FAULTS, Bars, Ints, Reject, Rows, faults, symbol_fault
+from tapeline.core.market import FAULTS, Bars, Ints, Reject, Rows, faults
 from tapeline.core.ports import Commit, Store, SymbolState
 from tapeline.core.rejects import count_of
+from tapeline.core.symbol_forms import symbol_fault
 from tapeline.core.times import MINUTE
 from tapeline.errors import ConflictError, DecodeError
 from tapeline.runtime.corrections import (

@@ -11,19 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import MINUTE, START, random_bars
 
-from tapeline.core.market import (
-    EARLIEST_TIMESTAMP,
-    FAULTS,
-    LATEST_TIMESTAMP,
-    MAX_SYMBOL_LENGTH,
-    Bar,
-    Bars,
-    Direction,
-    Row,
-    Rows,
-    faults,
-    symbol_fault,
-)
+from tapeline.core.market import EARLIEST_TIMESTAMP, FAULTS, LATEST_TIMESTAMP, Bar, Bars, Direction, Row, Rows, faults
+from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, symbol_fault
 
 PRICES = st.floats(min_value=1e-4, max_value=1e6)
 BAR = st.builds(

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Floats, Ints, symbol_fault
-from tapeline.core.symbol_forms import canonical_symbol
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Floats, Ints
+from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND, WEEK
 from tapeline.feeds.files.time_forms import TEXT_FORMS, TimeForm
 

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from tapeline.core.bars import usual_interval
 from tapeline.core.candle_intervals import ROUND_THE_CLOCK
-from tapeline.core.market import OHLCV, Ints, symbol_fault
+from tapeline.core.market import OHLCV, Ints
 from tapeline.core.sessions.exchanges import DEFAULT_EXCHANGE, known_exchange
-from tapeline.core.symbol_forms import canonical_symbol
+from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import FileError
 from tapeline.feeds.files.column_roles import column_indexes

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import filelock
 
-from tapeline.core.market import symbol_fault
+from tapeline.core.symbol_forms import symbol_fault
 from tapeline.errors import FeedError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.private_files import PRIVATE, make_private_folder

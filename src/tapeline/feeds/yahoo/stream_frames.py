@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, symbol_fault
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
+from tapeline.core.symbol_forms import symbol_fault
 from tapeline.errors import DecodeError
 from tapeline.feeds.live.venue import StreamQuote
 

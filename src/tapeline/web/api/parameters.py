@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from fastapi import Depends, Path, Query, Request
 from pydantic import Field
 
-from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, MAX_SYMBOL_LENGTH, symbol_fault
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
+from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, symbol_fault
 from tapeline.errors import InputError, NotFoundError
 from tapeline.web.page import Page
 

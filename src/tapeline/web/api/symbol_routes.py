@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.core.market import MAX_SYMBOL_LENGTH
+from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH
 from tapeline.errors import NotFoundError, NotPossibleError
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import SYMBOL_PATTERN, CurrentPage, Symbol, checked
