@@ -31,7 +31,7 @@ from tapeline.indicators.kernels.steps import step
 #: After these, for each horizon: smear, mean of squared standardised returns, the same of capped ones; then of volume.
 NUMBERS = SMEAR + 4 * len(at.HORIZONS)
 
-#: Columns of what the step gives of a bar: sigmas, usual sigma of one bar, volumes; then, for who judges it, the mean
+#: Columns of what the step gives of a bar: sigmas, usual sigma of one bar (of the long run), volumes; then, for who judges it, the mean
 #: variances that are expected, and the bar's own variance.
 SAID = 2 * len(at.HORIZONS) + 1
 OUTPUTS = SAID + len(at.HORIZONS) + 1
@@ -73,7 +73,7 @@ _PARKINSON = 0.1 / (4.0 * math.log(2.0))  # a tenth of it: a bar that closes at 
 _LEAST_VARIANCE = 1e-12
 _LEAST_PART = 0.01  # of the slow mean: a bar without a trade says little of the next
 _QUARTER_BARS = 63  # trading days; earnings come back that often
-_CAP = 9.0  # a squared standardised return counts at most as three sigmas
+_CAP = 4.0  # a squared standardised return counts at most as two sigmas: a scale is of the usual, not of shocks
 _FARTHEST = 4.0  # of a log ratio of outcome and forecast, so that one wrong print does not set a scale
 
 
@@ -280,7 +280,9 @@ def advance(
                 regressors[i, 4 + j] = x[j]
             for j in range(_VOLUME_REGRESSORS - 1):
                 regressors[i, 3 + _REGRESSORS + horizons + j] = y[j]
-        out[i, horizons] = math.sqrt(slow * numbers[_SMEAR + 1] * season[i, 2])
+        spread = (s[_SCALES + 2] + numbers[_RETURN_SHRINKAGE]) / (s[_SCALES + 3] + numbers[_RETURN_SHRINKAGE])
+        usual = s[_LONG_RUN] / s[_LONG_RUN_WEIGHT] * season[i, 2]
+        out[i, horizons] = math.sqrt(usual * numbers[_SMEAR + 1] * spread)
         for k in range(horizons):
             h = _HORIZONS[k]
             bars = h + 2 if h < 20 else h

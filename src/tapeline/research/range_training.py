@@ -51,10 +51,10 @@ _VOLUME_FORMS = {
 _SLOW_DECAY = 0.985
 _LONG_RUN_BARS = 1_000  # half-life of daily bars' long-run level; of intraday ones it is a session
 _SCALE_HALF_LIFE = 500.0
-_SHRINKAGE, _RETURN_SHRINKAGE = 500.0, 75.0  # as many outcomes say that a symbol is like the pool
+_SHRINKAGE, _RETURN_SHRINKAGE = 500.0, 50.0  # as many outcomes say that a symbol is like the pool
 _FEWEST = 300  # rows with an outcome
 _SESSIONS_FOR_ALL = 2
-_CAP = 9.0  # as in the step
+_CAP = 4.0  # as in the step
 _LEAST_STEPS = 20  # of an intraday session, where nothing tells its length
 
 #: Levels of the quantiles that a model keeps: finer where the bands of 95% and rare moves are.
