@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # few commands need all of these, and some take long to impor
     from tapeline.backends.sqlite.sqlite_store import SqliteStore
     from tapeline.backends.sqlite.sqlite_stream import SqliteStream
     from tapeline.feeds.live.watchlist import Watchlist
+    from tapeline.forecast.range_registry import RangeRegistry
     from tapeline.forecast.registry import Registry
     from tapeline.web.users import Users
 
@@ -50,6 +51,11 @@ class DataDirectory:
     def models(self) -> Registry:
         """Return the registry of its models."""
         return models_in(self.path)
+
+    @property
+    def ranges(self) -> RangeRegistry:
+        """Return the registry of its range models."""
+        return ranges_in(self.path)
 
     def __enter__(self) -> DataDirectory:
         return self
@@ -80,6 +86,14 @@ def models_in(path: Path) -> Registry:
     from tapeline.forecast.registry import Registry
 
     return Registry(LocalFolder(path / "models"))
+
+
+def ranges_in(path: Path) -> RangeRegistry:
+    """Return the registry of range models in the data directory at `path`, in the same folder."""
+    from tapeline.backends.files.file_registry import LocalFolder
+    from tapeline.forecast.range_registry import RangeRegistry
+
+    return RangeRegistry(LocalFolder(path / "models"))
 
 
 def watchlist_in(path: Path) -> Watchlist:

@@ -8,10 +8,11 @@ import numpy as np
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
+from tapeline.app.range_models import range_model_in_use, range_watcher
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Predictor, Source
 from tapeline.errors import TapelineError
-from tapeline.forecast import DEFAULT_NAME, trees
+from tapeline.forecast import DEFAULT_NAME, range_state, said_codes, trees
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.registry import PromotionWatcher
@@ -29,6 +30,7 @@ def warm_up(settings: Settings) -> None:
     values = np.full((len(bars), len(DEFAULT_FEATURES.inputs)), np.nan)
     DEFAULT_FEATURES.compute(bars, DEFAULT_FEATURES.inputs, values)
     trees.warm_up()
+    said_codes.codes(range_state.warm_up())
 
 
 def pipeline(
@@ -40,9 +42,10 @@ def pipeline(
 ) -> Pipeline:
     """Return the pipeline from this source into the data directory; without a source it processes what others append.
 
-    A model that is promoted while it runs is used from then on. One that cannot be used is reported, and the pipeline
-    keeps the one it has.
+    A model that is promoted while it runs is used from then on, and so is a range model. One that cannot be used is
+    reported, and the pipeline keeps the one it has.
     """
+    range_model = range_model_in_use(directory, notify)
     watcher = PromotionWatcher(directory.models, DEFAULT_NAME, predictor.version if predictor else None)
 
     def promoted() -> Predictor | None:
@@ -52,5 +55,9 @@ def pipeline(
             notify(f"the promoted model cannot be used: {error}")
             return None
 
-    processor = Processor((), predictor, checkpoint_bars=KEPT_BARS)  # indicators are computed when they are looked at
-    return Pipeline(source, directory.stream, directory.store, processor, promoted=promoted, notify=notify)
+    # Indicators are computed when they are looked at.
+    processor = Processor((), predictor, checkpoint_bars=KEPT_BARS, range_model=range_model)
+    return Pipeline(
+        source, directory.stream, directory.store, processor, promoted=promoted,
+        promoted_range=range_watcher(directory, range_model, notify), notify=notify,
+    )  # fmt: skip

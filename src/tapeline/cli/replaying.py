@@ -13,6 +13,7 @@ import typer
 from tapeline.app import wiring
 from tapeline.app.config import Settings
 from tapeline.app.page_wiring import access_of
+from tapeline.app.range_models import train_first_range_model
 from tapeline.cli.bar_files import open_files, say_reading, scan_of
 from tapeline.cli.console import notice, print_summary
 from tapeline.cli.file_options import AS_FOUND, FileReading
@@ -78,6 +79,7 @@ def replay_files(
                     break
 
         predictor, no_model = first_model(directory, settings, history, scan, quiet=as_json)
+        train_first_range_model(directory, history, scan, notice_once)
         trained = time.perf_counter()
         pipeline = wiring.pipeline(directory, settings, paced(source, scan), predictor, notice_once)
         progress = run_pipeline(

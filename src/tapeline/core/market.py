@@ -23,6 +23,7 @@ from tapeline.core.symbol_forms import may_be_negative
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
+Shorts = NDArray[np.uint16]
 Flags = NDArray[np.bool_]
 
 #: Changes to bars that were not the newest: the number of each, growing by 1, and the time of the first bar it changed.
@@ -195,6 +196,8 @@ class Rows:
     of the version that predicted this row, -1 where none did. `known` holds the open, high, low, close and volume that
     a bar had when it was first stored, float64 [n, 5], NaN where they were never revised (None: nowhere). `revisions`
     are the latest changes to bars before the symbol's last one in the store they came from, None where it cannot tell.
+    `ranges` is what the range forecast said, uint16 [n, len(RANGE_CODES)], and `range_model` which version said it, as
+    `model` does; None for both where no row has any.
     """
 
     bars: Bars
@@ -206,6 +209,8 @@ class Rows:
     model: Codes
     known: Floats | None = None
     revisions: Revisions | None = None
+    ranges: Shorts | None = None
+    range_model: Codes | None = None
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Rows:
@@ -243,6 +248,7 @@ class Rows:
             model=np.concatenate([index[part.model] for index, part in zip(new, parts, strict=True)]),
             known=_stacked([(part.known, len(part)) for part in parts]),
             revisions=parts[-1].revisions,
+            **_stacked_ranges(parts, new),
             **{name: np.concatenate([part.forecast[name] for part in parts]) for name in FORECAST},
         )
 
@@ -254,6 +260,13 @@ class Rows:
             if found[name] is None:
                 found[name] = np.full(len(self), absent, dtype)
         return found
+
+    @property
+    def said_ranges(self) -> tuple[Shorts, Codes]:
+        """Return `ranges` and `range_model`, with 0 and -1 for every row where they are None."""
+        count = len(self)
+        ranges = np.zeros((count, len(RANGE_CODES)), np.uint16) if self.ranges is None else self.ranges
+        return ranges, np.full(count, -1, np.int32) if self.range_model is None else self.range_model
 
     def as_known(self) -> Rows:
         """Return the rows with the values that each bar was first stored with, those its forecast was made from."""
@@ -279,6 +292,8 @@ class Rows:
             model=self.model[where],
             known=None if self.known is None else self.known[where],
             revisions=self.revisions,
+            ranges=None if self.ranges is None else self.ranges[where],
+            range_model=None if self.range_model is None else self.range_model[where],
             **{name: column[where] for name, column in self.forecast.items()},
         )
 
@@ -309,6 +324,15 @@ class Rows:
         if self.known is None or math.isnan(self.known[index, 0]):
             return None
         return dict(zip(OHLCV, self.known[index].tolist(), strict=True))
+
+
+def _stacked_ranges(parts: Sequence[Rows], models: Sequence[Codes]) -> dict[str, Any]:
+    """Return the range forecasts of several batches as one; `models` are each batch's versions in the joint table."""
+    if all(part.ranges is None for part in parts):
+        return {}
+    said = [part.said_ranges for part in parts]
+    versions = [index[own] for index, (_, own) in zip(models, said, strict=True)]
+    return {"ranges": np.concatenate([ranges for ranges, _ in said]), "range_model": np.concatenate(versions)}
 
 
 def _number(value: float) -> float | None:

@@ -23,6 +23,7 @@ from tapeline.forecast.range_step import (
     NUMBERS,
     RETURN_SHRINKAGE,
     SCALE_DECAY,
+    SHORTEST_STEP,
     SHRINKAGE,
     SLOW_DECAY,
     SMEAR,
@@ -82,7 +83,7 @@ def _are_numbers(value: Any) -> bool:
     if any(type(each) not in {int, float} or not math.isfinite(each) for each in value):
         return False
     decays = (value[place] for place in (SLOW_DECAY, LONG_RUN_DECAY, SCALE_DECAY))
-    positive = (value[place] for place in (SHRINKAGE, RETURN_SHRINKAGE, LONGEST_STEP))
+    positive = (value[place] for place in (SHRINKAGE, RETURN_SHRINKAGE, LONGEST_STEP, SHORTEST_STEP))
     spreads = (value[SMEAR + 4 * k + j] for k in range(len(HORIZONS)) for j in (1, 2))
     smears = (value[SMEAR + 4 * k + j] for k in range(len(HORIZONS)) for j in (0, 3))
     return (

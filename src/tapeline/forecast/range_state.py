@@ -9,9 +9,9 @@ import numpy as np
 
 from tapeline.core.market import Bars, Codes, Floats
 from tapeline.errors import DecodeError
-from tapeline.forecast.range_layout import WIDTH
+from tapeline.forecast.range_layout import HORIZONS, REGRESSORS, VOLUME_REGRESSORS, WIDTH
 from tapeline.forecast.range_model import RangeModel
-from tapeline.forecast.range_step import OUTPUTS, REGRESSORS_WIDTH, advance
+from tapeline.forecast.range_step import NUMBERS, OUTPUTS, REGRESSORS_WIDTH, advance
 from tapeline.forecast.time_of_day import season
 
 _SNAPSHOT = struct.Struct("<4sI")
@@ -77,3 +77,14 @@ class RangeStates:
             raise DecodeError(f"the range state of {symbol} is of another version, or damaged")
         slot = self._places((symbol,))[0]  # may move the matrix
         self._state[slot] = np.frombuffer(data, "<f8", WIDTH, _SNAPSHOT.size)
+
+
+def warm_up() -> Floats:
+    """Load the compiled step from the cache, or compile it; return what it says of one bar that it knows nothing of."""
+    one, out = np.ones(1), np.empty((1, OUTPUTS))
+    advance(
+        np.zeros(1, np.int32), np.zeros(1, np.int64), one, one, one, one, one, np.ones((1, 2 + 2 * len(HORIZONS))),
+        np.zeros((1, WIDTH)), np.full(NUMBERS, 0.5), np.zeros((len(HORIZONS), len(REGRESSORS) + 1)),
+        np.zeros((len(HORIZONS), len(VOLUME_REGRESSORS) + 1)), out, _NO_REGRESSORS,
+    )  # fmt: skip
+    return out

@@ -26,13 +26,14 @@ from tapeline.indicators.kernels.steps import step
     SHRINKAGE,
     RETURN_SHRINKAGE,
     LONGEST_STEP,
+    SHORTEST_STEP,
     SMEAR,
-) = range(7)
+) = range(8)
 #: After these, for each horizon: smear, mean of squared standardised returns, the same of capped ones; then of volume.
 NUMBERS = SMEAR + 4 * len(at.HORIZONS)
 
-#: Columns of what the step gives of a bar: sigmas, usual sigma of one bar (of the long run), volumes; then, for who judges it, the mean
-#: variances that are expected, and the bar's own variance.
+#: Columns of what the step gives of a bar: sigmas, usual sigma of one bar (of the long run), volumes; then, for who
+#: judges it, the mean variances that are expected, and the bar's own variance.
 SAID = 2 * len(at.HORIZONS) + 1
 OUTPUTS = SAID + len(at.HORIZONS) + 1
 
@@ -65,7 +66,8 @@ _REGRESSORS, _VOLUME_REGRESSORS = len(at.REGRESSORS), len(at.VOLUME_REGRESSORS)
 _QUARTER, _VOLUME_QUARTER = at.REGRESSORS.index("quarter"), at.VOLUME_REGRESSORS.index("quarter")
 _SMEAR, _SAID, _OUTPUTS = SMEAR, SAID, OUTPUTS
 _SLOW_DECAY, _LONG_RUN_DECAY, _SCALE_DECAY = SLOW_DECAY, LONG_RUN_DECAY, SCALE_DECAY
-_SHRINKAGE, _RETURN_SHRINKAGE, _LONGEST_STEP = SHRINKAGE, RETURN_SHRINKAGE, LONGEST_STEP
+_SHRINKAGE, _RETURN_SHRINKAGE = SHRINKAGE, RETURN_SHRINKAGE
+_LONGEST_STEP, _SHORTEST_STEP = LONGEST_STEP, SHORTEST_STEP
 
 _FAST_DECAY = 0.94  # RiskMetrics
 _GARMAN_KLASS = 2.0 * math.log(2.0) - 1.0
@@ -74,6 +76,7 @@ _LEAST_VARIANCE = 1e-12
 _LEAST_PART = 0.01  # of the slow mean: a bar without a trade says little of the next
 _QUARTER_BARS = 63  # trading days; earnings come back that often
 _CAP = 4.0  # a squared standardised return counts at most as two sigmas: a scale is of the usual, not of shocks
+_GAPS = 3.0  # one after the other
 _FARTHEST = 4.0  # of a log ratio of outcome and forecast, so that one wrong print does not set a scale
 
 
@@ -230,13 +233,16 @@ def advance(
     for i in range(len(slot)):
         s = state[slot[i]]
         count = int(s[_COUNT])
-        previous = open_[i]
+        previous, fits = open_[i], True
         if count > 0:
-            if timestamp[i] - s[_LAST_TIME] > numbers[_LONGEST_STEP]:
-                s[_UNBROKEN] = 0.0
+            length = timestamp[i] - s[_LAST_TIME]
+            fits = length >= numbers[_SHORTEST_STEP]
+            if length > numbers[_LONGEST_STEP]:
+                s[_UNBROKEN] = min(s[_UNBROKEN], 1.0) - 1.0
             else:
-                s[_UNBROKEN] += 1.0
+                s[_UNBROKEN] = max(s[_UNBROKEN], 0.0) + 1.0
                 previous = s[_LAST_CLOSE]
+        fits = fits and s[_UNBROKEN] > -_GAPS  # bars of another interval than the model's are not spoken about
         factor, volume_factor = season[i, 0], season[i, 1]
         across, inside = math.log(high[i] / low[i]), math.log(close[i] / open_[i])
         before, log_close = math.log(open_[i] / previous), math.log(close[i])
@@ -266,7 +272,10 @@ def advance(
         out[i] = np.nan
         out[i, _OUTPUTS - 1] = variance
         place = _PENDING
-        if count + 1 < _WARM_UP:
+        if count + 1 < _WARM_UP or not fits:
+            for k in range(horizons):
+                s[place + 3 * (count % _HORIZONS[k]) + 1] = 0.0  # no forecast waits for its outcome
+                place += 3 * _HORIZONS[k]
             if wanted:
                 regressors[i] = np.nan
             continue

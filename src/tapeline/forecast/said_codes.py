@@ -10,13 +10,10 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tapeline.core.jit import jit
-from tapeline.core.market import RANGE_CODES, Floats
+from tapeline.core.market import RANGE_CODES, Floats, Shorts
 from tapeline.forecast.range_layout import HORIZONS
-
-Shorts = NDArray[np.uint16]
 
 _SIGMA_STEPS, _SIGMA_OFFSET = 2048.0, 24.0  # steps in a doubling; the smallest sigma is 2**-24
 _VOLUME_STEPS = 1024.0
@@ -25,21 +22,17 @@ _SIGMAS = len(HORIZONS) + 1
 _COUNT = len(RANGE_CODES)
 
 
-def codes(said: Floats) -> dict[str, Shorts]:
-    """Return the columns to store of what `RangeStates.update` said, by name; 0 where nothing was said."""
-    found = np.empty((_COUNT, len(said)), np.uint16)
+def codes(said: Floats) -> Shorts:
+    """Return what `RangeStates.update` said in the columns of `RANGE_CODES`, uint16 [n, columns]; 0 for nothing."""
+    found = np.empty((len(said), _COUNT), np.uint16)
     _encode(said, found)
-    return dict(zip(RANGE_CODES, found, strict=True))
+    return found
 
 
-def sigma(column: Shorts) -> Floats:
-    """Return the sigmas in a stored column, NaN where nothing was said, float64 [n]."""
-    return _tables()[0][column]
-
-
-def volume(column: Shorts) -> Floats:
-    """Return the volumes in a stored column, NaN where nothing was said, float64 [n]."""
-    return _tables()[1][column]
+def decoded(ranges: Shorts) -> Floats:
+    """Return sigmas, usual sigma and volumes as float64 [n, columns], NaN where nothing was said."""
+    sigmas, volumes = _tables()
+    return np.concatenate((sigmas[ranges[:, :_SIGMAS]], volumes[ranges[:, _SIGMAS:]]), axis=1)
 
 
 @cache
@@ -63,4 +56,4 @@ def _encode(said: Floats, out: Shorts) -> None:
                     code = min(max(code, 1.0), _MOST)
             elif not np.isnan(value):
                 code = min(np.rint(np.log2(max(value, 0.0) + 1.0) * _VOLUME_STEPS) + 1.0, _MOST)
-            out[k, i] = np.uint16(code)
+            out[i, k] = np.uint16(code)

@@ -65,9 +65,9 @@ def season(bars: Bars, interval: int, variance: Floats, volume: Floats) -> Float
     """Return what the step takes as `season`, float64 [len(bars), 2 + 2 * horizons].
 
     These are the factors of variance and volume in each bar, and their means over each horizon. `variance` and `volume`
-    are profiles, float64 [TERMS] each: the logarithm of the factor for each exponential. A bar whose horizon leaves the
-    session has NaN for it, for nobody trades over the night that follows. Bars of half a day and more have no time of
-    day.
+    are profiles, float64 [TERMS] each: the logarithm of the factor for each exponential. A bar outside every session,
+    or whose horizon leaves it, has NaN for it: nobody trades over the night that follows. Bars of half a day and more
+    have no time of day.
     """
     if interval >= INTRADAY:
         return np.ones((len(bars), _COLUMNS))
@@ -90,7 +90,7 @@ def _fill(times: Floats, length: float, variance: Floats, volume: Floats, scales
         total = total_volume = 0.0
         k = 0
         for ahead in range(HORIZONS[horizons - 1] + 1):
-            if ahead > 0 and inside and not left > ahead * length:
+            if ahead > 0 and not left > ahead * length:  # NaN outside sessions
                 break
             own = own_volume = 0.0
             for j in range(len(scales)):

@@ -123,6 +123,7 @@ def _blank(history: Bars, interval: int, form: str, session: int) -> RangeModel:
     long_run = 2 ** (-1 / _LONG_RUN_BARS) if not session else 1 - 2 / (session + 1)
     numbers[:SMEAR] = (
         _SLOW_DECAY, long_run, 0.5 ** (1 / _SCALE_HALF_LIFE), _SHRINKAGE, _RETURN_SHRINKAGE, longest_step(interval),
+        0.9 * interval,
     )  # fmt: skip
     for k in range(len(HORIZONS)):
         numbers[SMEAR + 4 * k + 1 : SMEAR + 4 * k + 3] = 1.0

@@ -172,7 +172,19 @@ def _with_what_was_said(rows: Rows, stored: Rows, first: Bars) -> Rows:
         columns[name][here] = column[said[there]]
     model[here] = np.array([*map(models.index, stored.models), -1], np.int32)[stored.model[said[there]]]
     known = _first_values(rows, _merged(first, _committed(stored.as_known())))
-    return replace(rows, models=models, model=model, known=known, **columns)
+    return replace(rows, models=models, model=model, known=known, **columns, **_said_ranges(rows, stored, models))
+
+
+def _said_ranges(rows: Rows, stored: Rows, models: tuple[str, ...]) -> dict[str, Any]:
+    """Return the range forecasts that were made on these bars, with their versions as indices into `models`."""
+    if stored.ranges is None or stored.range_model is None:
+        return {"ranges": None, "range_model": None}
+    ranges, by = np.zeros((len(rows), stored.ranges.shape[1]), np.uint16), np.full(len(rows), -1, np.int32)
+    said = np.flatnonzero(stored.bars.final & (stored.range_model >= 0))
+    _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[said], return_indices=True)
+    ranges[here] = stored.ranges[said[there]]
+    by[here] = np.array([*map(models.index, stored.models), -1], np.int32)[stored.range_model[said[there]]]
+    return {"ranges": ranges, "range_model": by}
 
 
 def _first_values(rows: Rows, first: Bars) -> Floats | None:

@@ -21,6 +21,7 @@ from tapeline.core.market import Bars, Rows
 from tapeline.core.ports import Commit, Predictor, Sink, Source, Store, Stream
 from tapeline.core.rejects import count_of
 from tapeline.errors import DecodeError
+from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.corrections import NO_ROWS, recomputed, replay_late_bars
 from tapeline.runtime.processor import Processor, Step
 
@@ -107,8 +108,8 @@ def collect(
 class Pipeline:
     """Drives one source through the ports. `run` blocks; `stop` ends it soon, from any thread or a signal handler.
 
-    Without a source it processes what another process appends to the stream. `promoted` is asked now and then whether
-    another model is to predict from here on.
+    Without a source it processes what another process appends to the stream. `promoted` and `promoted_range` are asked
+    now and then whether another model is to predict from here on.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Pipeline:
         processor: Processor,
         *,
         promoted: Callable[[], Predictor | None] = lambda: None,
+        promoted_range: Callable[[], RangeModel | None] = lambda: None,
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.progress = Progress()
@@ -128,6 +130,7 @@ class Pipeline:
         self._store = store
         self._processor = processor
         self._promoted = promoted
+        self._promoted_range = promoted_range
         self._notify = notify
         self._stopping = threading.Event()
         self._ended = threading.Event()
@@ -223,6 +226,10 @@ class Pipeline:
                 if promoted is not None:
                     self._flush(committed)
                     self._processor.replace_predictor(promoted)
+                promoted_range = self._promoted_range()
+                if promoted_range is not None:
+                    self._flush(committed)
+                    self._processor.replace_range_model(promoted_range)
             bars, after = self._stream.read(position, BATCH_BARS)
             if self._steps and (not len(bars) or self._unflushed >= COMMIT_BARS):
                 self._flush(committed)

@@ -20,11 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.jit import jit
-from tapeline.core.market import OHLCV, Bars, Codes, Flags, Floats, Ints, Rows
+from tapeline.core.market import OHLCV, RANGE_CODES, Bars, Codes, Flags, Floats, Ints, Rows, Shorts
 from tapeline.core.ports import Predictor, SymbolState
 from tapeline.errors import DecodeError
+from tapeline.forecast import said_codes
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.labels import direction
+from tapeline.forecast.range_model import RangeModel
+from tapeline.forecast.range_state import RangeStates
 from tapeline.indicators import Engine, parse
 
 #: Bars of one symbol between two checkpoints, where nothing else is said.
@@ -33,6 +36,8 @@ CHECKPOINT_BARS = 256
 _NEVER = -(1 << 62)
 _STATE = struct.Struct("<BQq5dq5d")  # version, committed bars, last bar, forming bar
 _STATE_VERSION = 1
+_RANGE_VERSION = 2  # the same, then the size of the range forecast's state, and that state before the engine's
+_SIZE = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +76,12 @@ class Processor:
 
     def __init__(
         self, specs: Sequence[str], predictor: Predictor | None = None, features: FeatureSet = DEFAULT_FEATURES,
-        *, checkpoint_bars: int = CHECKPOINT_BARS,
+        *, checkpoint_bars: int = CHECKPOINT_BARS, range_model: RangeModel | None = None,
     ) -> None:  # fmt: skip
         self._checkpoint_bars = checkpoint_bars
         self._predictor = predictor
+        self._range_model = range_model
+        self._ranges = RangeStates()
         self._former: Predictor | None = None
         self._former_until = np.zeros(0, np.int64)
         self._features = features
@@ -99,33 +106,59 @@ class Processor:
         self._former_until = np.maximum(self._last.timestamp, self._forming.timestamp)
         self._predictor = predictor
 
+    def replace_range_model(self, model: RangeModel) -> None:
+        """Let another range model speak about the bars from here on.
+
+        What is remembered of each symbol goes on, its scales too: they are about the symbol. Without a model before,
+        the forecasts begin when the longest window is full.
+        """
+        self._range_model = model
+
     # -- state -------------------------------------------------------------------------------------------------------
 
     def restore(self, states: Mapping[str, SymbolState]) -> None:
-        """Goes on from these states. Raises `DecodeError` when one of them does not fit this processor."""
+        """Goes on from these states. Raises `DecodeError` when one of them does not fit this processor.
+
+        One that knows nothing of ranges does not fit a processor with a range model.
+        """
         for symbol, state in states.items():
-            if state.data[:1] != bytes([_STATE_VERSION]):
-                raise DecodeError(f"the stored state of {symbol} has version {state.data[0]}, not {_STATE_VERSION}")
-            _, count, last, *rest = _STATE.unpack_from(state.data)
-            slot = self._slot([symbol])[0]
-            self._engine.restore(symbol, state.data[_STATE.size :])
-            self._count[slot] = count
-            self._last.put(slot, last, rest[:5])
-            self._forming.put(slot, rest[5], rest[6:])
+            self._restore(symbol, state)
+            if self._range_model is not None and state.data[:1] == bytes([_STATE_VERSION]) and self._knows_bars(symbol):
+                raise DecodeError(f"the stored state of {symbol} was made without a range model")
+
+    def _knows_bars(self, symbol: str) -> bool:
+        return bool(self._count[self._slot([symbol])[0]])
+
+    def _restore(self, symbol: str, state: SymbolState) -> None:
+        version, count, last, *rest = _STATE.unpack_from(state.data)
+        if version not in (_STATE_VERSION, _RANGE_VERSION):
+            raise DecodeError(f"the stored state of {symbol} has version {version}, not {_RANGE_VERSION}")
+        slot, engine = self._slot([symbol])[0], state.data[_STATE.size :]
+        self._ranges.forget(symbol)
+        if version == _RANGE_VERSION:
+            (size,) = _SIZE.unpack_from(engine)
+            self._ranges.restore(symbol, engine[_SIZE.size : _SIZE.size + size])
+            engine = engine[_SIZE.size + size :]
+        self._engine.restore(symbol, engine)
+        self._count[slot] = count
+        self._last.put(slot, last, rest[:5])
+        self._forming.put(slot, rest[5], rest[6:])
 
     def state(self, symbol: str) -> SymbolState:
         """Return what is remembered of this symbol now."""
         slot = self._slots[symbol]
         last, forming = self._last, self._forming
+        ranges = b"" if self._range_model is None else self._ranges.snapshot(symbol)
         header = _STATE.pack(
-            _STATE_VERSION,
+            _RANGE_VERSION if ranges else _STATE_VERSION,
             self._count[slot],
             last.timestamp[slot],
             *last.values[slot],
             forming.timestamp[slot],
             *forming.values[slot],
         )
-        return SymbolState(int(last.timestamp[slot]), header + self._engine.snapshot(symbol))
+        ranges = _SIZE.pack(len(ranges)) + ranges if ranges else b""
+        return SymbolState(int(last.timestamp[slot]), header + ranges + self._engine.snapshot(symbol))
 
     def _slot(self, symbols: Sequence[str]) -> Codes:
         """Return the index of each symbol in this processor's arrays; new symbols are given one."""
@@ -189,10 +222,11 @@ class Processor:
         slot = self._slot([symbol])[0]
         forming = self._forming.timestamp[slot], self._forming.values[slot].copy()
         self._engine.forget(symbol)
+        self._ranges.forget(symbol)
         self._count[slot] = 0
         self._last.put(slot, _NEVER, np.zeros(5))
         if checkpoint is not None:
-            self.restore({symbol: checkpoint})
+            self._restore(symbol, checkpoint)
         self._forming.put(slot, _NEVER, np.zeros(5))
         parts: list[Rows] = []
         checkpoints: list[SymbolState] = []
@@ -240,7 +274,33 @@ class Processor:
                 prediction[asked] = direction(probability[asked], predictor.hold_margin)
                 model[asked] = np.where(prediction[asked] != 0, len(versions), -1)
             versions.append(predictor.version)
-        return Rows(bars, self._names, values[:, self._shown], prediction, probability, tuple(versions), model)
+        ranges, range_model = self._said_ranges(committed, len(bars), len(versions), predict=predict)
+        if range_model is not None and self._range_model is not None:
+            versions.append(self._range_model.version)
+        return Rows(
+            bars, self._names, values[:, self._shown], prediction, probability, tuple(versions), model,
+            ranges=ranges, range_model=range_model,
+        )  # fmt: skip
+
+    def _said_ranges(
+        self, committed: Bars, rows: int, version: int, *, predict: bool
+    ) -> tuple[Shorts | None, Codes | None]:
+        """Move the range forecast on by the committed bars, and return what it says of `rows` rows that begin with
+        them.
+
+        Forming bars have none: theirs is that of the bar before. `version` is the index of the model's version.
+        """
+        model = self._range_model
+        if model is None or not len(committed):
+            return None, None
+        said = self._ranges.update(committed, model)
+        if not predict:
+            return None, None
+        ranges, by = np.zeros((rows, len(RANGE_CODES)), np.uint16), np.full(rows, -1, np.int32)
+        ranges[: len(committed)] = said_codes.codes(said)
+        ranges[: len(committed)][committed.timestamp <= model.trained_until] = 0
+        by[ranges.any(axis=1)] = version
+        return ranges, by
 
     def _bars_by_predictor(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
         """Yield each predictor with the bars that belong to it, bool [len(bars)]."""

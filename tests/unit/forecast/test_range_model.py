@@ -45,7 +45,7 @@ def test_a_field_of_another_type_or_out_of_range_is_named(range_model: RangeMode
 
 
 def test_numbers_that_would_spoil_a_state_are_refused(range_model: RangeModel) -> None:
-    for place, value in ((0, 1.0), (0, 0.0), (1, -0.5), (2, 2.0), (3, 0.0), (4, -1.0), (7, 0.0), (6, 99.0)):
+    for place, value in ((0, 1.0), (0, 0.0), (1, -0.5), (2, 2.0), (3, 0.0), (4, -1.0), (8, 0.0), (7, 99.0)):
         numbers = [*range_model.numbers[:place], value, *range_model.numbers[place + 1 :]]
         document = json.loads(range_model.dump()[RANGE]) | {"numbers": numbers}
         with pytest.raises(ModelError, match="numbers"):

@@ -26,12 +26,13 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from tapeline.core.market import FORECAST, OHLCV, Floats, Ints
+from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Floats, Ints, Shorts
 from tapeline.errors import DecodeError
 
 _MAGIC = b"TK"
 #: The columns of every version that can be read. Of a column that a version lacks, nothing was said about any bar.
-_COLUMNS = {1: ("timestamp", *OHLCV, "prediction", "probability", "model")}
+_FIRST = ("timestamp", *OHLCV, "prediction", "probability", "model")
+_COLUMNS = {1: _FIRST, 2: (*_FIRST, *RANGE_CODES, "range_model")}  # the second where a range was forecast
 _VERSION = max(_COLUMNS)
 _HEADERS = {version: struct.Struct(f"<2sB{len(names)}BqIII") for version, names in _COLUMNS.items()}
 _CHECKSUM = struct.Struct("<I")
@@ -40,12 +41,14 @@ _LEVEL = 1  # higher levels save 2 % and cost three times the time
 #: Below this many bars, finding the shortest encoding costs more than it saves: such a block is merged soon.
 _FEW = 512
 
-_CONSTANT, _PLAIN, _DELTA_32, _DELTA_64, _FLOAT_32 = range(5)
+_CONSTANT, _PLAIN, _DELTA_32, _DELTA_64, _FLOAT_32, _DELTA_16 = range(6)
 _DECIMAL = 8  # + the number of decimals
 _DECIMALS = (0, 2, 4)
 _TYPES: dict[str, np.dtype[Any]] = {
     "timestamp": np.dtype("<i8"),
     "model": np.dtype("<i4"),
+    "range_model": np.dtype("<i4"),
+    **dict.fromkeys(RANGE_CODES, np.dtype("<u2")),
     **{name: np.dtype(dtype).newbyteorder("<") for name, (dtype, _) in FORECAST.items()},
 }
 _FLOAT: np.dtype[Any] = np.dtype("<f8")
@@ -59,7 +62,8 @@ class Block:
     `values` is float64 [n, 5] (open, high, low, close, volume). `forecast` has the columns of `market.FORECAST` by
     name, `model` is int32: the model's number in the file, -1 for none. `corrected` holds the indices of bars whose
     values were revised after they were first stored, int64 [k], and `known` the values that these were first stored
-    with, float64 [k, 5].
+    with, float64 [k, 5]. `ranges` is uint16 [n, len(RANGE_CODES)] and `range_model` like `model`, None for both where
+    no range was forecast.
     """
 
     timestamp: Ints
@@ -68,6 +72,8 @@ class Block:
     model: NDArray[np.int32]
     corrected: Ints
     known: Floats
+    ranges: Shorts | None = None
+    range_model: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.timestamp)
@@ -79,6 +85,8 @@ class Block:
             self.timestamp[start:stop], self.values[start:stop],
             {name: column[start:stop] for name, column in self.forecast.items()}, self.model[start:stop],
             self.corrected[inside] - start, self.known[inside],
+            None if self.ranges is None else self.ranges[start:stop],
+            None if self.range_model is None else self.range_model[start:stop],
         )  # fmt: skip
 
     @classmethod
@@ -94,7 +102,22 @@ class Block:
             np.concatenate([b.model for b in blocks]),
             np.concatenate([b.corrected + start for b, start in zip(blocks, starts.tolist(), strict=True)]),
             np.concatenate([b.known for b in blocks]),
+            *_joined_ranges(blocks),
         )
+
+    @property
+    def said_ranges(self) -> tuple[Shorts, NDArray[np.int32]]:
+        """Return `ranges` and `range_model`, with 0 and -1 for every bar where they are None."""
+        if self.ranges is None or self.range_model is None:
+            return np.zeros((len(self), len(RANGE_CODES)), np.uint16), np.full(len(self), -1, np.int32)
+        return self.ranges, self.range_model
+
+
+def _joined_ranges(blocks: list[Block]) -> tuple[Shorts | None, NDArray[np.int32] | None]:
+    if all(block.ranges is None for block in blocks):
+        return None, None
+    ranges, models = zip(*(block.said_ranges for block in blocks), strict=True)
+    return np.concatenate(ranges), np.concatenate(models)
 
 
 def complete_forecast(count: int, **columns: Any) -> dict[str, NDArray[Any]]:
@@ -119,11 +142,19 @@ def put_in(old: Block, new: Block) -> Block:
     def both(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate((before[kept], after))[order]
 
+    before, after = old.said_ranges, new.said_ranges
+
     return Block(
         both(old.timestamp, new.timestamp), both(old.values, new.values),
         {name: both(old.forecast[name], new.forecast[name]) for name in FORECAST}, both(old.model, new.model),
         corrected, known[corrected],
+        *_range_columns(both(before[0], after[0]), both(before[1], after[1])),
     )  # fmt: skip
+
+
+def _range_columns(ranges: Shorts, model: NDArray[np.int32]) -> tuple[Shorts | None, NDArray[np.int32] | None]:
+    """Return both, or None for both where no range was forecast."""
+    return (ranges, model) if (model >= 0).any() else (None, None)
 
 
 def same(a: Block, b: Block) -> bool:
@@ -131,6 +162,7 @@ def same(a: Block, b: Block) -> bool:
     fields = ("timestamp", "values", "model", "corrected", "known")
     pairs = [(getattr(a, name), getattr(b, name)) for name in fields]
     pairs += [(a.forecast[name], b.forecast[name]) for name in FORECAST]
+    pairs += zip(a.said_ranges, b.said_ranges, strict=True)
     return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
 
 
@@ -139,7 +171,8 @@ def encode(block: Block) -> bytes:
     codes, parts = [], []
     base = int(block.timestamp[0]) if len(block) else 0
     columns = _columns(block)
-    for name in _COLUMNS[_VERSION]:
+    version = 1 if block.ranges is None else 2
+    for name in _COLUMNS[version]:
         code, stored = _encoded(name, columns[name], base)
         codes.append(code)
         parts.append(_split(stored))
@@ -148,7 +181,7 @@ def encode(block: Block) -> bytes:
         parts.append(_split(np.diff(block.corrected, prepend=0).astype("<u4")))
         parts.append(_split((np.ascontiguousarray(block.known).view(np.int64) ^ revised_bits).ravel("F")))
     raw = b"".join(parts)
-    header = _HEADERS[_VERSION].pack(_MAGIC, _VERSION, *codes, base, len(block), len(block.corrected), len(raw))
+    header = _HEADERS[version].pack(_MAGIC, version, *codes, base, len(block), len(block.corrected), len(raw))
     data = header + _compressor().compress(raw)
     return data + _CHECKSUM.pack(zlib.crc32(data))
 
@@ -185,7 +218,11 @@ def decode(data: bytes) -> Block:
         now = np.ascontiguousarray(values[indices]).view(np.int64)
         known = (bits.reshape(len(OHLCV), corrected).T ^ now).view(np.float64)
     timestamp, model = columns.pop("timestamp"), columns.pop("model")
-    return Block(timestamp, values, complete_forecast(count, **columns), model, indices, known)
+    ranges = range_model = None
+    if "range_model" in columns:
+        range_model = columns.pop("range_model")
+        ranges = np.stack([columns.pop(name) for name in RANGE_CODES], axis=1)
+    return Block(timestamp, values, complete_forecast(count, **columns), model, indices, known, ranges, range_model)
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
@@ -193,7 +230,11 @@ def decode(data: bytes) -> Block:
 
 def _columns(block: Block) -> dict[str, NDArray[Any]]:
     values = {name: np.ascontiguousarray(block.values[:, i]) for i, name in enumerate(OHLCV)}
-    return {"timestamp": block.timestamp, **values, **block.forecast, "model": block.model}
+    columns = {"timestamp": block.timestamp, **values, **block.forecast, "model": block.model}
+    if block.ranges is not None and block.range_model is not None:
+        columns |= {name: np.ascontiguousarray(block.ranges[:, i]) for i, name in enumerate(RANGE_CODES)}
+        columns["range_model"] = block.range_model
+    return columns
 
 
 def _encoded(name: str, column: NDArray[Any], base: int) -> tuple[int, NDArray[Any]]:
@@ -202,6 +243,8 @@ def _encoded(name: str, column: NDArray[Any], base: int) -> tuple[int, NDArray[A
     bits = column.view(f"i{column.itemsize}")
     if count and (bits == bits[0]).all():
         return _CONSTANT, column[:1]
+    if name in RANGE_CODES and count >= _FEW:
+        return _DELTA_16, np.diff(column, prepend=column[:1] * 0)  # differences wrap around
     if count < _FEW or column.itemsize < 8:
         return _PLAIN, column
     if name == "timestamp":
@@ -230,7 +273,7 @@ def _delta(column: Ints) -> tuple[int, NDArray[Any]]:
 def _stored_type(name: str, code: int) -> np.dtype[Any]:
     if code in (_CONSTANT, _PLAIN):
         return _TYPES.get(name, _FLOAT)
-    return np.dtype({_DELTA_64: "<i8", _FLOAT_32: "<f4"}.get(code, "<i4"))
+    return np.dtype({_DELTA_64: "<i8", _FLOAT_32: "<f4", _DELTA_16: "<u2"}.get(code, "<i4"))
 
 
 def _decoded(code: int, stored: NDArray[Any], count: int) -> NDArray[Any]:
@@ -238,6 +281,8 @@ def _decoded(code: int, stored: NDArray[Any], count: int) -> NDArray[Any]:
         return np.repeat(stored, count) if count else stored
     if code in (_DELTA_32, _DELTA_64):
         return np.cumsum(stored, dtype=np.int64)
+    if code == _DELTA_16:
+        return np.cumsum(stored, dtype=np.uint16)
     if code == _FLOAT_32:
         return stored.astype(np.float64)
     if code >= _DECIMAL:

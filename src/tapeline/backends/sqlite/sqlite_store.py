@@ -95,9 +95,11 @@ class SqliteStore:
         corrected = np.flatnonzero(~np.isnan(known[:, 0]))
         said = {name: column[order] for name, column in rows.forecast.items()}
         said["probability"] = np.where(said["prediction"] != 0, said["probability"], np.nan)
+        ranges = None if rows.ranges is None else rows.ranges[order]
+        by = None if rows.range_model is None else models[rows.range_model[order]]
         whole = Block(
             bars.timestamp[order], np.stack([getattr(bars, name)[order] for name in OHLCV], axis=1), said,
-            models[rows.model[order]], corrected, known[corrected],
+            models[rows.model[order]], corrected, known[corrected], ranges, by,
         )  # fmt: skip
         final = bars.final[order]
         edges = np.flatnonzero(np.diff(bars.code[order], prepend=-1, append=-1)).tolist()
@@ -316,21 +318,26 @@ class SqliteStore:
         if len(whole.corrected):
             known = np.full((count, len(OHLCV)), np.nan)
             known[whole.corrected] = whole.known
-        return self._rows(reader, bars, whole.forecast, whole.model, known, revisions)
+        return self._rows(reader, bars, whole.forecast, whole.model, known, revisions, whole)
 
     def _rows(
         self, reader: sqlite3.Connection, bars: Bars, forecast: Mapping[str, Any], model: NDArray[np.int32],
-        known: Floats | None = None, revisions: Revisions | None = None,
+        known: Floats | None = None, revisions: Revisions | None = None, block: Block | None = None,
     ) -> Rows:  # fmt: skip
         """Return the rows with the names of their models, in the order of their numbers."""
-        numbers = np.unique(model[model >= 0])
+        by = None if block is None else block.range_model
+        used = model if by is None else np.concatenate((model, by))
+        numbers = np.unique(used[used >= 0])
         if any(number not in self._versions for number in numbers.tolist()):
             self._versions = dict(reader.execute("SELECT id, version FROM models"))
         index = np.full(int(numbers[-1]) + 2 if len(numbers) else 1, -1, np.int32)  # -1, for no model, is the last
         index[numbers] = np.arange(len(numbers), dtype=np.int32)
         versions = tuple(self._versions[number] for number in numbers.tolist())
         none = np.empty((len(bars), 0))
-        return Rows(bars, (), none, models=versions, model=index[model], known=known, revisions=revisions, **forecast)
+        return Rows(
+            bars, (), none, models=versions, model=index[model], known=known, revisions=revisions,
+            ranges=None if block is None else block.ranges, range_model=None if by is None else index[by], **forecast,
+        )  # fmt: skip
 
 
 def _forecast(columns: Sequence[Sequence[float | None]]) -> dict[str, NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import zlib
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast, decode, encode, put_in, same
-from tapeline.core.market import FORECAST, OHLCV, Bars
+from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Bars
 from tapeline.errors import DecodeError
 
 #: Small blocks, the two sides of the size from which the shortest encoding is looked for, and a whole block.
@@ -52,12 +53,19 @@ def blocks(draw: Any, counts: tuple[int, ...] = COUNTS) -> Block:
     corrected = np.array(sorted(draw(st.sets(st.integers(0, count - 1), max_size=9)) if count else ()), np.int64)
     known = np.stack([np.resize(np.array(draw(numbers)), len(corrected)) for _ in OHLCV], axis=1)
     model = np.resize(np.array(draw(st.lists(st.integers(-1, 2**31 - 1), min_size=1, max_size=4)), np.int32), count)
-    return Block(timestamp, values, forecast_of(draw, count), model, corrected, known)
+    ranges = range_model = None
+    if draw(st.booleans()):
+        codes = draw(st.lists(st.integers(0, 2**16 - 1), min_size=1, max_size=9))
+        ranges = np.resize(np.array(codes, np.uint16), (count, len(RANGE_CODES)))
+        range_model = np.resize(np.array(draw(st.lists(st.integers(-1, 9), min_size=1)), np.int32), count)
+    return Block(timestamp, values, forecast_of(draw, count), model, corrected, known, ranges, range_model)
 
 
 def columns_of(block: Block) -> dict[str, NDArray[Any]]:
     fields = ("timestamp", "values", "model", "corrected", "known")
-    return {name: getattr(block, name) for name in fields} | dict(block.forecast)
+    ranges, range_model = block.said_ranges
+    columns = {name: getattr(block, name) for name in fields}
+    return columns | {"ranges": ranges, "range_model": range_model} | dict(block.forecast)
 
 
 def assert_identical(found: Block, wanted: Block) -> None:
@@ -114,7 +122,8 @@ def test_bars_put_in_replace_those_of_their_times(old: set[int], new: set[int], 
 
 
 def test_one_value_that_differs_makes_blocks_differ() -> None:
-    block = block_of(random_bars(1, 40))
+    ranges, range_model = np.ones((40, len(RANGE_CODES)), np.uint16), np.zeros(40, np.int32)
+    block = dataclasses.replace(block_of(random_bars(1, 40)), ranges=ranges, range_model=range_model)
     for name, column in columns_of(block).items():
         if len(column):
             changed = decode(encode(block))

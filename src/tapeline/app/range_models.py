@@ -1,0 +1,98 @@
+"""Choose the range model of a data directory: the one in use, or the first, trained on the start of a history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from tapeline.app.data_directory import DataDirectory
+from tapeline.core.bars import usual_interval
+from tapeline.core.market import Bars
+from tapeline.errors import ModelError, NotEnoughHistoryError, StorageError
+from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.range_model import RangeModel
+
+if TYPE_CHECKING:
+    from tapeline.feeds.files import Scan
+
+_TELLING_ROWS = 64
+
+
+def range_model_in_use(directory: DataDirectory, notify: Callable[[str], None]) -> RangeModel | None:
+    """Return the range model in use; None where there is none, or none for the bars that are stored, which is reported.
+
+    A model belongs to one interval: one of days knows nothing of minutes.
+    """
+    registry = directory.ranges
+    try:
+        if registry.current(DEFAULT_NAME) is None:
+            return None
+        model = registry.load(DEFAULT_NAME)
+        for symbol in directory.store.extents():
+            times = directory.store.rows(symbol, limit=_TELLING_ROWS).bars.timestamp
+            if len(times) > 2:
+                model.check(usual_interval(times))
+                break
+    except (ModelError, StorageError) as error:
+        notify(f"no ranges: {error}")
+        return None
+    return model
+
+
+def train_first_range_model(
+    directory: DataDirectory, history: Callable[[int], Iterator[Bars]], scan: Scan, notify: Callable[[str], None]
+) -> None:
+    """Train a range model on the first part of a history and put it to use, unless there is one for such bars.
+
+    `history(until)` yields the bars up to that time, and may yield a few after it. The bars that the model speaks about
+    come after those it was trained on.
+    """
+    from tapeline.app.trained_models import TRAINING_BARS, TRAINING_PART
+    from tapeline.research.range_training import fit_range
+    from tapeline.runtime.clock import now_ms
+
+    registry = directory.ranges
+    try:
+        if registry.current(DEFAULT_NAME) is not None:
+            return
+    except ModelError as error:
+        notify(f"{error}; training a new one")
+    part = min(TRAINING_PART, TRAINING_BARS / max(scan.rows, 1))
+    until = int(scan.start + (scan.end - scan.start) * part)
+    try:
+        model = fit_range(history(until), until=until)
+    except NotEnoughHistoryError as error:
+        notify(f"no ranges: {error}")
+        return
+    registry.save(DEFAULT_NAME, model)
+    registry.promote(DEFAULT_NAME, model.version, at=now_ms())
+
+
+def range_watcher(
+    directory: DataDirectory, used: RangeModel | None, notify: Callable[[str], None]
+) -> Callable[[], RangeModel | None]:
+    """Return a function that returns the range model that was put to use since its last call, None if none was.
+
+    One that cannot be used is reported once, and the pipeline keeps the one it has.
+    """
+    seen = used.version if used else None
+    reported = ""
+
+    def poll() -> RangeModel | None:
+        nonlocal seen, reported
+        try:
+            version = directory.ranges.current(DEFAULT_NAME)
+            if version is None or version == seen:
+                return None
+            model = directory.ranges.load(DEFAULT_NAME, version)
+            if used is not None:
+                model.check(used.interval)
+        except (ModelError, StorageError) as error:
+            if str(error) != reported:
+                reported = str(error)
+                notify(f"the promoted range model cannot be used: {error}")
+            return None
+        seen, reported = version, ""
+        return model
+
+    return poll
