@@ -73,6 +73,7 @@ def page_data_of(
         stored=directory.store.count,
         no_model=no_model,
         registry=directory.models,
+        ranges=directory.ranges,
         rejects=directory.store.rejects,
         watchlist=watchlist_in(directory.path) if live else None,
         health=health,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -24,6 +25,7 @@ def show(
     """Print the newest stored rows of a symbol, oldest first."""
     from tapeline.app import config
     from tapeline.cli.stored_data import open_stored
+    from tapeline.forecast.horizons import horizons_of, with_horizons
     from tapeline.runtime.indicator_view import IndicatorView, RowReader
 
     settings = config.load(data_dir=data_dir)
@@ -38,10 +40,15 @@ def show(
             from tapeline.app.stored_history import unknown_symbol
 
             raise unknown_symbol(symbol, tuple(directory.store.extents()), directory.path)
+        models, _ = directory.ranges.models()
     if json:
-        print_json([row.as_item() for row in rows])
+        print_json(with_horizons([row.as_item() for row in rows], rows, models))
         return
-    columns = ("stock_symbol", "timestamp", "time (UTC)", "price", "volume", "prediction", "probability", "indicator")
+    columns = (
+        "stock_symbol", "timestamp", "time (UTC)", "price", "volume", "prediction", "probability", "80% in 5 bars",
+        "indicator",
+    )  # fmt: skip
+    horizons = horizons_of(rows, models)
     print_table(
         columns,
         (
@@ -53,11 +60,19 @@ def show(
                 f"{row.volume:.10g}",
                 row.prediction or "-",
                 "-" if row.probability is None else f"{row.probability:.3f}",
+                _band(expected),
                 " ".join(f"{name}={value:.6g}" for name, value in row.indicator.items()) or "-",
             )
-            for row in rows
+            for row, expected in zip(rows, horizons, strict=True)
         ),
     )
+
+
+def _band(expected: Mapping[str, Mapping[str, float]] | None) -> str:
+    """Return the 80% band of the close 5 bars ahead, `-` where nothing is said that far."""
+    if expected is None or "5" not in expected:
+        return "-"
+    return f"{expected['5']['low_80']:.6g} to {expected['5']['high_80']:.6g}"
 
 
 def rejects(

@@ -77,6 +77,10 @@ COMMANDS = {
         "inspect_commands.show",
         "Print the newest stored rows of a symbol, oldest first.",
     ),
+    "odds": (
+        "odds_commands.odds",
+        "Say how likely a price is passed or touched in the next bars, by the forecast of the last closed one.",
+    ),
     "rejects": (
         "inspect_commands.rejects",
         "List the records that were refused: where each stood, why, what it was, and how many it stands for.",

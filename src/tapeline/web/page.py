@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from tapeline.forecast.model import Metadata
+from tapeline.forecast.range_model import RangeModel
 from tapeline.web.access import Access
 from tapeline.web.broadcast import Broadcast
 from tapeline.web.connections import Connections
@@ -14,7 +15,7 @@ from tapeline.web.page_data import PageData
 from tapeline.web.reject_counter import RejectCounter
 from tapeline.web.score_cache import ScoreCache
 from tapeline.web.thread_runner import ThreadRunner
-from tapeline.web.versions import Versions
+from tapeline.web.versions import RangeVersions, Versions
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ class Page:
         self.access = access
         self.versions = Versions(data.registry)
         self.models: Callable[[], Mapping[str, Metadata]] = self.versions.metadata
+        self.range_models: Callable[[], Mapping[str, RangeModel]] = RangeVersions(data.ranges).models
         self.connections = Connections()
         self.defects = Defects()
         self.broadcast = Broadcast(data, self.models)

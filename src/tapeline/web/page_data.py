@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from tapeline.alerts.service import Alerts
 from tapeline.core.market import Reject
 from tapeline.core.ports import Store
+from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
 from tapeline.web.candles import CandleReader
 
@@ -47,6 +48,7 @@ class PageData:
 
     - `replay` returns the progress of a replay, None when there is none; then time is that of the newest bar.
     - `stored` returns how many rows the store has, None where counting is not possible.
+    - `ranges` is where range models are read.
     - `registry` is where model versions are read and promoted; `no_model` says why there are no predictions.
     - `rejects` yields the newest refused records, as many as asked for (None: all).
     - `watchlist` is the list of collected symbols, None where it cannot be changed.
@@ -62,6 +64,7 @@ class PageData:
     replay: Callable[[], ReplayProgress | None] = lambda: None
     stored: Callable[[], int | None] = lambda: None
     registry: Registry | None = None
+    ranges: RangeRegistry | None = None
     no_model: str = ""
     rejects: Callable[[int | None], Iterator[Reject]] = _no_rejects
     watchlist: SymbolList | None = None

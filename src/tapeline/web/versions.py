@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 
 from tapeline.forecast.model import Metadata
+from tapeline.forecast.range_model import RangeModel
+from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
 
 _KEPT_SECONDS = 10.0
@@ -36,3 +38,19 @@ class Versions:
         """Return a line for each model that is damaged. Raises what the registry raises."""
         self.metadata()
         return self._faults
+
+
+class RangeVersions:
+    """Look up version -> range model, from a registry that is read again after ten seconds, as `Versions` does."""
+
+    def __init__(self, registry: RangeRegistry | None) -> None:
+        self._registry = registry
+        self._read_at = -_KEPT_SECONDS
+        self._known: dict[str, RangeModel] = {}
+
+    def models(self) -> Mapping[str, RangeModel]:
+        """Return what is known now, empty without a registry. Raises what the registry raises."""
+        if self._registry is not None and time.monotonic() - self._read_at > _KEPT_SECONDS:
+            self._known = self._known | self._registry.models()[0]
+            self._read_at = time.monotonic()
+        return self._known

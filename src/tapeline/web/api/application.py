@@ -18,6 +18,7 @@ from tapeline.web.api import (
     bar_routes,
     catalogue_routes,
     event_routes,
+    forecast_routes,
     health_routes,
     metric_routes,
     model_routes,
@@ -35,7 +36,7 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, model_routes, health_routes, event_routes,
-    alert_routes,
+    alert_routes, forecast_routes,
 )  # fmt: skip
 
 

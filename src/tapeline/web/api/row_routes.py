@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from tapeline.core.market import Rows
+from tapeline.forecast.horizons import horizon_columns, with_horizons
 from tapeline.web.api.formats import DIRECTION_NAMES, THREE_FORMATS, Format, Wanted, json_answer, table_answer
 from tapeline.web.api.parameters import (
     CurrentPage,
@@ -35,7 +36,10 @@ routes = APIRouter(tags=["rows"])
 
 
 class RowAnswer(BaseModel):
-    """Hold a stored row. Absent values are left out: a cold indicator, a prediction where no model answered."""
+    """Hold a stored row. Absent values are left out: a cold indicator, a prediction where no model answered.
+
+    `horizons` is what is expected so many bars ahead: the move in sigmas, bands, odds of a big move, and the volume.
+    """
 
     stock_symbol: str
     timestamp: int
@@ -49,6 +53,8 @@ class RowAnswer(BaseModel):
     final: bool
     probability: float | None = None
     model: str | None = None
+    horizons: dict[str, dict[str, float]] | None = None
+    range_model: str | None = None
 
 
 class RowsAnswer(BaseModel):
@@ -94,8 +100,10 @@ async def rows(
         await require_known(page, symbol)
     headers = next_page(request, cursor=older)
     if kind != Format.JSON:
-        return table_answer(kind, _columns(found), f"{symbol}-rows", headers)
-    return json_answer({"rows": [row.as_item() for row in found], "next": older}, headers=headers)
+        columns = _columns(found) | horizon_columns(found, page.range_models())
+        return table_answer(kind, columns, f"{symbol}-rows", headers)
+    items = with_horizons([row.as_item() for row in found], found, page.range_models())
+    return json_answer({"rows": items, "next": older}, headers=headers)
 
 
 @routes.get(

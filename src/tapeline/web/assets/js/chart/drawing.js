@@ -3,6 +3,7 @@ import { CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, createCha
 import { price } from "../format.js";
 import { palette } from "../theme.js";
 import { Calls } from "./calls.js";
+import { Fan } from "./fan.js";
 import * as selection from "./selection.js";
 import { Study } from "./study.js";
 
@@ -27,6 +28,9 @@ export class Drawing {
     this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     this._top = 0;
     this._calls = new Calls(this.chart, this._candles);
+    this._fan = new Fan(this.chart);
+    this._candles.attachPrimitive(this._fan);
+    this._forecast = null;
     this._paint();
     this.chart.subscribeCrosshairMove((event) => {
       const i = event.time === undefined || !event.point || !this.bars ? -1 : this.bars.at(event.time);
@@ -41,6 +45,8 @@ export class Drawing {
   // Shows these bars, the newest at the right.
   show(bars, catalogue) {
     this.bars = bars;
+    this._forecast = null;
+    this._drawFan();
     this.chart.applyOptions({
       timeScale: { timeVisible: !bars.daily },
       localization: { timeFormatter: (key) => this._timeLabel(key) },
@@ -74,9 +80,22 @@ export class Drawing {
     });
   }
 
+  // Draws the fan of this forecast (null: none), and moves with it where the newest bars are in view.
+  forecast(found) {
+    this._forecast = found;
+    const follows = this.atNewest;
+    this._drawFan();
+    if (follows) this.newest();
+  }
+
+  _drawFan() {
+    this._fan.show(this._forecast, this.bars, this._colors.lines[0]);
+  }
+
   // Draws all bars again, after older ones were put in front.
   refill() {
     this._fill();
+    this._drawFan();
     this._calls.setData();
     for (const study of this.studies) study.setData();
   }
@@ -107,7 +126,7 @@ export class Drawing {
 
   // Moves the window to the newest bar.
   newest() {
-    this.chart.timeScale().scrollToPosition(RIGHT_OFFSET, false);
+    this.chart.timeScale().scrollToPosition(RIGHT_OFFSET + this._fan.reach, false);
   }
 
   get atNewest() {
@@ -144,6 +163,7 @@ export class Drawing {
     this._paint();
     if (this.bars) {
       this._fill();
+      this._drawFan();
       this.select(catalogue);
     }
   }

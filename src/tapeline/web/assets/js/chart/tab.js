@@ -32,9 +32,10 @@ export class ChartTab {
     this._asking = false; // for the newest bars
     this._loading = false; // older bars
     this._pointed = null; // the index of the bar under the crosshair
+    this._expected = null; // the open time of the bar whose forecast was asked for
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._parts = Object.fromEntries(
-      ["indicators", "newest", "canvas", "legend", "state", "key", "grade"].map((name) => [name, find(name)]),
+      ["indicators", "newest", "canvas", "legend", "state", "key", "grade", "words"].map((name) => [name, find(name)]),
     );
     this._heading = new Heading(find, (interval) => pick(this.symbol, interval));
     this._parts.indicators.addEventListener("click", () => this.openPicker());
@@ -66,6 +67,7 @@ export class ChartTab {
     if (other) {
       this._heading.begin(symbol);
       text(this._parts.grade, "");
+      text(this._parts.words, "");
     }
     if (symbol === null) {
       this._clear("empty");
@@ -86,7 +88,10 @@ export class ChartTab {
       if (this.known) this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), RETRY_MS);
     }
     this._listen(); // after the bars, which it would hold up; the stream begins with what came since
-    if (value) this._grade();
+    if (value) {
+      this._grade();
+      this._expect();
+    }
   }
 
   // Takes the answer of GET /indicators. Candles do not wait for it; indicators do, as it says where they are drawn.
@@ -110,6 +115,7 @@ export class ChartTab {
     else {
       this._drawing.update(from, before);
       this._showValues();
+      this._expect();
     }
   }
 
@@ -148,6 +154,7 @@ export class ChartTab {
       return;
     }
     this._bars = new Bars(answer);
+    this._expected = null;
     this._catalogue?.learn(answer.outputs);
     this._say(null);
     this._drawing ??= new Drawing(this._parts.canvas, {
@@ -217,6 +224,20 @@ export class ChartTab {
 
   _showValues() {
     if (this._bars) this._legend.show(this._pointed ?? this._bars.length - 1);
+  }
+
+  // Asks what is expected after the last closed bar, once for each such bar.
+  async _expect() {
+    const { t, columns } = this._bars;
+    const closed = columns.f.lastIndexOf(1);
+    if (closed < 0 || this._expected === t[closed]) return;
+    this._expected = t[closed];
+    const turn = this._turn;
+    const { value } = await outcome(get(`/symbols/${part(this.symbol)}/forecast`, { unattended: true }));
+    if (turn !== this._turn || !this._bars) return;
+    const same = value?.interval === this.interval;
+    this._drawing.forecast(same ? value : null);
+    text(this._parts.words, value?.words ?? "");
   }
 
   async _grade({ unattended = false } = {}) {

@@ -1,0 +1,63 @@
+"""`tapeline odds`: the chance that a price is passed, or touched, in the next bars."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tapeline.cli.console import print_json, stdout
+from tapeline.cli.options import DataDir, Json
+
+
+def odds(
+    symbol: Annotated[str, typer.Argument(help="Such as TSLA.", show_default=False)],
+    at: Annotated[float, typer.Option(help="The price of a stop or a target.", min=0.0, show_default=False)],
+    within: Annotated[int, typer.Option(help="In at most this many bars.", min=1, max=20)] = 5,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Say how likely a price is passed or touched in the next bars, by the forecast of the last closed one."""
+    from tapeline.cli.stored_data import open_stored
+    from tapeline.core.bars import usual_interval
+    from tapeline.core.times import DAY
+    from tapeline.errors import InputError, NotFoundError
+    from tapeline.forecast.horizons import newest_range
+    from tapeline.forecast.range_words import sentence
+    from tapeline.runtime.interval_views import TELLING_ROWS
+    from tapeline.web.quote_table import decimals
+
+    if not at > 0:
+        raise typer.BadParameter("a price is above 0", param_hint="--at")
+    with open_stored(data_dir) as directory:
+        rows = directory.store.rows(symbol, limit=TELLING_ROWS)
+        if not len(rows):
+            from tapeline.app.stored_history import unknown_symbol
+
+            raise unknown_symbol(symbol, tuple(directory.store.extents()), directory.path)
+        said = newest_range(rows, directory.ranges.models()[0])
+    if said is None:
+        raise NotFoundError(
+            f"the last closed bar of {symbol} has no range forecast: tapeline train makes a model, and the next bars "
+            "have one; a minute whose horizon leaves the session has none"
+        )
+    try:
+        found = said.odds(at, within)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    interval, places = usual_interval(rows.bars.timestamp) or DAY, decimals(rows.bars.close)
+    if json:
+        print_json(
+            {
+                "symbol": symbol, "timestamp": said.timestamp, "close": said.close, "price": at, "within": within,
+                "beyond": found.beyond, "touched": found.touched, "model": said.model.version,
+            }
+        )  # fmt: skip
+        return
+    side = "below" if at < said.close else "above"
+    stdout().print(
+        f"{symbol} closed at {said.close:,.{places}f}. Within {within} bars: {100 * found.touched:.1f}% that "
+        f"{at:,.{places}f} is touched, {100 * found.beyond:.1f}% that the close {within} bars ahead is {side} it.",
+        markup=False,
+    )
+    stdout().print(sentence(said, interval, places), markup=False)

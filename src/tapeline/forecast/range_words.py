@@ -1,0 +1,35 @@
+"""Say a range forecast in one sentence, as a person would ask for it."""
+
+from __future__ import annotations
+
+from tapeline.core.times import DAY, HOUR, MINUTE
+from tapeline.forecast.horizons import SaidRange
+
+_UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
+
+
+def sentence(said: SaidRange, interval: int, decimals: int) -> str:
+    """Return what is expected over the 5 bars after a closed bar, or as far as the session lasts.
+
+    `interval` is the length of the bars (ms); prices are written with `decimals`.
+    """
+    horizon = "5" if "5" in said.horizons else next(iter(said.horizons))
+    found = said.horizons[horizon]
+    low, high, stop = (f"{found[name]:,.{decimals}f}" for name in ("low_80", "high_80", "low_95"))
+    touched = said.odds(found["low_95"], int(horizon)).touched
+    return (
+        f"In the next {_length(int(horizon), interval)} {said.symbol} should stay between {low} and {high} with 80% "
+        f"chance; a stop at {stop} is hit with {100 * touched:.0f}%."
+    )
+
+
+def _length(bars: int, interval: int) -> str:
+    """Return how long a few bars take: `5 days` of trading, `25 minutes`."""
+    if interval == DAY:
+        return "trading day" if bars == 1 else f"{bars} trading days"
+    total = bars * interval
+    for unit, name in _UNITS:
+        if total % unit == 0:
+            count = total // unit
+            return name if count == 1 else f"{count} {name}s"
+    return "bar" if bars == 1 else f"{bars} bars"

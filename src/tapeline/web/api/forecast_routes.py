@@ -1,0 +1,89 @@
+"""Answer `/symbols/{symbol}/forecast`: how far the price is expected to move, and the odds of a price."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel
+
+from tapeline.core.candle_intervals import stored_interval
+from tapeline.core.times import interval_name
+from tapeline.errors import InputError
+from tapeline.forecast.horizons import SaidRange, newest_range
+from tapeline.forecast.range_layout import HORIZONS
+from tapeline.forecast.range_words import sentence
+from tapeline.runtime.interval_views import TELLING_ROWS
+from tapeline.web.api.formats import json_answer
+from tapeline.web.api.parameters import CurrentPage, Symbol, checked, require_known
+from tapeline.web.api.problems import problems
+from tapeline.web.page import Page
+from tapeline.web.quote_table import decimals
+
+routes = APIRouter(tags=["forecast"])
+
+
+class OddsAnswer(BaseModel):
+    """Hold the chances that the close is beyond a price so many bars later, and that it is touched by then."""
+
+    price: float
+    within: int
+    beyond: float
+    touched: float
+
+
+class ForecastAnswer(BaseModel):
+    """Hold what is expected after the last closed bar, by horizon in bars; null everywhere where nothing is.
+
+    `timestamp` and `price` are those of the bar (its close), `words` says it in a sentence, `model` is the version. A
+    horizon that leaves the session is not there.
+    """
+
+    symbol: str
+    interval: str
+    timestamp: int | None = None
+    price: float | None = None
+    model: str | None = None
+    words: str | None = None
+    horizons: dict[str, dict[str, float]] | None = None
+    odds: OddsAnswer | None = None
+
+
+@routes.get(
+    "/symbols/{symbol}/forecast", response_model=ForecastAnswer, responses=problems(404),
+    summary="The expected move after the last closed bar, and the odds of a price",
+)  # fmt: skip
+async def forecast(
+    page: CurrentPage,
+    symbol: Symbol,
+    price: Annotated[float | None, Query(gt=0, lt=1e15, description="Give the odds of this price.")] = None,
+    within: Annotated[int, Query(ge=1, le=HORIZONS[-1], description="In at most this many bars.")] = 5,
+) -> Response:
+    """Answer with the forecast of the last closed bar, whatever is forming after it."""
+    checked(symbol)
+    found, interval, places = await page.read(lambda: _newest(page, symbol))
+    if found is None:
+        await require_known(page, symbol)
+    document: dict[str, Any] = {"symbol": symbol, "interval": interval_name(interval)}
+    if found is not None:
+        document |= {
+            "timestamp": found.timestamp, "price": found.close, "model": found.model.version,
+            "words": sentence(found, interval, places), "horizons": found.horizons,
+        }  # fmt: skip
+        if price is not None and math.isfinite(price):
+            try:
+                odds = found.odds(price, within)
+            except ValueError as error:
+                raise InputError(str(error)) from None
+            document["odds"] = {"price": price, "within": within, "beyond": odds.beyond, "touched": odds.touched}
+    return json_answer(document)
+
+
+def _newest(page: Page, symbol: str) -> tuple[SaidRange | None, int, int]:
+    """Return the newest forecast, the length of the bars (ms), and how many decimals their prices have."""
+    rows = page.data.store.rows(symbol, limit=TELLING_ROWS)
+    interval = stored_interval(rows.bars.timestamp) if len(rows) else 60_000
+    close = rows.bars.close if len(rows) else np.zeros(0)
+    return newest_range(rows, page.range_models()), interval, decimals(close)
