@@ -32,7 +32,8 @@ from tapeline.errors import DecodeError
 _MAGIC = b"TK"
 #: The columns of every version that can be read. Of a column that a version lacks, nothing was said about any bar.
 _FIRST = ("timestamp", *OHLCV, "prediction", "probability", "model")
-_COLUMNS = {1: _FIRST, 2: (*_FIRST, *RANGE_CODES, "range_model")}  # the second where a range was forecast
+_RANGES = (*RANGE_CODES, "range_model")
+_COLUMNS = {1: _FIRST, 2: (*_FIRST, *_RANGES)}  # an even version where a range was forecast
 _VERSION = max(_COLUMNS)
 _HEADERS = {version: struct.Struct(f"<2sB{len(names)}BqIII") for version, names in _COLUMNS.items()}
 _CHECKSUM = struct.Struct("<I")
@@ -171,7 +172,7 @@ def encode(block: Block) -> bytes:
     codes, parts = [], []
     base = int(block.timestamp[0]) if len(block) else 0
     columns = _columns(block)
-    version = 1 if block.ranges is None else 2
+    version = _VERSION - (block.ranges is None)
     for name in _COLUMNS[version]:
         code, stored = _encoded(name, columns[name], base)
         codes.append(code)
