@@ -16,7 +16,8 @@ from tapeline.app.frame_calendars import calendars_of_frame
 from tapeline.app.frame_columns import open_frame
 from tapeline.app.frame_rows import FrameBars, FrameOptions, frame_bars, last_of_repeated, ordered
 from tapeline.app.frame_values import Plan, compute
-from tapeline.core.market import FAULTS, Floats, faults
+from tapeline.core.bar_faults import FAULTS, faults
+from tapeline.core.market import Floats
 from tapeline.errors import InputError
 from tapeline.feeds.files.column_roles import plain
 from tapeline.indicators import DEFAULT

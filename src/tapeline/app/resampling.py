@@ -11,8 +11,9 @@ import pyarrow as pa
 from tapeline.app.frame_columns import Frame, PandasFrame, PolarsFrame, open_frame
 from tapeline.app.frame_rows import FrameOptions, frame_bars, roles_of
 from tapeline.core import bars as core_bars
+from tapeline.core.bar_faults import faults
 from tapeline.core.candle_intervals import chosen, exchange_grid
-from tapeline.core.market import OHLCV, Bars, Ints, faults
+from tapeline.core.market import OHLCV, Bars, Ints
 from tapeline.core.sessions import exchange_of
 from tapeline.core.sessions.schedule import calendar_names
 from tapeline.core.times import DAY, MINUTE

@@ -28,7 +28,7 @@ class BarBuilder:
     """Build bars as ticks or finer bars arrive. Memory is two bars per symbol, the forming and the previous one.
 
     `lateness` (ms, one interval by default) is how much older than the newest one a tick or finer bar of a closed bar
-    may be. A tick far in the future would make all that follow late: refuse it before (`market.faults`).
+    may be. A tick far in the future would make all that follow late: refuse it before (`bar_faults.faults`).
     """
 
     def __init__(self, grid: Grid, *, lateness: int | None = None) -> None:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tapeline.core.market import FAULTS, OHLCV, Bars, Reject, faults
+from tapeline.core.bar_faults import FAULTS, faults
+from tapeline.core.market import OHLCV, Bars, Reject
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader, RowBlock

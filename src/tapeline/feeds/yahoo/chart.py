@@ -25,19 +25,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from tapeline.core.bar_faults import FAULTS, faults
 from tapeline.core.bars import Grid, Sessions, resample
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.core.market import (
-    EARLIEST_TIMESTAMP,
-    FAULTS,
-    LATEST_TIMESTAMP,
-    Bars,
-    Flags,
-    Floats,
-    Ints,
-    Reject,
-    faults,
-)
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Bars, Flags, Floats, Ints, Reject
 from tapeline.core.ports import Action
 from tapeline.core.rejects import thinned
 from tapeline.core.sessions import Calendar
