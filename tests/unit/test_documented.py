@@ -314,7 +314,7 @@ def test_what_exists_is_accepted(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# A title\n[a](#a-title) `src/tapeline/core/market.py` `core/market.py` `tests/e2e/test_kill.py` `rows/`\n"
-        "`market.FAULTS` `tapeline.core.market.Bars` `tapeline models list --name x` `make test` `tapeline.db`\n"
+        "`bar_faults.FAULTS` `tapeline.core.market.Bars` `tapeline models list --name x` `make test` `tapeline.db`\n"
         "```\ntapeline demo --port 8001 | cat  # tapeline nothing\n.venv/bin/python -m tests.aws.schedules 1000\n```\n"
     )
     assert list(faults(page)) == []

@@ -47,7 +47,7 @@ class SaidRange:
         Raises `ValueError` where the forecast does not look that far ahead.
         """
         known = [each for each in self.sigmas if not np.isnan(each)]
-        if within > HORIZONS[len(known) - 1]:
+        if len(known) < len(HORIZONS) and within > HORIZONS[len(known) - 1]:
             raise ValueError(
                 f"the forecast looks {HORIZONS[len(known) - 1]} bars ahead, not {within}: the session ends"
             )

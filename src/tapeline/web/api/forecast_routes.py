@@ -26,7 +26,7 @@ routes = APIRouter(tags=["forecast"])
 
 
 class OddsAnswer(BaseModel):
-    """Hold the chances that the close is beyond a price so many bars later, and that it is touched by then."""
+    """Hold the chances that the close is beyond a price this many bars later, and that it is touched by then."""
 
     price: float
     within: int

@@ -38,7 +38,7 @@ routes = APIRouter(tags=["rows"])
 class RowAnswer(BaseModel):
     """Hold a stored row. Absent values are left out: a cold indicator, a prediction where no model answered.
 
-    `horizons` is what is expected so many bars ahead: the move in sigmas, bands, odds of a big move, and the volume.
+    `horizons` is what is expected this many bars ahead: the move in sigmas, bands, odds of a big move, and the volume.
     """
 
     stock_symbol: str

@@ -1,0 +1,111 @@
+"""The expected move at every door: the API's rows and forecast, `tapeline show` and `tapeline odds` say the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.web_site import Client, client_of
+
+from tapeline.app.config import Settings
+from tapeline.app.data_directory import open_data_directory
+from tapeline.app.page_wiring import page_data_of
+from tapeline.cli.inspect_commands import show
+from tapeline.cli.odds_commands import odds
+from tapeline.core.market import Bars
+from tapeline.core.ports import Commit
+from tapeline.errors import InputError, NotFoundError
+from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.horizons import COLUMNS, FIELDS
+from tapeline.forecast.range_model import RangeModel
+from tapeline.runtime.processor import Processor
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, learnable: Bars, range_model: RangeModel) -> Path:
+    """A data directory whose rows have ranges, but for the first 30 bars of NEW."""
+    home = tmp_path_factory.mktemp("home")
+    with open_data_directory(Settings(data_dir=home), create=True) as directory:
+        directory.ranges.save(DEFAULT_NAME, range_model)
+        directory.ranges.promote(DEFAULT_NAME, range_model.version, at=0)
+        own = learnable[learnable.code == 0][:30]
+        short = Bars(("NEW",), *(getattr(own, name) for name in own.__slots__[1:]))
+        processor = Processor((), range_model=range_model)
+        for bars in (learnable, short):
+            step = processor.step(bars)
+            directory.store.commit(Commit(step.rows, step.states, 1))
+    return home
+
+
+@pytest.fixture(scope="module")
+def client(home: Path) -> Iterator[Client]:
+    with (
+        open_data_directory(Settings(data_dir=home), create=False) as directory,
+        client_of(page_data_of(directory, live=False)) as found,
+    ):
+        yield found
+
+
+def test_the_forecast_is_that_of_the_newest_row(client: Client, range_model: RangeModel) -> None:
+    answer = client.document("/symbols/S01/forecast")
+    (row,) = client.document("/symbols/S01/rows?limit=1")["rows"]
+    assert answer["horizons"] == row["horizons"]
+    assert answer["model"] == row["range_model"] == range_model.version
+    assert (answer["timestamp"], answer["price"]) == (row["timestamp"], row["price"])
+    assert list(answer["horizons"]) == ["1", "5", "20"]
+    assert set(answer["horizons"]["5"]) == set(FIELDS)
+    assert "In the next 5 trading days S01 should stay between" in answer["words"]
+
+
+def test_odds_of_a_price_come_with_it(client: Client) -> None:
+    price = client.document("/symbols/S01/forecast")["price"]
+    near, far = (
+        client.document(f"/symbols/S01/forecast?price={price * share}&within=3")["odds"] for share in (0.99, 0.9)
+    )
+    assert 0 < far["touched"] < near["touched"] < 1
+    assert near["beyond"] <= near["touched"]
+    client.document("/symbols/S01/forecast?price=0", 422)
+    client.document("/symbols/S01/forecast?price=1&within=21", 422)
+
+
+def test_a_symbol_without_ranges_has_none(client: Client) -> None:
+    answer = client.document("/symbols/NEW/forecast")
+    assert answer["symbol"] == "NEW"
+    assert answer.get("horizons") is None
+    client.document("/symbols/NOPE/forecast", 404)
+
+
+def test_tables_have_a_column_for_each_horizon(client: Client) -> None:
+    lines = client.get("/symbols/S01/rows?limit=2&format=csv").text.splitlines()
+    heads = [head.strip('"') for head in lines[0].split(",")]
+    assert heads[-len(COLUMNS) :] == list(COLUMNS)
+    assert float(lines[-1].split(",")[heads.index("low_80_5")]) > 0
+
+
+def test_show_says_the_same(client: Client, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show("S01", last=2, as_known=False, data_dir=home, json=True)
+    *_, row = json.loads(capsys.readouterr().out)
+    assert row["horizons"] == client.document("/symbols/S01/forecast")["horizons"]
+    show("S01", last=2, as_known=False, data_dir=home, json=False)
+    assert " to " in capsys.readouterr().out
+
+
+def test_odds_says_the_same(client: Client, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    price = client.document("/symbols/S01/forecast")["price"] * 0.97
+    expected = client.document(f"/symbols/S01/forecast?price={price}&within=5")["odds"]
+    odds("S01", at=price, within=5, data_dir=home, json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["touched"], found["beyond"]) == (expected["touched"], expected["beyond"])
+    odds("S01", at=price, within=5, data_dir=home, json=False)
+    assert "is touched" in capsys.readouterr().out
+
+
+def test_odds_without_a_forecast_say_what_is_missing(home: Path) -> None:
+    with pytest.raises(NotFoundError, match="the last closed bar of NEW has no range forecast"):
+        odds("NEW", at=10.0, data_dir=home, json=False)
+    with pytest.raises(NotFoundError, match="NOPE"):
+        odds("NOPE", at=10.0, data_dir=home, json=False)
+    with pytest.raises(InputError, match="looks 1 to 20 bars ahead"):
+        odds("S01", at=10.0, within=25, data_dir=home, json=False)
