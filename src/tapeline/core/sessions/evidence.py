@@ -20,8 +20,10 @@ def around_the_clock(timestamps: Ints, codes: Codes, symbols: int) -> Flags:
     The proof is a bar on a Saturday and one on the Sunday after it (in UTC). A lone one is a mistake, the stamp of a
     week, or an exchange that opens on Sundays.
     """
-    days = np.unique(codes.astype(np.int64) * _DAYS + timestamps // DAY + _DAYS // 2)
-    saturdays = days[(days % _DAYS - _DAYS // 2 + 3) % 7 == 5]  # 1970-01-01 was a Thursday
+    date = timestamps // DAY
+    near = (date + 3) % 7 >= 5  # nothing else need be sorted; 1970-01-01 was a Thursday
+    days = np.unique(codes[near].astype(np.int64) * _DAYS + date[near] + _DAYS // 2)
+    saturdays = days[(days % _DAYS - _DAYS // 2 + 3) % 7 == 5]
     proven = saturdays[np.isin(saturdays + 1, days, assume_unique=True)]
     found: Flags = np.bincount(proven // _DAYS, minlength=symbols) > 0
     return found

@@ -24,6 +24,7 @@ from tapeline.feeds.files.read_options import ReadOptions
 _ROW_BYTES = 64  # about what a line takes
 _MIN_BYTES, _MAX_BYTES = 1 << 15, 1 << 20
 _HEAD_BYTES, _TAIL_BYTES = 1 << 16, 1 << 14
+_HEAD_ROWS, _TAIL_ROWS = 600, 150  # a session of minutes, and enough to tell how times are written
 _NULLS = ["", "null"]
 
 
@@ -45,7 +46,7 @@ class CsvReader:
         rows = [line for line in lines[head.skipped :] if line.strip()]
         if not rows:
             raise FileError(f"{path}: has a header line but no rows")
-        cells = self._cells(rows + self._tail(len(block)))
+        cells = self._cells(rows[:_HEAD_ROWS] + self._tail(len(block))[-_TAIL_ROWS:])
 
         @cache
         def column(index: int) -> Any:
@@ -83,7 +84,7 @@ class CsvReader:
             return []
         with self.path.open("rb") as file:
             file.seek(max(seen, size - _TAIL_BYTES))
-            return [line for line in file.read().split(b"\n")[1:] if line.strip()]
+            return [line for line in file.read(_TAIL_BYTES).split(b"\n")[1:] if line.strip()]
 
     def _whole(self, index: int) -> Iterable[str]:
         """Yield the texts of a column in all rows of the file."""

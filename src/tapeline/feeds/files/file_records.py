@@ -56,21 +56,27 @@ class FilePass:
             yield self._checked(block)
 
     def _checked(self, block: RowBlock) -> tuple[Records, list[Reject]]:
-        records = np.zeros(len(block.row), RECORD)
-        records["row"] = block.row
+        count = len(block.row)
+        values: dict[str, Any] = {"volume": np.zeros(count)}
         states = {}
-        records["timestamp"], states["timestamp"] = self._times.read(time_column(block.columns))
+        times, states["timestamp"] = self._times.read(time_column(block.columns))
         for name in OHLCV:
             if name in block.columns:
-                records[name], states[name] = numbers(block.columns[name], self._reading.decimal)
-        if "volume" in states:  # what has none (an index, a currency) has a volume of 0
-            records["volume"][states["volume"] == EMPTY] = 0.0
+                values[name], states[name] = numbers(block.columns[name], self._reading.decimal)
+        if "volume" in states and (states["volume"] == EMPTY).any():  # an index or a currency has a volume of 0
+            values["volume"] = np.where(states["volume"] == EMPTY, 0.0, values["volume"])
             states["volume"][states["volume"] == EMPTY] = 0
         if self._reading.adjust:
-            self._adjust(records, block, states)
-        wrong_symbols = self._symbols(records, block)
-        fault = faults(as_bars(records, tuple(self.table)), self._now)
-        bad = (fault != 0) | (records["code"] < 0)
+            self._adjust(values, block, states)
+        code, wrong_symbols = self._symbols(block)
+        numbers_of = {name: values[name] for name in OHLCV}
+        bars = Bars(tuple(self.table), code, times, final=np.ones(count, np.bool_), **numbers_of)
+        fault = faults(bars, self._now)
+        records = np.empty(count, RECORD)
+        fixed = {"timestamp": times, "row": block.row, "code": code, "file": 0}
+        for name, column in (values | fixed).items():
+            records[name] = column
+        bad = (fault != 0) | (code < 0)
         for state in states.values():
             bad |= state != 0
         forming = _forming(block)
@@ -82,39 +88,39 @@ class FilePass:
             for name, state in states.items():
                 if state[i]:
                     return f"{name} {REASONS[state[i]]}".format(_shown(block.columns[name][i]))
-            return wrong_symbols.get(int(records["code"][i])) or FAULTS[fault[i]] or "the bar was still forming"
+            return wrong_symbols.get(int(code[i])) or FAULTS[fault[i]] or "the bar was still forming"
 
         found = [(row, why, raw) for row, why, raw in block.malformed]
         found += [(int(block.row[i]), reason(i), block.raw(i)) for i in np.flatnonzero(bad & ~nothing).tolist()]
         rejects = [Reject(self._source, place_of(self._reader, row), why, raw) for row, why, raw in sorted(found)]
         return records[~bad] if bad.any() else records, rejects
 
-    def _symbols(self, records: Records, block: RowBlock) -> dict[int, str]:
-        """Fill in the codes of the symbols. Return what is wrong with those that are negative."""
+    def _symbols(self, block: RowBlock) -> tuple[NDArray[np.int32], dict[int, str]]:
+        """Return the codes of the symbols, int32 [n], and what is wrong with those that are negative."""
         known = self._reading.symbol or canonical_symbol(block.symbol)
-        if "symbol" not in block.columns:
-            records["code"] = self.table.setdefault(known, len(self.table))
-            return {}
-        if not known:
-            records["code"], wrong = symbols(block.columns["symbol"], self.table)
-            return wrong
+        if "symbol" in block.columns and not known:
+            return symbols(block.columns["symbol"], self.table)
+        if "symbol" in block.columns:
+            self._refuse_several(block)
+        return np.full(len(block.row), self.table.setdefault(known, len(self.table)), np.int32), {}
+
+    def _refuse_several(self, block: RowBlock) -> None:
+        """Raise `FileError` when a column has several symbols and --symbol names one."""
         symbols(block.columns["symbol"], self._named)
         if len(self._named) > 1:
             several = ", ".join(list(self._named)[:5])
             raise FileError(f"{self._reader.path}: has bars of {several}: --symbol is for files of one symbol")
-        records["code"] = self.table.setdefault(known, 0)
-        return {}
 
-    def _adjust(self, records: Records, block: RowBlock, states: dict[str, Any]) -> None:
+    def _adjust(self, values: dict[str, Any], block: RowBlock, states: dict[str, Any]) -> None:
         """Scale the prices so that the close is the adjusted one."""
         if "adjusted" not in block.columns:
             raise FileError(f"{self._reader.path}: --adjust needs a column of adjusted closes, such as `Adj Close`")
         adjusted, states["adjusted"] = numbers(block.columns["adjusted"], self._reading.decimal)
         with np.errstate(divide="ignore", invalid="ignore"):
-            factor = np.where(records["close"] != 0, adjusted / records["close"], np.nan)
+            factor = np.where(values["close"] != 0, adjusted / values["close"], np.nan)
         for name in OHLCV[:3]:
-            records[name] *= factor
-        records["close"] = adjusted
+            values[name] = values[name] * factor
+        values["close"] = adjusted
 
     def _without_a_bar(self, block: RowBlock, states: dict[str, Any]) -> NDArray[np.bool_]:
         """Return which rows have no bar of this symbol, in a table of several side by side: all prices are empty."""

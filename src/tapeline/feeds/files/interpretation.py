@@ -172,11 +172,14 @@ def _texts(sample: Sample, index: int) -> list[str]:
 def _decimal(sample: Sample, indexes: dict[str, int], options: ReadOptions, doubts: list[Doubt]) -> str:
     if options.decimal:
         return options.decimal
-    prices = [
-        text for name in OHLCV[:4] if is_text(sample.column(indexes[name])) for text in _texts(sample, indexes[name])
-    ]
+    written = [indexes[name] for name in OHLCV[:4] if is_text(sample.column(indexes[name]))]
+    if not any(pc.any(pc.match_substring(sample.column(index), ",")).as_py() for index in written):
+        return "."
+    prices = [text for index in written for text in _texts(sample, index)]
     volumes = _texts(sample, indexes["volume"]) if "volume" in indexes else []
     found, doubt = decimal_mark(prices, volumes)
+    if doubt:
+        found, doubt = decimal_mark((text for index in written for text in sample.whole(index)), volumes)
     doubts += [doubt] if doubt else []
     return found
 

@@ -31,7 +31,8 @@ class PriceJumps:
         if len(self._last) < len(symbols):
             self._last = np.append(self._last, np.full(len(symbols) - len(self._last), np.nan))
         code = np.ascontiguousarray(records["code"])
-        order = None if (code == code[0]).all() else np.argsort(code, kind="stable")
+        short = code.astype(np.uint16) if len(symbols) < 1 << 16 else code  # which NumPy sorts in a tenth of the time
+        order = None if (code == code[0]).all() else np.argsort(short, kind="stable")
         opens, close = np.ascontiguousarray(records["open"]), np.ascontiguousarray(records["close"])
         if order is not None:
             code, opens, close = code[order], opens[order], close[order]

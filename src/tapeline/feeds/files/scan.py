@@ -18,7 +18,7 @@ from tapeline.feeds.files.merge import in_order
 from tapeline.feeds.files.price_jumps import PriceJumps
 
 _BLOCK_ROWS = 1 << 14
-_LOOKED_AT_ROWS = 1 << 17  # of each file, for its interval
+_LOOKED_AT_ROWS = 1 << 16  # of each file, for its interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""What commands say of files of bars, and which they refuse with exit code 1."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tapeline.cli.main import app
+from tapeline.errors import TapelineError
+
+LAYOUTS = Path(__file__).parents[2] / "data" / "layouts"
+
+
+def call(*arguments: object, fails: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(each) for each in arguments])
+    if isinstance(result.exception, TapelineError):
+        assert fails == 1, result.exception
+        return str(result.exception)
+    assert result.exit_code == fails, (result.output, result.exception)
+    return result.stdout
+
+
+def inspected(name: str, *options: str, fails: int = 0) -> tuple[dict[str, dict[str, str]], str]:
+    [found] = json.loads(call("inspect", LAYOUTS / name, "--json", *options, fails=fails))
+    return {fact["what"]: fact for fact in found["findings"]}, found["problem"]
+
+
+def test_inspect_says_what_a_file_is_taken_for_and_what_would_change_that() -> None:
+    facts, problem = inspected("11_DUPB.csv")
+    assert problem == ""
+    found = {what: fact["found"] for what, fact in facts.items()}
+    assert found.items() >= {
+        "layout": "Yahoo (web)", "symbols": "DUPB", "interval": "1d", "calendar": "XNYS", "first bar": "2024-03-06",
+        "last bar": "2024-03-08", "rows good": "3", "rows refused": "0", "rows repeated": "1", "bars missing": "0",
+    }.items()  # fmt: skip
+    assert facts["symbols"]["why"] == "assumed: the file's name"
+    assert facts["calendar"]["change"] == "--calendar"
+    assert inspected("11_DUPB.csv", "--symbol", "VOD.L")[0]["calendar"]["found"] == "XLON"
+
+
+def test_inspect_counts_missing_bars_by_the_calendar(tmp_path: Path) -> None:
+    path = tmp_path / "A.csv"
+    path.write_text(
+        "date,open,high,low,close\n" + "".join(f"2024-03-{d},1,2,0.5,1.5\n" for d in ("07", "08", "11", "13"))
+    )
+    [found] = json.loads(call("inspect", path, "--json"))
+    assert {"what": "bars missing", "found": "1"}.items() <= next(
+        fact for fact in found["findings"] if fact["what"] == "bars missing"
+    ).items()
+
+
+def test_an_open_question_ends_every_command_with_the_option_to_give() -> None:
+    facts, problem = inspected("17_DD.csv", fails=1)
+    assert facts["open question"]["change"] == "--date-format %d/%m/%Y or --date-format %m/%d/%Y"
+    for command in (["indicators"], ["train"], ["evaluate"]):
+        assert call(*command, LAYOUTS / "17_DD.csv", fails=1) == problem
+    row = json.loads(call("indicators", LAYOUTS / "17_DD.csv", "--date-format", "%d/%m/%Y", "--set", "sma_2", "--json"))
+    assert row[0]["indicator"] == {"sma_2": pytest.approx(102.0)}
+
+
+@pytest.mark.parametrize(
+    ("name", "specs", "expected"),
+    [
+        ("CL=F.csv", "sma_2", {"sma_2": 11.895}),
+        ("15_NOVOL.csv", "sma_2,obv", {"sma_2": 1.0855}),
+        ("03_all_stocks_2yr.csv", "sma_2", {"sma_2": 12.05}),
+    ],
+)
+def test_indicators_of_files_have_the_right_values(name: str, specs: str, expected: dict[str, Any]) -> None:
+    rows = json.loads(call("indicators", LAYOUTS / name, "--set", specs, "--json"))
+    assert rows[0]["indicator"] == pytest.approx(expected)
+
+
+def test_pairs_of_coins_have_the_same_sessions_however_they_are_written() -> None:
+    rows = json.loads(call("indicators", LAYOUTS / "crypto_1d.csv", "--set", "pivots", "--json"))
+    assert rows[0]["indicator"] == rows[1]["indicator"] != {}
+
+
+def test_a_file_of_mostly_refused_rows_needs_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "A.csv"
+    path.write_text("date,open,high,low,close\n2024-03-04,1,2,0.5,1.5\nx,1,2,0.5,1.5\ny,1,2,0.5,1.5\n")
+    assert "2 of its 3 rows are refused (the first, row 3: timestamp 'x'" in call("indicators", path, fails=1)
+    assert json.loads(call("indicators", path, "--accept-rejects", "--set", "sma_2", "--json"))[0]["close"] == 1.5
+
+
+def test_bars_of_another_length_do_not_go_into_the_same_series(tmp_path: Path) -> None:
+    call("replay", LAYOUTS / "09_abc_1d.csv", "--data-dir", tmp_path, "--json")
+    said = call("replay", LAYOUTS / "09_abc_1m.csv", "--data-dir", tmp_path, "--json", fails=1)
+    assert "has 1m bars of ABC, and" in said
+    assert "has 1d bars of it; replay them with another --data-dir" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--columns", "worth=Price"], "MEANING is one of"),
+        (["--interval", "7x"], "is none of 1m"),
+        (["--stamp", "middle"], "is none of start, end"),
+        (["--layout", "excel"], "is none of tapeline"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, ["inspect", str(LAYOUTS / "SAP.csv"), *options])
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.replace("│", " ").split())
