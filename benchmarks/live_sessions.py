@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from tapeline.core.sessions import calendar_of
+from tapeline.core.troubles import lines_of
 
 DAY = 86_400_000
 MINUTE = 60_000
@@ -120,12 +121,12 @@ def sessions(count: int, *, hostile: bool = False, memory: bool = False) -> int:
             sim.when(settled, seconds=60)
             left = [d for symbol in market.symbols for d in sim.differences(symbol, since, played[-1][1])]
             status = sim.source.status()
-            trouble = list(status.trouble) if status else []
+            trouble = lines_of(status.troubles) if status else []
             answers = dict(sorted(sim.yahoo.answers.items()))
     print(f"at the end: {left or 'every stored bar is the official one'}")
     print(f"health at the end: {trouble or 'no trouble'}")
     print(f"answers of the local Yahoo: {answers}; {time.perf_counter() - began:.0f} s in all\n")
-    if len(traced) > 6:
+    if memory and len(traced) > 6:
         growth = (traced[-1] - traced[5]) / (len(traced) - 6)
         print(f"memory of tapeline's own code: {growth:+.3f} MB a session after the fifth")
         wrong += growth > 1

@@ -46,10 +46,16 @@ from collections.abc import Sequence
 
 
 class TapelineError(Exception):
-    """Stand for everything that a person can fix. The text is one line: what, where, what to do."""
+    """Stand for everything that a person can fix. The text is one line: what, where, what to do.
+
+    It often names what came from outside, which may hold line ends or what a terminal obeys: those are escapes in it.
+    """
 
     #: The HTTP status that says this best.
     status: int = 500
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(TapelineError, ValueError):
@@ -251,6 +257,15 @@ class DeploymentError(TapelineError):
 
 class RolledBackError(DeploymentError):
     """Report that an endpoint tried the model and went back to the one before."""
+
+
+def printable(text: str, kept: str = "") -> str:
+    """Return the text with all but what can be printed, and the characters `kept`, as escapes such as `\\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def one_line(error: BaseException) -> str:

@@ -131,15 +131,19 @@ def sample(folder: Path) -> tuple[PageData, Access, Answer]:
 
 def empty(_: Path) -> tuple[PageData, Access, Answer]:
     store = MemoryStore()
+    troubles: dict[str, tuple[str, ...]] = {}
 
     def answer(line: str) -> str:
         command, _, rest = line.partition(" ")
         if command == "put":
             store.put(*(row(rest, START + i * MINUTE, 100 + i % 7, open=101, high=108, low=99) for i in range(100)))
+        if command == "trouble":
+            kind, _, text = rest.partition(" ")
+            troubles[kind] = (text,) if text else ()
         store.error = StorageError(rest) if command == "fail" else None
         return "done"
 
-    return PageData(store, no_model="<b>too little</b> history"), Access(), answer
+    return PageData(store, no_model="<b>too little</b> history", troubles=lambda: dict(troubles)), Access(), answer
 
 
 def guarded(folder: Path) -> tuple[PageData, Access, Answer]:

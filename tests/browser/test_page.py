@@ -363,6 +363,24 @@ def test_on_a_phone_the_watch_list_opens_over_the_chart(open_page: Open, server:
     drawn(page)
 
 
+def test_the_header_says_what_is_wrong_with_the_system_until_it_is_over(empty_server: Server, open_page: Open) -> None:
+    page = open_page(empty_server.url)
+    badge = page.locator("[data-part=trouble]")
+    expect(badge).to_be_hidden()
+    empty_server.tell("trouble disk <b>0.50</b> GiB free")
+    expect(badge).to_have_text("The disk is nearly full")
+    expect(badge).to_have_attribute("title", "The disk is nearly full: <b>0.50</b> GiB free")
+    empty_server.tell("trouble clock it was set")
+    expect(badge).to_have_text("The disk is nearly full, and 1 more")
+    badge.click()
+    expect(page.locator("#health")).to_contain_text("<b>0.50</b> GiB free")
+    expect(page.locator("#health")).to_contain_text("it was set")
+    empty_server.tell("trouble disk")
+    expect(badge).to_have_text("The clock is not right")
+    empty_server.tell("trouble clock")
+    expect(badge).to_be_hidden()
+
+
 def test_the_page_says_that_a_store_is_empty_or_unreadable_until_it_is_not(
     empty_server: Server, open_page: Open
 ) -> None:

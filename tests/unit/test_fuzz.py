@@ -6,12 +6,13 @@ import warnings
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.fuzz_targets import TARGETS, Target, examples
+from tests.fuzz_targets import TARGETS
+from tests.fuzz_values import Target
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_foreign_bytes_lead_to_nothing_that_is_not_meant(target: Target) -> None:
-    for value in examples(target):
+    for value in target.harmful():
         target.run(value)
 
     @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -162,13 +162,15 @@ class Couriers:
 def line(alert: Alert) -> str:
     """Return the alert as one line of plain text."""
     values = alert.text if alert.price is None else f"{alert.text} (bar of {utc(alert.timestamp)})"
-    return f"{alert.symbol}: {alert.rule}: {values}"
+    return ": ".join(part for part in (alert.symbol, alert.rule, values) if part)
 
 
 def subject(alerts: Sequence[Alert]) -> str:
     """Return a heading for these, of at most 100 ASCII characters."""
     first = alerts[0]
-    text = f"tapeline: {first.symbol} {first.rule}" if len(alerts) == 1 else f"tapeline: {len(alerts)} alerts"
+    text = (
+        f"tapeline: {f'{first.symbol} {first.rule}'.strip()}" if len(alerts) == 1 else f"tapeline: {len(alerts)} alerts"
+    )
     plain = text.encode("ascii", "replace").decode()
     return plain if len(plain) <= 100 else f"{plain[:97]}..."
 

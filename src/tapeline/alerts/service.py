@@ -17,7 +17,9 @@ from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.journal import JOURNAL_FILE, FiredAlert, Journal
 from tapeline.alerts.rules import Rule
 from tapeline.alerts.runner import Runner
+from tapeline.alerts.system_watch import SystemWatch
 from tapeline.core.ports import Store
+from tapeline.core.troubles import Troubles
 from tapeline.errors import NotFoundError, NotPossibleError, RuleError, one_line
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.private_files import PRIVATE
@@ -103,12 +105,14 @@ def running(
     *,
     live: bool,
     notify: Callable[[str], None],
+    troubles: Callable[[], Troubles] = dict,
 ) -> Iterator[Alerts]:
     """Judge the alerts of a data directory once a second, in a thread, until the block ends.
 
     `rules` are those of the settings, `channels` where alerts go beside the page, `notify` takes lines for whoever runs
-    the program. With `live` the time is the clock's, otherwise that of the newest bar. One process per folder judges:
-    another one shows what the first finds, and takes over when it ends. Raises `StorageError` and `RuleError`.
+    the program. With `live` the time is the clock's, otherwise that of the newest bar. `troubles` says what is wrong
+    with the system itself, which is told as well. One process per folder judges: another one shows what the first
+    finds, and takes over when it ends. Raises `StorageError` and `RuleError`.
     """
     journal = Journal(folder / JOURNAL_FILE, create=True)
     alerts = Alerts(journal, rules)
@@ -116,6 +120,7 @@ def running(
     lock = filelock.FileLock(folder / "alerts.lock", mode=PRIVATE, thread_local=False)
     clock: Callable[[], int | None] = now_ms if live else lambda: None
     runner = Runner(store, journal, lambda: [kept.rule for kept in alerts.rules()], tuple(channels), clock, now_ms)
+    watch = SystemWatch(journal, tuple(channels), troubles)
     ended = threading.Event()
 
     def work() -> None:
@@ -125,7 +130,8 @@ def running(
                 if not lock.is_locked:
                     lock.acquire(timeout=0)
                     couriers.start()
-                if runner.look():
+                told = watch.look()
+                if runner.look() or told:
                     couriers.wake()
                 reported = ""
             except filelock.Timeout:

@@ -11,23 +11,33 @@ from tapeline.alerts.delivery import Channel, Log
 from tapeline.alerts.service import Alerts
 from tapeline.app.config import Settings
 from tapeline.core.ports import Store
+from tapeline.core.troubles import Troubles
 from tapeline.errors import ConfigError, StorageError
 
 
 @contextlib.contextmanager
 def alerting(
-    store: Store, folder: Path, settings: Settings, *, live: bool, notify: Callable[[str], None]
+    store: Store,
+    folder: Path,
+    settings: Settings,
+    *,
+    live: bool,
+    notify: Callable[[str], None],
+    troubles: Callable[[], Troubles] = dict,
 ) -> Iterator[Alerts | None]:
     """Judge alert rules over the rows of a store until the block ends; rules and alerts are kept in `folder`.
 
     `live` says that bars come as the market moves. `notify` gets lines for whoever runs the program, the alerts
-    themselves among them. Yields None, after a line that says why, where alerts cannot be kept: the page is worth
-    serving without them. Raises `ConfigError` for settings that lack something.
+    themselves among them. `troubles` says what is wrong with the system itself. Yields None, after a line that says
+    why, where alerts cannot be kept: the page is worth serving without them. Raises `ConfigError` for settings
+    that lack something.
     """
     channels = {"log": Log(notify), **channels_of(settings)}
     with contextlib.ExitStack() as stack:
         try:
-            running = service.running(store, folder, settings.alerts.rules, channels, live=live, notify=notify)
+            running = service.running(
+                store, folder, settings.alerts.rules, channels, live=live, notify=notify, troubles=troubles
+            )
             found: Alerts | None = stack.enter_context(running)
         except StorageError as error:
             notify(f"there are no alerts: {error}")

@@ -21,11 +21,15 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
-from tapeline.errors import ConfigError, RuleError
+from tapeline.errors import ConfigError, RuleError, one_line
 from tapeline.indicators import DEFAULT
 
 #: Looked for in the current directory.
 CONFIG_FILE = Path("tapeline.toml")
+
+#: Bytes of it that are read, and dots in a line: the time that a key takes to read grows with their square.
+_LARGEST = 256 * 1024
+_MOST_DOTS = 1000
 
 _PREFIX = "TAPELINE_"
 
@@ -271,11 +275,17 @@ def load(**flags: Any) -> Settings:
 
 def _in_file() -> dict[str, Any]:
     try:
-        return tomllib.loads(CONFIG_FILE.read_text(encoding="utf-8"))
+        with CONFIG_FILE.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST or any(line.count(b".") > _MOST_DOTS for line in content.splitlines()):
+            raise ConfigError(f"{CONFIG_FILE}: longer or deeper than settings are; is it another file?")
+        return tomllib.loads(content.decode())
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{CONFIG_FILE}: not valid TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{CONFIG_FILE}: not valid TOML: nested too deep") from None
+    except ValueError as error:  # also of a number with thousands of digits
+        raise ConfigError(f"{CONFIG_FILE}: not valid TOML: {one_line(error)}") from error
     except OSError as error:
         raise ConfigError(str(error)) from error
 

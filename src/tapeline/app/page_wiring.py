@@ -14,8 +14,10 @@ from tapeline.alerts.service import Alerts
 from tapeline.app.cloud_wiring import Clients, dynamo_store
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, archive_in, users_in, watchlist_in
+from tapeline.app.system_health import SystemHealth
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core.candle_intervals import INTERVALS
+from tapeline.core.troubles import Troubles
 from tapeline.errors import StorageError
 from tapeline.feeds.live.live_source import Status
 from tapeline.indicators import DEFAULT
@@ -43,21 +45,22 @@ def page_data_of(
     collector: Callable[[], Status | None] = lambda: None,
     lags: Callable[[], list[float]] = list,
     alerts: Alerts | None = None,
+    troubles: Callable[[], Troubles] | None = None,
     no_model: str = "",
     indicators: Sequence[str] = DEFAULT,
 ) -> PageData:
     """Return what the page over a data directory is made of.
 
     `live` says that symbols are collected into it, so that the list of them can change. `replay` and `collector` say
-    how far the source in this process has come, `lags` how many seconds recent bars took from stream to store;
-    `no_model` says why nothing is predicted, `indicators` are shown where none are asked for.
+    how far the source in this process has come, `lags` how many seconds recent bars took from stream to store,
+    `troubles` what is wrong with the system (None: what the directory and the collector tell); `no_model` says why
+    nothing is predicted, `indicators` are shown where none are asked for.
     """
 
     def health() -> Mapping[str, Any]:
         status = collector()
         disk = shutil.disk_usage(directory.path)
         problems = [f"{symbol}: {text}" for symbol, text in status.problems.items()] if status else []
-        problems += status.trouble if status else ()
         return {
             "collector": None if status is None else _collector(status),
             "lag": _lag(lags()),
@@ -79,6 +82,7 @@ def page_data_of(
         health=health,
         currency=_currencies(archive_in(directory.path)),
         alerts=alerts,
+        troubles=SystemHealth(directory, collector).troubles if troubles is None else troubles,
         evaluation=functools.partial(_evaluation, directory),
         indicators=indicators,
     )

@@ -16,21 +16,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tapeline.errors import printable
+
 if TYPE_CHECKING:  # Rich is imported when something is to be styled
     from rich.console import Console
     from rich.progress import Progress
 
 _PLAIN_SECONDS = 5.0
 _WORTH_SAYING_SECONDS = 1.0
-
-
-def printable(text: str, kept: str = "") -> str:
-    """Return the text with everything that is not printable, except `kept`, as an escape such as `\\x1b` or `\\n`."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 @cache

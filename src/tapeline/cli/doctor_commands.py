@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tapeline.app.config import Settings
 
 _PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")
-_LOW_SPACE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +101,14 @@ def _data(settings: Settings) -> Iterator[DoctorFinding]:
 
 
 def _disk(settings: Settings) -> Iterator[DoctorFinding]:
+    from tapeline.app.system_health import LITTLE_SPACE
+
     folder = settings.data_dir.absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     found = f"{free / (1 << 30):.1f} GiB free for {settings.data_dir}"
-    if free < _LOW_SPACE:
+    if free < LITTLE_SPACE:
         yield DoctorFinding("disk", "fail", found, "free some space; a million rows take about 250 MB")
     else:
         yield DoctorFinding("disk", "ok", found)

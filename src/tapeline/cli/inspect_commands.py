@@ -123,6 +123,8 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
             settings = settings.model_copy(update={"data_dir": directory.path})
             live = is_live(directory)
             page, folder = page_data_of(directory, live=live, indicators=settings.indicators), directory.path
-        alerts = stack.enter_context(alerting(page.store, folder, settings, live=live, notify=notice))
+        alerts = stack.enter_context(
+            alerting(page.store, folder, settings, live=live, notify=notice, troubles=page.troubles)
+        )
         page = dataclasses.replace(page, alerts=alerts)
         serve(page, settings.page.host, settings.page.port, on_ready=announce, access=access_of(settings))

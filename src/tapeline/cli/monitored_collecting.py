@@ -16,6 +16,7 @@ from tapeline.cli.stopping import terminated_like_interrupted
 from tapeline.core.market import Reject
 from tapeline.core.ports import Delivery
 from tapeline.core.sessions import calendar_of
+from tapeline.core.troubles import lines_of
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.pipeline import Progress, collect
 
@@ -132,6 +133,6 @@ class MonitoredSink:
                 "symbols": source.symbols,
                 "symbols_ready": source.official,
                 "symbol_problems": source.problems,
-                "trouble": source.trouble,
+                "trouble": lines_of(source.troubles),
             }
         return sink.troubled < _UNHEALTHY_SECONDS, found

@@ -12,6 +12,7 @@ from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.page_wiring import access_of, page_data_of
 from tapeline.app.process_memory import limit_arenas, release_freed_memory
+from tapeline.app.system_health import SystemHealth
 from tapeline.app.trained_models import starting_model
 from tapeline.cli.console import Ticker, notice, stderr
 from tapeline.cli.stopping import terminated_like_interrupted
@@ -57,10 +58,13 @@ def run_pipeline(
         job = executor.submit(pipeline.run)
         try:
             if page:
-                with alerting(directory.store, directory.path, settings, live=total is None, notify=notice) as alerts:
+                live, troubles = total is None, SystemHealth(directory, collector).troubles
+                with alerting(
+                    directory.store, directory.path, settings, live=live, notify=notice, troubles=troubles
+                ) as alerts:
                     data = page_data_of(
-                        directory, live=total is None, replay=replay, collector=collector, lags=pipeline.lag.seconds,
-                        alerts=alerts, no_model=no_model, indicators=settings.indicators,
+                        directory, live=live, replay=replay, collector=collector, lags=pipeline.lag.seconds,
+                        alerts=alerts, troubles=troubles, no_model=no_model, indicators=settings.indicators,
                     )  # fmt: skip
                     serve(
                         data,

@@ -25,6 +25,7 @@ LONGEST_HORIZON = 1_000
 
 _MOST_FEATURES = 1_000
 _LONGEST_NAME = 200
+_LONGEST_SHOWN = 100
 
 _Check = Callable[[Any], bool]
 
@@ -34,12 +35,17 @@ def fault(fields: Mapping[str, Any]) -> str | None:
     for name, value in fields.items():
         is_right, what = _CHECKS[name]
         if not is_right(value):
-            return f"{name} is {reprlib.repr(value)}, not {what}"
+            return f"{name} is {_shown(value)}, not {what}"
     if fields["trained_from"] > fields["trained_until"]:
         return "trained_from is after trained_until"
     if fields["reference"] and fields["reference"].keys() != set(fields["features"]):
         return "reference does not describe exactly the features"
     return None
+
+
+def _shown(value: Any) -> str:
+    text = reprlib.repr(value)  # of tables of tables it may still be long
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _whole(least: int, most: int) -> _Check:

@@ -130,9 +130,11 @@ class Processor:
         return bool(self._count[self._slot([symbol])[0]])
 
     def _restore(self, symbol: str, state: SymbolState) -> None:
-        version = state.data[0]
+        version = state.data[0] if state.data else -1
         if version not in (_STATE_VERSION, _RANGE_VERSION):
             raise DecodeError(f"the stored state of {symbol} has version {version}, not {_RANGE_VERSION}")
+        if len(state.data) < _STATE.size:
+            raise DecodeError(f"the stored state of {symbol} was cut short")
         _, count, last, *rest = _STATE.unpack_from(state.data)
         slot, engine = self._slot([symbol])[0], state.data[_STATE.size :]
         self._ranges.forget(symbol)

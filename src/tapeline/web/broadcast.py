@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tapeline.alerts.journal import FiredAlert
+from tapeline.core.troubles import KINDS
 from tapeline.errors import OverloadedError, TapelineError, one_line
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
@@ -258,6 +259,11 @@ class Broadcast:
             "models": sorted(used),
             "trained": max((known[model].trained_until for model in used if model in known), default=None),
             "no_model": self._data.no_model,
+            "troubles": [
+                {"kind": kind, "title": KINDS[kind][0], "text": text}
+                for kind, lines in self._data.troubles().items()
+                for text in lines
+            ],
         }
 
     # -- help --------------------------------------------------------------------------------------------------------

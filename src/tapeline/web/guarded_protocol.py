@@ -14,6 +14,7 @@ import socket
 import time
 from typing import Any
 
+import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -68,9 +69,18 @@ class GuardedProtocol(H11Protocol):
         """Cancel what is being done for a client that did not wait for its answer."""
         super().connection_lost(exc)
         self._connections.remove(self)
-        if self.cycle is not None and not self.cycle.response_complete:
-            for task in self._answering:
-                task.cancel()
+        self._give_up()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse bytes that are no HTTP. Where an answer has begun there can be no other: the connection is closed.
+
+        What is being done for the client is given up, and nobody's defect: it would answer a second time.
+        """
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+        self._give_up()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
@@ -101,6 +111,12 @@ class GuardedProtocol(H11Protocol):
         if is_answering:
             return cycle.more_body and now - self._since > BODY_SECONDS
         return now - self._since > HEADER_SECONDS
+
+    def _give_up(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            for task in self._answering:
+                task.cancel()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from tapeline.alerts.service import Alerts
 from tapeline.core.market import Reject
 from tapeline.core.ports import Store
+from tapeline.core.troubles import Troubles
 from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
 from tapeline.web.candles import CandleReader
@@ -53,6 +54,7 @@ class PageData:
     - `rejects` yields the newest refused records, as many as asked for (None: all).
     - `watchlist` is the list of collected symbols, None where it cannot be changed.
     - `health` returns how the parts of the system are doing, under the names of `GET /api/v1/health`.
+    - `troubles` returns what is wrong with the system itself, by kind.
     - `currency` returns what a symbol's prices are quoted in, '' where that is not known.
     - `alerts` are the rules and what they fired, None where none can be kept.
     - `indicators` are the specs shown where none are asked for, None for those that the store keeps with its rows;
@@ -69,6 +71,7 @@ class PageData:
     rejects: Callable[[int | None], Iterator[Reject]] = _no_rejects
     watchlist: SymbolList | None = None
     health: Callable[[], Mapping[str, Any]] = dict
+    troubles: Callable[[], Troubles] = dict
     currency: Callable[[str], str] = lambda _: ""
     alerts: Alerts | None = None
     evaluation: Callable[[], Mapping[str, Any] | None] = lambda: None

@@ -50,7 +50,8 @@ def test_the_health_of_a_data_directory(tmp_path: Path) -> None:
         directory.store.commit(Commit(step.rows, step.states, 60))
         status = Status(("New York: open",), True, False, 2, 2, 9, 0, 0, 0, {"X": "unknown"}, heard=5)
         (tmp_path / "evaluation.json").write_text("[damaged")
-        data = page_data_of(directory, live=True, collector=lambda: status, lags=lambda: [0.001] * 98 + [0.5] * 2)
+        lags = [0.001] * 98 + [0.5] * 2
+        data = page_data_of(directory, live=True, collector=lambda: status, lags=lambda: lags, troubles=dict)
         with client_of(data) as client:
             found = client.document("/health")
             assert (found["status"], found["errors"]) == ("trouble", ["X: unknown"])

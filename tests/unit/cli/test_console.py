@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeline.cli import console
+from tapeline.errors import printable
 
 HOSTILE = "a\x1b]0;title\x07\x1b[2J\rb\x9b31m\u202egnp.exe\u2028\x00\x7f\ud800[red]"
 SHOWN = r"a\x1b]0;title\x07\x1b[2J\rb\x9b31m\u202egnp.exe\u2028\x00\x7f\ud800[red]"
@@ -86,7 +87,7 @@ def test_what_is_printed_with_markup_shows_what_a_terminal_would_obey(printed: P
 
 @given(st.text())
 def test_every_text_becomes_printable_and_can_be_encoded(text: str) -> None:
-    shown = console.printable(text)
+    shown = printable(text)
     assert shown.isprintable()
     shown.encode()
     if text.isprintable():

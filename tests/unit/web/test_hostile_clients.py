@@ -228,6 +228,24 @@ def test_whoever_does_not_read_its_answers_is_closed(site: Site) -> None:
     assert waited_for(lambda: site.metric("connections") <= 1), "the connection of this request"
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_bytes_that_are_no_http_are_refused_and_nobodys_defect(site: Site, answered: bool) -> None:
+    """Also where a request was honest up to them: its answer is given up, or was sent and stays the only one."""
+    before = site.metric("internal_errors_total")
+    head = b"POST /api/v1/symbols HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for _ in range(20):
+        client = site.connect(head)
+        received = client.recv(65536) if answered else b""
+        with contextlib.suppress(OSError):
+            client.sendall(b"no chunk\r\n")
+            while part := client.recv(65536):
+                received += part
+        assert received.count(b"HTTP/1.1 ") <= 1
+        assert b"HTTP/1.1 5" not in received
+    assert site.metric("internal_errors_total") == before
+    assert site.seconds() < 20
+
+
 def test_an_event_stream_that_is_not_read_gives_its_socket_back(site: Site) -> None:
     ask = b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     for _ in range(5):

@@ -8,7 +8,6 @@ row is stored without a prediction, and counted in `missed`. A model made for ot
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tapeline.backends.aws.botocore_errors import AwsProblem, botocore_errors
-from tapeline.core.market import LATEST_TIMESTAMP, Floats
+from tapeline.core.foreign import Bounds, load_json
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Floats
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.npy import NPY, packed, unpacked
 
@@ -29,6 +29,10 @@ _LARGEST_ANSWER = PAYLOAD_BYTES
 #: Asks what the endpoint serves.
 _DESCRIBE = b'{"describe": true}'
 
+#: What its description of the model may have, and the characters of a name in it.
+_DESCRIPTION = Bounds(size=1 << 20, depth=4)
+_LONGEST = 64
+
 #: How many failures in a row make the predictor leave the endpoint alone, and for how long (ms).
 FAILURES = 3
 PAUSE = 30_000
@@ -40,6 +44,22 @@ class _Served:
 
     trained_until: int
     hold_margin: float
+
+
+def _described(document: Any) -> tuple[str, str, tuple[str, ...], _Served]:
+    """Return version, schema, features and the rest of what an endpoint says it serves.
+
+    Raises `ValueError`, `KeyError` and `TypeError` for a description that is none.
+    """
+    version, schema, features = document["version"], document["feature_hash"], document["features"]
+    until, margin = document["trained_until"], document["band"]
+    if not (isinstance(version, str) and isinstance(schema, str) and 0 < len(version) <= _LONGEST >= len(schema)):
+        raise ValueError("version and feature_hash are no names")
+    if not isinstance(until, int) or not EARLIEST_TIMESTAMP <= until <= LATEST_TIMESTAMP:
+        raise ValueError("trained_until is no time")
+    if not isinstance(margin, int | float) or not 0 <= margin <= 1:
+        raise ValueError("band is no number from 0 to 1")
+    return version, schema, tuple(features), _Served(until, float(margin))
 
 
 class SageMakerPredictor:
@@ -129,6 +149,9 @@ class SageMakerPredictor:
         if found.shape != (len(features),) or found.dtype != np.float64:
             self._fail(f"{self._where}: it answered {found.dtype} {found.shape} to {len(features)} rows")
             return "", None
+        if not (np.isnan(found) | ((found >= 0) & (found <= 1))).all():
+            self._fail(f"{self._where}: it answered numbers that are no probabilities")
+            return "", None
         return version, np.asarray(found, np.float64)
 
     def _ask(self, body: bytes, kind: str) -> tuple[bytes, str] | None:
@@ -156,14 +179,11 @@ class SageMakerPredictor:
         if answer is None:
             return False
         try:
-            description = json.loads(answer[0])
-            served = _Served(int(description["trained_until"]), float(description["band"]))
-            version, schema = str(description["version"]), description["feature_hash"]
-            features = description["features"]
+            version, schema, features, served = _described(load_json(answer[0], _DESCRIPTION))
         except (ValueError, KeyError, TypeError) as error:
             self._fail(f"{self._where}: it does not say what it serves ({error!r}); it must be served by tapeline")
             return False
-        if schema != self._schema or tuple(features) != self.features:
+        if schema != self._schema or features != self.features:
             self._until = self._clock() + PAUSE
             self._fail(
                 f"{self._where}: it serves {version}, made for other features ({schema}, here {self._schema}); "

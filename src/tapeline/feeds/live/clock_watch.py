@@ -11,11 +11,13 @@ STEP = 2000
 #: How far it may be from the venue's, ms: an answer takes seconds.
 OFF = MINUTE
 
+_RECENTLY = 3600.0  # seconds for which a step is trouble: what was stamped or due in between may be wrong
+
 
 class ClockWatch:
     """Compare the wall clock with monotonic time. A machine that slept looks like one whose clock was set ahead.
 
-    `steps` counts how often the clock was set.
+    `steps` counts how often the clock was set; `recent` says by how much it was last set, '' after an hour.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -23,6 +25,13 @@ class ClockWatch:
         self._clock = clock
         self._offset = self._difference()
         self._off = False
+        self._set = ("", float("-inf"))  # by how much it was set last, and when (monotonic)
+
+    @property
+    def recent(self) -> str:
+        """Return a line about the clock having been set within the last hour."""
+        text, at = self._set
+        return text if self._clock.monotonic() - at < _RECENTLY else ""
 
     def look(self) -> int:
         """Return by how many ms the clock was set since the last look (below 0: back), 0 when it was not."""
@@ -32,6 +41,7 @@ class ClockWatch:
         if abs(step) < STEP:
             return 0
         self.steps += 1
+        self._set = step_text(step), self._clock.monotonic()
         return step
 
     def change(self, ahead: int) -> str:
@@ -61,6 +71,12 @@ class ClockWatch:
             if (after - before) * 1000 < STEP / 10:
                 return now - after * 1000
         return None
+
+
+def step_text(step: int) -> str:
+    """Return a line about a clock that was set by `step` ms (below 0: back)."""
+    direction = "ahead (or the machine slept)" if step > 0 else "back"
+    return f"this machine's clock was set {length_text(step)} {direction}"
 
 
 def length_text(ms: int) -> str:

@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from tapeline.core.market import Reject
 from tapeline.core.sessions import MarketState, Phase, calendar_of
 from tapeline.core.times import HOUR, MINUTE
+from tapeline.core.troubles import Troubles
 from tapeline.errors import FeedError, NoDataError, StorageError, UnreachableError
 from tapeline.feeds.live.bar_intervals import Interval
-from tapeline.feeds.live.clock_watch import ClockWatch, length_text
+from tapeline.feeds.live.clock_watch import ClockWatch, length_text, step_text
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.official_bars import OfficialBars
 from tapeline.feeds.live.outbox import Outbox
@@ -75,6 +76,7 @@ class Collector:
         self._wake = asyncio.Event()
         self._lost = False
         self._garbage = 0
+        self._alive = clock.monotonic()  # when it last heard from the venue
         self._phases: dict[str, Phase] = {}
         self._running: set[str] = set()
 
@@ -143,6 +145,7 @@ class Collector:
             steps = self.clock_watch.steps
             await self.official.ask(tracked, polling=self.polling)
             tracked.problem = ""
+            self._alive = self._clock.monotonic()
             tracked.reconciled = self._clock.monotonic()
             tracked.period = max(period, RECONCILE) / 1000
             wait = tracked.next_due(asked, self._interval, period)
@@ -172,32 +175,46 @@ class Collector:
 
     def _on_clock_set(self, step: int) -> None:
         """Report that the clock was set by `step` ms, and ask about everything again: what was due was due by it."""
-        direction = "ahead (or the machine slept)" if step > 0 else "back"
-        self._outbox.note(
-            notices=[f"this machine's clock was set {length_text(step)} {direction}; asking for history again"]
-        )
+        self._outbox.note(notices=[f"{step_text(step)}; asking for history again"])
         self.official.clock_set(step)
         self.streamed.clock_set()
         for tracked in self.tracked.values():
             tracked.due = 0.0
 
-    def trouble(self) -> list[str]:
-        """Return what is wrong with the collecting as a whole, one line each."""
+    def troubles(self) -> Troubles:
+        """Return what is wrong with the collecting as a whole."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         waits = {tracked.symbol: tracked.overdue(now, monotonic) for tracked in list(self.tracked.values())}
         overdue = [symbol for symbol, wait in waits.items() if wait]
-        found = [self.clock_watch.trouble(self._history.ahead), self.supervisor.trouble()]
+        official = ""
         if overdue:
             more = f" and {len(overdue) - _LISTED} more" if len(overdue) > _LISTED else ""
             longest = length_text(int(1000 * max(waits.values())))
             names = ", ".join(overdue[:_LISTED])
-            found.append(f"{names}{more}: no official bar for {longest} although the market is open")
-        return [line for line in found if line]
+            official = f"{names}{more}: no official bar for {longest} although the market is open"
+        clock = (self.clock_watch.trouble(self._history.ahead), self.clock_watch.recent)
+        found = {
+            "feed": (self._silence(now, monotonic),), "official": (official,), "clock": clock,
+            "collector": (self.supervisor.trouble(),),
+        }  # fmt: skip
+        return {kind: tuple(line for line in lines if line) for kind, lines in found.items()}
+
+    def _silence(self, now: int, monotonic: float) -> str:
+        """Return a line when an open market has had neither a price nor an answer about history for two periods."""
+        opened = self.open_since(now)
+        if opened is None:
+            return ""
+        silent = min(1000 * (monotonic - self._alive), now - opened)
+        if silent < 2 * RECONCILE:
+            return ""
+        state = "the stream cannot be opened" if self.polling else "the stream is silent"
+        return f"no price and no answer for {length_text(int(silent))} although a market is open: {state}"
 
     # -- what the stream reports -------------------------------------------------------------------------------------
 
     def on_quote(self, quote: StreamQuote) -> None:
         """Put a price into its bar."""
+        self._alive = self._clock.monotonic()
         try:
             self.streamed.add(quote)
         except Exception as error:  # noqa: BLE001 - one price must not end the stream of the others

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tapeline.core.ports import Delivery
+from tapeline.core.troubles import Troubles
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.live_collector import FORMING_MS, Collector
@@ -23,8 +24,8 @@ class Status:
 
     `markets` has a line for each exchange: open until when, or opening when. `official` is how many of the `symbols`
     have their history. `problems` maps symbols to what is wrong with them. `heard` is when the last streamed message
-    came (UTC epoch ms; 0: never). `trouble` has a line for each thing that is wrong with the whole: a clock that
-    differs from the venue's, bars that were not made official for two periods, errors that nobody foresaw.
+    came (UTC epoch ms; 0: never). `troubles` says what is wrong with the whole: no prices, bars that were not made
+    official for two periods, a clock that was set or differs from the venue's, errors that nobody foresaw.
     `clock_steps` is how often the machine's clock was set.
     """
 
@@ -39,7 +40,7 @@ class Status:
     corrected: int
     problems: dict[str, str]
     heard: int = 0
-    trouble: tuple[str, ...] = ()
+    troubles: Troubles = field(default_factory=dict)
     clock_steps: int = 0
 
 
@@ -124,7 +125,7 @@ class LiveSource:
             corrected=collector.official.corrected,
             problems={one.symbol: one.problem for one in tracked if one.problem},
             heard=self._stream.heard,
-            trouble=tuple(collector.trouble()),
+            troubles=collector.troubles(),
             clock_steps=collector.clock_watch.steps,
         )
 

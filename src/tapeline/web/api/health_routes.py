@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
+from tapeline.core.troubles import lines_of
 from tapeline.errors import one_line
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
@@ -39,13 +40,24 @@ class LagHealth(BaseModel):
     count: int
 
 
+class TroubleAnswer(BaseModel):
+    """Say one thing that is wrong with the system itself: its kind, a title of a few words, and a line of details.
+
+    The kinds are `feed`, `official`, `clock`, `collector`, `disk`, `model` and `blocks`.
+    """
+
+    kind: str
+    title: str
+    text: str
+
+
 class HealthAnswer(BaseModel):
     """Say what is known of the parts; null where nobody in this process knows.
 
     `status` is `ok`, or `trouble` when the store cannot be read (`error` says why) or `errors` is not empty. `depth` is
     how many bars wait in the stream. `errors` are the last things that went wrong, the newest last; among them a line
-    for each model that is damaged, and for each answer of 500 in the last hour, of which `internal_errors` counts all
-    since the start. `clients` are open pages, `connections` all connections of this server.
+    for each of the `troubles`, and for each answer of 500 in the last hour, of which `internal_errors` counts all since
+    the start. `clients` are open pages, `connections` all connections of this server.
     """
 
     status: str
@@ -58,6 +70,7 @@ class HealthAnswer(BaseModel):
     last: int | None
     rejects: int | None
     errors: list[str]
+    troubles: list[TroubleAnswer]
     disk_free: int | None
     disk_total: int | None
     replay: ReplayProgress | None
@@ -118,7 +131,8 @@ async def gather_health(page: Page) -> dict[str, Any]:
 
     def parts() -> dict[str, Any]:
         known = {"errors": (), **page.data.health()}
-        return known | {"rejects": page.rejected.count(), "errors": [*known["errors"], *page.versions.faults()]}
+        errors = dict.fromkeys([*known["errors"], *lines_of(page.data.troubles()), *page.versions.faults()])
+        return known | {"rejects": page.rejected.count(), "errors": list(errors)}
 
     try:
         known = await page.read(parts)
@@ -126,7 +140,15 @@ async def gather_health(page: Page) -> dict[str, Any]:
         known = {}
         status["error"] = status["error"] or one_line(error)
     whole: dict[str, Any] = dict.fromkeys(HealthAnswer.model_fields)
-    whole |= {"errors": [], "symbols": 0, "models": [], "no_model": page.data.no_model, **status, **known}
+    whole |= {
+        "errors": [],
+        "troubles": [],
+        "symbols": 0,
+        "models": [],
+        "no_model": page.data.no_model,
+        **status,
+        **known,
+    }
     whole["errors"] = [*whole["errors"], *page.defects.recent()]
     whole["clients"] = page.broadcast.clients
     whole["connections"] = len(page.connections)

@@ -62,6 +62,9 @@ async def metrics(page: CurrentPage) -> Response:
     gauge("errors", "Things that went wrong lately.", len(found["errors"]))
     gauge("last_bar_timestamp_seconds", "Open time of the newest bar.", _seconds(found["last"]))
     gauge("model_trained_until_seconds", "Last bar that the model in use saw.", _seconds(found["trained"]))
+    troubles = Gauge("tapeline_trouble", "1 while something of this kind is wrong.", ["kind"], registry=registry)
+    for kind, lines in (await page.read(page.data.troubles)).items():
+        troubles.labels(kind).set(bool(lines))
     lag, collector = found["lag"] or {}, found["collector"] or {}
     for share in ("p50", "p99"):
         gauge(f"lag_{share}_seconds", "From a message to its row.", _seconds(lag.get(share)))

@@ -18,6 +18,7 @@ from tests.local_yahoo.server import frame
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Delivery, Series
 from tapeline.core.times import DAY, HOUR
+from tapeline.core.troubles import lines_of
 from tapeline.errors import NoDataError, UnreachableError, UnusableAnswerError
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.clock_watch import ClockWatch
@@ -359,7 +360,7 @@ def test_an_unforeseen_error_of_one_symbol_stays_with_it(monkeypatch: pytest.Mon
         assert len(lines) == 1  # though it was asked twice
         assert lines[0].startswith("BAD: unforeseen RecursionError")
         assert desk.collector.supervisor.unforeseen == {"RecursionError": 2}
-        assert desk.collector.trouble() == ["unforeseen errors so far: RecursionError (2)"]
+        assert lines_of(desk.collector.troubles()) == ["unforeseen errors so far: RecursionError (2)"]
         del desk.history.failures["BAD"]
         await desk.to(1000)
         assert desk.collector.tracked["BAD"].problem == ""
@@ -451,7 +452,9 @@ def test_a_clock_that_was_wrong_for_25_seconds_delays_no_official_bar(
         assert len(desk.history.asked) - before >= 2
         assert max(minute for minute, close, _ in final(desk.taken()) if close == 100) >= 14
         assert desk.collector.clock_watch.steps == 2
-        assert desk.collector.trouble() == []
+        assert desk.collector.troubles()["official"] == desk.collector.troubles()["feed"] == ()
+        way = "back" if step > 0 else "ahead (or the machine slept)"
+        assert desk.collector.troubles()["clock"] == (f"this machine's clock was set {length} {way}",)
 
     play(monkeypatch, act)
 
@@ -483,9 +486,13 @@ def test_a_clock_that_drifts_or_is_slewed_was_not_set() -> None:
         machine.offset += 500
         assert watch.look() == 0
     machine.offset -= 500_000
+    assert watch.recent == ""
     assert watch.look() == -500_000
     assert watch.look() == 0
     assert watch.steps == 1
+    assert watch.recent == "this machine's clock was set 8 min back"
+    clock.advance(clock.now() + HOUR)
+    assert watch.recent == ""
 
 
 def test_a_difference_from_the_venues_clock_is_reported_when_it_begins_and_when_it_ends(
@@ -497,11 +504,11 @@ def test_a_difference_from_the_venues_clock_is_reported_when_it_begins_and_when_
         desk.history.ahead = -7_500_000
         await desk.to(500)
         line = "this machine's clock is 2 h 5 min ahead of the venue's: set it right"
-        assert desk.collector.trouble() == [line]
+        assert lines_of(desk.collector.troubles()) == [line]
         assert [text for text in desk.taken().notices if "clock" in text] == [line]
         desk.history.ahead = 0
         await desk.to(600)
-        assert desk.collector.trouble() == []
+        assert lines_of(desk.collector.troubles()) == []
         assert [text for text in desk.taken().notices if "clock" in text] == [
             "this machine's clock agrees with the venue's again"
         ]
@@ -512,15 +519,31 @@ def test_a_difference_from_the_venues_clock_is_reported_when_it_begins_and_when_
 def test_two_periods_without_an_official_bar_in_an_open_market_are_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     async def act(desk: Desk) -> None:
         await desk.to(420)  # it was asked at 405 s
-        assert desk.collector.trouble() == []
+        assert lines_of(desk.collector.troubles()) == []
         desk.history.failure = UnreachableError("https://yahoo", "no answer")
         await desk.to(400 + 2 * RECONCILE / 1000 - 60)
-        assert desk.collector.trouble() == []
+        assert lines_of(desk.collector.troubles()) == []
         await desk.to(400 + 3 * RECONCILE / 1000)
-        (line,) = desk.collector.trouble()
+        (line,) = desk.collector.troubles()["official"]
         assert re.fullmatch(r"TSLA: no official bar for 1\d min although the market is open", line)
         desk.history.failure = None
         await desk.to(400 + 4 * RECONCILE / 1000)
-        assert desk.collector.trouble() == []
+        assert lines_of(desk.collector.troubles()) == []
+
+    play(monkeypatch, act)
+
+
+def test_neither_a_price_nor_an_answer_in_an_open_market_is_a_dead_feed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        await desk.to(420)
+        desk.history.failure = UnreachableError("https://yahoo", "no answer")
+        await desk.to(400 + 2 * RECONCILE / 1000 - 60)
+        assert desk.collector.troubles()["feed"] == ()
+        await desk.to(400 + 3 * RECONCILE / 1000)
+        (line,) = desk.collector.troubles()["feed"]
+        silent = r"no price and no answer for 1\d min although a market is open: the stream is silent"
+        assert re.fullmatch(silent, line)
+        desk.hear(101)
+        assert desk.collector.troubles()["feed"] == ()
 
     play(monkeypatch, act)

@@ -122,8 +122,22 @@ async function connected(state) {
 
 function setStatus(event) {
   status = event;
+  showTroubles(event.troubles);
   watchlist.setReplaying(event.replay !== null);
   showStatus();
+}
+
+// Says in the header what is wrong with the system itself; the health tab has the details.
+function showTroubles(troubles) {
+  const titles = [...new Set(troubles.map((trouble) => trouble.title))];
+  const badge = part("trouble");
+  badge.hidden = !titles.length;
+  text(badge, titles.length > 1 ? `${capital(titles[0])}, and ${titles.length - 1} more` : titles.length ? capital(titles[0]) : "");
+  attribute(badge, "title", troubles.map((trouble) => `${capital(trouble.title)}: ${trouble.text}`).join("\n") || null);
+}
+
+function capital(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 // Shows the state at the top right, and the banner below the header while something is wrong.
