@@ -3,7 +3,8 @@
 Each hostile client sends a header without its end, a byte of it every few seconds, and connects again some seconds
 after it was closed. All come from one address, that of the honest client too: the worst case for a cap per client.
 Measured are the answers to an honest client with a new connection for each request, what the server logs, its memory
-and its share of one core.
+and its share of one core. Exit code 1 when an honest request is not answered, when one in a hundred takes more than a
+second beside hostile clients, or when the log would grow by more than 1 MB in an hour.
 
 usage: hostile_clients.py [--sockets 5000] [--seconds 60] [--again 5] [--files 1024]
 """
@@ -36,6 +37,10 @@ _START = 1_549_895_400_000  # the open of a New York session
 _TRICKLE_SECONDS = 4.0
 _PATHS = ("", "api/v1/symbols", "api/v1/symbols/SYM00/bars?limit=500")
 _ASKED_SECONDS = 0.25
+
+#: What is a failure: seconds that one answer in a hundred takes, and bytes of log in an hour.
+MOST_SECONDS = 1.0
+MOST_LOGGED = 1_000_000
 
 
 def build(folder: Path, symbols: int = 20, minutes: int = 390) -> None:
@@ -115,8 +120,8 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(name: str, url: str, log: Path, pid: int, seconds: float) -> None:
-    """Print how an honest client is answered for so long, and what the server logs meanwhile."""
+def measure(name: str, url: str, log: Path, pid: int, seconds: float) -> list[str]:
+    """Print how an honest client is answered for so long, and what the server logs. Return what is beyond its bound."""
     logged, waits, most, used, began = log.stat().st_size, [], 0, cpu(pid), time.monotonic()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -131,6 +136,12 @@ def measure(name: str, url: str, log: Path, pid: int, seconds: float) -> None:
         f"{(cpu(pid) - used) / (time.monotonic() - began):>8.0%}",
         flush=True,
     )
+    beyond = []
+    if p99 > MOST_SECONDS or np.isinf(max(waits)):
+        beyond.append(f"{name}: p99 {p99:.2f} s, worst {max(waits):.2f} s, at most {MOST_SECONDS} s for p99")
+    if an_hour > MOST_LOGGED:
+        beyond.append(f"{name}: {an_hour / 1e6:.2f} MB of log in an hour, at most {MOST_LOGGED / 1e6} MB")
+    return beyond
 
 
 def main() -> None:
@@ -161,6 +172,7 @@ def main() -> None:
             f"{'':<36}{'answers':>9}{'p50':>11}{'p99':>11}{'worst':>11}{'sockets':>9}{'log, 1 h':>13}{'memory':>11}"
             f"{'CPU':>8}"
         )
+        beyond: list[str] = []
         try:
             measure("nobody else", url, log, server.pid, min(chosen.seconds, 20))
             for sockets in chosen.sockets:
@@ -177,16 +189,19 @@ def main() -> None:
                 attacker = subprocess.Popen(command)
                 try:
                     time.sleep(sockets / 1000 + 2)  # until all have connected
-                    measure(f"beside {sockets:,} hostile clients", url, log, server.pid, chosen.seconds)
+                    beyond += measure(f"beside {sockets:,} hostile clients", url, log, server.pid, chosen.seconds)
                 finally:
                     attacker.kill()
                     attacker.wait()
             time.sleep(12)
-            measure("after they have gone", url, log, server.pid, min(chosen.seconds, 20))
+            beyond += measure("after they have gone", url, log, server.pid, min(chosen.seconds, 20))
         finally:
             server.kill()
             server.wait()
         print(f"\nthe server logged {log.stat().st_size:,} bytes in all; {os.cpu_count()} cores")
+    for line in beyond:
+        print(f"FAILED {line}")
+    raise SystemExit(bool(beyond))
 
 
 if __name__ == "__main__":

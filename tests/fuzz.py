@@ -35,6 +35,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 from tests.fuzz_targets import TARGETS
 from tests.fuzz_values import Target
+from tests.peak_memory import peak_mb
 
 #: The most MB that a target may take beyond what it has after its first inputs.
 MOST_MB = 200
@@ -147,13 +148,6 @@ def attack(target: Target, count: int, seed: int) -> dict[str, Any]:
             )  # fmt: skip
             seeded(seed + turn)(run(given(target.values)(check)))()
     return {"tried": tried, "survived": survived, "mb": round(peak_mb() - start), "failures": failures}
-
-
-def peak_mb(*, forget: bool = False) -> float:
-    """Return the most resident memory so far, MB; with `forget`, what is resident now, and begin anew."""
-    if forget:
-        Path("/proc/self/clear_refs").write_text("5")
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 
 # -- a time ------------------------------------------------------------------------------------------------------------
