@@ -45,7 +45,7 @@ class Alert:
     """Hold a rule that fired. `timestamp` is the bar's open time, `at` when it was noticed (both UTC epoch ms).
 
     `key` is the same whenever the same rule fires for the same symbol and bar. `price` is the close, None for a
-    silence. What is told of the system itself has no symbol. `id` counts up from 1; it is 0 before the alert is kept.
+    silence. An alert about the system itself has no symbol. `id` counts up from 1; it is 0 before the alert is kept.
     """
 
     key: str

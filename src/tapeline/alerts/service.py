@@ -111,7 +111,7 @@ def running(
 
     `rules` are those of the settings, `channels` where alerts go beside the page, `notify` takes lines for whoever runs
     the program. With `live` the time is the clock's, otherwise that of the newest bar. `troubles` says what is wrong
-    with the system itself, which is told as well. One process per folder judges: another one shows what the first
+    with the system itself, which is reported as well. One process per folder judges: another one shows what the first
     finds, and takes over when it ends. Raises `StorageError` and `RuleError`.
     """
     journal = Journal(folder / JOURNAL_FILE, create=True)

@@ -15,7 +15,7 @@ from tapeline.alerts.rule_state import State
 from tapeline.core.troubles import KINDS, Troubles
 from tapeline.runtime.clock import now_ms
 
-#: Seconds for which a trouble must last to be told, and be over to be told as over: what trembles is told once.
+#: Seconds for which a trouble must last to be told, and be over to be told as over: what trembles is reported once.
 BEGIN_SECONDS = 30.0
 END_SECONDS = 300.0
 
@@ -29,7 +29,7 @@ _LONGEST = 300
 class SystemWatch:
     """Watch `troubles`; `look` is one round, called by one thread.
 
-    `channels` are the names of where alerts go. A kind that `troubles` does not have is left as it was told last.
+    `channels` are the names of where alerts go. A kind that `troubles` does not have is left as it was reported last.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SystemWatch:
         self._since: dict[str, tuple[bool, float]] = {}  # kind -> whether it is wrong, and since when
 
     def look(self) -> list[Alert]:
-        """Judge once. Return what was told now. Raises what the journal and `troubles` raise; nothing was told then."""
+        """Judge once. Return the new alerts. Raises what the journal and `troubles` raise; then there are none."""
         found, now = self._troubles(), self._monotonic()
         told = {kind for kind, state in self._journal.states(_RULE).items() if state.holding}
         states, alerts = {}, []

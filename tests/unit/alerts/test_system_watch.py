@@ -1,4 +1,4 @@
-"""What is wrong with the system itself is told once when it begins and once when it is over."""
+"""What is wrong with the system itself is reported once when it begins and once when it is over."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Desk:
         )  # fmt: skip
 
     def pass_by(self, seconds: float) -> list[str]:
-        """Let time pass with a look a second, and return the rules of what was told."""
+        """Let time pass with a look a second, and return the rules of what was reported."""
         told = [alert.rule for alert in self.watch.look()]
         until = self.seconds + seconds
         while self.seconds < until:
