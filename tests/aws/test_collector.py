@@ -199,7 +199,7 @@ def check_metrics(line: dict[str, Any]) -> None:
     [
         ("AWS_DEFAULT_REGION", [], "set AWS_DEFAULT_REGION"),
         ("", ["--symbols", ""], "set TAPELINE_SYMBOLS"),
-        ("", ["--symbols", "TS LA,<A>"], "no ticker has"),
+        ("", ["--symbols", "TS LA,<A>"], "no symbol may have"),
         ("", ["--interval", "7m"], "there are 1m, 2m"),
         ("", ["--data-dir", "/proc/nowhere"], "choose another --data-dir"),
     ],

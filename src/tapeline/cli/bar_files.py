@@ -9,12 +9,12 @@ from pathlib import Path
 
 import typer
 
-from tapeline.cli.console import Ticker, notice, printable
+from tapeline.cli.console import Ticker, notice
 from tapeline.cli.file_options import FileReading
 from tapeline.core.market import Bars
 from tapeline.core.rejects import count_of
 from tapeline.core.times import HOUR, interval_name
-from tapeline.errors import FileError
+from tapeline.errors import FileError, printable
 from tapeline.feeds.files import FileSource, Scan
 from tapeline.runtime.clock import now_ms
 

@@ -98,7 +98,7 @@ def test_options_come_in_any_order_and_have_defaults() -> None:
         ("price > 1 for A B", 17, "B", "not 'B'"),
         ("price > 1 for", 14, "", "expected a symbol, such as TSLA"),
         ("price > 1 for A,", 17, "", "expected a symbol"),
-        ("price > 1 for T<script>", 15, "T<script>", "has characters that no ticker has"),
+        ("price > 1 for T<script>", 15, "T<script>", "which no symbol may have"),
         ("price > 1 for " + "A" * 33, 15, "A" * 33, "at most 32 are allowed"),
         ("price > 1 on monday bars", 14, "monday", "after `on` comes forming or final"),
         ("price > 1 on forming", 21, "", "after `on forming` comes `bars`"),

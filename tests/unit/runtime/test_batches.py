@@ -127,7 +127,7 @@ def test_final_rows_are_passed_on_before_the_state_says_so() -> None:
         (encode(Bars.of([replace(bar(0), close=float("nan"))])), "NaN"),
         (encode(Bars.of([replace(bar(0), high=1.0)])), "high is below low"),
         (encode(Bars.of([replace(bar(0), timestamp=NOW + 10**7)])), "in the future"),
-        (encode(Bars.of([bar(0, symbol="<script>")])), "characters that no ticker has"),
+        (encode(Bars.of([bar(0, symbol="<script>")])), "which no symbol may have"),
     ],
 )
 def test_what_cannot_be_used_is_kept_with_its_reason_and_the_others_go_on(data: bytes, reason: str) -> None:

@@ -271,7 +271,7 @@ def test_a_store_that_cannot_be_read_is_503_and_reported_in_health() -> None:
     store.error = StorageError("the disk\nis gone")
     with client_of(PageData(store)) as client:
         for path in ("/symbols", "/symbols/A/bars", "/symbols/A/rows", "/latest", "/predictions?symbol=A", "/scores"):
-            assert client.document(path, 503) == {"detail": "the disk is gone"}, path
+            assert client.document(path, 503) == {"detail": "the disk\\nis gone"}, path
         found = client.document("/health")
         assert (found["status"], found["error"]) == ("trouble", "the disk is gone")
         assert "tapeline_up 0.0" in client.get("/metrics").text
