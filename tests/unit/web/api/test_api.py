@@ -273,7 +273,7 @@ def test_a_store_that_cannot_be_read_is_503_and_reported_in_health() -> None:
         for path in ("/symbols", "/symbols/A/bars", "/symbols/A/rows", "/latest", "/predictions?symbol=A", "/scores"):
             assert client.document(path, 503) == {"detail": "the disk\\nis gone"}, path
         found = client.document("/health")
-        assert (found["status"], found["error"]) == ("trouble", "the disk is gone")
+        assert (found["status"], found["error"]) == ("trouble", "the disk\\nis gone")
         assert "tapeline_up 0.0" in client.get("/metrics").text
 
 
