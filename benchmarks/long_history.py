@@ -26,12 +26,12 @@ import page
 from page import Server, fetch, forget
 from tapeline.app import config
 from tapeline.app.data_directory import processing_alone
+from tapeline.core.times import DAY
 from tapeline.indicators import DEFAULT
 from tapeline.runtime.corrections import replay_late_bars
 from tapeline.runtime.processor import Processor
 
 _SYMBOL = "SYM000"
-_YEAR = 98_280  # minutes of 252 sessions
 _ASKED = {
     "1d of all history, sma_200 obv rsi_14": "interval=1d&limit=5000&indicators=sma_200,obv,rsi_14",
     "newest 500 candles of 1m": "limit=500",
@@ -59,9 +59,8 @@ def correction(folder: Path, number: int) -> float:
         states, position = home.store.load()
         processor = Processor(DEFAULT)
         processor.restore(states)
-        rows = home.store.rows(_SYMBOL)
-        bar = rows.bars[len(rows) - 2 * _YEAR + number :][:1]
-        del rows
+        newest = processor.last_timestamp(_SYMBOL)
+        bar = home.store.rows(_SYMBOL, newest - 2 * 365 * DAY).bars[number : number + 1]
         late = replace(bar, close=bar.close * 1.0001, high=np.maximum(bar.high, bar.close * 1.0001))
         forget(folder)
         began = time.perf_counter()

@@ -58,7 +58,7 @@ def build(folder: Path, rows: int, symbols: int) -> None:
             step = processor.step(
                 _bars(names, times[at : at + count], open_, close, np.full(close.shape, 1000.0), True)
             )
-            home.store.commit(Commit(step.rows, step.states, (at + count) * symbols))
+            home.store.commit(Commit(step.rows, step.states, (at + count) * symbols, step.checkpoints))
 
 
 def _minutes(count: int) -> np.ndarray:

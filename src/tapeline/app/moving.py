@@ -205,7 +205,7 @@ def _settle(target: Store, symbol: str, processor: Processor, times: Ints, earli
         final = bars[bars.final]
         if not len(final):
             return None
-        rebuilt = processor.rebuild(symbol, None, final)
+        rebuilt = processor.rebuild(symbol, None, [final])
         found = rebuilt.state if bars.final[-1] else processor.step(bars[-1:]).states[symbol]
         return Commit(
             _own(target, symbol, rebuilt.rows, times, earliest),

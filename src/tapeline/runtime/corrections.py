@@ -14,13 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from tapeline.core.bars import usual_interval
 from tapeline.core.market import OHLCV, Bars, Floats, Rows
 from tapeline.core.ports import Commit, Store, SymbolState
+from tapeline.runtime.interval_views import TELLING_ROWS
 from tapeline.runtime.processor import Processor
 
 NO_ROWS = Rows(
     Bars.of(()), (), np.empty((0, 0)), np.empty(0, np.int8), np.empty(0), (), np.empty(0, np.int32)
 )  # fmt: skip
+
+_PART_BARS = 65_536
+_MOST_PARTS = 1_000
 
 _MARK = struct.Struct("<4sq")
 _MAGIC = b"\xffREW"  # no state begins like this: a state's first byte is its version
@@ -88,28 +93,45 @@ def _replayed(
     """Put records of committed bars of one symbol into its history, and the processor where that history leads to.
 
     Rows after the processor's last bar are not history yet: a commit that was interrupted left them, and their records
-    come again.
+    come again. Where the store keeps no indicators, the rows between hold nothing that depends on the changed bars.
     """
     final = late[late.final]
-    changed, first = final, final
+    changed, first, touched = final, final, NO_ROWS
     if len(final):
-        start, end = int(final.timestamp.min()), int(final.timestamp.max()) + 1
-        changed, first = _changes(final, _committed(store.rows(symbol, start, end)))
+        touched = store.rows(symbol, int(final.timestamp.min()), int(final.timestamp.max()) + 1)
+        changed, first = _changes(final, _committed(touched))
     starts = [*changed.timestamp.tolist(), *(() if begun is None else (begun,))]
     if not starts:
         return Correction(symbol, len(late), 0)
     since = min(starts)
     checkpoint = store.checkpoint(symbol, since)
+    start = None if checkpoint is None else checkpoint.timestamp + 1
     end = processor.last_timestamp(symbol) + 1
-    stored = store.rows(symbol, None if checkpoint is None else checkpoint.timestamp + 1, end)
-    rebuilt = processor.rebuild(symbol, checkpoint, _merged(_committed(stored), changed))
-    rows = _with_what_was_said(rebuilt.rows, stored, first)
-    kept = rows.bars.timestamp >= since
-    if not store.keeps_indicators:  # the rows between hold nothing that depends on the changed bars
-        kept &= np.isin(rows.bars.timestamp, changed.timestamp) | ~rows.bars.final
-    commit = Commit(rows[kept], {symbol: rebuilt.state}, position, rewound={symbol: since})
+    if store.keeps_indicators:
+        touched = store.rows(symbol, start, end)
+        rebuilt = processor.rebuild(symbol, checkpoint, [_merged(_committed(touched), changed)])
+    else:
+        history = _history(store, symbol, start, since, end, changed)
+        rebuilt = processor.rebuild(symbol, checkpoint, history, changed.timestamp)
+    rows = _with_what_was_said(rebuilt.rows[rebuilt.rows.bars.timestamp >= since], touched, first)
+    commit = Commit(rows, {symbol: rebuilt.state}, position, rewound={symbol: since})
     checkpoints = tuple(state for state in rebuilt.checkpoints if state.timestamp >= since)
     return Correction(symbol, len(late) - len(changed), len(changed), commit, checkpoints)
+
+
+def _history(store: Store, symbol: str, start: int | None, since: int, end: int, changed: Bars) -> Iterator[Bars]:
+    """Yield the symbol's final bars with start <= t < end, changed, in the order of time and in parts of bounded size.
+
+    A start of None is the first bar; all before `since` come as one part.
+    """
+    step = usual_interval(store.rows(symbol, limit=TELLING_ROWS).bars.timestamp)
+    span = max(_PART_BARS * (step or 0), (end - (since if start is None else start)) // _MOST_PARTS + 1)
+    while start is None or start < end:
+        stop = since if start is None else min(end, start + span)
+        inside = changed[(changed.timestamp < stop) & (changed.timestamp >= (since if start is None else start))]
+        bars = _committed(store.rows(symbol, start, stop))
+        yield _merged(bars, inside) if len(inside) else bars
+        start = stop
 
 
 def recomputed(store: Store, processor: Processor, symbol: str, position: int) -> Correction | None:
@@ -124,7 +146,7 @@ def recomputed(store: Store, processor: Processor, symbol: str, position: int) -
     parts: list[Rows] = []
     checkpoints: tuple[SymbolState, ...] = ()
     if len(bars):
-        rebuilt = processor.rebuild(symbol, None, bars)
+        rebuilt = processor.rebuild(symbol, None, [bars])
         checkpoints = rebuilt.checkpoints
         parts.append(_with_what_was_said(rebuilt.rows, stored, bars[:0]))
     if len(forming):

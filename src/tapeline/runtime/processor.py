@@ -13,13 +13,11 @@ and forming bars that a later record of the same batch replaces would have been 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tapeline.core.jit import jit
 from tapeline.core.market import OHLCV, RANGE_CODES, Bars, Codes, Flags, Floats, Ints, Rows, Shorts
 from tapeline.core.ports import Predictor, SymbolState
 from tapeline.errors import DecodeError
@@ -29,11 +27,12 @@ from tapeline.forecast.labels import direction
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_state import RangeStates
 from tapeline.indicators import Engine, parse
+from tapeline.runtime.latest_bars import NEVER, LatestBars, classify_records
 
 #: Bars of one symbol between two checkpoints, where nothing else is said.
 CHECKPOINT_BARS = 256
+_MOST_CHECKPOINTS = 64  # of one rebuild
 
-_NEVER = -(1 << 62)
 _STATE = struct.Struct("<BQq5dq5d")  # version, committed bars, last bar, forming bar
 _STATE_VERSION = 1
 _RANGE_VERSION = 2  # the same, then the size of the range forecast's state, and that state before the engine's
@@ -92,8 +91,8 @@ class Processor:
         self._shown = np.array([self._engine.outputs.index(name) for name in self._names], np.intp)
         self._slots: dict[str, int] = {}
         self._symbols: list[str] = []
-        self._last = _Latest(0)
-        self._forming = _Latest(0)
+        self._last = LatestBars(0)
+        self._forming = LatestBars(0)
         self._count = np.zeros(0, np.int64)
         self._unsettled = np.zeros(0, np.bool_)  # a record came too late: the symbol waits to be replayed
 
@@ -187,14 +186,14 @@ class Processor:
         """
         slot = self._slot(bars.symbols)[bars.code]
         values = np.stack((bars.open, bars.high, bars.low, bars.close, bars.volume), axis=1)
-        plan = _classify_records(
+        plan = classify_records(
             slot, bars.timestamp, values, bars.final,
             self._last.timestamp, self._last.values, self._forming.timestamp, self._forming.values, self._unsettled,
         )  # fmt: skip
         made_slot, made_time, made_values, late, repeated = plan
         touched, symbols = self._local(slot)
         committed = _bars(symbols, touched[made_slot], made_time, made_values, final=True)
-        forming_slot = np.flatnonzero((touched >= 0) & (self._forming.timestamp[: len(touched)] != _NEVER))
+        forming_slot = np.flatnonzero((touched >= 0) & (self._forming.timestamp[: len(touched)] != NEVER))
         forming = _bars(
             symbols, touched[forming_slot],
             self._forming.timestamp[forming_slot], self._forming.values[forming_slot], final=False,
@@ -216,39 +215,48 @@ class Processor:
         """Return the open time of the last committed bar (UTC epoch ms), before all bars where there is none."""
         return int(self._last.timestamp[self._slot([symbol])[0]])
 
-    def rebuild(self, symbol: str, checkpoint: SymbolState | None, bars: Bars) -> Rebuilt:
+    def rebuild(
+        self, symbol: str, checkpoint: SymbolState | None, batches: Iterable[Bars], wanted: Ints | None = None
+    ) -> Rebuilt:
         """Replay one symbol from a checkpoint (None: from nothing) with the bars after it, in the order of time.
 
         Final bars are not predicted: what was said about them stands, and what was not said in time is not said. The
-        forming bar, if there is one, is evaluated anew on the new state.
+        forming bar, if there is one, is evaluated anew on the new state. `wanted` are the open times of the final bars
+        whose rows are returned, None for all. There are at most `_MOST_CHECKPOINTS`, as far apart as that takes.
         """
         slot = self._slot([symbol])[0]
         forming = self._forming.timestamp[slot], self._forming.values[slot].copy()
         self._engine.forget(symbol)
         self._ranges.forget(symbol)
         self._count[slot] = 0
-        self._last.put(slot, _NEVER, np.zeros(5))
+        self._last.put(slot, NEVER, np.zeros(5))
         if checkpoint is not None:
             self._restore(symbol, checkpoint)
-        self._forming.put(slot, _NEVER, np.zeros(5))
+        self._forming.put(slot, NEVER, np.zeros(5))
         parts: list[Rows] = []
-        checkpoints: list[SymbolState] = []
-        start = 0
-        while start < len(bars):
-            stop = start + self._checkpoint_bars - int(self._count[slot]) % self._checkpoint_bars
-            part = bars[start:stop]
-            parts.append(self._evaluate(part, part[:0], predict=False))
-            self._count[slot] += len(part)
-            self._last.put(slot, int(part.timestamp[-1]), [float(getattr(part, name)[-1]) for name in OHLCV])
-            if self._count[slot] % self._checkpoint_bars == 0:
-                checkpoints.append(self.state(symbol))
-            start = stop
+        checkpoints: dict[int, SymbolState] = {}
+        apart = self._checkpoint_bars
+        for bars in batches:
+            start = 0
+            while start < len(bars):
+                stop = start + apart - int(self._count[slot]) % apart
+                part = bars[start:stop]
+                rows = self._evaluate(part, part[:0], predict=False)
+                parts.append(rows if wanted is None else rows[np.isin(part.timestamp, wanted)])
+                self._count[slot] += len(part)
+                self._last.put(slot, int(part.timestamp[-1]), [float(getattr(part, name)[-1]) for name in OHLCV])
+                if self._count[slot] % apart == 0:
+                    checkpoints[int(self._count[slot])] = self.state(symbol)
+                if len(checkpoints) > _MOST_CHECKPOINTS:
+                    apart *= 2
+                    checkpoints = {count: state for count, state in checkpoints.items() if count % apart == 0}
+                start = stop
         if forming[0] > self._last.timestamp[slot]:
             self._forming.put(slot, *forming)
             tail = _bars((symbol,), np.zeros(1, np.int32), np.array([forming[0]]), forming[1][None], final=False)
             parts.append(self._evaluate(tail[:0], tail))
         self._unsettled[slot] = False
-        return Rebuilt(Rows.concat(parts), self.state(symbol), tuple(checkpoints))
+        return Rebuilt(Rows.concat(parts), self.state(symbol), tuple(checkpoints.values()))
 
     def _local(self, slot: Codes) -> tuple[Codes, tuple[str, ...]]:
         """Return a batch's own symbol table: slot -> index in it (-1 for slots not in the batch), and the symbols."""
@@ -319,84 +327,9 @@ class Processor:
         yield self._predictor, newer
 
 
-class _Latest:
-    """One bar per slot: its time (`_NEVER` for none) and open, high, low, close, volume."""
-
-    def __init__(self, size: int) -> None:
-        self.timestamp: Ints = np.full(size, _NEVER, np.int64)
-        self.values: Floats = np.zeros((size, 5))
-
-    def grow(self, room: int) -> None:
-        self.timestamp = np.concatenate((self.timestamp, np.full(room, _NEVER, np.int64)))
-        self.values = np.concatenate((self.values, np.zeros((room, 5))))
-
-    def put(self, slot: int, timestamp: int, values: Sequence[float] | Floats) -> None:
-        self.timestamp[slot] = timestamp
-        self.values[slot] = values
-
-
 def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats, *, final: bool) -> Bars:
     columns = [np.ascontiguousarray(values[:, i]) for i in range(5)]
     return Bars(
         symbols, code, timestamp, columns[0], columns[1], columns[2], columns[3], columns[4],
         np.full(len(code), final, np.bool_),
     )  # fmt: skip
-
-
-@jit
-def _classify_records(
-    slot: Codes,
-    timestamp: Ints,
-    values: Floats,
-    final: Flags,
-    last_time: Ints,
-    last_values: Floats,
-    forming_time: Ints,
-    forming_values: Floats,
-    unsettled: Flags,
-) -> tuple[Codes, Ints, Floats, NDArray[np.int64], int]:
-    """Which bars the records commit, in order, and which records come too late; moves last and forming bars on."""
-    count = len(slot)
-    made_slot = np.empty(2 * count, np.int32)  # a record commits at most itself and the forming bar before it
-    made_time = np.empty(2 * count, np.int64)
-    made_values = np.empty((2 * count, 5))
-    late = np.empty(count, np.int64)
-    made = late_count = repeated = 0
-    for i in range(count):
-        s, t = slot[i], timestamp[i]
-        if unsettled[s]:  # the order of a symbol's records is kept
-            late[late_count] = i
-            late_count += 1
-            continue
-        if t <= last_time[s]:
-            same = t == last_time[s]
-            for k in range(5):
-                same = same and values[i, k] == last_values[s, k]
-            if same or not final[i]:
-                repeated += 1
-            else:
-                late[late_count] = i
-                late_count += 1
-                unsettled[s] = True
-            continue
-        pending = forming_time[s]
-        if pending != _NEVER and pending < t:
-            made_slot[made], made_time[made] = s, pending
-            made_values[made] = forming_values[s]
-            made += 1
-            last_time[s] = pending
-            last_values[s] = forming_values[s]
-            forming_time[s] = _NEVER
-            pending = _NEVER
-        if final[i] or pending > t:
-            made_slot[made], made_time[made] = s, t
-            made_values[made] = values[i]
-            made += 1
-            last_time[s] = t
-            last_values[s] = values[i]
-            if pending == t:
-                forming_time[s] = _NEVER
-        else:
-            forming_time[s] = t
-            forming_values[s] = values[i]
-    return made_slot[:made], made_time[:made], made_values[:made], late[:late_count], repeated

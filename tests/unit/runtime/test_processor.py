@@ -117,8 +117,8 @@ def test_a_rebuild_from_a_checkpoint_is_a_rebuild_from_nothing() -> None:
     whole = list(Processor(SPECS).step(bars).rows)
     for checkpoint in kept:
         behind = bars[bars.timestamp > checkpoint.timestamp]
-        assert list(processor.rebuild("S00", checkpoint, behind).rows) == whole[-len(behind) :]
-    assert list(processor.rebuild("S00", None, bars).rows) == whole
+        assert list(processor.rebuild("S00", checkpoint, [behind]).rows) == whole[-len(behind) :]
+    assert list(processor.rebuild("S00", None, [bars]).rows) == whole
 
 
 def test_a_state_of_another_version_is_refused() -> None:
