@@ -80,7 +80,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        page.BLOCK = 4096
+        page.BLOCK = 256
         page.build(folder, options.bars, 1)
         size = (folder / "tapeline.db").stat().st_size
         print(f"{options.bars:,} bars of one symbol, {size / options.bars:.1f} bytes a bar\n")

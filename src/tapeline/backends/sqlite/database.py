@@ -5,7 +5,8 @@ Choices, and why (docs/adr/0001):
 - `synchronous=NORMAL`: a commit is not forced to the disk, a checkpoint is. A killed process loses nothing; a power cut
   may lose the last commits but never damages the file, and because rows, state and positions commit together, what
   was lost is read from the source again.
-- A checkpoint every 32 MB of WAL instead of SQLite's 4 MB: bulk replays rewrite the same index pages less often.
+- A checkpoint every 8 MB of WAL instead of 4: a replay rewrites the same pages less often. With 32 MB it is 3 % faster,
+  but the log of a small store is then several times the store.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _ADVICE = {
 }
 
 _PAGE_SIZE = 8192
-_WAL_PAGES = 4096  # 32 MB
+_WAL_PAGES = 1024  # 8 MB
 _WAL_SIZE_LIMIT = 64 * 1024 * 1024
 
 
