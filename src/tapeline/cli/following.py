@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, watchlist_in
+from tapeline.app.range_models import train_first_range_model
 from tapeline.cli.console import notice
 from tapeline.cli.running import first_model
 from tapeline.core.market import Bars
@@ -58,7 +59,10 @@ def past_bars(archive: Archive, symbols: list[str], interval: Interval, since: i
 def live_model(
     directory: DataDirectory, settings: Settings, past: list[Bars], interval: Interval, *, quiet: bool
 ) -> tuple[LightGBMModel | None, str]:
-    """Return the model of this data directory, or one trained on these past bars; without one, None and why."""
+    """Return the model of this data directory, or one trained on these past bars; without one, None and why.
+
+    The data directory gets its first range model of them, too.
+    """
     scan = Scan(
         rows=sum(map(len, past)),
         start=min((int(bars.timestamp[0]) for bars in past), default=0),
@@ -70,4 +74,5 @@ def live_model(
     def history(until: int) -> Iterator[Bars]:
         yield from (bars[bars.timestamp <= until] for bars in past)
 
+    train_first_range_model(directory, history, scan, notice)
     return first_model(directory, settings, history, scan, quiet=quiet)

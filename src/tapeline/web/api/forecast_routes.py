@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,14 +14,17 @@ from tapeline.core.candle_intervals import stored_interval
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError
 from tapeline.forecast.horizons import SaidRange, newest_range
+from tapeline.forecast.range_grading import BandGrade, grade_bands
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_words import sentence
-from tapeline.runtime.interval_views import TELLING_ROWS
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage, Symbol, checked, require_known
 from tapeline.web.api.problems import problems
 from tapeline.web.page import Page
 from tapeline.web.quote_table import decimals
+
+#: Rows whose bands are graded with each answer.
+_GRADED_ROWS = 1_000
 
 routes = APIRouter(tags=["forecast"])
 
@@ -34,11 +38,24 @@ class OddsAnswer(BaseModel):
     touched: float
 
 
+class BandAnswer(BaseModel):
+    """Count how many of the `decided` closes among the newest rows each band held, by its coverage in percent.
+
+    `waiting` bands are about bars to come; `undecidable` ones have a gap before the bar they are about.
+    """
+
+    horizon: int
+    decided: int
+    waiting: int
+    undecidable: int
+    held: dict[str, int]
+
+
 class ForecastAnswer(BaseModel):
     """Hold what is expected after the last closed bar, by horizon in bars; null everywhere where nothing is.
 
     `timestamp` and `price` are those of the bar (its close), `words` says it in a sentence, `model` is the version. A
-    horizon that leaves the session is not there.
+    horizon that leaves the session is not there. `bands` grades the newest 1,000 rows.
     """
 
     symbol: str
@@ -49,6 +66,7 @@ class ForecastAnswer(BaseModel):
     words: str | None = None
     horizons: dict[str, dict[str, float]] | None = None
     odds: OddsAnswer | None = None
+    bands: list[BandAnswer] | None = None
 
 
 @routes.get(
@@ -63,7 +81,7 @@ async def forecast(
 ) -> Response:
     """Answer with the forecast of the last closed bar, whatever is forming after it."""
     checked(symbol)
-    found, interval, places = await page.read(lambda: _newest(page, symbol))
+    found, interval, places, grades = await page.read(lambda: _newest(page, symbol))
     if found is None:
         await require_known(page, symbol)
     document: dict[str, Any] = {"symbol": symbol, "interval": interval_name(interval)}
@@ -71,6 +89,7 @@ async def forecast(
         document |= {
             "timestamp": found.timestamp, "price": found.close, "model": found.model.version,
             "words": sentence(found, interval, places), "horizons": found.horizons,
+            "bands": [asdict(each) | {"held": {str(c): n for c, n in each.held.items()}} for each in grades],
         }  # fmt: skip
         if price is not None and math.isfinite(price):
             try:
@@ -81,9 +100,11 @@ async def forecast(
     return json_answer(document)
 
 
-def _newest(page: Page, symbol: str) -> tuple[SaidRange | None, int, int]:
-    """Return the newest forecast, the length of the bars (ms), and how many decimals their prices have."""
-    rows = page.data.store.rows(symbol, limit=TELLING_ROWS)
+def _newest(page: Page, symbol: str) -> tuple[SaidRange | None, int, int, list[BandGrade]]:
+    """Return the newest forecast, the length of the bars (ms), how many decimals their prices have, and the grades."""
+    rows = page.data.store.rows(symbol, limit=_GRADED_ROWS)
     interval = stored_interval(rows.bars.timestamp) if len(rows) else 60_000
     close = rows.bars.close if len(rows) else np.zeros(0)
-    return newest_range(rows, page.range_models()), interval, decimals(close)
+    models = page.range_models()
+    grades = [grade_bands(rows, models, horizon, interval) for horizon in HORIZONS] if len(rows) else []
+    return newest_range(rows, models), interval, decimals(close), grades

@@ -57,6 +57,9 @@ def test_the_forecast_is_that_of_the_newest_row(client: Client, range_model: Ran
     assert list(answer["horizons"]) == ["1", "5", "20"]
     assert set(answer["horizons"]["5"]) == set(FIELDS)
     assert "In the next 5 trading days S01 should stay between" in answer["words"]
+    graded = answer["bands"][1]
+    assert (graded["horizon"], graded["waiting"]) == (5, 5)
+    assert 0 < graded["held"]["80"] < graded["decided"]
 
 
 def test_odds_of_a_price_come_with_it(client: Client) -> None:

@@ -18,3 +18,10 @@ export function gradeText(grade) {
   if (!grade.answered) return "No UP or DOWN call is decided yet.";
   return `${integer(grade.answered)} calls decided: ${estimate(grade.hit_rate, percent)} right; more frequent direction: ${percent(grade.base_rate)}.`;
 }
+
+// What is expected in words, and how often the 80% band of 5 bars held among the newest rows.
+export function forecastText(forecast) {
+  if (!forecast?.words) return "";
+  const band = forecast.bands?.find(({ horizon }) => horizon === 5);
+  return band?.decided ? `${forecast.words} 80% band: held ${percent(band.held[80] / band.decided)} of ${integer(band.decided)}.` : forecast.words;
+}

@@ -8,7 +8,7 @@ import { Drawing } from "./drawing.js";
 import { Heading } from "./heading.js";
 import { Legend } from "./legend.js";
 import { askAgain, askBars, unknown } from "./loading.js";
-import { gradeText, stateText } from "./notices.js";
+import { forecastText, gradeText, stateText } from "./notices.js";
 import { openPicker } from "./picker.js";
 import * as selection from "./selection.js";
 
@@ -237,7 +237,7 @@ export class ChartTab {
     if (turn !== this._turn || !this._bars) return;
     const same = value?.interval === this.interval;
     this._drawing.forecast(same ? value : null);
-    text(this._parts.words, value?.words ?? "");
+    text(this._parts.words, forecastText(value));
   }
 
   async _grade({ unattended = false } = {}) {
