@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import test from "node:test";
 import { fanPoints } from "../../src/tapeline/web/assets/js/chart/fan.js";
 
 const horizon = (width) => ({ low_50: 100 - width, high_50: 100 + width, low_80: 100 - 2 * width, high_80: 100 + 2 * width, low_95: 100 - 3 * width, high_95: 100 + 3 * width });

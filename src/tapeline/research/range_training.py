@@ -84,9 +84,7 @@ def fit_range(
     """
     history = sort_and_dedupe(bars, until)
     found = usual_interval(history.timestamp, history.code) if interval is None else interval
-    if found is None or len(history) < WARM_UP:
-        raise NotEnoughHistoryError(f"{len(history)} bars are not enough to train a range model: give more history")
-    return fit_sorted(history, found, progress=progress)
+    return fit_sorted(history, DAY if found is None else found, progress=progress)
 
 
 def fit_sorted(history: Bars, interval: int, form: str | None = None, *, progress: Progress = silent) -> RangeModel:
@@ -94,6 +92,8 @@ def fit_sorted(history: Bars, interval: int, form: str | None = None, *, progres
 
     Raises `NotEnoughHistoryError`.
     """
+    if len(history) < WARM_UP:
+        raise NotEnoughHistoryError(f"{len(history)} bars are not enough to train a range model: give more history")
     intraday = interval < INTRADAY
     session = _bars_in_a_session(history) if intraday else 0
     if form is None:
