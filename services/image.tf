@@ -50,7 +50,7 @@ data "aws_iam_policy_document" "repository" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = [local.function_arn, "${local.function_arn}:*", local.retraining_arn] # the functions, and the versions
+      values   = [local.function_arn, "${local.function_arn}:*", local.copier_arn, local.retraining_arn] # the functions, and the versions
     }
   }
 }

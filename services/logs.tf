@@ -4,6 +4,7 @@ locals {
     collector = "/ecs/${local.collector_name}"
     dashboard = "/ecs/${local.dashboard_name}"
     processor = "/aws/lambda/${local.function_name}"
+    copier    = "/aws/lambda/${local.copier_name}"
     endpoint  = "/aws/sagemaker/Endpoints/${local.endpoint_name}"
     firehose  = "/aws/kinesisfirehose/${local.firehose_name}"
   }

@@ -1,15 +1,14 @@
-# The Lambda function: stream -> indicators -> endpoint -> tables.
+# The Lambda function: stream -> indicators -> endpoint -> tables. The copy of the rows is another one: copier.tf.
 
 locals {
   processor_environment = merge(
     {
-      TAPELINE_AWS__BUCKET          = aws_s3_bucket.data.bucket
-      TAPELINE_AWS__FIREHOSE_STREAM = aws_kinesis_firehose_delivery_stream.rows.name
-      TAPELINE_HORIZON              = tostring(var.horizon)
-      TAPELINE_AWS__ROW_DAYS        = tostring(var.row_days)
-      TAPELINE_AWS__ROWS_TABLE      = aws_dynamodb_table.rows.name
-      TAPELINE_AWS__STACK           = local.name
-      TAPELINE_AWS__STATE_TABLE     = aws_dynamodb_table.state.name
+      TAPELINE_AWS__BUCKET      = aws_s3_bucket.data.bucket
+      TAPELINE_HORIZON          = tostring(var.horizon)
+      TAPELINE_AWS__ROW_DAYS    = tostring(var.row_days)
+      TAPELINE_AWS__ROWS_TABLE  = aws_dynamodb_table.rows.name
+      TAPELINE_AWS__STACK       = local.name
+      TAPELINE_AWS__STATE_TABLE = aws_dynamodb_table.state.name
     },
     local.has_model ? { TAPELINE_AWS__SAGEMAKER_ENDPOINT = local.endpoint_name } : {},
   )
@@ -40,12 +39,6 @@ data "aws_iam_policy_document" "processor" {
     sid       = "Predict"
     actions   = ["sagemaker:InvokeEndpoint"]
     resources = [local.endpoint_arn]
-  }
-
-  statement {
-    sid       = "Copy"
-    actions   = ["firehose:PutRecordBatch"]
-    resources = [aws_kinesis_firehose_delivery_stream.rows.arn]
   }
 
   statement {
@@ -182,8 +175,8 @@ resource "aws_lambda_function" "processor" {
 
   lifecycle {
     precondition {
-      condition     = !var.processor.in_vpc || local.network.has_internet || length(setsubtract(["kinesis-firehose", "sagemaker.runtime"], local.network.interface_endpoints)) == 0
-      error_message = "In a network without NAT the processor needs the interface endpoints kinesis-firehose and sagemaker.runtime, or processor = { in_vpc = false }."
+      condition     = !var.processor.in_vpc || local.network.has_internet || contains(local.network.interface_endpoints, "sagemaker.runtime")
+      error_message = "In a network without NAT the processor needs the interface endpoint sagemaker.runtime, or processor = { in_vpc = false }."
     }
   }
 

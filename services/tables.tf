@@ -6,6 +6,10 @@ resource "aws_dynamodb_table" "rows" {
   range_key                   = "timestamp"
   deletion_protection_enabled = var.deletion_protection
 
+  # What the copier reads.
+  stream_enabled   = true
+  stream_view_type = "NEW_IMAGE"
+
   attribute {
     name = "stock_symbol"
     type = "S"
@@ -31,8 +35,8 @@ resource "aws_dynamodb_table" "rows" {
   }
 }
 
-# What the processor remembers of a symbol: the item "state", and a "checkpoint#..." for each one kept. Under "<latest>"
-# is the newest row of every symbol, so that one query reads them all.
+# What the processor remembers of a symbol: the item "state", and a "checkpoint#..." for each one kept. Under
+# "<latest 00>" to "<latest 15>" are the newest rows of all symbols, under "<collectors>" the running collector tasks.
 resource "aws_dynamodb_table" "state" {
   name                        = local.state_table_name
   billing_mode                = "PAY_PER_REQUEST"

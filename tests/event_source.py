@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from tapeline.core.codec import encode
+from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bar, Bars
-from tapeline.errors import StorageError
+from tapeline.errors import DecodeError, StorageError
 from tapeline.runtime.batches import Record
 from tests.conftest import random_bars
 from tests.fakes import CrashError
@@ -55,12 +56,42 @@ def eventful_day(rng: np.random.Generator) -> list[Record]:
     return found
 
 
+def two_collectors(rng: np.random.Generator, day: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """Return the day as one collector sends it, and as two send it that follow the same symbols.
+
+    Each ends with the official history. The second one saw other prices while the bars formed, and lags; how the two
+    are mixed is random.
+    """
+    told: dict[tuple[str, int], Bar] = {}
+    first, second = [], []
+    for record in day:
+        with contextlib.suppress(DecodeError):
+            bars = list(decode(record.data))
+            for bar in bars:
+                key = bar.symbol, bar.timestamp
+                if bar.final or not told.get(key, bar).final:
+                    told[key] = bar
+            seen = [bar if bar.final else replace(bar, close=bar.low) for bar in bars]
+            first.append(record.data)
+            second.append(encode(Bars.of(seen)))
+    history = [encode(Bars.of([replace(bar, final=True)])) for _, bar in sorted(told.items())]
+    one, other = iter(first + history), iter(second + history)
+    order = rng.permutation([0] * (len(first) + len(history)) + [1] * (len(second) + len(history)))
+    mixed = [next(other if which else one) for which in order]
+    return _numbered(first + history), _numbered(mixed)
+
+
+def _numbered(sent: Sequence[bytes]) -> list[Record]:
+    return [Record(number, str(number), data) for number, data in enumerate(sent, 1)]
+
+
 class EventSource:
     """Deliver as Lambda does: a batch that fails comes again, whole or in halves, until it has been applied.
 
     `environment` makes a fresh execution environment of the function, a callable from records to the places that
     failed. Two are kept and take turns; either may be replaced by a fresh one. `arm` lets the process die with
-    `CrashError` after a number of writes, `disarm` stops that. `trouble` counts the deliveries that failed.
+    `CrashError` after a number of writes, `disarm` stops that. `trouble` counts the deliveries that failed, and
+    `given_back` those of which the function gave a part back.
     """
 
     def __init__(
@@ -70,7 +101,7 @@ class EventSource:
         arm: Callable[[int], None],
         disarm: Callable[[int], None],
     ) -> None:
-        self.trouble = 0
+        self.trouble = self.given_back = 0
         self._rng = rng
         self._environment = environment
         self._arm = arm
@@ -110,7 +141,11 @@ class EventSource:
                 continue
             finally:
                 self._disarm()
-            assert not failed
+            if failed:
+                self.given_back += 1
+                places = [record.place for record in batch]
+                batch = batch[min(map(places.index, failed)) :]
+                continue
             if self._rng.random() < 0.1:
                 continue  # the answer was lost
             return

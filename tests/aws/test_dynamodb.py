@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tapeline.backends.aws import clients
 from tapeline.backends.aws.dynamodb import DynamoStore
-from tapeline.backends.aws.dynamodb.changes import TOGETHER
+from tapeline.backends.aws.dynamodb.changes import LATEST_PARTITIONS, TOGETHER
 from tapeline.backends.aws.dynamodb.items import read_rows, row_items
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
@@ -162,7 +162,10 @@ def test_a_symbols_newest_rows_and_its_state_are_one_transaction(dynamodb: Any) 
     assert store.latest().bars.close.tolist() == (bars.close + 1).tolist()
     client.calls.clear()
     assert store.load()[0] == states(*bars.symbols)
-    assert client.calls == {"query": 1, "batch_get_item": 1}
+    assert client.calls == {"query": len(LATEST_PARTITIONS)}  # what it wrote itself it remembers
+    client.calls.clear()
+    assert DynamoStore(client, ROWS, STATE).load()[0] == states(*bars.symbols)
+    assert client.calls == {"query": len(LATEST_PARTITIONS), "batch_get_item": 1}
 
 
 @pytest.mark.parametrize(("names", "batches", "together"), [(("a",), 1, TOGETHER), (("a" * 50_000,), 2, 1)])
@@ -206,8 +209,65 @@ def test_a_forming_row_that_comes_after_the_final_one_of_its_bar_changes_nothing
     dead.commit(Commit(random_rows(one(1.5, final=False)), {}, 0))
     alive.load(["S"])
     alive.commit(Commit(random_rows(one(2.0)), states("S", data=b"2"), 0))
-    dead.commit(Commit(random_rows(one(1.7, final=False)), {}, 0))
+    with pytest.raises(ConflictError, match="S"):
+        dead.commit(Commit(random_rows(one(1.7, final=False)), {}, 0))
     assert [(row.price, row.final) for row in [*alive.rows("S"), *alive.latest()]] == [(2.0, True)] * 2
+
+
+def test_a_forming_row_of_a_state_that_has_moved_on_is_a_conflict(dynamodb: Any) -> None:
+    """Its indicators would be those of an older state."""
+    dead, alive = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)
+    dead.commit(Commit(random_rows(one(1.0)), states("S"), 0))
+    alive.load(["S"])
+    alive.commit(Commit(random_rows(one(2.0, timestamp=START + MINUTE)), states("S", data=b"2"), 0))
+    late = Commit(random_rows(one(9.0, timestamp=START + 2 * MINUTE, final=False)), {}, 0)
+    with pytest.raises(ConflictError, match="S"):
+        dead.commit(late)
+    assert [row.price for row in alive.rows("S")] == [1.0, 2.0]
+    assert dead.load(["S"])[0] == states("S", data=b"2")
+    dead.commit(late)
+    assert [row.price for row in [*alive.rows("S"), *alive.latest()]] == [1.0, 2.0, 9.0, 9.0]
+
+
+def test_a_forming_row_costs_two_plain_puts_and_no_transaction(dynamodb: Any) -> None:
+    client = Faulty(dynamodb)
+    store = DynamoStore(client, ROWS, STATE)
+    store.commit(Commit(random_rows(one(1.0)), states("S"), 0))
+    client.calls.clear()
+    for price in (1.5, 1.7):
+        store.commit(Commit(random_rows(one(price, timestamp=START + MINUTE, final=False)), {}, 0))
+    assert client.calls == {"put_item": 4}
+    assert [row.price for row in [*store.rows("S"), *store.latest()]] == [1.0, 1.7, 1.7]
+    puts = [request for request in client.requests if "Item" in request]
+    assert len(puts) == 4
+    assert all("ConditionExpression" in request for request in puts)
+
+
+def test_the_newest_rows_are_spread_over_partitions(dynamodb: Any) -> None:
+    symbols = [f"S{number:03d}" for number in range(200)]
+    bars = Bars.of([Bar(symbol, START, 1.0, 1.0, 1.0, 1.0, 1.0) for symbol in symbols])
+    DynamoStore(dynamodb, ROWS, STATE).commit(Commit(random_rows(bars, ()), {}, 0))
+    found = Counter(item["stock_symbol"]["S"] for item in dynamodb.scan(TableName=STATE)["Items"])
+    assert set(found) == set(LATEST_PARTITIONS)
+    assert max(found.values()) < 3 * min(found.values())
+    assert DynamoStore(dynamodb, ROWS, STATE).latest().bars.symbols == tuple(symbols)
+
+
+def test_a_state_is_read_again_only_after_somebody_else_moved_it_on(dynamodb: Any) -> None:
+    none = random_rows(random_bars()[:0])
+    client = Faulty(dynamodb)
+    ours, theirs = DynamoStore(client, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)
+    ours.commit(Commit(random_rows(one(1.0)), states("S"), 0))
+    ours.commit(Commit(none, states("S", data=b"2"), 0))  # as a correction begins: no row comes with it
+    client.requests.clear()
+    assert ours.load(["S"])[0] == states("S", data=b"2")
+    assert [len(request["RequestItems"][STATE]["Keys"]) for request in client.requests] == [1]
+    theirs.load(["S"])
+    theirs.commit(Commit(none, states("S", data=b"3"), 0))
+    assert ours.load(["S"])[0] == states("S", data=b"3")
+    theirs.commit(Commit(random_rows(one(0.5, timestamp=START - MINUTE)), states("S", data=b"4"), 0))  # of the past
+    assert ours.load(["S"])[0] == states("S", data=b"4")
+    assert [row.price for row in ours.latest()] == [1.0]
 
 
 def test_the_forming_bar_is_loaded_with_the_state(dynamodb: Any) -> None:

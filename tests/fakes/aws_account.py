@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tapeline.app.config import variable
+from tapeline.lambdas import copying as lambda_copying
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.runtime.batches import Record
 from tests.aws.conformance import watching
@@ -43,6 +44,18 @@ def event(batch: Sequence[Record], shard: str = SHARD) -> dict[str, Any]:
     }
     watching.check("lambda", "Event", {"event": made})
     return made
+
+
+def change_event(account: FakeAccount, start: int = 0, stop: int | None = None) -> dict[str, Any]:
+    """Return the event that Lambda makes of these changes of the rows' table, forming rows filtered out."""
+    images = [item for table, item in account.dynamo.changes[start:stop] if table == "stock-table"]
+    return {
+        "Records": [
+            {"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": {"NewImage": item}}
+            for item in images
+            if item["final"]["BOOL"]
+        ]
+    }
 
 
 class FakeAccount:
@@ -90,9 +103,12 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> FakeAccount:
     }
     for setting, value in settings.items():
         monkeypatch.setenv(variable(setting), value)
-    monkeypatch.setattr(lambda_handler, "client", account.client)
-    monkeypatch.setattr(lambda_handler, "_function", None)
-    monkeypatch.setattr("random.uniform", lambda *_: 0.0)  # no pauses
+    for module, kept in ((lambda_handler, "_function"), (lambda_copying, "_copier")):
+        monkeypatch.setattr(module, "client", account.client)
+        monkeypatch.setattr(module, kept, None)
+    monkeypatch.setattr("tapeline.backends.aws.dynamodb.dynamodb_store.PARALLEL", 1)  # the order of writes is a seed's
+    for module in ("dynamodb.table", "firehose"):  # no pauses
+        monkeypatch.setattr(f"tapeline.backends.aws.{module}.backoff_seconds", lambda *_, **__: 0.0)
     return account
 
 

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -29,7 +30,8 @@ class FakeDynamo(Writes):
     """The tables, which come into being when first written.
 
     A write is that of a single item. `refuse` is given each request's operation before anything is written, and answers
-    with an error code ('' for none). `calls` counts requests.
+    with an error code ('' for none). `calls` counts requests, and
+    `changes` has every item that was put, with its table, in order, as a change stream does.
     """
 
     def __init__(self) -> None:
@@ -37,9 +39,10 @@ class FakeDynamo(Writes):
         self.tables: dict[str, dict[str, dict[Any, Item]]] = defaultdict(lambda: defaultdict(dict))
         self.refuse: Callable[[str], str] = lambda _: ""
         self.calls: dict[str, int] = defaultdict(int)
+        self.changes: list[tuple[str, Item]] = []
 
-    def client(self) -> Any:
-        """Return a boto3 client whose requests are answered here."""
+    @cached_property
+    def _client(self) -> Any:
         client = boto3.client(
             "dynamodb", region_name="eu-central-1", endpoint_url="http://dynamodb.invalid",
             aws_access_key_id="testing", aws_secret_access_key="testing",
@@ -47,6 +50,10 @@ class FakeDynamo(Writes):
         )  # fmt: skip
         client.meta.events.register("before-send.dynamodb.*", self._answer)
         return client
+
+    def client(self) -> Any:
+        """Return the one boto3 client whose requests are answered here: to make one takes longer than a day of bars."""
+        return self._client
 
     def rows(self, table: str) -> Iterator[Item]:
         """Yield all items of a table, by partition and sort key."""
@@ -91,6 +98,10 @@ class FakeDynamo(Writes):
         return {"UnprocessedItems": {}}
 
     def _put_item(self, asked: Item) -> Item:
+        if not self._allowed(asked):
+            refused = {"__type": "x#ConditionalCheckFailedException", "message": "The conditional request failed"}
+            stored = self._get(asked["TableName"], asked["Item"])
+            return refused | ({"Item": stored} if stored is not None else {})
         self.before_write()
         self._put(asked["TableName"], asked["Item"])
         return {}
@@ -134,8 +145,8 @@ class FakeDynamo(Writes):
 
     @staticmethod
     def _holds(condition: str, item: Item, names: Item, values: Item) -> bool:
-        if absent := re.fullmatch(r"attribute_not_exists\((#\w+)\)", condition):
-            return names[absent[1]] not in item
+        if there := re.fullmatch(r"attribute_(not_)?exists\((#\w+)\)", condition):
+            return (names[there[2]] in item) != bool(there[1])
         name, comparison, value = condition.split(" ")
         if names[name] not in item:
             return False
@@ -167,6 +178,7 @@ class FakeDynamo(Writes):
     def _put(self, table: str, item: Item) -> None:
         partition, sort = _key(item)
         self.tables[table][partition][sort] = item
+        self.changes.append((table, item))
 
 
 def _key(item: Item) -> tuple[str, Any]:

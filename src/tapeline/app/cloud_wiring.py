@@ -5,21 +5,34 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from tapeline.app.config import Settings, variable
 from tapeline.backends.aws.dynamodb import DynamoStore
-from tapeline.backends.aws.firehose import FirehoseCopy
+from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.backends.aws.s3_rejects import S3Rejects
 from tapeline.backends.aws.sagemaker_predictor import SageMakerPredictor
-from tapeline.core.market import Rows
+from tapeline.core.ports import Predictor
 from tapeline.errors import ConfigError
+from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.promoted_model import PromotedModel
+from tapeline.forecast.registry import Registry
 from tapeline.runtime.batches import Batches
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.processor import Processor
 
 #: Makes a boto3 client of the service of that name.
 Clients = Callable[[str], Any]
+
+
+class CloudPredictor(Predictor, Protocol):
+    """Predict without ever holding up the stream. `missed` counts rows that were asked about in vain."""
+
+    missed: int
+
+    def prepare(self) -> bool:
+        """Learn which model predicts, if that is unknown. Return False when nothing can predict now."""
+        ...
 
 
 def _passed_ms() -> int:
@@ -34,40 +47,38 @@ def require(settings: Settings, *names: str) -> None:
             raise ConfigError(f"setting {name} is empty; set {variable(name)}")
 
 
-def dynamo_store(settings: Settings, client: Clients) -> DynamoStore:
+def dynamo_store(settings: Settings, client: Clients, sleep: Callable[[float], None] = time.sleep) -> DynamoStore:
     """Return the store of rows and states in DynamoDB. Raises `ConfigError`."""
     require(settings, "aws.rows_table", "aws.state_table")
     aws = settings.aws
-    return DynamoStore(client("dynamodb"), aws.rows_table, aws.state_table, row_days=aws.row_days)
+    return DynamoStore(client("dynamodb"), aws.rows_table, aws.state_table, row_days=aws.row_days, sleep=sleep)
+
+
+def cloud_predictor(settings: Settings, client: Clients, warn: Callable[[str], None]) -> CloudPredictor | None:
+    """Return what predicts on AWS: the endpoint, or the model promoted in the bucket; None without an endpoint."""
+    aws = settings.aws
+    if aws.predictor == "local":
+        require(settings, "aws.bucket")
+        registry = Registry(S3Folder(client("s3"), aws.bucket, "models"))
+        return PromotedModel(registry, DEFAULT_NAME, clock=_passed_ms, warn=warn)
+    if not aws.sagemaker_endpoint:
+        return None
+    return SageMakerPredictor(client("sagemaker-runtime"), aws.sagemaker_endpoint, clock=_passed_ms, warn=warn)
 
 
 def batches(
-    settings: Settings, client: Clients, warn: Callable[[str], None]
-) -> tuple[Batches, SageMakerPredictor | None]:
-    """Return what the Lambda function runs, and the predictor in it, None without an endpoint.
+    settings: Settings, client: Clients, warn: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
+) -> tuple[Batches, CloudPredictor | None]:
+    """Return what the Lambda function runs, and the predictor in it, None without one.
 
-    Raises `ConfigError`.
+    `sleep` waits for seconds before a refused call is repeated. Raises `ConfigError`.
     """
     require(settings, "aws.bucket")
-    store = dynamo_store(settings, client)
-    predictor = None
-    if settings.aws.sagemaker_endpoint:
-        runtime = client("sagemaker-runtime")
-        predictor = SageMakerPredictor(runtime, settings.aws.sagemaker_endpoint, clock=_passed_ms, warn=warn)
-
-    def nowhere(_: Rows) -> None:
-        return
-
-    copy: Callable[[Rows], None] = nowhere
-    if settings.aws.firehose_stream:
-        copy = FirehoseCopy(client("firehose"), settings.aws.firehose_stream, clock=now_ms, sleep=time.sleep)
-    return (
-        Batches(
-            store,
-            lambda: Processor(settings.indicators, predictor),
-            clock=now_ms,
-            refuse=S3Rejects(client("s3"), settings.aws.bucket, clock=now_ms),
-            copy=copy,
-        ),
-        predictor,
+    predictor = cloud_predictor(settings, client, warn)
+    made = Batches(
+        dynamo_store(settings, client, sleep),
+        lambda: Processor(settings.indicators, predictor),
+        clock=now_ms,
+        refuse=S3Rejects(client("s3"), settings.aws.bucket, clock=now_ms),
     )
+    return made, predictor

@@ -16,7 +16,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -199,6 +199,11 @@ class AwsSettings(_Group):
         description="Name of this copy of the stack; its metrics have it, so that copies in one account keep apart.",
     )
     sagemaker_endpoint: str = Field("", description="SageMaker endpoint that predicts; empty: no predictions on AWS.")
+    predictor: Literal["endpoint", "local"] = Field(
+        "endpoint",
+        description="What predicts on AWS: the endpoint, or, in the function itself, the model that is promoted in the "
+        "bucket's models/.",
+    )
     health_port: int = Field(
         8080, ge=0, le=65535, description="Port of the health answer of `tapeline collector`; 0 takes a free one."
     )

@@ -4,6 +4,9 @@ The batch's bars go through the same processor as on one machine. A symbol's sta
 record that went into it: what was applied is passed over, so that a retry, a repetition or a bisected batch changes
 nothing. Rows are written before states, so that a crash in between repeats the step with the same result; a correction,
 whose rows could tell a repeated step that there is nothing left to do, leaves a mark in the state first.
+
+A large batch is committed in chunks, and what there is no time for is given back: a function that is stopped has kept
+all but its last chunk, and comes nearer to the end with every call.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from tapeline.core.ports import Commit, Store, SymbolState
 from tapeline.core.rejects import count_of
 from tapeline.core.symbol_forms import symbol_fault
 from tapeline.core.times import MINUTE
-from tapeline.errors import ConflictError, DecodeError
+from tapeline.errors import ConflictError, DecodeError, StorageError, one_line
 from tapeline.runtime.corrections import (
     NO_ROWS,
     recomputed,
@@ -34,6 +37,14 @@ from tapeline.runtime.processor import Processor, Step
 
 #: How often a symbol that another process moved on is loaded and stepped again before its records are given back.
 ATTEMPTS = 3
+
+#: Bars of the first chunk and of the largest. A chunk that took less than `_QUICK` seconds is followed by one of twice
+#: its bars, one that took more than `_SLOW` by half of them: a new table may take only a few hundred rows a second.
+FIRST_BARS, MOST_BARS = 512, 4096
+_QUICK, _SLOW = 1.0, 4.0
+
+#: Seconds that must be left for another chunk to begin; twice what the slowest so far took, where that is more.
+_LEFT = 5.0
 
 #: How far a collector's clock may be ahead of this machine's.
 SKEW = 5 * MINUTE
@@ -52,7 +63,8 @@ class Record:
 class Outcome:
     """Count what a batch came to.
 
-    `failed` are the places of records to deliver again, the first of every symbol in trouble.
+    `failed` are the places of records to deliver again: the first of every symbol in trouble, and the first for which
+    there was no time. `stopped` says why not all were tried, '' when they were.
     """
 
     bars: int = 0
@@ -61,14 +73,14 @@ class Outcome:
     corrected: int = 0
     rejects: int = 0
     failed: tuple[str, ...] = ()
+    stopped: str = ""
 
 
 class Batches:
     """Applies batches through the ports. `apply` may be called again after it raised; it then starts from the store.
 
-    `processor` makes an empty one. `refuse` keeps rejects, `copy` passes final rows on; both before the records they
-    came from are passed over, so what they were given once may be given again, and nothing is left out. `clock` says
-    the time, UTC epoch ms.
+    `processor` makes an empty one. `refuse` keeps rejects before the records they came from are passed over, so what it
+    was given once may be given again, and nothing is left out. `clock` says the time, UTC epoch ms.
     """
 
     def __init__(
@@ -78,27 +90,77 @@ class Batches:
         *,
         clock: Callable[[], int],
         refuse: Callable[[Sequence[Reject]], None] = lambda _: None,
-        copy: Callable[[Rows], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._make = processor
         self._clock = clock
         self._refuse = refuse
-        self._copy = copy
         self._processor: Processor | None = None
         self._held: dict[str, bytes] = {}  # the states as they stand in the processor
+        self._chunk = FIRST_BARS
 
-    def apply(self, records: Sequence[Record]) -> Outcome:
-        """Apply the records, in the order of their positions. Raises what the store or a callable raises."""
+    def apply(self, records: Sequence[Record], left: Callable[[], float] = lambda: float("inf")) -> Outcome:
+        """Apply the records, in the order of their positions. `left` says how many seconds there are.
+
+        Raises what the store or a callable raises, but not a `StorageError` after a part of them was applied: then the
+        rest is given back.
+        """
         outcome = Outcome()
         bars, source, rejects = self._decoded(records)
         if rejects:
             self._refuse(rejects)
         outcome.bars, outcome.rejects = len(bars), count_of(rejects)
         positions = list(accumulate((record.position for record in records), max))
+        failed: set[int] = set()
+        troubled: set[str] = set()
+        start, slowest = 0, 0.0
+        while start < len(bars):
+            began = left()
+            if start and began < max(_LEFT, 2 * slowest):
+                outcome.stopped = "no time was left"
+                break
+            stop = self._end_of_chunk(source, start)
+            try:
+                self._apply_chunk(bars[start:stop], source[start:stop], positions, outcome, failed, troubled)
+            except StorageError as error:
+                if not start:
+                    raise
+                outcome.stopped = one_line(error)
+                break
+            took = began - left() if began != float("inf") else 0.0
+            slowest = max(slowest, took)
+            self._chunk = min(MOST_BARS, 2 * self._chunk) if took < _QUICK else self._chunk
+            self._chunk = max(FIRST_BARS, self._chunk // 2) if took > _SLOW else self._chunk
+            start = stop
+        if start < len(bars):
+            failed.add(int(source[start]))
+        outcome.failed = tuple(records[index].place for index in sorted(failed))
+        return outcome
+
+    def _end_of_chunk(self, source: Ints, start: int) -> int:
+        """Return where the chunk ends that begins at this bar: a record is never cut, for a state knows no half one."""
+        last = min(start + self._chunk, len(source)) - 1
+        return int(np.searchsorted(source, source[last], "right"))
+
+    def _apply_chunk(
+        self,
+        bars: Bars,
+        source: Ints,
+        positions: Sequence[int],
+        outcome: Outcome,
+        failed: set[int],
+        troubled: set[str],
+    ) -> None:
+        """Apply a part of the batch. Adds to `troubled` the symbols that failed, and to `failed` their first records.
+
+        A symbol in trouble is left out from there on: a later record must not be applied before an earlier one.
+        """
+        if troubled:
+            good = ~np.isin(bars.code, [code for code, symbol in enumerate(bars.symbols) if symbol in troubled])
+            bars, source = bars[good], source[good]
         for _ in range(ATTEMPTS):
             if not len(bars):
-                return outcome
+                return
             try:
                 self._step(bars, source, positions, outcome)
             except ConflictError as error:
@@ -109,10 +171,10 @@ class Batches:
                 self._reset()
                 raise
             else:
-                return outcome
-        firsts = {int(source[bars.code == code][0]) for code in np.unique(bars.code)}
-        outcome.failed = tuple(records[index].place for index in sorted(firsts))
-        return outcome
+                return
+        for code in np.unique(bars.code).tolist():
+            failed.add(int(source[bars.code == code][0]))
+            troubled.add(bars.symbols[code])
 
     def _reset(self) -> None:
         """Forget what is in memory: it may be ahead of the store."""
@@ -226,9 +288,6 @@ class Batches:
             self._write(Commit(step.rows, states, 0, step.checkpoints), reached, outcome)
 
     def _write(self, commit: Commit, reached: Mapping[str, int], outcome: Outcome) -> None:
-        final = commit.rows[commit.rows.bars.final]
-        if len(final):
-            self._copy(final)
         states = {symbol: replace(state, position=reached[symbol]) for symbol, state in commit.states.items()}
         self._store.commit(replace(commit, states=states))
         self._held |= {symbol: state.data for symbol, state in states.items()}

@@ -16,11 +16,11 @@ from tests.fakes.models import FakeModel
 from tests.fakes.stores import MemoryStore, MemoryTables
 
 from tapeline.core.codec import decode, encode
-from tapeline.core.market import Bar, Bars, Reject, Row, Rows
+from tapeline.core.market import Bar, Bars, Reject, Row
 from tapeline.core.ports import (
     Commit,
 )
-from tapeline.errors import ConflictError
+from tapeline.errors import ConflictError, StorageError
 from tapeline.runtime.batches import ATTEMPTS, Batches, Record
 from tapeline.runtime.corrections import with_pending_correction, without_pending_correction
 from tapeline.runtime.processor import Processor
@@ -64,6 +64,7 @@ def test_rows_do_not_depend_on_what_went_wrong(seeds: range) -> None:
         trouble += source.trouble
         assert outcome_of(troubled) == outcome_of(orderly), f"seed {seed}"
         assert not any(without_pending_correction(state)[1] for _, state in troubled.states.values()), f"seed {seed}"
+        assert source.given_back == 0
     assert trouble > len(seeds)
 
 
@@ -103,19 +104,6 @@ def test_only_the_last_update_of_each_bar_is_written() -> None:
     store = MemoryTables()
     updates = [bar(0, close, final=False) for close in (10.1, 10.2, 10.3)] + [bar(0), bar(1, 10.4, final=False)]
     assert function(store).apply(records(updates)).rows == 2
-
-
-def test_final_rows_are_passed_on_before_the_state_says_so() -> None:
-    store, passed = MemoryTables(), list[Row]()
-    batch = records([bar(0), bar(1), bar(2, final=False)])
-
-    def fail(_: Rows) -> None:
-        raise CrashError
-
-    with pytest.raises(CrashError):
-        function(store, copy=fail).apply(batch)
-    function(store, copy=passed.extend).apply(batch)
-    assert [(row.timestamp, row.final) for row in passed] == [(START, True), (START + MINUTE, True)]
 
 
 @pytest.mark.parametrize(
@@ -215,6 +203,76 @@ def test_a_symbol_that_never_stands_still_is_given_back_from_its_first_record() 
     assert tries == ATTEMPTS
     assert store.states["B"][1].position == 4
     assert "A" not in store.states
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapeline.runtime.batches.FIRST_BARS", 4)
+    monkeypatch.setattr("tapeline.runtime.batches.MOST_BARS", 4)
+
+
+def test_what_there_is_no_time_for_is_given_back_and_the_next_call_goes_on(small_chunks: None) -> None:
+    store, day = MemoryTables(), records(list(random_bars(2, 10)), per_record=1)
+    batch, calls = day, 0
+    while batch:
+        seconds = iter([9.0, 8.0, 4.0, 4.0, 4.0])  # a chunk takes one, and the next would need five
+        outcome = function(store).apply(batch, partial(next, seconds))
+        calls += 1
+        first = next((n for n, record in enumerate(batch) if record.place in outcome.failed), len(batch))
+        assert (first == len(batch)) == (outcome.stopped == "")
+        batch = batch[first:]
+    orderly = MemoryTables()
+    function(orderly).apply(day)
+    assert outcome_of(store) == outcome_of(orderly)
+    assert calls == 5
+
+
+def test_an_error_after_a_part_was_applied_gives_the_rest_back(small_chunks: None) -> None:
+    store, day = MemoryTables(), records(list(random_bars(2, 10)))
+    mine = function(store)
+
+    def refuse() -> None:
+        if len(store.items.get("S00", ())) == 4:
+            raise StorageError("the disk is full")
+
+    store.before_write = refuse
+    outcome = mine.apply(day)
+    assert (outcome.failed, outcome.stopped) == (("5",), "the disk is full")
+    with pytest.raises(StorageError, match="the disk is full"):
+        mine.apply(day[4:])
+    store.before_write = lambda: None
+    assert mine.apply(day[4:]).failed == ()
+    assert len(store.items["S00"]) == len(store.items["S01"]) == 10
+
+
+def test_after_a_symbol_failed_no_later_record_of_it_is_applied(small_chunks: None) -> None:
+    """Or its position would say that the one that failed was applied, too."""
+    store = MemoryTables()
+    mine = function(store)
+    real = MemoryStore.commit
+
+    class Restless(MemoryStore):
+        def commit(self, commit: Commit) -> None:
+            if commit.states.keys() & {"A"}:
+                real(self, replace(commit, states={s: v for s, v in commit.states.items() if s != "A"}))
+                raise ConflictError(["A"])
+            real(self, commit)
+
+    mine._store = Restless(store)
+    batch = records([bar(0, symbol="B"), bar(0), bar(1), bar(1, symbol="B"), bar(2), bar(3), bar(2, symbol="B")])
+    assert mine.apply(batch).failed == ("2",)
+    mine._store = store.opened()
+    assert mine.apply(batch[1:]).failed == ()
+    assert [row.timestamp for row in outcome_of(store)["A"]] == [START + minute * MINUTE for minute in range(4)]
+
+
+def test_a_record_is_never_cut_and_chunks_grow_while_they_are_quick() -> None:
+    store, sizes = MemoryTables(), list[int]()
+    mine = function(store)
+    step = mine._step
+    mine._step = lambda bars, *rest: (sizes.append(len(bars)), step(bars, *rest))[1]  # type: ignore[method-assign]
+    mine.apply(records(list(random_bars(1, 4000)), per_record=400))
+    assert sizes == [800, 1200, 2000]
 
 
 def test_states_of_another_set_of_indicators_are_computed_anew() -> None:

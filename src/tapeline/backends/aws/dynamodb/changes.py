@@ -2,13 +2,18 @@
 
 A symbol's newest rows travel with its state, so no row of a process that was believed dead gets past the state's
 condition.
-In the state table a symbol's items are `state`, one `checkpoint#...` for every kept checkpoint, and its newest row
-(without indicators) in the partition `LATEST`, where all symbols' newest rows are read with one query.
+In the state table a symbol's items are `state` and one `checkpoint#...` for every kept checkpoint. Its newest row,
+without indicators, is in one of `LATEST_PARTITIONS`, where the newest rows of all symbols are read with a query each:
+DynamoDB takes 1,000 units a second for one partition key, so one key for all would throttle 1,000 symbols.
+
+A newest row carries the version of the state that it belongs to. Whoever remembers a state of that version needs not
+read it again, and a forming row, which is written without the state, is refused where the state has moved on.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +25,13 @@ from tapeline.backends.aws.dynamodb.table import RetryBudget, Table
 from tapeline.core.ports import KEPT_CHECKPOINTS, SymbolState
 from tapeline.errors import StorageError
 
-#: A partition that no symbol can have: no ticker has these brackets.
-LATEST = "<latest>"
+#: Partitions of the newest rows. No ticker has these brackets, so no symbol can have such a partition of its own.
+LATEST_PARTITIONS = tuple(f"<latest {number:02d}>" for number in range(16))
+
+_ABSENT = "attribute_not_exists(#timestamp)"
+
+#: The operation on a symbol's newest row.
+_LATEST = "latest"
 STATE = "state"
 CHECKPOINT = "checkpoint#"
 
@@ -46,10 +56,14 @@ _POSITION_DIGITS = 80
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """Hold what this process knows of a symbol's items: the state's version (0: none), times of checkpoints."""
+    """Hold what this process knows of a symbol's items: the state's version (0: none), times of checkpoints.
+
+    `row_version` is the version that its newest row carried when it was last seen here.
+    """
 
     version: int = 0
     checkpoints: tuple[int, ...] = ()
+    row_version: int = 0
 
 
 @dataclass(slots=True)
@@ -57,11 +71,12 @@ class StateChange:
     """Gather operations on one symbol's items, by item: all of them are done, or none.
 
     `size` is about their bytes. `after` is what will be known of the state when they are done, None where the state
-    stays as it is.
+    stays as it is; `state` is the state itself, None where only checkpoints change.
     """
 
     symbol: str
     after: KnownState | None = None
+    state: SymbolState | None = None
     size: int = 0
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -79,23 +94,39 @@ class StateChange:
 
     def to_latest(self, table: str, item: DynamoItem) -> None:
         """Put the newest row, unless a newer one is stored; a forming row gives way to the final one of its bar."""
-        own = {name: value for name, value in item.items() if name != "indicator"}
-        names, values = {"#timestamp": "timestamp"}, {":timestamp": item["timestamp"]}
-        if item["final"]["BOOL"]:
-            earlier = "#timestamp <= :timestamp"
-        else:
-            earlier = "#timestamp < :timestamp OR #timestamp = :timestamp AND #final = :final"
-            names["#final"], values[":final"] = "final", item["final"]
+        ways, names, values = _older_than(item)
         self.size += 1000
-        self.operations[LATEST] = {
+        self.operations[_LATEST] = {
             "Put": {
                 "TableName": table,
-                "Item": own | latest_key(self.symbol),
-                "ConditionExpression": f"attribute_not_exists(#timestamp) OR {earlier}",
+                "Item": latest_item(self.symbol, item, self.after.version if self.after else 0),
+                "ConditionExpression": " OR ".join([_ABSENT, *ways]),
                 "ExpressionAttributeNames": names,
                 "ExpressionAttributeValues": values,
             }
         }
+
+    def to_version_of_latest(self, table: str) -> None:
+        """Tell the newest row, where there is one, that the state moves on without it."""
+        version = self.after.version if self.after else 0
+        self.operations[_LATEST] = {
+            "Update": {
+                "TableName": table,
+                "Key": latest_key(self.symbol),
+                "UpdateExpression": "SET #version = :version",
+                "ConditionExpression": "attribute_exists(#version)",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":version": {"N": str(version)}},
+            }
+        }
+
+    def without_newest_row(self, table: str) -> None:
+        """Leave the newest row as it is, because what is stored is newer; but for its version, where that moves on."""
+        refused = self.operations.pop(_LATEST)
+        if self.after is None:
+            self.drop_forming()
+        elif "Put" in refused:
+            self.to_version_of_latest(table)
 
     def to_state(
         self,
@@ -111,7 +142,8 @@ class StateChange:
         if checkpoint is not None:
             kept.add(checkpoint.timestamp)
         kept = set(sorted(kept)[-KEPT_CHECKPOINTS:])
-        self.after = KnownState(known.version + 1, tuple(sorted(kept)))
+        self.state = state
+        self.after = KnownState(known.version + 1, tuple(sorted(kept)), known.version + 1)
         values: DynamoItem = {
             "version": {"N": str(self.after.version)},
             "checkpoints": {"L": [{"N": f"{time:d}"} for time in self.after.checkpoints]},
@@ -172,9 +204,15 @@ def _decompress(packed: bytes) -> bytes:
     return data
 
 
-def read_known(item: DynamoItem) -> KnownState:
-    """Return what the item of a state says about itself and the checkpoints."""
-    return KnownState(int(item["version"]["N"]), tuple(int(time["N"]) for time in item["checkpoints"]["L"]))
+def read_known(item: DynamoItem, newest: DynamoItem | None) -> KnownState:
+    """Return what the item of a state says about itself and the checkpoints, and the newest row about its version."""
+    times = tuple(int(time["N"]) for time in item["checkpoints"]["L"])
+    return KnownState(int(item["version"]["N"]), times, row_version(newest))
+
+
+def row_version(newest: DynamoItem | None) -> int:
+    """Return the version of the state that the newest row belongs to, 0 where that is not known."""
+    return int(newest["version"]["N"]) if newest else 0
 
 
 def state_key(symbol: str) -> DynamoItem:
@@ -194,8 +232,36 @@ def rows_per_transaction(items: Sequence[DynamoItem]) -> int:
 
 
 def latest_key(symbol: str) -> DynamoItem:
-    """Return the key of the symbol's newest row."""
-    return _key(LATEST, symbol)
+    """Return the key of the symbol's newest row: symbols are spread evenly, and a symbol stays where it is."""
+    return _key(LATEST_PARTITIONS[zlib.crc32(symbol.encode()) % len(LATEST_PARTITIONS)], symbol)
+
+
+def latest_item(symbol: str, row: DynamoItem, version: int) -> DynamoItem:
+    """Return the item of the symbol's newest row, which belongs to the state of this version (0: to none known)."""
+    own = {name: value for name, value in row.items() if name != "indicator"}
+    return own | latest_key(symbol) | {"version": {"N": str(version)}}
+
+
+def forming_condition(row: DynamoItem, known: KnownState | None) -> tuple[str, dict[str, str], DynamoItem]:
+    """Return when a forming row that comes without a state may become the newest: condition, names, values.
+
+    Not after a newer row or the final one of its bar. And not when somebody else has written since `known`: the row was
+    evaluated on a state that has moved on. None: nothing is known.
+    """
+    ways, names, values = _older_than(row)
+    if known is not None:
+        ways = [f"#version = :seen AND {way}" for way in ways]
+        names, values = names | {"#version": "version"}, values | {":seen": {"N": str(known.row_version)}}
+    return " OR ".join([_ABSENT, *ways]), names, values
+
+
+def _older_than(row: DynamoItem) -> tuple[list[str], dict[str, str], DynamoItem]:
+    """Return the ways in which a stored newest row is older than this one, with their names and values."""
+    names, values = {"#timestamp": "timestamp"}, {":timestamp": row["timestamp"]}
+    if row["final"]["BOOL"]:
+        return ["#timestamp <= :timestamp"], names, values
+    names, values = names | {"#final": "final"}, values | {":final": row["final"]}
+    return ["#timestamp < :timestamp", "#timestamp = :timestamp AND #final = :final"], names, values
 
 
 def checkpoint_item(timestamp: int) -> str:
@@ -225,7 +291,7 @@ def write(table: Table, changes: Sequence[StateChange], done: Callable[[StateCha
                 break
             left, lost = _settle(table, verdicts)
             conflicts += lost
-            if len(left) == len(verdicts) and not any(codes.get(LATEST) == _UNMET for _, codes in verdicts):
+            if len(left) == len(verdicts) and not any(codes.get(_LATEST) == _UNMET for _, codes in verdicts):
                 budget.spend("the transaction was cancelled: " + ", ".join(sorted(_codes(verdicts))))
     return conflicts
 
@@ -247,10 +313,8 @@ def _settle(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[StateChang
         if codes.get(STATE) == _UNMET:
             lost.append(change.symbol)
             continue
-        if codes.get(LATEST) == _UNMET:  # a newer row is stored: this one is of the past
-            del change.operations[LATEST]
-            if STATE not in change.operations:
-                change.drop_forming()
+        if codes.get(_LATEST) == _UNMET:  # a newer row is stored, this one is of the past; or there is none at all
+            change.without_newest_row(table.name)
         wrong = _codes([(change, codes)]) - _PASSING - {_UNMET}
         if wrong:
             reason = f"{', '.join(sorted(wrong))} for {change.symbol}"

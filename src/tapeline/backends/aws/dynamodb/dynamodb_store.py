@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from tapeline.backends.aws.dynamodb.changes import (
     CHECKPOINT,
-    LATEST,
+    LATEST_PARTITIONS,
     KnownState,
     StateChange,
     checkpoint_item,
+    forming_condition,
+    latest_item,
     latest_key,
     read_known,
     read_state,
+    row_version,
     rows_per_transaction,
     state_key,
     write,
@@ -28,6 +32,13 @@ from tapeline.core.ports import Commit, SymbolState
 from tapeline.errors import ConflictError
 
 _EARLIEST, _LAST = -(1 << 62), 1 << 62
+_PARTITIONS = frozenset(LATEST_PARTITIONS)
+
+#: Calls under way at once, of those that go one by one: a call takes milliseconds, and hardly any of this processor.
+PARALLEL = 8
+
+_Given = TypeVar("_Given")
+_Found = TypeVar("_Found")
 
 
 class DynamoStore:
@@ -42,8 +53,11 @@ class DynamoStore:
     symbol counts as never loaded, so that a commit without loading it again is a conflict too and overwrites nothing.
 
     The newest rows of a symbol are written in the transaction of its state, so they hold under the same condition; of
-    more than `TOGETHER` rows the older ones are written first, without a condition. A forming row alone gives way to a
-    newer row, and to the final one of its bar.
+    more than `TOGETHER` rows the older ones are written first, without a condition. A forming row alone is written with
+    two plain conditional puts, which cost half of a transaction: it gives way to a newer row and to the final one of
+    its bar, and is a conflict where the state has moved on.
+
+    A state that is remembered here is not read again while the newest row says that it is still the one.
 
     States carry their own position: `Commit.position` is not kept. Rejected records are not kept here either.
     """
@@ -63,11 +77,14 @@ class DynamoStore:
         self._states = Table(client, state_table, sleep)
         self._row_days = row_days
         self._known: dict[str, KnownState] = {}
+        self._remembered: dict[str, SymbolState] = {}
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def commit(self, commit: Commit) -> None:
         """Write of every symbol the newest rows, state, checkpoints and newest-row item at once, older rows before.
+
+        Of a symbol with a forming row only, that row and the newest-row item, one after the other.
 
         Raises `ConflictError` after the other symbols were written, `StorageError` when DynamoDB refuses, and
         `ValueError` for a commit with rejects.
@@ -77,18 +94,51 @@ class DynamoStore:
         items: dict[str, list[DynamoItem]] = {}
         for (symbol, _), item in sorted(row_items(commit.rows, self._row_days).items()):
             items.setdefault(symbol, []).append(item)
-        changes = self._changes(commit, items)
+        moved = commit.states.keys() | commit.checkpoints.keys() | commit.rewound.keys()
+        forming = {
+            symbol: own[0]
+            for symbol, own in items.items()
+            if symbol not in moved and len(own) == 1 and not own[0]["final"]["BOOL"]
+        }
+        changes = self._changes(commit, {symbol: own for symbol, own in items.items() if symbol not in forming})
         self._rows.put([item for own in items.values() for item in own[: -rows_per_transaction(own)]])
         for change in changes:
             if change.after is not None:
-                self._known.pop(change.symbol, None)  # until it is certain what is stored
+                self._forget(change.symbol)  # until it is certain what is stored
         conflicts = write(self._states, changes, self._done)
+        conflicts += [symbol for symbol in _each(self._put_forming, forming.items()) if symbol]
         if conflicts:
+            for symbol in conflicts:
+                self._forget(symbol)
             raise ConflictError(conflicts)
+
+    def _forget(self, symbol: str) -> None:
+        self._known.pop(symbol, None)
+        self._remembered.pop(symbol, None)
 
     def _done(self, change: StateChange) -> None:
         if change.after is not None:
             self._known[change.symbol] = change.after
+            if change.state is not None:
+                self._remembered[change.symbol] = replace(change.state, forming=None)
+
+    def _put_forming(self, given: tuple[str, DynamoItem]) -> str:
+        """Put a forming row of a bar that goes on, unless it is of the past. Return the symbol if that is a conflict.
+
+        The newest row comes first: a crash in between leaves the other one a little older, until the record is applied
+        again.
+        """
+        symbol, item = given
+        known = self._known.get(symbol)
+        version = known.version if known else 0
+        stored = self._states.put_if(latest_item(symbol, item, version), *forming_condition(item, known))
+        if stored is not None:
+            return symbol if known is not None and row_version(stored) != known.row_version else ""
+        if known is not None:
+            self._known[symbol] = replace(known, row_version=version)
+        names, values = {"#final": "final"}, {":final": {"BOOL": False}}
+        self._rows.put_if(item, "attribute_not_exists(#final) OR #final = :final", names, values)
+        return ""
 
     def _changes(self, commit: Commit, items: Mapping[str, Sequence[DynamoItem]]) -> list[StateChange]:
         moved = dict.fromkeys([*commit.states, *commit.checkpoints, *commit.rewound])
@@ -97,11 +147,14 @@ class DynamoStore:
             change = StateChange(symbol)
             if symbol in items:
                 change.to_rows(self._rows.name, items[symbol][-rows_per_transaction(items[symbol]) :])
-                change.to_latest(self._states.name, items[symbol][-1])
             if symbol in moved:
                 known = self._known.get(symbol, KnownState())
                 parts = (commit.states.get(symbol), commit.checkpoints.get(symbol), commit.rewound.get(symbol))
                 change.to_state(self._states.name, known, *parts)
+            if symbol in items:
+                change.to_latest(self._states.name, items[symbol][-1])
+            else:
+                change.to_version_of_latest(self._states.name)
             changes.append(change)
         return changes
 
@@ -110,28 +163,48 @@ class DynamoStore:
     def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
         """Return the states, and 0. Without `symbols`: of all that have a newest row, which every state has beside it.
 
-        That is one query for the names and a call for every 50 of them; a scan would read all checkpoints too.
+        The newest rows come first, with the states that are not remembered here; then the states of which the newest
+        row says that they have moved on. In a process that wrote a symbol last that is one small item a symbol.
         """
-        if symbols is None:
-            symbols = [item["item"]["S"] for item in self._newest()]
-        wanted = list(dict.fromkeys(symbols))
+        newest = {item["item"]["S"]: item for item in self._newest()} if symbols is None else {}
+        wanted = list(dict.fromkeys(newest if symbols is None else symbols))
+        unknown = [symbol for symbol in wanted if symbol not in self._remembered]
+        keys = [latest_key(symbol) for symbol in wanted if symbol not in newest]
+        others, found = self._items(keys + list(map(state_key, unknown)))
+        newest |= others
+        moved = []
         for symbol in wanted:
-            self._known.pop(symbol, None)
-        states: dict[str, SymbolState] = {}
-        forming: list[DynamoItem] = []
-        for item in self._states.get([key for symbol in wanted for key in (state_key(symbol), latest_key(symbol))]):
-            symbol = item["stock_symbol"]["S"]
-            if symbol == LATEST:
-                if not item["final"]["BOOL"]:
-                    forming.append(item)
-                continue
-            self._known[symbol] = read_known(item)
+            if symbol in self._remembered:
+                version = self._known[symbol].version
+                if row_version(newest.get(symbol)) == version:
+                    self._known[symbol] = replace(self._known[symbol], row_version=version)
+                else:
+                    moved.append(symbol)
+        if moved:
+            found |= self._items(list(map(state_key, moved)))[1]
+        for symbol in [*unknown, *moved]:
+            self._forget(symbol)
+        for symbol, item in found.items():
+            self._known[symbol] = read_known(item, newest.get(symbol))
             if "data" in item:
-                states[symbol] = read_state(item)
-        for bar in read_rows(forming, "item").bars:
+                self._remembered[symbol] = read_state(item)
+        states = {symbol: self._remembered[symbol] for symbol in wanted if symbol in self._remembered}
+        for bar in read_rows([item for item in newest.values() if not item["final"]["BOOL"]], "item").bars:
             if bar.symbol in states:
                 states[bar.symbol] = replace(states[bar.symbol], forming=bar)
         return states, 0
+
+    def _items(self, keys: Sequence[DynamoItem]) -> tuple[dict[str, DynamoItem], dict[str, DynamoItem]]:
+        """Return the newest rows and the states of these keys, by symbol."""
+        newest: dict[str, DynamoItem] = {}
+        states: dict[str, DynamoItem] = {}
+        for item in self._states.get(keys):
+            partition = item["stock_symbol"]["S"]
+            if partition in _PARTITIONS:
+                newest[item["item"]["S"]] = item
+            else:
+                states[partition] = item
+        return newest, states
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
         """Return the newest kept checkpoint before `timestamp`, None when none is kept."""
@@ -168,8 +241,23 @@ class DynamoStore:
 
     def latest(self) -> Rows:
         """Return the newest row of every symbol, without indicators, sorted by symbol."""
-        return read_rows(list(self._newest()), "item")
+        return read_rows(self._newest(), "item")
 
-    def _newest(self) -> Iterator[DynamoItem]:
-        """Yield the newest row of every symbol, sorted by symbol."""
-        return self._states.query("#symbol = :latest", {"#symbol": "stock_symbol"}, {":latest": {"S": LATEST}})
+    def _newest(self) -> list[DynamoItem]:
+        """Return the newest row of every symbol, sorted by symbol."""
+
+        def read(partition: str) -> list[DynamoItem]:
+            names, values = {"#symbol": "stock_symbol"}, {":partition": {"S": partition}}
+            return list(self._states.query("#symbol = :partition", names, values))
+
+        found = [item for items in _each(read, LATEST_PARTITIONS) for item in items]
+        return sorted(found, key=lambda item: str(item["item"]["S"]))
+
+
+def _each(call: Callable[[_Given], _Found], given: Iterable[_Given]) -> list[_Found]:
+    """Return what the call returns for each, in order; a few are under way at once."""
+    each = list(given)
+    if len(each) < 2 or PARALLEL < 2:
+        return [call(one) for one in each]
+    with ThreadPoolExecutor(min(PARALLEL, len(each))) as pool:
+        return list(pool.map(call, each))
