@@ -55,6 +55,37 @@ data "aws_iam_policy_document" "collector" {
       values   = ["kinesis.${var.region}.amazonaws.com"]
     }
   }
+
+  # Tasks find one another by their heartbeats, and split the symbols. They see nothing else of the table.
+  statement {
+    sid       = "Heartbeat"
+    actions   = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query"]
+    resources = [aws_dynamodb_table.state.arn]
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["<collectors>"]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["false"] # a list of none would meet the condition above
+    }
+  }
+
+  statement {
+    sid       = "TableEncryption"
+    actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+    resources = [aws_kms_key.this.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["dynamodb.${var.region}.amazonaws.com"]
+    }
+  }
 }
 
 resource "aws_iam_role" "collector" {
@@ -80,6 +111,7 @@ locals {
     TAPELINE_INTERVAL            = var.interval
     TAPELINE_AWS__KINESIS_STREAM = aws_kinesis_stream.this.name
     TAPELINE_AWS__STACK          = local.name
+    TAPELINE_AWS__STATE_TABLE    = aws_dynamodb_table.state.name
     TAPELINE_SYMBOLS             = join(",", var.symbols)
   }
 }

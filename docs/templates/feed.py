@@ -55,11 +55,19 @@ class ExampleHistory:
     def __init__(self, url: str, clock: Clock) -> None:
         self.name = VENUE
         self.parallel = 4
-        self.per_second = 10.0
         self.ahead = 0
         self._url = url
         self._clock = clock
-        self._limits = Limits(clock, per_second=self.per_second, burst=20)
+        self._limits = Limits(clock, per_second=10.0, burst=20)
+
+    @property
+    def per_second(self) -> float:
+        """Return how many requests are sent a second in the long run."""
+        return self._limits.per_second
+
+    @per_second.setter
+    def per_second(self, value: float) -> None:
+        self._limits.per_second = value
 
     async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
         """Return the bars that open in start <= t < end; repeat what a moment may cure, within the limits."""

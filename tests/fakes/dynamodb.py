@@ -75,6 +75,7 @@ class FakeDynamo(Writes):
         return {
             "BatchGetItem": self._batch_get,
             "BatchWriteItem": self._batch_write,
+            "DeleteItem": self._delete_item,
             "PutItem": self._put_item,
             "Query": self._query,
             "TransactWriteItems": self._transact,
@@ -104,6 +105,12 @@ class FakeDynamo(Writes):
             return refused | ({"Item": stored} if stored is not None else {})
         self.before_write()
         self._put(asked["TableName"], asked["Item"])
+        return {}
+
+    def _delete_item(self, asked: Item) -> Item:
+        self.before_write()
+        partition, sort = _key(asked["Key"])
+        self.tables[asked["TableName"]][partition].pop(sort, None)
         return {}
 
     def _transact(self, asked: Item) -> Item:

@@ -1,28 +1,35 @@
-"""Wire `tapeline collector`: Yahoo's live bars onto Kinesis, over the log in the data directory."""
+"""Wire `tapeline collector`: Yahoo's live bars onto Kinesis, over the log in the data directory.
+
+Of several tasks each collects a part of the symbols, at a part of the rate at which one would ask.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tapeline.app.cloud_wiring import Clients, require
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import collecting_alone, open_data_directory
 from tapeline.app.live_wiring import interval_of, live_history, live_source
+from tapeline.app.symbol_sharing import SymbolSharing
+from tapeline.backends.aws.collector_tasks import BEAT_SECONDS, CollectorTasks
 from tapeline.backends.aws.kinesis import KinesisSink
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.errors import LogTrimmedError, StorageError
 from tapeline.feeds.live.bar_intervals import period_ms
 from tapeline.feeds.live.live_source import LiveSource
 from tapeline.feeds.live.watchlist import symbols_of
-from tapeline.runtime.clock import SystemClock
+from tapeline.runtime.clock import SystemClock, now_ms
 
 #: How far back the first bars are, where one request does not bring less.
 LONGEST_PERIOD = "5y"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Collecting:
     """Hold a source, the sink that its bars go to, and the name of the stack that its metrics are under."""
 
@@ -38,8 +45,10 @@ def collecting(
 ) -> Iterator[Collecting]:
     """Wire source and sink over a data directory that this process alone collects into; close both at the end.
 
-    The caller runs them. `period` is how far back the first bars are (7d for 1m). Raises `ConfigError`, `StorageError`
-    and `FeedError`.
+    The caller runs them. With a state table, symbols are split over the tasks that are running, and `symbols` changes
+    when one comes or goes. `period` is how far back the first bars are (7d for 1m).
+
+    Raises `ConfigError`, `StorageError` and `FeedError`.
     """
     require(settings, "symbols", "aws.kinesis_stream")
     symbols = symbols_of(",".join(settings.symbols))
@@ -55,9 +64,45 @@ def collecting(
             raise StorageError(
                 f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"
             ) from error
-        source = live_source(settings, live_history(settings), symbols, interval, SystemClock().now() - length)
+        history = live_history(settings)
+        source = live_source(settings, history, symbols, interval, SystemClock().now() - length)
+        parts = Collecting(tuple(symbols), source, sink, settings.aws.stack)
+
+        def split(own: list[str], tasks: int) -> None:
+            parts.symbols = tuple(own)
+            history.share(tasks)
+            source.watch(own)
+
         try:
-            yield Collecting(tuple(symbols), source, sink, settings.aws.stack)
+            with sharing(settings, client, symbols, split, notify):
+                yield parts
         finally:
             source.close()
             sink.close(0)
+
+
+@contextlib.contextmanager
+def sharing(
+    settings: Settings,
+    client: Clients,
+    symbols: Sequence[str],
+    split: Callable[[list[str], int], None],
+    notify: Callable[[str], None],
+) -> Iterator[None]:
+    """Be one of the running tasks until the block ends: `split` gets this one's symbols and how many tasks there are.
+
+    Without a state table this task is alone. Raises `ConfigError`.
+    """
+    if not settings.aws.state_table:
+        yield
+        return
+    tasks = CollectorTasks(
+        client("dynamodb"), settings.aws.state_table, uuid.uuid4().hex, passed=time.monotonic, clock=now_ms,
+        sleep=time.sleep,
+    )  # fmt: skip
+    running = SymbolSharing(symbols, tasks, split, notify)
+    running.start(BEAT_SECONDS)
+    try:
+        yield
+    finally:
+        running.close()

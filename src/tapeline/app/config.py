@@ -189,7 +189,9 @@ class AwsSettings(_Group):
 
     kinesis_stream: str = Field("", description="Kinesis stream that `tapeline collector` puts bars on.")
     rows_table: str = Field("", description="DynamoDB table of the rows; where it is set, rows are kept on AWS.")
-    state_table: str = Field("", description="DynamoDB table of the processor's state.")
+    state_table: str = Field(
+        "", description="DynamoDB table of the processor's state; collector tasks find one another there."
+    )
     row_days: int = Field(0, ge=0, description="Days after which a row in DynamoDB expires; 0 keeps it.")
     firehose_stream: str = Field("", description="Firehose stream that final rows are copied to, for Athena.")
     bucket: str = Field("", description="S3 bucket of history, models and rejected records.")

@@ -63,9 +63,18 @@ class History:
     def __init__(self, client: HistoryClient, archive: Archive, clock: Clock) -> None:
         self.archive = archive
         self.parallel = client.parallel
-        self.per_second = client.per_second
         self._client = client
+        self._alone = client.per_second
         self._clock = clock
+
+    @property
+    def per_second(self) -> float:
+        """Return how many requests are sent a second in the long run."""
+        return self._client.per_second
+
+    def share(self, processes: int) -> None:
+        """Leave to each of so many processes the same part of what one would send. Any thread may say it."""
+        self._client.per_second = self._alone / processes
 
     @property
     def ahead(self) -> int:

@@ -62,7 +62,8 @@ class HistoryClient(Protocol):
 
     `name` is what messages call the venue. `parallel` is how many requests may be under way at once, `per_second` how
     many are sent a second in the long run; the client keeps both by itself, and the collector spaces its questions so
-    that they fit. `ahead` is how far the venue's clock was ahead of ours at its last answer, ms; 0 where it does not
+    that they fit. `per_second` may be set to less while it runs, where several processes share the venue's patience.
+    `ahead` is how far the venue's clock was ahead of ours at its last answer, ms; 0 where it does not
     say.
 
     What an answer holds is foreign: a client bounds how many bytes and seconds one may take (`core.foreign`).

@@ -50,7 +50,15 @@ class ChartClient:
         self.ahead = 0
         self.name = VENUE
         self.parallel = PARALLEL
-        self.per_second = self._limits.per_second
+
+    @property
+    def per_second(self) -> float:
+        """Return how many requests are sent a second in the long run."""
+        return self._limits.per_second
+
+    @per_second.setter
+    def per_second(self, value: float) -> None:
+        self._limits.per_second = value
 
     async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
         """Return the bars that open in start <= t < end (UTC epoch ms). Raise `FeedError` when all attempts failed."""

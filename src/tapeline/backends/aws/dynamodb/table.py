@@ -85,6 +85,10 @@ class Table:
         )  # fmt: skip
         return answer.get("Item", {}) if "Error" in answer else None
 
+    def delete(self, key: Any) -> None:
+        """Delete the item with this key, if there is one."""
+        self._call("DeleteItem", TableName=self.name, Key=key)
+
     def transact(self, operations: Sequence[Any]) -> list[str]:
         """Do all of these or none. Return [] when they are done, else the reason for each, 'None' where it has none.
 

@@ -1,0 +1,158 @@
+"""Test how collector tasks split their symbols while tasks come, go, crash, and cannot reach the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from tests.fakes.dynamodb import FakeDynamo
+
+from tapeline.app.symbol_sharing import SymbolSharing
+from tapeline.backends.aws.collector_tasks import BEAT_SECONDS, COLLECTORS, CollectorTasks
+
+SYMBOLS = [f"S{number:02d}" for number in range(40)]
+
+
+class Fleet:
+    """Run tasks over one table; time passes only when told. `wrong` is by how much each task's clock is off, ms."""
+
+    def __init__(self) -> None:
+        self.dynamo = FakeDynamo()
+        self.now = 1000.0
+        self.tasks: dict[str, SymbolSharing] = {}
+        self.members: dict[str, CollectorTasks] = {}
+        self.collected: dict[str, list[str]] = {}
+        self.notices: list[str] = []
+
+    def start(self, task: str, wrong: int = 0) -> None:
+        self.members[task] = CollectorTasks(
+            self.dynamo.client(), "stock-state", task, passed=lambda: self.now,
+            clock=lambda: int(self.now * 1000) + wrong, sleep=lambda _: None,
+        )  # fmt: skip
+        self.collected[task] = SYMBOLS
+
+        def changed(symbols: list[str], _: int) -> None:
+            self.collected[task] = symbols
+
+        self.tasks[task] = SymbolSharing(SYMBOLS, self.members[task], changed, self.notices.append)
+        self.tasks[task].look()
+
+    def crash(self, task: str) -> None:
+        del self.tasks[task], self.collected[task]
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(int(seconds / BEAT_SECONDS)):
+            self.now += BEAT_SECONDS
+            for task in self.tasks.values():
+                task.look()
+
+    def owners(self) -> dict[str, list[str]]:
+        return {symbol: [task for task, own in self.collected.items() if symbol in own] for symbol in SYMBOLS}
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    return Fleet()
+
+
+def covered_once(fleet: Fleet) -> bool:
+    return all(len(tasks) == 1 for tasks in fleet.owners().values())
+
+
+def test_a_task_alone_collects_everything(fleet: Fleet) -> None:
+    fleet.start("a")
+    assert fleet.collected["a"] == SYMBOLS
+    assert fleet.notices == []
+
+
+@pytest.mark.parametrize("wrong", [0, 80_000, -80_000])
+def test_tasks_split_the_symbols_whatever_their_clocks_say(fleet: Fleet, wrong: int) -> None:
+    fleet.start("a")
+    fleet.start("b", wrong)
+    fleet.start("c")
+    fleet.pass_time(BEAT_SECONDS)
+    assert covered_once(fleet)
+    assert all(fleet.collected.values())
+    fleet.pass_time(600)
+    assert covered_once(fleet)
+
+
+def test_the_symbols_of_a_task_that_crashed_are_collected_again_within_a_minute(fleet: Fleet) -> None:
+    for task in "abc":
+        fleet.start(task)
+    fleet.pass_time(100)
+    fleet.crash("b")
+    assert not covered_once(fleet)
+    fleet.pass_time(40)
+    assert covered_once(fleet)
+
+
+def test_the_symbols_of_a_task_that_ends_move_at_the_next_heartbeat(fleet: Fleet) -> None:
+    fleet.start("a")
+    fleet.start("b")
+    fleet.pass_time(100)
+    fleet.members["b"].leave()
+    fleet.crash("b")
+    fleet.pass_time(BEAT_SECONDS)
+    assert fleet.collected["a"] == SYMBOLS
+    assert [item["item"]["S"] for item in fleet.dynamo.rows("stock-state")] == ["a"]
+
+
+def test_a_heartbeat_of_long_ago_is_no_task(fleet: Fleet) -> None:
+    fleet.start("a")
+    fleet.crash("a")
+    fleet.now += 100
+    fleet.start("b")
+    assert fleet.collected["b"] == SYMBOLS
+
+
+def test_a_task_that_cannot_reach_the_table_keeps_its_symbols_and_says_so_once(fleet: Fleet) -> None:
+    fleet.start("a")
+    fleet.start("b")
+    fleet.pass_time(BEAT_SECONDS)
+    own = fleet.collected["a"]
+    fleet.notices.clear()
+    fleet.dynamo.refuse = lambda _: "AccessDeniedException"
+    fleet.pass_time(100)
+    assert fleet.collected["a"] == own
+    assert len(fleet.notices) == 2
+    assert all("stock-state" in line and "symbols stay split as they are" in line for line in fleet.notices)
+    fleet.dynamo.refuse = lambda _: ""
+    fleet.pass_time(BEAT_SECONDS)
+    assert covered_once(fleet)
+
+
+def test_a_heartbeat_that_arrives_late_does_not_set_a_task_back(fleet: Fleet) -> None:
+    fleet.start("a")
+    fleet.pass_time(50)
+    stored = fleet.dynamo.tables["stock-state"][COLLECTORS]["a"]
+    fleet.members["a"]._beat = 1
+    fleet.members["a"].beat()
+    assert fleet.dynamo.tables["stock-state"][COLLECTORS]["a"] == stored
+
+
+def test_the_thread_looks_again_until_it_is_closed_and_then_the_task_leaves() -> None:
+    class Once:
+        task = "a"
+
+        def __init__(self) -> None:
+            self.asked = 0
+            self.left = False
+
+        def beat(self) -> tuple[str, ...]:
+            self.asked += 1
+            return ("a",) if self.asked < 3 else ("a", "b")
+
+        def leave(self) -> None:
+            self.left = True
+
+    import threading
+
+    members, told, found = Once(), threading.Event(), list[Sequence[str]]()
+    sharing = SymbolSharing(SYMBOLS, members, lambda own, _: (found.append(own), told.set())[1], lambda _: None)
+    sharing.start(0.001)
+    assert told.wait(20)
+    sharing.close()
+    sharing.close()
+    assert 0 < len(found[0]) < len(SYMBOLS)
+    assert members.left
