@@ -197,7 +197,7 @@ class Tapeline(Side):
             "STATE_TABLE": "state",
             "SAGEMAKER_ENDPOINT": "e",
         }.items():
-            os.environ[f"TAPELINE_{name}"] = value
+            os.environ[f"TAPELINE_AWS__{name}"] = value
         clients = {
             "dynamodb": self.dynamo.client, "s3": lambda: None,
             "sagemaker-runtime": lambda: self.runtime(self._endpoint),

@@ -36,7 +36,7 @@ resource "aws_dynamodb_table" "rows" {
 }
 
 # What the processor remembers of a symbol: the item "state", and a "checkpoint#..." for each one kept. Under
-# "<latest 00>" to "<latest 15>" are the newest rows of all symbols, under "<collectors>" the running collector tasks.
+# "<latest 00>" to "<latest 07>" are the newest rows of all symbols, under "<collectors>" the running collector tasks.
 resource "aws_dynamodb_table" "state" {
   name                        = local.state_table_name
   billing_mode                = "PAY_PER_REQUEST"

@@ -244,7 +244,7 @@ def test_a_forming_row_costs_two_plain_puts_and_no_transaction(dynamodb: Any) ->
 
 
 def test_the_newest_rows_are_spread_over_partitions(dynamodb: Any) -> None:
-    symbols = [f"S{number:03d}" for number in range(200)]
+    symbols = [f"S{number:03d}" for number in range(100)]
     bars = Bars.of([Bar(symbol, START, 1.0, 1.0, 1.0, 1.0, 1.0) for symbol in symbols])
     DynamoStore(dynamodb, ROWS, STATE).commit(Commit(random_rows(bars, ()), {}, 0))
     found = Counter(item["stock_symbol"]["S"] for item in dynamodb.scan(TableName=STATE)["Items"])

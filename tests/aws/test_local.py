@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from tests.aws.local.account import Account
 from tests.aws.local.poller import EventSource, Found, Rules, destination
 from tests.aws.local.resources import BY_AWS
-from tests.aws.local.run import Local, compared, exercised
+from tests.aws.local.run import Local, compared, copied, exercised
 from tests.aws.local.runtime import Function, FunctionError
 from tests.terraform.running import ROOT
 
@@ -44,8 +44,12 @@ def test_a_session_through_aws_gives_the_rows_of_an_embedded_run(tmp_path: Path)
         assert any(row.prediction for rows in wanted.values() for row in rows)
         assert compared(local, wanted) == []
         assert local.events.failures == 0
+        copied(local, wanted, 60)
         exercised(local, wanted, 60)
-        for role in ("collector", "processor", "dashboard"):
+        for each in local.collectors:
+            each.terminate()
+            assert each.wait(120) == 0
+        for role in ("collector", "processor", "copier", "dashboard"):
             made = {call.action for call in local.account.calls if call.role == role}
             assert made == allowed(role), role
 

@@ -16,6 +16,10 @@ from tests.terraform.running import Stack
 
 #: Actions in the policies that no program of ours calls, each with who does.
 BY_AWS = {
+    "dynamodb:DescribeStream": "Lambda's poller",
+    "dynamodb:GetRecords": "Lambda's poller",
+    "dynamodb:GetShardIterator": "Lambda's poller",
+    "dynamodb:ListStreams": "Lambda's poller",
     "kinesis:DescribeStream": "Lambda's poller",
     "kinesis:DescribeStreamSummary": "Lambda's poller",
     "kinesis:GetRecords": "Lambda's poller",
@@ -49,7 +53,9 @@ def made_by_boto3(account: Account) -> Resources:
     account.client("kinesis").create_stream(StreamName=names.stream, StreamModeDetails={"StreamMode": "ON_DEMAND"})
     dynamodb = account.client("dynamodb")
     for table, key, kind in ((names.rows_table, "timestamp", "N"), (names.state_table, "item", "S")):
+        changes = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"} if table == names.rows_table else None
         dynamodb.create_table(
+            **({"StreamSpecification": changes} if changes else {}),
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
             KeySchema=[
@@ -90,7 +96,12 @@ def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
     _unmapped()
     account.client("s3").delete_bucket_policy(Bucket=Resources().bucket)  # it demands TLS, which there is none of here
     iam = account.client("iam")
-    roles = {"collector": "stock-data-collector", "processor": "StockAnalysisLambda", "dashboard": "stock-dashboard"}
+    roles = {
+        "collector": "stock-data-collector",
+        "processor": "StockAnalysisLambda",
+        "copier": "StockAnalysisLambdaCopier",
+        "dashboard": "stock-dashboard",
+    }
     policies = []
     for program, role in roles.items():
         statements: list[dict[str, Any]] = []
@@ -103,9 +114,12 @@ def made_by_terraform(account: Account, folder: Path) -> Iterator[Resources]:
 
 
 def _unmapped() -> None:
-    """Take the event source away: moto would run the function in Docker; our own poller replaces Lambda's."""
+    """Take the event sources away: moto would run functions in Docker; our own pollers replace Lambda's."""
+    from moto.dynamodb.models import dynamodb_backends
     from moto.kinesis.models import kinesis_backends
 
+    for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
+        table.lambda_event_source_mappings.clear()
     for stream in kinesis_backends[ACCOUNT][REGION].streams.values():
         stream.lambda_event_source_mappings.clear()
 

@@ -46,6 +46,7 @@ from tests.aws.local.endpoint import Endpoint
 from tests.aws.local.poller import EventSource, Rules, destination
 from tests.aws.local.resources import Resources, made_by_boto3, made_by_terraform, verdicts
 from tests.aws.local.runtime import Function
+from tests.aws.local.table_changes import TableChanges
 from tests.fakes.sources import ListSource
 from tests.local_yahoo.market import Market
 from tests.local_yahoo.server import LocalYahoo
@@ -55,6 +56,9 @@ HOUR, DAY = 3_600_000, 86_400_000
 
 #: Sessions that the model is trained on, before the one that goes through.
 _TRAINING_SESSIONS = 3
+
+#: Collector tasks that the symbols are split over.
+_COLLECTORS = 2
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,6 @@ class Local:
             self._environment("processor") | {
                 "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint.url,
                 "TAPELINE_AWS__BUCKET": names.bucket,
-                "TAPELINE_AWS__FIREHOSE_STREAM": names.firehose,
                 "TAPELINE_AWS__ROWS_TABLE": names.rows_table,
                 "TAPELINE_AWS__SAGEMAKER_ENDPOINT": names.endpoint,
                 "TAPELINE_AWS__STATE_TABLE": names.state_table,
@@ -157,20 +160,36 @@ class Local:
         self.events.start()
         stack.callback(self.events.stop)
         self._say("the event source polls the stream for the function")
-        collector = self._start(
-            stack, "collector", "collector", "--period", self.day.period(int(time.time() * 1000)),
-            TAPELINE_AWS__KINESIS_STREAM=names.stream,
-            TAPELINE_SYMBOLS=",".join(self.day.market.symbols),
-            TAPELINE_AWS__HEALTH_PORT="0",
-            TAPELINE_YAHOO__URL=yahoo.url,
-            TAPELINE_YAHOO__STREAM_URL=yahoo.stream_url,
+        self.copier = Function(
+            self._environment("copier") | {"TAPELINE_AWS__FIREHOSE_STREAM": names.firehose},
+            handler="tapeline.lambdas.copying.handler", log=self.folder / "copier.log",
         )  # fmt: skip
-        self.collector = collector
+        stack.callback(self.copier.close)
+        table = self.account.client("dynamodb", "lambda").describe_table(TableName=names.rows_table)["Table"]
+        streams = self.account.client("dynamodbstreams", "lambda")
+        self.changes = TableChanges(streams, table["LatestStreamArn"], self.copier)
+        self.changes.start()
+        stack.callback(self.changes.stop)
+        self._say("another one polls the table's changes for the function that copies")
+        self.collectors = [
+            self._start(
+                stack, "collector", f"collector{number}", "collector",
+                "--period", self.day.period(int(time.time() * 1000)),
+                TAPELINE_AWS__KINESIS_STREAM=names.stream,
+                TAPELINE_AWS__STATE_TABLE=names.state_table,
+                TAPELINE_SYMBOLS=",".join(self.day.market.symbols),
+                TAPELINE_AWS__HEALTH_PORT="0",
+                TAPELINE_YAHOO__URL=yahoo.url,
+                TAPELINE_YAHOO__STREAM_URL=yahoo.stream_url,
+            )
+            for number in range(_COLLECTORS)
+        ]  # fmt: skip
         self._say(
-            f"the collector (process {collector.pid}) asks the local Yahoo for {len(self.day.market.symbols)} symbols"
+            f"{_COLLECTORS} collectors (processes {', '.join(str(each.pid) for each in self.collectors)}) ask the "
+            f"local Yahoo for {len(self.day.market.symbols)} symbols"
         )
         self._start(
-            stack, "dashboard", "dashboard", TAPELINE_PAGE__PORT=str(self._port),
+            stack, "dashboard", "dashboard", "dashboard", TAPELINE_PAGE__PORT=str(self._port),
             TAPELINE_AWS__ROWS_TABLE=names.rows_table, TAPELINE_AWS__STATE_TABLE=names.state_table,
         )  # fmt: skip
         self._say(f"the page reads DynamoDB at {self.page}")
@@ -192,11 +211,11 @@ class Local:
         }
         return kept | self.account.environment(role) | watching.environment(self.checked) | {"PYTHONUNBUFFERED": "1"}
 
-    def _start(self, stack: ExitStack, role: str, *command: str, **settings: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{role}.log").open("wb")
+    def _start(self, stack: ExitStack, role: str, name: str, *command: str, **settings: str) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{name}.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, "-m", "tapeline", *command],
-            env=self._environment(role) | {"TAPELINE_DATA_DIR": str(self.folder / role)} | settings,
+            env=self._environment(role) | {"TAPELINE_DATA_DIR": str(self.folder / name)} | settings,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -255,10 +274,39 @@ class Local:
             there = {row.stock_symbol: row.timestamp for row in self.store.latest()}
             if all(there.get(symbol, 0) >= timestamp for symbol, timestamp in last.items()):
                 return
-            if self.collector.poll() is not None:
+            if all(each.poll() is not None for each in self.collectors):
                 break
             time.sleep(0.2)
-        raise TimeoutError(f"the session did not arrive; {self.log_end('collector')}; {self.log_end('processor')}")
+        ends = ", ".join(self.log_end(name) for name in ("collector0", "collector1", "processor"))
+        raise TimeoutError(f"the session did not arrive; {ends}")
+
+    def copies(self) -> dict[tuple[str, int], float]:
+        """Return the closes of the newest copies on S3 by symbol and time."""
+        s3 = self.account.client("s3", "tester")
+        found: dict[tuple[str, int], tuple[int, float]] = {}
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.resources.bucket, Prefix="rows/")
+        for entry in (entry for page in pages for entry in page.get("Contents", ())):
+            body = s3.get_object(Bucket=self.resources.bucket, Key=entry["Key"])["Body"].read()
+            for line in body.splitlines():
+                row = json.loads(line)
+                key, value = (row["stock_symbol"], row["timestamp"]), (row["written_at"], row["price"])
+                found[key] = max(found.get(key, value), value)
+        return {key: price for key, (_, price) in found.items()}
+
+    def kill_a_collector(self) -> int:
+        """Kill one as soon as the tasks have split the symbols. Return how many symbols are in the table by then."""
+        self.wait_for_line("collector0", "collector tasks are running")
+        self.collectors[0].kill()
+        self.collectors[0].wait()
+        return len(self.store.latest())
+
+    def wait_for_line(self, program: str, text: str) -> None:
+        """Wait until a program's log has this text. Raises `TimeoutError`."""
+        until = time.monotonic() + 120
+        while text not in (self.folder / f"{program}.log").read_text():
+            if time.monotonic() > until:
+                raise TimeoutError(f"no {text!r}; {self.log_end(program)}")
+            time.sleep(0.05)
 
     def log_end(self, program: str) -> str:
         """Return the end of a program's log."""
@@ -298,6 +346,16 @@ def compared(local: Local, wanted: dict[str, list[Row]]) -> list[str]:
     return differences
 
 
+def copied(local: Local, wanted: dict[str, list[Row]], seconds: float) -> None:
+    """Wait until every row of the session has been copied. Raises `TimeoutError` where some are not."""
+    until = time.monotonic() + seconds
+    closes = {(row.stock_symbol, row.timestamp): row.price for rows in wanted.values() for row in rows}
+    while missing := len(closes.items() - local.copies().items()):
+        if time.monotonic() > until:
+            raise TimeoutError(f"{missing} rows were not copied; {local.log_end('copier')}")
+        time.sleep(0.5)
+
+
 def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> None:
     """Add what the session alone lacks: a record that is no bar, a correction, and a visitor of the page.
 
@@ -330,7 +388,7 @@ def main() -> int:
     parser.add_argument("--symbols", type=int, default=20)
     parser.add_argument("--boto3", action="store_true", help="make the resources without Terraform")
     options = parser.parse_args()
-    port = 0 if options.exit else Settings().port
+    port = 0 if options.exit else Settings().page.port
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     started = time.monotonic()
 
@@ -342,14 +400,20 @@ def main() -> int:
         tempfile.TemporaryDirectory() as folder,
         Local(Path(folder), options.symbols, say, terraform=not options.boto3, port=port) as local,
     ):
+        stored = local.kill_a_collector()
+        say(f"collector {local.collectors[0].pid} was killed when {stored} symbols had rows")
         wanted = local.wanted()
         local.wait(wanted, 300)
         rows = sum(map(len, wanted.values()))
         say(f"all of {rows:,} rows of the last session are in DynamoDB; invocations: {local.events.invocations}")
         differences = compared(local, wanted)
         say("identical to an embedded run of the same bars" if not differences else "\n".join(differences))
+        copied(local, wanted, 120)
+        say(f"all of them were copied by way of Firehose; failed calls of that function: {local.changes.failures}")
         exercised(local, wanted, 120)
-        for role in ("collector", "processor", "dashboard"):
+        local.collectors[-1].terminate()
+        local.collectors[-1].wait(120)
+        for role in ("collector", "processor", "copier", "dashboard"):
             made = sorted({f"{call.action}" for call in local.account.calls if call.role == role})
             say(f"{role} called: {', '.join(made) or 'nothing'}")
         if local.resources.policies:

@@ -26,7 +26,7 @@ from tapeline.core.ports import KEPT_CHECKPOINTS, SymbolState
 from tapeline.errors import StorageError
 
 #: Partitions of the newest rows. No ticker has these brackets, so no symbol can have such a partition of its own.
-LATEST_PARTITIONS = tuple(f"<latest {number:02d}>" for number in range(16))
+LATEST_PARTITIONS = tuple(f"<latest {number:02d}>" for number in range(8))
 
 _ABSENT = "attribute_not_exists(#timestamp)"
 
