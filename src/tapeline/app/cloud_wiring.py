@@ -34,6 +34,10 @@ class CloudPredictor(Predictor, Protocol):
         """Learn which model predicts, if that is unknown. Return False when nothing can predict now."""
         ...
 
+    def wake(self) -> None:
+        """Have what predicts ready before the first bars come."""
+        ...
+
 
 def _passed_ms() -> int:
     """Return ms that have passed since some moment, however the machine's clock is set."""
