@@ -32,17 +32,20 @@ SESSIONS, MINUTES = 21, 390  # New York
 
 #: What tapeline sends and stores, measured with the default indicators (benchmarks/handler.py, tests/aws).
 RECORD_KB = 1  # a bar on the stream: 120 bytes, charged as 1 KB
-ROW_WRITES = 2  # a row is below 1 KB; written in a transaction, which counts twice
-LATEST_WRITES = 2  # the newest row of the symbol, likewise
+FORMING_WRITES = 1 + 1  # a row below 1 KB, and the newest row of the symbol, each a plain put
+FINAL_WRITES = 2 + 2  # the same in a transaction, which counts twice
 STATE_WRITES = 10  # 4 to 5 KB packed, likewise
 CHECKPOINT_EVERY = 256  # bars
 ROW_KB, FIREHOSE_ROW_KB = 0.9, 0.6
-READS = 3  # state (two units) and newest row, consistently, for every symbol of a batch
+READS = 1  # the newest row, consistently, for every symbol of a batch
+STATE_READS = 2  # the state, at most once a bar: when another execution environment has moved it on
+COPIES = 2  # calls of the function that copies, for the final rows of a minute
+COPY_MS = 60.0
 LAMBDA_GB = 1769 / 1024  # what Terraform gives it: a whole CPU
 LAMBDA_MS, LAMBDA_MS_PER_ROW = 40.0, 0.6
 PREDICT_MS, PREDICT_MS_PER_ROW = 15.0, 0.02
 WINDOW_SECONDS = 1.0  # of the event source
-ALARMS, METRICS = 21, 4
+ALARMS, METRICS = 22, 7
 RETENTION_HOURS = 48  # on the stream; the first 24 cost nothing extra
 
 #: Container Insights of one cluster with one service: metrics of the cluster, the service and the family of tasks, and
@@ -82,14 +85,20 @@ def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[
     yield Line("Kinesis, kept longer", f"{kept:,.2f} GB kept from hour 24 to {RETENTION_HOURS}", kept * KINESIS_GB_KEPT)
 
     spent = batches * LAMBDA_MS / 1000 + records * LAMBDA_MS_PER_ROW / 1000
-    usd = batches / 1e6 * LAMBDA_MILLION + spent * LAMBDA_GB * LAMBDA_GB_SECOND
-    yield Line("Lambda", f"{batches:,.0f} batches, {spent:,.0f} s x {LAMBDA_GB:.2f} GB", usd)
+    copies = min(finals, COPIES * MINUTES * SESSIONS)
+    usd = (batches + copies) / 1e6 * LAMBDA_MILLION + spent * LAMBDA_GB * LAMBDA_GB_SECOND
+    usd += copies * COPY_MS / 1000 * 0.5 * LAMBDA_GB_SECOND
+    yield Line(
+        "Lambda",
+        f"{batches:,.0f} batches, {spent:,.0f} s x {LAMBDA_GB:.2f} GB; {copies:,} calls of the copier with 0.5 GB",
+        usd,
+    )
 
-    writes = records * (ROW_WRITES + LATEST_WRITES) + finals * STATE_WRITES * (1 + 1 / CHECKPOINT_EVERY)
+    writes = updates * FORMING_WRITES + finals * (FINAL_WRITES + STATE_WRITES * (1 + 1 / CHECKPOINT_EVERY))
     usd = writes / 1e6 * DYNAMO_MILLION_WRITES
     yield Line("DynamoDB, writes", f"{writes / 1e6:,.1f} M units x ${DYNAMO_MILLION_WRITES}", usd)
 
-    reads = records * READS
+    reads = records * READS + finals * STATE_READS
     usd = reads / 1e6 * DYNAMO_MILLION_READS
     yield Line("DynamoDB, reads", f"{reads / 1e6:,.1f} M units x ${DYNAMO_MILLION_READS}", usd)
 
@@ -100,7 +109,7 @@ def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[
     spent = batches * PREDICT_MS / 1000 + records * PREDICT_MS_PER_ROW / 1000
     yield Line("SageMaker, serverless 2 GB", f"{spent:,.0f} s x ${SAGEMAKER_SECOND_2GB}", spent * SAGEMAKER_SECOND_2GB)
 
-    copied = max(finals * FIREHOSE_ROW_KB, min(batches, finals) * 5) / 1024**2
+    copied = max(finals * FIREHOSE_ROW_KB, copies * 5) / 1024**2
     usd = copied * (FIREHOSE_GB + FIREHOSE_PARQUET_GB) + copied * S3_GB + SESSIONS * 80 / 1000 * S3_THOUSAND_PUTS
     yield Line("Firehose and S3", f"{copied:,.2f} GB as Parquet", usd)
 

@@ -90,6 +90,13 @@ locals {
     }
   }
 
+  alarms_with_copier = {
+    copy_delayed = {
+      text       = "The copy of the rows is behind the table", namespace = "AWS/Lambda", metric = "IteratorAge"
+      dimensions = { FunctionName = local.copier_name }, statistic = "Maximum", threshold = 900 * 1000, periods = 5
+    }
+  }
+
   alarms_with_collector = {
     collector_silence = {
       text       = "No bar arrived although one was due", namespace = local.own_namespace, metric = "BarAgeSeconds", missing = "breaching"
@@ -115,7 +122,7 @@ locals {
   alarms = merge(
     local.alarms_always,
     local.alarms_of_tables,
-    { for key, alarm in local.alarms_with_image : key => alarm if local.has_image },
+    { for key, alarm in merge(local.alarms_with_image, local.alarms_with_copier) : key => alarm if local.has_image },
     { for key, alarm in local.alarms_with_collector : key => alarm if local.has_image && var.collector.enabled },
     { for key, alarm in local.alarms_with_model : key => alarm if local.has_model },
   )

@@ -90,7 +90,7 @@ def run_schedule(account: FakeAccount, seed: int) -> Counter[str]:
     source = EventSource(rng, lambda: environment(account, left), tables.fail_after, tables.heal)
     source.run(sent)
     assert rows_of(account, without) == wanted, f"seed {seed}"
-    store = DynamoStore(tables.client(), "stock-table", "stock-state")
+    store = DynamoStore(account.client("dynamodb"), "stock-table", "stock-state")
     tables.refuse = lambda _: ""
     assert not any(state.data[:1] == b"\xff" for state in store.load()[0].values()), f"seed {seed}"
     failures = copy_changes(account, rng)
@@ -136,10 +136,12 @@ def _key(row: dict[str, Any]) -> tuple[str, int]:
 
 
 def prepared_for_schedules(patch: pytest.MonkeyPatch) -> FakeAccount:
-    """Return an account in which a day has many chunks."""
+    """Return an account in which a day has many chunks and few calls pass through boto3."""
     patch.setattr("tapeline.runtime.batches.FIRST_BARS", CHUNK_BARS)
     patch.setattr("tapeline.runtime.batches.MOST_BARS", CHUNK_BARS)
-    return prepared(patch)
+    account = prepared(patch)
+    account.direct = True
+    return account
 
 
 def main(count: int = 1000, first: int = 0) -> None:

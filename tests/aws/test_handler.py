@@ -16,6 +16,7 @@ from tapeline.errors import StorageError
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.lambdas.heartbeat import HEARTBEAT
 from tapeline.runtime.batches import Record
+from tests.aws.new_table import first_load, load, prepared_for_slow_tables
 from tests.aws.schedules import prepared_for_schedules, run_schedule
 from tests.conftest import MINUTE, START
 from tests.event_source import records
@@ -149,3 +150,11 @@ def test_rows_and_copies_equal_those_of_a_day_without_faults(monkeypatch: pytest
     account = prepared_for_schedules(monkeypatch)
     troubles = sum((run_schedule(account, seed) for seed in range(1000, 1006)), Counter[str]())
     assert all(troubles[kind] > 2 for kind in ("died", "given_back", "copies_failed"))
+
+
+def test_a_first_batch_onto_a_new_table_ends_with_its_progress_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m tests.aws.new_table` does it with 86,000 bars."""
+    stored = load(prepared_for_slow_tables(monkeypatch), 40.0, first_load(8_000, symbols=4))
+    assert stored == sorted(set(stored))
+    assert stored[-1] == 8_000
+    assert len(stored) > 2

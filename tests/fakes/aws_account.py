@@ -62,6 +62,7 @@ class FakeAccount:
     """Give the function its clients: for DynamoDB a fake, for S3 and Firehose this object.
 
     `objects` are those on S3 by `bucket/key`, `delivered` the rows in Firehose, which first refuses `refused` records.
+    `direct` leaves boto3 out of the way to DynamoDB.
     """
 
     def __init__(self) -> None:
@@ -69,9 +70,12 @@ class FakeAccount:
         self.objects: dict[str, bytes] = {}
         self.delivered: list[dict[str, Any]] = []
         self.refused = 0
+        self.direct = False
 
     def client(self, service: str) -> Any:
-        return self.dynamo.client() if service == "dynamodb" else self
+        if service != "dynamodb":
+            return self
+        return self.dynamo.direct() if self.direct else self.dynamo.client()
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
         watching.check("s3", "PutObject", {"Bucket": Bucket, "Key": Key, "Body": Body})
