@@ -11,6 +11,7 @@ locals {
       TAPELINE_AWS__STATE_TABLE = aws_dynamodb_table.state.name
     },
     local.has_model ? { TAPELINE_AWS__SAGEMAKER_ENDPOINT = local.endpoint_name } : {},
+    var.processor.predictor == "local" ? { TAPELINE_AWS__PREDICTOR = "local" } : {},
   )
 }
 
@@ -39,6 +40,16 @@ data "aws_iam_policy_document" "processor" {
     sid       = "Predict"
     actions   = ["sagemaker:InvokeEndpoint"]
     resources = [local.endpoint_arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.processor.predictor == "local" ? [1] : []
+
+    content {
+      sid       = "Model"
+      actions   = ["s3:GetObject"]
+      resources = ["${aws_s3_bucket.data.arn}/models/*"]
+    }
   }
 
   statement {

@@ -259,7 +259,7 @@ variable "collector" {
 # -- processor -------------------------------------------------------------------------------------------------------
 
 variable "processor" {
-  description = "The Lambda function and its event source: memory (MB; CPU comes with it), timeout (s), batch_size (records), window (s to wait for a batch), retries, max_record_age (s), parallelization (batches of a shard at once; a symbol's order holds), reserved_concurrency (-1: none), in_vpc, tracing."
+  description = "The Lambda function and its event source: memory (MB; CPU comes with it), timeout (s), batch_size (records), window (s to wait for a batch), retries, max_record_age (s), parallelization (batches of a shard at once; a symbol's order holds), reserved_concurrency (-1: none), predictor (\"endpoint\", or \"local\": the model promoted under models/ in the bucket, in the function itself), in_vpc, tracing."
   type = object({
     memory               = optional(number, 1769)
     timeout              = optional(number, 60)
@@ -269,6 +269,7 @@ variable "processor" {
     max_record_age       = optional(number, 86400)
     parallelization      = optional(number, 1)
     reserved_concurrency = optional(number, -1)
+    predictor            = optional(string, "endpoint")
     in_vpc               = optional(bool, true)
     tracing              = optional(bool, true)
   })
@@ -287,6 +288,11 @@ variable "processor" {
   validation {
     condition     = var.processor.batch_size >= 1 && var.processor.batch_size <= 10000
     error_message = "processor.batch_size must be 1 to 10000 records."
+  }
+
+  validation {
+    condition     = contains(["endpoint", "local"], var.processor.predictor)
+    error_message = "processor.predictor must be \"endpoint\" or \"local\"."
   }
 
   validation {

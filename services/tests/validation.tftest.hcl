@@ -444,6 +444,16 @@ run "processor_8" {
   expect_failures = [var.processor]
 }
 
+run "processor_9" {
+  command = plan
+
+  variables {
+    processor = { predictor = "elsewhere" }
+  }
+
+  expect_failures = [var.processor]
+}
+
 run "endpoint_1" {
   command = plan
 
