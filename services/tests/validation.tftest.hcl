@@ -444,7 +444,7 @@ run "processor_8" {
   expect_failures = [var.processor]
 }
 
-run "processor_9" {
+run "processor_predictor" {
   command = plan
 
   variables {
