@@ -90,7 +90,7 @@ resource "aws_lambda_function" "copier" {
   kms_key_arn   = aws_kms_key.this.arn
 
   image_config {
-    command = ["python", "-m", "awslambdaric", "tapeline.lambdas.copying.handler"]
+    command = ["python", "-m", "awslambdaric", "tapeline.lambdas.row_copying.handler"]
   }
 
   environment {

@@ -25,8 +25,8 @@ import pytest
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.dynamodb.items import read_rows
 from tapeline.errors import StorageError
-from tapeline.lambdas.copying import Copier
 from tapeline.lambdas.handler import Function
+from tapeline.lambdas.row_copying import Copier
 from tapeline.runtime.batches import Record
 from tests.event_source import EventSource, eventful_day, two_collectors
 from tests.fakes.aws_account import FakeAccount, change_event, event, items, prepared

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tapeline.app.config import variable
-from tapeline.lambdas import copying as lambda_copying
 from tapeline.lambdas import handler as lambda_handler
+from tapeline.lambdas import row_copying as lambda_copying
 from tapeline.runtime.batches import Record
 from tests.aws.conformance import watching
 from tests.fakes.dynamodb import FakeDynamo

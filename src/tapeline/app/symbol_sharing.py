@@ -49,7 +49,7 @@ class SymbolSharing:
         self._thread: threading.Thread | None = None
 
     def start(self, seconds: float) -> None:
-        """Look now, and then every so many seconds."""
+        """Look now, and then again and again after these seconds."""
         self.look()
         self._thread = threading.Thread(target=self._run, args=(seconds,), name="sharing", daemon=True)
         self._thread.start()

@@ -198,7 +198,7 @@ def _(asked: Asked) -> Iterator[str]:
     f"{_LAMBDA}services-kinesis-batchfailurereporting.html",
 )
 def _(asked: Asked) -> Iterator[str]:
-    known = {each["kinesis"]["sequenceNumber"] for each in asked["event"].get("Records", ())}
+    known = {each["kinesis"]["sequenceNumber"] for each in asked["event"].get("Records", ()) if "kinesis" in each}
     for each in (asked["answer"] or {}).get("batchItemFailures", ()):
         if each.get("itemIdentifier") not in known:
             yield f"itemIdentifier {each.get('itemIdentifier')!r} is no record of the batch: all of it counts as failed"

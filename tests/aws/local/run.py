@@ -162,7 +162,7 @@ class Local:
         self._say("the event source polls the stream for the function")
         self.copier = Function(
             self._environment("copier") | {"TAPELINE_AWS__FIREHOSE_STREAM": names.firehose},
-            handler="tapeline.lambdas.copying.handler", log=self.folder / "copier.log",
+            handler="tapeline.lambdas.row_copying.handler", log=self.folder / "copier.log",
         )  # fmt: skip
         stack.callback(self.copier.close)
         table = self.account.client("dynamodb", "lambda").describe_table(TableName=names.rows_table)["Table"]

@@ -73,7 +73,7 @@ class History:
         return self._client.per_second
 
     def share(self, processes: int) -> None:
-        """Leave to each of so many processes the same part of what one would send. Any thread may say it."""
+        """Send as one of `processes` that share the rate at which one alone would ask. Any thread may say it."""
         self._client.per_second = self._alone / processes
 
     @property

@@ -9,8 +9,8 @@ import pytest
 
 from tapeline.core.market import Bar
 from tapeline.errors import ConfigError, StorageError
-from tapeline.lambdas import copying
 from tapeline.lambdas import handler as lambda_handler
+from tapeline.lambdas import row_copying
 from tests.conftest import MINUTE, START
 from tests.event_source import records
 from tests.fakes.aws_account import FakeAccount, change_event, event, prepared
@@ -39,7 +39,7 @@ def counted(caplog: pytest.LogCaptureFixture) -> tuple[float, float]:
 
 def test_final_rows_are_copied_as_they_ended_up(account: FakeAccount, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    copying.handler(change_event(account))
+    row_copying.handler(change_event(account))
     assert [(row["timestamp"], row["price"]) for row in account.delivered] == [(START, 11.0), (START + MINUTE, 10.0)]
     assert {"written_at", "stock_symbol", "price", "indicator"} <= account.delivered[-1].keys()
     assert counted(caplog) == (2.0, 0.0)
@@ -49,13 +49,13 @@ def test_forming_deleted_and_expired_rows_are_not_copied(account: FakeAccount) -
     changes = change_event(account)["Records"]
     removed = {"eventName": "REMOVE", "dynamodb": {"Keys": {"stock_symbol": {"S": "A"}}}}
     forming = {"dynamodb": {"NewImage": changes[0]["dynamodb"]["NewImage"] | {"final": {"BOOL": False}}}}
-    copying.handler({"Records": [removed, forming]})
+    row_copying.handler({"Records": [removed, forming]})
     assert account.delivered == []
 
 
 def test_records_that_firehose_refuses_are_sent_again(account: FakeAccount) -> None:
     account.refused = 3
-    copying.handler(change_event(account))
+    row_copying.handler(change_event(account))
     assert len(account.delivered) == 2
 
 
@@ -65,10 +65,10 @@ def test_when_firehose_keeps_refusing_that_is_counted_and_the_changes_come_again
     caplog.set_level("INFO")
     account.refused = 10**6
     with pytest.raises(StorageError, match=r"Firehose rows refused 1 records 6 times: .*ServiceUnavailable"):
-        copying.handler(change_event(account))
+        row_copying.handler(change_event(account))
     assert counted(caplog) == (0.0, 2.0)
     account.refused = 0
-    copying.handler(change_event(account))
+    row_copying.handler(change_event(account))
     assert len(account.delivered) == 2
 
 
@@ -80,4 +80,4 @@ def test_an_outage_of_firehose_holds_up_no_row(account: FakeAccount) -> None:
 def test_without_a_stream_to_copy_to_it_does_not_start(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPELINE_AWS__FIREHOSE_STREAM", "")
     with pytest.raises(ConfigError, match=r"aws.firehose_stream is empty; set TAPELINE_AWS__FIREHOSE_STREAM"):
-        copying.handler(json.loads('{"Records": []}'))
+        row_copying.handler(json.loads('{"Records": []}'))
