@@ -22,7 +22,10 @@ mock_provider "aws" {
   }
 
   mock_resource "aws_dynamodb_table" {
-    defaults = { arn = "arn:aws:dynamodb:us-east-1:123456789012:table/stock-table" }
+    defaults = {
+      arn        = "arn:aws:dynamodb:us-east-1:123456789012:table/stock-table"
+      stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/stock-table/stream/2026-01-01T00:00:00.000"
+    }
   }
 
   mock_resource "aws_s3_bucket" {
