@@ -182,7 +182,7 @@ def check_metrics(line: dict[str, Any]) -> None:
     """The collector writes the metrics that the alarms in services/ watch."""
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     terraform = (ROOT / "services" / "alarms.tf").read_text()
-    assert directive["Namespace"] == re.search(r'own_namespace = "(\w+)"', terraform)[1]
+    assert directive["Namespace"] == re.search(r'own_namespace\s*= "(\w+)"', terraform)[1]
     (dimensions,) = directive["Dimensions"]
     assert {name: line[name] for name in dimensions} == {"service": "collector", "stack": "stock-analysis"}
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
@@ -252,7 +252,7 @@ def status(**changed: Any) -> SinkStatus:
 def watch(*symbols: str, **changed: Any) -> MonitoredSink:
     sink: Any = SimpleNamespace(status=lambda: status(**changed), append=lambda *_: 0, resume=lambda _: "")
     source: Any = SimpleNamespace(status=lambda: None)
-    return MonitoredSink(Collecting(symbols, source, sink), logging.getLogger("tapeline"))
+    return MonitoredSink(Collecting(symbols, source, sink, "stock-analysis"), logging.getLogger("tapeline"))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import numpy as np
 
 from tapeline.core.bar_faults import FAULTS, faults
 from tapeline.core.codec import decode, encode
-from tapeline.core.market import Bars, Ints, Reject, Rows
+from tapeline.core.market import Bars, Ints, Reject
 from tapeline.core.ports import Commit, Store, SymbolState
 from tapeline.core.rejects import count_of
 from tapeline.core.symbol_forms import symbol_fault

@@ -223,17 +223,17 @@ def test_ping_is_answered_while_bodies_are_read(model):
         transport = httpx.ASGITransport(service.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://container", timeout=60) as client:
             headers = {"content-type": "application/json"}
-            posts = [asyncio.create_task(client.post("/invocations", content=rows, headers=headers)) for _ in range(4)]
+            posts = [asyncio.create_task(client.post("/invocations", content=rows, headers=headers)) for _ in range(8)]
             while not all(post.done() for post in posts):
                 began = time.monotonic()
                 assert (await client.get("/ping")).status_code == 200
                 waits.append(time.monotonic() - began)
                 await asyncio.sleep(0.01)
-            assert [post.result().status_code for post in posts] == [200] * 4
+            assert [post.result().status_code for post in posts] == [200] * 8
         return waits
 
     waits = asyncio.run(play())
-    assert len(waits) > 10
+    assert len(waits) > 4  # it would be 1 or 2 if reading held the loop
     assert max(waits) < 2
 
 
