@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -87,6 +88,9 @@ def form_of(
 
 def number_form(values: Sequence[float]) -> TimeForm:
     """Return what these numbers are as times, from all of them and not from one: see `TimeForm`."""
+    values = [value for value in values if math.isfinite(value)]
+    if not values:
+        return TimeForm("epoch in s", "epoch", unit="s")
     digits = [str(int(value)) for value in values if value == int(value)]
     dated = sum(bool(len(text) in {8, 12, 14} and _is_date(text)) for text in digits)
     if dated * 10 >= len(values) * 9:

@@ -299,3 +299,11 @@ def test_a_bar_that_says_it_is_forming_is_left_out(tmp_path: Path) -> None:
     [delivery] = source.deliveries("")
     assert [bar.close for bar in delivery.bars] == [1.5]
     assert [reject.reason for reject in delivery.rejects] == ["the bar was still forming"]
+
+
+def test_times_that_are_no_numbers_are_refused_one_by_one(tmp_path: Path) -> None:
+    prices = {name: [1.0] * 3 for name in ("open", "high", "low", "close")}
+    pq.write_table(pa.table({"time": [float("nan"), float("inf"), 1.7e9], **prices}), tmp_path / "A.parquet")
+    bars, source = read(tmp_path / "A.parquet")
+    assert [bar.timestamp for bar in bars] == [1_700_000_000_000]
+    assert source.scan().files[0].rejected == 2
