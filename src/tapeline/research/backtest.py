@@ -17,7 +17,7 @@ import numpy as np
 
 from tapeline.core.market import Bars, Direction, Floats, Ints
 from tapeline.core.times import DAY
-from tapeline.forecast.estimates import RESAMPLES, Estimate, draws
+from tapeline.forecast.estimates import Estimate, Sampling
 from tapeline.forecast.labels import session_ends
 from tapeline.research import COST_BPS
 from tapeline.research.libraries import import_extra
@@ -56,10 +56,7 @@ class Backtest:
     bars_per_year: float
 
 
-def backtest(
-    bars: Bars, answer: NDArray[np.int8], start: int, *, horizon: int, cost_bps: float = COST_BPS,
-    resamples: int = RESAMPLES, seed: int = 0,
-) -> Backtest:  # fmt: skip
+def backtest(bars: Bars, answer: NDArray[np.int8], start: int, *, horizon: int, cost_bps: float = COST_BPS) -> Backtest:
     """Trade `answer` (int8 `Direction`, one per bar; NONE counts as HOLD) from `start` (UTC epoch ms) on.
 
     `bars` are sorted and without repeats. Raises `MissingLibraryError` when `bt` is not installed, `ValueError` when
@@ -91,18 +88,16 @@ def backtest(
         _run(bt, "model", _filled(prices), weights, index, names, cost_bps),
         _run(bt, "buy and hold", _filled(prices), None, index, names, cost_bps),
     ]
-    returns = [np.diff(equity) / equity[:-1] for equity, _ in made]
-    block, drawn = draws(times[1:], horizon, resamples, seed)
-    samples = [np.array([_sharpe(r, d[block], per_year) for d in drawn]) for r in returns]
-    whole = [_sharpe(r, np.ones(len(r)), per_year) for r in returns]
+    sampling = Sampling(times[1:], horizon)
+    sharpes = [_sharpe(np.diff(equity) / equity[:-1], per_year) for equity, _ in made]
     model, hold = (
         Performance(
-            float(equity[-1] - 1), Estimate.of(value, sample),
+            float(equity[-1] - 1), sampling.around(*sharpe),
             float((equity / np.maximum.accumulate(equity) - 1).min()), turnover, equity,
         )
-        for (equity, turnover), value, sample in zip(made, whole, samples, strict=True)
+        for (equity, turnover), sharpe in zip(made, sharpes, strict=True)
     )  # fmt: skip
-    excess = Estimate.of(whole[0] - whole[1], samples[0] - samples[1])
+    excess = sampling.around(sharpes[0][0] - sharpes[1][0], sharpes[0][1] - sharpes[1][1])
     return Backtest(times, model, hold, excess, cost_bps, per_year)
 
 
@@ -151,11 +146,15 @@ def _run(
     return equity / equity[0], float((traded / equity).mean())
 
 
-def _sharpe(returns: Floats, weight: Floats, per_year: float) -> float:
-    total = weight.sum()
-    mean = float((returns * weight).sum() / total)
-    variance = float(((returns - mean) ** 2 * weight).sum() / total)
-    return mean / variance**0.5 * per_year**0.5 if variance > 1e-18 else 0.0
+def _sharpe(returns: Floats, per_year: float) -> tuple[float, Floats]:
+    """Return the annual Sharpe ratio and each return's influence on it; 0 where returns do not vary."""
+    deviation = float(returns.std())
+    if deviation < 1e-9:
+        return 0.0, np.zeros(len(returns))
+    unit = (returns - returns.mean()) / deviation
+    ratio, annual = float(returns.mean()) / deviation, per_year**0.5
+    influence: Floats = (unit - ratio / 2 * (unit**2 - 1)) * annual
+    return ratio * annual, influence
 
 
 def _bars_per_year(times: Ints) -> float:

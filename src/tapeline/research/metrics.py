@@ -1,20 +1,21 @@
 """Measure how good probabilities of UP are: AUC, log-loss, Brier score and others, each with a confidence interval.
 
-Own code, tested against scikit-learn, because thousands of resamples are affordable only on sums per block
-(`forecast.estimates`, which says how the intervals are made). All arrays have one entry per row; `up` is bool.
+Own code, tested against scikit-learn, because the intervals need each row's influence on each metric, which libraries
+do not give (`forecast.estimates` says how the intervals are made). All arrays have one entry per row; `up` is bool.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from tapeline.core.market import Flags, Floats, Ints
-from tapeline.forecast.estimates import RESAMPLES, Estimate, block_sums, draws
+from tapeline.forecast.estimates import Estimate, Sampling, blocks, ratio_influence
 
 _SMALLEST_GROUP = 5  # symbols at one time, for a rank correlation between them
-_NEVER_SURE = 0.005  # probabilities are clipped here for the log-loss: half a vote in a forest of 100 trees
+#: Probabilities are clipped here for the log-loss: half a vote in a forest of 100 trees.
+NEVER_SURE = 0.005
 
 #: The metrics of `PairedMetrics`, and whether more is better.
 METRICS: Mapping[str, bool] = {
@@ -27,9 +28,9 @@ METRICS: Mapping[str, bool] = {
 }
 
 
-def auc(probability: Floats, up: Flags, weight: Floats | None = None) -> float:
+def auc(probability: Floats, up: Flags) -> float:
     """Return the area under the ROC curve: how often an UP row has the higher probability of two; ties count half."""
-    return _auc(*_ranked(probability), up, np.ones(len(up)) if weight is None else weight)
+    return auc_influence(probability, up)[0]
 
 
 def log_loss(probability: Floats, up: Flags) -> Floats:
@@ -38,25 +39,26 @@ def log_loss(probability: Floats, up: Flags) -> Floats:
     return result
 
 
-def _ranked(values: Floats) -> tuple[Ints, Ints]:
-    """Return the order that sorts the values, and where each run of equal ones starts in it."""
-    order = np.argsort(values, kind="stable")
-    return order, np.flatnonzero(np.append(True, np.diff(values[order]) != 0))
-
-
-def _auc(order: Ints, starts: Ints, up: Flags, weight: Floats) -> float:
-    if not len(order):
-        return float("nan")
-    w, positive = weight[order], up[order]
-    ups = np.add.reduceat(np.where(positive, w, 0.0), starts)
-    downs = np.add.reduceat(np.where(positive, 0.0, w), starts)
-    total = ups.sum() * downs.sum()
-    below = np.cumsum(downs) - downs / 2
-    return float((ups * below).sum() / total) if total > 0 else float("nan")
+def auc_influence(values: Floats, up: Flags) -> tuple[float, Floats]:
+    """Return the AUC and each row's influence on it: how well it is ranked against the rows of the other kind."""
+    ups = int(up.sum())
+    downs = len(up) - ups
+    if not ups or not downs:
+        return float("nan"), np.full(len(up), np.nan)
+    known, place = np.unique(values, return_inverse=True)
+    rises = np.bincount(place[up], minlength=len(known)).astype(np.float64)
+    falls = np.bincount(place[~up], minlength=len(known)).astype(np.float64)
+    below = (np.cumsum(falls) - falls / 2) / downs  # share of the DOWN rows below each value; ties count half
+    above = (ups - np.cumsum(rises) + rises / 2) / ups
+    value = float((rises * below).sum() / ups)
+    influence: Floats = np.where(
+        up, (below[place] - value) * (len(up) / ups), (above[place] - value) * (len(up) / downs)
+    )
+    return value, influence
 
 
 class PairedMetrics:
-    """Measure several predictors on the same rows and the same resamples, so that they can be compared in pairs.
+    """Measure several predictors on the same rows, so that they can be compared in pairs.
 
     `move` is the log return that was predicted; `neutral` is the probability of UP that was known beforehand without
     any features (the share of UP in training). It is the reference of Brier skill and the threshold of balanced
@@ -64,44 +66,42 @@ class PairedMetrics:
     constant has 0.5.
     """
 
-    def __init__(
-        self, timestamp: Ints, up: Flags, move: Floats, neutral: Floats, horizon: int, resamples: int = RESAMPLES,
-        seed: int = 0,
-    ) -> None:  # fmt: skip
+    def __init__(self, timestamp: Ints, up: Flags, move: Floats, neutral: Floats, horizon: int) -> None:
         self._timestamp, self._up, self._move, self._neutral = timestamp, up, move, neutral
-        self._block, self._drawn = draws(timestamp, horizon, resamples, seed)
-        self._samples: dict[str, dict[str, Floats]] = {}
+        self._horizon = horizon
+        self._sampling = Sampling(timestamp, horizon)
+        independent = max(self._sampling.times / horizon, 3.0)
+        self._two_means = (independent / (independent - 2)) ** 0.5  # an AUC is about two groups, each with its own mean
+        self._measured: dict[str, dict[str, tuple[float, Floats]]] = {}
 
     def measure(self, name: str, probability: Floats) -> dict[str, Estimate]:
         """Return every metric of `METRICS` for these probabilities of UP, kept under `name` for `difference`."""
-        whole = np.ones((1, self._drawn.shape[1]))
-        sums = block_sums(self._block, self._contributions(probability), self._drawn.shape[1])
-        values, samples = _ratios(whole @ sums), _ratios(self._drawn @ sums)
-        order, starts = _ranked(probability - self._neutral)
-        values["auc"] = np.array([_auc(order, starts, self._up, np.ones(len(order)))])
-        samples["auc"] = np.array([_auc(order, starts, self._up, drawn[self._block]) for drawn in self._drawn])
-        self._samples[name] = {m: np.append(values[m], samples[m]) for m in METRICS}
-        return {m: Estimate.of(values[m][0], samples[m]) for m in METRICS}
+        self._measured[name] = measured = self._influences(probability)
+        return {metric: self._sampling.around(*measured[metric]) for metric in METRICS}
 
     def difference(self, metric: str, name: str, other: str) -> Estimate:
-        """Return by how much `name` is better than `other` (positive: better), measured on the same resamples."""
-        both = self._samples[name][metric] - self._samples[other][metric]
-        both = both if METRICS[metric] else -both
-        return Estimate.of(both[0], both[1:])
+        """Return by how much `name` is better than `other` (positive: better), measured in pairs of the same rows."""
+        (one, influence), (two, its_influence) = self._measured[name][metric], self._measured[other][metric]
+        sign = 1.0 if METRICS[metric] else -1.0
+        return self._sampling.around(sign * (one - two), sign * (influence - its_influence))
 
-    def _contributions(self, probability: Floats) -> Iterator[Floats]:
-        """Yield the columns whose sums over rows are all that the metrics other than AUC need."""
-        up = self._up
-        clipped = np.clip(probability, _NEVER_SURE, 1 - _NEVER_SURE)
+    def _influences(self, probability: Floats) -> dict[str, tuple[float, Floats]]:
+        """Return each metric's value, and each row's influence on it."""
+        up, every = self._up, np.ones(len(self._up))
+        error, reference = (probability - up) ** 2, (self._neutral - up) ** 2
         called = probability > self._neutral
-        yield np.ones(len(up))
-        yield log_loss(clipped, up)
-        yield (probability - up) ** 2
-        yield (self._neutral - up) ** 2
-        yield up.astype(np.float64)
-        yield (up & called).astype(np.float64)
-        yield (~up & ~called).astype(np.float64)
-        yield from self._correlations(probability)
+        share, lost = ratio_influence(error, reference)
+        rises, seen_rises = ratio_influence(up & called, up)
+        falls, seen_falls = ratio_influence(~up & ~called, ~up)
+        area, on_area = auc_influence(probability - self._neutral, up)
+        return {
+            "auc": (area, on_area * self._two_means),
+            "log_loss": ratio_influence(log_loss(np.clip(probability, NEVER_SURE, 1 - NEVER_SURE), up), every),
+            "brier": ratio_influence(error, every),
+            "brier_skill": (1 - share, -lost),
+            "balanced_accuracy": ((rises + falls) / 2, (seen_rises + seen_falls) / 2),
+            "rank_ic": ratio_influence(*self._correlations(probability)),
+        }
 
     def _correlations(self, probability: Floats) -> tuple[Floats, Floats]:
         """Return the rank correlation of probability and move among the symbols of each time, at that time's first row.
@@ -111,7 +111,7 @@ class PairedMetrics:
         """
         group = np.unique(self._timestamp, return_inverse=True)[1]
         if len(group) and np.median(np.bincount(group)) < _SMALLEST_GROUP:
-            group = self._block
+            group = blocks(self._timestamp, self._horizon)
         order = np.argsort(group, kind="stable")
         edges = np.flatnonzero(np.append(True, np.diff(group[order]) != 0)) if len(order) else np.zeros(0, np.int64)
         value, count = np.zeros(len(group)), np.zeros(len(group))
@@ -120,18 +120,6 @@ class PairedMetrics:
                 correlation = _spearman(probability[rows], self._move[rows])
                 value[rows[0]], count[rows[0]] = correlation, 1.0
         return value, count
-
-
-def _ratios(sums: Floats) -> dict[str, Floats]:
-    count, loss, brier, neutral, ups, true_up, true_down, ic, groups = sums.T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {
-            "log_loss": loss / count,
-            "brier": brier / count,
-            "brier_skill": 1 - brier / neutral,
-            "balanced_accuracy": (true_up / ups + true_down / (count - ups)) / 2,
-            "rank_ic": ic / groups,
-        }
 
 
 def _spearman(one: Floats, other: Floats) -> float:

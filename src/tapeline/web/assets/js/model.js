@@ -138,7 +138,7 @@ function live({ rolling }, total, clock) {
     }),
     linePlot(rolling.timestamp, [{ name: "hit rate", values: rolling.hit_rate, style: "one" }, { name: "base rate", values: rolling.base_rate, style: "two" }],
       { formatTime: (time) => clock.full(time), title: `Over ${integer(rolling.window)} rows at a time` }),
-    h("p", { class: "note" }, "In brackets: 95% block-bootstrap confidence intervals. The base rate is that of always calling the more frequent direction."));
+    h("p", { class: "note" }, "In brackets: 95% confidence intervals. The base rate is that of always calling the more frequent direction."));
 }
 
 function walkForward({ scores, gains, tested }) {
