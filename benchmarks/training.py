@@ -42,7 +42,7 @@ def tapeline(X: np.ndarray, up: np.ndarray) -> None:
         tuple(f"S{i}" for i in range(symbols)), np.arange(rows, dtype=np.int32) % symbols, timestamp,
         ones, ones, ones, ones, ones, np.ones(rows, bool),
     )  # fmt: skip
-    labels = Labels(np.where(up, 1, 2).astype(np.int8), ones, timestamp + 300_000)
+    labels = Labels(np.where(up, 1, 2).astype(np.int8), ones, timestamp + 300_000, np.zeros(rows, bool))
     names = [f"f{i}" for i in range(X.shape[1])]
     features = FeatureSet((), names, names, lambda _, values: values)
     dataset = Dataset(bars, labels, np.arange(rows), X, features, 5, 0.25)

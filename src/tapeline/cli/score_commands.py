@@ -49,10 +49,22 @@ def score(
         print_json(without_nan({"grades": [each.as_dict() for each in table], "drift": drift}))
         return
     stdout().print(_verdict(table[0]))
-    heads = ("symbol", "model", "graded", "pending", "answered", "hit-rate", "base rate", "Brier", "base Brier")
+    heads = (
+        "symbol",
+        "model",
+        "graded",
+        "held",
+        "pending",
+        "undecidable",
+        "answered",
+        "hit-rate",
+        "base rate",
+        "Brier",
+        "base Brier",
+    )
     print_table(heads, (
-        (g.symbol or "(all)", g.model or "(all)", g.graded, g.pending, g.answered, _brief(g.hit_rate),
-         f"{g.base_rate:.3f}", _brief(g.brier), f"{g.brier_base:.3f}")
+        (g.symbol or "(all)", g.model or "(all)", g.graded, g.holds, g.pending, g.undecidable, g.answered,
+         _brief(g.hit_rate), f"{g.base_rate:.3f}", _brief(g.brier), f"{g.brier_base:.3f}")
         for g in table
     ))  # fmt: skip
     for version, drifts in found.drifts.items():
@@ -65,13 +77,19 @@ def score(
 
 
 def _verdict(everything: Grade) -> str:
+    """Return what the grades say, in one line: better or worse only where the interval lies beyond the base rate."""
     if not everything.graded:
         return "Nothing to grade yet: no prediction's horizon has passed with the price leaving the no-trade band."
     hit, brier = everything.hit_rate, everything.brier
+    facts = f"Brier score {_brief(brier)}, base rate {everything.brier_base:.3f}, {everything.graded:,} rows graded"
     if everything.answered and hit.low > everything.base_rate and brier.high < everything.brier_base:
-        return "Better than the base rate, in hits and in Brier score, beyond their 95% confidence intervals."
-    return "NOT better than the base rate within the 95% confidence intervals."
+        return f"Direction: BETTER than the base rate, in hits and in Brier score: {facts}"
+    if brier.low > everything.brier_base:
+        return f"Direction: WORSE than the base rate: {facts}"
+    return f"Direction: no skill: {facts}"
 
 
 def _brief(estimate: Estimate) -> str:
+    if not estimate.has_interval:
+        return f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

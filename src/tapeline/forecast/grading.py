@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from tapeline.core.market import Codes, Direction, Flags, Floats, Ints, Rows
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
-from tapeline.forecast.estimates import RESAMPLES, Bin, Estimate, block_sums, calibration, draws
-from tapeline.forecast.labels import decided, label
+from tapeline.forecast.estimates import Bin, Estimate, Sampling, calibration
+from tapeline.forecast.labels import decided, intervals, label, label_reach
 from tapeline.forecast.model import Metadata
 
 
@@ -24,8 +24,9 @@ from tapeline.forecast.model import Metadata
 class Grades:
     """Hold every predicted row and its outcome, in the order of time; one entry per row in each array.
 
-    `answer` and `outcome` are int8 `Direction`; an outcome of NONE is one that is not decided yet, or never will be
-    because a session gap lies within the horizon. `symbol` and `model` are indices into `symbols` and `models`.
+    `answer` and `outcome` are int8 `Direction`; an outcome of NONE is one that is not decided yet, or where
+    `undecidable`, one that never will be: because a session gap lies within the horizon, or the volatility that the
+    question is asked in was not known. `symbol` and `model` are indices into `symbols` and `models`.
     """
 
     symbols: tuple[str, ...]
@@ -36,6 +37,7 @@ class Grades:
     probability: Floats
     answer: NDArray[np.int8]
     outcome: NDArray[np.int8]
+    undecidable: Flags
     horizon: int
 
     def __len__(self) -> int:
@@ -43,7 +45,7 @@ class Grades:
 
     def __getitem__(self, where: NDArray[Any]) -> Grades:
         """Return these rows only (an index array or a mask)."""
-        columns = ("timestamp", "symbol", "model", "probability", "answer", "outcome")
+        columns = ("timestamp", "symbol", "model", "probability", "answer", "outcome", "undecidable")
         return replace(self, **{name: getattr(self, name)[where] for name in columns})
 
 
@@ -51,7 +53,8 @@ class Grades:
 class Grade:
     """Hold the grade of a group of rows. `symbol` and `model` are '' where the group holds several.
 
-    `graded` rows went up or down by now, `holds` stayed inside the no-trade band, `pending` have no outcome (yet).
+    Every predicted row is counted once: `graded` went up or down by now, `holds` stayed inside the no-trade band,
+    `pending` wait for their outcome, and `undecidable` will never have one.
     `hit_rate` is that of the `answered` ones (UP or DOWN), `base_rate` that of always calling what was more frequent
     among them. `brier` is over all graded rows, `brier_base` that of the share of rises among them, known afterwards:
     the strictest reference there is.
@@ -61,6 +64,7 @@ class Grade:
     model: str
     predicted: int
     pending: int
+    undecidable: int
     holds: int
     graded: int
     answered: int
@@ -87,27 +91,35 @@ class Rolling:
 
 
 def grade_rows(
-    rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int = HORIZON, interval: int | None = None
-) -> Grades:
+    rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int = HORIZON, interval: int | None = None,
+    known_until: int | None = None,
+) -> Grades:  # fmt: skip
     """Grade the predicted rows among these.
 
     `rows` hold each symbol's rows in the order of time. The outcome of a row needs the `LABEL_LOOKBACK` rows before it
     and those within `label_reach` after it: give them too, and cut afterwards. `models` say what each version was
     asked; one that is not in there was asked about `horizon` bars with the default no-trade band. `interval` (ms) is
-    that of the series, where these rows are only a part of it.
+    that of the series, where these rows are only a part of it. `known_until` (UTC epoch ms) is up to when bars would
+    be here if there were any: what is not decided by then, although its horizon has passed, never will be.
     """
     final = rows[np.flatnonzero(rows.bars.final)]
     asked = [(models or {}).get(version) for version in final.models]
     questions = [(m.horizon, m.no_trade_band) if m else (horizon, NO_TRADE_BAND) for m in asked]
-    outcome = np.zeros(len(final), np.int8)
+    outcome, undecidable = np.zeros(len(final), np.int8), np.zeros(len(final), np.bool_)
+    usual = intervals(final.bars) if interval is None else np.full(len(final.bars.symbols), interval, np.int64)
     for question in set(questions):
         mine = np.isin(final.model, [index for index, other in enumerate(questions) if other == question])
-        outcome[mine] = label(final.bars, *question, interval).direction[mine]
+        made = label(final.bars, *question, interval)
+        outcome[mine], undecidable[mine] = made.direction[mine], made.undecidable[mine]
+        if known_until is not None:
+            reach = np.array([label_reach(each, question[0]) for each in usual.tolist()], np.int64)
+            passed = final.bars.timestamp + reach[final.bars.code] <= known_until
+            undecidable |= mine & passed & (outcome == Direction.NONE)
     kept = np.flatnonzero(final.model >= 0)
     kept = kept[np.argsort(final.bars.timestamp[kept], kind="stable")]
     return Grades(
         final.bars.symbols, final.models, final.bars.timestamp[kept], final.bars.code[kept], final.model[kept],
-        final.probability[kept], final.prediction[kept], outcome[kept],
+        final.probability[kept], final.prediction[kept], outcome[kept], undecidable[kept],
         max((question[0] for question in questions), default=horizon),
     )  # fmt: skip
 
@@ -127,12 +139,13 @@ def merge(parts: Sequence[Grades]) -> Grades:
     timestamp = joined("timestamp")
     whole = Grades(
         symbols, models, timestamp, joined("symbol", symbols, "symbols"), joined("model", models, "models"),
-        joined("probability"), joined("answer"), joined("outcome"), max((part.horizon for part in parts), default=1),
+        joined("probability"), joined("answer"), joined("outcome"), joined("undecidable").astype(np.bool_),
+        max((part.horizon for part in parts), default=1),
     )  # fmt: skip
     return whole[np.argsort(timestamp, kind="stable")]
 
 
-def grade(grades: Grades, *, resamples: int = RESAMPLES, seed: int = 0) -> list[Grade]:
+def grade(grades: Grades) -> list[Grade]:
     """Return one `Grade` for all rows, then one per model, then one per symbol and model. Empty groups are left out."""
     groups = [("", "", np.ones(len(grades), np.bool_))]
     for m, model in enumerate(grades.models):
@@ -140,32 +153,28 @@ def grade(grades: Grades, *, resamples: int = RESAMPLES, seed: int = 0) -> list[
     for s, symbol in enumerate(grades.symbols):
         for m, model in enumerate(grades.models):
             groups.append((symbol, model, (grades.symbol == s) & (grades.model == m)))
-    return [_grade(symbol, model, grades[where], resamples, seed) for symbol, model, where in groups if where.any()]
+    return [_grade(symbol, model, grades[where]) for symbol, model, where in groups if where.any()]
 
 
-def _grade(symbol: str, model: str, grades: Grades, resamples: int, seed: int) -> Grade:
+def _grade(symbol: str, model: str, grades: Grades) -> Grade:
     part = grades[decided(grades.outcome)]
     up, called = part.outcome == Direction.UP, decided(part.answer)
     error = (part.probability - up) ** 2
-    block, drawn = draws(part.timestamp, part.horizon, resamples, seed)
-    columns = (called, called & (part.answer == part.outcome), error, np.ones(len(part)))
-    sums = block_sums(block, columns, drawn.shape[1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        calls, hits, errors, count = np.vstack((sums.sum(axis=0), drawn @ sums)).T
-        hit_rate, brier = hits / calls, errors / count
+    sampling = Sampling(part.timestamp, part.horizon)
     share = float(up[called].mean()) if called.any() else float("nan")
     rises = float(up.mean()) if len(up) else float("nan")
     return Grade(
         symbol=symbol,
         model=model,
         predicted=len(grades),
-        pending=int((grades.outcome == Direction.NONE).sum()),
+        pending=int(((grades.outcome == Direction.NONE) & ~grades.undecidable).sum()),
+        undecidable=int(grades.undecidable.sum()),
         holds=int((grades.outcome == Direction.HOLD).sum()),
         graded=len(part),
         answered=int(called.sum()),
-        hit_rate=Estimate.of(hit_rate[0], hit_rate[1:]),
+        hit_rate=sampling.proportion(called & (part.answer == part.outcome), called),
         base_rate=max(share, 1 - share),
-        brier=Estimate.of(brier[0], brier[1:]),
+        brier=sampling.mean(error),
         brier_base=rises * (1 - rises),
     )
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tapeline.core.bars import usual_interval
 from tapeline.core.jit import jit
 from tapeline.core.market import Bars, Codes, Direction, Flags, Floats, Ints
-from tapeline.core.times import DAY, HOUR, MINUTE
+from tapeline.core.times import DAY, HOUR, MINUTE, interval_name
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
 
 #: Bars of an interval below this (ms) are intraday: a session gap ends what their labels may reach.
@@ -41,12 +41,14 @@ class Labels:
 
     `direction` is int8 (`Direction`): `NONE` where there is no label, `HOLD` inside the no-trade band. `move` is the
     log return to the deciding bar, NaN where there is none; `end` is that bar's open time (UTC epoch ms, 0 where there
-    is none): nothing about the label was known before it.
+    is none): nothing about the label was known before it. `undecidable` is where there will never be a label, because a
+    gap lies within the horizon or no volatility was known; without a label and decidable is what still waits.
     """
 
     direction: NDArray[np.int8]
     move: Floats
     end: Ints
+    undecidable: Flags
 
 
 def label(
@@ -102,6 +104,22 @@ def intervals(bars: Bars) -> Ints:
     return steps
 
 
+def mixed_intervals(bars: Bars) -> str:
+    """Return in one line which symbols have intraday and which longer bars, '' where all are of one kind.
+
+    The usual step of a thin symbol is longer than its bars, so only this border tells intervals apart for certain.
+    """
+    known = np.unique(bars.code)
+    steps = intervals(bars)[known]
+    if not len(known) or (steps < INTRADAY).all() or (steps >= INTRADAY).all():
+        return ""
+    short, long = (int(np.flatnonzero(kind)[0]) for kind in (steps < INTRADAY, steps >= INTRADAY))
+    return (
+        f"bars of different lengths: {bars.symbols[known[long]]} has {interval_name(int(steps[long]))}, "
+        f"{bars.symbols[known[short]]} {interval_name(int(steps[short]))}"
+    )
+
+
 def session_ends(bars: Bars) -> Flags:
     """Return where a gap follows before the symbol's next bar, bool [len(bars)]; False at its last bar."""
     order = np.lexsort((bars.timestamp, bars.code))
@@ -119,11 +137,12 @@ def _longest_steps(bars: Bars) -> Ints:
 @jit
 def _label(
     code: Codes, timestamp: Ints, close: Floats, longest: Ints, horizon: int, width: float
-) -> tuple[NDArray[np.int8], Floats, Ints]:
+) -> tuple[NDArray[np.int8], Floats, Ints, Flags]:
     count, symbols = len(code), len(longest)
     direction = np.zeros(count, np.int8)
     move = np.full(count, np.nan)
     end = np.zeros(count, np.int64)
+    lost = np.zeros(count, np.bool_)
     volatility = np.full(count, np.nan)
     seen = np.zeros(symbols, np.int64)
     unbroken = np.zeros(symbols, np.int64)  # steps since the last gap
@@ -136,6 +155,8 @@ def _label(
         if seen[s] > 0:
             if timestamp[i] - timestamp[last[s]] > longest[s]:
                 unbroken[s] = 0
+                for k in range(min(seen[s], horizon)):
+                    lost[waiting[s, k]] |= end[waiting[s, k]] == 0
             else:
                 unbroken[s] += 1
                 returns[s, filled[s] % _WINDOW] = abs(np.log(close[i] / close[last[s]]))
@@ -145,6 +166,7 @@ def _label(
             for k in range(_WINDOW):
                 total += returns[s, k]
             volatility[i] = total / _WINDOW
+        lost[i] = np.isnan(volatility[i])
         slot = seen[s] % horizon
         if seen[s] >= horizon and unbroken[s] >= horizon:
             j = waiting[s, slot]
@@ -158,7 +180,7 @@ def _label(
         waiting[s, slot] = i
         last[s] = i
         seen[s] += 1
-    return direction, move, end
+    return direction, move, end, lost
 
 
 def direction(probability: Floats, hold_margin: float) -> NDArray[np.int8]:

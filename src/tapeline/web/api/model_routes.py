@@ -29,7 +29,7 @@ routes = APIRouter(tags=["models"])
 
 
 class EstimateAnswer(BaseModel):
-    """Hold a value and its 95% confidence interval by block bootstrap; null where it cannot be measured."""
+    """Hold a value and its 95% confidence interval; null where it cannot be measured."""
 
     value: float | None
     low: float | None
@@ -40,13 +40,16 @@ class GradeAnswer(BaseModel):
     """Grade a group of rows; `symbol` and `model` are '' where it holds several.
 
     `hit_rate` is that of the `answered` rows (UP or DOWN), `base_rate` that of always calling the more frequent side of
-    the same rows. `brier` is over all `graded` rows, `brier_base` that of their share of rises.
+    the same rows. `brier` is over all `graded` rows, `brier_base` that of their share of rises. Every `predicted` row
+    is `graded`, `held` (it stayed inside the no-trade band), `pending`, or `undecidable`: a session ended within the
+    horizon.
     """
 
     symbol: str
     model: str
     predicted: int
     pending: int
+    undecidable: int
     held: int
     graded: int
     answered: int
@@ -78,7 +81,10 @@ class ScoresAnswer(BaseModel):
 
 
 class ModelAnswer(BaseModel):
-    """Describe a version: its metadata (`metrics` are of the rows that training held out), and how it does live."""
+    """Describe a version: its metadata, and how it does live.
+
+    `metrics` and `gate` are of rows that training did not see; it says UP or DOWN only with 1 in the gate's `passed`.
+    """
 
     name: str
     version: str
@@ -93,6 +99,7 @@ class ModelAnswer(BaseModel):
     features: list[str]
     parameters: dict[str, Any]
     metrics: dict[str, float | None]
+    gate: dict[str, float]
     importance: list[FeatureImportance]
     grade: GradeAnswer | None
     drift: list[Drift] | None
