@@ -30,7 +30,8 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     │   ├── LogTrimmedError             a stream that no longer keeps the position asked for
     │   └── ConflictError               another process committed first
     ├── ModelError (ValueError)         a model that cannot be used
-    │   └── NotBetterError              a model that is not promoted
+    │   ├── NotBetterError              a model that is not promoted
+    │   └── OtherIntervalError          a model for bars of another length
     ├── ServingError                    a page that may not, or cannot, be served
     │   ├── TooManyAttemptsError        too many failed log-ins
     │   └── OverloadedError             a request that would have to wait behind too many others
@@ -208,7 +209,11 @@ class ModelError(TapelineError, ValueError):
 
 
 class NotBetterError(ModelError):
-    """Refuse to promote a model that is worse than the one in use, or that is for other bars."""
+    """Refuse to promote a model that has not beaten the one in use, or that was asked something else."""
+
+
+class OtherIntervalError(ModelError):
+    """Refuse to predict bars of another length than those that the model was trained on."""
 
 
 class ServingError(TapelineError):

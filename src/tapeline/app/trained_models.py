@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
 from tapeline.core.market import Bars
-from tapeline.errors import ModelError, TapelineError
+from tapeline.errors import ModelError, OtherIntervalError, TapelineError
 from tapeline.feeds.files import Scan
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.model import LightGBMModel
-from tapeline.research.retraining import due, retrain
+from tapeline.research.retraining import due, last_attempt, retrain
 from tapeline.research.training import fit
 from tapeline.runtime.clock import now_ms
 
@@ -39,11 +39,16 @@ def starting_model(
 
     `history(until)` yields the bars up to that time, and may yield a few after it; `scan` says how long the whole of it
     is. The model is saved before it is used, so that a restart predicts with the same one. Raises
-    `NotEnoughHistoryError` when the history is too short.
+    `NotEnoughHistoryError` when the history is too short, and `OtherIntervalError` when there is a model for bars of
+    another length.
     """
     try:
         if directory.models.current(DEFAULT_NAME) is not None:
-            return directory.models.load(DEFAULT_NAME)
+            model = directory.models.load(DEFAULT_NAME)
+            model.check_interval(scan.interval)
+            return model
+    except OtherIntervalError:
+        raise  # the model is fine, these are not its bars
     except ModelError as error:
         notify(f"{error}; training a new one")
     part = min(TRAINING_PART, TRAINING_BARS / max(scan.rows, 1))
@@ -62,10 +67,10 @@ def retraining(
     schedule: str | None,
     notify: Callable[[str], None],
 ) -> Iterator[None]:
-    """Train again in the background whenever the model in use is older than the schedule allows (None: never).
+    """Train again in the background whenever the last attempt is longer ago than the schedule allows (None: never).
 
-    `history()` starts a pass over the bars to train on. A model that is not worse than the one in use is promoted, and
-    the running pipeline takes it up. A training that fails is reported and tried again later.
+    `history()` starts a pass over the bars to train on. A model that wins the contest with the one in use is promoted,
+    and the running pipeline takes it up. A training that fails is reported and tried again later.
     """
     ended = threading.Event()
 
@@ -73,13 +78,16 @@ def retraining(
         while not ended.wait(_RETRAIN_SECONDS):
             now = now_ms()
             try:
-                if not due(schedule, directory.models.load(DEFAULT_NAME).trained_until, now):
+                if not due(schedule, last_attempt(directory.models, DEFAULT_NAME), now):
                     continue
-                made = retrain(directory.models, DEFAULT_NAME, history(), at=now, horizon=settings.horizon)
+                made = retrain(
+                    directory.models, DEFAULT_NAME, history(), at=now, schedule=schedule, horizon=settings.horizon
+                )
             except TapelineError as error:
                 notify(f"not trained again: {error}")
                 continue
-            notify(f"trained again: {made.model.version} " + ("is in use now" if made.promoted else made.reason))
+            verdict = "is in use now" if made.promoted else "is not put to use"
+            notify(f"trained again: {made.model.version} {verdict}: {made.contest}")
 
     if schedule is None:
         yield

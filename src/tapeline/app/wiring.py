@@ -39,14 +39,17 @@ def pipeline(
     source: Source | None,
     predictor: LightGBMModel | None,
     notify: Callable[[str], None],
+    interval: int | None = None,
 ) -> Pipeline:
     """Return the pipeline from this source into the data directory; without a source it processes what others append.
 
-    A model that is promoted while it runs is used from then on, and so is a range model. One that cannot be used is
-    reported, and the pipeline keeps the one it has.
+    A model that is promoted while it runs is used from then on, and so is a range model. One that cannot be used, also
+    because it is for bars of another length than `interval` (ms), is reported, and the pipeline keeps the one it has.
     """
     range_model = range_model_in_use(directory, notify)
-    watcher = PromotionWatcher(directory.models, DEFAULT_NAME, predictor.version if predictor else None)
+    watcher = PromotionWatcher(
+        directory.models, DEFAULT_NAME, predictor.version if predictor else None, interval=interval
+    )
 
     def promoted() -> Predictor | None:
         try:

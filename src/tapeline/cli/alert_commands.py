@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tapeline.alerts.rules import Rule
     from tapeline.alerts.service import Alerts
     from tapeline.app.config import Settings
-    from tapeline.core.ports import Predictor
+    from tapeline.forecast.model import LightGBMModel
 
 RuleText = Annotated[str, typer.Argument(metavar="RULE", help="Such as 'rsi_14 < 30 for TSLA'.", show_default=False)]
 
@@ -116,6 +116,8 @@ def rehearse(
     if parsed.forming:
         notice("a file has no forming bars; the rule is judged on its final ones")
     source = open_all([file], reading)
+    if model is not None:
+        model.check_interval(source.scan().interval)
     if model is not None and source.scan().end <= model.trained_until:
         notice(f"the model {model.version} was trained on all of these bars: it predicts none of them")
     processor = Processor(_specs(parsed), model)
@@ -146,7 +148,7 @@ def _specs(rule: Rule) -> list[str]:
     return list(found)
 
 
-def _model(settings: Settings) -> Predictor:
+def _model(settings: Settings) -> LightGBMModel:
     from tapeline.app.data_directory import models_in
 
     models = models_in(settings.data_dir)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, watchlist_in
 from tapeline.app.range_models import train_first_range_model
 from tapeline.cli.console import notice
 from tapeline.cli.running import first_model
+from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars
 from tapeline.core.ports import Archive
 from tapeline.errors import InputError
@@ -56,6 +57,16 @@ def past_bars(archive: Archive, symbols: list[str], interval: Interval, since: i
     return bars
 
 
+def usual_step(past: Iterable[Bars], interval: Interval) -> int:
+    """Return the usual time between two of these bars in ms, which is what models record; that of `interval` if none.
+
+    The bars of a thin share are further apart than they are long.
+    """
+    parts = list(past)
+    whole = Bars.concat(parts) if parts else Bars.of([])
+    return usual_interval(whole.timestamp, whole.code) or interval.ms
+
+
 def live_model(
     directory: DataDirectory, settings: Settings, past: list[Bars], interval: Interval, *, quiet: bool
 ) -> tuple[LightGBMModel | None, str]:
@@ -67,7 +78,7 @@ def live_model(
         rows=sum(map(len, past)),
         start=min((int(bars.timestamp[0]) for bars in past), default=0),
         end=max((int(bars.timestamp[-1]) for bars in past), default=0),
-        interval=interval.ms,
+        interval=usual_step(past, interval),
         files=(),
     )
 

@@ -24,7 +24,7 @@ def run(
     port: Port = None,
     dashboard: Annotated[bool, typer.Option(help="Serve the page meanwhile.")] = True,
     retrain: Annotated[
-        str | None, typer.Option(help="Train again `daily`, `weekly` or `monthly`; promoted unless worse.")
+        str | None, typer.Option(help="Train again `daily`, `weekly` or `monthly`; promoted if it wins.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -37,7 +37,7 @@ def run(
     from tapeline.app.live_wiring import live_history, live_source
     from tapeline.app.trained_models import retraining
     from tapeline.cli.fetching import fetch_history, span
-    from tapeline.cli.following import following, live_model, past_bars, watchlist_of
+    from tapeline.cli.following import following, live_model, past_bars, usual_step, watchlist_of
     from tapeline.cli.running import compile_kernels, page_settings, run_pipeline
     from tapeline.cli.stored_data import processing_alone
     from tapeline.research.retraining import SCHEDULES
@@ -59,7 +59,7 @@ def run(
         past = past_bars(history.archive, wanted, chosen, since)
         predictor, no_model = live_model(directory, settings, list(past()), chosen, quiet=json)
         source = live_source(settings, history, wanted, chosen, since)
-        live = wiring.pipeline(directory, settings, source, predictor, notice)
+        live = wiring.pipeline(directory, settings, source, predictor, notice, usual_step(past(), chosen))
         with following(watchlist, source), retraining(directory, settings, past, retrain, notice):
             progress = run_pipeline(
                 live, directory, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model,
@@ -113,7 +113,7 @@ def process(
     from tapeline.app.data_directory import archive_in
     from tapeline.app.live_wiring import interval_of
     from tapeline.cli.fetching import PERIODS
-    from tapeline.cli.following import live_model, past_bars
+    from tapeline.cli.following import live_model, past_bars, usual_step
     from tapeline.cli.running import compile_kernels, page_settings, run_pipeline
     from tapeline.cli.stored_data import processing_alone
 
@@ -124,10 +124,10 @@ def process(
         interval = interval_of(settings, next((name for name in PERIODS if archive.symbols(name)), "1m"))
         past = past_bars(archive, archive.symbols(interval.name), interval, 0)
         predictor, no_model = live_model(directory, settings, list(past()), interval, quiet=json)
+        processing = wiring.pipeline(directory, settings, None, predictor, notice, usual_step(past(), interval))
         progress = run_pipeline(
-            wiring.pipeline(directory, settings, None, predictor, notice), directory, settings, total=None,
-            page=dashboard, stay=False, quiet=json, no_model=no_model,
-        )  # fmt: skip
+            processing, directory, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model
+        )
     _print_progress(progress, as_json=json)
 
 

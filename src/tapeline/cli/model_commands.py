@@ -67,6 +67,7 @@ def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) ->
         "horizon": f"{metadata.horizon} bars, no-trade band {metadata.no_trade_band:g}",
         "trees": metadata.parameters.get("trees", 0),
         "features": f"{len(metadata.features)} (schema {metadata.feature_hash})",
+        "direction": "passed its gate" if metadata.has_passed_gate else "has not passed its gate: HOLD is answered",
         **{f"held-out {metric.replace('_', '-')}": f"{value:.6g}" for metric, value in metadata.metrics.items()},
     }
     print_summary(facts, as_json=False)
@@ -92,9 +93,13 @@ def list_(
     print_table(heads, (
         (e.name, e.version, "yes" if e.current else "", day(e.metadata.trained_until),
          interval_name(e.metadata.interval), e.metadata.horizon, len(e.metadata.symbols), e.metadata.rows,
-         f"{e.metadata.metrics['skill']:+.4f}")
+         _skill(e.metadata))
         for e in entries
     ))  # fmt: skip
+
+
+def _skill(metadata: Metadata) -> str:
+    return f"{metadata.metrics['skill']:+.4f}" if "skill" in metadata.metrics else ""
 
 
 @app.command()
@@ -118,7 +123,7 @@ def show(
 @app.command()
 def promote(
     version: Annotated[str, typer.Argument(help="See `tapeline models list`.", show_default=False)],
-    force: Annotated[bool, typer.Option("--force", help="Even if it is worse than the one in use.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if it has not beaten the one in use.")] = False,
     name: ModelName = DEFAULT_NAME,
     data_dir: DataDir = None,
     models: ModelsAt = None,

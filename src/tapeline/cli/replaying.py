@@ -81,7 +81,7 @@ def replay_files(
         predictor, no_model = first_model(directory, settings, history, scan, quiet=as_json)
         train_first_range_model(directory, history, scan, notice_once)
         trained = time.perf_counter()
-        pipeline = wiring.pipeline(directory, settings, paced(source, scan), predictor, notice_once)
+        pipeline = wiring.pipeline(directory, settings, paced(source, scan), predictor, notice_once, scan.interval)
         progress = run_pipeline(
             pipeline, directory, settings, total=scan.rows, page=page, stay=stay, quiet=as_json, no_model=no_model
         )

@@ -17,7 +17,7 @@ from tapeline.app.trained_models import starting_model
 from tapeline.cli.console import Ticker, notice, stderr
 from tapeline.cli.stopping import terminated_like_interrupted
 from tapeline.core.market import Bars
-from tapeline.errors import NotEnoughHistoryError
+from tapeline.errors import NotEnoughHistoryError, OtherIntervalError
 from tapeline.feeds.files import Scan
 from tapeline.feeds.live.live_source import Status
 from tapeline.forecast.model import LightGBMModel
@@ -119,7 +119,7 @@ def first_model(
             model = starting_model(
                 directory, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
             )
-        except NotEnoughHistoryError as error:
+        except (NotEnoughHistoryError, OtherIntervalError) as error:
             notice(f"no predictions: {error}")
             return None, str(error)
     return model, ""

@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tapeline.cli.cloud_training import SageMakerTrainer
     from tapeline.core.market import Bars
     from tapeline.forecast.features import FeatureSet
+    from tapeline.forecast.model import Metadata
 
 OptionalFiles = Annotated[
     list[Path] | None, typer.Argument(help="CSV (also gz, zst, zip) or Parquet files of bars.", show_default=False)
@@ -60,7 +61,7 @@ def train(
     trials: Trials = 0,
     seed: Annotated[int, typer.Option(help="The same bars and seed make the same model.")] = 0,
     name: ModelName = DEFAULT_NAME,
-    promote: Annotated[bool, typer.Option(help="Use it from now on, unless the model in use is better.")] = True,
+    promote: Annotated[bool, typer.Option(help="Use it from now on, if it beats the model in use.")] = True,
     data_dir: DataDir = None,
     models: ModelsAt = None,
     reading: FileReading = AS_FOUND,
@@ -106,6 +107,7 @@ def train(
     """
     end = None if until is None else int(until.replace(tzinfo=UTC).timestamp() * 1000)
     cloud: SageMakerTrainer | None = None
+    reason = ""
     if on is Machine.SAGEMAKER:
         from tapeline.cli import cloud_training
 
@@ -121,35 +123,55 @@ def train(
         registry = registry_at(data_dir, cloud.models if models is None and data_dir is None else models)
         chosen = {"horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows, "until": end}
         model = cloud.train(name, symbols, {key: str(each) for key, each in chosen.items() if each is not None})
+        registry.save(name, model)
+        if promote:
+            try:
+                registry.promote(name, model.version, at=now_ms())
+            except NotBetterError as error:
+                reason = str(error)
     else:
+        from tapeline.research.retraining import retrain
         from tapeline.research.training import fit
 
         registry = registry_at(data_dir, models)
         with _progress("training", quiet=json) as progress:
-            model = fit(
-                _history(files, symbols, data_dir, reading), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
-                max_rows=max_rows, trials=trials, progress=progress, until=end,
-            )  # fmt: skip
-    registry.save(name, model)
-    reason = ""
-    if promote:
-        try:
-            registry.promote(name, model.version, at=now_ms())
-        except NotBetterError as error:
-            reason = str(error)
+            options: dict[str, Any] = {
+                "horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows,
+                "trials": trials, "progress": progress, "until": end,
+            }  # fmt: skip
+            history = _history(files, symbols, data_dir, reading)
+            if promote:
+                made = retrain(registry, name, history, at=now_ms(), **options)
+                model = made.model
+                reason = "" if made.promoted else f"not promoted: {made.contest}"
+            else:
+                model = fit(history, **options)
+                registry.save(name, model)
     in_use = registry.current(name) == model.version
     if cloud is not None:
         cloud.publish(name, model, better=not reason)
     if json:
         print_json(metadata_as_json(name, model.version, model.metadata, in_use=in_use))
         return
-    if model.metadata.metrics["skill"] <= 0:
-        stdout().print("NOT better than the base rate on the slice that training held out.")
-    else:
-        stdout().print("Better than the base rate on one held-out slice; tapeline evaluate says whether by luck.")
+    stdout().print(_verdict(model.metadata), markup=False)
     if reason:
         notice(reason)
     print_facts(name, model.version, model.metadata, in_use=in_use)
+
+
+def _verdict(metadata: Metadata) -> str:
+    """Return in one line what the gate says of the model's directions."""
+    from tapeline.forecast.estimates import Estimate
+
+    gate = metadata.gate
+    if not gate:
+        return "Direction: not judged, the history is too short to keep rows for that. HOLD is answered."
+    gain = Estimate(gate["gain"], gate.get("low", float("nan")), gate.get("high", float("nan")))
+    facts = f"log-loss gain {gain} over the base rate on {gate['times']:,} later times that training did not see"
+    if metadata.has_passed_gate:
+        return f"Direction: BETTER than the base rate: {facts}. tapeline evaluate says whether by luck."
+    verdict = "WORSE than the base rate" if gain.high < 0 else "no skill"
+    return f"Direction: {verdict}: {facts}. HOLD is answered."
 
 
 @reads_files()
@@ -162,9 +184,19 @@ def evaluate(
     embargo: Annotated[
         int | None, typer.Option(help="Bar times left out before each test.  [default: the horizon]", min=0)
     ] = None,
-    forest: Annotated[bool, typer.Option(help="With the random-forest baseline, which takes most of the time.")] = True,
+    forest: Annotated[
+        bool | None,
+        typer.Option(
+            "--forest/--no-forest",
+            help="With the random-forest baseline, which takes most of the time.  [default: if scikit-learn is there]",
+            show_default=False,
+        ),
+    ] = None,
     trials: Trials = 0,
-    trade: Annotated[bool, typer.Option(help="With the backtest.")] = True,
+    trade: Annotated[
+        bool | None,
+        typer.Option("--trade/--no-trade", help="With the backtest.  [default: if bt is there]", show_default=False),
+    ] = None,
     cost_bps: Annotated[float, typer.Option(help="Cost of a trade, in 1/100 of a percent of its value.", min=0)] = (
         COST_BPS
     ),
@@ -215,7 +247,10 @@ def evaluate(
 def _history(
     files: list[Path] | None, symbols: str | None, data_dir: Path | None, reading: FileReading
 ) -> Iterator[Bars]:
-    """Yield the bars of the files, or the stored ones of these symbols."""
+    """Yield the bars of the files, or the stored ones of these symbols, with the values that were known live.
+
+    A volume that was corrected after the close would tell a model what nobody knew at the close.
+    """
     if bool(files) == bool(symbols):
         raise typer.BadParameter("give files of bars, or --symbols for stored ones, and not both")
     if files:
@@ -232,7 +267,7 @@ def _history(
 
     with open_stored(data_dir) as directory:
         for symbol in stored_symbols(directory, symbols or ""):
-            yield directory.store.rows(symbol).bars
+            yield directory.store.rows(symbol).as_known().bars
 
 
 @contextlib.contextmanager

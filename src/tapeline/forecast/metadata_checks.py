@@ -38,6 +38,8 @@ def fault(fields: Mapping[str, Any]) -> str | None:
             return f"{name} is {_shown(value)}, not {what}"
     if fields["trained_from"] > fields["trained_until"]:
         return "trained_from is after trained_until"
+    if fields["gate"].get("until", LATEST_TIMESTAMP) < fields["trained_until"]:
+        return "the gate's rows do not come after trained_until"
     if fields["reference"] and fields["reference"].keys() != set(fields["features"]):
         return "reference does not describe exactly the features"
     return None
@@ -89,7 +91,11 @@ def _is_distribution(value: Any) -> bool:
 
 
 def _is_finite_list(value: Any) -> bool:
-    return isinstance(value, list) and all(_is_number(each) and math.isfinite(each) for each in value)
+    return isinstance(value, list) and all(map(_is_finite, value))
+
+
+def _is_finite(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(value)
 
 
 def _is_plain(value: Any) -> bool:
@@ -117,6 +123,7 @@ _CHECKS: Mapping[str, tuple[_Check, str]] = {
     "seed": (_whole(-(2**63), 2**63 - 1), "a whole number"),
     "parameters": (_is_table_of(_is_plain), "a table of values"),
     "metrics": (_is_table_of(_is_number), "a table of numbers"),
+    "gate": (_is_table_of(_is_finite), "a table of finite numbers"),
     "reference": (_is_table_of(_is_distribution), "a table of bin edges and shares"),
     "libraries": (_is_table_of(_is_text), "a table of texts"),
 }

@@ -11,7 +11,8 @@ from typing import Any
 
 from tapeline.core.foreign import load_json
 from tapeline.core.market import Floats
-from tapeline.errors import DecodeError, ModelError
+from tapeline.core.times import interval_name
+from tapeline.errors import DecodeError, ModelError, OtherIntervalError
 from tapeline.forecast import metadata_checks
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.trees import Trees, parse
@@ -19,8 +20,10 @@ from tapeline.forecast.trees import Trees, parse
 TEXT = "model.txt"
 METADATA = "metadata.json"
 
-_FORMAT = 2  # format 1 called the hold margin `band` and had `across_sessions`
-_READABLE = (1, 2)
+_FORMAT = 3  # formats 1 and 2 have no gate, and were judged on rows that also stopped and calibrated them
+
+#: The hold margin of a model that has not passed its gate: no probability lies further from 0.5.
+ALWAYS_HOLD = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,14 @@ class Metadata:
     Times are UTC epoch ms of bars: `trained_from` the first and `trained_until` the last bar that training saw, labels
     and calibration included; `interval` is the usual one of the training bars, ms. The probability of UP is
     sigmoid(slope * score + intercept), and is about bars whose move leaves the no-trade band. `hold_margin` is how far
-    it must lie from 0.5 for an answer other than HOLD. `metrics` are measured on the rows that training held out at
-    its end. `data_hash` is that of the training bars. `reference` is how each feature was distributed in training, for
-    drift.
+    it must lie from 0.5 for an answer other than HOLD, once the model has passed its gate. `data_hash` is that of the
+    training bars. `reference` is how each feature was distributed in training, for drift.
+
+    `metrics` and `gate` are measured on rows after `trained_until` that neither learning, nor early stopping, nor
+    calibration saw; both are empty where the history was too short for such rows. `gate` has how many `times` they
+    were, the last of them (`until`), by how much the model's log-loss is below that of the base rate (`gain`), the 95%
+    confidence interval (`low`, `high`; absent where there is none), and 1 in `passed` if the gain is above zero beyond
+    luck.
     """
 
     features: tuple[str, ...]
@@ -51,20 +59,16 @@ class Metadata:
     seed: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    gate: Mapping[str, float] = field(default_factory=dict)
     reference: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Metadata:
-        """Return the metadata in a model's JSON document of any format.
+        """Return the metadata in a model's JSON document.
 
-        Raises `ModelError` when a field is missing, of another type or out of its range, and for a model whose labels
-        reached across session gaps: this program would grade its forecasts by another question.
+        Raises `ModelError` when a field is missing, of another type or out of its range.
         """
-        if document.get("across_sessions"):
-            raise ModelError("the model's labels reach across session gaps, which is no longer supported: train again")
-        if "band" in document:
-            document = {**document, "hold_margin": document["band"]}
         try:
             values = {f.name: document[f.name] for f in fields(cls)}
         except KeyError as error:
@@ -73,19 +77,26 @@ class Metadata:
             raise ModelError(f"the model's metadata are damaged: {fault}")
         return cls(**values | {name: tuple(values[name]) for name in ("features", "symbols")})
 
+    @property
+    def has_passed_gate(self) -> bool:
+        """Return whether the model may answer UP or DOWN: it beat the base rate on rows it had never seen."""
+        return self.gate.get("passed", 0) == 1
+
 
 class LightGBMModel:
     """Implement `Predictor` with the trees in `text`, LightGBM's own model text.
 
-    Raises `ModelError` when the text is not one tapeline can use.
+    A model that has not passed its gate answers every bar with HOLD, wherever it is used: its hold margin says so. It
+    predicts no bar that it was judged on, so its live record begins with rows that had no part in choosing it. Raises
+    `ModelError` when the text is not one tapeline can use.
     """
 
     def __init__(self, text: str, metadata: Metadata) -> None:
         self.text = text
         self.metadata = metadata
         self.features = metadata.features
-        self.trained_until = metadata.trained_until
-        self.hold_margin = metadata.hold_margin
+        self.trained_until = max(metadata.trained_until, int(metadata.gate.get("until", 0)))
+        self.hold_margin = metadata.hold_margin if metadata.has_passed_gate else ALWAYS_HOLD
         self.trees: Trees = parse(text, len(metadata.features))
         self.version = version_of(text, metadata)
 
@@ -104,6 +115,17 @@ class LightGBMModel:
             raise ModelError(
                 f"model {self.version} was made for other features (schema {self.metadata.feature_hash}, "
                 f"this program has {features.hash}): train again"
+            )
+
+    def check_interval(self, interval: int | None) -> None:
+        """Raise `OtherIntervalError` unless the model was trained on bars of this length in ms (None: not known).
+
+        A daily model would predict the minutes of a day whose close it has seen, and its answers mean something else.
+        """
+        if interval is not None and interval != self.metadata.interval:
+            raise OtherIntervalError(
+                f"model {self.version} was trained on bars of {interval_name(self.metadata.interval)} and predicts "
+                f"none of {interval_name(interval)}: train one for these in a data directory of its own (--data-dir)"
             )
 
     def dump(self) -> dict[str, bytes]:
@@ -134,8 +156,9 @@ def verified(files: Mapping[str, bytes]) -> tuple[str, Metadata]:
         document = load_json(files[METADATA], metadata_checks.BOUNDS)
         if not isinstance(document, dict):
             raise ModelError("the model's metadata are not a JSON object")
-        if document["format"] not in _READABLE:
-            raise ModelError(f"the model has format {document['format']!r:.20}, this program reads {_FORMAT}: upgrade")
+        if document["format"] != _FORMAT:
+            remedy = "train again" if document["format"] in range(_FORMAT) else "upgrade"
+            raise ModelError(f"the model has format {document['format']!r:.20}, this program reads {_FORMAT}: {remedy}")
         if hashlib.sha256(files[TEXT]).hexdigest() != document["text_sha256"]:
             raise ModelError("the model's trees are not those its metadata describes: damaged or half-written")
         text, metadata, version = files[TEXT].decode(), Metadata.of(document), document["version"]
@@ -150,13 +173,6 @@ def verified(files: Mapping[str, bytes]) -> tuple[str, Metadata]:
 
 def version_of(text: str, metadata: Metadata) -> str:
     """Return the last training day and a hash: sorts by age, and two different models never share one."""
-    digest = hashlib.sha256((text + _identity(metadata)).encode()).hexdigest()
+    digest = hashlib.sha256((text + json.dumps(asdict(metadata), sort_keys=True)).encode()).hexdigest()
     day = datetime.fromtimestamp(metadata.trained_until / 1000, UTC)
     return f"{day:%Y%m%d}-{digest[:8]}"
-
-
-def _identity(metadata: Metadata) -> str:
-    """Return what a version is the hash of: the metadata in format 1, so that no later format renames a model."""
-    known = asdict(metadata)
-    known |= {"band": known.pop("hold_margin"), "across_sessions": False}
-    return json.dumps(known, sort_keys=True)

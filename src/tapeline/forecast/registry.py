@@ -1,17 +1,17 @@
 """Keep trained models by name and version, and which one is in use: `NAME/VERSION/` folders and `NAME/current.json`.
 
 A version is never changed once it is written, so a reader of `current.json` can load what it names. Promotion replaces
-that one small file, whole or not at all; a running pipeline polls it (`PromotionWatcher`). A `Folder` decides where the
-files are: on this machine, or on S3.
+that one small file, whole or not at all; a running pipeline polls it (`PromotionWatcher`). `NAME/attempts.json`
+remembers every attempt to replace the model in use, so that a restart begins no new series of draws. A `Folder` decides
+where the files are: on this machine, or on S3.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tapeline.core.foreign import Bounds, load_json
@@ -22,10 +22,12 @@ from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata, verified, version_of
 
 _POINTER = "current.json"
+_ATTEMPTS = "attempts.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POINTER_BOUNDS = Bounds(size=1024 * 1024)
 _FORMAT = 1
 _KEPT = 50  # promotions remembered, for rollback
+_KEPT_ATTEMPTS = 1000  # more than a year of daily ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,21 @@ class Entry:
     version: str
     current: bool
     metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Remember that a challenger was held against the model in use.
+
+    `at` is when (UTC epoch ms), `was_held` whether their losses were compared, which spends a part of the year's chance
+    of error, and `promotes` whether the challenger may take the place of `champion`.
+    """
+
+    at: int
+    champion: str
+    challenger: str
+    was_held: bool
+    promotes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,30 +152,64 @@ class Registry:
     def promote(self, name: str, version: str, *, at: int, force: bool = False) -> None:
         """Put this version to use; `at` is the time now (UTC epoch ms), kept for the record.
 
-        Raises `NotBetterError` unless `force` when the version in use has the greater skill (the share of the base
-        rate's log-loss that a model saves on the rows its own training held out) or was trained on bars of another
-        interval.
+        Raises `NotBetterError` unless `force`, or nothing is in use, or an attempt says that this version may take the
+        place of the one in use.
         """
         model = self.load(name, version)  # also proves that it can be used
         history = self._history(name)
-        if history and history[-1]["version"] == version:
+        used = history[-1]["version"] if history else None
+        if used == version:
             return
-        if history and not force:
-            self._compare(model, self.load(name))
+        if used is not None and not force:
+            self.require_same_question(name, model)
+            if not any(a.promotes and (a.champion, a.challenger) == (used, version) for a in self.attempts(name)):
+                raise NotBetterError(
+                    f"{version} has not beaten {used}, which is in use, on rows that neither has seen: not promoted "
+                    "(with force it is promoted anyway)"
+                )
         self._point(name, [*history, {"version": version, "at": at}])
 
-    def _compare(self, model: LightGBMModel, used: LightGBMModel) -> None:
-        new, old = model.metadata, used.metadata
+    def require_same_question(self, name: str, model: LightGBMModel) -> None:
+        """Raise `NotBetterError` when the model in use was asked something else than this one, or about other bars."""
+        new, old = model.metadata, self.load(name).metadata
         if new.interval != old.interval:
-            reason = (
-                f"{model.version} was trained on bars of {interval_name(new.interval)}, {used.version} in use on bars "
-                f"of {interval_name(old.interval)}; give it a --name of its own"
+            what = f"bars of {interval_name(new.interval)}, the one in use on bars of {interval_name(old.interval)}"
+        elif (new.horizon, new.no_trade_band) != (old.horizon, old.no_trade_band):
+            what = (
+                f"a horizon of {new.horizon} bars and a no-trade band of {new.no_trade_band:g}, the one in use on "
+                f"{old.horizon} and {old.no_trade_band:g}"
             )
-        elif _skill(new) < _skill(old):
-            reason = f"{model.version} has a skill of {_skill(new):+.4f}, {used.version} in use has {_skill(old):+.4f}"
         else:
             return
-        raise NotBetterError(f"{reason}: not promoted (with force it is promoted anyway)")
+        raise NotBetterError(
+            f"{model.version} was trained on {what}; give it a --name of its own: not promoted (with force it is "
+            "promoted anyway)"
+        )
+
+    def attempts(self, name: str) -> list[Attempt]:
+        """Return the attempts to replace the model in use, the oldest first."""
+        key = f"{_check(name)}/{_ATTEMPTS}"
+        try:
+            document = _json(self._folder.read(key), key)
+        except FileNotFoundError:
+            return []
+        try:
+            if document["format"] != _FORMAT:
+                raise ModelError(f"{key} has an unknown format: made by another version of tapeline?")
+            return [_attempt(each) for each in document["attempts"]]
+        except (KeyError, TypeError, ValueError):
+            raise ModelError(f"{key} is damaged: an attempt cannot be read") from None
+
+    def record(self, name: str, attempt: Attempt) -> None:
+        """Remember an attempt."""
+        kept = [*self.attempts(name), attempt][-_KEPT_ATTEMPTS:]
+        document = {"format": _FORMAT, "attempts": [asdict(each) for each in kept]}
+        self._folder.write(f"{name}/{_ATTEMPTS}", (json.dumps(document, indent=2) + "\n").encode())
+
+    def promoted_at(self, name: str) -> int | None:
+        """Return when the version in use was promoted (UTC epoch ms), None where there is none."""
+        history = self._history(name)
+        return int(history[-1].get("at", 0)) if history else None
 
     def rollback(self, name: str) -> str:
         """Put the version that was in use before back to use and return it. Raises `ModelError` if there was none."""
@@ -192,8 +243,15 @@ class Registry:
 class PromotionWatcher:
     """Notice for a running pipeline when another version is promoted. Polling is one small read."""
 
-    def __init__(self, registry: Registry, name: str, version: str | None, features: FeatureSet = DEFAULT_FEATURES):
-        """Watch the model `name`, of which `version` is in use in this process (None: no version)."""
+    def __init__(
+        self, registry: Registry, name: str, version: str | None, features: FeatureSet = DEFAULT_FEATURES,
+        interval: int | None = None,
+    ) -> None:  # fmt: skip
+        """Watch the model `name`, of which `version` is in use in this process (None: no version).
+
+        `interval` is the length of the bars to predict in ms: a model for others is refused.
+        """
+        self._interval = interval
         self._registry = registry
         self._name = name
         self._version = version
@@ -210,6 +268,7 @@ class PromotionWatcher:
             found = None
             if version is not None and version != self._version:
                 found = self._registry.load(self._name, version, self._features)
+                found.check_interval(self._interval)
                 self._version = version
         except (ModelError, StorageError) as error:
             if str(error) == self._reported:
@@ -226,8 +285,12 @@ def _check(name: str) -> str:
     return name
 
 
-def _skill(metadata: Metadata) -> float:
-    return metadata.metrics.get("skill", -math.inf)
+def _attempt(fields: dict[str, Any]) -> Attempt:
+    """Return the attempt in these fields. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
+    names = {"at": int, "champion": str, "challenger": str, "was_held": bool, "promotes": bool}
+    if any(type(fields[name]) is not kind for name, kind in names.items()):
+        raise ValueError("a field has another type")
+    return Attempt(**{name: fields[name] for name in names})
 
 
 def _json(content: bytes, key: str) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""Fit one LightGBM model to the rows of a dataset, stopped early and calibrated on later rows that are held out."""
+"""Fit one LightGBM model to the rows of a dataset.
+
+Rows are used once: the earliest to learn from, later ones to stop adding trees, later ones still to calibrate. What
+judges the model comes after all of these (`research.gate`). Between the parts, labels that reach into the next one are
+left out.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.bars import usual_interval
-from tapeline.core.market import Direction, Flags, Floats
+from tapeline.core.market import Direction, Flags
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast.drift import reference
@@ -20,7 +25,6 @@ from tapeline.forecast.trees import parse
 from tapeline.research.calibration import platt_slope
 from tapeline.research.dataset import Dataset, Progress, fingerprint, silent
 from tapeline.research.libraries import import_lightgbm, library_versions
-from tapeline.research.metrics import auc, log_loss
 
 #: Small and slow to learn: prices are nearly all noise, and every tree costs time on each bar from then on.
 PARAMETERS: Mapping[str, Any] = {
@@ -34,9 +38,10 @@ PARAMETERS: Mapping[str, Any] = {
 }
 ROUNDS = 80
 _PATIENCE = 20
-_HELD_OUT = 0.2  # of the time at the end, for early stopping and calibration
-_FEWEST = 500  # rows; below this the trees learn noise only
-_HOLD_SHARE = 1 / 3  # of the held-out rows, the least sure, are answered with HOLD
+_CALIBRATE = 0.15  # of the time at the end,
+_STOP = 0.15  # and of what is before it
+FEWEST = 500  # rows; below this the trees learn noise only
+_HOLD_SHARE = 1 / 3  # of the calibration rows, the least sure, are answered with HOLD
 _ROUNDING = 1e-9  # where all probabilities are one, rounding must not make them UP or DOWN
 
 
@@ -52,15 +57,19 @@ def fit_rows(
 ) -> LightGBMModel:
     """Train on these rows of a dataset (bool [n]) and no others.
 
-    Without `stop_early` all rounds are kept, however they do on the held-out rows. Raises `NotEnoughHistoryError` and
+    Without `stop_early` all rounds are kept, however they do on later rows. Raises `NotEnoughHistoryError` and
     `MissingLibraryError`.
     """
     lightgbm = import_lightgbm()
     X, up = data.X[rows], data.direction[rows] == Direction.UP
     timestamp, end = data.timestamp[rows], data.end[rows]
-    learn, held_out = hold_out(data, rows)
-    for part, name in ((learn, "training"), (held_out, "calibration")):
-        if len(X) < _FEWEST or not 0 < up[part].sum() < part.sum():
+    earlier, calibrate = hold_out(data, rows, _CALIBRATE)
+    before = np.zeros(len(rows), np.bool_)
+    before[np.flatnonzero(rows)[earlier]] = True
+    learn, stop = np.zeros(len(X), np.bool_), np.zeros(len(X), np.bool_)
+    learn[earlier], stop[earlier] = hold_out(data, before, _STOP)
+    for part, name in ((learn, "training"), (stop, "stopping"), (calibrate, "calibration")):
+        if len(X) < FEWEST or not 0 < up[part].sum() < part.sum():
             raise NotEnoughHistoryError(_too_few(data, len(X), name))
     settings = {
         **PARAMETERS, **(parameters or {}),
@@ -70,7 +79,7 @@ def fit_rows(
     names = list(data.features.names)
     target = up.astype(np.float64)
     training = lightgbm.Dataset(X[learn], target[learn], feature_name=names, params=settings, free_raw_data=True)
-    checking = lightgbm.Dataset(X[held_out], target[held_out], reference=training, params=settings)
+    checking = lightgbm.Dataset(X[stop], target[stop], reference=training, params=settings)
 
     def report(environment: Any) -> None:
         progress(min(1.0, (environment.iteration + 1) / rounds), "training")
@@ -83,11 +92,11 @@ def fit_rows(
     trees = booster.best_iteration if stop_early else booster.num_trees()
     text = booster.model_to_string(num_iteration=trees)
     score = parse(text, len(names)).score(X)
-    slope = platt_slope(score[held_out], up[held_out], blocks(timestamp[held_out], data.horizon))
-    # The held-out rows' own share of rises is luck; the whole span's share is the better guess of the next one.
+    slope = platt_slope(score[calibrate], up[calibrate], blocks(timestamp[calibrate], data.horizon))
+    # The calibration rows' own share of rises is luck; the whole span's share is the better guess of the next one.
     share = up.mean()
     intercept = float(np.log(share / (1 - share)) - slope * score.mean())
-    probability = 1 / (1 + np.exp(-(slope * score[held_out] + intercept)))
+    probability = 1 / (1 + np.exp(-(slope * score[calibrate] + intercept)))
     used = data.bars.code[data.index[rows]]
     metadata = Metadata(
         features=data.features.names,
@@ -105,39 +114,32 @@ def fit_rows(
         data_hash=fingerprint(data.bars),
         seed=seed,
         parameters={**PARAMETERS, **(parameters or {}), "trees": int(trees)},
-        metrics=_metrics(probability, share, up[held_out]),
         reference=reference(data.features.names, X),
         libraries=library_versions() | {"lightgbm": lightgbm.__version__},
     )
     return LightGBMModel(text, metadata)
 
 
-def hold_out(data: Dataset, rows: Flags) -> tuple[Flags, Flags]:
-    """Return which of the chosen rows to learn from and which, the last fifth, to hold out; both bool [rows.sum()].
+def hold_out(data: Dataset, rows: Flags, share: float = 0.2) -> tuple[Flags, Flags]:
+    """Return which of the chosen rows come first and which, the last `share`, are held out; both bool [rows.sum()].
 
-    Purged: the labels to learn from were decided before the first bar that is held out.
+    Purged: the labels of the first were decided before the first bar that is held out.
     """
     timestamp, end = data.timestamp[rows], data.end[rows]
     if not len(timestamp):
         return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
-    cut = timestamp[int(len(timestamp) * (1 - _HELD_OUT))]  # rows are in the order of time
+    cut = timestamp[int(len(timestamp) * (1 - share))]  # rows are in the order of time
     return end < cut, timestamp >= cut
 
 
 def _too_few(data: Dataset, rows: int, part: str) -> str:
-    if rows >= _FEWEST:
+    if rows >= FEWEST:
         return f"the closes in the {part} part of the history all went one way: give more history"
     span = "no bars"
     if len(data.bars):
         first, last = (datetime.fromtimestamp(data.bars.timestamp[i] / 1000, UTC) for i in (0, -1))
         span = f"{len(data.bars)} bars from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
     hint = ""
-    if len(data.bars) >= 2 * _FEWEST and (intervals(data.bars) < INTRADAY).any():
+    if len(data.bars) >= 2 * FEWEST and (intervals(data.bars) < INTRADAY).any():
         hint = f"; intraday bars whose horizon of {data.horizon} leaves the session do not count"
-    return f"not enough history: {span} give {rows} usable rows, training needs {_FEWEST}: give more history{hint}"
-
-
-def _metrics(probability: Floats, share: float, up: Flags) -> dict[str, float]:
-    """Measure the held-out rows. `skill` is the share of the base rate's log-loss that the model saves."""
-    loss, base = (float(log_loss(p, up).mean()) for p in (probability, np.full(len(up), share)))
-    return {"rows": float(len(up)), "auc": auc(probability, up), "log_loss": loss, "skill": 1 - loss / base}
+    return f"not enough history: {span} give {rows} usable rows, training needs {FEWEST}: give more history{hint}"

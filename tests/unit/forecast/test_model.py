@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import subprocess
 import sys
@@ -10,8 +9,11 @@ import numpy as np
 import pytest
 
 from tapeline.backends.files.file_registry import load_model, save_model
+from tapeline.core.market import Direction
+from tapeline.core.times import DAY
 from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.labels import direction
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
 
 
@@ -36,7 +38,7 @@ def test_predictions_are_probabilities_and_nan_where_a_feature_is(model, data):
 
 
 def test_the_version_names_the_last_day_and_the_content(model):
-    day = np.datetime64(model.trained_until, "ms").astype("M8[D]")
+    day = np.datetime64(model.metadata.trained_until, "ms").astype("M8[D]")
     assert model.version.startswith(str(day).replace("-", "") + "-")
     other = LightGBMModel(model.text, dataclasses.replace(model.metadata, hold_margin=0.123))
     assert other.version != model.version
@@ -85,30 +87,33 @@ def test_a_missing_model_is_a_clear_error(tmp_path):
         load_model(tmp_path / "nothing")
 
 
-def old_document(model: LightGBMModel, *, across_sessions: bool) -> dict[str, bytes]:
-    """Return the files of a model as format 1 wrote them."""
+@pytest.mark.parametrize(("number", "remedy"), [(1, "train again"), (2, "train again"), (99, "upgrade")])
+def test_a_model_of_another_format_is_refused_with_its_remedy(model, number, remedy):
     files = model.dump()
-    document = json.loads(files[METADATA])
-    document |= {"format": 1, "band": document.pop("hold_margin"), "across_sessions": across_sessions}
-    return files | {METADATA: json.dumps(document).encode()}
+    document = json.loads(files[METADATA]) | {"format": number}
+    with pytest.raises(ModelError, match=f"format {number}, this program reads 3: {remedy}"):
+        LightGBMModel.restore(files | {METADATA: json.dumps(document).encode()})
 
 
-def test_a_model_of_format_1_keeps_its_version(model):
-    old = LightGBMModel.restore(old_document(model, across_sessions=False))
-    assert (old.version, old.metadata) == (model.version, model.metadata)
-    assert LightGBMModel.restore(old.dump()).version == model.version
+def test_a_model_that_has_not_passed_its_gate_answers_hold_wherever_it_goes(model, data):
+    gate = {"times": 80, "until": model.metadata.trained_until, "gain": -0.001, "passed": 0}
+    silent = LightGBMModel(model.text, dataclasses.replace(model.metadata, gate=gate))
+    restored = LightGBMModel.restore(silent.dump())
+    probability = restored.predict(data.X)
+    assert (probability == model.predict(data.X)).all(), "they are stored and graded all the same"
+    assert (direction(probability, restored.hold_margin) == Direction.HOLD).all()
+    passed = LightGBMModel(model.text, dataclasses.replace(model.metadata, gate=gate | {"gain": 0.01, "passed": 1}))
+    assert {Direction.UP, Direction.DOWN} <= set(direction(probability, passed.hold_margin))
+    never_judged = LightGBMModel(model.text, dataclasses.replace(model.metadata, gate={}))
+    assert (direction(probability, never_judged.hold_margin) == Direction.HOLD).all()
 
 
-def test_the_version_is_the_hash_that_format_1_gave(model):
-    document = dataclasses.asdict(model.metadata)
-    document |= {"band": document.pop("hold_margin"), "across_sessions": False}
-    digest = hashlib.sha256((model.text + json.dumps(document, sort_keys=True)).encode()).hexdigest()
-    assert model.version.endswith(digest[:8])
-
-
-def test_a_model_whose_labels_reach_across_sessions_is_refused(model):
-    with pytest.raises(ModelError, match=r"across session gaps.*train again"):
-        LightGBMModel.restore(old_document(model, across_sessions=True))
+def test_no_bar_that_a_model_was_judged_on_is_predicted(model):
+    last = model.metadata.trained_until + 50 * DAY
+    gate = {"times": 80, "until": last, "gain": 0.01, "passed": 1}
+    judged = LightGBMModel(model.text, dataclasses.replace(model.metadata, gate=gate))
+    assert judged.trained_until == last
+    assert judged.metadata.trained_until < last
 
 
 def test_predicting_needs_no_lightgbm(model, tmp_path):

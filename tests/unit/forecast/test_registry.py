@@ -16,7 +16,7 @@ from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import PromotionWatcher, Registry
+from tapeline.forecast.registry import Attempt, PromotionWatcher, Registry
 
 NAME = DEFAULT_NAME
 
@@ -67,21 +67,36 @@ def test_nothing_is_in_use_until_it_is_promoted(registry, model):
     assert [e.current for e in registry.entries(NAME)] == [True]
 
 
-def test_promotion_refuses_a_worse_model_unless_forced_and_rollback_undoes_it(registry, model):
-    good, worse, better = variant(model, 0.02), variant(model, 0.01), variant(model, 0.03)
-    for one in (good, worse, better):
+def test_promotion_needs_a_contest_that_was_won_unless_forced_and_rollback_undoes_it(registry, model):
+    first, second, third = variant(model, 0.02), variant(model, 0.01), variant(model, 0.03)
+    for one in (first, second, third):
         registry.save(NAME, one)
-    registry.promote(NAME, good.version, at=1)
-    with pytest.raises(NotBetterError, match=r"skill of \+0.0100.*has \+0.0200.*with force"):
-        registry.promote(NAME, worse.version, at=2)
-    assert registry.current(NAME) == good.version
-    registry.promote(NAME, better.version, at=3)
-    registry.promote(NAME, worse.version, at=4, force=True)
-    registry.promote(NAME, worse.version, at=5)  # already in use
-    assert registry.rollback(NAME) == better.version
-    assert registry.rollback(NAME) == good.version == registry.current(NAME)
+    registry.promote(NAME, first.version, at=1)
+    registry.record(NAME, Attempt(2, first.version, second.version, was_held=True, promotes=False))
+    registry.record(NAME, Attempt(2, second.version, third.version, was_held=True, promotes=True))
+    for refused in (second, third):
+        with pytest.raises(NotBetterError, match=r"has not beaten .*with force"):
+            registry.promote(NAME, refused.version, at=2)
+    assert registry.current(NAME) == first.version
+    registry.record(NAME, Attempt(3, first.version, third.version, was_held=True, promotes=True))
+    registry.promote(NAME, third.version, at=3)
+    assert registry.promoted_at(NAME) == 3
+    registry.promote(NAME, second.version, at=4, force=True)
+    registry.promote(NAME, second.version, at=5)  # already in use
+    assert registry.rollback(NAME) == third.version
+    assert registry.rollback(NAME) == first.version == registry.current(NAME)
     with pytest.raises(ModelError, match="no earlier promotion"):
         registry.rollback(NAME)
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b'{"format": 1}', b'{"format": 1, "attempts": [7]}',
+                b'{"format": 1, "attempts": [{"at": "x"}]}', b'{"format": 9, "attempts": []}']
+)  # fmt: skip
+def test_a_damaged_list_of_attempts_is_a_clear_error(registry, folder, content):
+    folder.write(f"{NAME}/attempts.json", content)
+    with pytest.raises(ModelError, match=r"attempts\.json"):
+        registry.attempts(NAME)
 
 
 def test_a_damaged_version_is_never_promoted(registry, folder, model):
@@ -201,7 +216,7 @@ def test_each_promotion_is_noticed_once(registry, model, data):
     assert noticed is not None
     assert noticed.version == first.version
     assert watch.poll() is None
-    registry.promote(NAME, second.version, at=2)
+    registry.promote(NAME, second.version, at=2, force=True)
     assert watch.poll().version == second.version
     registry.rollback(NAME)
     assert watch.poll().version == first.version
@@ -244,7 +259,7 @@ def test_a_write_that_failed_half_way_leaves_the_pointer_whole(tmp_path, model, 
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StorageError, match="No space"):
-        registry.promote(NAME, second.version, at=2)
+        registry.promote(NAME, second.version, at=2, force=True)
     assert registry.current(NAME) == first.version
     assert json.loads((tmp_path / NAME / "current.json").read_text())["promotions"][-1]["at"] == 1
 

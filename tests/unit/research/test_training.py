@@ -33,8 +33,7 @@ def test_training_sees_nothing_after_until(learnable, model):
     prices = {name: getattr(learnable, name) * scale for name in ("open", "high", "low", "close")}
     changed = dataclasses.replace(learnable, **prices)
     assert fit([changed], until=until).text == model.text
-    assert model.trained_until <= until
-    assert model.trained_until == learnable.timestamp[~later].max()
+    assert model.metadata.trained_until < model.trained_until == learnable.timestamp[~later].max()
 
 
 def test_a_model_learns_what_can_be_learnt(learnable, model):
@@ -72,6 +71,51 @@ def test_held_out_rows_come_after_the_rows_to_learn_from(data):
     assert data.end[learn].max() < data.timestamp[held_out].min()
     assert not (learn & held_out).any()
     assert 0.15 < held_out.mean() < 0.25
+
+
+def test_no_row_is_used_twice(data, monkeypatch):
+    """Learning, early stopping, calibration and the gate have rows of their own, in this order of time."""
+    import lightgbm
+
+    from tapeline.research import fitting, gate
+
+    seen: dict[str, set[bytes]] = {}
+    kinds = iter(("learn", "stop"))
+
+    def spy(module, name, kind, columns):
+        real = getattr(module, name)
+
+        def spying(*arguments, **options):
+            seen[kind() if callable(kind) else kind] = {row.tobytes() for row in columns(*arguments)}
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(module, name, spying)
+
+    spy(lightgbm, "Dataset", lambda: next(kinds), lambda X, *_: np.asarray(X))
+    spy(gate, "later_rows", "gate", lambda d, *models: d.X[d.timestamp > models[0].metadata.trained_until])
+    scores: dict[bytes, float] = {}
+    real_slope = fitting.platt_slope
+
+    def slope(score, up, block):
+        seen["calibrate"] = set(score.tolist())
+        return real_slope(score, up, block)
+
+    monkeypatch.setattr(fitting, "platt_slope", slope)
+    rows = np.zeros(len(data.index), np.bool_)
+    rows[: int(0.8 * len(rows))] = True
+    model = fitting.fit_rows(data, rows & (data.end < data.timestamp[~rows].min()))
+    gate.judged(model, data, 0.5)
+    scores = dict(zip((row.tobytes() for row in data.X), model.trees.score(data.X).tolist(), strict=True))
+    assert len(seen["learn"]) > len(seen["stop"]) > 100
+    assert not seen["learn"] & seen["stop"]
+    assert not (seen["learn"] | seen["stop"]) & seen["gate"]
+    calibrated = {row for row in scores if scores[row] in seen["calibrate"]}
+    late = {row.tobytes() for row in data.X[data.timestamp > np.quantile(data.timestamp[rows], 0.86)]}
+    assert len(seen["calibrate"]) > 50
+    assert len(calibrated & late) > 0
+    order = {row.tobytes(): time for row, time in zip(data.X, data.timestamp.tolist(), strict=True)}
+    assert max(map(order.get, seen["learn"])) < min(map(order.get, seen["stop"]))
+    assert max(map(order.get, seen["stop"])) < min(map(order.get, seen["gate"]))
 
 
 def test_progress_grows_from_0_to_1(learnable):
