@@ -19,6 +19,7 @@ from tapeline.forecast.model import Metadata
 WARNING = 0.25
 
 _BINS = 10
+_MOST_SYMBOLS = 0.8  # of those trained on, which must be there
 _FEWEST = 200  # rows; with fewer, chance alone gives a PSI of 0.05 and more
 _EMPTY = 1e-4  # an empty bin's share, so that the logarithm exists
 
@@ -65,22 +66,38 @@ def drift(then: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[str
 
 def drift_by_model(
     models: Mapping[str, Metadata], versions: Sequence[str], timestamp: Ints, X: Floats,
-    features: FeatureSet = DEFAULT_FEATURES,
+    features: FeatureSet = DEFAULT_FEATURES, *, symbols: Sequence[str] | None = None, interval: int | None = None,
 ) -> dict[str, tuple[Drift, ...]]:  # fmt: skip
     """Return the drift of the bars after each model's training, for those of `versions` that keep a reference.
 
-    `X` holds the features of bars at these open times (int64 [n]), float64 [n, features], NaN where not warm. A model
-    for other features, or with too few bars since its training, is left out.
+    `X` holds the features of bars at these open times (int64 [n]), float64 [n, features], NaN where not warm. Like is
+    compared with like: a model is left out that is for other features or bars of another length than `interval` (ms),
+    that has too few bars since its training, or most of whose symbols are not among `symbols`, those of these rows: one
+    symbol differs from a pool without anything having changed. Nor do features of the calendar drift: they only say
+    which days these bars happen to be.
     """
     found: dict[str, tuple[Drift, ...]] = {}
     warm = ~np.isnan(X).any(axis=1)
     for version in versions:
         metadata = models.get(version)
-        if metadata is not None and metadata.reference and metadata.feature_hash == features.hash:
+        if metadata is None or not metadata.reference or metadata.feature_hash != features.hash:
+            continue
+        if _is_like(metadata, symbols, interval):
             rows = X[warm & (timestamp > metadata.trained_until)]
             if len(rows) >= _FEWEST:
-                found[version] = tuple(drift(metadata.reference, features.names, rows))
+                kept = [k for k, name in enumerate(features.names) if name not in features.calendar]
+                found[version] = tuple(drift(metadata.reference, [features.names[k] for k in kept], rows[:, kept]))
     return found
+
+
+def _is_like(metadata: Metadata, symbols: Sequence[str] | None, interval: int | None) -> bool:
+    """Return whether rows of these symbols and bars of this length are such as the model was trained on."""
+    if interval is not None and interval != metadata.interval:
+        return False
+    if symbols is None:
+        return True
+    there = len(set(symbols) & set(metadata.symbols))
+    return there >= _MOST_SYMBOLS * len(metadata.symbols)
 
 
 def _shares(column: Floats, edges: Floats) -> Floats:

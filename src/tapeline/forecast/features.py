@@ -30,16 +30,19 @@ class FeatureSet:
 
     `specs` are the indicators to run, `inputs` the engine outputs that `formula` reads, in the order of its columns,
     and `names` the features it makes. The hash covers these and `version`, not the formula's code: raise
-    `version` with every change of the formula, so that models made for the old one are refused.
+    `version` with every change of the formula, so that models made for the old one are refused. `calendar` are the
+    features that follow from the time alone; they say nothing about whether a market has changed.
     """
 
     def __init__(
-        self, specs: Sequence[str], inputs: Sequence[str], names: Sequence[str], formula: Formula, version: int = 1
-    ) -> None:
+        self, specs: Sequence[str], inputs: Sequence[str], names: Sequence[str], formula: Formula, version: int = 1,
+        calendar: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.specs = tuple(specs)
         self.inputs = tuple(inputs)
         self.names = tuple(names)
         self.version = version
+        self.calendar = frozenset(calendar)
         schema = json.dumps([self.specs, self.inputs, self.names, version])
         self.hash = hashlib.sha256(schema.encode()).hexdigest()[:16]
         self._formula = formula
@@ -159,7 +162,7 @@ def _default_formula(bars: Bars, values: Floats) -> Floats:
 
 
 #: What tapeline trains and predicts with by default. Warm after 61 bars.
-DEFAULT_FEATURES = FeatureSet(_SPECS, _INPUTS, _NAMES, _default_formula)
+DEFAULT_FEATURES = FeatureSet(_SPECS, _INPUTS, _NAMES, _default_formula, calendar=("weekday",))
 
 
 def feature_matrix(

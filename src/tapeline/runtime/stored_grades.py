@@ -34,9 +34,11 @@ def grade_stored(
     With `drift`, the features of the same rows are compared with what each model was trained on.
     """
     count, parts = 0, []
+    newest = max((row.timestamp for row in store.latest()), default=0)
     for symbol in symbols:
         rows = store.rows(symbol, limit=None if last is None else last + LABEL_LOOKBACK)
-        graded = grade_rows(rows.as_known(), models, interval=usual_interval(rows.bars.timestamp))
+        interval = usual_interval(rows.bars.timestamp)
+        graded = grade_rows(rows.as_known(), models, interval=interval, known_until=newest)
         if last is not None and len(rows) > last:
             graded = graded[graded.timestamp >= rows.bars.timestamp[-last]]
         count += len(rows) if last is None else min(len(rows), last)
@@ -50,11 +52,18 @@ def _drifts(
 ) -> dict[str, tuple[Drift, ...]]:
     if not any(version in models for version in versions):
         return {}
-    view = IndicatorView(store)
+    view, seen, usual = IndicatorView(store), [], []
     timestamps, matrices = [np.zeros(0, np.int64)], [np.zeros((0, len(DEFAULT_FEATURES.names)))]
     for symbol in symbols:
         rows = view.rows(symbol, DEFAULT_FEATURES.specs, limit=last)
         rows = rows[np.flatnonzero(rows.bars.final)]
+        if not len(rows):
+            continue
+        seen.append(symbol)
+        usual.append(usual_interval(rows.bars.timestamp) or 0)
         timestamps.append(rows.bars.timestamp)
         matrices.append(DEFAULT_FEATURES.compute(rows.bars, rows.names, rows.indicator))
-    return drift_by_model(models, versions, np.concatenate(timestamps), np.concatenate(matrices))
+    return drift_by_model(
+        models, versions, np.concatenate(timestamps), np.concatenate(matrices), symbols=seen,
+        interval=int(np.median(usual)) if usual else None,
+    )  # fmt: skip

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from tapeline.forecast.drift import drift, reference
+from tapeline.forecast.drift import drift, drift_by_model, reference
 
 
 def test_drift_is_small_for_the_same_distribution_and_large_for_another():
@@ -35,5 +36,20 @@ def test_psi_equals_its_formula():
 
 
 def test_a_model_keeps_a_reference_of_what_it_was_trained_on(model, data):
-    trained = data.X[data.end <= model.trained_until]
+    trained = data.X[data.end <= model.metadata.trained_until]
     assert max(d.psi for d in drift(model.metadata.reference, model.features, trained)) < 1e-6
+
+
+def test_like_is_compared_with_like(model, data):
+    """One symbol against a pool, minutes against days and other weekdays are no drift."""
+    versions, known = ["v"], {"v": dataclasses.replace(model.metadata, trained_until=0, trained_from=0)}
+
+    def found(symbols=model.metadata.symbols, interval=86_400_000):
+        return drift_by_model(known, versions, data.timestamp, data.X, symbols=symbols, interval=interval)
+
+    assert set(found()) == {"v"}
+    assert "weekday" not in {d.feature for d in found()["v"]}
+    assert len(found()["v"]) == len(data.features.names) - 1
+    assert found(symbols=model.metadata.symbols[:1]) == {}
+    assert found(interval=60_000) == {}
+    assert set(found(symbols=[*model.metadata.symbols[:5], "NEW"])) == {"v"}
