@@ -5,56 +5,57 @@
 - `future bars`: everything is computed again with every bar after a random time changed; no feature, and no label that
   was decided by then, may differ.
 - `neighbouring rows`: the features of a bar alone equal those in a batch, so no row reads another.
-- `too good to be true`: no single feature may rank the labels better than anything honest does on prices. This catches
-  what the first two cannot see: a formula that brings the future with it, for example from a table of its own.
+- `one interval`: all bars are as long. A daily bar is stamped with its opening, so beside minutes of the same day it
+  brings a close that is not known yet.
+- `too good to be true`: no single feature, and no product of two, may rank the labels better than anything honest does
+  on prices, over all dates or in a sixth of them. This catches what the first two cannot see: a formula that brings the
+  future with it, for example from a table of its own.
+- `model too good to be true`: the same of the model, which sees what several features hold together.
+- `random-walk bars`: computed on random walks, the features must not predict the real labels.
 - `purge`: no training label may be decided at or after the start of its test.
 - `shuffled labels`: trained and tested on labels in random order, the AUC must be 0.5 within its confidence interval,
   but for chance.
+
+What is left: a weak leak that is mixed with prices, so that no single AUC is conspicuous and random prices drown it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from tapeline.core.market import Bars, Direction, Flags, Floats, Ints
-from tapeline.forecast.estimates import Estimate
+from tapeline.core.market import Bars, Flags, Floats, Ints
 from tapeline.forecast.features import FeatureSet
-from tapeline.forecast.labels import decided, label
+from tapeline.forecast.labels import label, mixed_intervals
 from tapeline.indicators import Engine
 from tapeline.research.dataset import Dataset
-from tapeline.research.fitting import fit_rows
-from tapeline.research.metrics import PairedMetrics, auc
+from tapeline.research.trained_guards import (
+    Finding,
+    feature_too_good,
+    model_too_good,
+    random_walk_bars,
+    shuffled_labels,
+)
 from tapeline.research.walk_forward import Fold
 
 _CUTS = 4
 _SINGLES = 200  # bars whose features are computed alone
 _MOST = 20_000  # bars that the first two guards look at: enough, and quick
-_TOO_GOOD = 0.62  # AUC of one feature alone; docs/evaluation.md shows what honest ones reach
-_SHUFFLED_FOLDS = 2  # the last ones, with most to train on
-_SHUFFLES = 3
-_RESAMPLES = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Hold one guard's result, and what it saw."""
-
-    guard: str
-    passed: bool
-    detail: str
+_LATEST = 2  # folds, with most to train on
 
 
 def audit(data: Dataset, folds: Sequence[Fold], seed: int = 0) -> Iterator[Finding]:
     """Run every guard on a dataset that was built with the features in question, and on the folds it is tested in."""
     yield future_bars(data, seed)
     yield neighbouring_rows(data.bars[:_MOST], data.features, seed)
-    yield too_good(data)
+    yield one_interval(data.bars)
+    yield feature_too_good(data)
+    yield model_too_good(data, folds, seed)
+    yield random_walk_bars(data, folds[-_LATEST:], seed)
     yield purge(data, folds)
-    yield shuffled_labels(data, folds[-_SHUFFLED_FOLDS:], seed)
+    yield shuffled_labels(data, folds[-_LATEST:], seed)
 
 
 def future_bars(data: Dataset, seed: int = 0) -> Finding:
@@ -99,17 +100,10 @@ def neighbouring_rows(bars: Bars, features: FeatureSet, seed: int = 0) -> Findin
     return Finding("neighbouring rows", True, "every bar's features are the same alone and in a batch")
 
 
-def too_good(data: Dataset) -> Finding:
-    """Look for single features with an AUC that nobody gets from prices without knowing the future."""
-    rows = decided(data.direction)
-    up = data.direction[rows] == Direction.UP
-    alone = {name: auc(data.X[rows, k], up) for k, name in enumerate(data.features.names)}
-    found = {name: value for name, value in alone.items() if abs(value - 0.5) > _TOO_GOOD - 0.5}
-    best = max(alone, key=lambda name: abs(alone[name] - 0.5))
-    if found:
-        listed = ", ".join(f"{name} (AUC {value:.3f})" for name, value in found.items())
-        return Finding("too good to be true", False, f"alone better than {_TOO_GOOD}: {listed}")
-    return Finding("too good to be true", True, f"best single feature: {best}, AUC {alone[best]:.3f}")
+def one_interval(bars: Bars) -> Finding:
+    """Check that there are not both intraday and longer bars."""
+    fault = mixed_intervals(bars)
+    return Finding("one interval", not fault, fault or "all bars are intraday, or none is")
 
 
 def purge(data: Dataset, folds: Sequence[Fold]) -> Finding:
@@ -119,37 +113,6 @@ def purge(data: Dataset, folds: Sequence[Fold]) -> Finding:
         if late or (fold.train & fold.test).any():
             return Finding("purge", False, f"{late} training labels are decided after their test has begun")
     return Finding("purge", True, f"{len(folds)} folds: every training label was decided before its test began")
-
-
-def shuffled_labels(data: Dataset, folds: Sequence[Fold], seed: int = 0) -> Finding:
-    """Train and test on shuffled labels: a model that finds something there has seen the test's answers.
-
-    One interval in twenty misses 0.5 by chance. So there are three shuffles, and the guard fails when two miss it on
-    the same side. The trees are measured as they are, neither stopped early nor calibrated: both would hide what was
-    memorised.
-    """
-    measured = [_shuffled(data, folds, seed + k) for k in range(_SHUFFLES)]
-    missed = max(sum(m.low > 0.5 for m in measured), sum(m.high < 0.5 for m in measured))
-    return Finding("shuffled labels", missed < 2, "AUC " + ", ".join(map(str, measured)))
-
-
-def _shuffled(data: Dataset, folds: Sequence[Fold], seed: int) -> Estimate:
-    """Measure the AUC in these folds with the labels in random order."""
-    rng = np.random.default_rng(seed)
-    indices = data.index[decided(data.direction)]
-    shuffled = data.labels.direction.copy()
-    shuffled[indices] = rng.permutation(shuffled[indices])
-    other = dataclasses.replace(data, labels=dataclasses.replace(data.labels, direction=shuffled))
-    probability = np.full(len(data.index), np.nan)
-    for fold in folds:
-        trees = fit_rows(other, fold.train, seed=seed, stop_early=False).trees
-        probability[fold.test] = trees.score(data.X[fold.test])
-    rows = ~np.isnan(probability) & decided(other.direction)
-    paired = PairedMetrics(
-        data.timestamp[rows], other.direction[rows] == Direction.UP, data.labels.move[data.index[rows]],
-        np.full(int(rows.sum()), 0.5), data.horizon, _RESAMPLES, seed,
-    )  # fmt: skip
-    return paired.measure("shuffled", probability[rows])["auc"]
 
 
 def _features(bars: Bars, features: FeatureSet) -> Floats:

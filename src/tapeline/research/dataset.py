@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import BAR_COLUMNS, Bars, Floats, Ints
+from tapeline.errors import InputError
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet, feature_matrix
-from tapeline.forecast.labels import Labels, decided, label
+from tapeline.forecast.labels import Labels, decided, label, mixed_intervals
 
 #: Called with how much is done, 0 to 1, and what is being done.
 Progress = Callable[[float, str], None]
@@ -72,8 +73,11 @@ def build(
     """Return the rows that are warm and labelled UP or DOWN, or with `only_decided=False` every warm row.
 
     `bars` are sorted and without repeats (`sort_and_dedupe`). With `max_rows`, rows are left out at even distances
-    before features are computed, so memory stays bounded.
+    before features are computed, so memory stays bounded. Raises `InputError` for intraday bars beside longer ones: a
+    model belongs to one interval, and a day's bar would know the close of its minutes.
     """
+    if fault := mixed_intervals(bars):
+        raise InputError(f"{fault}: give bars of one interval")
     labels = label(bars, horizon, no_trade_band)
     wanted = decided(labels.direction) if only_decided else np.ones(len(bars), np.bool_)
     if max_rows is not None and int(wanted.sum()) > max_rows:
