@@ -300,7 +300,7 @@ def test_a_symbol_is_added_and_removed_and_a_wrong_one_is_refused(open_page: Ope
 def test_the_model_tab_begins_with_the_verdict_and_asks_before_it_rolls_back(open_page: Open, server: Server) -> None:
     page = open_page(server.url + "#model")
     model = page.locator("#model")
-    expect(model.locator("> :first-child")).to_contain_text("NOT better than its baselines")
+    expect(model.locator("> :first-child")).to_contain_text("Direction: no skill")
     expect(model).to_contain_text(re.compile(r"Hit rate.*%.*Base rate", re.DOTALL))
     expect(model.get_by_role("row", name="previous move").first).to_contain_text("0.5140")
     expect(model.get_by_role("img", name=re.compile("Calibration: predicted"))).to_be_visible()

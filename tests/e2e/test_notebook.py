@@ -56,7 +56,7 @@ def test_it_trains_reports_and_deploys_here_and_to_sagemaker(
     client = nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
     text = printed(client.execute())
     assert "bars of 24 symbols" in text
-    assert re.search(r"\*\*(NOT better than its baselines|Better than every baseline)", text)
+    assert re.search(r"\*\*Direction: (no skill|WORSE than the base rate|BETTER than every baseline)", text)
     assert (tmp_path / "notebook-work" / "report.html").stat().st_size > 20_000
     registry = Registry(LocalFolder(tmp_path / "notebook-work" / "models"))
     version = registry.current(DEFAULT_NAME)

@@ -52,13 +52,23 @@ def _rose(bars: Bars, horizon: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     return rose
 
 
-def random_forest(data: Dataset, train: Flags, test: Flags, seed: int = 0) -> Floats:
+def random_forest(data: Dataset, raw: Dataset, train: Flags, test: Flags, seed: int = 0) -> Floats:
     """Predict with scikit-learn's random forest of 100 trees with its default settings.
 
-    `data` is a dataset of `RAW_FEATURES`. Raises `MissingLibraryError` when scikit-learn is not installed.
+    `train` and `test` are rows of `data`; `raw` is a dataset of `RAW_FEATURES` over the same bars. Where these are not
+    warm yet, it says the share of UP in training: every predictor answers on the same rows, and none of them has any
+    say in the rows that another is trained on. Raises `MissingLibraryError` when scikit-learn is not installed.
     """
     ensemble = import_extra("sklearn.ensemble", "the random-forest baseline needs scikit-learn")
+    place = np.full(len(data.bars), -1)
+    place[raw.index] = np.arange(len(raw.index))
+    learn, asked = place[data.index[train]], place[data.index[test]]
+    result = majority(data, train, test)
+    learn, known = learn[learn >= 0], asked >= 0
+    up = raw.direction[learn] == Direction.UP
+    if not known.any() or not up.any() or up.all():
+        return result
     forest = ensemble.RandomForestClassifier(n_estimators=_TREES, random_state=seed, n_jobs=1)
-    forest.fit(data.X[train], data.direction[train] == Direction.UP)
-    result: Floats = forest.predict_proba(data.X[test])[:, 1]
+    forest.fit(raw.X[learn], up)
+    result[known] = forest.predict_proba(raw.X[asked[known]])[:, 1]
     return result

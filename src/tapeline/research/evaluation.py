@@ -14,18 +14,20 @@ from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars, Direction, Flags, Floats
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
-from tapeline.forecast.estimates import RESAMPLES, Bin, Estimate, calibration, hit_rate_by_confidence
+from tapeline.forecast.estimates import Bin, Estimate, calibration, hit_rate_by_confidence
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.labels import decided, direction
 from tapeline.research import COST_BPS, FOLDS
-from tapeline.research.audit import Finding, audit
+from tapeline.research.audit import audit
 from tapeline.research.backtest import Backtest, backtest
 from tapeline.research.baselines import RAW_FEATURES, majority, previous_move, random_forest
 from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent
 from tapeline.research.fitting import fit_rows
-from tapeline.research.libraries import library_versions
-from tapeline.research.metrics import PairedMetrics
+from tapeline.research.libraries import is_installed, library_versions
+from tapeline.research.metrics import NEVER_SURE, PairedMetrics, log_loss
 from tapeline.research.search import search
+from tapeline.research.superior_ability import SuperiorAbility, superior_ability
+from tapeline.research.trained_guards import Finding
 from tapeline.research.walk_forward import walk_forward
 
 #: Predictor -> metric -> estimate.
@@ -54,6 +56,8 @@ class Report:
     `metrics` are by predictor, then by name; `gains` say by how much the model beats each baseline in log-loss and AUC
     (positive: better), measured in pairs. `answered` is the share of tested rows answered with UP or DOWN, `hit_rate`
     how often these were right, `hit_rate_of_majority` how often the more frequent side was right on the same rows.
+    `answered` is what the model would say if it were let: live, UP and DOWN need a passed gate. `left_out` says what
+    was not done because a library is not installed.
     """
 
     headline: str
@@ -75,6 +79,8 @@ class Report:
     hit_rate_of_majority: float
     trading: Backtest | None
     findings: tuple[Finding, ...]
+    superior_ability: SuperiorAbility
+    left_out: tuple[str, ...]
     data_hash: str
     feature_hash: str
     libraries: Mapping[str, str] = field(default_factory=dict)
@@ -122,30 +128,35 @@ def evaluate(
     features: FeatureSet = DEFAULT_FEATURES,
     folds: int = FOLDS,
     embargo: int | None = None,
-    forest: bool = True,
+    forest: bool | None = None,
     trials: int = 0,
-    trade: bool = True,
+    trade: bool | None = None,
     cost_bps: float = COST_BPS,
     leaks: bool = False,
-    resamples: int = RESAMPLES,
     seed: int = 0,
+    expected_move: str = "",
     progress: Progress = silent,
 ) -> Report:
     """Train and test walk-forward on these bars, beside the baselines, on exactly the same rows.
 
-    `forest` adds the random-forest baseline, `trade` the backtest, `leaks` the leak audit of the features; `trials` is
-    the number of Optuna trials inside each training fold. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
+    `forest` adds the random-forest baseline, `trade` the backtest (None: if their libraries are installed), `leaks` the
+    leak audit of the features; `trials` is the number of Optuna trials inside each training fold. None of them changes
+    what the model is trained or tested on. `expected_move` is a sentence on the range model of the same bars, which the
+    first line begins with. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
     """
+    left_out = []
+    if forest is None and not (forest := is_installed("sklearn")):
+        left_out.append("the random-forest baseline needs scikit-learn")
+    if trade is None and not (trade := is_installed("bt")):
+        left_out.append("the backtest needs bt")
     history = sort_and_dedupe(bars)
     rows_of = partial(build, history, horizon=horizon, no_trade_band=no_trade_band, only_decided=False)
     data = rows_of(features=features, progress=_part(progress, 0.0, 0.1))
     raw = rows_of(features=RAW_FEATURES) if forest else None
-    if raw is not None:
-        data, raw = _common(data, raw)
     tested = _test(data, raw, folds, embargo, trials, seed, _part(progress, 0.1, 0.8))
     rows = tested.graded
     up, move = data.direction[rows] == Direction.UP, data.labels.move[data.index[rows]]
-    paired = PairedMetrics(data.timestamp[rows], up, move, tested.baselines["majority"][rows], horizon, resamples, seed)
+    paired = PairedMetrics(data.timestamp[rows], up, move, tested.baselines["majority"][rows], horizon)
     metrics = {}
     for name, probability in {MODEL: tested.model, **tested.baselines}.items():
         metrics[name] = paired.measure(name, probability[rows])
@@ -154,13 +165,15 @@ def evaluate(
         name: {metric: paired.difference(metric, MODEL, name) for metric in ("log_loss", "auc")}
         for name in tested.baselines
     }
+    losses = {
+        name: log_loss(np.clip(probability[rows], NEVER_SURE, 1 - NEVER_SURE), up)
+        for name, probability in {MODEL: tested.model, **tested.baselines}.items()
+    }
     trading = None
     if trade:
         answer = np.zeros(len(history), np.int8)
         answer[data.index] = tested.answer
-        trading = backtest(
-            history, answer, tested.folds[0].start, horizon=horizon, cost_bps=cost_bps, resamples=resamples, seed=seed
-        )
+        trading = backtest(history, answer, tested.folds[0].start, horizon=horizon, cost_bps=cost_bps)
     progress(0.95, "audit" if leaks else "backtest")
     findings = tuple(audit(data, list(walk_forward(data, folds, embargo)), seed)) if leaks else ()
     better = all(gain["log_loss"].low > 0 and gain["auc"].low > 0 for gain in gains.values())
@@ -169,7 +182,7 @@ def evaluate(
     right = (tested.answer[rows] == Direction.UP) == up
     progress(1.0, "done")
     return Report(
-        headline=_headline(metrics, gains, better, leaking),
+        headline=" ".join(filter(None, (expected_move, _headline(metrics, gains, better, leaking)))),
         better=better and not leaking,
         symbols=tuple(history.symbols[code] for code in np.unique(history.code)),
         bars=len(history),
@@ -188,6 +201,8 @@ def evaluate(
         hit_rate_of_majority=float(max(up[called].mean(), 1 - up[called].mean())) if called.any() else float("nan"),
         trading=trading,
         findings=findings,
+        superior_ability=superior_ability("majority", losses, data.timestamp[rows], horizon, seed=seed),
+        left_out=tuple(left_out),
         data_hash=fingerprint(history),
         feature_hash=features.hash,
         libraries=library_versions(),
@@ -196,12 +211,6 @@ def evaluate(
 
 def _part(progress: Progress, start: float, end: float) -> Progress:
     return lambda done, what: progress(start + (end - start) * done, what)
-
-
-def _common(data: Dataset, raw: Dataset) -> tuple[Dataset, Dataset]:
-    """Return both datasets with the rows that are warm in both, so that every predictor is tested on the same ones."""
-    _, mine, other = np.intersect1d(data.index, raw.index, assume_unique=True, return_indices=True)
-    return data.select(mine), raw.select(other)
 
 
 def _test(
@@ -229,17 +238,17 @@ def _test(
             ) from None
         test = fold.test
         done.model[test] = model.predict(data.X[test])
-        done.answer[test] = direction(done.model[test], model.hold_margin)
+        done.answer[test] = direction(done.model[test], model.metadata.hold_margin)
         done.baselines["majority"][test] = majority(data, fold.train, test)
         done.baselines["previous move"][test] = previous_move(data, fold.train, test)
         if raw is not None:
             inner(0.7, f"{what}: {FOREST}")
-            done.baselines[FOREST][test] = random_forest(raw, fold.train, test, seed)
+            done.baselines[FOREST][test] = random_forest(data, raw, fold.train, test, seed)
         graded = test & learnable
         done.graded |= graded
         auc = PairedMetrics(
             data.timestamp[graded], data.direction[graded] == Direction.UP, data.labels.move[data.index[graded]],
-            done.baselines["majority"][graded], data.horizon, 1,
+            done.baselines["majority"][graded], data.horizon,
         ).measure(MODEL, done.model[graded])["auc"]  # fmt: skip
         trees = len(model.trees.root)
         done.folds.append(FoldResult(fold.start, fold.end, int(fold.train.sum()), int(graded.sum()), trees, auc.value))
@@ -253,14 +262,25 @@ def _named(progress: Progress, what: str) -> Callable[[float, str], None]:
 
 
 def _headline(metrics: Metrics, gains: Metrics, better: bool, leaking: bool) -> str:
-    mine = metrics[MODEL]
+    """Return the verdict on direction: better only against every baseline, worse than the base rate if provably so.
+
+    What the expected move is worth goes before it: give it to `evaluate` as `expected_move`.
+    """
     best = min(gains, key=lambda name: metrics[name]["log_loss"].value)
-    gain = gains[best]["log_loss"]
-    facts = (
-        f"log-loss {mine['log_loss'].value:.4f} against {metrics[best]['log_loss'].value:.4f} of the best baseline "
-        f"({best}), gain {gain.value:+.4f} (95% interval {gain.low:+.4f} to {gain.high:+.4f}), AUC {mine['auc']}"
-    )
+    gain, base, auc = gains[best]["log_loss"], gains["majority"]["log_loss"], metrics[MODEL]["auc"]
+    facts = f"AUC {_brief(auc)}, log-loss gain {_brief(gain)} over the best baseline, {best}"
     if leaking:
-        return f"NOT TO BE TRUSTED, the leak audit failed: {facts}"
-    verdict = "Better than every baseline" if better else "NOT better than its baselines"
-    return f"{verdict}: {facts}"
+        return f"NOT TO BE TRUSTED, the leak audit failed. Direction: {facts}."
+    if better:
+        return f"Direction: BETTER than every baseline ({facts})."
+    if base.high < 0:
+        return f"Direction: WORSE than the base rate (log-loss gain {_brief(base)}, AUC {_brief(auc)}), none is given."
+    return f"Direction: no skill ({facts}), none is given."
+
+
+def _brief(estimate: Estimate) -> str:
+    """Return the estimate with three digits, four where it is small."""
+    digits = 3 if abs(estimate.value) > 0.1 else 4
+    if not estimate.has_interval:
+        return f"{estimate.value:.{digits}f}"
+    return f"{estimate.value:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"

@@ -6,6 +6,7 @@ They are imported late, because each takes up to seconds, and a missing one is o
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import platform
 import warnings
 from types import ModuleType
@@ -29,6 +30,14 @@ def import_extra(module: str, need: str) -> Any:
             return importlib.import_module(module)
     except ImportError:
         raise MissingLibraryError(f"{need}: pip install 'tapeline[train]'") from None
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package is there to be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # a module in its place, or None: whoever put it there wants it to be missing
+        return False
 
 
 def import_lightgbm() -> ModuleType:

@@ -76,6 +76,11 @@ def tables(report: Report) -> dict[str, tuple[list[str], list[list[str]]]]:
             ]
             + [["difference", "", _short(trading.excess_sharpe), "", ""]],
         )
+    tried = report.superior_ability
+    made["Is the best of all candidates better than the base rate?"] = (
+        ["benchmark", "candidates", "best", "Hansen's SPA: p if none is better [lower, upper]"],
+        [[tried.benchmark, str(tried.candidates), tried.best, str(tried)]],
+    )
     if report.findings:
         made["Leak audit"] = (
             ["guard", "result", "what was seen"],
@@ -94,16 +99,18 @@ def summary(report: Report) -> list[str]:
         (
             f"Question: where is the close {report.horizon} bars ahead, when it leaves a no-trade band "
             f"of {report.no_trade_band:g} standard deviations? Walk-forward, purged and embargoed; every predictor on "
-            "the same rows. In brackets: 95% block-bootstrap confidence intervals."
+            "the same rows. In brackets: 95% confidence intervals."
         ),
     ]
     if np.isfinite(report.hit_rate):
         lines.append(
-            f"Answered with UP or DOWN: {report.answered:.0%} of the rows, right in {report.hit_rate:.1%} of them; "
+            f"UP or DOWN would be said of {report.answered:.0%} of the rows, right in {report.hit_rate:.1%} of them; "
             f"calling the more frequent side was right in {report.hit_rate_of_majority:.1%} of the same rows."
         )
     else:
         lines.append("The models had no opinion: every row was answered with HOLD.")
+    if report.left_out:
+        lines.append(f"Left out: {'; '.join(report.left_out)} (pip install 'tapeline[train]').")
     return lines
 
 
@@ -149,6 +156,8 @@ def _cell(text: str) -> str:
 
 
 def _short(estimate: Estimate) -> str:
+    if not estimate.has_interval:
+        return f"{estimate.value:.2f}"
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 

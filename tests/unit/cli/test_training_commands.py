@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.daily import daily_bars
+from tests.planted import revised_volume
 from typer.testing import CliRunner
 
 from tapeline.app import config
 from tapeline.app.data_directory import processing_alone
 from tapeline.cli.main import app
-from tapeline.core.market import Bars
+from tapeline.core.market import OHLCV, Bars
 from tapeline.core.ports import Commit
 from tapeline.errors import TapelineError
 from tapeline.research.training import fit
@@ -72,7 +74,7 @@ def test_training_makes_a_version_and_puts_it_to_use(file, bars):
     assert made["interval"] == 86_400_000
     assert "reference" not in made
     text = call("train", file, "--seed", 1, "--no-promote")
-    assert "base rate on" in text.splitlines()[0]
+    assert text.splitlines()[0].startswith("Direction: no skill: log-loss gain ")
     listed = json.loads(call("models", "list", "--json"))
     assert [entry["in_use"] for entry in listed].count(True) == 1
     assert len(listed) == 2
@@ -117,10 +119,11 @@ def test_mistakes_are_one_line(file, tmp_path):
 def test_evaluation_says_first_whether_it_is_better_and_writes_its_reports(file, tmp_path):
     arguments = ("evaluate", file, "--folds", 2, "--no-forest", "--no-trade", "--audit")
     text = call(*arguments, "--report", "r.html", "--table", "t.md")
-    assert text.startswith("NOT better than its baselines: ")
+    assert text.startswith("Direction: ")
+    assert "BETTER" not in text.splitlines()[0]
     assert "Leak audit" in text
     assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
-    assert (tmp_path / "t.md").read_text().startswith("**NOT better")
+    assert (tmp_path / "t.md").read_text().startswith("**Direction: ")
     document = json.loads(call(*arguments, "--json"))
     assert document["headline"] == text.splitlines()[0]
     assert not document["better"]
@@ -134,7 +137,7 @@ def test_a_users_own_features_are_audited(file, tmp_path):
     text = call(*arguments, f"{sins}:SIN", fails=1)
     assert text.startswith("NOT TO BE TRUSTED")
     assert "peeking" in text
-    assert "NOT better" in call(*arguments, f"{sins}:FINE")
+    assert call(*arguments, f"{sins}:FINE").startswith("Direction: ")
     assert "no FeatureSet called OTHER" in call(*arguments, f"{sins}:OTHER", fails=2)
 
 
@@ -161,7 +164,7 @@ def stored(bars, tmp_path) -> Path:
 
 def test_stored_predictions_are_graded(stored):
     text = call("score", "--data-dir", stored)
-    assert text.splitlines()[0].startswith(("NOT better than the base rate", "Better than", "Nothing to grade"))
+    assert text.splitlines()[0].startswith("Direction: ")
     found = json.loads(call("score", "--data-dir", stored, "--json"))
     whole = found["grades"][0]
     assert whole["symbol"] == ""
@@ -172,9 +175,25 @@ def test_stored_predictions_are_graded(stored):
     assert next(iter(found["drift"].values()))[0]["psi"] >= 0
     one = json.loads(call("score", "S01", "--last", 100, "--data-dir", stored, "--json"))
     assert one["grades"][0]["predicted"] == 100
+    assert (one["grades"][0]["pending"], one["grades"][0]["undecidable"]) == (5, 0)
     assert "symbols there: S00, S01" in call("score", "NOPE", "--data-dir", stored, fails=1)
 
 
 def test_a_model_is_trained_on_what_is_stored(stored, bars):
     made = json.loads(call("train", "--symbols", "S00,S01,S02,S03", "--data-dir", stored, "--name", "x", "--json"))
+    assert made["version"] == fit([bars]).version
+
+
+def test_training_from_stored_bars_sees_what_was_known_live(bars, tmp_path):
+    """Volumes that were corrected after the close tell nothing: the model is that of the volumes seen live."""
+    directory = tmp_path / "data"
+    with processing_alone(config.load(data_dir=directory)) as opened:
+        rows = Processor(("sma_5",)).step(bars).rows
+        opened.store.commit(Commit(rows, {}, len(bars)))
+        known = np.stack([getattr(bars, name) for name in OHLCV], axis=1)
+        revised = dataclasses.replace(rows, bars=dataclasses.replace(bars, volume=revised_volume(bars)), known=known)
+        opened.store.commit(Commit(revised, {}, len(bars)))
+        stored = opened.store.rows("S00")
+        assert (stored.bars.volume != stored.as_known().bars.volume).mean() > 0.9
+    made = json.loads(call("train", "--symbols", "all", "--data-dir", directory, "--json"))
     assert made["version"] == fit([bars]).version

@@ -36,7 +36,18 @@ def test_the_forest_sees_the_raw_columns(whole):
     code = raw.bars.code[raw.index[-1]]
     own = raw.bars.close[raw.bars.code == code]
     np.testing.assert_allclose(raw.X[-1, 2:5], [own[-n:].mean() for n in (20, 50, 200)], rtol=1e-9)
-    fold = next(walk_forward(raw, 1))
-    p = random_forest(raw, fold.train, fold.test)
+    fold = next(walk_forward(whole, 1))
+    p = random_forest(whole, raw, fold.train, fold.test)
     assert p.shape == (fold.test.sum(),)
     assert ((p >= 0) & (p <= 1)).all()
+    assert len(set(p)) > 20
+
+
+def test_the_forest_says_the_base_rate_where_its_columns_are_not_warm(whole):
+    raw = build(whole.bars, features=RAW_FEATURES, only_decided=False)
+    fold = next(walk_forward(whole, 1))
+    late = raw.select(raw.timestamp > np.quantile(raw.timestamp, 0.7))
+    p = random_forest(whole, late, fold.train, fold.test)
+    early = whole.timestamp[fold.test] < late.timestamp[0]
+    assert 0 < early.sum() < len(early)
+    assert set(p[early]) == {(whole.direction[fold.train] == 1).mean()}
