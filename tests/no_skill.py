@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.signal import lfilter
 
 from tapeline.core.market import Flags, Floats, Ints
 from tapeline.forecast.estimates import Estimate, Sampling
@@ -51,9 +52,9 @@ def draw(rng: np.random.Generator, times: int, horizon: int, symbols: int = SYMB
     returns = rng.normal(size=(times + horizon, 1)) + rng.normal(size=(times + horizon, symbols))
     path = np.cumsum(returns, axis=0)
     move = (path[horizon:] - path[:-horizon]) / np.sqrt(2 * horizon)
-    opinion = rng.normal(size=(times, symbols))
-    for i in range(1, times):
-        opinion[i] = _PERSISTENCE * opinion[i - 1] + np.sqrt(1 - _PERSISTENCE**2) * opinion[i]
+    shock = rng.normal(size=(times, symbols))
+    shock[1:] *= np.sqrt(1 - _PERSISTENCE**2)
+    opinion = lfilter([1.0], [1.0, -_PERSISTENCE], shock, axis=0)
     probability = 0.5 + _SPREAD * np.clip(opinion, -4, 4)
     timestamp = np.repeat(np.arange(times, dtype=np.int64) * 86_400_000, symbols)
     return Sample(timestamp, move.ravel(), probability.ravel(), horizon)

@@ -71,7 +71,7 @@ export class ModelTab {
     return card("Versions", "wide", table(["Version", "Trained until", "Bars", "Horizon", "Symbols", "Rows", "Held-out skill", ""],
       models.map((model) => h("tr", { class: model.current ? "current" : "" },
         rowHeading(model.version), cell(date(model.trained_until)), cell(barLength(model.interval)), cell(integer(model.horizon)),
-        cell(integer(model.symbols.length)), cell(integer(model.rows)), cell(signed(model.metrics.skill, 4)),
+        cell(integer(model.symbols.length)), cell(integer(model.rows)), cell("skill" in model.metrics ? signed(model.metrics.skill, 4) : ""),
         cell(model.current ? "in use" : mayChange() &&
           h("button", { type: "button", "aria-label": `Promote ${model.version}`, onclick: () => this._promote(model) }, "Promote"))))));
   }
