@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapeline.core.market import Floats
-from tapeline.research.gate import Outcome, contest
+from tapeline.research.gate import ContestOutcome, contest
 from tapeline.research.retraining import OLD_PERIODS
 
 _SYMBOLS = 3
@@ -76,8 +76,8 @@ def false_promotions(years: int, seed: int = 0) -> Counted:
             rows = slice(start + _LEARN + _CALIBRATE, start + _LEARN + _CALIBRATE + _JUDGE)
             one, other = (m.loss(X[rows].reshape(-1, _FEATURES), up[rows].ravel()) for m in (champion, model))
             held = contest(one, other, time[rows].ravel(), _HORIZON, attempt, attempt_when_old)
-            false += held.outcome is Outcome.BETTER and model.loudness >= champion.loudness
-            yielded += held.outcome is Outcome.NOT_WORSE
+            false += held.outcome is ContestOutcome.BETTER and model.loudness >= champion.loudness
+            yielded += held.outcome is ContestOutcome.NOT_WORSE
             if held.promotes:
                 champion = model
                 attempt = attempt_when_old = reign = 0

@@ -33,7 +33,7 @@ NOT_WORSE = 0.01
 _GATE_ERROR = 0.01  # of a model without skill, to pass against the base rate; it is judged once
 
 
-class Outcome(Enum):
+class ContestOutcome(Enum):
     """Say how a contest ended."""
 
     BETTER = "better"
@@ -50,7 +50,7 @@ class Contest:
     attempt, and decides.
     """
 
-    outcome: Outcome
+    outcome: ContestOutcome
     gain: Estimate
     bound: float
     error: float
@@ -58,11 +58,11 @@ class Contest:
 
     @property
     def promotes(self) -> bool:
-        return self.outcome in {Outcome.BETTER, Outcome.NOT_WORSE}
+        return self.outcome in {ContestOutcome.BETTER, ContestOutcome.NOT_WORSE}
 
     @property
     def was_held(self) -> bool:
-        return self.outcome is not Outcome.NOT_HELD
+        return self.outcome is not ContestOutcome.NOT_HELD
 
     def __str__(self) -> str:
         if not self.was_held:
@@ -92,20 +92,20 @@ def contest(
     error = error_of_attempt(attempt)
     nothing = float("nan")
     if sampling.times < FEWEST_TIMES:
-        return Contest(Outcome.NOT_HELD, Estimate(nothing, nothing, nothing), nothing, error, sampling.times)
+        return Contest(ContestOutcome.NOT_HELD, Estimate(nothing, nothing, nothing), nothing, error, sampling.times)
     differences = champion - challenger
     gain = float(differences.mean())
     spread = sampling.spread(differences - gain)
     estimate = sampling.around(gain, differences - gain)
     bound = gain - spread.half_width(error)
     if bound > 0:
-        return Contest(Outcome.BETTER, estimate, bound, error, sampling.times)
+        return Contest(ContestOutcome.BETTER, estimate, bound, error, sampling.times)
     if attempt_when_old:
         error = error_of_attempt(attempt_when_old)
         bound = gain - spread.half_width(error)
         if bound > -NOT_WORSE * float(champion.mean()):
-            return Contest(Outcome.NOT_WORSE, estimate, bound, error, sampling.times)
-    return Contest(Outcome.REFUSED, estimate, bound, error, sampling.times)
+            return Contest(ContestOutcome.NOT_WORSE, estimate, bound, error, sampling.times)
+    return Contest(ContestOutcome.REFUSED, estimate, bound, error, sampling.times)
 
 
 def later_rows(data: Dataset, *models: LightGBMModel) -> Flags:

@@ -10,7 +10,7 @@ from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.errors import NotBetterError, NotEnoughHistoryError
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.registry import Attempt, Registry
-from tapeline.research.gate import Outcome
+from tapeline.research.gate import ContestOutcome
 from tapeline.research.retraining import OLD_PERIODS, attempt_numbers, due, last_attempt, retrain
 
 
@@ -47,7 +47,7 @@ def test_a_challenger_that_is_no_better_is_refused_and_the_attempt_is_remembered
     made = retrain(registry, "default", [learnable], at=9 * DAY, rounds=1)
     assert not made.promoted
     assert made.contest is not None
-    assert made.contest.outcome is Outcome.REFUSED
+    assert made.contest.outcome is ContestOutcome.REFUSED
     assert registry.current("default") == model.version
     [attempt] = Registry(registry._folder).attempts("default")
     assert attempt == Attempt(9 * DAY, model.version, made.model.version, was_held=True, promotes=False)
@@ -64,7 +64,7 @@ def test_a_better_challenger_takes_the_place_of_a_champion_that_knows_nothing(tm
     made = retrain(registry, "default", [learnable], at=2)
     assert made.promoted
     assert made.contest is not None
-    assert made.contest.outcome is Outcome.BETTER
+    assert made.contest.outcome is ContestOutcome.BETTER
     assert registry.current("default") == made.model.version
 
 

@@ -180,8 +180,11 @@ def test_scores_are_graded_with_intervals_and_base_rates(client: Client, registr
     assert (document["symbols"], document["per_symbol"], document["rows"]) == (4, 400, 1600)
     whole = document["grades"][0]
     assert (whole["symbol"], whole["model"]) == ("", "")
-    assert whole["hit_rate"]["low"] <= whole["hit_rate"]["value"] <= whole["hit_rate"]["high"]
-    assert 0.5 <= whole["base_rate"] <= 1
+    assert whole["brier"]["low"] < whole["brier"]["value"] < whole["brier"]["high"]
+    assert 0 < whole["brier_base"] <= 0.25
+    assert (whole["answered"], whole["hit_rate"]["value"], whole["base_rate"]) == (0, None, None), "no gate was passed"
+    counted = whole["graded"] + whole["held"] + whole["pending"] + whole["undecidable"]
+    assert counted == whole["predicted"]
     assert len(document["calibration"]) == 10
     rolling = document["rolling"]
     assert 1 < len(rolling["timestamp"]) == len(rolling["hit_rate"]) == len(rolling["brier"]) <= 200
