@@ -316,7 +316,7 @@ def test_approval_may_be_left_to_the_comparison(account: Account) -> None:
     again = scheduled_training.handler(SCHEDULED | {"model": "daily", "time": "2026-12-04T22:00:00Z"})
     found = scheduled_training.handler({"action": "collect", "job": again["job"], "approve": True})
     assert found["approval"] == "Rejected"
-    assert "skill" in found["reason"]
+    assert "has not beaten" in found["reason"]
 
 
 def test_a_job_that_a_person_started_is_left_to_its_command(account: Account) -> None:
