@@ -4,8 +4,8 @@ A number that is measured over rows is, to first order, the truth plus a mean of
 rows of a time are summed, so a common market move counts once. The variance of the mean of that series is estimated
 from its first few cosine coefficients (equal-weighted cosine estimator), divided by what overlapping labels take away
 from these coefficients, and Student's t has as many degrees of freedom as there are coefficients. Few coefficients are
-what makes the intervals wide enough: they hold the truth 93 to 98% of the time from 60 times on, where a bootstrap of
-few blocks is too narrow (`python -m tests.no_skill`).
+what makes the intervals wide enough: from 60 times on, with horizons of up to 5 bars, they hold the truth 93 to 98% of
+the time (`python -m tests.no_skill`). A bootstrap of few blocks is too narrow.
 
 Source: E. Lazarus, D. Lewis, J. Stock, M. Watson, HAR Inference: Recommendations for Practice, Journal of Business &
 Economic Statistics 36 (2018); U. Mueller, HAC Corrections for Strongly Autocorrelated Time Series, ibid. 32 (2014).
