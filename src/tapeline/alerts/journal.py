@@ -1,7 +1,8 @@
 """Keep rules that were added, what each rule remembers, what fired, and how it was delivered.
 
 One SQLite file in the data directory, apart from the bars'. What fired, the states that led to it and the deliveries
-that are due are written in one transaction: a restart neither repeats an alert nor forgets one.
+that are due are written in one transaction: a restart neither repeats an alert nor forgets one. Every row has a
+checksum; one that damage changed is passed over, and named by `damage`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tapeline.alerts.rule_state import State
+from tapeline.core.checksums import checksum_of
 from tapeline.errors import StorageError
 from tapeline.runtime.private_files import make_private_file, make_private_folder
 
@@ -23,7 +25,7 @@ JOURNAL_FILE = "alerts.db"
 #: The most alerts kept; older ones are deleted.
 KEPT_ALERTS = 10_000
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE rules (id TEXT PRIMARY KEY, text TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE states (rule TEXT NOT NULL, symbol TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rule, symbol))
@@ -38,6 +40,30 @@ CREATE TABLE deliveries (
 ) WITHOUT ROWID;
 CREATE INDEX deliveries_pending ON deliveries (channel, alert) WHERE state = 'pending';
 """
+
+#: The columns that a row's checksum covers. `price` is a number, the others are compared as the bytes of their text.
+_COVERED = {
+    "rules": ("id", "text", "added"),
+    "states": ("rule", "symbol", "state"),
+    "fired": ("id", "key", "rule", "symbol", "timestamp", "at", "text", "price"),
+    "deliveries": ("alert", "channel", "state", "attempts", "error", "at"),
+}
+
+
+def _checksum(table: str, prefix: str = "") -> str:
+    """Return the SQL for a row's checksum; bytes, because damaged texts cannot be handed to a function."""
+    columns = (
+        f"CASE typeof({prefix}price) WHEN 'real' THEN {prefix}price END"
+        if name == "price"
+        else f"CAST({prefix}{name} AS BLOB)"
+        for name in _COVERED[table]
+    )
+    return f"checksum('{table}', {', '.join(columns)})"
+
+
+def _whole(table: str, prefix: str = "") -> str:
+    """Return the SQL that says whether a row still is what was written."""
+    return f"{prefix}crc = {_checksum(table, prefix)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +117,7 @@ class Journal:
             make_private_folder(path.parent)
             make_private_file(path)  # its journals get the same mode
             self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+            self._connection.create_function("checksum", -1, lambda *values: checksum_of(values), deterministic=True)
             try:
                 self._prepare()
             except BaseException:
@@ -106,12 +133,17 @@ class Journal:
 
     def rules(self) -> list[tuple[str, str]]:
         """Return (id, text) of the rules that were added, oldest first."""
-        return [(row[0], row[1]) for row in self._read("SELECT id, text FROM rules ORDER BY added, id")]
+        query = f"SELECT id, text FROM rules WHERE {_whole('rules')} ORDER BY added, id"  # noqa: S608 - names of this module
+        return [(row[0], row[1]) for row in self._read(query)]
 
     def add_rule(self, rule_id: str, text: str, at: int) -> bool:
         """Keep the rule. Return False if it is there already."""
         with self._transaction() as connection:
-            return connection.execute("INSERT OR IGNORE INTO rules VALUES (?, ?, ?)", (rule_id, text, at)).rowcount > 0
+            added = connection.execute(
+                "INSERT OR IGNORE INTO rules (id, text, added) VALUES (?, ?, ?)", (rule_id, text, at)
+            )
+            _sum_up(connection, "rules", "id = ?", [(rule_id,)])
+            return added.rowcount > 0
 
     def remove_rule(self, rule_id: str) -> bool:
         """Delete the rule and what it remembers, not what it fired. Return False if it is not there."""
@@ -123,7 +155,8 @@ class Journal:
 
     def states(self, rule_id: str) -> dict[str, State]:
         """Return what the rule remembers, by symbol."""
-        found = self._read("SELECT symbol, state FROM states WHERE rule = ?", (rule_id,))
+        query = f"SELECT symbol, state FROM states WHERE rule = ? AND {_whole('states')}"  # noqa: S608 - as above
+        found = self._read(query, (rule_id,))
         return {symbol: State.load(text) for symbol, text in found}
 
     def record(
@@ -136,9 +169,10 @@ class Journal:
         new = []
         with self._transaction() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO states VALUES (?, ?, ?)",
+                "INSERT OR REPLACE INTO states (rule, symbol, state) VALUES (?, ?, ?)",
                 [(rule, symbol, state.dump()) for (rule, symbol), state in states.items()],
             )
+            _sum_up(connection, "states", "rule = ? AND symbol = ?", states)
             for alert in alerts:
                 cursor = connection.execute(
                     "INSERT OR IGNORE INTO fired (key, rule, symbol, timestamp, at, text, price) "
@@ -148,10 +182,14 @@ class Journal:
                 if cursor.rowcount:
                     new.append(replace(alert, id=cursor.lastrowid or 0))
             if new:
+                _sum_up(connection, "fired", "id = ?", [(alert.id,) for alert in new])
+                due = [(alert.id, channel) for alert in new for channel in channels]
                 connection.executemany(
-                    "INSERT INTO deliveries VALUES (?, ?, 'pending', 0, '', NULL)",
-                    [(alert.id, channel) for alert in new for channel in channels],
+                    "INSERT INTO deliveries (alert, channel, state, attempts, error, at) "
+                    "VALUES (?, ?, 'pending', 0, '', NULL)",
+                    due,
                 )
+                _sum_up(connection, "deliveries", "alert = ? AND channel = ?", due)
                 connection.execute("DELETE FROM fired WHERE id <= ?", (new[-1].id - KEPT_ALERTS,))
         return new
 
@@ -159,14 +197,15 @@ class Journal:
         """Return the newest `limit` alerts with an id above `after`, oldest first."""
         with self._lock:
             found = self._read(
-                "SELECT * FROM (SELECT key, rule, symbol, timestamp, at, text, price, id FROM fired WHERE id > ? "
-                "ORDER BY id DESC LIMIT ?) ORDER BY id",
+                "SELECT * FROM (SELECT key, rule, symbol, timestamp, at, text, price, id FROM fired "  # noqa: S608
+                f"WHERE id > ? AND {_whole('fired')} ORDER BY id DESC LIMIT ?) ORDER BY id",
                 (after, limit),
             )
             if not found:
                 return []
             states = self._read(
-                "SELECT alert, channel, state, attempts, error, at FROM deliveries WHERE alert >= ? ORDER BY channel",
+                "SELECT alert, channel, state, attempts, error, at FROM deliveries "  # noqa: S608 - as above
+                f"WHERE alert >= ? AND {_whole('deliveries')} ORDER BY channel",
                 (found[0][-1],),
             )
         deliveries: dict[int, list[ChannelState]] = {row[-1]: [] for row in found}
@@ -183,8 +222,9 @@ class Journal:
     def pending(self, channel: str, limit: int) -> list[Alert]:
         """Return the oldest alerts that are due on this channel."""
         found = self._read(
-            "SELECT key, rule, symbol, timestamp, fired.at, text, price, id FROM deliveries "
-            "JOIN fired ON fired.id = deliveries.alert WHERE channel = ? AND state = 'pending' ORDER BY alert LIMIT ?",
+            "SELECT key, rule, symbol, timestamp, fired.at, text, price, id FROM deliveries "  # noqa: S608 - as above
+            "JOIN fired ON fired.id = deliveries.alert WHERE channel = ? AND deliveries.state = 'pending' "
+            f"AND {_whole('fired', 'fired.')} AND {_whole('deliveries', 'deliveries.')} ORDER BY alert LIMIT ?",
             (channel, limit),
         )
         return [Alert(*row) for row in found]
@@ -197,13 +237,41 @@ class Journal:
         """Note that these have not; `final` when they are given up."""
         self._attempted(channel, alerts, "failed" if final else "pending", error, at if final else None)
 
-    def _attempted(self, channel: str, alerts: Iterable[Alert], state: str, error: str, at: int | None) -> None:
+    def _attempted(self, channel: str, several: Iterable[Alert], state: str, error: str, at: int | None) -> None:
+        alerts = list(several)
         with self._transaction() as connection:
             connection.executemany(
                 "UPDATE deliveries SET state = ?, attempts = attempts + 1, error = ?, at = ? "
                 "WHERE channel = ? AND alert = ?",
                 [(state, error, at, channel, alert.id) for alert in alerts],
             )
+            _sum_up(connection, "deliveries", "alert = ? AND channel = ?", [(alert.id, channel) for alert in alerts])
+
+    # -- damage ------------------------------------------------------------------------------------------------------
+
+    def damage(self) -> list[str]:
+        """Return a line about each damaged part of the file. Damaged rows are passed over by every other method."""
+        lines = [row[0] for row in self._read("PRAGMA integrity_check(20)") if row[0] != "ok"]
+        for table in _COVERED:
+            (number,) = self._read(f"SELECT count(*) FROM {table} WHERE NOT {_whole(table)}")[0]  # noqa: S608
+            if number:
+                lines.append(f"{number:,} rows of {table} are damaged, and passed over")
+        return lines
+
+    def delete_damaged(self) -> None:
+        """Delete the rows that are not what was written, and write the file anew."""
+        with self._transaction() as connection:
+            for table in _COVERED:
+                connection.execute(f"DELETE FROM {table} WHERE NOT {_whole(table)}")  # noqa: S608 - as above
+        with self._lock, self._translating_errors():
+            self._connection.execute("VACUUM")
+
+    def copy(self, path: Path) -> None:
+        """Write a copy of the file, of one moment, to `path`. Whoever uses the journal goes on meanwhile."""
+        with self._lock, self._translating_errors():
+            make_private_file(path)
+            with contextlib.closing(sqlite3.connect(path)) as target:
+                self._connection.backup(target)
 
     # -- the file ----------------------------------------------------------------------------------------------------
 
@@ -218,6 +286,10 @@ class Journal:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
+            if version < _VERSION:
+                for table in _COVERED:
+                    connection.execute(f"ALTER TABLE {table} ADD COLUMN crc INTEGER NOT NULL DEFAULT 0")
+                    connection.execute(f"UPDATE {table} SET crc = {_checksum(table)}")  # noqa: S608 - as above
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextlib.contextmanager
@@ -242,3 +314,8 @@ class Journal:
             yield
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"{self.path}: the alerts cannot be read or written ({error})") from error
+
+
+def _sum_up(connection: sqlite3.Connection, table: str, where: str, keys: Iterable[tuple[object, ...]]) -> None:
+    """Give the rows with these keys the checksum of what they say now."""
+    connection.executemany(f"UPDATE {table} SET crc = {_checksum(table)} WHERE {where}", keys)  # noqa: S608 - as above

@@ -115,6 +115,8 @@ def running(
     finds, and takes over when it ends. Raises `StorageError` and `RuleError`.
     """
     journal = Journal(folder / JOURNAL_FILE, create=True)
+    for line in journal.damage():
+        notify(f"{journal.path}: {line}; `tapeline check --repair` removes them")
     alerts = Alerts(journal, rules)
     couriers = Couriers(channels, journal, notify)
     lock = filelock.FileLock(folder / "alerts.lock", mode=PRIVATE, thread_local=False)

@@ -33,6 +33,12 @@ if TYPE_CHECKING:  # few commands need all of these, and some take long to impor
 
 DATABASE_FILE = "tapeline.db"
 
+#: The longest that a start after an unclean end looks for damage.
+CHECK_SECONDS = 5.0
+
+#: Parts of the file that every commit stands on.
+_STOOD_ON = frozenset({"file", "symbols", "models", "meta", "log"})
+
 
 def _ignore(_: object) -> None:
     """Tell nobody."""
@@ -154,7 +160,54 @@ def processing_alone(
         _cleared(settings.data_dir),
         _opened(settings, True, contextlib.nullcontext, progress, notify) as directory,
     ):
-        yield directory
+        if directory.database.ended_uncleanly:
+            _check_before_writing(directory)
+        with directory.database.writing():
+            yield directory
+
+
+@contextlib.contextmanager
+def nobody_writes(settings: Settings) -> Iterator[None]:
+    """Keep every other process from processing and from collecting into the data directory.
+
+    Raises `InUseError` where one does, and `StorageError` when the directory cannot be used.
+    """
+    with (
+        _locked(settings.data_dir, "processing.lock", "writing there"),
+        _locked(settings.data_dir, "collecting.lock", "collecting into it"),
+    ):
+        yield
+
+
+def check_after_unclean_end(directory: DataDirectory) -> None:
+    """Look for damage, for some seconds, if the last process that wrote there was killed and none writes now.
+
+    What is found is said to whoever the directory was opened for, and is in `store.damaged`.
+    """
+    with contextlib.suppress(StorageError):
+        if directory.database.ended_uncleanly:
+            with _locked(directory.path, "processing.lock", "writing there"):
+                _checked(directory)
+
+
+def _check_before_writing(directory: DataDirectory) -> None:
+    """Raise `StorageError` for damage that writing would make worse; of other damage, tell only."""
+    unsafe = _checked(directory)
+    if unsafe:
+        raise StorageError(f"{directory.database.path}: {unsafe}; run `tapeline check --repair` first")
+
+
+def _checked(directory: DataDirectory) -> str:
+    """Tell what is damaged. Return the first thing that processing stands on, '' where there is none."""
+    from tapeline.backends.sqlite.file_check import OutOfTimeError, damaged_parts
+
+    unsafe = ""
+    with contextlib.suppress(OutOfTimeError):
+        for part in damaged_parts(directory.database, CHECK_SECONDS):
+            directory.database.damage.note((part.table, part.text), part.text)
+            if part.table in _STOOD_ON:
+                unsafe = unsafe or part.text
+    return unsafe
 
 
 @contextlib.contextmanager

@@ -61,6 +61,7 @@ def page_data_of(
         status = collector()
         disk = shutil.disk_usage(directory.path)
         problems = [f"{symbol}: {text}" for symbol, text in status.problems.items()] if status else []
+        problems += directory.store.damaged
         return {
             "collector": None if status is None else _collector(status),
             "lag": _lag(lags()),

@@ -37,6 +37,8 @@ def _alerts(settings: Settings, *, create: bool) -> Iterator[Alerts | None]:
         yield None
         return
     with contextlib.closing(Journal(path, create=create)) as journal:
+        for line in journal.damage():
+            notice(f"{path}: {line}; `tapeline check --repair` removes them")
         yield Alerts(journal, settings.alerts.rules)
 
 

@@ -78,8 +78,9 @@ def _installed() -> Iterator[DoctorFinding]:
 
 
 def _data(settings: Settings) -> Iterator[DoctorFinding]:
-    from tapeline.app.data_directory import DATABASE_FILE
-    from tapeline.cli.stored_data import processing_alone
+    from tapeline.app.checking import flaws
+    from tapeline.app.data_directory import DATABASE_FILE, nobody_writes
+    from tapeline.cli.stored_data import open_data_directory
 
     folder = settings.data_dir
     if not (folder / DATABASE_FILE).exists():
@@ -88,16 +89,17 @@ def _data(settings: Settings) -> Iterator[DoctorFinding]:
         )
         return
     try:
-        with processing_alone(settings) as directory:
-            latest, damaged = directory.store.latest(), directory.store.verify()
+        with open_data_directory(settings, create=False) as directory, nobody_writes(settings):
+            latest = directory.store.latest()
+        damaged = list(flaws(settings))
     except InUseError as error:
         yield DoctorFinding("data directory", "note", str(error))
     except StorageError as error:
         yield DoctorFinding("data directory", "fail", str(error))
     else:
         yield DoctorFinding("data directory", "ok", f"{folder}: {len(latest)} symbols")
-        for text in damaged:
-            yield DoctorFinding("stored bars", "fail", text)
+        for flaw in damaged:
+            yield DoctorFinding(flaw.file, "fail", flaw.text, "tapeline check --repair")
 
 
 def _disk(settings: Settings) -> Iterator[DoctorFinding]:

@@ -107,6 +107,7 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
     """
     from tapeline.app import config
     from tapeline.app.alert_wiring import alerting
+    from tapeline.app.data_directory import check_after_unclean_end
     from tapeline.app.page_wiring import access_of, cloud_page_data, is_live, page_data_of
     from tapeline.backends.aws.clients import client
     from tapeline.cli.running import announce
@@ -120,6 +121,7 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
             page, folder, live = cloud_page_data(settings, client), settings.data_dir, True
         else:
             directory = stack.enter_context(open_stored(data_dir))
+            check_after_unclean_end(directory)
             settings = settings.model_copy(update={"data_dir": directory.path})
             live = is_live(directory)
             page, folder = page_data_of(directory, live=live, indicators=settings.indicators), directory.path

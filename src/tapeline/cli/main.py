@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from tapeline import __version__
 from tapeline.cli.console import failure
+from tapeline.cli.machine_refusals import refused_by_machine
 from tapeline.cli.stopping import exit_code, terminated_like_interrupted
 from tapeline.errors import TapelineError
 
@@ -116,6 +117,18 @@ COMMANDS = {
     "doctor": (
         "doctor_commands.doctor",
         "Check what is installed, configured and writable, and say what to do about what is not.",
+    ),
+    "check": (
+        "check_commands.check",
+        "Look for damage in everything stored, name it, and say what can be fetched or computed again.",
+    ),
+    "backup": (
+        "backup_commands.backup",
+        "Copy the data directory to a folder, of one moment, while others write; the copy is verified.",
+    ),
+    "restore": (
+        "backup_commands.restore",
+        "Put a backup in place as the data directory, after it was verified.",
     ),
     "models": (
         "model_commands.app",
@@ -230,4 +243,10 @@ def main() -> None:
             app()
     except TapelineError as error:
         failure(str(error))
+        sys.exit(1)
+    except (OSError, MemoryError, ImportError) as error:
+        refusal = refused_by_machine(error)
+        if not refusal:
+            raise
+        failure(refusal)
         sys.exit(1)

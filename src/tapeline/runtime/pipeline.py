@@ -199,16 +199,25 @@ class Pipeline:
     # -- processing --------------------------------------------------------------------------------------------------
 
     def _resume(self) -> int:
-        """Restores the processor and answers with the stream position. States that do not fit are computed anew."""
+        """Restores the processor and answers with the stream position.
+
+        States that do not fit, or that are not there although there are rows, are computed anew.
+        """
         states, position = self._store.load()
-        try:
-            self._processor.restore(states)
-        except DecodeError as error:
-            self._notify(f"{error}; computing all {len(states)} symbols anew from their stored bars")
-            for symbol in states:
-                found = recomputed(self._store, self._processor, symbol, position)
-                for commit in found.commits() if found else ():
-                    self._store.commit(commit)
+        known = self._store.latest().bars.symbols
+        unfit = {symbol: f"the stored state of {symbol} is missing" for symbol in known if symbol not in states}
+        for symbol, state in states.items():
+            try:
+                self._processor.restore({symbol: state})
+            except DecodeError as error:
+                unfit[symbol] = str(error)
+        if unfit:
+            number = f"all {len(unfit)}" if len(unfit) == len({*known, *states}) else f"{len(unfit)}"
+            self._notify(f"{next(iter(unfit.values()))}; computing {number} symbols anew from their stored bars")
+        for symbol in unfit:
+            found = recomputed(self._store, self._processor, symbol, position)
+            for commit in found.commits() if found else ():
+                self._store.commit(commit)
         return position
 
     def _process(self, position: int) -> None:

@@ -25,6 +25,7 @@ from tests.fakes.sources import ListSource
 from tests.fakes.stores import MemoryTables
 
 from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import OHLCV, Bar, Bars, Row
@@ -196,7 +197,7 @@ class Loop:
     def rows(self) -> dict[str, list[Row]]:
         with closing(Database(self.path)) as database:
             store = SqliteStore(database)
-            assert not store.verify()
+            assert not [*damaged_parts(database)]
             view = IndicatorView(store)
             return {row.stock_symbol: list(view.rows(row.stock_symbol, SPECS)) for row in store.latest()}
 

@@ -33,7 +33,7 @@ class LocalArchive:
 
     def load(self, symbol: str, interval: str) -> Series | None:
         """Return what was last saved, None if nothing was. A `save` meanwhile leaves the file that is read whole."""
-        path = self._path(symbol, interval)
+        path = self.path(symbol, interval)
         with _translating_damage(path):
             try:
                 file = pa.OSFile(str(path))
@@ -47,7 +47,7 @@ class LocalArchive:
 
     def save(self, series: Series) -> None:
         """Replace the series' file; after a crash it is the old one or the new one."""
-        path = self._path(series.symbol, series.interval)
+        path = self.path(series.symbol, series.interval)
         columns = {name: getattr(series.bars, name) for name in ("timestamp", *OHLCV)}
         table = pa.table(columns).replace_schema_metadata({"tapeline": json.dumps(facts_of(series))})
         content = io.BytesIO()
@@ -67,7 +67,7 @@ class LocalArchive:
         with translating_file_errors(self.folder):
             return sorted({path.parent.name for path in self.folder.glob("*/*.parquet")})
 
-    def _path(self, symbol: str, interval: str) -> Path:
+    def path(self, symbol: str, interval: str) -> Path:
         name = quote(symbol, safe="=^-")
         name = f"%2E{name[1:]}" if name.startswith(".") else name  # hidden files are saves that were cut short
         return self.folder / interval / f"{name}.parquet"

@@ -6,22 +6,27 @@ size class (16, 256, 4,096 bars), until a block is large enough and stays as it 
 times, whatever the sizes of the commits. A correction rewrites the blocks that its bars fall into.
 
 A block that cannot be read costs its own bars only. It stays in the file, where a copy may still be repaired; it is
-passed over by readers, never merged, and bars that belong into it are put beside it.
+passed over by readers, never merged, and bars that belong into it are put beside it. A block that damage made vanish is
+noticed too: `block_totals` has, for every symbol, how many blocks and bars there are, and the sum of their checksums.
 """
 
 from __future__ import annotations
 
 import itertools
 import sqlite3
+import struct
 import threading
+import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block, decode, encode, put_in, same
+from tapeline.backends.sqlite.checked_rows import put_rows, whole_row
+from tapeline.backends.sqlite.damage_log import DamageLog
 from tapeline.errors import DecodeError
 
 FANOUT = 16
@@ -41,6 +46,37 @@ class BlockEntry:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class BlockTotals:
+    """Say what blocks a symbol has: how many, of how many bars, where they begin, and the sum of their checksums."""
+
+    blocks: int = 0
+    bars: int = 0
+    first: int = 0
+    digest: int = 0
+
+    @classmethod
+    def of(cls, symbol: int, entries: Iterable[BlockEntry]) -> BlockTotals:
+        """Return the totals of a symbol's blocks, which may be in any order."""
+        found = list(entries)
+        digest = sum(_entry_checksum(symbol, entry) for entry in found)
+        return cls(
+            len(found), sum(entry.count for entry in found), min((entry.first for entry in found), default=0), digest
+        )
+
+
+_ENTRY = struct.Struct("<5q")
+
+
+def _entry_checksum(symbol: int, entry: BlockEntry) -> int:
+    return zlib.crc32(_ENTRY.pack(symbol, entry.id, entry.first, entry.last, entry.count))
+
+
+def block_checksum(symbol: int, first: int, last: int, count: int, payload: bytes) -> int:
+    """Return the checksum that says whose block this is; the block's own, its last bytes, stands for its content."""
+    return zlib.crc32(payload[-4:], zlib.crc32(_ENTRY.pack(symbol, 0, first, last, count)))
+
+
 class PreparedBlock:
     """Cut and encode final bars of one symbol, so that none of that is done while the file is locked."""
 
@@ -49,39 +85,70 @@ class PreparedBlock:
         self.parts = [(part, encode(part)) for part in _cut(block)]
 
 
+class _Totals:
+    """Follow what the blocks of a symbol come to while they are written."""
+
+    def __init__(self, now: BlockTotals) -> None:
+        self.now = now
+
+    def add(self, symbol: int, entry: BlockEntry) -> None:
+        self._count(symbol, entry, 1)
+
+    def remove(self, symbol: int, entry: BlockEntry) -> None:
+        self._count(symbol, entry, -1)
+
+    def _count(self, symbol: int, entry: BlockEntry, sign: int) -> None:
+        old = self.now
+        first = min(old.first, entry.first) if old.blocks else entry.first  # what replaces a block begins no later
+        digest = old.digest + sign * _entry_checksum(symbol, entry)
+        self.now = BlockTotals(old.blocks + sign, old.bars + sign * entry.count, first, digest)
+
+
 class BlockTable:
     """Write and read the `blocks` table: write for the one thread that holds the transaction, read for any.
 
-    `notify` is given a line about each block that cannot be read.
+    `damage` is given a line about each block that cannot be read.
     """
 
-    def __init__(self, notify: Callable[[str], None] = lambda _: None) -> None:
-        self._notify = notify
+    def __init__(self, damage: DamageLog | None = None) -> None:
+        self._damage = DamageLog() if damage is None else damage
         self._open: dict[int, list[BlockEntry]] = {}  # blocks at a symbol's end that are not sealed, in order
+        self._totals: dict[int, _Totals] = {}
+        self._verified: dict[int, BlockTotals] = {}
         self._cache: OrderedDict[int, Block] = OrderedDict()
         self._cached = 0
         self._cache_lock = threading.Lock()
-        #: What could not be read, by the block's number; `notify` was given the same lines.
-        self.damaged: dict[int, str] = {}
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def put(self, connection: sqlite3.Connection, symbol: int, prepared: PreparedBlock) -> bool:
         """Store the bars of a block, in the order of time. Return whether a bar that was stored before changed."""
         entries = self._tail(connection, symbol)
+        changed = False
         if entries and int(prepared.block.timestamp[0]) <= entries[-1].last:
-            return self._revise(connection, symbol, prepared.block)
-        for part, payload in prepared.parts:
-            entries.append(self._insert(connection, symbol, part, payload))
-            self._merge(connection, entries, symbol)
-        return False
+            changed = self._revise(connection, symbol, prepared.block)
+        else:
+            for part, payload in prepared.parts:
+                entries.append(self._insert(connection, symbol, part, payload))
+                self._merge(connection, entries, symbol)
+        totals = self._totals[symbol].now
+        put_rows(connection, "block_totals", [(symbol, totals.blocks, totals.bars, totals.first, totals.digest)])
+        return changed
 
     def forget(self) -> None:
         """Forget what was written in a transaction that was rolled back."""
         self._open.clear()
+        self._totals.clear()
 
     def _tail(self, connection: sqlite3.Connection, symbol: int) -> list[BlockEntry]:
         """Return the blocks at the symbol's end that may still be merged, after the last sealed one (included)."""
+        if symbol not in self._totals:
+            self.check_index(connection, symbol)
+            stored, whole = whole_row(connection, "block_totals", "symbol", symbol)
+            totals = (
+                BlockTotals(*stored[1:]) if stored and whole else BlockTotals.of(symbol, self._all(connection, symbol))
+            )
+            self._totals[symbol] = _Totals(totals)
         found = self._open.get(symbol)
         if found is None:
             found = []
@@ -99,11 +166,14 @@ class BlockTable:
         self, connection: sqlite3.Connection, symbol: int, block: Block, payload: bytes | None = None
     ) -> BlockEntry:
         first, last, count = int(block.timestamp[0]), int(block.timestamp[-1]), len(block)
+        content = encode(block) if payload is None else payload
         cursor = connection.execute(
-            "INSERT INTO blocks (symbol, first, last, count, payload) VALUES (?, ?, ?, ?, ?)",
-            (symbol, first, last, count, encode(block) if payload is None else payload),
+            "INSERT INTO blocks (symbol, first, last, count, crc, payload) VALUES (?, ?, ?, ?, ?, ?)",
+            (symbol, first, last, count, block_checksum(symbol, first, last, count, content), content),
         )
-        return BlockEntry(int(cursor.lastrowid or 0), first, last, count)
+        entry = BlockEntry(int(cursor.lastrowid or 0), first, last, count)
+        self._totals[symbol].add(symbol, entry)
+        return entry
 
     def _merge(self, connection: sqlite3.Connection, entries: list[BlockEntry], symbol: int) -> None:
         """Merge the newest blocks while that makes a block of a higher size class."""
@@ -121,7 +191,7 @@ class BlockTable:
             if len(readable) < len(blocks):
                 del entries[: start + len(blocks) - blocks[::-1].index(None)]  # what is after it goes on by itself
                 continue
-            self._delete(connection, several)
+            self._delete(connection, symbol, several)
             entries[start:] = [self._insert(connection, symbol, Block.concat(readable))]
         del entries[:-1]
 
@@ -146,7 +216,7 @@ class BlockTable:
                 made = put_in(own, bars)
                 if same(made, own):
                     continue
-                self._delete(connection, [entry])
+                self._delete(connection, symbol, [entry])
                 parts = _cut(made)
             for part in parts:
                 self._insert(connection, symbol, part)
@@ -154,8 +224,10 @@ class BlockTable:
         del self._open[symbol]
         return changed
 
-    def _delete(self, connection: sqlite3.Connection, entries: list[BlockEntry]) -> None:
+    def _delete(self, connection: sqlite3.Connection, symbol: int, entries: list[BlockEntry]) -> None:
         connection.executemany("DELETE FROM blocks WHERE id = ?", [(entry.id,) for entry in entries])
+        for entry in entries:
+            self._totals[symbol].remove(symbol, entry)
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -167,10 +239,23 @@ class BlockTable:
         )
         return [BlockEntry(*row) for row in rows]
 
-    def verify(self, connection: sqlite3.Connection) -> None:
-        """Read every block of every symbol, so that `damaged` names all that cannot be read."""
-        for row in connection.execute("SELECT id, first, last, count FROM blocks ORDER BY id").fetchall():
-            self.read(connection, BlockEntry(*row), keep=False)
+    def check_index(self, connection: sqlite3.Connection, symbol: int) -> None:
+        """Report a symbol whose blocks are not those that were written, as far as the index of blocks tells."""
+        stored, whole = whole_row(connection, "block_totals", "symbol", symbol)
+        totals = BlockTotals(*stored[1:]) if stored and whole else BlockTotals()
+        if whole and stored and self._verified.get(symbol) == totals:
+            return
+        found = BlockTotals.of(symbol, self._all(connection, symbol))
+        if whole and found == totals:
+            self._verified[symbol] = totals
+        else:
+            said = f"{totals.bars:,} bars were stored, and {found.bars:,} are found" if whole else "how many is damaged"
+            name = symbol_name(connection, symbol)
+            self._damage.note(("block_totals", symbol), f"{name}: which bars it has is damaged in the file ({said})")
+
+    def _all(self, connection: sqlite3.Connection, symbol: int) -> list[BlockEntry]:
+        rows = connection.execute("SELECT id, first, last, count FROM blocks WHERE symbol = ?", (symbol,))
+        return [BlockEntry(*row) for row in rows]
 
     def newest_entries(self, connection: sqlite3.Connection, symbol: int, start: int, end: int) -> Iterator[BlockEntry]:
         """Yield the same blocks as `entries`, the newest first."""
@@ -199,20 +284,13 @@ class BlockTable:
         return block
 
     def _report(self, connection: sqlite3.Connection, entry: BlockEntry, error: DecodeError) -> None:
-        if entry.id in self.damaged:
-            return
-        (symbol,) = connection.execute(
-            "SELECT symbols.symbol FROM blocks JOIN symbols ON symbols.id = blocks.symbol WHERE blocks.id = ?",
-            (entry.id,),
-        ).fetchone()
-        first, last = (
-            f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M}" for time in (entry.first, entry.last)
+        row = connection.execute("SELECT symbol FROM blocks WHERE id = ?", (entry.id,)).fetchone()
+        name = symbol_name(connection, row[0]) if row else "a symbol that is not known any more"
+        self._damage.note(
+            ("blocks", entry.id),
+            f"{name}: {entry.count:,} bars from {_utc(entry.first)} to {_utc(entry.last)} UTC cannot be read "
+            f"(block {entry.id}: {error}); they are passed over",
         )
-        self.damaged[entry.id] = text = (
-            f"{symbol}: {entry.count:,} bars from {first} to {last} UTC cannot be read (block {entry.id}: {error}); "
-            "they are passed over. Replay or backfill them to have them again"
-        )
-        self._notify(text)
 
     def _keep(self, number: int, block: Block) -> None:
         with self._cache_lock:
@@ -227,12 +305,27 @@ class BlockTable:
 def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:
     """Return the bytes of a block. Raises `DecodeError` when damage to the file made them something else."""
     try:
-        (payload,) = connection.execute("SELECT CAST(payload AS BLOB) FROM blocks WHERE id = ?", (entry.id,)).fetchone()
+        row = connection.execute("SELECT CAST(payload AS BLOB) FROM blocks WHERE id = ?", (entry.id,)).fetchone()
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
         raise DecodeError(str(error)) from error
-    return payload or b""
+    if row is None:
+        raise DecodeError("it is missing")
+    return row[0] or b""
+
+
+def symbol_name(connection: sqlite3.Connection, number: int) -> str:
+    """Return the name of a symbol for a line about it; one that is damaged too is called by its number."""
+    found, whole = whole_row(connection, "symbols", "id", number)
+    return str(found[1]) if found and whole else f"symbol number {number}"
+
+
+def _utc(time: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%d %H:%M}"
+    except (OverflowError, ValueError, OSError):
+        return f"{time} ms"  # the file's index is damaged too
 
 
 def _cut(block: Block) -> list[Block]:

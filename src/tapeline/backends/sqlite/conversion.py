@@ -1,10 +1,10 @@
-"""Convert a file of version 1, which kept one SQL row a bar, to blocks of columns.
+"""Convert files of earlier versions: version 1 kept one SQL row a bar, version 2 blocks of columns without checksums.
 
-All of it is one transaction, in which the old tables are dropped too: whatever goes wrong before it is committed, a
-full disk or a killed process, the file stays one of version 1, whole. Bars, forecasts, rejects, the log and all
-positions are kept; indicator values are not, because they are computed when they are looked at. Processor states of
-version 1 do not fit: they are replaced by bytes that no processor accepts, so that the next run computes them from the
-bars (`Pipeline`), and later ones go on from there.
+All of a conversion is one transaction, in which the old tables are dropped too: whatever goes wrong before it is
+committed, a full disk or a killed process, the file stays one of its version, whole. Bars, forecasts, rejects, the log
+and all positions are kept; indicator values are not, because they are computed when they are looked at. Processor
+states of version 1 do not fit: they are replaced by bytes that no processor accepts, so that the next run computes them
+from the bars (`Pipeline`), and later ones go on from there.
 """
 
 from __future__ import annotations
@@ -17,12 +17,21 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
-from tapeline.backends.sqlite.block_table import SEALED, BlockTable, PreparedBlock
+from tapeline.backends.sqlite.block_table import (
+    SEALED,
+    BlockEntry,
+    BlockTable,
+    BlockTotals,
+    PreparedBlock,
+    block_checksum,
+)
+from tapeline.backends.sqlite.checked_rows import fill_checksums, put_rows
 from tapeline.backends.sqlite.schema import create_tables
 from tapeline.core.market import OHLCV
 from tapeline.errors import StorageError
 
-_NO_STATE = b"\0"  # the version that no state has
+#: A state that no processor takes: it computes the symbol anew from its stored bars. No state has version 0.
+NO_STATE = b"\0"
 _VACUUM_ROOM = 3  # times what the file holds: SQLite writes a copy, and the copy into the write-ahead log
 
 _NEWEST = """
@@ -60,9 +69,29 @@ def convert(connection: sqlite3.Connection, progress: Callable[[float], None]) -
         raise StorageError(
             f"{total - done - forming} bars are of no known symbol: the file is damaged, and is left as it was"
         )
-    connection.execute("UPDATE states SET data = ?", (_NO_STATE,))
+    connection.execute("UPDATE states SET data = ?", (NO_STATE,))
     connection.execute("DROP TABLE rows")
     connection.execute("DROP TABLE layouts")
+    fill_checksums(connection)
+    progress(1.0)
+
+
+def add_checksums(connection: sqlite3.Connection, progress: Callable[[float], None]) -> None:
+    """Give everything in a file of version 2 a checksum, inside the caller's transaction."""
+    create_tables(connection)
+    progress(0.0)
+    index: dict[int, list[BlockEntry]] = {}
+    for symbol, *entry in connection.execute("SELECT symbol, id, first, last, count FROM blocks").fetchall():
+        index.setdefault(symbol, []).append(BlockEntry(*entry))
+    for done, (symbol, entries) in enumerate(index.items(), 1):
+        for each in entries:
+            (payload,) = connection.execute("SELECT payload FROM blocks WHERE id = ?", (each.id,)).fetchone()
+            found = block_checksum(symbol, each.first, each.last, each.count, payload)
+            connection.execute("UPDATE blocks SET crc = ? WHERE id = ?", (found, each.id))
+        totals = BlockTotals.of(symbol, entries)
+        put_rows(connection, "block_totals", [(symbol, totals.blocks, totals.bars, totals.first, totals.digest)])
+        progress(done / len(index))
+    fill_checksums(connection)
     progress(1.0)
 
 

@@ -20,19 +20,25 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tapeline.backends.sqlite.conversion import convert, shrink
-from tapeline.backends.sqlite.schema import SCHEMA_VERSION, create_tables, missing_columns, stored_version
+from tapeline.backends.sqlite.checked_rows import put_rows, whole_row
+from tapeline.backends.sqlite.conversion import add_checksums, convert, shrink
+from tapeline.backends.sqlite.damage_log import DamageLog
+from tapeline.backends.sqlite.schema import BLOCKS_SINCE, SCHEMA_VERSION, create_tables, missing_columns, stored_version
+from tapeline.backends.sqlite.unwritable import REFUSALS, UnwritableFile
 from tapeline.errors import StorageError
 from tapeline.runtime.private_files import make_private_file, make_private_folder
 
 _NOT_WRITTEN = "cannot be written; check its permissions or choose another --data-dir"
-_NOT_READ = "not a tapeline database, or damaged; move it away or choose another --data-dir"
+_NOT_READ = (
+    "not a tapeline database, or damaged; `tapeline check --repair` saves what is whole; or name another --data-dir"
+)
 _LOCKED = "another program has kept it locked for 30 seconds; stop that one or choose another --data-dir"
 _ADVICE = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space and start again, nothing committed was lost",
     sqlite3.SQLITE_IOERR: "the disk reports an error; check it, nothing committed was lost",
     sqlite3.SQLITE_NOTADB: _NOT_READ,
     sqlite3.SQLITE_CORRUPT: _NOT_READ,
+    sqlite3.SQLITE_ERROR: _NOT_READ,  # statements are tapeline's: the file's tables do not fit them
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_CANTOPEN: _NOT_WRITTEN,
@@ -40,6 +46,7 @@ _ADVICE = {
     sqlite3.SQLITE_PERM: _NOT_WRITTEN,
 }
 
+_WRITING = "writing"  # in `meta`
 _PAGE_SIZE = 8192
 _WAL_PAGES = 1024  # 8 MB
 _WAL_SIZE_LIMIT = 64 * 1024 * 1024
@@ -49,8 +56,11 @@ class Database:
     """Hold the file, opened. Any number of threads may read; `transaction` admits one writer at a time.
 
     `create` makes the folder and the file where they are missing; without it a missing file is a `StorageError`.
-    A file of version 1 is converted, once: while `alone` is held, which raises where another process uses the file,
-    and with `progress` from 0 to 1. `notices` are lines for the user about it.
+    A file of an earlier version is converted, once: while `alone` is held, which raises where another process uses the
+    file, and with `progress` from 0 to 1. `notices` are lines for the user about it. `damage` has what was found
+    damaged since then.
+
+    Where nothing can be written and nothing is to be made, what is there is read all the same.
 
     Raises `StorageError` when the folder cannot be written, the file is not a database, or a newer tapeline made it.
     """
@@ -65,24 +75,47 @@ class Database:
     ) -> None:
         self.path = path
         self.notices: tuple[str, ...] = ()
+        self.damage = DamageLog()
         self._local = threading.local()
         self._lock = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
+        self._unwritable: UnwritableFile | None = None
         if not create and not path.exists():
             raise StorageError(f"{path}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first")
         try:
             with translating_sqlite_errors(path):
-                make_private_folder(path.parent)
-                make_private_file(path)  # its journals get the same mode
-                self._writer = self._connect()
+                if create:
+                    make_private_folder(path.parent)
+                    make_private_file(path)  # its journals get the same mode
+                self._writer = self._first_connection(create=create)
                 self._prepare(alone, progress)
         except BaseException:
             self.close()
             raise
 
+    def _first_connection(self, *, create: bool) -> sqlite3.Connection:
+        """Return a connection; one that only reads where nothing can be written and nothing is to be made."""
+        try:
+            connection = self._connect()
+            stored_version(connection)  # the first look needs the files that are shared among processes
+        except (sqlite3.OperationalError, OSError) as error:
+            if create or (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in REFUSALS:
+                raise
+            self.close()
+            self._unwritable = UnwritableFile(self.path)
+            self.notices = tuple(filter(None, [self._unwritable.notice]))
+            connection = self._connect()
+        return connection
+
     def _connect(self) -> sqlite3.Connection:
+        if self._unwritable is not None:
+            connection = self._unwritable.connect()
+            connection.text_factory = _text
+            self._opened.append(connection)
+            return connection
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
         self._opened.append(connection)
+        connection.text_factory = _text
         connection.execute(f"PRAGMA page_size={_PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -108,8 +141,8 @@ class Database:
                 with self.transaction() as connection:
                     waiting = stored_version(connection) == version
                     if waiting:
-                        convert(connection, progress)
-                reason = shrink(self._writer, self.path) if waiting else ""
+                        (convert if version < BLOCKS_SINCE else add_checksums)(connection, progress)
+                reason = shrink(self._writer, self.path) if waiting and version < BLOCKS_SINCE else ""
                 self.notices = (reason,) if reason else ()
         elif version > SCHEMA_VERSION:
             raise StorageError(
@@ -158,12 +191,37 @@ class Database:
                     self._writer.execute("ROLLBACK")
                 raise
 
+    @property
+    def ended_uncleanly(self) -> bool:
+        """Return whether a process that was `writing` has not ended it: it was killed, or it is writing now."""
+        with self.reading() as reader:
+            row, whole = whole_row(reader, "meta", "name", _WRITING)
+        return not whole or bool(row and row[1])
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Note in the file that it is written to, until the block ends, however that may be."""
+        with self.transaction() as connection:
+            put_rows(connection, "meta", [(_WRITING, 1)])
+        try:
+            yield
+        finally:
+            with contextlib.suppress(StorageError), self.transaction() as connection:
+                put_rows(connection, "meta", [(_WRITING, 0)])
+
     def close(self) -> None:
         """Close every connection; the last one to close folds the WAL into the file."""
         with self._lock:
             for connection in self._opened:
                 connection.close()
             self._opened.clear()
+            if self._unwritable is not None:
+                self._unwritable.close()
+
+
+def _text(content: bytes) -> str:
+    """Return a stored text; one that damage made no text any more is refused by its checksum, not here."""
+    return content.decode("utf-8", "surrogateescape")
 
 
 @contextlib.contextmanager
@@ -174,6 +232,8 @@ def translating_sqlite_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         advice = _ADVICE[sqlite3.SQLITE_FULL if error.errno == errno.ENOSPC else sqlite3.SQLITE_CANTOPEN]
         raise StorageError(f"{path}: {advice} ({error})") from error
+    except UnicodeDecodeError as error:  # SQLite names a table whose name is no text any more
+        raise StorageError(f"{path}: {_NOT_READ} ({error})") from error
     except sqlite3.Error as error:
         advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")  # Python's own errors have no code
         if not advice:

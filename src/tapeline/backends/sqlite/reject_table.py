@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from tapeline.backends.sqlite.checked_rows import is_whole, put_rows, selected, whole_row
 from tapeline.core.market import Reject
 from tapeline.core.rejects import Quota
 
@@ -32,10 +33,8 @@ class RejectTable:
             return
         size = _stored_size(connection)
         newest = connection.execute("SELECT coalesce(max(id), 0) FROM rejects").fetchone()[0]
-        connection.executemany(
-            "INSERT OR IGNORE INTO rejects (source, place, reason, raw) VALUES (?, ?, ?, ?)",
-            [(one.source, one.place, one.reason, one.raw) for one in found if one.count == 1],
-        )
+        single = [(one.source, one.place, one.reason, one.raw, 1) for one in found if one.count == 1]
+        put_rows(connection, "rejects", single, clause="ON CONFLICT DO NOTHING")
         for one in found:
             if one.count > 1:
                 size -= _add_count(connection, one)
@@ -49,15 +48,15 @@ class RejectTable:
                 "WHERE upto >= ?",
                 over,
             )
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_BYTES, size))
+        put_rows(connection, "meta", [(_BYTES, size)])
 
 
 def _stored_size(connection: sqlite3.Connection) -> int:
     """Return the bytes of all rejects; a file of an earlier version does not say, and is counted once."""
-    stored = connection.execute("SELECT value FROM meta WHERE name = ?", (_BYTES,)).fetchone()
-    if stored is None:
+    stored, whole = whole_row(connection, "meta", "name", _BYTES)
+    if stored is None or not whole:
         return _size_where(connection, "id > ?", 0)
-    return int(stored[0])
+    return int(stored[1])
 
 
 def _size_where(connection: sqlite3.Connection, condition: str, parameter: int) -> int:
@@ -68,12 +67,10 @@ def _size_where(connection: sqlite3.Connection, condition: str, parameter: int) 
 def _add_count(connection: sqlite3.Connection, reject: Reject) -> int:
     """Add to the count of a kind, which becomes the newest. Return the bytes that went with the old one."""
     key = reject.source, reject.place, reject.reason
-    query = f"SELECT count, {_SIZE} FROM rejects WHERE (source, place, reason) = (?, ?, ?)"  # noqa: S608
-    count, size = connection.execute(query, key).fetchone() or (0, 0)
-    connection.execute(
-        "INSERT OR REPLACE INTO rejects (source, place, reason, raw, count) VALUES (?, ?, ?, ?, ?)",
-        (*key, reject.raw, count + reject.count),
-    )
+    query = f"SELECT {_SIZE}, {selected('rejects')} FROM rejects WHERE (source, place, reason) = (?, ?, ?)"  # noqa: S608
+    size, *row = connection.execute(query, key).fetchone() or (0,)
+    count = row[4] if row and is_whole("rejects", row) else 0
+    put_rows(connection, "rejects", [(*key, reject.raw, count + reject.count)])
     return int(size)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,8 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.backends.sqlite.bar_blocks import Block
-from tapeline.backends.sqlite.block_table import BlockTable, PreparedBlock
+from tapeline.backends.sqlite.block_table import BlockTable, PreparedBlock, symbol_name
+from tapeline.backends.sqlite.checked_rows import checked_rows, is_whole, put_rows, selected, whole_row
+from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.reject_table import RejectTable
 from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
@@ -37,17 +41,19 @@ _NEWEST = ("timestamp", *OHLCV, "final", "model", *FORECAST)
 class SqliteStore:
     """Be the `Store` and the `RejectLog` over a `Database`.
 
-    `notify` is given a line about each block that cannot be read: whose bars are missing, from when to when, and why.
+    `notify` is given a line about whatever is found damaged, such as a block: whose bars cannot be read, and which.
     """
 
     keeps_indicators = False
 
     def __init__(self, database: Database, notify: Callable[[str], None] = lambda _: None) -> None:
         self._database = database
-        self._blocks = BlockTable(notify)
+        self._damage = database.damage
+        self._damage.tell(notify)
+        self._blocks = BlockTable(self._damage)
+        self._names = NameTable(self._damage)
         self._rejects = RejectTable()
-        self._ids: dict[tuple[str, str], int] = {}
-        self._versions: dict[int, str] = {}
+        self._newest: dict[int, tuple[Any, ...]] = {}  # as last verified
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -56,21 +62,19 @@ class SqliteStore:
             prepared = self._prepared(commit.rows)
             with self._database.transaction() as connection:
                 self._put_rows(connection, prepared)
-                connection.executemany(
-                    "INSERT OR REPLACE INTO states VALUES (?, ?, ?)", self._state_values(connection, commit.states)
-                )
+                put_rows(connection, "states", self._state_values(connection, commit.states))
                 connection.executemany(
                     "DELETE FROM checkpoints WHERE symbol = ? AND timestamp >= ?",
-                    [(self._id(connection, "symbol", symbol), since) for symbol, since in commit.rewound.items()],
+                    [
+                        (self._names.number(connection, "symbols", symbol), since)
+                        for symbol, since in commit.rewound.items()
+                    ],
                 )
-                connection.executemany(
-                    "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)",
-                    self._state_values(connection, commit.checkpoints),
-                )
+                put_rows(connection, "checkpoints", self._state_values(connection, commit.checkpoints))
                 self._rejects.add(connection, commit.rejects)
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('position', ?)", (commit.position,))
+                put_rows(connection, "meta", [("position", commit.position)])
         except BaseException:
-            self._ids.clear()  # ids handed out inside the transaction were rolled back with it
+            self._names.forget()  # numbers given out inside the transaction were rolled back with it
             self._blocks.forget()
             raise
 
@@ -79,18 +83,17 @@ class SqliteStore:
         if not len(rows):
             return []
         bars = rows.bars
-        if any(("symbol", name) not in self._ids for name in bars.symbols) or any(
-            ("model", name) not in self._ids for name in rows.models
-        ):
+        symbols = self._names.known_numbers("symbols", bars.symbols)
+        versions = self._names.known_numbers("models", rows.models)
+        if symbols is None or versions is None:
             with self._database.transaction() as connection:
-                for kind, names in (("symbol", bars.symbols), ("model", rows.models)):
-                    for name in names:
-                        self._id(connection, kind, name)
+                symbols = self._names.numbers(connection, "symbols", bars.symbols)
+                versions = self._names.numbers(connection, "models", rows.models)
         order = np.lexsort((bars.timestamp, bars.code))  # stable: of two rows of one bar the later one stays last
         code, timestamp = bars.code[order], bars.timestamp[order]
         kept = np.append((np.diff(code) != 0) | (np.diff(timestamp) != 0), True)
         order = order[kept]
-        models = np.array([*(self._ids["model", version] for version in rows.models), -1], np.int32)
+        models = np.array([*(versions[version] for version in rows.models), -1], np.int32)
         known = np.full((len(rows), len(OHLCV)), np.nan) if rows.known is None else rows.known[order]
         corrected = np.flatnonzero(~np.isnan(known[:, 0]))
         said = {name: column[order] for name, column in rows.forecast.items()}
@@ -105,14 +108,14 @@ class SqliteStore:
         edges = np.flatnonzero(np.diff(bars.code[order], prepend=-1, append=-1)).tolist()
         prepared = []
         for start, stop in itertools.pairwise(edges):
-            symbol = self._ids["symbol", bars.symbols[bars.code[order[start]]]]
+            symbol = symbols[bars.symbols[bars.code[order[start]]]]
             closed = start + int(np.count_nonzero(final[start:stop]))
             if not final[start:closed].all():  # a forming bar before a final one was replaced by it
                 raise ValueError("a forming bar must be its symbol's newest")
             last = stop - 1
             newest = (
                 int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]), int(whole.model[last]),
-                *(column[last].item() for column in said.values()),
+                *(_stored(column[last].item()) for column in said.values()),
             )  # fmt: skip
             prepared.append((symbol, PreparedBlock(whole[start:closed]) if closed > start else None, newest))
         return prepared
@@ -124,19 +127,19 @@ class SqliteStore:
         for symbol, block, _ in prepared:
             if block is not None and self._blocks.put(connection, symbol, block):
                 self._revised(connection, symbol, int(block.block.timestamp[0]))
-        connection.executemany(
-            f"INSERT INTO newest (symbol, {', '.join(_NEWEST)}) VALUES (?{', ?' * len(_NEWEST)}) "  # noqa: S608
-            f"ON CONFLICT (symbol) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _NEWEST)} "
-            "WHERE excluded.timestamp > timestamp OR excluded.timestamp = timestamp AND (excluded.final OR NOT final)",
-            [(symbol, *newest) for symbol, _, newest in prepared],
-        )
+        updated = ", ".join(f"{name} = excluded.{name}" for name in (*_NEWEST, "crc"))
+        put_rows(
+            connection, "newest", [(symbol, *newest) for symbol, _, newest in prepared],
+            clause=f"ON CONFLICT (symbol) DO UPDATE SET {updated} WHERE excluded.timestamp > timestamp "
+            "OR excluded.timestamp = timestamp AND (excluded.final OR NOT final)",
+        )  # fmt: skip
 
     def _revised(self, connection: sqlite3.Connection, symbol: int, since: int) -> None:
         """Note that bars from `since` on changed, and drop the indicator states that were made from them."""
         (number,) = connection.execute(
             "SELECT coalesce(max(number), 0) + 1 FROM revisions WHERE symbol = ?", (symbol,)
         ).fetchone()
-        connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (symbol, number, since))
+        put_rows(connection, "revisions", [(symbol, number, since)])
         connection.execute("DELETE FROM revisions WHERE symbol = ? AND number <= ?", (symbol, number - _KEPT_REVISIONS))
         connection.execute("DELETE FROM indicator_states WHERE symbol = ? AND timestamp >= ?", (symbol, since))
 
@@ -144,18 +147,9 @@ class SqliteStore:
         self, connection: sqlite3.Connection, states: Mapping[str, SymbolState]
     ) -> list[tuple[int, int, bytes]]:
         return [
-            (self._id(connection, "symbol", symbol), state.timestamp, state.data) for symbol, state in states.items()
+            (self._names.number(connection, "symbols", symbol), state.timestamp, state.data)
+            for symbol, state in states.items()
         ]
-
-    def _id(self, connection: sqlite3.Connection, kind: str, name: str) -> int:
-        """Return the number of a symbol or model, given out at its first use."""
-        known = self._ids.get((kind, name))
-        if known is None:
-            table, column = {"symbol": ("symbols", "symbol"), "model": ("models", "version")}[kind]
-            connection.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (name,))  # noqa: S608
-            known = connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (name,)).fetchone()[0]  # noqa: S608
-            self._ids[kind, name] = known
-        return known
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -166,38 +160,50 @@ class SqliteStore:
             yield reader
 
     def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
+        """Return states and position; damaged states as bytes that no processor takes: it computes the symbol anew."""
         wanted = None if symbols is None else set(symbols)
+        states: dict[str, SymbolState] = {}
         with self._snapshot() as reader:
-            found = reader.execute(
-                "SELECT symbols.symbol, timestamp, data FROM states JOIN symbols ON symbols.id = states.symbol"
-            ).fetchall()
-            position = reader.execute("SELECT value FROM meta WHERE name = 'position'").fetchone()
-        states = {s: SymbolState(time, data) for s, time, data in found if wanted is None or s in wanted}
-        return states, position[0] if position else 0
+            for number, name in self._names.all(reader, "symbols").items() if wanted is None or wanted else ():
+                if wanted is not None and name not in wanted:
+                    continue
+                row, whole = whole_row(reader, "states", "symbol", number)
+                if row is not None:
+                    states[name] = SymbolState(row[1], row[2]) if whole else SymbolState(0, NO_STATE)
+                if not whole:
+                    self._damage.note(("states", number), f"{name}: what is remembered of it is damaged")
+            return states, self._position(reader)
+
+    def _position(self, reader: sqlite3.Connection) -> int:
+        row, whole = whole_row(reader, "meta", "name", "position")
+        if whole:
+            return row[1] if row else 0
+        self._damage.note(("meta", "position"), "how far the log was processed is damaged: it is read again")
+        (first,) = reader.execute("SELECT coalesce(min(first), 0) FROM log").fetchone()
+        return int(first)
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
         with self._snapshot() as reader:
-            row = reader.execute(
-                "SELECT timestamp, data FROM checkpoints WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?) "
-                "AND timestamp < ? ORDER BY timestamp DESC LIMIT 1",
-                (symbol, timestamp),
-            ).fetchone()
-        return SymbolState(*row) if row else None
+            number = self._names.find(reader, "symbols", symbol)
+            rest = f"WHERE symbol = {number} AND timestamp < {timestamp} ORDER BY timestamp DESC"
+            for row, whole in checked_rows(reader, "checkpoints", rest) if number is not None else ():
+                if whole:
+                    return SymbolState(*row[1:])
+                self._damage.note(("checkpoints", symbol), f"{symbol}: a checkpoint is damaged, an older one is used")
+        return None
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
         low = _EARLIEST if start is None else start
         high = _LATEST if end is None else end
         with self._snapshot() as reader:
-            known = reader.execute("SELECT id FROM symbols WHERE symbol = ?", (symbol,)).fetchone()
-            if known is None:
+            number = self._names.find(reader, "symbols", symbol)
+            if number is None:
                 return self._made(reader, (symbol,), [], None, ())
-            (number,) = known
             revisions = self._revisions(reader, number)
-            newest = reader.execute(
-                f"SELECT {', '.join(_NEWEST)} FROM newest "  # noqa: S608
-                "WHERE symbol = ? AND NOT final AND timestamp >= ? AND timestamp < ?",
-                (number, low, high),
-            ).fetchone()
+            self._blocks.check_index(reader, number)
+            newest = self._forming(reader, number, symbol)
+            if newest is not None and not low <= newest[0] < high:
+                newest = None
             wanted = _LATEST if limit is None else max(limit - (newest is not None), 0)
             blocks: list[Block] = []
             for entry in self._blocks.newest_entries(reader, number, low, high) if wanted else ():
@@ -214,12 +220,32 @@ class SqliteStore:
                 blocks[0] = blocks[0][-wanted:]
             return self._made(reader, (symbol,), blocks, newest if limit != 0 else None, revisions)
 
+    def _forming(self, reader: sqlite3.Connection, number: int, symbol: str) -> tuple[float, ...] | None:
+        """Return the forming bar's row of a symbol, without its number, None where there is none."""
+        row, whole = whole_row(reader, "newest", "symbol", number)
+        if not whole or row is None:
+            self._damage.note(("newest", number), f"{symbol}: its newest row is damaged, and left out")
+            return None
+        return None if row[7] else row[1:]
+
     def latest(self) -> Rows:
         with self._snapshot() as reader:
-            found = reader.execute(
-                f"SELECT symbols.symbol, {', '.join(f'newest.{c}' for c in _NEWEST)} FROM newest "  # noqa: S608
-                "JOIN symbols ON symbols.id = newest.symbol ORDER BY symbols.symbol"
-            ).fetchall()
+            names = self._names.all(reader, "symbols")
+            found = []
+            for row in reader.execute(f"SELECT {selected('newest')} FROM newest"):  # noqa: S608
+                number = row[0]
+                if self._newest.get(number) != row:
+                    if not is_whole("newest", row) or number not in names:
+                        name = names.get(number, f"symbol number {number}")
+                        self._damage.note(("newest", number), f"{name}: its newest row is damaged, and left out")
+                        continue
+                    self._newest[number] = row
+                found.append((names[number], *row[1:-1]))
+            lost = "SELECT symbol FROM block_totals WHERE symbol NOT IN (SELECT symbol FROM newest)"
+            for (number,) in reader.execute(lost):
+                name = names.get(number, f"symbol number {number}")
+                self._damage.note(("newest", number), f"{name}: its newest row is damaged, and left out")
+            found.sort(key=lambda row: row[0])
             columns = tuple(zip(*found, strict=True)) if found else ((),) * (len(_NEWEST) + 1)
             symbols, timestamp, open_, high, low, close, volume, final, model, *said = columns
             bars = Bars(
@@ -233,69 +259,79 @@ class SqliteStore:
 
     def indicator_state(self, symbol: str, layout: str, before: int) -> tuple[int, bytes] | None:
         with self._snapshot() as reader:
-            found = reader.execute(
-                "SELECT timestamp, data FROM indicator_states WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?) "
-                "AND layout = ? AND timestamp < ? ORDER BY timestamp DESC LIMIT 1",
-                (symbol, layout, before),
-            ).fetchone()
-        return (int(found[0]), found[1]) if found else None
+            number = self._names.find(reader, "symbols", symbol)
+            query = (
+                f"SELECT {selected('indicator_states')} FROM indicator_states "  # noqa: S608
+                "WHERE symbol = ? AND layout = ? AND timestamp < ? ORDER BY timestamp DESC"
+            )
+            for row in reader.execute(query, (number, layout, before)):
+                if is_whole("indicator_states", row):
+                    return int(row[2]), row[3]
+                self._damage.note(
+                    ("indicator_states", number), f"{symbol}: a state of its indicators is damaged and unused"
+                )
+        return None
 
     def keep_indicator_states(
         self, symbol: str, layout: str, states: Sequence[tuple[int, bytes]], revisions: Revisions
     ) -> None:
         with self._database.transaction() as connection:
-            number = self._id(connection, "symbol", symbol)
+            number = self._names.number(connection, "symbols", symbol)
             if self._revisions(connection, number) == revisions:
-                connection.executemany(
-                    "INSERT OR REPLACE INTO indicator_states VALUES (?, ?, ?, ?)",
-                    [(number, layout, timestamp, data) for timestamp, data in states],
-                )
+                rows = [(number, layout, timestamp, data) for timestamp, data in states]
+                put_rows(connection, "indicator_states", rows)
 
     def _revisions(self, connection: sqlite3.Connection, symbol: int) -> Revisions:
-        query = "SELECT number, since FROM revisions WHERE symbol = ? ORDER BY number"
-        return tuple((number, since) for number, since in connection.execute(query, (symbol,)))
+        found = []
+        for row, whole in checked_rows(connection, "revisions", f"WHERE symbol = {symbol} ORDER BY number"):
+            if not whole:
+                self._damage.note(
+                    ("revisions", symbol), f"{symbol_name(connection, symbol)}: when it was revised is damaged"
+                )
+            found.append((row[1], row[2]))
+        return tuple(found)
 
     # -- facts about the file ----------------------------------------------------------------------------------------
 
     def count(self) -> int:
         """Return how many rows there are, forming ones included."""
         with self._snapshot() as reader:
-            (blocks,) = reader.execute("SELECT coalesce(sum(count), 0) FROM blocks").fetchone()
+            (blocks,) = reader.execute("SELECT coalesce(sum(bars), 0) FROM block_totals").fetchone()
             (forming,) = reader.execute("SELECT count(*) FROM newest WHERE NOT final").fetchone()
         return int(blocks + forming)
 
     def extents(self) -> dict[str, tuple[int, int, int]]:
         """Return, for every symbol, the open times of its first and its newest bar, and how many are final.
 
-        The symbols are sorted. Of the blocks, only the index is read.
+        The symbols are sorted. No block is read.
         """
+        latest = self.latest()
+        newest = dict(zip(latest.bars.symbols, latest.bars.timestamp.tolist(), strict=True))
+        found = {symbol: (time, time, 0) for symbol, time in newest.items()}
         with self._snapshot() as reader:
-            found = reader.execute(
-                "SELECT symbols.symbol, coalesce(min(blocks.first), newest.timestamp), newest.timestamp, "
-                "coalesce(sum(blocks.count), 0) FROM newest JOIN symbols ON symbols.id = newest.symbol "
-                "LEFT JOIN blocks ON blocks.symbol = newest.symbol GROUP BY symbols.symbol ORDER BY symbols.symbol"
-            ).fetchall()
-        return {symbol: (first, last, count) for symbol, first, last, count in found}
+            names = self._names.all(reader, "symbols")
+            for row, whole in checked_rows(reader, "block_totals"):
+                name = names.get(row[0], f"symbol number {row[0]}")
+                if not whole:
+                    self._damage.note(("block_totals", row[0]), f"{name}: how many bars it has is damaged in the file")
+                elif name in found and row[1]:
+                    found[name] = (row[3], newest[name], row[2])
+        return dict(sorted(found.items()))
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         with self._snapshot() as reader:
-            found = reader.execute(
-                "SELECT source, place, reason, raw, count FROM (SELECT * FROM rejects ORDER BY id DESC LIMIT ?) "
-                "ORDER BY id",
-                (-1 if limit is None else limit,),
-            ).fetchall()
-        return (Reject(*row) for row in found)
+            number = -1 if limit is None else limit
+            newest = f"SELECT id FROM rejects ORDER BY id DESC LIMIT {number:d}"  # noqa: S608 - a number
+            found = list(checked_rows(reader, "rejects", f"WHERE id IN ({newest}) ORDER BY id"))
+        damaged = sum(not whole for _, whole in found)
+        if damaged:
+            self._damage.note(("rejects", damaged), f"{damaged:,} rejected records are damaged, and left out")
+        return (Reject(*row) for row, whole in found if whole)
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """Return what could not be read so far, one line a block: whose bars, which, and why. They are passed over."""
-        return tuple(self._blocks.damaged.values())
-
-    def verify(self) -> tuple[str, ...]:
-        """Read every block in the file and return `damaged`."""
-        with self._snapshot() as reader:
-            self._blocks.verify(reader)
-        return self.damaged
+        """Return what was found damaged so far, one line each. What cannot be read is passed over."""
+        return self._damage.lines
 
     def _made(
         self, reader: sqlite3.Connection, symbols: tuple[str, ...], blocks: list[Block],
@@ -328,16 +364,20 @@ class SqliteStore:
         by = None if block is None else block.range_model
         used = model if by is None else np.concatenate((model, by))
         numbers = np.unique(used[used >= 0])
-        if any(number not in self._versions for number in numbers.tolist()):
-            self._versions = dict(reader.execute("SELECT id, version FROM models"))
+        names = self._names.all(reader, "models") if len(numbers) else {}
         index = np.full(int(numbers[-1]) + 2 if len(numbers) else 1, -1, np.int32)  # -1, for no model, is the last
         index[numbers] = np.arange(len(numbers), dtype=np.int32)
-        versions = tuple(self._versions[number] for number in numbers.tolist())
+        versions = tuple(names.get(number, f"damaged-{number}") for number in numbers.tolist())
         none = np.empty((len(bars), 0))
         return Rows(
             bars, (), none, models=versions, model=index[model], known=known, revisions=revisions,
             ranges=None if block is None else block.ranges, range_model=None if by is None else index[by], **forecast,
         )  # fmt: skip
+
+
+def _stored(value: float) -> float | None:
+    """Return a value as SQLite gives it back: NaN is NULL there."""
+    return None if math.isnan(value) else value
 
 
 def _forecast(columns: Sequence[Sequence[float | None]]) -> dict[str, NDArray[Any]]:

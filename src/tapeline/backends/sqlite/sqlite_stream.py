@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from typing import Any
 
+from tapeline.backends.sqlite.checked_rows import is_whole, put_rows, selected, whole_row
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.reject_table import RejectTable
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bars
 from tapeline.core.ports import Delivery
-from tapeline.errors import LogTrimmedError
+from tapeline.errors import DecodeError, LogTrimmedError, StorageError
 
 #: Bars kept after they were processed, so that the recent log can be looked at. 100,000 bars are about 6 MB.
 KEPT_BARS = 100_000
@@ -27,17 +30,18 @@ class SqliteStream:
         self._rejects = RejectTable()
         self._appended = threading.Condition()
         self._entry: tuple[int, Bars] = (0, Bars.of(()))
+        self._end: int | None = None  # after what was last appended here
 
     def append(self, source: str, delivery: Delivery) -> int:
         with self._database.transaction() as connection:
-            row = connection.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
-            end: int = row[0] if row else 0
+            end = self._sure_end(connection)
             if len(delivery.bars):
                 payload = encode(delivery.bars)
-                connection.execute("INSERT INTO log VALUES (?, ?, ?)", (end, len(delivery.bars), payload))
+                put_rows(connection, "log", [(end, len(delivery.bars), payload)], clause=" ")
                 end += len(delivery.bars)
             self._rejects.add(connection, delivery.rejects)
-            connection.execute("INSERT OR REPLACE INTO sources VALUES (?, ?)", (source, delivery.resume))
+            put_rows(connection, "sources", [(source, delivery.resume)])
+        self._end = end
         with self._appended:
             self._appended.notify_all()
         return end
@@ -47,9 +51,32 @@ class SqliteStream:
         row = self._database.reader.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
         return row[0] if row else 0
 
+    def _sure_end(self, connection: sqlite3.Connection) -> int:
+        """Return where the next write goes. Raises `StorageError` where damage made the end of the log vanish."""
+        row = connection.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
+        end = row[0] if row else 0
+        if end == self._end:
+            return end
+        row = connection.execute(f"SELECT {selected('log')} FROM log ORDER BY first DESC LIMIT 1").fetchone()  # noqa: S608
+        position, whole = whole_row(connection, "meta", "name", "position")
+        if (row and not is_whole("log", row)) or (position and whole and position[1] > end):
+            raise self._damaged("the end of the log is damaged")
+        return end
+
+    def _damaged(self, what: str) -> StorageError:
+        self._database.damage.note(("log", what), what)
+        return StorageError(f"{self._database.path}: {what}; stop what writes there and run `tapeline check --repair`")
+
     def resume(self, source: str) -> str:
-        row = self._database.reader.execute("SELECT resume FROM sources WHERE name = ?", (source,)).fetchone()
-        return str(row[0]) if row else ""
+        with self._database.reading() as reader:
+            row, whole = whole_row(reader, "sources", "name", source)
+        if not whole:
+            self._database.damage.note(
+                ("sources", source),
+                f"how far {source} was read is damaged: it is read from its beginning",
+                advice=False,
+            )
+        return str(row[1]) if row and whole else ""
 
     def read(self, position: int, limit: int) -> tuple[Bars, int]:
         found: list[Bars] = []
@@ -67,18 +94,30 @@ class SqliteStream:
         """Return the rest of the entry that holds `position`, None where the log ends. The last one is kept decoded."""
         first, bars = self._entry
         if not first <= position < first + len(bars):
-            row = self._database.reader.execute(
-                "SELECT first, payload FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1", (position,)
-            ).fetchone()
+            with self._database.reading() as reader:
+                row = reader.execute(
+                    f"SELECT {selected('log')} FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608
+                    (position,),
+                ).fetchone()
+                (later,) = reader.execute("SELECT min(first) FROM log WHERE first > ?", (position,)).fetchone()
             if row is None:
-                (oldest,) = self._database.reader.execute("SELECT min(first) FROM log").fetchone()
-                if oldest is not None and oldest > position:  # not so when the first entry came since the query above
+                if later is not None:
                     raise LogTrimmedError(f"{self._database.path}: the log no longer holds position {position}")
                 return None
-            first, bars = self._entry = (row[0], decode(row[1]))
+            first, bars = self._entry = (row[0], self._decoded(row))
             if position >= first + len(bars):
+                if later is not None:
+                    raise self._damaged(f"the log's entry at position {position} is missing")
                 return None
         return bars[position - first :]
+
+    def _decoded(self, row: tuple[Any, ...]) -> Bars:
+        try:
+            if is_whole("log", row) and len(bars := decode(row[2])) == row[1]:
+                return bars
+        except DecodeError as error:
+            raise self._damaged(f"the log's entry at position {row[0]} is damaged ({error})") from error
+        raise self._damaged(f"the log's entry at position {row[0]} is damaged")
 
     def wait(self, position: int, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -26,6 +26,8 @@ from tapeline.app.data_directory import DATABASE_FILE, open_data_directory, proc
 from tapeline.backends.sqlite import database as database_module
 from tapeline.backends.sqlite.block_table import SEALED
 from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.file_check import damaged_parts
+from tapeline.backends.sqlite.schema import SCHEMA_VERSION
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import OHLCV, Bars, Row
@@ -94,6 +96,22 @@ def test_a_second_open_converts_nothing(old: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(database_module, "shrink", None)
     Database(old, progress=pytest.fail).close()
     assert old.read_bytes() == content
+
+
+def test_a_file_of_version_2_gets_a_checksum_for_everything(large: Path) -> None:
+    Database(large).close()
+    with closing(sqlite3.connect(large)) as connection, connection:
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if not table.startswith(("sqlite_", "block_totals")):
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN crc")
+        connection.execute("DROP TABLE block_totals")
+        connection.execute("UPDATE meta SET value = 2 WHERE name = 'schema_version'")
+    done: list[float] = []
+    with closing(Database(large, progress=done.append)) as database:
+        assert version(large) == SCHEMA_VERSION
+        assert (done[0], done[-1]) == (0.0, 1.0)
+        assert not [*damaged_parts(database)]
+        assert SqliteStore(database).count() == sum(map(len, rows_of_store(SqliteStore(database)).values()))
 
 
 def test_long_histories_become_blocks_of_at_most_4096_bars(large: Path) -> None:
@@ -243,7 +261,7 @@ def test_without_room_the_file_keeps_its_size_and_says_so(old: Path, monkeypatch
 def test_a_reader_converts_when_nobody_writes_there(old: Path) -> None:
     with open_data_directory(config.load(data_dir=old.parent), create=False) as directory:
         assert directory.store.count() == 3 * 121
-    assert version(old) == 2
+    assert version(old) == SCHEMA_VERSION
 
 
 def test_the_writer_converts_under_its_own_lock(old: Path) -> None:

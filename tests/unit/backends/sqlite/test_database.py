@@ -10,6 +10,7 @@ import pytest
 
 from tapeline.app import config
 from tapeline.app.data_directory import processing_alone
+from tapeline.backends.sqlite.checked_rows import put_rows
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.schema import SCHEMA_VERSION
 from tapeline.errors import StorageError
@@ -19,7 +20,7 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tapeline.db"
     Database(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE meta SET value = ? WHERE name = 'schema_version'", (SCHEMA_VERSION + 1,))
+        put_rows(connection, "meta", [("schema_version", SCHEMA_VERSION + 1)])
     connection.close()
     with pytest.raises(StorageError, match="newer tapeline"):
         Database(path)
@@ -53,7 +54,7 @@ def test_a_full_disk_is_said_and_what_was_committed_stays(tmp_path: Path) -> Non
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
     database._writer.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(StorageError, match="disk is full"), database.transaction() as connection:
-        connection.execute("INSERT INTO log VALUES (0, 1, zeroblob(1000000))")
+        connection.execute("INSERT INTO log VALUES (0, 1, zeroblob(1000000), 0)")
     assert database.reader.execute("SELECT symbol FROM symbols").fetchall() == [("AAPL",)]
     database.close()
 
@@ -75,7 +76,7 @@ def test_threads_take_turns_to_write(tmp_path: Path) -> None:
         for _ in range(50):
             with database.transaction() as connection:
                 (value,) = connection.execute("SELECT coalesce(max(value), 0) FROM meta WHERE name = 'n'").fetchone()
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('n', ?)", (value + 1,))
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('n', ?, 0)", (value + 1,))
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:

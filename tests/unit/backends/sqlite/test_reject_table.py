@@ -110,6 +110,8 @@ def test_counts_add_up_over_processes(tmp_path: Path) -> None:
 def test_a_file_of_an_earlier_version_gets_its_column_and_its_bytes_are_counted_once(tmp_path: Path) -> None:
     database = Database(tmp_path / "tapeline.db")
     with database.transaction() as connection:
+        connection.execute("UPDATE meta SET value = 2 WHERE name = 'schema_version'")
+        connection.execute("ALTER TABLE meta DROP COLUMN crc")
         connection.execute("ALTER TABLE rejects DROP COLUMN count")
         connection.execute("INSERT INTO rejects (source, place, reason, raw) VALUES ('a', 'b', 'c', x'0102')")
     database.close()
