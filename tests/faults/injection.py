@@ -1,7 +1,7 @@
 """Let a system call that writes fail, or kill the process at it: in this process, for every library in it.
 
 Each library that was loaded calls `write`, `fsync` and so on through a table of addresses. The entries of these tables
-are replaced by a function of ours, which counts the calls about one folder and decides what becomes of each. So SQLite,
+are replaced by a function of ours, which counts the calls about one folder and decides how each ends. So SQLite,
 Arrow and Python's own files are all covered, with nothing to compile and no privileges. Linux only (ELF, 64 bit).
 """
 

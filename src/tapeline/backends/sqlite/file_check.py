@@ -24,7 +24,7 @@ _STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock
 #: Tables whose rows belong to a symbol, which is their first column.
 _OF_A_SYMBOL = ("newest", "states", "checkpoints", "indicator_states", "revisions", "block_totals")
 
-#: What becomes of a damaged row, by its table.
+#: What a repair does about a damaged row, by its table.
 REMEDIES = {
     "meta": "read again from the log",
     "log": "fetched again from its source",
