@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tapeline.core.market import Bars
     from tapeline.forecast.features import FeatureSet
     from tapeline.forecast.model import Metadata
+    from tapeline.research.range_evaluation import RangeReport
 
 OptionalFiles = Annotated[
     list[Path] | None, typer.Argument(help="CSV (also gz, zst, zip) or Parquet files of bars.", show_default=False)
@@ -207,6 +208,7 @@ def evaluate(
     report: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.", show_default=False)] = None,
     table: Annotated[Path | None, typer.Option(help="Write the tables as Markdown.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    ranges: Annotated[bool, typer.Option(help="Test the expected move, too.")] = True,
     data_dir: DataDir = None,
     reading: FileReading = AS_FOUND,
     json: Json = False,
@@ -218,6 +220,7 @@ def evaluate(
     from tapeline.cli.output_files import write_text
     from tapeline.forecast.features import DEFAULT_FEATURES
     from tapeline.research import evaluation
+    from tapeline.research.range_tables import range_tables
     from tapeline.research.report import html, markdown, summary, tables
 
     chosen = DEFAULT_FEATURES if features is None else _feature_set(features)
@@ -227,21 +230,39 @@ def evaluate(
             folds=folds, embargo=embargo, forest=forest, trials=trials,
             trade=trade, cost_bps=cost_bps, leaks=audit, features=chosen, progress=progress,
         )  # fmt: skip
+    moves = _ranges(_history(files, symbols, data_dir, reading), folds) if ranges else None
     if report is not None:
         write_text(report, html(found))
     if table is not None:
         write_text(table, markdown(found))
     if json:
-        print_json(found.as_dict())
+        print_json(found.as_dict() | ({} if moves is None else {"ranges": evaluation.without_nan(moves.as_dict())}))
     else:
+        if moves is not None:
+            stdout().print(moves.headline, markup=False)
         stdout().print(found.headline, markup=False)
         for line in summary(found):
             stdout().print(line, markup=False)
         for title, (heads, rows) in tables(found).items():
             stdout().print(f"\n{title}", markup=False)
             print_table(heads, rows)
+        for title, (heads, rows) in range_tables(moves).items() if moves is not None else ():
+            stdout().print(f"\n{title}", markup=False)
+            print_table(heads, rows)
     if any(not finding.passed for finding in found.findings):
         raise typer.Exit(1)
+
+
+def _ranges(history: Iterator[Bars], folds: int) -> RangeReport | None:
+    """Return what the expected move is worth on these bars; None where there are too few, which is said."""
+    from tapeline.errors import NotEnoughHistoryError
+    from tapeline.research.range_evaluation import evaluate_ranges
+
+    try:
+        return evaluate_ranges(history, folds=folds)
+    except NotEnoughHistoryError as error:
+        notice(f"Expected move: not tested, {error}")
+        return None
 
 
 def _history(

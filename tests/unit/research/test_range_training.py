@@ -6,11 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.daily import MONDAY
+from tests.daily import clustered_bars
 
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
-from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast import price_bands as bands
 from tapeline.forecast.range_layout import HORIZONS, REGRESSORS
@@ -18,27 +17,6 @@ from tapeline.forecast.range_model import RANGE, RangeModel
 from tapeline.forecast.range_state import RangeStates
 from tapeline.research.range_outcomes import outcomes
 from tapeline.research.range_training import FORMS, fit_range
-
-
-def clustered_bars(symbols: int = 8, count: int = 700, seed: int = 0) -> Bars:
-    """Return daily bars whose volatility comes in waves, each made of 40 steps, as ranges of real bars are."""
-    rng = np.random.default_rng(seed)
-    level = np.zeros((count, symbols))
-    for t in range(1, count):
-        level[t] = 0.95 * level[t - 1] + rng.normal(0, 0.25, symbols)
-    steps = rng.normal(size=(count, 40, symbols)) * (0.01 * np.exp(level) / np.sqrt(40))[:, None]
-    walk = np.log(50) + np.cumsum(steps.reshape(count * 40, symbols), axis=0)
-    path = np.exp(walk).reshape(count, 40, symbols)
-    close = path[:, -1]
-    open_ = np.vstack((np.full((1, symbols), 50.0), close[:-1]))
-    return Bars(
-        tuple(f"S{i}" for i in range(symbols)),
-        np.tile(np.arange(symbols, dtype=np.int32), count),
-        np.repeat(MONDAY + DAY * np.arange(count, dtype=np.int64), symbols),
-        open_.ravel(), np.maximum(path.max(axis=1), open_).ravel(), np.minimum(path.min(axis=1), open_).ravel(),
-        close.ravel(), (1e5 * np.exp(level + rng.normal(0, 0.3, level.shape))).ravel(),
-        np.ones(count * symbols, np.bool_),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
