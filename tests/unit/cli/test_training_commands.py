@@ -119,13 +119,17 @@ def test_mistakes_are_one_line(file, tmp_path):
 def test_evaluation_says_first_whether_it_is_better_and_writes_its_reports(file, tmp_path):
     arguments = ("evaluate", file, "--folds", 2, "--no-forest", "--no-trade", "--audit")
     text = call(*arguments, "--report", "r.html", "--table", "t.md")
-    assert text.startswith("Direction: ")
-    assert "BETTER" not in text.splitlines()[0]
+    moves, direction = text.splitlines()[:2]
+    assert moves.startswith("Expected move: ")
+    assert "the 80% band held" in moves
+    assert direction.startswith("Direction: ")
+    assert "BETTER" not in direction
     assert "Leak audit" in text
     assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
     assert (tmp_path / "t.md").read_text().startswith("**Direction: ")
     document = json.loads(call(*arguments, "--json"))
-    assert document["headline"] == text.splitlines()[0]
+    assert document["headline"] == direction
+    assert document["ranges"]["headline"] == moves
     assert not document["better"]
     assert "No such file" in call(*arguments, "--report", tmp_path / "no" / "r.html", fails=1)
 
@@ -133,7 +137,7 @@ def test_evaluation_says_first_whether_it_is_better_and_writes_its_reports(file,
 def test_a_users_own_features_are_audited(file, tmp_path):
     sins = tmp_path / "mine.py"
     sins.write_text(SINS)
-    arguments = ("evaluate", file, "--folds", 1, "--no-forest", "--no-trade", "--audit", "--features")
+    arguments = ("evaluate", file, "--folds", 1, "--no-forest", "--no-trade", "--no-ranges", "--audit", "--features")
     text = call(*arguments, f"{sins}:SIN", fails=1)
     assert text.startswith("NOT TO BE TRUSTED")
     assert "peeking" in text
