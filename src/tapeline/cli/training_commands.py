@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tapeline.core.market import Bars
     from tapeline.forecast.features import FeatureSet
     from tapeline.forecast.model import Metadata
+    from tapeline.forecast.registry import Registry
     from tapeline.research.range_evaluation import RangeReport
 
 OptionalFiles = Annotated[
@@ -135,6 +136,7 @@ def train(
         from tapeline.research.training import fit
 
         registry = registry_at(data_dir, models)
+        _train_ranges(registry, name, _history(files, symbols, data_dir, reading), end, promote=promote)
         with _progress("training", quiet=json) as progress:
             options: dict[str, Any] = {
                 "horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows,
@@ -158,6 +160,23 @@ def train(
     if reason:
         notice(reason)
     print_facts(name, model.version, model.metadata, in_use=in_use)
+
+
+def _train_ranges(registry: Registry, name: str, history: Iterator[Bars], until: int | None, *, promote: bool) -> None:
+    """Train a range model on the same bars, and with `promote` put it to use; too few bars are reported."""
+    from tapeline.errors import NotEnoughHistoryError
+    from tapeline.forecast.range_registry import RangeRegistry
+    from tapeline.research.range_training import fit_range
+
+    try:
+        model = fit_range(history, until=until)
+    except NotEnoughHistoryError as error:
+        notice(f"no ranges: {error}")
+        return
+    ranges = RangeRegistry(registry.folder)
+    ranges.save(name, model)
+    if promote:
+        ranges.promote(name, model.version, at=now_ms())
 
 
 def _verdict(metadata: Metadata) -> str:

@@ -74,6 +74,11 @@ class Registry:
         self._folder = folder
         self._verified: dict[str, tuple[bytes, Metadata]] = {}  # key -> hash of the file, what it says
 
+    @property
+    def folder(self) -> Folder:
+        """Return where the models are; range models are in the same folder."""
+        return self._folder
+
     def save(self, name: str, model: LightGBMModel) -> str:
         """Store the model and return its version. A second save is harmless; only `promote` puts a model to use."""
         _check(name)

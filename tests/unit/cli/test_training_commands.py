@@ -97,6 +97,7 @@ def test_training_until_a_day_sees_nothing_later(file, bars):
 def test_the_models_folder_can_be_chosen(file, tmp_path):
     call("train", file, "--models", tmp_path / "elsewhere", "--json")
     assert (tmp_path / "elsewhere" / "default" / "current.json").exists()
+    assert (tmp_path / "elsewhere" / "default" / "current-range.json").exists()
     assert call("models", "list", "--models", "s3://", fails=2)
 
 
