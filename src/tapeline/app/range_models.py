@@ -28,7 +28,7 @@ def range_model_in_use(directory: DataDirectory, notify: Callable[[str], None]) 
         if registry.current(DEFAULT_NAME) is None:
             return None
         model = registry.load(DEFAULT_NAME)
-        for symbol in directory.store.extents():
+        for symbol in directory.store.latest().bars.symbols:
             times = directory.store.rows(symbol, limit=_TELLING_ROWS).bars.timestamp
             if len(times) > 2:
                 model.check(usual_interval(times))

@@ -39,7 +39,7 @@ def show(
         if not len(rows):
             from tapeline.app.stored_history import unknown_symbol
 
-            raise unknown_symbol(symbol, tuple(directory.store.extents()), directory.path)
+            raise unknown_symbol(symbol, tuple(directory.store.latest().bars.symbols), directory.path)
         models, _ = directory.ranges.models()
     if json:
         print_json(with_horizons([row.as_item() for row in rows], rows, models))

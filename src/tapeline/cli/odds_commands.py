@@ -34,7 +34,7 @@ def odds(
         if not len(rows):
             from tapeline.app.stored_history import unknown_symbol
 
-            raise unknown_symbol(symbol, tuple(directory.store.extents()), directory.path)
+            raise unknown_symbol(symbol, tuple(directory.store.latest().bars.symbols), directory.path)
         said = newest_range(rows, directory.ranges.models()[0])
     if said is None:
         raise NotFoundError(

@@ -20,7 +20,7 @@ def refuse_other_intervals(directory: DataDirectory, scan: Scan) -> None:
     A store keeps one series a symbol, so minutes among days would be taken for corrections of them.
     """
     seen: dict[str, tuple[int, str]] = {}
-    stored = set(directory.store.extents())
+    stored = set(directory.store.latest().bars.symbols)
     for file in scan.files:
         for symbol, interval in file.intervals.items():
             if symbol not in seen and symbol in stored:
