@@ -228,6 +228,7 @@ export class ChartTab {
 
   // Asks what is expected after the last closed bar, once for each such bar.
   async _expect() {
+    if (!this._bars) return;
     const { t, columns } = this._bars;
     const closed = columns.f.lastIndexOf(1);
     if (closed < 0 || this._expected === t[closed]) return;
