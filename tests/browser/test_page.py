@@ -298,7 +298,7 @@ def test_a_symbol_is_added_and_removed_and_a_wrong_one_is_refused(open_page: Ope
 
 
 def test_the_model_tab_begins_with_the_verdict_and_asks_before_it_rolls_back(open_page: Open, server: Server) -> None:
-    page = open_page(server.url + "#model")
+    page = open_page(server.url + "#model", expected="status of 409")
     model = page.locator("#model")
     expect(model.locator("> :first-child")).to_contain_text("Direction: no skill")
     expect(model).to_contain_text(re.compile(r"Hit rate.*%.*Base rate", re.DOTALL))
@@ -314,6 +314,8 @@ def test_the_model_tab_begins_with_the_verdict_and_asks_before_it_rolls_back(ope
     expect(model.locator("tr.current th").last).not_to_have_text(used)
     model.get_by_role("button", name=f"Promote {used}").click()
     page.get_by_role("dialog").get_by_role("button", name="Promote", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("has not beaten")
+    page.get_by_role("dialog").get_by_role("button", name="Promote anyway").click()
     expect(model.locator("tr.current th").last).to_have_text(used)
     page.locator("nav [data-tab=chart]").click()
     drawn(page)

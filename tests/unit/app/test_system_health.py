@@ -53,7 +53,7 @@ def test_every_part_tells_what_is_wrong_with_it(
     damaged = directory.path / "models" / "default" / "v1"
     damaged.mkdir(parents=True)
     (damaged / "metadata.json").write_text("{")
-    directory.store._blocks.damaged[7] = "block 7 of S0 is damaged"
+    directory.store._damage.note(7, "block 7 of S0 is damaged", advice=False)
     health = SystemHealth(directory, lambda: DEAD)
     found = health.troubles()
     assert found.keys() == KINDS.keys()

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.core.bars import usual_interval
+from tapeline.core.market import Ints
 from tapeline.core.sessions.evidence import around_the_clock
 from tapeline.core.sessions.exchanges import known_exchange
+from tapeline.core.times import DAY
 from tapeline.errors import FileError
 from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records
 from tapeline.feeds.files.merge import in_order
@@ -19,6 +21,7 @@ from tapeline.feeds.files.price_jumps import PriceJumps
 
 _BLOCK_ROWS = 1 << 14
 _LOOKED_AT_ROWS = 1 << 16  # of each file, for its interval
+_PROOF_BARS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class FileScan:
     `usual_interval` of its symbols' bars in ms, None where they do not tell. `ordered` says that its rows are in the
     order of time. `content` changes when the file's bars do. `damage` says that the file ends too early, and why; ''
     where it does not. `first_reject` is the place and the reason of the first rejected row. `intervals` has that of
-    each symbol whose bars tell it. `jumps` are sentences about prices that look like unadjusted splits.
+    each symbol whose bars are proof of it. `jumps` are sentences about prices that look like unadjusted splits.
     `around_the_clock` are the symbols whose own bars say that they trade on weekends, and whose form does not say more.
     """
 
@@ -91,7 +94,7 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
     intervals = {
         symbol: own
         for symbol, code in one_pass.table.items()
-        if (own := usual_interval(some["timestamp"][some["code"] == code])) is not None
+        if (own := _certain_interval(some["timestamp"][some["code"] == code])) is not None
     }
     weekly = around_the_clock(some["timestamp"], some["code"], len(one_pass.table)) if len(some) else np.empty(0)
     always = frozenset(
@@ -101,6 +104,17 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
         path, rows, rejected, start, end, interval, ordered, content, damage, first_reject, intervals,
         tuple(one_pass.table), tuple(jumps.named) if ordered else (), always,
     )  # fmt: skip
+
+
+def _certain_interval(timestamps: Ints) -> int | None:
+    """Return the interval of one symbol's bars where they are proof of it.
+
+    A few corrected minutes of different days say nothing of how long they are; a few bars at one time of day do.
+    """
+    few = len(timestamps) < _PROOF_BARS
+    if few and len(np.unique(timestamps % DAY)) > 1:
+        return None
+    return usual_interval(timestamps)
 
 
 def combined_scan(files: tuple[FileScan, ...]) -> Scan:
