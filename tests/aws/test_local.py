@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from tests.aws.local.account import Account
 from tests.aws.local.poller import EventSource, Found, Rules, destination
-from tests.aws.local.resources import BY_AWS
+from tests.aws.local.resources import used_by_aws
 from tests.aws.local.run import Local, compared, copied, exercised
 from tests.aws.local.runtime import Function, FunctionError
 from tests.terraform.running import ROOT
@@ -60,8 +60,11 @@ def allowed(program: str) -> set[str]:
     body = text.partition(f'data "aws_iam_policy_document" "{program}" {{')[2].partition("\n}\n")[0]
     statements = re.findall(r"statement \{(.*?)\n  \}", body, re.DOTALL)
     own = [s for s in statements if "dynamic" not in s and "Deny" not in s]
-    found = {action for s in own for action in re.findall(r'"(\w+:\w+)"', s.partition("resources")[0])}
-    return {action for action in found if not any(action.startswith(known) for known in BY_AWS)}
+    found = set()
+    for actions, _, resources in (s.partition("resources") for s in own):
+        listed = re.findall(r"\[(.*?)\] *(?:#.*)?$", resources, re.DOTALL | re.MULTILINE)[0].strip(" \n,").split(",")
+        found |= {(action, resource) for action in re.findall(r'"(\w+:\w+)"', actions) for resource in listed}
+    return {action for action, resource in found if not used_by_aws(action, resource)}
 
 
 @pytest.fixture

@@ -145,9 +145,14 @@ def verdicts(resources: Resources, calls: set[Call]) -> tuple[list[str], list[st
             f"{program}: {action} on {resource}"
             for action, resource in sorted(set(allowed))
             if not any(call.action == action and fnmatchcase(call.resource, resource) for call in own)
-            and not any(f"{action} {resource}".startswith(known) or known in resource for known in BY_AWS)
+            and not used_by_aws(action, resource)
         ]
     return refused, unused
+
+
+def used_by_aws(action: str, resource: str) -> bool:
+    """Return whether AWS itself uses this permission of a program's role."""
+    return any(f"{action} {resource}".startswith(known) or known in resource for known in BY_AWS)
 
 
 def _listed(value: Any) -> list[str]:
