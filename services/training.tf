@@ -25,7 +25,7 @@ locals {
         detail-type = ["SageMaker Training Job State Change"]
         detail = {
           TrainingJobStatus = ["Completed", "Failed", "Stopped"]
-          TrainingJobName   = [{ prefix = "tapeline-${replace(var.retraining.model, "/[^A-Za-z0-9]+/", "-")}-" }]
+          TrainingJobName   = [{ prefix = "tapeline-" }] # the function passes over jobs that the schedule did not start
           RoleArn           = [aws_iam_role.training.arn]
         }
       }

@@ -229,7 +229,12 @@ def test_names_and_requests_of_jobs_conform_whatever_the_model_is_called() -> No
         job = plan.job_name(model, 1_790_000_000_000)
         options = plan.TrainingOptions("bucket", IMAGE, ROLE, symbols=("^GSPC", "BRK/B"), tags={"a": "b"})
         assert faults("sagemaker", "CreateTrainingJob", plan.plan_training(job, options)) == []
-    assert plan.job_name("default", 0) == "tapeline-default-19700101-000000"
+    assert plan.job_name("default", 1002) == "tapeline-default-19700101-000001-002"
+
+
+def test_jobs_that_begin_within_a_second_have_names_of_their_own() -> None:
+    for model in ("default", "x" * 64):
+        assert len({plan.job_name(model, 1_790_000_000_000 + ms) for ms in range(1000)}) == 1000
 
 
 def test_an_archive_that_is_damaged_or_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +288,7 @@ def test_a_schedule_trains_a_person_approves_and_the_endpoint_moves(account: Acc
     endpoint(account)
     handler = scheduled_training.handler
     started = handler(SCHEDULED)
-    assert started == {"action": "train", "job": "tapeline-default-20261127-220000", "started": True}
+    assert started == {"action": "train", "job": "tapeline-default-20261127-220000-000", "started": True}
     assert handler(SCHEDULED)["started"] is False  # EventBridge delivers at least once
 
     collect = {"action": "collect", "job": started["job"]}

@@ -46,8 +46,12 @@ class TrainingOptions:
 
 
 def job_name(model: str, at: int) -> str:
-    """Return the name of a job that begins now: `at`, UTC epoch ms. A second later it is another."""
-    stamp = f"{datetime.fromtimestamp(at / 1000, UTC):%Y%m%d-%H%M%S}"
+    """Return the name of a job that begins now: `at`, UTC epoch ms. A millisecond later it is another.
+
+    The same time gives the same name, so that a schedule's event that comes twice starts one job. The name is at most
+    63 letters, digits and dashes, as SageMaker has it: a longer model name is cut.
+    """
+    stamp = f"{datetime.fromtimestamp(at // 1000, UTC):%Y%m%d-%H%M%S}-{at % 1000:03d}"
     plain = re.sub(r"[^A-Za-z0-9]+", "-", model).strip("-")[: _LONGEST_NAME - len(stamp) - 10].rstrip("-")
     return f"tapeline-{plain}-{stamp}"
 
