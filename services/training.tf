@@ -102,14 +102,8 @@ data "aws_iam_policy_document" "retraining" {
 
   statement {
     sid       = "Enter"
-    actions   = ["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup", "sagemaker:UpdateModelPackage"]
+    actions   = ["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage", "sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages", "sagemaker:UpdateModelPackage"]
     resources = [aws_sagemaker_model_package_group.this.arn, local.packages]
-  }
-
-  statement {
-    sid       = "Look"
-    actions   = ["sagemaker:ListModelPackages"]
-    resources = ["*"] # the action takes no resource
   }
 
   statement {
