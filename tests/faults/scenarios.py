@@ -119,7 +119,7 @@ def _all(root: Path, yahoo: str, stream: str, *, models: bool) -> Iterator[Scena
     root.mkdir(parents=True, exist_ok=True)
     lines = bar_lines(MINUTES)
     bars = csv(root / "bars.csv", lines)
-    late = csv(root / "late.csv", [line.rpartition(",")[0] + ",77" for line in lines[100:900:40] if "nan" not in line])
+    late = csv(root / "late.csv", [line.rpartition(",")[0] + ",77" for line in lines[100:140] if "nan" not in line])
     quiet = ("--no-dashboard", "--json")
 
     def rows(work: Path) -> Any:
