@@ -557,7 +557,7 @@ run "retraining_on_a_schedule" {
 
   assert {
     condition     = strcontains(aws_cloudwatch_event_rule.retraining["collect"].event_pattern, "{\"prefix\":\"tapeline-\"}") && aws_cloudwatch_event_target.retraining["collect"].input_transformer[0].input_template == "{\"action\":\"collect\",\"approve\":false,\"job\":<job>}"
-    error_message = "only jobs of this model are collected, and a person approves unless told otherwise"
+    error_message = "only jobs of tapeline reach the function, and a person approves unless told otherwise"
   }
 
   assert {
