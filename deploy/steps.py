@@ -175,7 +175,7 @@ def apply_services(wanted: Values) -> None:
 #: The values that Terraform's output `deployed` has.
 SET_HERE = frozenset({
     "image_uri", "model_data_url", "earlier_models", "alarm_email", "enable_quicksight", "quicksight_users",
-    "dashboard", "alert_rules", "processor_roll_back",
+    "dashboard", "alert_rules", "processor_roll_back", "retraining",
 })  # fmt: skip
 
 

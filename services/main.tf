@@ -83,5 +83,6 @@ locals {
     dashboard           = var.dashboard
     alert_rules         = length(var.alert_rules) > 0 ? var.alert_rules : null
     processor_roll_back = var.processor_roll_back
+    retraining          = var.retraining.schedule != null ? var.retraining : null
   }
 }

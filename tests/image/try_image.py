@@ -9,6 +9,7 @@ show (base image, layers, the system's packages) is not seen here. `--dockerfile
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
 import shutil
@@ -122,6 +123,7 @@ def main() -> int:
     parser.add_argument("--dockerfile", type=Path, default=ROOT / "Dockerfile")
     dockerfile = parser.parse_args().dockerfile.read_text()
     started = time.monotonic()
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)  # a line per request says nothing here
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)

@@ -7,6 +7,7 @@ the APIs, not what they do: quotas, permissions and what AWS itself would refuse
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import tempfile
 import time
@@ -17,12 +18,13 @@ from typing import Any
 import boto3
 from moto.server import ThreadedMotoServer
 
-from tests.terraform.running import Stack, UnavailableError
+from tests.terraform.running import Stack, TerraformError, UnavailableError
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/stock-data-collector:1.0.0"
 MODEL = f"s3://stock-data-{ACCOUNT}-{REGION}/models/1/model.tar.gz"
+NEXT_MODEL = MODEL.replace("/models/1/", "/models/2/")
 DASHBOARD = {
     "domain_name": "stocks.example.com",
     "allowed_cidrs": ["203.0.113.0/24"],
@@ -52,6 +54,8 @@ FORGOTTEN_BY_MOTO: dict[str, str] = {
     "aws_vpc_security_group_": "the account is returned in front of the referenced group",
     "aws_ecs_service.": "the capacity provider strategy is not returned",
     "aws_lambda_function.processor": "the logging configuration is not returned",
+    "aws_lambda_alias.live": "follows the function, of which a change makes a version",
+    "aws_lambda_event_source_mapping.stream": "the alias is not returned",
     "aws_sagemaker_endpoint_configuration.this": "a data capture configuration is returned that was not asked for",
     "aws_sagemaker_model.this": "a VPC configuration is returned that was not asked for",
     "aws_sagemaker_endpoint.this": "follows its configuration",
@@ -170,6 +174,11 @@ def main() -> int:
                 ("services, image without model: says the next step", lambda: _says(services, "No model yet")),
                 ("services, phase 2 (image, model, page): apply", lambda: services.apply(**full)),
                 ("services, phase 2: second plan", lambda: _unexpected(services.changes(**full))),
+                (
+                    "services, a model update that SageMaker rolls back: fails, and the model that serves is kept",
+                    lambda: _rolled_back(services, clients(endpoint)("sagemaker"), full),
+                ),
+                ("services, phase 2 again", lambda: services.apply(**full)),
                 ("services, phase 2: says that all is there", lambda: _says(services, "Everything is in place")),
                 ("services: leave out what moto cannot delete", lambda: services.forget(*KEPT_BY_MOTO)),
                 ("services: destroy", lambda: services.destroy(**full)),
@@ -196,6 +205,33 @@ def main() -> int:
 def _unexpected(changes: str) -> str:
     """Return the changes of a second plan without those that moto is to blame for."""
     return "\n".join(line for line in changes.splitlines() if not any(name in line for name in FORGOTTEN_BY_MOTO))
+
+
+def _rolled_back(services: Stack, sagemaker: Any, variables: dict[str, Any]) -> str:
+    """Apply another model to an endpoint that takes every update back; return what is wrong afterwards.
+
+    moto cannot update an endpoint; here it answers as SageMaker does, and the endpoint stays what it was.
+    """
+    from moto.core.responses import ActionResult
+    from moto.sagemaker.responses import SageMakerResponse
+
+    def update_endpoint(self: Any) -> Any:
+        name = self._get_param("EndpointName")
+        return ActionResult({"EndpointArn": self.sagemaker_backend.endpoints[name].arn})
+
+    SageMakerResponse.update_endpoint = update_endpoint  # type: ignore[attr-defined]
+    (served,) = {each["EndpointConfigName"] for each in sagemaker.list_endpoint_configs()["EndpointConfigs"]}
+    (model,) = {each["ModelName"] for each in sagemaker.list_models()["Models"]}
+    try:
+        services.apply(**variables | {"model_data_url": NEXT_MODEL})
+    except TerraformError as error:
+        if "SageMaker rolled the endpoint back" not in " ".join(re.sub("[│╷╵]", " ", str(error)).split()):
+            return str(error)
+    else:
+        return "the apply reports success"
+    configurations = {each["EndpointConfigName"] for each in sagemaker.list_endpoint_configs()["EndpointConfigs"]}
+    models = {each["ModelName"] for each in sagemaker.list_models()["Models"]}
+    return "" if served in configurations and model in models else f"left are {configurations} and {models}"
 
 
 def _says(stack: Stack, text: str) -> str:
