@@ -27,6 +27,8 @@ def refuse_other_intervals(directory: DataDirectory, scan: Scan) -> None:
                 newest = usual_interval(directory.store.rows(symbol, limit=_NEWEST).bars.timestamp)
                 if newest is not None:
                     seen[symbol] = newest, str(directory.path)
+            if symbol in file.picked and seen.get(symbol, (0, ""))[0] <= interval:
+                continue
             other, where = seen.setdefault(symbol, (interval, str(file.path)))
             if other != interval:
                 raise FileError(

@@ -32,8 +32,9 @@ class FileScan:
     `usual_interval` of its symbols' bars in ms, None where they do not tell. `ordered` says that its rows are in the
     order of time. `content` changes when the file's bars do. `damage` says that the file ends too early, and why; ''
     where it does not. `first_reject` is the place and the reason of the first rejected row. `intervals` has that of
-    each symbol whose bars are proof of it. `jumps` are sentences about prices that look like unadjusted splits.
+    each symbol whose bars tell it. `jumps` are sentences about prices that look like unadjusted splits.
     `around_the_clock` are the symbols whose own bars say that they trade on weekends, and whose form does not say more.
+    `picked` are those with so few bars that they could be single ones out of shorter bars, such as corrections.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class FileScan:
     symbols: tuple[str, ...]
     jumps: tuple[str, ...]
     around_the_clock: frozenset[str]
+    picked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +96,24 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
     intervals = {
         symbol: own
         for symbol, code in one_pass.table.items()
-        if (own := _certain_interval(some["timestamp"][some["code"] == code])) is not None
+        if (own := usual_interval(some["timestamp"][some["code"] == code])) is not None
     }
+    picked = frozenset(
+        symbol for symbol, code in one_pass.table.items() if _may_be_picked(some["timestamp"][some["code"] == code])
+    )
     weekly = around_the_clock(some["timestamp"], some["code"], len(one_pass.table)) if len(some) else np.empty(0)
     always = frozenset(
         symbol for symbol, proven in zip(one_pass.table, weekly, strict=False) if proven and not known_exchange(symbol)
     )
     return FileScan(
         path, rows, rejected, start, end, interval, ordered, content, damage, first_reject, intervals,
-        tuple(one_pass.table), tuple(jumps.named) if ordered else (), always,
+        tuple(one_pass.table), tuple(jumps.named) if ordered else (), always, picked,
     )  # fmt: skip
 
 
-def _certain_interval(timestamps: Ints) -> int | None:
-    """Return the interval of one symbol's bars where they are proof of it.
-
-    A few corrected minutes of different days say nothing of how long they are; a few bars at one time of day do.
-    """
-    few = len(timestamps) < _PROOF_BARS
-    if few and len(np.unique(timestamps % DAY)) > 1:
-        return None
-    return usual_interval(timestamps)
+def _may_be_picked(timestamps: Ints) -> bool:
+    """Return whether these could be single bars of shorter ones: a few, at different times of day."""
+    return len(timestamps) < _PROOF_BARS and len(np.unique(timestamps % DAY)) > 1
 
 
 def combined_scan(files: tuple[FileScan, ...]) -> Scan:
