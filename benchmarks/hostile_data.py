@@ -80,7 +80,7 @@ def apart(part: str, options: argparse.Namespace, folder: str) -> dict[str, floa
 
 
 def faults(count: int) -> list[str]:
-    """Return so many names of answers: every kind in turn, endless ones and bombs among them."""
+    """Return this number of names of answers: every kind in turn, endless ones and bombs among them."""
 
     from tests.local_yahoo.server import HOSTILE
 

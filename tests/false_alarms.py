@@ -48,7 +48,7 @@ def random_features(seed: int) -> FeatureSet:
 
 
 def false_alarms(sets: int, seed: int = 0) -> list[tuple[int, str]]:
-    """Return which of so many sets failed which guard, each on random walks of its own."""
+    """Return which of this number of sets failed which guard, each on random walks of its own."""
     found = []
     for k in range(seed, seed + sets):
         bars = sort_and_dedupe([daily_bars(symbols=_SYMBOLS, count=_BARS, seed=k)])

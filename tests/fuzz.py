@@ -114,7 +114,7 @@ def attack_apart(target: Target, count: int, seed: int) -> dict[str, Any]:
 
 
 def attack(target: Target, count: int, seed: int) -> dict[str, Any]:
-    """Try so many values, also after one has failed. Return what was tried, what survived, and the failures."""
+    """Try this number of values, also after one has failed. Return what was tried, what survived, and the failures."""
     tried, failures, start = 0, [], 0.0
     survived = 0
     rng = random.Random(seed)

@@ -57,7 +57,7 @@ class _Model:
 
 
 def false_promotions(years: int, seed: int = 0) -> Counted:
-    """Return what happened in so many years, each begun with a new champion."""
+    """Return what happened in this number of years, each begun with a new champion."""
     rng = np.random.default_rng(seed)
     promoted_years = promotions = yielded = 0
     for _ in range(years):

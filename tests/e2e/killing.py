@@ -54,7 +54,7 @@ def kill(child: int) -> bool:
 
 
 def kill_after(steps: int, seconds: float, work: Callable[[Callable[[object], None]], object]) -> bool:
-    """Kill a child that does this after it has reported so many steps, and after some time more.
+    """Kill a child that does this after it has reported this number of steps, and after some time more.
 
     Return whether it was still at work.
     """

@@ -66,7 +66,7 @@ def filled(folder: Path) -> Path:
 
 
 def flip(path: Path, bits: int, rng: random.Random) -> None:
-    """Flip so many random bits of a file."""
+    """Flip this number of random bits of a file."""
     content = bytearray(path.read_bytes())
     for _ in range(bits):
         content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)

@@ -12,7 +12,7 @@ from tapeline.errors import TapelineError
 from tests.faults.children import Fault, Outcome
 from tests.faults.scenarios import Scenario
 
-#: Calls at which an error is injected, of each command: the first so many.
+#: Calls at which an error is injected, of each command, counted from the first one.
 FIRST_CALLS = 100
 
 _NOTHING = object()
@@ -54,7 +54,7 @@ def _end(scenario: Scenario, work: Path) -> Any:
 
 
 def faults_for(calls: Sequence[int], number: int, rng: random.Random) -> list[tuple[int, Fault]]:
-    """Return about so many faults, as (index of the command, fault): every kind for every command.
+    """Return about this number of faults, as (index of the command, fault): every kind for every command.
 
     Of each command the first calls that write are made to fail, one after the other, where `number` allows it.
     """
@@ -90,7 +90,7 @@ def faults_for(calls: Sequence[int], number: int, rng: random.Random) -> list[tu
 
 
 def kills_for(calls: Sequence[int], number: int, rng: random.Random) -> list[tuple[int, Fault]]:
-    """Return so many kills, spread over the commands that write and over their calls."""
+    """Return this number of kills, spread over the commands that write and over their calls."""
     writing = [which for which, several in enumerate(calls) if several]
     found = []
     for each in range(number if writing else 0):

@@ -111,7 +111,7 @@ def test_every_validation_refuses_a_value(stack: str, tmp_path: Path) -> None:
 def test_every_condition_of_a_resource_fails_once(stack: str) -> None:
     """Each in a run of its own, so as many runs as there are conditions.
 
-    A mocked endpoint always moves as it is told: `make terraform-apply` shows that one which is rolled back fails.
+    A mocked endpoint always does what it is asked: `make terraform-apply` shows that one which is rolled back fails.
     """
     for address, count in conditions(stack).items():
         if address == "aws_sagemaker_endpoint.this":

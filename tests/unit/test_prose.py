@@ -30,9 +30,13 @@ AVOID = {
 def written() -> Iterator[Path]:
     """Yield every file whose words a user or a contributor reads, but for the history of changes."""
     yield from (path for path in PAGES if path.name != "CHANGELOG.md")
-    for folder, kinds in (("src", (".py", ".js", ".html", ".css")), ("services", (".tf",)), ("network", (".tf",))):
+    kinds_of = {
+        "src": (".py", ".js", ".html", ".css"), "tests": (".py", ".mjs"), "benchmarks": (".py",), "deploy": (".py",),
+        "services": (".tf",), "network": (".tf",),
+    }  # fmt: skip
+    for folder, kinds in kinds_of.items():
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in kinds and not {"vendor", ".terraform"} & set(path.parts):
+            if path.suffix in kinds and path != Path(__file__) and not {"vendor", ".terraform"} & set(path.parts):
                 yield path
 
 

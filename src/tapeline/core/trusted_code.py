@@ -1,6 +1,6 @@
 """Say whether code that lies in a file or folder may be run: not where somebody else could have written it.
 
-Compiled functions are kept on disk, by Numba as pickle, and whoever can write a pickle runs what he likes in the
+Compiled functions are kept on disk, by Numba as pickle, and whoever can write a pickle can run any code in the
 process that reads it. So a cache is used only where nobody can write but this user, the superuser and the owner of this
 package, who could change the package itself.
 """

@@ -367,7 +367,7 @@ def test_a_heading_is_short_ascii() -> None:
 
 
 class Channel:
-    """Raises what it is told to, then takes everything."""
+    """Raise the errors that it was given, then take everything."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)

@@ -1,4 +1,4 @@
-"""A file is written whole or not at all, and what killed processes leave is told from what is being written."""
+"""A file is written whole or not at all, and leftovers of killed processes are not taken for files being written."""
 
 from __future__ import annotations
 

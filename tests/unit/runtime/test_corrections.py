@@ -203,7 +203,7 @@ class Loop:
 
 
 def limits(patched: pytest.MonkeyPatch, commit_bars: int, late_bars: int) -> None:
-    """Let the loop commit after so many rows, and replay after so many late bars, instead of many thousands."""
+    """Let the loop commit after this number of rows, and replay after this number of late bars, not after thousands."""
     patched.setattr("tapeline.runtime.pipeline.COMMIT_BARS", commit_bars)
     patched.setattr("tapeline.runtime.pipeline._LATE_BARS", late_bars)
 

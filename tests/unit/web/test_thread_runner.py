@@ -1,4 +1,4 @@
-"""Work in threads: how much may wait, and what becomes of work whose caller is gone."""
+"""Work in threads: how much may wait, and what happens to work whose caller is gone."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def table(tmp_path: Path) -> Iterator[Table]:
 
 
 def writes_of(bars_a_commit: Sequence[int], monkeypatch: pytest.MonkeyPatch, path: Path) -> Counter[int]:
-    """Return how often each bar was written when so many come with each commit, the first time included."""
+    """Return how often each bar was written when each commit brings this number of them, the first time included."""
     written: Counter[int] = Counter()
     insert = BlockTable._insert
 

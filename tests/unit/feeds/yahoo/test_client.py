@@ -1,4 +1,4 @@
-"""What is asked for again, how often, and what the user is told when it was no use."""
+"""Ask again: what is asked for again, how often, and what the user reads when that did not help."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_endless_429s_end_with_advice() -> None:
     assert asking.clock.passed == 5 + 10 + 20 + 40 + 80
 
 
-MENDED = {
+FIXED = {
     "500": status(500),
     "502": status(502, ""),
     "503 with a reason": status(503, DELISTED),
@@ -213,7 +213,7 @@ MENDED = {
 }
 
 
-@pytest.mark.parametrize("fault", MENDED.values(), ids=MENDED)
+@pytest.mark.parametrize("fault", FIXED.values(), ids=FIXED)
 def test_a_transient_failure_is_repeated(fault: Answer | Exception) -> None:
     asking = Asking(status(500), fault, fault, GOOD)
     assert len(asking.chart().bars) == 2
@@ -221,7 +221,7 @@ def test_a_transient_failure_is_repeated(fault: Answer | Exception) -> None:
     assert 0.5 + 1 + 2 <= asking.clock.passed <= 1 + 2 + 4
 
 
-@pytest.mark.parametrize("fault", MENDED.values(), ids=MENDED)
+@pytest.mark.parametrize("fault", FIXED.values(), ids=FIXED)
 def test_a_lasting_failure_ends_after_six_attempts_with_one_line(fault: Answer | Exception) -> None:
     asking = Asking(status(500), fault)
     error = asking.error()

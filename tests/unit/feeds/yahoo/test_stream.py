@@ -51,7 +51,7 @@ class Socket:
 
 @dataclass
 class Heard:
-    """The listener: keeps what it is told."""
+    """Keep what the listener hears."""
 
     opened: int | None = None
     quotes: list[StreamQuote] = field(default_factory=list)
