@@ -14,7 +14,7 @@ from typing import Any
 
 from tapeline.errors import FileError
 
-#: What reading damaged packed data raises; zipfile raises `NotImplementedError` for a compression that it does not know.
+#: What reading damaged packed data raises. zipfile raises `NotImplementedError` for a compression it does not know.
 DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError)
 
 

@@ -14,7 +14,7 @@ from tapeline.core.market import OHLCV, Bars, Reject
 from tapeline.core.ports import Action, Archive, Series
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import DAY
-from tapeline.errors import FeedError
+from tapeline.errors import FeedError, ServerError
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.venue import HistoryClient, one_per_time
 from tapeline.runtime.clock import Clock
@@ -138,6 +138,11 @@ class History:
                 fetched = await self.fetch(symbol, interval, min(archived.start, wanted))
                 splits = _new_splits(archived.actions, fetched.actions)
                 witnessed = shift(_before(archived.bars, splits), fetched.bars)
+                if witnessed is None and not splits:  # the first answer's bars are not in the second
+                    raise ServerError(
+                        f"{symbol}: {self._client.name} answered twice, and only one answer shows what looks like a "
+                        f"split that was not announced; the archived {interval.name} bars stay as they are"
+                    )
                 archived = replace(
                     archived,
                     bars=in_todays_shares(archived.bars, splits, witnessed),

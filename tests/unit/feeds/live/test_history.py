@@ -13,7 +13,7 @@ from tests.local_yahoo.clock import Standing
 from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.ports import Action
 from tapeline.core.sessions import calendar_of
-from tapeline.errors import FeedError, NoDataError
+from tapeline.errors import FeedError, NoDataError, ServerError
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History, Update
 from tapeline.feeds.live.venue import Chart
@@ -149,6 +149,24 @@ def test_bars_are_compared_with_archived_ones_whenever_the_updates_run(now: int)
     desk.update()
     assert min(start for _, start, _ in desk.yahoo.asked) <= held.timestamp[-20]
     assert len(desk.yahoo.asked) == 1
+
+
+def test_a_split_that_only_one_of_two_answers_shows_is_refused_and_the_archive_stays() -> None:
+    desk = Desk()
+    held = desk.update().series
+    tripled = {t: replace(b, open=3 * b.open, high=3 * b.high, low=3 * b.low, close=3 * b.close)
+               for t, b in desk.yahoo.bars["TSLA"].items()}  # fmt: skip
+    answers = [tripled, {t: b for t, b in tripled.items() if t > int(held.bars.timestamp[-1])}]
+    chart = desk.yahoo.chart
+
+    async def changing(symbol: str, interval: Interval, start: int, end: int) -> Chart:
+        desk.yahoo.bars["TSLA"] = answers[min(len(desk.yahoo.asked), 1)]
+        return await chart(symbol, interval, start, end)
+
+    desk.yahoo.chart = changing  # type: ignore[method-assign]
+    with pytest.raises(ServerError, match="only one answer shows what looks like a split"):
+        desk.update()
+    assert desk.archive.load("TSLA", "1m") is held
 
 
 def test_an_update_with_nothing_new_writes_nothing() -> None:
