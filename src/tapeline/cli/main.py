@@ -112,7 +112,7 @@ COMMANDS = {
     ),
     "score": (
         "score_commands.score",
-        "Grade the stored predictions whose horizon has passed, per model and symbol, against the base rate.",
+        "Grade the stored forecasts whose horizon has passed: ranges beside EWMA, directions beside the base rate.",
     ),
     "doctor": (
         "doctor_commands.doctor",

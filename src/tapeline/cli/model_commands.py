@@ -16,7 +16,9 @@ from tapeline.forecast import DEFAULT_NAME
 from tapeline.runtime.clock import now_ms
 
 if TYPE_CHECKING:
+    from tapeline.core.ports import Folder
     from tapeline.forecast.model import Metadata
+    from tapeline.forecast.range_registry import RangeRegistry
     from tapeline.forecast.registry import Registry
 
 app = typer.Typer(help="List the trained models, and choose which one is in use.", no_args_is_help=True)
@@ -26,19 +28,31 @@ def registry_at(data_dir: Path | None, place: str | None) -> Registry:
     """Return the registry at this folder or S3 address, otherwise the data directory's."""
     from tapeline.app import config
     from tapeline.app.data_directory import models_in
-    from tapeline.backends.files.file_registry import LocalFolder
     from tapeline.forecast.registry import Registry
 
     if place is None:
         return models_in(config.load(data_dir=data_dir).data_dir)
-    if place.startswith("s3://"):
-        from tapeline.backends.aws.s3_registry import S3Folder
+    return Registry(_folder_at(place))
 
-        try:
-            return Registry(S3Folder.at(place))
-        except InputError as error:
-            raise typer.BadParameter(str(error), param_hint="--models") from None
-    return Registry(LocalFolder(place))
+
+def ranges_at(place: str) -> RangeRegistry:
+    """Return the registry of range models at this folder or S3 address."""
+    from tapeline.forecast.range_registry import RangeRegistry
+
+    return RangeRegistry(_folder_at(place))
+
+
+def _folder_at(place: str) -> Folder:
+    from tapeline.backends.files.file_registry import LocalFolder
+
+    if not place.startswith("s3://"):
+        return LocalFolder(place)
+    from tapeline.backends.aws.s3_registry import S3Folder
+
+    try:
+        return S3Folder.at(place)
+    except InputError as error:
+        raise typer.BadParameter(str(error), param_hint="--models") from None
 
 
 def metadata_as_json(name: str, version: str, metadata: Metadata, *, in_use: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`tapeline score`: grade the stored predictions, and look for features that drifted."""
+"""`tapeline score`: grade the stored forecasts, and look for features that drifted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tapeline.cli.console import notice, print_json, print_table, stdout
-from tapeline.cli.model_commands import registry_at
+from tapeline.cli.model_commands import ranges_at, registry_at
 from tapeline.cli.options import DataDir, Json, ModelsAt
 from tapeline.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tapeline.forecast.drift import Drift
     from tapeline.forecast.estimates import Estimate
     from tapeline.forecast.grading import Grade
+    from tapeline.forecast.range_record import RangeGrade
 
 
 def score(
@@ -26,54 +30,97 @@ def score(
     models: ModelsAt = None,
     json: Json = False,
 ) -> None:
-    """Grade the stored predictions whose horizon has passed, per model and symbol, against the base rate.
+    """Grade the stored forecasts whose horizon has passed: ranges beside EWMA, directions beside the base rate.
 
     Also name the features that drifted away from what each model was trained on.
     """
     from tapeline.cli.stored_data import open_stored, stored_symbols
-    from tapeline.forecast.drift import WARNING
     from tapeline.forecast.grading import grade
+    from tapeline.forecast.range_record import range_record
     from tapeline.research.evaluation import without_nan
     from tapeline.runtime.stored_grades import grade_stored
+    from tapeline.runtime.stored_ranges import grade_stored_ranges
 
     with open_stored(data_dir) as directory:
-        metadata = registry_at(directory.path, models).metadata()
         wanted = stored_symbols(directory, ",".join(symbols) if symbols else "all")
-        found = grade_stored(directory.store, wanted, metadata, last)
-    grades = found.grades
-    if not len(grades):
-        raise NotFoundError(f"no stored row of {', '.join(wanted) or 'any symbol'} has a prediction yet")
-    table = grade(grades)
+        known = directory.ranges if models is None else ranges_at(models)
+        ranged = grade_stored_ranges(directory.store, wanted, known.models()[0], last)
+        found = grade_stored(directory.store, wanted, registry_at(directory.path, models).metadata(), last)
+    table = grade(found.grades) if len(found.grades) else []
+    ranges = {horizon: range_record(grades) for horizon, grades in ranged.items()}
+    if not table and not ranges:
+        raise NotFoundError(f"no stored row of {', '.join(wanted) or 'any symbol'} has a forecast yet")
     if json:
         drift = {version: list(map(dataclasses.asdict, each)) for version, each in found.drifts.items()}
-        print_json(without_nan({"grades": [each.as_dict() for each in table], "drift": drift}))
+        documents = {
+            "grades": [each.as_dict() for each in table],
+            "ranges": [each.as_dict() for record in ranges.values() for each in record],
+            "drift": drift,
+        }
+        print_json(without_nan(documents))
         return
+    _print_ranges(ranges)
+    if table:
+        _print_directions(table)
+    _print_drifts(found.drifts)
+
+
+def _print_ranges(ranges: Mapping[int, Sequence[RangeGrade]]) -> None:
+    """Print what the ranges were worth: over each horizon, by volatility and model, over one by symbol, too."""
+    from tapeline.forecast import HORIZON
+    from tapeline.forecast.range_words import verdict
+
+    shown = [
+        each
+        for record in ranges.values()
+        for each in record
+        if (each.horizon == HORIZON if each.symbol else not each.model or len({one.model for one in record}) > 2)
+    ]
+    for record in ranges.values():
+        bars = f"{record[0].horizon} bar{'' if record[0].horizon == 1 else 's'} ahead"
+        if record[0].decided:
+            held = record[0].coverage[80]
+            stdout().print(f"{verdict(record[0].qlike, held)} ({bars}, {record[0].decided:,} closes)", markup=False)
+        else:
+            stdout().print(f"Expected move: no close {bars} is known yet.")
+    if not shown:
+        return
+    heads = (
+        "ahead", "symbol", "model", "volatility", "decided", "waiting", "undecidable", "50% band", "80% band",
+        "95% band", "QLIKE saved", "level adjusted", "Winkler saved", "odds' Brier saved",
+    )  # fmt: skip
+    print_table(heads, (
+        (each.horizon, each.symbol or "(all)", each.model or "(all)", each.tercile or "(all)", each.decided,
+         each.waiting, each.undecidable, *map(_percent, each.coverage.values()),
+         *map(_percent, (each.qlike, each.qlike_adjusted, each.winkler, each.brier)))
+        for each in shown
+    ))  # fmt: skip
+    stdout().print(
+        "In %. Saved: the share of EWMA's loss on the same rows. Volatility: thirds of the sigmas that were said.",
+        markup=False,
+    )
+
+
+def _print_directions(table: Sequence[Grade]) -> None:
     stdout().print(_verdict(table[0]))
     heads = (
-        "symbol",
-        "model",
-        "graded",
-        "held",
-        "pending",
-        "undecidable",
-        "answered",
-        "hit-rate",
-        "base rate",
-        "Brier",
+        "symbol", "model", "graded", "held", "pending", "undecidable", "answered", "hit-rate", "base rate", "Brier",
         "base Brier",
-    )
+    )  # fmt: skip
     print_table(heads, (
         (g.symbol or "(all)", g.model or "(all)", g.graded, g.holds, g.pending, g.undecidable, g.answered,
          _brief(g.hit_rate), f"{g.base_rate:.3f}", _brief(g.brier), f"{g.brier_base:.3f}")
         for g in table
     ))  # fmt: skip
-    for version, drifts in found.drifts.items():
-        for drift_of in drifts:
-            if drift_of.warning:
-                notice(
-                    f"{version}: {drift_of.feature} has drifted, PSI {drift_of.psi:.2f} (above {WARNING}): "
-                    "time to retrain"
-                )
+
+
+def _print_drifts(drifts: Mapping[str, Sequence[Drift]]) -> None:
+    from tapeline.forecast.drift import WARNING
+
+    for version, features in drifts.items():
+        for each in features:
+            if each.warning:
+                notice(f"{version}: {each.feature} has drifted, PSI {each.psi:.2f} (above {WARNING}): time to retrain")
 
 
 def _verdict(everything: Grade) -> str:
@@ -93,3 +140,8 @@ def _brief(estimate: Estimate) -> str:
     if not estimate.has_interval:
         return f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def _percent(estimate: Estimate) -> str:
+    value, low, high = (100 * each for each in (estimate.value, estimate.low, estimate.high))
+    return f"{value:.1f} [{low:.1f}, {high:.1f}]" if estimate.has_interval else f"{value:.1f}"

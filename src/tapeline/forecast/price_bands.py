@@ -43,6 +43,11 @@ def band(model: RangeModel, horizon: int, close: Floats, sigma: Floats, coverage
     return close * np.exp(low * sigma), close * np.exp(high * sigma)
 
 
+def below(model: RangeModel, horizon: int, sigma: Floats, move: Floats) -> Floats:
+    """Return the chance of a log return below `move` over the horizon, float64 [n]; NaN where that is."""
+    return _below(move / sigma, np.array(model.quantiles[HORIZONS.index(horizon)]), np.array(model.levels))
+
+
 def big_move(model: RangeModel, horizon: int, sigma: Floats, usual: Floats) -> Floats:
     """Return the chance of a log return beyond 1.5 usual sigmas over the horizon, up or down, float64 [n].
 

@@ -81,6 +81,12 @@ _FARTHEST = 4.0  # of a log ratio of outcome and forecast, so that one wrong pri
 
 
 @step
+def within_variance(across: float, inside: float) -> float:
+    """Return a bar's own variance, from the logarithms of high over low and of close over open."""
+    return max(0.5 * across * across - _GARMAN_KLASS * inside * inside, _PARKINSON * across * across)
+
+
+@step
 def _sum_anew(s: Floats, ring: int, newest: int, count: int) -> float:
     """Return the sum of `count` values of a full ring up to the one that is `newest` bars before its last."""
     total = 0.0
@@ -246,7 +252,7 @@ def advance(
         factor, volume_factor = season[i, 0], season[i, 1]
         across, inside = math.log(high[i] / low[i]), math.log(close[i] / open_[i])
         before, log_close = math.log(open_[i] / previous), math.log(close[i])
-        within = max(0.5 * across * across - _GARMAN_KLASS * inside * inside, _PARKINSON * across * across) / factor
+        within = within_variance(across, inside) / factor
         variance = max(within + before * before / factor, _LEAST_VARIANCE)
         move = (before + inside) / math.sqrt(factor)
         traded = volume[i] / volume_factor

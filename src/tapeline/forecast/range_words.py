@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from tapeline.core.times import DAY, HOUR, MINUTE
+from tapeline.forecast.estimates import Estimate
 from tapeline.forecast.horizons import SaidRange
 
 _UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
@@ -33,3 +36,17 @@ def _length(bars: int, interval: int) -> str:
             count = total // unit
             return name if count == 1 else f"{count} {name}s"
     return "bar" if bars == 1 else f"{bars} bars"
+
+
+def verdict(gain: Estimate, held: Estimate) -> str:
+    """Return in one line how much of EWMA's QLIKE is saved, and how often the 80% band held."""
+    says, sign = "better than EWMA", 1.0
+    if gain.value < 0:
+        says, sign = "WORSE than EWMA" if gain.high < 0 else "worse than EWMA", -1.0
+    return f"Expected move: {_percent(gain, sign)} {says}; the 80% band held {_percent(held)}."
+
+
+def _percent(estimate: Estimate, sign: float = 1.0) -> str:
+    value, *ends = (sign * 100.0 * each for each in (estimate.value, estimate.low, estimate.high))
+    low, high = sorted(ends)
+    return f"{value:.1f}%" if math.isnan(low) else f"{value:.1f}% [{low:.1f}, {high:.1f}]"

@@ -16,17 +16,10 @@ from tapeline.forecast import price_bands, said_codes
 from tapeline.forecast.estimates import Estimate, Sampling
 from tapeline.forecast.labels import INTRADAY
 from tapeline.forecast.price_bands import BIG_MOVE, COVERAGES
+from tapeline.forecast.range_baselines import Baseline, bar_returns, weighted_mean
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_model import RangeModel
-from tapeline.forecast.range_state import RangeStates
-from tapeline.forecast.range_step import SAID
-from tapeline.forecast.time_of_day import season
-from tapeline.research import FOLDS
-from tapeline.research.dataset import Progress, silent
-from tapeline.research.metrics import auc_influence
-from tapeline.research.range_baselines import Baseline, bar_returns, weighted_mean
-from tapeline.research.range_outcomes import Outcomes, outcomes
-from tapeline.research.range_scores import (
+from tapeline.forecast.range_scores import (
     NORMAL,
     coverage_by,
     normal_touch,
@@ -35,6 +28,14 @@ from tapeline.research.range_scores import (
     tercile,
     winkler,
 )
+from tapeline.forecast.range_state import RangeStates
+from tapeline.forecast.range_step import SAID
+from tapeline.forecast.range_words import verdict
+from tapeline.forecast.time_of_day import season
+from tapeline.research import FOLDS
+from tapeline.research.dataset import Progress, silent
+from tapeline.research.metrics import auc_influence
+from tapeline.research.range_outcomes import Outcomes, outcomes
 from tapeline.research.range_training import fit_sorted
 
 EWMA = "EWMA"
@@ -282,17 +283,4 @@ def _volume_saved(history: Bars, done: _Tested, came: Floats, k: int) -> Estimat
 def headline(scores: Iterable[HorizonScores], horizon: int = 5) -> str:
     """Return the verdict in one line: how much better than EWMA, and how often the 80% band held."""
     mine = next(each for each in scores if each.horizon == horizon)
-    gain, held = mine.saved[EWMA], mine.coverage[80]
-    verdict = "better than EWMA"
-    if gain.value < 0:
-        verdict = "WORSE than EWMA" if gain.high < 0 else "worse than EWMA"
-    return f"Expected move: {_percent(gain, sign=gain.value < 0)} {verdict}; the 80% band held {_percent(held)}."
-
-
-def _percent(estimate: Estimate, *, sign: bool = False) -> str:
-    value, low, high = (100.0 * each for each in (estimate.value, estimate.low, estimate.high))
-    if sign:
-        value, low, high = -value, -high, -low
-    if math.isnan(low):
-        return f"{value:.1f}%"
-    return f"{value:.1f}% [{low:.1f}, {high:.1f}]"
+    return verdict(mine.saved[EWMA], mine.coverage[80])

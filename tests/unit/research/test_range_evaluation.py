@@ -12,9 +12,9 @@ from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
-from tapeline.research.range_baselines import bar_returns, weighted_mean
+from tapeline.forecast.range_baselines import bar_returns, weighted_mean
+from tapeline.forecast.range_scores import normal_touch, qlike, winkler
 from tapeline.research.range_evaluation import EWMA, RangeReport, evaluate_frozen, evaluate_ranges
-from tapeline.research.range_scores import normal_touch, qlike, winkler
 from tapeline.research.range_tables import range_tables
 from tapeline.research.range_training import fit_sorted
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,7 +13,8 @@ from tapeline.core.candle_intervals import stored_interval
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError
 from tapeline.forecast.horizons import SaidRange, newest_range
-from tapeline.forecast.range_grading import BandGrade, grade_bands
+from tapeline.forecast.price_bands import COVERAGES
+from tapeline.forecast.range_grading import RangeGrades, grade_ranges
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_words import sentence
 from tapeline.web.api.formats import json_answer
@@ -89,7 +89,7 @@ async def forecast(
         document |= {
             "timestamp": found.timestamp, "price": found.close, "model": found.model.version,
             "words": sentence(found, interval, places), "horizons": found.horizons,
-            "bands": [asdict(each) | {"held": {str(c): n for c, n in each.held.items()}} for each in grades],
+            "bands": [_counts(each) for each in grades],
         }  # fmt: skip
         if price is not None and math.isfinite(price):
             try:
@@ -100,11 +100,23 @@ async def forecast(
     return json_answer(document)
 
 
-def _newest(page: Page, symbol: str) -> tuple[SaidRange | None, int, int, list[BandGrade]]:
+def _newest(page: Page, symbol: str) -> tuple[SaidRange | None, int, int, list[RangeGrades]]:
     """Return the newest forecast, the length of the bars (ms), how many decimals their prices have, and the grades."""
     rows = page.data.store.rows(symbol, limit=_GRADED_ROWS)
     interval = stored_interval(rows.bars.timestamp) if len(rows) else 60_000
     close = rows.bars.close if len(rows) else np.zeros(0)
     models = page.range_models()
-    grades = [grade_bands(rows, models, horizon, interval) for horizon in HORIZONS] if len(rows) else []
+    newest = max((row.timestamp for row in page.data.store.latest()), default=0)
+    grades = [grade_ranges(rows, models, each, interval, newest) for each in HORIZONS] if len(rows) else []
     return newest_range(rows, models), interval, decimals(close), grades
+
+
+def _counts(grades: RangeGrades) -> dict[str, Any]:
+    """Return what `BandAnswer` says of these rows."""
+    return {
+        "horizon": grades.horizon,
+        "decided": int(grades.known.sum()),
+        "waiting": int((~grades.known & ~grades.undecidable).sum()),
+        "undecidable": int((grades.undecidable & ~grades.known).sum()),
+        "held": {str(c): int(grades.held[grades.known, i].sum()) for i, c in enumerate(COVERAGES)},
+    }

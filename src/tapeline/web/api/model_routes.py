@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -13,6 +14,7 @@ from tapeline.errors import ModelError, NotFoundError, NotPossibleError, Storage
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.drift import Drift
 from tapeline.forecast.estimates import Bin
+from tapeline.forecast.range_words import verdict
 from tapeline.forecast.registry import Entry, Registry
 from tapeline.runtime.clock import now_ms
 from tapeline.web.api.formats import json_answer
@@ -26,6 +28,14 @@ _VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Name = Annotated[str, Field(pattern=_VERSION)]
 
 routes = APIRouter(tags=["models"])
+
+
+class Ahead(IntEnum):
+    """Name a horizon of the range forecast, in bars."""
+
+    ONE = 1
+    FIVE = 5
+    TWENTY = 20
 
 
 class EstimateAnswer(BaseModel):
@@ -78,6 +88,63 @@ class ScoresAnswer(BaseModel):
     grades: list[GradeAnswer]
     calibration: list[Bin]
     rolling: RollingAnswer
+
+
+class RangeGradeAnswer(BaseModel):
+    """Grade the ranges of a group of rows; `symbol`, `model` and `tercile` are '' where it holds several.
+
+    Every row that was `said` something of is `decided`, `waiting` or `undecidable`. `held` counts the closes that each
+    band held, by its coverage in percent, `coverage` is their share and `ewma_coverage` that of EWMA's bands. `qlike`
+    (of the variance), `winkler` (of the 95% band) and `brier` (of the odds of a big move) are the shares of EWMA's loss
+    on the same rows that were saved; `qlike_adjusted` is after EWMA was given the level of the variance.
+    """
+
+    horizon: int
+    symbol: str
+    model: str
+    tercile: str
+    said: int
+    decided: int
+    waiting: int
+    undecidable: int
+    held: dict[str, int]
+    coverage: dict[str, EstimateAnswer]
+    ewma_coverage: dict[str, float | None]
+    winkler: EstimateAnswer
+    qlike: EstimateAnswer
+    qlike_adjusted: EstimateAnswer
+    brier: EstimateAnswer
+    brier_score: float | None
+    ewma_brier: float | None
+    big_moves: int
+
+
+class RollingCoverageAnswer(BaseModel):
+    """Hold the share of the last `window` closes that each band held, at each time (UTC epoch ms)."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    window: int
+    timestamp: list[int]
+    band_50: list[float] = Field([], alias="50")
+    band_80: list[float] = Field([], alias="80")
+    band_95: list[float] = Field([], alias="95")
+
+
+class RangeScoresAnswer(BaseModel):
+    """Grade what was said of the newest `per_symbol` rows of each symbol over one horizon.
+
+    All together come first, then by third of volatility, by model, by symbol and model. `ranks` counts closes by tenth
+    of the chance that was given to a lower one; they are even where what is said is right. `words` is the verdict.
+    """
+
+    horizon: int
+    symbols: int
+    per_symbol: int
+    words: str | None
+    grades: list[RangeGradeAnswer]
+    ranks: list[int]
+    rolling: RollingCoverageAnswer
 
 
 class ModelAnswer(BaseModel):
@@ -149,6 +216,25 @@ async def scores(
     found = await page.judge(lambda: page.scores.judge(page.models(), symbol or "", last))
     answer = {name: getattr(found, name) for name in ScoresAnswer.model_fields}
     return json_answer(answer | {"grades": [grade.as_dict() for grade in found.grades]})
+
+
+@routes.get(
+    "/scores/ranges", response_model=RangeScoresAnswer, responses=problems(404, 422), summary="Stored ranges, graded"
+)
+async def range_scores(
+    page: CurrentPage,
+    symbol: SymbolQuery | None = None,
+    last: Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")] = 500,
+    horizon: Annotated[Ahead, Query(description="How many bars ahead.")] = Ahead.FIVE,
+) -> Response:
+    """Answer from memory for a minute."""
+    if symbol is not None:
+        await require_known(page, checked(symbol))
+    found = await page.judge(lambda: page.scores.judge_ranges(page.range_models(), int(horizon), symbol or "", last))
+    answer = {each.name: getattr(found, each.name) for each in dataclasses.fields(found)}
+    whole = found.grades[0] if found.grades and found.grades[0].decided else None
+    words = verdict(whole.qlike, whole.coverage[80]) if whole else None
+    return json_answer(answer | {"words": words, "grades": [grade.as_dict() for grade in found.grades]})
 
 
 @routes.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Versions of the model")

@@ -14,6 +14,7 @@ from tapeline.app.data_directory import open_data_directory
 from tapeline.app.page_wiring import page_data_of
 from tapeline.cli.inspect_commands import show
 from tapeline.cli.odds_commands import odds
+from tapeline.cli.score_commands import score
 from tapeline.core.market import Bars
 from tapeline.core.ports import Commit
 from tapeline.errors import InputError, NotFoundError
@@ -112,3 +113,29 @@ def test_odds_without_a_forecast_say_what_is_missing(home: Path) -> None:
         odds("NOPE", at=10.0, data_dir=home, json=False)
     with pytest.raises(InputError, match="looks 1 to 20 bars ahead"):
         odds("S01", at=10.0, within=25, data_dir=home, json=False)
+
+
+def test_ranges_are_graded_alike_at_every_door(client: Client, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = client.document("/scores/ranges?last=100")
+    whole = answer["grades"][0]
+    assert (whole["said"], whole["waiting"], whole["undecidable"]) == (600, 30, 0)  # of 6 symbols
+    assert whole["decided"] == 570 == sum(answer["ranks"])
+    assert "the 80% band held" in answer["words"]
+    assert answer["rolling"]["80"]
+    assert {each["tercile"] for each in answer["grades"]} == {"", "low", "middle", "high"}
+    one = client.document("/scores/ranges?last=100&symbol=S01&horizon=20")["grades"][0]
+    assert (one["decided"], one["waiting"]) == (80, 20)
+    client.document("/scores/ranges?horizon=7", 422)
+    client.document("/scores/ranges?symbol=NOPE", 404)
+    score(None, last=100, models=None, data_dir=home, json=True)
+    found = json.loads(capsys.readouterr().out)["ranges"]
+    assert whole in found
+    score(["S01"], last=100, models=str(home / "models"), data_dir=home, json=False)
+    text = capsys.readouterr().out
+    assert "the 80% band held" in text
+    assert "20 bars ahead, 80 closes" in text
+
+
+def test_without_ranges_there_is_nothing_to_grade(client: Client) -> None:
+    answer = client.document("/scores/ranges?symbol=NEW")
+    assert (answer["grades"], answer["words"], answer["ranks"]) == ([], None, [])

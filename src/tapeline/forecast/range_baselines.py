@@ -13,6 +13,9 @@ from tapeline.forecast.labels import longest_step
 #: RiskMetrics' decay (J.P. Morgan, RiskMetrics Technical Document, 1996).
 DECAY = 0.94
 
+#: Values that `recent_mean` looks at.
+RECENT = 128
+
 #: A baseline of one's own: sorted bars, the first test time (epoch ms) and returns to the mean variance a bar, over
 #: each horizon, float64 [bars, horizons].
 Baseline = Callable[[Bars, int, Floats], Floats]
@@ -43,3 +46,23 @@ def _weighted_mean(values: Floats, code: Codes, decay: float, state: Floats, out
         state[s, 0] = decay * state[s, 0] + (1.0 - decay) * values[i]
         state[s, 1] = decay * state[s, 1] + (1.0 - decay)
         out[i] = state[s, 0] / state[s, 1]
+
+
+def recent_mean(values: Floats, decay: float = DECAY) -> Floats:
+    """Return the exponentially weighted mean of the last `RECENT` values of one symbol up to each one, float64 [n].
+
+    What is older weighs a thirtieth of a percent. So the mean is the same whether all values are given or those alone.
+    """
+    out = np.empty(len(values))
+    _recent_mean(values, np.power(decay, np.arange(RECENT, dtype=np.float64)), out)
+    return out
+
+
+@jit
+def _recent_mean(values: Floats, weights: Floats, out: Floats) -> None:
+    for i in range(len(values)):
+        total = weight = 0.0
+        for back in range(min(len(weights), i + 1)):
+            total += weights[back] * values[i - back]
+            weight += weights[back]
+        out[i] = total / weight
