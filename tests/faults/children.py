@@ -33,6 +33,10 @@ _IMPORTS = (
 
 _PIPE = 1 << 20
 
+#: What the C library says before it ends a process (127) that has no memory for a thread's variables. Nothing of Python
+#: runs then, so that no program can say more.
+_ENDED_BY_LIBC = "cannot allocate memory for thread-local data: ABORT"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -46,7 +50,7 @@ class Outcome:
     @property
     def fault(self) -> str:
         """Say what is wrong with how it ended, '' where nothing is: a clear answer has a line, and no traceback."""
-        if self.code == -signal.SIGKILL:
+        if self.code == -signal.SIGKILL or (self.code == 127 and self.said.strip() == _ENDED_BY_LIBC):
             return ""
         if "Traceback" in self.said or "Exception ignored" in self.said or self.code not in {0, 1}:
             return f"exit {self.code}: {self.said[-1500:]}"

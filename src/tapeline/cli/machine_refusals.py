@@ -15,8 +15,11 @@ _ADVICE = {
     errno.EMFILE: "too many files are open in this process (ulimit -n); raise the limit",
     errno.ENFILE: "too many files are open on this machine",
     errno.ENOMEM: "there is not enough memory (ulimit -v); raise the limit or free some",
-    errno.EAGAIN: "no process or thread can be started (ulimit -u); raise the limit",
+    errno.EAGAIN: "no process or thread can be started (ulimit -u, ulimit -v); raise the limit",
 }
+
+#: Python gives this refusal neither a class nor an error number of its own.
+_NO_THREAD = "can't start new thread"
 
 
 def refused_by_machine(error: BaseException) -> str:
@@ -32,6 +35,8 @@ def refused_by_machine(error: BaseException) -> str:
         if isinstance(seen, OSError) and seen.errno in _ADVICE:
             where = f"{seen.filename}: " if seen.filename else ""
             return f"{where}{_ADVICE[seen.errno]}; nothing committed was lost"
+        if isinstance(seen, RuntimeError) and str(seen) == _NO_THREAD:
+            return f"{_ADVICE[errno.EAGAIN]}; nothing committed was lost"
         seen = seen.__cause__ or seen.__context__
     if isinstance(error, ImportError) and error.path and error.path.endswith(".so"):
         return f"{error.path}: cannot be loaded ({error.msg}); is there enough memory, and may files be opened?"

@@ -17,6 +17,7 @@ from tapeline.core.times import DAY
 from tapeline.errors import FeedError, ServerError
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.venue import HistoryClient, one_per_time
+from tapeline.feeds.live.worker_threads import in_thread
 from tapeline.runtime.clock import Clock
 
 #: How many archived bars are asked for again: a venue revises the latest, and a split shows where both meet.
@@ -91,7 +92,7 @@ class History:
         The answer begins with the session `start` is in, so that no bar is cut by the edge of a request.
         """
         now = self._clock.now()
-        calendar = await asyncio.to_thread(calendar_of, symbol)
+        calendar = await in_thread(None, calendar_of, symbol)
         session = calendar.at(start).session
         if session is not None:
             start = min(start, session.open)
@@ -117,7 +118,7 @@ class History:
         Raise `FeedError` or `StorageError`; the archive is then as it was.
         """
         now = self._clock.now()
-        archived = await asyncio.to_thread(self.archive.load, symbol, interval.name)
+        archived = await in_thread(None, self.archive.load, symbol, interval.name)
         oldest = interval.oldest(now)
         wanted = max(since, oldest)
         notices = []
@@ -157,7 +158,7 @@ class History:
         series = merged(archived, fetched, interval)
         changed = series.bars if rebased or archived is None else _differing(series.bars, archived.bars)
         if archived is None or len(changed) or series.covered > archived.covered or series.actions != archived.actions:
-            await asyncio.to_thread(self.archive.save, series)
+            await in_thread(None, self.archive.save, series)
         return Update(series, changed, fetched.forming, rebased, fetched.rejects, tuple(notices))
 
     async def update_all(

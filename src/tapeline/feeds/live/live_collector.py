@@ -25,6 +25,7 @@ from tapeline.feeds.live.streamed_bars import StreamedBars
 from tapeline.feeds.live.supervision import Supervisor
 from tapeline.feeds.live.tracked_bars import TrackedBars, phase_text
 from tapeline.feeds.live.venue import QuoteStream, StreamQuote
+from tapeline.feeds.live.worker_threads import in_thread
 from tapeline.runtime.clock import Clock
 
 #: How often changed forming bars are handed over, s, and by default how often that of one symbol at most, ms.
@@ -88,7 +89,7 @@ class Collector:
             self.streamed.forget(symbol)
         for symbol in wanted:
             if symbol not in self.tracked:
-                calendar = await asyncio.to_thread(calendar_of, symbol)
+                calendar = await in_thread(None, calendar_of, symbol)
                 self.tracked[symbol] = TrackedBars(symbol, calendar)
                 self.streamed.follow(calendar)
         self._wake.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +12,7 @@ from tapeline.errors import NoDataError, RateLimitedError, ServerError, Unreacha
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.live.venue import Chart
+from tapeline.feeds.live.worker_threads import in_thread
 from tapeline.feeds.yahoo.chart import decode
 from tapeline.feeds.yahoo.chart_intervals import VENUE
 from tapeline.feeds.yahoo.transport import Answer, Transport
@@ -98,8 +98,7 @@ class ChartClient:
         raise AssertionError("unreachable")
 
     async def _once(self, symbol: str, interval: Interval, params: Mapping[str, str]) -> Chart:
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._pool, self._transport.get, symbol, params)
+        answer = await in_thread(self._pool, self._transport.get, symbol, params)
         self._reached = True
         _raise_for(answer, symbol)
         now = self._clock.now()
@@ -108,7 +107,7 @@ class ChartClient:
         as_of = min(now, date)  # either clock may be wrong: no bar is final too soon
         latest = min(max(now, date), now + _MOST_AHEAD)
         # a long history takes some milliseconds to decode, and the first symbol of an exchange builds its calendar
-        return await loop.run_in_executor(
+        return await in_thread(
             self._pool, lambda: decode(answer.text, symbol, interval, calendar_of(symbol), as_of, latest)
         )
 
