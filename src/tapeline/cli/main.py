@@ -80,7 +80,7 @@ COMMANDS = {
     ),
     "odds": (
         "odds_commands.odds",
-        "Say how likely a price is passed or touched in the next bars, by the forecast of the last closed one.",
+        "Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far.",
     ),
     "rejects": (
         "inspect_commands.rejects",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tapeline.cli.console import print_json, stdout
+from tapeline.cli.console import notice, print_json, stdout, utc_text
 from tapeline.cli.options import DataDir, Json
 
 
@@ -17,7 +17,7 @@ def odds(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Say how likely a price is passed or touched in the next bars, by the forecast of the last closed one."""
+    """Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far."""
     from tapeline.cli.stored_data import open_stored
     from tapeline.core.bars import usual_interval
     from tapeline.core.times import DAY
@@ -35,11 +35,11 @@ def odds(
             from tapeline.app.stored_history import unknown_symbol
 
             raise unknown_symbol(symbol, tuple(directory.store.latest().bars.symbols), directory.path)
-        said = newest_range(rows, directory.ranges.models()[0])
+        said = newest_range(rows, directory.ranges.models()[0], within)
     if said is None:
         raise NotFoundError(
-            f"the last closed bar of {symbol} has no range forecast: tapeline train makes a model, and the next bars "
-            "have one; a minute whose horizon leaves the session has none"
+            f"no bar of {symbol} has a range forecast {within} bars ahead: tapeline train makes a model, and the next "
+            "bars have one"
         )
     try:
         found = said.odds(at, within)
@@ -51,13 +51,20 @@ def odds(
             {
                 "symbol": symbol, "timestamp": said.timestamp, "close": said.close, "price": at, "within": within,
                 "beyond": found.beyond, "touched": found.touched, "model": said.model.version,
+                "is_newest": said.is_newest,
             }
         )  # fmt: skip
         return
+    if not said.is_newest:
+        notice(
+            f"nothing is said past the end of a session: these are the odds as of the bar at "
+            f"{utc_text(said.timestamp)} UTC, the last one that looks {within} bars ahead"
+        )
     side = "below" if at < said.close else "above"
     stdout().print(
         f"{symbol} closed at {said.close:,.{places}f}. Within {within} bars: {100 * found.touched:.1f}% that "
         f"{at:,.{places}f} is touched, {100 * found.beyond:.1f}% that the close {within} bars ahead is {side} it.",
         markup=False,
     )
-    stdout().print(sentence(said, interval, places), markup=False)
+    if said.is_newest:
+        stdout().print(sentence(said, interval, places), markup=False)

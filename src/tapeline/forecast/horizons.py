@@ -32,7 +32,10 @@ _USUAL = len(HORIZONS)
 
 @dataclass(frozen=True, slots=True)
 class SaidRange:
-    """Hold what was said of one closed bar, with what it takes to answer any question about it."""
+    """Hold what was said of one closed bar, with what it takes to answer any question about it.
+
+    `is_newest` says whether it is the last closed bar: of one whose horizon leaves the session nothing is said.
+    """
 
     symbol: str
     timestamp: int
@@ -40,6 +43,7 @@ class SaidRange:
     sigmas: tuple[float, ...]
     horizons: Mapping[str, Mapping[str, float]]
     model: RangeModel
+    is_newest: bool = True
 
     def odds(self, price: float, within: int) -> Odds:
         """Return the chances that the close `within` bars later is beyond the price, and that it is touched by then.
@@ -103,21 +107,25 @@ def horizons_of(rows: Rows, models: Mapping[str, RangeModel]) -> list[dict[str, 
     return found
 
 
-def newest_range(rows: Rows, models: Mapping[str, RangeModel]) -> SaidRange | None:
-    """Return what was said of the last closed bar of one symbol's rows; None where nothing was."""
+def newest_range(rows: Rows, models: Mapping[str, RangeModel], within: int = 1) -> SaidRange | None:
+    """Return what was said last of one symbol's closed bars about this many bars ahead; None where nothing was.
+
+    In the last minutes of a session it was said of an earlier bar than the last one.
+    """
+    ranges, by = rows.said_ranges
+    horizon = next((k for k, each in enumerate(HORIZONS) if each >= within), len(HORIZONS) - 1)
+    known = np.array([*(version in models for version in rows.models), False], np.bool_)
     closed = np.flatnonzero(rows.bars.final)
-    if not len(closed):
+    said = closed[known[by[closed]] & (ranges[closed, horizon] > 0)]
+    if not len(said):
         return None
-    last = rows[closed[-1:]]
-    horizons = horizons_of(last, models)[0]
+    last = rows[said[-1:]]
     ranges, by = last.said_ranges
-    if horizons is None:
-        return None
     sigmas = said_codes.decoded(ranges)[0, : len(HORIZONS)].tolist()
     bars = last.as_known().bars
     return SaidRange(
-        bars.symbols[bars.code[0]], int(bars.timestamp[0]), float(bars.close[0]), tuple(sigmas), horizons,
-        models[last.models[by[0]]],
+        bars.symbols[bars.code[0]], int(bars.timestamp[0]), float(bars.close[0]), tuple(sigmas),
+        horizons_of(last, models)[0] or {}, models[last.models[by[0]]], bool(said[-1] == closed[-1]),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.forecast.estimates import Estimate
@@ -14,15 +15,24 @@ _UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 def sentence(said: SaidRange, interval: int, decimals: int) -> str:
     """Return what is expected over the 5 bars after a closed bar, or as far as the session lasts.
 
-    `interval` is the length of the bars (ms); prices are written with `decimals`.
+    `interval` is the length of the bars (ms); prices are written with `decimals`. For an earlier bar than the last
+    closed one it says what was expected then.
     """
     horizon = "5" if "5" in said.horizons else next(iter(said.horizons))
     found = said.horizons[horizon]
     low, high, stop = (f"{found[name]:,.{decimals}f}" for name in ("low_80", "high_80", "low_95"))
     touched = said.odds(found["low_95"], int(horizon)).touched
+    length = _length(int(horizon), interval)
+    if not said.is_newest:
+        closed = datetime.fromtimestamp((said.timestamp + interval) / 1000, UTC)
+        return (
+            f"Nothing is said past the end of a session. The last word was for the {length} from {closed:%H:%M} UTC on "
+            f"{closed:%Y-%m-%d}: {said.symbol} between {low} and {high} with 80% chance, a stop at {stop} hit with "
+            f"{100 * touched:.0f}%."
+        )
     return (
-        f"In the next {_length(int(horizon), interval)} {said.symbol} should stay between {low} and {high} with 80% "
-        f"chance; a stop at {stop} is hit with {100 * touched:.0f}%."
+        f"In the next {length} {said.symbol} should stay between {low} and {high} with 80% chance; a stop at {stop} is "
+        f"hit with {100 * touched:.0f}%."
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tapeline.core.candle_intervals import stored_interval
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError
+from tapeline.forecast import HORIZON
 from tapeline.forecast.horizons import SaidRange, newest_range
 from tapeline.forecast.price_bands import COVERAGES
 from tapeline.forecast.range_grading import RangeGrades, grade_ranges
@@ -55,7 +56,8 @@ class ForecastAnswer(BaseModel):
     """Hold what is expected after the last closed bar, by horizon in bars; null everywhere where nothing is.
 
     `timestamp` and `price` are those of the bar (its close), `words` says it in a sentence, `model` is the version. A
-    horizon that leaves the session is not there. `bands` grades the newest 1,000 rows.
+    horizon that leaves the session is not there; after the session `is_newest` is false, and the bar is the last one
+    that looked 5 bars, or `within`, ahead. `bands` grades the newest 1,000 rows.
     """
 
     symbol: str
@@ -64,6 +66,7 @@ class ForecastAnswer(BaseModel):
     price: float | None = None
     model: str | None = None
     words: str | None = None
+    is_newest: bool | None = None
     horizons: dict[str, dict[str, float]] | None = None
     odds: OddsAnswer | None = None
     bands: list[BandAnswer] | None = None
@@ -81,7 +84,7 @@ async def forecast(
 ) -> Response:
     """Answer with the forecast of the last closed bar, whatever is forming after it."""
     checked(symbol)
-    found, interval, places, grades = await page.read(lambda: _newest(page, symbol))
+    found, interval, places, grades = await page.read(lambda: _newest(page, symbol, within if price else 1))
     if found is None:
         await require_known(page, symbol)
     document: dict[str, Any] = {"symbol": symbol, "interval": interval_name(interval)}
@@ -89,6 +92,7 @@ async def forecast(
         document |= {
             "timestamp": found.timestamp, "price": found.close, "model": found.model.version,
             "words": sentence(found, interval, places), "horizons": found.horizons,
+            "is_newest": found.is_newest,
             "bands": [_counts(each) for each in grades],
         }  # fmt: skip
         if price is not None and math.isfinite(price):
@@ -100,7 +104,7 @@ async def forecast(
     return json_answer(document)
 
 
-def _newest(page: Page, symbol: str) -> tuple[SaidRange | None, int, int, list[RangeGrades]]:
+def _newest(page: Page, symbol: str, within: int) -> tuple[SaidRange | None, int, int, list[RangeGrades]]:
     """Return the newest forecast, the length of the bars (ms), how many decimals their prices have, and the grades."""
     rows = page.data.store.rows(symbol, limit=_GRADED_ROWS)
     interval = stored_interval(rows.bars.timestamp) if len(rows) else 60_000
@@ -108,7 +112,10 @@ def _newest(page: Page, symbol: str) -> tuple[SaidRange | None, int, int, list[R
     models = page.range_models()
     newest = max((row.timestamp for row in page.data.store.latest()), default=0)
     grades = [grade_ranges(rows, models, each, interval, newest) for each in HORIZONS] if len(rows) else []
-    return newest_range(rows, models), interval, decimals(close), grades
+    found = newest_range(rows, models, within)
+    if found is not None and not found.is_newest:  # the session has ended: the last word on its last bars
+        found = newest_range(rows, models, max(within, HORIZON)) or found
+    return found, interval, decimals(close), grades
 
 
 def _counts(grades: RangeGrades) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,12 +108,37 @@ def test_odds_says_the_same(client: Client, home: Path, capsys: pytest.CaptureFi
 
 
 def test_odds_without_a_forecast_say_what_is_missing(home: Path) -> None:
-    with pytest.raises(NotFoundError, match="the last closed bar of NEW has no range forecast"):
+    with pytest.raises(NotFoundError, match="no bar of NEW has a range forecast 5 bars ahead"):
         odds("NEW", at=10.0, data_dir=home, json=False)
     with pytest.raises(NotFoundError, match="NOPE"):
         odds("NOPE", at=10.0, data_dir=home, json=False)
     with pytest.raises(InputError, match="looks 1 to 20 bars ahead"):
         odds("S01", at=10.0, within=25, data_dir=home, json=False)
+
+
+def test_at_the_end_of_a_session_the_last_word_is_told(
+    learnable: Bars, range_model: RangeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the last bar nothing is said, of the one before one bar ahead, and of those before 5 bars ahead."""
+    rows = Processor((), range_model=range_model).step(learnable[learnable.code == 1]).rows
+    assert rows.ranges is not None
+    ranges = rows.ranges.copy()
+    ranges[-1] = 0
+    ranges[-5:, 1:] = 0
+    with open_data_directory(Settings(data_dir=tmp_path), create=True) as directory:
+        directory.ranges.save(DEFAULT_NAME, range_model)
+        directory.store.commit(Commit(dataclasses.replace(rows, ranges=ranges), {}, 1))
+        with client_of(page_data_of(directory, live=False)) as found:
+            answer = found.document("/symbols/S01/forecast")
+    times = rows.bars.timestamp
+    assert (answer["timestamp"], answer["is_newest"]) == (times[-6], False)
+    assert answer["words"].startswith("Nothing is said past the end of a session. The last word was for the 5 trading")
+    for within, bar in ((1, -2), (5, -6)):
+        odds("S01", at=float(rows.bars.close[-6]), within=within, data_dir=tmp_path, json=True)
+        said = json.loads(capsys.readouterr().out)
+        assert (said["timestamp"], said["is_newest"]) == (times[bar], False)
+    odds("S01", at=1.0, within=5, data_dir=tmp_path, json=False)
+    assert "the last one that looks 5 bars ahead" in " ".join(capsys.readouterr().err.split())
 
 
 def test_ranges_are_graded_alike_at_every_door(client: Client, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
