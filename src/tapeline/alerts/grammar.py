@@ -24,7 +24,7 @@ from tapeline.alerts.rules import (
 )
 from tapeline.alerts.tokens import TOKEN, Cursor
 from tapeline.core.market import Direction
-from tapeline.core.symbol_forms import symbol_fault
+from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
 from tapeline.errors import RuleError, SpecError
 
@@ -180,7 +180,7 @@ class _Parser(Cursor):
             match = _SYMBOL.match(self.text, self.at)
             if match is None:
                 self.fail("expected a symbol, such as TSLA")
-            symbol = match[1].upper()
+            symbol = canonical_symbol(match[1])
             if fault := symbol_fault(symbol):
                 self.fail(fault, place, len(match[1]))
             found[symbol] = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tapeline.core.market import Direction
+from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
 
 #: How long (ms) a rule is quiet about a symbol after it fired for it, where the rule does not say.
@@ -178,8 +179,8 @@ class Rule:
         return "probability" in self.columns or any(isinstance(leaf, Predicted | Change) for leaf in self.leaves)
 
     def applies(self, symbol: str) -> bool:
-        """Return whether it is about this symbol, in upper or lower case."""
-        return not self.symbols or symbol.upper() in self.symbols
+        """Return whether it is about this symbol, however that is spelt."""
+        return not self.symbols or canonical_symbol(symbol) in self.symbols
 
 
 def _leaves(condition: Condition) -> Iterator[Leaf]:

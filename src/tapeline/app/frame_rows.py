@@ -31,15 +31,13 @@ class FrameOptions:
 class FrameBars:
     """Hold the bars of a frame in its order, which symbols they are of, and what else was found.
 
-    `zone` is that of the times, None where they name none; `timed` says that there are any, `has_volume` that there is
-    a column of volumes with values.
+    `zone` is that of the times, None where they name none; `timed` says that there are any.
     """
 
     bars: Bars
     symbols: FrameSymbols
     timed: bool
     zone: str | None
-    has_volume: bool
 
 
 def roles_of(names: Sequence[Any], given: Mapping[str, str] | None = None) -> dict[str, int]:
@@ -71,7 +69,7 @@ def frame_bars(frame: Frame, inputs: frozenset[str], options: FrameOptions) -> F
     close = frame.numbers(columns["close"])
     count = len(close)
     open_, high, low = (frame.numbers(columns[name]) if name in columns else close for name in OHLCV[:3])
-    volume, has_volume = _volume(frame, columns, count) if "volume" in inputs else (np.zeros(count), True)
+    volume = _volume(frame, columns, count) if "volume" in inputs else np.zeros(count)
     one = canonical_symbol(options.symbol or "")
     if "symbol" in columns and not one:
         symbols = frame.symbols(columns["symbol"])
@@ -84,18 +82,16 @@ def frame_bars(frame: Frame, inputs: frozenset[str], options: FrameOptions) -> F
         timestamp, zone = np.arange(count, dtype=np.int64), "UTC"
     names = tuple(map(canonical_symbol, symbols.names))
     bars = Bars(names, symbols.code, timestamp, open_, high, low, close, volume, np.ones(count, np.bool_))
-    return FrameBars(bars, symbols, timed, zone, has_volume)
+    return FrameBars(bars, symbols, timed, zone)
 
 
-def _volume(frame: Frame, columns: dict[str, int], count: int) -> tuple[Floats, bool]:
-    """Return the volumes, 0 where there is none, and whether there is any."""
+def _volume(frame: Frame, columns: dict[str, int], count: int) -> Floats:
+    """Return the volumes, 0 where there is none."""
     if "volume" not in columns:
-        return np.zeros(count), False
+        return np.zeros(count)
     volume = frame.numbers(columns["volume"])
     absent = np.isnan(volume)
-    if not absent.any():
-        return volume, True
-    return np.where(absent, 0.0, volume), not absent.all()
+    return np.where(absent, 0.0, volume) if absent.any() else volume
 
 
 def ordered(timestamp: Ints, symbols: FrameSymbols) -> bool:

@@ -21,7 +21,6 @@ from tapeline.core.market import Floats
 from tapeline.errors import InputError
 from tapeline.feeds.files.column_roles import plain
 from tapeline.indicators import DEFAULT
-from tapeline.indicators.spec import volume_outputs
 
 #: Why a row has no values though its bar is sound.
 REPEATED = "the symbol and time come again later, and the last complete row is used"
@@ -67,10 +66,7 @@ def analyse(
     if sessions and not found.timed:
         raise InputError("an indicator needs the trading session of each row: add a column of times (timestamp)")
     calendars = calendars_of_frame(found, options) if sessions else {}
-    values = _in_time_order(plan, found, calendars)
-    if not found.has_volume:
-        values[:, [plan.outputs.index(name) for name in volume_outputs(plan.specs)]] = np.nan
-    return opened.joined(plan.outputs, values)
+    return opened.joined(plan.outputs, _in_time_order(plan, found, calendars))
 
 
 def why_absent(frame: Any) -> list[tuple[int, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tapeline.app.data_directory import DataDirectory
 from tapeline.core.candle_intervals import chosen
 from tapeline.core.market import Rows
+from tapeline.core.symbol_forms import meant_symbol
 from tapeline.core.times import DAY
 from tapeline.errors import NotFoundError, NotPossibleError
 from tapeline.indicators.spec import parse_all
@@ -65,7 +66,7 @@ class StoredHistory:
 
         Raises `NotFoundError` for one without bars.
         """
-        wanted = tuple(dict.fromkeys(symbols)) or self.symbols
+        wanted = tuple(dict.fromkeys(meant_symbol(each, self._extents) for each in symbols)) or self.symbols
         for symbol in wanted:
             if symbol not in self._extents:
                 raise unknown_symbol(symbol, self.symbols, self._path)

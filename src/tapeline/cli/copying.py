@@ -24,7 +24,7 @@ from tapeline.cli.file_options import FileReading
 from tapeline.cli.stored_data import open_data_directory, processing_alone
 from tapeline.core.market import Bars
 from tapeline.core.ports import Series, Store
-from tapeline.core.symbol_forms import symbol_fault
+from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import MINUTE, interval_name
 from tapeline.errors import ConfigError, FileError
 from tapeline.feeds.files import FileSource, Scan
@@ -56,8 +56,10 @@ def upload_files(
     """
     if interval is not None and not _INTERVAL.fullmatch(interval):
         raise typer.BadParameter(f"{interval!r} is no length of bars; write 1m, 60m, 1d", param_hint="--interval")
-    if symbol is not None and (fault := symbol_fault(symbol)):
-        raise typer.BadParameter(fault, param_hint="--symbol")
+    if symbol is not None:
+        symbol = canonical_symbol(symbol)
+        if fault := symbol_fault(symbol):
+            raise typer.BadParameter(fault, param_hint="--symbol")
     settings = config.load(aws__bucket=bucket)
     archive = _on_s3(settings)
     counts: Counts = []
@@ -112,8 +114,6 @@ def _series(path: Path, bars: Bars, symbol: str | None, interval: str, scan: Sca
     if symbol is not None and len(bars.symbols) > 1:
         raise FileError(f"{path}: has bars of {', '.join(bars.symbols[:5])}: --symbol is for files of one symbol")
     for code, own in enumerate(bars.symbols):
-        if symbol is None and own != own.upper():
-            notice(f"{path}: the symbol is {own!r}, as the file or its name says; --symbol {own.upper()} names another")
         some = bars[bars.code == code]
         one = symbol or own
         table = Bars(
@@ -172,7 +172,7 @@ def _cloud_settings(data_dir: Path | None, bucket: str | None) -> Settings:
 
 
 def _wanted(symbols: str | None) -> set[str] | None:
-    return None if symbols is None else set(comma_separated(symbols))
+    return None if symbols is None else set(map(canonical_symbol, comma_separated(symbols)))
 
 
 def _move_history(

@@ -71,7 +71,6 @@ def indicators(
     def tables() -> Iterator[pa.Table]:
         for bars in read_bars(source, "computing", quiet=json):
             values = engine.update(bars, session=session_ids(bars, calendars) if sessions and len(bars) else None)
-            values[:, [engine.outputs.index(name) for name in silent]] = np.nan
             if out is None:
                 codes, back = np.unique(bars.code[::-1], return_index=True)
                 for code, row in zip(codes.tolist(), (len(bars) - 1 - back).tolist(), strict=True):

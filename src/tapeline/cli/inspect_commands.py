@@ -24,12 +24,13 @@ def show(
 ) -> None:
     """Print the newest stored rows of a symbol, oldest first."""
     from tapeline.app import config
-    from tapeline.cli.stored_data import open_stored
+    from tapeline.cli.stored_data import open_stored, stored_symbol
     from tapeline.forecast.horizons import horizons_of, with_horizons
     from tapeline.runtime.indicator_view import IndicatorView, RowReader
 
     settings = config.load(data_dir=data_dir)
     with open_stored(data_dir) as directory:
+        symbol = stored_symbol(directory, symbol)
         reader: RowReader = directory.store
         if as_known:
             from tapeline.app.stored_history import FirstKnownRows

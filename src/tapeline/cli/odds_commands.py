@@ -18,7 +18,7 @@ def odds(
     json: Json = False,
 ) -> None:
     """Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far."""
-    from tapeline.cli.stored_data import open_stored
+    from tapeline.cli.stored_data import open_stored, stored_symbol
     from tapeline.core.bars import usual_interval
     from tapeline.core.times import DAY
     from tapeline.errors import InputError, NotFoundError
@@ -30,6 +30,7 @@ def odds(
     if not at > 0:
         raise typer.BadParameter("a price is above 0", param_hint="--at")
     with open_stored(data_dir) as directory:
+        symbol = stored_symbol(directory, symbol)
         rows = directory.store.rows(symbol, limit=TELLING_ROWS)
         if not len(rows):
             from tapeline.app.stored_history import unknown_symbol

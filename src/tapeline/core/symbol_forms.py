@@ -1,21 +1,36 @@
-"""Know what the form of a symbol says: how it is spelt here, and whether its prices may be negative."""
+"""Know what the form of a symbol says: how it is spelt here, and whether its prices may be negative.
+
+Every door at which symbols come in (files, frames, feeds, commands, the API, alert rules) spells them by this module.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 #: Longest symbol accepted anywhere. Yahoo's longest (option contracts) have 21 characters.
 MAX_SYMBOL_LENGTH = 32
 
 #: Yahoo's American treasury yields.
 _YIELDS = frozenset({"^IRX", "^FVX", "^TNX", "^TYX"})
+
+#: Exchanges of futures, as they stand before a symbol (`NYMEX:CL1!`).
+FUTURES_EXCHANGES = ("CBOT", "CME", "CME_MINI", "COMEX", "NYMEX")
+
+#: Yahoo's futures (`CL=F`), and TradingView's contracts that roll over (`CL1!`).
+_FUTURE = re.compile(rf".+=F|({'|'.join(FUTURES_EXCHANGES)}):.+|[A-Z0-9]+[0-9]!", re.IGNORECASE)
 _PREFERRED = re.compile(r"[A-Z]{1,5}p[A-Z]?")
 _PAIR = re.compile(r"(?<=[A-Za-z0-9])/(?=[A-Za-z0-9])")
 
 
+def is_future(symbol: str) -> bool:
+    """Return whether this is a future, by its form."""
+    return _FUTURE.fullmatch(symbol) is not None
+
+
 def may_be_negative(symbol: str) -> bool:
     """Return whether prices of this instrument can be negative: those of futures (oil, 2020-04-20) and of yields."""
-    return symbol.endswith("=F") or symbol in _YIELDS
+    return is_future(symbol) or symbol in _YIELDS
 
 
 def canonical_symbol(symbol: str) -> str:
@@ -27,6 +42,14 @@ def canonical_symbol(symbol: str) -> str:
     if not _PREFERRED.fullmatch(symbol):
         symbol = symbol.upper()
     return _PAIR.sub("-", symbol)
+
+
+def meant_symbol(symbol: str, stored: Container[str]) -> str:
+    """Return the symbol that a person means: as written where that is stored, otherwise as symbols are kept.
+
+    Data directories of earlier versions may have symbols in lower case.
+    """
+    return symbol if symbol in stored else canonical_symbol(symbol)
 
 
 def symbol_fault(symbol: str) -> str:

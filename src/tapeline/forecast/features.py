@@ -145,8 +145,9 @@ def _default_kernel(
         out[i, f + 17] = values[i, j + 1] * 0.01
         out[i, f + 18] = (values[i, j + 2] - values[i, j + 3]) * 0.01
         out[i, f + 19] = values[i, j + 4] * c * unit
-        out[i, f + 20] = values[i, j + 5]
-        out[i, f + 21] = values[i, j + 6] * 0.01 - 0.5
+        # Without volumes both are absent; the models know that as 0. Where they are not warm, others are not either.
+        out[i, f + 20] = 0.0 if np.isnan(values[i, j + 5]) else values[i, j + 5]
+        out[i, f + 21] = (0.0 if np.isnan(values[i, j + 6]) else values[i, j + 6]) * 0.01 - 0.5
         out[i, f + 22] = (timestamp[i] // DAY + 3) % 7  # 1970-01-01 was a Thursday
     return out
 

@@ -171,13 +171,13 @@ def ultosc(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Real
 
 @ENTRIES.add(
     "Money flow index", (bar_count(14, low=2),),
-    lambda period: Storage({"volume": 0}, 4, (period, period), (typical(1),)), lambda period: period,
+    lambda period: Storage({"volume": period - 1}, 4, (period, period), (typical(1),)), lambda period: period,
     "100 inflow/all flow of n bars, flow = typical price times volume, in when the typical price rose; 0 without "
-    "any flow", "TA-Lib MFI", scale_free=True,
+    "any flow, absent without any volume", "TA-Lib MFI", scale_free=True,
 )  # fmt: skip
 def mfi(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
-    """Compute the money flow index; 0 where nothing flowed. State: as for `moving_sums`.
+    """Compute the money flow index; 0 where nothing flowed, absent where nothing traded. State: as for `moving_sums`.
 
     Typical prices that differ only by rounding count as equal. Own columns: inflow and all flow.
     """
@@ -194,7 +194,10 @@ def mfi(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, 
     for i in range(cold):
         out[i * row_stride] = NAN
     for i in range(cold, count):
-        out[i * row_stride] = 100.0 * (scratch[i] / scratch[BLOCK + i]) if scratch[BLOCK + i] > 0.0 else 0.0
+        if scratch[BLOCK + i] > 0.0:
+            out[i * row_stride] = 100.0 * (scratch[i] / scratch[BLOCK + i])
+        else:
+            out[i * row_stride] = 0.0 if window_sum(columns, volume + i, period) > 0.0 else NAN
 
 
 @ENTRIES.add(

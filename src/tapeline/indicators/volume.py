@@ -1,4 +1,8 @@
-"""Define indicators of what the volume says about a move."""
+"""Define indicators of what the volume says about a move.
+
+Bars of an index or a currency have no volume, which comes as 0. An indicator of volumes has no value there: one that
+sums up all bars until the first volume came, one of a window where the whole window has none.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +29,14 @@ def _add(state: Reals, at: int, new: float) -> float:
 
 
 @step
+def _trades(state: Reals, at: int, volume: float) -> bool:
+    """Return whether there was a volume yet, this bar's included, and remember it in state[at]."""
+    if volume > 0.0:
+        state[at] = 1.0
+    return state[at] > 0.0
+
+
+@step
 def _flow(columns: Reals, high: int, low: int, close: int, volume: int, i: int) -> float:
     """Return bar i's volume, weighted from -1 (close at the low) to 1 (close at the high)."""
     reach = columns[high + i] - columns[low + i]
@@ -34,46 +46,50 @@ def _flow(columns: Reals, high: int, low: int, close: int, volume: int, i: int) 
 
 @ENTRIES.add(
     "On-balance volume", (),
-    lambda: Storage({"close": 1, "volume": 0}, 1), lambda: 0,
-    "sum of volumes, added when the close rose and taken away when it fell, beginning with the first bar's",
+    lambda: Storage({"close": 1, "volume": 0}, 2), lambda: 0,
+    "sum of volumes, added when the close rose and taken away when it fell, beginning with the first bar's; absent "
+    "before the first volume",
     "TA-Lib OBV", memory="endless",
 )  # fmt: skip
 def obv(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
-    """Compute on-balance volume, which begins with the first bar's volume. State: the sum."""
+    """Compute on-balance volume, which begins with the first bar's volume. State: the sum, and as for `_trades`."""
     close, volume = ints[0], ints[1]
     total = state[0]
     for i in range(count):
         change = columns[close + i] - columns[close + i - 1]  # the first bar's is its price
         total += columns[volume + i] * float((change > 0.0) - (change < 0.0))
-        out[i * row_stride] = total
+        out[i * row_stride] = total if _trades(state, 1, columns[volume + i]) else NAN
     state[0] = total
 
 
 @ENTRIES.add(
     "Accumulation/distribution line", (),
-    lambda: Storage({"high": 0, "low": 0, "close": 0, "volume": 0}, 2), lambda: 0,
-    "sum of volume ((close - low) - (high - close))/(high - low)", "TA-Lib AD", memory="endless",
+    lambda: Storage({"high": 0, "low": 0, "close": 0, "volume": 0}, 3), lambda: 0,
+    "sum of volume ((close - low) - (high - close))/(high - low); absent before the first volume", "TA-Lib AD",
+    memory="endless",
 )  # fmt: skip
 def ad(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
-    """Compute the accumulation/distribution line. State: as for `_add`."""
+    """Compute the accumulation/distribution line. State: as for `_add` and for `_trades`."""
     high, low, close, volume = ints[0], ints[1], ints[2], ints[3]
     for i in range(count):
-        out[i * row_stride] = _add(state, 0, _flow(columns, high, low, close, volume, i))
+        line = _add(state, 0, _flow(columns, high, low, close, volume, i))
+        out[i * row_stride] = line if _trades(state, 2, columns[volume + i]) else NAN
 
 
 @ENTRIES.add(
     "Accumulation/distribution oscillator", (bar_count(3, "fast", 2), bar_count(10, "slow", 2)),
-    lambda fast, slow: Storage({"high": 0, "low": 0, "close": 0, "volume": 0}, 4),
+    lambda fast, slow: Storage({"high": 0, "low": 0, "close": 0, "volume": 0}, 5),
     lambda fast, slow: max(fast, slow) - 1,
-    "fast EMA - slow EMA of the line, both seeded with its first value", "TA-Lib ADOSC", memory="endless",
+    "fast EMA - slow EMA of the line, both seeded with its first value; absent before the first volume",
+    "TA-Lib ADOSC", memory="endless",
 )  # fmt: skip
 def adosc(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
     """Compute the fast less the slow EMA of the accumulation/distribution line, both seeded with its first value.
 
-    State: the line as for `_add`, the fast and the slow average.
+    State: the line as for `_add`, the fast and the slow average, and as for `_trades`.
     """
     high, low, close, volume, fast_period, slow_period = ints[0], ints[1], ints[2], ints[3], ints[4], ints[5]
     fast_weight, slow_weight = 2.0 / (fast_period + 1), 2.0 / (slow_period + 1)
@@ -84,22 +100,28 @@ def adosc(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals
         else:
             state[2] += fast_weight * (line - state[2])
             state[3] += slow_weight * (line - state[3])
-        out[i * row_stride] = state[2] - state[3] if first + i >= max(fast_period, slow_period) - 1 else NAN
+        warm = _trades(state, 4, columns[volume + i]) and first + i >= max(fast_period, slow_period) - 1
+        out[i * row_stride] = state[2] - state[3] if warm else NAN
 
 
 @ENTRIES.add(
     "Volume z-score", (bar_count(20, low=2),),
     lambda period: Storage({"volume": 0}, shared=(spread("volume", period),)), lambda period: period - 1,
-    "(volume - mean)/population standard deviation of n volumes, this one included; 0 without a deviation",
+    "(volume - mean)/population standard deviation of n volumes, this one included; 0 without a deviation, absent "
+    "where all are 0",
     "the standard score", scale_free=True,
 )  # fmt: skip
 def volume_zscore(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
-    """Compute how many standard deviations the volume is from the mean of n volumes; 0 where there are none."""
+    """Compute how many standard deviations the volume is from the mean of n volumes.
+
+    It is 0 where they are all the same, and absent where they are all 0.
+    """
     volume, mean, variance, period = ints[0], ints[1], ints[2], ints[3]
     for i in range(count):
         offset, square = columns[volume + i] - columns[mean + i], columns[variance + i]
-        value = offset / sqrt(square) if square > 0.0 else 0.0
+        same = 0.0 if columns[volume + i] > 0.0 else NAN
+        value = offset / sqrt(square) if square > 0.0 else same
         out[i * row_stride] = value if first + i >= period - 1 else NAN
 
 

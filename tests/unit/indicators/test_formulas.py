@@ -9,7 +9,7 @@ import pytest
 
 from tapeline.core.market import Bars, Floats, Ints
 from tapeline.data import sample_path
-from tapeline.indicators import CATALOGUE, Engine
+from tapeline.indicators import CATALOGUE, Engine, spec_of_output
 
 DAY = 86_400_000
 
@@ -92,7 +92,8 @@ def test_realised_volatility(frame: pd.DataFrame, n: int) -> None:
 @pytest.mark.parametrize("n", [5, 20])
 def test_volume_zscore(frame: pd.DataFrame, n: int) -> None:
     def score(window: Floats) -> float:
-        return (window[-1] - window.mean()) / window.std() if window.std() else 0.0
+        same = 0.0 if window.any() else np.nan
+        return (window[-1] - window.mean()) / window.std() if window.std() else same
 
     volume = frame["volume"].astype(float)
     check(values(frame, f"volume_zscore_{n}"), {f"volume_zscore_{n}": volume.rolling(n).apply(score, raw=True)})
@@ -131,12 +132,31 @@ def test_a_flat_series_after_wild_moves_has_exact_values_free_of_rounding() -> N
     assert found["bbands_20_2_width"] == found["stddev_20"] == found["volatility_20"] == found["parkinson_20"] == 0.0
     assert found["bbands_20_2_percent_b"] == 0.5
     assert found["bbands_20_2_upper"] == found["bbands_20_2_lower"] == pytest.approx(42.17, rel=1e-14)
-    for name in ("stoch_14_3_3_k", "stoch_14_3_3_d", "willr_14", "cci_20", "bop", "mfi_14", "volume_zscore_20",
+    for name in ("stoch_14_3_3_k", "stoch_14_3_3_d", "willr_14", "cci_20", "bop",
                  "stochrsi_14_5_3_k", "trange", "mom_10", "roc_10", "ultosc_7_14_28"):  # fmt: skip
         assert found[name] == 0.0, name
-    assert np.isnan(found["relative_volume_20"])
+    for name in ("relative_volume_20", "mfi_14", "volume_zscore_20"):
+        assert np.isnan(found[name]), name
     for name in ("sma_20", "wma_20", "midpoint_14", "linearreg_14", "donchian_20_upper", "fibonacci_60_500"):
         assert found[name] == pytest.approx(42.17, rel=1e-12), name
+
+
+def test_without_volumes_no_indicator_of_volumes_has_a_value(frame: pd.DataFrame) -> None:
+    found = values(frame.assign(volume=0.0), *CATALOGUE)
+    for name, entry in CATALOGUE.items():
+        own = [column for output, column in found.items() if spec_of_output(output)[0].indicator is entry]
+        assert own
+        if "volume" in entry.inputs:
+            assert np.isnan(own).all(), name
+
+
+@pytest.mark.parametrize("name", ["obv", "ad", "adosc_3_10"])
+def test_a_sum_of_volumes_begins_with_the_first_one(frame: pd.DataFrame, name: str) -> None:
+    late = frame.assign(volume=frame["volume"].where(frame.index >= 50, 0))
+    late.loc[50, "volume"] = 7
+    column = values(late, name)[name]
+    assert np.isnan(column[:50]).all()
+    assert not np.isnan(column[50:]).any()
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e9])

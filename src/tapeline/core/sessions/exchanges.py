@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tapeline.core.symbol_forms import FUTURES_EXCHANGES, is_future
+
 #: Without a suffix a symbol is American; an unknown suffix gets American hours too.
 DEFAULT_EXCHANGE = "XNYS"
 
@@ -51,7 +53,7 @@ PREFIXES = dict.fromkeys(
     [
     "FOREXCOM", "FX", "FXCM", "FXOPEN", "FX_IDC", "ICMARKETS", "OANDA", "PEPPERSTONE", "SAXO",
 ], "24/5"
-) | dict.fromkeys(["CBOT", "CME", "CME_MINI", "COMEX", "NYMEX"], "CMES") | {
+) | dict.fromkeys(FUTURES_EXCHANGES, "CMES") | {
     "ASX": "XASX", "BIST": "XIST", "BME": "XMAD", "BMFBOVESPA": "BVMF", "BSE": "XBOM", "EURONEXT": "XPAR",
     "FWB": "XFRA", "HKEX": "XHKG", "IDX": "XIDX", "JSE": "XJSE", "KRX": "XKRX", "LSE": "XLON", "LSIN": "XLON",
     "MIL": "XMIL", "MYX": "XKLS", "NSE": "XBOM", "NZX": "XNZE", "OMXCOP": "XCSE", "OMXHEX": "XHEL", "OMXSTO": "XSTO",
@@ -149,7 +151,7 @@ def known_exchange(symbol: str) -> str | None:
         return "24/7"
     if symbol.endswith("=X"):
         return "24/5"
-    if symbol.endswith("=F"):
+    if is_future(symbol):
         return "CMES"
     if symbol.startswith("^"):
         return INDICES.get(symbol)

@@ -29,7 +29,6 @@ from tapeline.web.api.parameters import (
     Start,
     Symbol,
     Time,
-    checked,
     earliest,
     next_page,
     require_known,
@@ -103,11 +102,11 @@ def chart_request(symbol: str, interval: str | None, indicators: str | None) -> 
     Raises `SpecError` for an unknown indicator and `InputError` for too many of them.
     """
     if indicators is None:
-        return ChartRequest(checked(symbol), interval)
+        return ChartRequest(symbol, interval)
     texts = list(dict.fromkeys(part.strip() for part in indicators.split(",") if part.strip()))
     if len(texts) > MOST_INDICATORS:
         raise InputError(f"{len(texts)} indicators at once; at most {MOST_INDICATORS} are possible")
-    return ChartRequest(checked(symbol), interval, tuple(dict.fromkeys(parse(text).text for text in texts)))
+    return ChartRequest(symbol, interval, tuple(dict.fromkeys(parse(text).text for text in texts)))
 
 
 @routes.get(

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from tapeline.web.api.bar_routes import Indicators, Interval, chart_request
-from tapeline.web.api.parameters import CurrentPage, SymbolQuery
+from tapeline.web.api.parameters import AnySymbolQuery, CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.broadcast import Broadcast, Client
 from tapeline.web.client_address import client_group
@@ -46,7 +46,7 @@ class EventStream(StreamingResponse):
 async def events(
     request: Request,
     page: CurrentPage,
-    symbol: SymbolQuery | None = None,
+    symbol: AnySymbolQuery,
     interval: Interval = None,
     indicators: Indicators = None,
     last_event_id: Annotated[int | None, Header(ge=0, le=2**62)] = None,

@@ -19,7 +19,7 @@ from tapeline.forecast.range_grading import RangeGrades, grade_ranges
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_words import sentence
 from tapeline.web.api.formats import json_answer
-from tapeline.web.api.parameters import CurrentPage, Symbol, checked, require_known
+from tapeline.web.api.parameters import CurrentPage, Symbol, require_known
 from tapeline.web.api.problems import problems
 from tapeline.web.page import Page
 from tapeline.web.quote_table import decimals
@@ -83,7 +83,6 @@ async def forecast(
     within: Annotated[int, Query(ge=1, le=HORIZONS[-1], description="In at most this many bars.")] = 5,
 ) -> Response:
     """Answer with the forecast of the last closed bar, whatever is forming after it."""
-    checked(symbol)
     found, interval, places, grades = await page.read(lambda: _newest(page, symbol, within if price else 1))
     if found is None:
         await require_known(page, symbol)

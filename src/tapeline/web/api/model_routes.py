@@ -18,7 +18,7 @@ from tapeline.forecast.range_words import verdict
 from tapeline.forecast.registry import Entry, Registry
 from tapeline.runtime.clock import now_ms
 from tapeline.web.api.formats import json_answer
-from tapeline.web.api.parameters import CurrentPage, SymbolQuery, checked, require_known
+from tapeline.web.api.parameters import AnySymbolQuery, CurrentPage, require_known
 from tapeline.web.api.problems import problems
 from tapeline.web.feature_importance import FeatureImportance, feature_importance
 from tapeline.web.page import Page
@@ -207,12 +207,12 @@ class InUse(BaseModel):
 @routes.get("/scores", response_model=ScoresAnswer, responses=problems(404), summary="Stored predictions, graded")
 async def scores(
     page: CurrentPage,
-    symbol: SymbolQuery | None = None,
+    symbol: AnySymbolQuery,
     last: Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")] = 500,
 ) -> Response:
     """Answer from memory for a minute: grading reads thousands of rows."""
     if symbol is not None:
-        await require_known(page, checked(symbol))
+        await require_known(page, symbol)
     found = await page.judge(lambda: page.scores.judge(page.models(), symbol or "", last))
     answer = {name: getattr(found, name) for name in ScoresAnswer.model_fields}
     return json_answer(answer | {"grades": [grade.as_dict() for grade in found.grades]})
@@ -223,13 +223,13 @@ async def scores(
 )
 async def range_scores(
     page: CurrentPage,
-    symbol: SymbolQuery | None = None,
+    symbol: AnySymbolQuery,
     last: Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")] = 500,
     horizon: Annotated[Ahead, Query(description="How many bars ahead.")] = Ahead.FIVE,
 ) -> Response:
     """Answer from memory for a minute."""
     if symbol is not None:
-        await require_known(page, checked(symbol))
+        await require_known(page, symbol)
     found = await page.judge(lambda: page.scores.judge_ranges(page.range_models(), int(horizon), symbol or "", last))
     answer = {each.name: getattr(found, each.name) for each in dataclasses.fields(found)}
     whole = found.grades[0] if found.grades and found.grades[0].decided else None

@@ -9,26 +9,12 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import Field
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
-from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, symbol_fault
+from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, canonical_symbol, symbol_fault
 from tapeline.errors import InputError, NotFoundError
 from tapeline.web.page import Page
 
 #: The printable ASCII that `symbol_fault` accepts; that function says what is wrong with a text.
 SYMBOL_PATTERN = r"^[!#-%(-.0-;=?-\[\]-~]+$"
-
-#: A symbol in the path of an address.
-Symbol = Annotated[
-    str,
-    Path(
-        min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"],
-        description="A symbol, percent-encoded: letters, digits and punctuation, no quotes, slashes or angle brackets.",
-    ),
-]  # fmt: skip
-
-#: A symbol in the query of an address.
-SymbolQuery = Annotated[
-    str, Query(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"])
-]
 
 Time = Annotated[int, Field(ge=EARLIEST_TIMESTAMP, le=LATEST_TIMESTAMP)]
 Start = Annotated[Time | None, Query(description="From this time on, UTC epoch ms.")]
@@ -45,10 +31,49 @@ CurrentPage = Annotated[Page, Depends(_page_of)]
 
 
 def checked(symbol: str) -> str:
-    """Return the symbol. Raises `InputError` for a text that is none."""
+    """Return the symbol as it is kept. Raises `InputError` for a text that is none."""
     if fault := symbol_fault(symbol):
         raise InputError(fault)
-    return symbol
+    return canonical_symbol(symbol)
+
+
+async def _meant(page: Page, symbol: str) -> str:
+    """Return the symbol that is meant: as written where it has rows, otherwise as symbols are kept."""
+    kept = checked(symbol)
+    if kept != symbol and await page.read(lambda: len(page.data.store.rows(symbol, limit=1)) > 0):
+        return symbol  # of a data directory of an earlier version
+    return kept
+
+
+async def _in_the_path(
+    page: CurrentPage,
+    symbol: Annotated[
+        str,
+        Path(
+            min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"],
+            description="A symbol, percent-encoded: letters, digits and punctuation, no quotes, slashes or angle "
+            "brackets. Small letters are read as capitals.",
+        ),
+    ],
+) -> str:  # fmt: skip
+    return await _meant(page, symbol)
+
+
+_Queried = Query(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"])
+
+
+async def _in_the_query(page: CurrentPage, symbol: Annotated[str, _Queried]) -> str:
+    return await _meant(page, symbol)
+
+
+async def _maybe_in_the_query(page: CurrentPage, symbol: Annotated[str | None, _Queried] = None) -> str | None:
+    return None if symbol is None else await _meant(page, symbol)
+
+
+#: A symbol in the path of an address, one in the query, and one that may be left out there.
+Symbol = Annotated[str, Depends(_in_the_path)]
+SymbolQuery = Annotated[str, Depends(_in_the_query)]
+AnySymbolQuery = Annotated[str | None, Depends(_maybe_in_the_query)]
 
 
 async def require_known(page: Page, symbol: str) -> None:

@@ -18,7 +18,6 @@ from tapeline.web.api.parameters import (
     Symbol,
     SymbolQuery,
     Time,
-    checked,
     earliest,
     next_page,
     require_known,
@@ -92,7 +91,6 @@ async def rows(
     limit: Limit = 500, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """Answer with the newest rows of the range. One row more is read, to know whether there are older ones."""
-    checked(symbol)
     found = await page.read(lambda: page.data.candles.rows(symbol, start, earliest(end, cursor), limit + 1))
     older = int(found.bars.timestamp[-limit]) if len(found) > limit else None
     found = found[-limit:]
@@ -127,7 +125,7 @@ async def predictions(
     limit: Limit = 500, cursor: Cursor = None,
 ) -> Response:  # fmt: skip
     """Answer with the predictions among the newest `limit` bars of the range."""
-    chart, until = ChartRequest(checked(symbol), None, ()), earliest(end, cursor)
+    chart, until = ChartRequest(symbol, None, ()), earliest(end, cursor)
     found, older = await page.read(lambda: page.data.candles.read(chart, page.models(), until, limit, start))
     if not len(found):
         await require_known(page, symbol)

@@ -53,7 +53,7 @@ async def symbols(page: CurrentPage) -> Response:
 @routes.post("/symbols", responses=problems(404, 409, 413), summary="Collect a symbol")
 async def add(wish: Wish, page: CurrentPage) -> Collected:
     """Put the symbol on the list; one that is on it stays where it is."""
-    symbol = checked(wish.symbol).upper()
+    symbol = checked(wish.symbol)
 
     def added(kept: list[str]) -> list[str]:
         if symbol in kept:
@@ -68,7 +68,7 @@ async def add(wish: Wish, page: CurrentPage) -> Collected:
 @routes.delete("/symbols/{symbol}", responses=problems(404, 409), summary="Stop collecting a symbol")
 async def remove(symbol: Symbol, page: CurrentPage) -> Collected:
     """Take the symbol off the list. Its bars are kept."""
-    wanted = checked(symbol).upper()
+    wanted = checked(symbol)
 
     def left(kept: list[str]) -> list[str]:
         if wanted not in kept:

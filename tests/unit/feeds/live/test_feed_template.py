@@ -151,7 +151,7 @@ def test_the_feed_template_collects_history_and_quotes_and_comes_back_after_a_ga
     clock, archive = SystemClock(), MemoryArchive()
     started = clock.now()
     url, stream_url = f"http://127.0.0.1:{exchange.port}", f"ws://127.0.0.1:{exchange.port}"
-    source = live_source(url, stream_url, archive, [COIN, "GONE-USD"], since=started - 30 * MINUTE)
+    source = live_source(url, stream_url, archive, [COIN, "GONE-USD"], since=started - 31 * MINUTE)
     reading = Reading(source.deliveries(""))
     try:
         reading.until(lambda: len([bar for bar in reading.bars if bar.final]) >= 29)
