@@ -24,8 +24,10 @@ from tapeline.data import sample_path
 from tapeline.errors import StorageError
 from tapeline.feeds.files import FileSource
 from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
 from tapeline.indicators import DEFAULT
+from tapeline.research.range_training import fit_range
 from tapeline.research.training import fit
 from tapeline.runtime.processor import Processor
 from tapeline.web import PageData, ReplayProgress, broadcast, serve
@@ -72,8 +74,11 @@ def sample(folder: Path) -> tuple[PageData, Access, Answer]:
         model = fit([bars[bars.timestamp <= until]], until=until)
         registry.save(DEFAULT_NAME, model)
         registry.promote(DEFAULT_NAME, model.version, at=until, force=True)
+    ranges = RangeRegistry(LocalFolder(folder / "models"))
+    range_model = fit_range([bars[bars.timestamp <= until]], until=until)
+    ranges.save(DEFAULT_NAME, range_model)
     store = SqliteStore(Database(folder / "page.db"))
-    processor = Processor(DEFAULT, model)
+    processor = Processor(DEFAULT, model, range_model=range_model)
     minutes, first = np.unique(bars.timestamp, return_index=True)
     edges = [*first.tolist(), len(bars)]
     done = 0
@@ -114,6 +119,7 @@ def sample(folder: Path) -> tuple[PageData, Access, Answer]:
         replay=lambda: ReplayProgress(edges[done], len(bars), ended=done == len(minutes)),
         stored=lambda: edges[done],
         registry=registry,
+        ranges=ranges,
         rejects=rejects,
         watchlist=MemoryWatchlist(*bars.symbols),
         currency=lambda symbol: "USD",

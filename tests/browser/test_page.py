@@ -190,6 +190,51 @@ def test_an_interval_is_chosen_by_button_or_key_and_kept_in_the_address(open_pag
     expect(page.locator("[data-interval='15m']")).to_have_attribute("aria-pressed", "true")
 
 
+def test_an_interval_from_the_menu_becomes_a_button(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
+    drawn(page)
+    expect(page.locator("[data-interval='30m']")).to_have_count(0)
+    page.get_by_label("More intervals").select_option("30m")
+    until(page, "chart._bars?.interval === '30m'")
+    expect(page.locator("[data-interval='30m']")).to_have_attribute("aria-pressed", "true")
+    top = [page.locator(f"[data-part={name}]").bounding_box() for name in ("symbol", "intervals")]
+    assert top[0] is not None
+    assert top[1] is not None
+    assert abs(top[0]["y"] - top[1]["y"]) < 15, "the heading is one line"
+
+
+def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page: Open, server: Server) -> None:
+    server.tell("play 60")  # the last session had ended
+    page = open_page(server.url)
+    drawn(page)
+    expect(page.locator("[data-part=words]")).to_contain_text("In the next 5 minutes")
+    legend = page.locator(".legend").first
+    box = page.locator("[data-part=canvas]").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 300, box["y"] + 150)
+    expect(legend.locator(".odds")).to_contain_text(re.compile(r"in 5 bars: touched \d+\.\d%, close (above|below) \d"))
+    page.keyboard.press("r")
+    expect(page.locator("[data-part=trail]")).to_contain_text(re.compile(r"80% band .*: held \d\d\.\d% of \d{3}"))
+    until(page, "chart._drawing._trail._points.some((point) => point?.missed)")
+    page.mouse.move(box["x"] + 310, box["y"] + 150)
+    until(page, "chart._drawing._past?.timestamp === chart._bars.t[chart._pointed]")
+    page.reload()
+    expect(page.locator("[data-part=ranges]")).to_have_attribute("aria-pressed", "true")
+    page.locator("[data-part=ranges]").click()
+    expect(page.locator("[data-part=trail]")).to_be_hidden()
+
+
+def test_the_model_tab_grades_the_expected_move(open_page: Open, server: Server) -> None:
+    page = open_page(server.url + "#model")
+    model = page.locator("#model")
+    expect(model.locator(".verdict", has_text="Live. Expected move: ")).to_be_visible()
+    expect(model).to_contain_text(re.compile(r"80% band: held \d\d\.\d% of \d,\d{3}"))
+    expect(model.get_by_role("img", name=re.compile("Closes by tenth of what was said"))).to_be_visible()
+    expect(model.get_by_role("row", name=re.compile("^middle third"))).to_be_visible()
+    model.get_by_role("button", name="20 bars ahead").click()
+    expect(model.get_by_role("button", name="20 bars ahead")).to_have_attribute("aria-pressed", "true")
+
+
 def test_an_indicator_is_added_changed_and_removed(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     drawn(page)

@@ -1,4 +1,4 @@
-"""Answer `/symbols/{symbol}/forecast`: how far the price is expected to move, and the odds of a price."""
+"""Answer `/symbols/{symbol}/forecast`, `odds` and `ranges`: how far a price is expected to move, now and before."""
 
 from __future__ import annotations
 
@@ -6,21 +6,33 @@ import math
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from tapeline.core.candle_intervals import stored_interval
+from tapeline.core.market import Rows
 from tapeline.core.times import interval_name
-from tapeline.errors import InputError
+from tapeline.errors import InputError, NotFoundError
 from tapeline.forecast import HORIZON
-from tapeline.forecast.horizons import SaidRange, newest_range
+from tapeline.forecast.horizons import SaidRange, horizon_columns, newest_range
+from tapeline.forecast.labels import label_reach
 from tapeline.forecast.price_bands import COVERAGES
 from tapeline.forecast.range_grading import RangeGrades, grade_ranges
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_words import sentence
-from tapeline.web.api.formats import json_answer
-from tapeline.web.api.parameters import CurrentPage, Symbol, require_known
+from tapeline.runtime.interval_views import TELLING_ROWS
+from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, contiguous, json_answer, table_answer
+from tapeline.web.api.parameters import (
+    CurrentPage,
+    End,
+    Start,
+    Symbol,
+    earliest,
+    next_page,
+    require_known,
+)
 from tapeline.web.api.problems import problems
+from tapeline.web.api.row_routes import MOST_ROWS, Cursor
 from tapeline.web.page import Page
 from tapeline.web.quote_table import decimals
 
@@ -72,6 +84,33 @@ class ForecastAnswer(BaseModel):
     bands: list[BandAnswer] | None = None
 
 
+class PriceOddsAnswer(OddsAnswer):
+    """Hold the odds of a price by the newest forecast that looks so far: of which bar, and by which model.
+
+    `close` is that of the bar. After the end of a session `is_newest` is false: later bars have no forecast.
+    """
+
+    symbol: str
+    timestamp: int
+    close: float
+    model: str
+    is_newest: bool
+
+
+class RangesAnswer(BaseModel):
+    """Hold what was said of each bar as columns of one length, in the order of time; null where nothing was.
+
+    `columns` are `t` (open time, UTC epoch ms), `price` (the close as it was known), what was said over each horizon,
+    such as `low_80_5`, and `held_1`, `held_5` and `held_20`: the coverage of the narrowest band that held the close, 0
+    where none did, null where it is not known. `next` is the `cursor` for older ones, null when there are none.
+    """
+
+    symbol: str
+    interval: str
+    columns: dict[str, list[float | int | None]]
+    next: int | None
+
+
 @routes.get(
     "/symbols/{symbol}/forecast", response_model=ForecastAnswer, responses=problems(404),
     summary="The expected move after the last closed bar, and the odds of a price",
@@ -101,6 +140,82 @@ async def forecast(
                 raise InputError(str(error)) from None
             document["odds"] = {"price": price, "within": within, "beyond": odds.beyond, "touched": odds.touched}
     return json_answer(document)
+
+
+@routes.get(
+    "/symbols/{symbol}/odds", response_model=PriceOddsAnswer, responses=problems(404),
+    summary="The odds that a price is touched, or passed, in the next bars",
+)  # fmt: skip
+async def price_odds(
+    page: CurrentPage,
+    symbol: Symbol,
+    price: Annotated[float, Query(gt=0, lt=1e15, description="A stop or a target.")],
+    within: Annotated[int, Query(ge=1, le=HORIZONS[-1], description="In at most this many bars.")] = HORIZON,
+) -> Response:
+    """Answer for any price, as `tapeline odds` does."""
+
+    def find() -> SaidRange | None:
+        return newest_range(page.data.store.rows(symbol, limit=TELLING_ROWS), page.range_models(), within)
+
+    found = await page.read(find)
+    if found is None:
+        await require_known(page, symbol)
+        raise NotFoundError(f"no bar of {symbol} has a range forecast {within} bars ahead")
+    odds = found.odds(price, within)
+    return json_answer(
+        {
+            "symbol": symbol, "timestamp": found.timestamp, "close": found.close, "model": found.model.version,
+            "is_newest": found.is_newest, "price": price, "within": within, "beyond": odds.beyond,
+            "touched": odds.touched,
+        }
+    )  # fmt: skip
+
+
+@routes.get(
+    "/symbols/{symbol}/ranges", response_model=RangesAnswer, responses={**problems(404, 406), **THREE_FORMATS},
+    summary="What was expected at each bar, and which band held",
+)  # fmt: skip
+async def ranges(
+    request: Request, page: CurrentPage, symbol: Symbol, kind: Wanted, start: Start = None, end: End = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many bars, the newest first.")] = 500,
+    cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """Answer with the newest final bars of the range; whether a band held may be known by bars after it."""
+    table, older, interval = await page.read(lambda: _ranges(page, symbol, start, earliest(end, cursor), limit))
+    if not len(table["t"]):
+        await require_known(page, symbol)
+    headers = next_page(request, cursor=older)
+    if kind != Format.JSON:
+        return table_answer(kind, {"timestamp": table.pop("t"), **table}, f"{symbol}-ranges", headers)
+    document = {"symbol": symbol, "interval": interval_name(interval), "columns": contiguous(table), "next": older}
+    return json_answer(document, headers=headers)
+
+
+def _ranges(
+    page: Page, symbol: str, start: int | None, end: int | None, limit: int
+) -> tuple[dict[str, Any], int | None, int]:
+    """Return the columns, the cursor for older bars, and the length of the bars (ms)."""
+    store, models = page.data.store, page.range_models()
+    rows = store.rows(symbol, start, end, limit + 1)
+    older = int(rows.bars.timestamp[-limit]) if len(rows) > limit else None
+    rows = rows[-limit:]
+    rows = rows[np.flatnonzero(rows.bars.final)]
+    times = rows.bars.timestamp
+    interval = stored_interval(store.rows(symbol, limit=TELLING_ROWS).bars.timestamp)
+    table: dict[str, Any] = {"t": times, "price": rows.as_known().bars.close} | horizon_columns(rows, models)
+    graded = rows
+    if len(rows):
+        last = int(times[-1])
+        after = store.rows(symbol, last + 1, last + label_reach(interval, HORIZONS[-1]) + 1)
+        graded = Rows.concat([rows, after[: HORIZONS[-1]]])
+    for horizon in HORIZONS:
+        held = np.full(len(rows), np.nan)
+        if len(rows):
+            grades = grade_ranges(graded, models, horizon, interval)
+            grades = grades[(grades.timestamp <= times[-1]) & grades.known]
+            held[np.searchsorted(times, grades.timestamp)] = grades.narrowest
+        table[f"held_{horizon}"] = held
+    return table, older, interval
 
 
 def _newest(page: Page, symbol: str, within: int) -> tuple[SaidRange | None, int, int, list[RangeGrades]]:

@@ -165,3 +165,33 @@ def test_ranges_are_graded_alike_at_every_door(client: Client, home: Path, capsy
 def test_without_ranges_there_is_nothing_to_grade(client: Client) -> None:
     answer = client.document("/scores/ranges?symbol=NEW")
     assert (answer["grades"], answer["words"], answer["ranks"]) == ([], None, [])
+
+
+def test_odds_alone_are_those_of_the_forecast(client: Client) -> None:
+    price = client.document("/symbols/S01/forecast")["price"] * 1.02
+    answer = client.document(f"/symbols/S01/odds?price={price}&within=3")
+    assert {name: answer[name] for name in ("price", "within", "beyond", "touched")} == client.document(
+        f"/symbols/S01/forecast?price={price}&within=3"
+    )["odds"]
+    assert answer["is_newest"] is True
+    client.document("/symbols/S01/odds", 422)
+    client.document("/symbols/NEW/odds?price=10", 404)
+
+
+def test_past_ranges_say_which_band_held(client: Client) -> None:
+    answer = client.document("/symbols/S01/ranges?limit=40")
+    columns = answer["columns"]
+    assert len(columns["t"]) == 40
+    assert columns["held_5"][-5:] == [None] * 5
+    for i in range(35):
+        close = columns["price"][i + 5]
+        bands = [c for c in (50, 80, 95) if columns[f"low_{c}_5"][i] <= close <= columns[f"high_{c}_5"][i]]
+        assert columns["held_5"][i] == min(bands, default=0)
+    older = client.document(f"/symbols/S01/ranges?limit=40&cursor={answer['next']}")["columns"]
+    assert older["t"][-1] < columns["t"][0]
+    assert None not in older["held_20"]  # known by the bars of the page after it
+    head, *lines = client.get("/symbols/S01/ranges?limit=3&format=csv").text.splitlines()
+    assert head.replace('"', "").startswith("timestamp,price,expected_move_1")
+    assert len(lines) == 3
+    assert set(client.document("/symbols/NEW/ranges")["columns"]["held_1"]) == {None}
+    client.document("/symbols/NOPE/ranges", 404)

@@ -8,6 +8,7 @@ const KEYS = [
   ["1 2 3 4", "chart, model, alerts, health"],
   ["[ ]", "shorter or longer candles"],
   ["i", "indicators"],
+  ["r", "past ranges, and the closes that left them"],
   ["+ −", "zoom in or out"],
   ["← →", "back or forward in time"],
   ["End", "to the newest bar"],

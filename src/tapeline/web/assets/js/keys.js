@@ -1,10 +1,10 @@
 // The keyboard, wherever no field or dialog has it.
 
-const CHART_ONLY = new Set(["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "+", "=", "-", "[", "]", "i", "End", "/"]);
+const CHART_ONLY = new Set(["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "+", "=", "-", "[", "]", "i", "r", "End", "/"]);
 
 export function bindKeys(on) {
   const actions = {
-    "/": on.search, "?": on.help, i: on.indicators, End: on.newest, Escape: on.leave,
+    "/": on.search, "?": on.help, i: on.indicators, r: on.ranges, End: on.newest, Escape: on.leave,
     ArrowDown: () => on.move(1), ArrowUp: () => on.move(-1),
     ArrowLeft: () => on.pan(-0.2), ArrowRight: () => on.pan(0.2),
     "+": () => on.zoom(0.8), "=": () => on.zoom(0.8), "-": () => on.zoom(1.25),

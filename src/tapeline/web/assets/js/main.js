@@ -235,6 +235,7 @@ bindKeys({
     if (next && chart.symbol !== null) pick(chart.symbol, next);
   },
   indicators: () => chart.openPicker(),
+  ranges: () => chart.toggleRanges(),
   zoom: (factor) => chart.zoom(factor),
   pan: (share) => chart.pan(share),
   newest: () => chart.newest(),

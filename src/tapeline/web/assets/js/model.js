@@ -4,6 +4,7 @@ import { card, cell, estimateCell, facts, nothing, problem, rowHeading, showLoad
 import { confirmed, fill, h } from "./dom.js";
 import { barLength, clockOf, estimate, integer, percent, price, signed } from "./format.js";
 import { barList, calibrationPlot, linePlot } from "./plots.js";
+import { rangeCards, rangeVerdict } from "./rangecards.js";
 
 const METRICS = {
   auc: "AUC", log_loss: "Log-loss", brier: "Brier", brier_skill: "Brier skill", balanced_accuracy: "Balanced accuracy", rank_ic: "Rank IC",
@@ -21,12 +22,13 @@ export class ModelTab {
     this._zone = zone;
     this._tell = tell;
     this._turn = 0;
+    this._ahead = 5; // bars ahead of the ranges shown
   }
 
   async show() {
     const turn = ++this._turn;
     showLoading(this._root);
-    const { value, error } = await outcome(Promise.all([get("/models"), get("/scores")]));
+    const { value, error } = await outcome(Promise.all([get("/models"), get("/scores"), get(`/scores/ranges?horizon=${this._ahead}`)]));
     if (turn !== this._turn) return;
     if (error) fill(this._root, problem(`The model's figures cannot be read: ${error.message}.`));
     else this._draw(...value);
@@ -36,13 +38,17 @@ export class ModelTab {
     this._turn++;
   }
 
-  _draw({ models: oldestFirst, evaluation, no_model: reason }, scores) {
+  _draw({ models: oldestFirst, evaluation, no_model: reason }, scores, ranges) {
     const models = oldestFirst.reverse();
     const current = models.find((model) => model.current);
     const total = scores.grades[0]; // the grade of all rows comes first; without graded rows there is none
     fill(this._root,
-      verdict(current, evaluation, total, reason),
+      verdict(current, evaluation, total, reason, rangeVerdict(ranges)),
       h("div", { class: "cards" },
+        (ranges.grades.length > 0 || evaluation?.ranges) && rangeCards(ranges, evaluation, clockOf(this._zone(), current?.interval >= DAY_MS), (ahead) => {
+          this._ahead = ahead;
+          this.show();
+        }),
         current && this._current(current, models),
         live(scores, total, clockOf(this._zone(), current?.interval >= DAY_MS)),
         calibration(scores, evaluation),
@@ -55,7 +61,7 @@ export class ModelTab {
 
   _current(model, models) {
     const older = models.some((other) => !other.current);
-    return card("Model in use", "",
+    return card("Direction: model in use", "",
       facts({
         Version: model.version,
         Predicts: `whether the close ${model.horizon} bars ahead is up or down by more than ${model.no_trade_band} standard deviations`,
@@ -104,20 +110,20 @@ export class ModelTab {
 }
 
 // Whether the model is worth anything, in one sentence for each kind of evidence, bad news first.
-function verdict(current, evaluation, total, reason) {
-  if (!current && !total) {
+function verdict(current, evaluation, total, reason, ranges) {
+  if (!current && !total && !ranges) {
     return h("p", { class: "verdict" }, reason ? `There is no model: ${reason}.` : "There is no model yet. Run tapeline train FILE to make one.");
   }
-  const lines = [];
+  const lines = ranges ? [ranges] : [];
   if (evaluation) lines.push({ good: evaluation.better, text: evaluation.headline });
   if (total?.answered) {
     const [hits, base] = [estimate(total.hit_rate, percent), percent(total.base_rate)];
     lines.push(beatsBaselines(total)
-      ? { good: true, text: `Live, its calls beat always calling the more frequent direction: ${hits} are right, against ${base}.` }
-      : { good: false, text: `Live, it is not better than its baselines: ${hits} of ${integer(total.answered)} calls are right, against ${base} for always calling the more frequent direction.` });
-  } else lines.push({ good: false, text: "Not shown to be better than its baselines: no live call is decided yet." });
+      ? { good: true, text: `Direction, live: its calls beat always calling the more frequent direction: ${hits} are right, against ${base}.` }
+      : { good: false, text: `Direction, live: it is not better than its baselines: ${hits} of ${integer(total.answered)} calls are right, against ${base} for always calling the more frequent direction.` });
+  } else if (total) lines.push({ good: false, text: "Direction: not shown to be better than its baselines, as no UP or DOWN call is decided yet; a model says HOLD until it has passed its gate." });
   lines.sort((first, second) => first.good - second.good);
-  return h("div", { class: `verdict ${lines.every((line) => line.good) ? "good" : "bad"}` }, lines.map((line) => h("p", {}, line.text)));
+  return lines.map((line) => h("p", { class: `verdict ${line.good ? "good" : "bad"}` }, line.text));
 }
 
 function beatsBaselines(grade) {
@@ -125,8 +131,8 @@ function beatsBaselines(grade) {
 }
 
 function live({ rolling }, total, clock) {
-  if (!total) return card("Live", "", nothing("Nothing is graded yet: the horizon of the first predictions has not passed."));
-  return card("Live, graded from stored bars", "",
+  if (!total) return card("Direction, live", "", nothing("Nothing is graded yet: the horizon of the first predictions has not passed."));
+  return card("Direction, live, graded from stored bars", "",
     facts({
       "Hit rate": estimate(total.hit_rate, percent),
       "Base rate": percent(total.base_rate),
@@ -144,7 +150,7 @@ function live({ rolling }, total, clock) {
 function walkForward({ scores, gains, tested }) {
   const metrics = Object.keys(METRICS).filter((metric) => metric in scores[MODEL]);
   const skill = (value) => signed(value, 4);
-  return card("Walk-forward, beside baselines", "wide",
+  return card("Direction, walk-forward, beside baselines", "wide",
     table(["Predictor", ...metrics.map((metric) => METRICS[metric])],
       Object.entries(scores).map(([name, score]) => h("tr", { class: name === MODEL ? "current" : "" },
         rowHeading(name), metrics.map((metric) => estimateCell(score[metric], four))))),
@@ -156,7 +162,7 @@ function walkForward({ scores, gains, tested }) {
 function calibration(scores, evaluation) {
   const isLive = scores.calibration.length > 0;
   const bins = isLive ? scores.calibration : evaluation?.calibration;
-  return bins?.length > 0 && card("Calibration", "", calibrationPlot(bins),
+  return bins?.length > 0 && card("Direction, calibration", "", calibrationPlot(bins),
     h("p", { class: "note" }, `${isLive ? "Live predictions" : "Walk-forward"}. On the diagonal, what the model predicts comes true as often as it says.`));
 }
 
@@ -176,7 +182,7 @@ function drift(features) {
 }
 
 function bySymbol(grades) {
-  return grades.length > 1 && card("By symbol", "wide", table(["Symbol", "Calls decided", "Hit rate", "Base rate", "Brier", "Base Brier"],
+  return grades.length > 1 && card("Direction by symbol", "wide", table(["Symbol", "Calls decided", "Hit rate", "Base rate", "Brier", "Base Brier"],
     grades.map((grade) => h("tr", { class: beatsBaselines(grade) ? "good" : "" },
       rowHeading(grade.symbol), cell(integer(grade.answered)), estimateCell(grade.hit_rate, percent), cell(percent(grade.base_rate)),
       estimateCell(grade.brier, four), cell(four(grade.brier_base))))));

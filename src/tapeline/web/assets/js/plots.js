@@ -42,14 +42,31 @@ export function barList(items, show, most = Math.max(...items.map(([, value]) =>
   }));
 }
 
-// Shares over time: `lines` are { name, values, style }, as long as `times`; null where a value is missing.
-export function linePlot(times, lines, { formatTime, title }) {
+// Counts beside each other, with a line where each would be if all were alike. `x` says what is counted along.
+export function countPlot(counts, { x, name }) {
+  const [width, height, left, bottom] = [350, 140, 8, 30];
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const even = total / counts.length;
+  const most = Math.max(...counts, even) * 1.08 || 1;
+  const step = (width - 2 * left) / counts.length;
+  const toY = (count) => height - bottom - (count / most) * (height - bottom - 4);
+  return svg("svg", { class: "plot wide", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${name}: ${counts.map((count) => percent(count / total, 0)).join(", ")}` },
+    counts.map((count, i) => svg("rect", { class: "count", x: rounded(left + i * step + 1), y: rounded(toY(count)), width: rounded(step - 2), height: rounded(height - bottom - toY(count)) },
+      svg("title", {}, `${integer(count)} of ${integer(total)}, ${percent(count / total)}`))),
+    svg("line", { class: "diagonal", x1: left, x2: width - left, y1: rounded(toY(even)), y2: rounded(toY(even)) }),
+    [0, counts.length / 2, counts.length].map((i) => svg("text", { x: left + i * step, y: height - bottom + 12, "text-anchor": ["start", "middle", "end"][Math.round((i / counts.length) * 2)] }, percent(i / counts.length, 0))),
+    svg("text", { x: width / 2, y: height - 4, "text-anchor": "middle" }, x));
+}
+
+// Shares over time: `lines` are { name, values, style }, as long as `times`; null where a value is missing. The marks at
+// the left are at the lowest and the highest value and between, unless `marks` says where.
+export function linePlot(times, lines, { formatTime, title, marks = null }) {
   const [width, height, left, bottom] = [350, 140, 34, 18];
   const values = lines.flatMap((line) => line.values).filter((value) => value !== null);
   if (times.length < 2 || !values.length) return null;
   const show = (value) => percent(value, 0);
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+  const low = Math.min(...values, ...(marks ?? []));
+  const high = Math.max(...values, ...(marks ?? []));
   const margin = (high - low || 0.1) * 0.08;
   const toX = (i) => left + (i / (times.length - 1)) * (width - left - 6);
   const toY = (value) => 6 + (1 - (value - low + margin) / (high - low + 2 * margin)) * (height - bottom - 6);
@@ -63,7 +80,7 @@ export function linePlot(times, lines, { formatTime, title }) {
       class: "plot wide", viewBox: `0 0 ${width} ${height}`, role: "img",
       "aria-label": `${names} over time, last ${lines.map((line) => show(line.values.at(-1))).join(" and ")}`,
     },
-    [low, (low + high) / 2, high].map((value) => [
+    (marks ?? [low, (low + high) / 2, high]).map((value) => [
       svg("line", { class: "grid", x1: left, x2: width - 6, y1: toY(value), y2: toY(value) }),
       svg("text", { x: left - 5, y: toY(value) + 3, "text-anchor": "end" }, show(value)),
     ]),

@@ -6,6 +6,7 @@ import { Calls } from "./calls.js";
 import { Fan } from "./fan.js";
 import * as selection from "./selection.js";
 import { Study } from "./study.js";
+import { Trail } from "./trail.js";
 
 const NEAR_EDGE = 80; // with fewer bars left of the window, older ones are asked for
 const PRICE_STRETCH = 3.2; // the height of the price pane, in those of the others
@@ -13,7 +14,7 @@ const RIGHT_OFFSET = 4; // bars of free room at the right
 const MOST_UPDATED = 200; // bars drawn one by one; beyond that, drawing all of them is faster
 
 export class Drawing {
-  // `pointed(i)` hears which bar the crosshair is on (null: none), `olderWanted()` that older bars come into view,
+  // `pointed(i, value)` hears which bar and price the crosshair is on (null: none), `olderWanted()` that older bars come into view,
   // `moved()` that the window moved.
   constructor(element, { pointed, olderWanted, moved }) {
     this.bars = null;
@@ -30,11 +31,14 @@ export class Drawing {
     this._calls = new Calls(this.chart, this._candles);
     this._fan = new Fan(this.chart);
     this._candles.attachPrimitive(this._fan);
+    this._trail = new Trail(this.chart);
+    this._candles.attachPrimitive(this._trail);
     this._forecast = null;
     this._paint();
     this.chart.subscribeCrosshairMove((event) => {
       const i = event.time === undefined || !event.point || !this.bars ? -1 : this.bars.at(event.time);
-      pointed(i < 0 ? null : i);
+      const value = event.point && event.paneIndex === 0 ? this._candles.coordinateToPrice(event.point.y) : null;
+      pointed(i < 0 ? null : i, value);
     });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       moved();
@@ -45,7 +49,8 @@ export class Drawing {
   // Shows these bars, the newest at the right.
   show(bars, catalogue) {
     this.bars = bars;
-    this._forecast = null;
+    this._forecast = this._past = null;
+    this._trail.show(null);
     this._drawFan();
     this.chart.applyOptions({
       timeScale: { timeVisible: !bars.daily },
@@ -88,8 +93,19 @@ export class Drawing {
     if (follows) this.newest();
   }
 
+  // Draws the fan of this past forecast in place of the newest one; null: the newest one again.
+  pastForecast(found) {
+    this._past = found;
+    this._drawFan();
+  }
+
+  // Draws the trail of past ranges, one point for each bar; null: none.
+  trail(points) {
+    this._trail.show(points, this.bars.columns.c, { band: this._colors.lines[0], missed: this._colors.wrong });
+  }
+
   _drawFan() {
-    this._fan.show(this._forecast, this.bars, this._colors.lines[0]);
+    this._fan.show(this._past ?? this._forecast, this.bars, this._colors.lines[0]);
   }
 
   // Draws all bars again, after older ones were put in front.

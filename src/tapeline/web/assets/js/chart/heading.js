@@ -4,6 +4,8 @@ import { clockOf, money, percent, signed, signedPercent, trend } from "../format
 import { marketText, nextChange } from "../market.js";
 import { callStyle } from "../quoterow.js";
 
+const USUAL = innerWidth < 760 ? ["5m", "1h", "1d"] : ["5m", "15m", "1h", "1d", "1w"]; // and the stored one; a menu has the others
+
 export class Heading {
   // `find(name)` gives the elements, `choose(interval)` is called when an interval is chosen.
   constructor(find, choose) {
@@ -33,21 +35,23 @@ export class Heading {
     attribute(signal, "title", quote.model ? `model ${quote.model}` : null);
   }
 
-  // Shows buttons for these intervals.
+  // Shows buttons for the usual ones of these intervals and the one shown, and a menu of the others.
   offer(intervals, shown) {
-    if (this.intervals.join() !== intervals.join()) {
-      this.intervals = intervals;
-      fill(this._parts.intervals, intervals.map((interval) =>
-        h("button", { type: "button", "data-interval": interval, onclick: () => this._choose(interval) }, interval)));
-    }
+    this.intervals = intervals;
     this.press(shown);
   }
 
   press(shown) {
-    for (const button of this._parts.intervals.children) {
-      const pressed = button.dataset.interval === shown;
-      attribute(button, "aria-pressed", String(pressed));
-      if (pressed) button.scrollIntoView?.({ block: "nearest", inline: "nearest" });
+    const stored = this.intervals[0];
+    const buttons = this.intervals.filter((interval) => USUAL.includes(interval) || interval === stored || interval === shown);
+    if (this._buttons !== `${this.intervals} ${buttons}`) {
+      this._buttons = `${this.intervals} ${buttons}`;
+      const others = this.intervals.filter((interval) => !buttons.includes(interval));
+      fill(this._parts.intervals,
+        buttons.map((interval) => h("button", { type: "button", "data-interval": interval, onclick: () => this._choose(interval) }, interval)),
+        others.length > 0 && h("select", { "aria-label": "More intervals", onchange: (event) => this._choose(event.target.value) },
+          h("option", { value: "", hidden: true, selected: true }, "⋯"), others.map((interval) => h("option", { value: interval }, interval))));
     }
+    for (const button of this._parts.intervals.querySelectorAll("button")) attribute(button, "aria-pressed", String(button.dataset.interval === shown));
   }
 }

@@ -25,8 +25,9 @@ export class Legend {
     this._values = Object.fromEntries(["O", "H", "L", "C", "Vol"].map((name) => [name, h("b")]));
     this._change = h("span");
     this._forming = h("span", { class: "forming" }, "forming");
+    this._odds = h("span", { class: "odds" });
     const first = h("p", {}, this._time,
-      Object.entries(this._values).map(([name, value]) => h("span", {}, `${name} `, value)), this._change, this._forming);
+      Object.entries(this._values).map(([name, value]) => h("span", {}, `${name} `, value)), this._change, this._forming, this._odds);
     const boxes = [[first]];
     this._call = h("span");
     if (drawing.callsPane !== null) {
@@ -88,6 +89,11 @@ export class Legend {
     for (const { cell, column } of this._cells) {
       text(cell, column.show(bars.column(column.name)?.[i])); // new bars may lack a study that the legend still has
     }
+  }
+
+  // Says the odds of the price under the crosshair.
+  odds(words) {
+    if (this._odds) text(this._odds, words);
   }
 
   _line(spec, label, title, values, changeable = false) {

@@ -1,5 +1,6 @@
 // What is said in place of the chart, and below it.
-import { estimate, integer, percent } from "../format.js";
+import { h } from "../dom.js";
+import { estimate, integer, percent, price } from "../format.js";
 
 // Title and text for a chart without bars; `detail` is the server's text of what is wrong.
 export function stateText(state, symbol, detail) {
@@ -24,4 +25,16 @@ export function forecastText(forecast) {
   if (!forecast?.words) return "";
   const band = forecast.bands?.find(({ horizon }) => horizon === 5);
   return band?.decided ? `${forecast.words} 80% band: held ${percent(band.held[80] / band.decided)} of ${integer(band.decided)}.` : forecast.words;
+}
+
+// The odds of a price, such as "277.50 in 5 bars: touched 31.2%, close above 14.0%".
+export function oddsText({ price: value, within, touched, beyond, close }, decimals) {
+  const side = value < close ? "below" : "above";
+  return `${price(value, decimals)} in ${within} bar${within === 1 ? "" : "s"}: touched ${percent(touched)}, close ${side} ${percent(beyond)}`;
+}
+
+// What the trail of past ranges shows, and how often its band held in what is loaded.
+export function rangesText({ decided, held }) {
+  const share = decided ? `: held ${percent(held / decided)} of ${integer(decided)} here` : "";
+  return [h("i", { class: "band" }), `80% band of 5 bars before${share} `, h("i", { class: "ring" }), "left it"];
 }

@@ -1,6 +1,7 @@
 // The chart tab: which symbol and interval are shown, and how bars, indicators and quotes come together on it.
 import { PAGE_BARS, get, outcome, part } from "../api.js";
-import { fill, h, text } from "../dom.js";
+import { attribute, fill, h, text } from "../dom.js";
+import { remember, remembered } from "../prefs.js";
 import { watchTheme } from "../theme.js";
 import { Bars } from "./bars.js";
 import { Catalogue } from "./catalogue.js";
@@ -8,12 +9,15 @@ import { Drawing } from "./drawing.js";
 import { Heading } from "./heading.js";
 import { Legend } from "./legend.js";
 import { askAgain, askBars, unknown } from "./loading.js";
-import { forecastText, gradeText, stateText } from "./notices.js";
+import { forecastText, gradeText, oddsText, rangesText, stateText } from "./notices.js";
+import { PastRanges, trailCount } from "./pastranges.js";
 import { openPicker } from "./picker.js";
 import * as selection from "./selection.js";
 
 const GRADE_MS = 60_000;
 const RETRY_MS = 3000;
+const ODDS_MS = 120; // the crosshair rests for this long before the odds of its price are asked for
+const LATEST_RANGES = 25; // bars whose outcome may be new after a bar has closed
 
 export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else; `daily(symbol)`
@@ -33,12 +37,17 @@ export class ChartTab {
     this._loading = false; // older bars
     this._pointed = null; // the index of the bar under the crosshair
     this._expected = null; // the open time of the bar whose forecast was asked for
+    this._forecast = null; // of the bars shown
+    this._ranges = null; // the past ranges that are here, null where they are not shown
+    this._rangesWanted = remembered("ranges", false) === true;
+    this._odds = 0; // the timer of the odds of a price
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._parts = Object.fromEntries(
-      ["indicators", "newest", "canvas", "legend", "state", "key", "grade", "words"].map((name) => [name, find(name)]),
+      ["indicators", "ranges", "newest", "canvas", "legend", "state", "key", "grade", "words", "trail"].map((name) => [name, find(name)]),
     );
     this._heading = new Heading(find, (interval) => pick(this.symbol, interval));
     this._parts.indicators.addEventListener("click", () => this.openPicker());
+    this._parts.ranges.addEventListener("click", () => this.toggleRanges());
     this._parts.newest.addEventListener("click", () => this.newest());
     this._legend = new Legend(this._parts.legend, this._parts.canvas, {
       edit: (spec) => this.openPicker(spec),
@@ -52,6 +61,7 @@ export class ChartTab {
     watchTheme(() => {
       this._drawing?.recolor(this._catalogue);
       if (this._bars) this._relabel();
+      this._drawTrail();
     });
   }
 
@@ -115,6 +125,7 @@ export class ChartTab {
     else {
       this._drawing.update(from, before);
       this._showValues();
+      this._drawTrail();
       this._expect();
     }
   }
@@ -137,6 +148,16 @@ export class ChartTab {
     this._drawing?.newest();
   }
 
+  // Shows or hides what was expected at past bars, and which closes left the 80% band.
+  toggleRanges() {
+    this._rangesWanted = !this._rangesWanted;
+    remember("ranges", this._rangesWanted);
+    this._ranges = null;
+    this._drawing?.pastForecast(null);
+    this._drawTrail();
+    this._loadRanges();
+  }
+
   zoom(factor) {
     this._drawing?.zoom(factor);
   }
@@ -154,14 +175,11 @@ export class ChartTab {
       return;
     }
     this._bars = new Bars(answer);
-    this._expected = null;
+    this._expected = this._forecast = this._ranges = null;
     this._catalogue?.learn(answer.outputs);
     this._say(null);
     this._drawing ??= new Drawing(this._parts.canvas, {
-      pointed: (i) => {
-        this._pointed = i;
-        this._showValues();
-      },
+      pointed: (i, value) => this._point(i, value),
       olderWanted: () => this._loadOlder(),
       moved: () => { this._parts.newest.hidden = this._drawing?.atNewest ?? true; },
     });
@@ -183,6 +201,8 @@ export class ChartTab {
     bars.prepend(value);
     this._pointed = null;
     this._drawing.refill();
+    this._drawTrail();
+    this._loadRanges(bars.t[value.columns.t.length]);
     this._showValues();
   }
 
@@ -236,9 +256,51 @@ export class ChartTab {
     const turn = this._turn;
     const { value } = await outcome(get(`/symbols/${part(this.symbol)}/forecast`, { unattended: true }));
     if (turn !== this._turn || !this._bars) return;
-    const same = value?.interval === this.interval;
-    this._drawing.forecast(same ? value : null);
+    this._forecast = value?.interval === this.interval && value.horizons ? value : null;
+    this._drawing.forecast(this._forecast);
     text(this._parts.words, forecastText(value));
+    attribute(this._parts.ranges, "hidden", this._forecast ? null : "");
+    this._loadRanges();
+  }
+
+  // Asks for the past ranges of the bars shown, or of those before a time; after the first answer for what may be new.
+  async _loadRanges(cursor = null) {
+    attribute(this._parts.ranges, "aria-pressed", String(this._rangesWanted));
+    if (!this._rangesWanted || !this._forecast || !this._bars) return;
+    const limit = cursor !== null ? PAGE_BARS : this._ranges ? LATEST_RANGES : Math.max(this._bars.length, PAGE_BARS);
+    const ranges = (this._ranges ??= new PastRanges());
+    const query = new URLSearchParams({ limit });
+    if (cursor !== null) query.set("cursor", cursor);
+    const { value } = await outcome(get(`/symbols/${part(this.symbol)}/ranges?${query}`, { unattended: true }));
+    if (!value || ranges !== this._ranges) return;
+    ranges.take(value);
+    this._drawTrail();
+  }
+
+  _drawTrail() {
+    const trail = this._ranges && this._bars ? this._ranges.trail(this._bars.t) : null;
+    if (this._bars) this._drawing?.trail(trail);
+    fill(this._parts.trail, trail && rangesText(trailCount(trail)));
+    this._parts.trail.hidden = !trail;
+  }
+
+  // The crosshair is on this bar and this price, null where on none.
+  _point(i, value) {
+    this._pointed = i;
+    this._showValues();
+    if (this._ranges) this._drawing.pastForecast(i === null ? null : this._ranges.forecast(this._bars.t[i]));
+    clearTimeout(this._odds);
+    this._legend.odds("");
+    if (value > 0 && this._forecast?.is_newest) this._odds = setTimeout(() => this._askOdds(value), ODDS_MS);
+  }
+
+  async _askOdds(value) {
+    const turn = this._turn;
+    const timer = this._odds;
+    const within = Math.max(...Object.keys(this._forecast.horizons).map(Number).filter((step) => step <= 5));
+    const question = `/symbols/${part(this.symbol)}/odds?price=${value.toFixed(this._bars.decimals)}&within=${within}`;
+    const { value: answer } = await outcome(get(question, { unattended: true }));
+    if (answer && turn === this._turn && timer === this._odds) this._legend.odds(oddsText(answer, this._bars.decimals));
   }
 
   async _grade({ unattended = false } = {}) {
