@@ -9,6 +9,7 @@ import numpy as np
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.range_models import range_model_in_use, range_watcher
+from tapeline.backends.sqlite import block_codec
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Predictor, Source
 from tapeline.errors import TapelineError
@@ -31,6 +32,7 @@ def warm_up(settings: Settings) -> None:
     DEFAULT_FEATURES.compute(bars, DEFAULT_FEATURES.inputs, values)
     trees.warm_up()
     said_codes.codes(range_state.warm_up())
+    block_codec.warm_up()
 
 
 def pipeline(

@@ -25,7 +25,7 @@ INTRADAY = 12 * HOUR
 
 _WINDOW = 20  # past returns that measure the volatility, which scales the no-trade band
 _SIGMA = math.sqrt(math.pi / 2)  # a normal variable's standard deviation over its mean absolute value
-_UP, _DOWN, _HOLD = int(Direction.UP), int(Direction.DOWN), int(Direction.HOLD)
+_UP, _DOWN, _HOLD, _NONE = (int(each) for each in (Direction.UP, Direction.DOWN, Direction.HOLD, Direction.NONE))
 
 #: How many bars before a bar its label depends on. The return over a gap does not count for volatility, so this is
 #: twice the window: enough for every series with at least two bars a session.
@@ -188,10 +188,10 @@ def direction(probability: Floats, hold_margin: float) -> NDArray[np.int8]:
 
     HOLD within `hold_margin` of 0.5, NONE where the probability is NaN.
     """
-    answer = np.full(len(probability), Direction.HOLD, np.int8)
-    answer[probability > 0.5 + hold_margin] = Direction.UP
-    answer[probability < 0.5 - hold_margin] = Direction.DOWN
-    answer[np.isnan(probability)] = Direction.NONE
+    answer = np.full(len(probability), _HOLD, np.int8)
+    answer[probability > 0.5 + hold_margin] = _UP
+    answer[probability < 0.5 - hold_margin] = _DOWN
+    answer[np.isnan(probability)] = _NONE
     return answer
 
 

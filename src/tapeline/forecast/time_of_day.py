@@ -6,10 +6,13 @@ minute with the one an hour before, are only right where that is taken out first
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
+from tapeline.core.bars import Sessions
 from tapeline.core.jit import jit
-from tapeline.core.market import Bars, Floats, Ints
+from tapeline.core.market import Bars, Flags, Floats, Ints
 from tapeline.core.sessions import calendar, exchange_of
 from tapeline.core.times import MINUTE
 from tapeline.forecast.labels import INTRADAY
@@ -35,23 +38,33 @@ def session_times(bars: Bars) -> Floats:
     one, which has no open and no close.
     """
     exchanges = [exchange_of(symbol) for symbol in bars.symbols]
+    used = set(exchanges)
+    if len(used) == 1:
+        return _times(used.pop(), bars.timestamp)
     found = np.full((len(bars), 2), np.nan)
-    for exchange in set(exchanges):
-        where = np.isin(bars.code, [code for code, other in enumerate(exchanges) if other == exchange])
+    own = np.array(exchanges)[bars.code]
+    for exchange in used:
+        where = own == exchange
         found[where] = _times(exchange, bars.timestamp[where])
     return found
 
 
 def _times(exchange: str, timestamp: Ints) -> Floats:
-    sessions = calendar(exchange).trading()
+    sessions, no_open, no_close = _edges(exchange)
     at, inside = sessions.find(timestamp)
-    after = (timestamp - sessions.open[at]) / MINUTE
-    before = (sessions.close[at] - timestamp) / MINUTE
-    joined = sessions.open[1:] <= sessions.close[:-1]
-    after[np.append(False, joined)[at]] = _FOREVER
-    before[np.append(joined, False)[at]] = _FOREVER
-    found: Floats = np.where(inside[:, None], np.stack((after, before), axis=1), np.nan)
+    found = np.empty((len(timestamp), 2))
+    found[:, 0] = np.where(no_open[at], _FOREVER, (timestamp - sessions.open[at]) / MINUTE)
+    found[:, 1] = np.where(no_close[at], _FOREVER, (sessions.close[at] - timestamp) / MINUTE)
+    found[~inside] = np.nan
     return found
+
+
+@cache
+def _edges(exchange: str) -> tuple[Sessions, Flags, Flags]:
+    """Return the sessions, and which of them go on from the one before or into the next without a pause."""
+    sessions = calendar(exchange).trading()
+    joined = sessions.open[1:] <= sessions.close[:-1]
+    return sessions, np.append(False, joined), np.append(joined, False)
 
 
 def terms(times: Floats) -> Floats:
@@ -83,6 +96,9 @@ def _fill(times: Floats, length: float, variance: Floats, volume: Floats, scales
         step[j] = np.exp((-length if j < _OPENING else length) / scales[j])
     horizons = len(HORIZONS)
     for i in range(len(times)):
+        if i > 0 and times[i, 0] == times[i - 1, 0] and times[i, 1] == times[i - 1, 1]:  # another symbol's same minute
+            out[i] = out[i - 1]
+            continue
         left = times[i, 1]
         inside = not np.isnan(left)
         for j in range(len(scales)):

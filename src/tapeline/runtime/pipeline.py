@@ -26,7 +26,7 @@ from tapeline.runtime.corrections import NO_ROWS, recomputed, replay_late_bars
 from tapeline.runtime.processor import Processor, Step
 
 #: Bars processed at once, at most.
-BATCH_BARS = 8192
+BATCH_BARS = 16_384
 
 #: Bars committed at once, at most, while more are waiting. A killed process computes as many again.
 COMMIT_BARS = 65_536

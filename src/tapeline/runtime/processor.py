@@ -280,10 +280,12 @@ class Processor:
             asked = np.flatnonzero(own & (bars.timestamp > predictor.trained_until))
             if len(asked):
                 every = len(asked) == len(bars)
-                some, known = (bars, values) if every else (bars[asked], values[asked])
-                probability[asked] = predictor.predict(self._features.compute(some, self._engine.outputs, known))
-                prediction[asked] = direction(probability[asked], predictor.hold_margin)
-                model[asked] = np.where(prediction[asked] != 0, len(versions), -1)
+                where = slice(None) if every else asked
+                some = bars if every else bars[asked]
+                odds = predictor.predict(self._features.compute(some, self._engine.outputs, values[where]))
+                answer = direction(odds, predictor.hold_margin)
+                probability[where], prediction[where] = odds, answer
+                model[where] = np.where(answer != 0, len(versions), -1)
             versions.append(predictor.version)
         ranges, range_model = self._said_ranges(committed, len(bars), len(versions), predict=predict)
         if range_model is not None and self._range_model is not None:
@@ -307,11 +309,11 @@ class Processor:
         said = self._ranges.update(committed, model)
         if not predict:
             return None, None
-        ranges, by = np.zeros((rows, len(RANGE_CODES)), np.uint16), np.full(rows, -1, np.int32)
-        ranges[: len(committed)] = said_codes.codes(said)
-        ranges[: len(committed)][committed.timestamp <= model.trained_until] = 0
-        by[ranges.any(axis=1)] = version
-        return ranges, by
+        ranges = said_codes.codes(said)
+        ranges[committed.timestamp <= model.trained_until] = 0
+        if rows > len(ranges):
+            ranges = np.concatenate((ranges, np.zeros((rows - len(ranges), len(RANGE_CODES)), np.uint16)))
+        return ranges, np.where(ranges.any(axis=1), np.int32(version), np.int32(-1))
 
     def _bars_by_predictor(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
         """Yield each predictor with the bars that belong to it, bool [len(bars)]."""

@@ -24,7 +24,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from tapeline.backends.sqlite.bar_blocks import Block, decode, encode, put_in, same
+from tapeline.backends.sqlite.bar_blocks import Block, put_in, same
+from tapeline.backends.sqlite.block_codec import decode, encode
 from tapeline.backends.sqlite.checked_rows import put_rows, whole_row
 from tapeline.backends.sqlite.damage_log import DamageLog
 from tapeline.errors import DecodeError
@@ -330,7 +331,10 @@ def _utc(time: int) -> str:
 
 def _cut(block: Block) -> list[Block]:
     """Cut a block into parts of about `SEALED` bars."""
-    edges = np.linspace(0, len(block), max(1, round(len(block) / SEALED)) + 1).astype(np.int64).tolist()
+    parts = round(len(block) / SEALED)
+    if parts <= 1:
+        return [block]
+    edges = np.linspace(0, len(block), parts + 1).astype(np.int64).tolist()
     return [block[start:stop] for start, stop in itertools.pairwise(edges)]
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tapeline.backends.sqlite.bar_blocks import Block, decode
+from tapeline.backends.sqlite.bar_blocks import Block
+from tapeline.backends.sqlite.block_codec import decode
 from tapeline.backends.sqlite.block_table import BlockEntry, BlockTotals, block_checksum
 from tapeline.backends.sqlite.checked_rows import UNREADABLE, is_whole, put_rows, selected
 from tapeline.backends.sqlite.conversion import NO_STATE

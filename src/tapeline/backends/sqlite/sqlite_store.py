@@ -223,6 +223,8 @@ class SqliteStore:
     def _forming(self, reader: sqlite3.Connection, number: int, symbol: str) -> tuple[float, ...] | None:
         """Return the forming bar's row of a symbol, without its number, None where there is none."""
         row, whole = whole_row(reader, "newest", "symbol", number)
+        if row is None and whole_row(reader, "block_totals", "symbol", number)[0] is None:
+            return None  # it was given its number, and its first rows are still to be committed
         if not whole or row is None:
             self._damage.note(("newest", number), f"{symbol}: its newest row is damaged, and left out")
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from tapeline.core.symbol_forms import FUTURES_EXCHANGES, is_future
@@ -161,6 +162,7 @@ def known_exchange(symbol: str) -> str | None:
     return SUFFIXES.get(suffix) or _OTHER_SUFFIXES.get(suffix) if dot else None
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def exchange_of(symbol: str) -> str:
     """Return the calendar a symbol trades by, as `known_exchange` does; where its form tells none, it is American."""
     return known_exchange(symbol) or DEFAULT_EXCHANGE

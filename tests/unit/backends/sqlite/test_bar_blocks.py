@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.conftest import MINUTE, START, random_bars
 
-from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast, decode, encode, put_in, same
+from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast, put_in, same
+from tapeline.backends.sqlite.block_codec import decode, encode
 from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Bars
 from tapeline.errors import DecodeError
 

@@ -18,6 +18,7 @@ from tests.rows import random_rows, row
 
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.file_check import damaged_parts
+from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Rows
 from tapeline.core.ports import Commit
@@ -79,9 +80,18 @@ while seen < last:
     assert (np.diff(part.bars.timestamp) == 60_000).all() and len(part) >= min(len(rows), 100)
     count, seen, reads = store.count(), len(rows), reads + 1
     assert count >= seen, "fewer rows than were read before"
-assert not store.damaged
+assert not store.damaged, store.damaged
 print(reads)
 """
+
+
+def test_a_symbol_whose_first_rows_are_still_to_be_committed_is_not_damaged(tmp_path: Path) -> None:
+    with closing(Database(tmp_path / "tapeline.db")) as database:
+        with database.transaction() as connection:
+            NameTable(database.damage).numbers(connection, "symbols", ["AAPL"])
+        store = SqliteStore(database)
+        assert len(store.rows("AAPL")) == 0
+        assert not store.damaged
 
 
 def test_readers_in_other_processes_see_whole_rows_during_merges(tmp_path: Path) -> None:
