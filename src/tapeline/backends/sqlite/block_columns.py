@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tapeline.core.jit import jit
 from tapeline.core.market import Ints
 
-#: How a column is written: one number for all, the numbers themselves, differences in so many bits, or as float32.
+#: How a column is written: one number for all, the numbers themselves, differences in this many bits, or as float32.
 CONSTANT, PLAIN, DELTA_32, DELTA_64, FLOAT_32, DELTA_16 = range(6)
 #: + the number of decimals: differences, in 32 bits, of prices times a power of ten.
 DECIMAL = 8
