@@ -1,104 +1,15 @@
-# `terraform test`: plans against a mocked provider, so it needs no account and creates nothing. The mocked provider does not
-# render policies; tests/terraform reads them from the sources.
+# `terraform test` (1.11 or later): plans against a mocked provider, so it needs no account and creates nothing. Every run
+# costs seconds, so one run has several settings that do not meet. The mocked provider does not render policies;
+# tests/terraform reads them from the sources. What variables refuse is in tests/terraform/refused_values.py.
 
 mock_provider "aws" {
-  mock_data "aws_iam_policy_document" {
-    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
-  }
+  source          = "./tests/account"
+  override_during = plan
+}
 
-  mock_data "aws_caller_identity" {
-    defaults = { account_id = "123456789012" }
-  }
-
-  mock_data "aws_partition" {
-    defaults = { partition = "aws" }
-  }
-
-  mock_resource "aws_kms_key" {
-    defaults = { arn = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-0000-0000-000000000000" }
-  }
-
-  mock_resource "aws_kinesis_stream" {
-    defaults = { arn = "arn:aws:kinesis:us-east-1:123456789012:stream/stock-stream" }
-  }
-
-  mock_resource "aws_dynamodb_table" {
-    defaults = {
-      arn        = "arn:aws:dynamodb:us-east-1:123456789012:table/stock-table"
-      stream_arn = "arn:aws:dynamodb:us-east-1:123456789012:table/stock-table/stream/2026-01-01T00:00:00.000"
-    }
-  }
-
-  mock_resource "aws_s3_bucket" {
-    defaults = { arn = "arn:aws:s3:::stock-data-123456789012-us-east-1" }
-  }
-
-  mock_resource "aws_iam_role" {
-    defaults = { arn = "arn:aws:iam::123456789012:role/some" }
-  }
-
-  mock_resource "aws_cloudwatch_log_group" {
-    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:some" }
-  }
-
-  mock_resource "aws_lambda_function" {
-    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:StockAnalysisLambda" }
-  }
-
-  mock_resource "aws_lambda_alias" {
-    defaults = { arn = "arn:aws:lambda:us-east-1:123456789012:function:StockAnalysisLambda:live" }
-  }
-
-  mock_resource "aws_ecs_cluster" {
-    defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:cluster/stock-analysis" }
-  }
-
-  mock_resource "aws_lb_listener" {
-    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/some/1/2" }
-  }
-
-  mock_resource "aws_cloudwatch_event_rule" {
-    defaults = { arn = "arn:aws:events:us-east-1:123456789012:rule/some" }
-  }
-
-  mock_resource "aws_sns_topic" {
-    defaults = { arn = "arn:aws:sns:us-east-1:123456789012:stock-analysis-alarms" }
-  }
-
-  mock_resource "aws_ecs_task_definition" {
-    defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/some:1" }
-  }
-
-  mock_resource "aws_lb" {
-    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/some/1" }
-  }
-
-  mock_resource "aws_lb_target_group" {
-    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/some/1" }
-  }
-
-  mock_resource "aws_cognito_user_pool" {
-    defaults = { arn = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_abc" }
-  }
-
-  mock_resource "aws_ecr_repository" {
-    defaults = {
-      arn            = "arn:aws:ecr:us-east-1:123456789012:repository/stock-data-collector"
-      repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector"
-    }
-  }
-
-  mock_resource "aws_quicksight_data_source" {
-    defaults = { arn = "arn:aws:quicksight:us-east-1:123456789012:datasource/some" }
-  }
-
-  mock_resource "aws_quicksight_data_set" {
-    defaults = { arn = "arn:aws:quicksight:us-east-1:123456789012:dataset/some" }
-  }
-
-  mock_resource "aws_quicksight_template" {
-    defaults = { arn = "arn:aws:quicksight:us-east-1:123456789012:template/some" }
-  }
+mock_provider "aws" {
+  alias  = "applied"
+  source = "./tests/account"
 }
 
 override_data {
@@ -119,6 +30,8 @@ override_data {
 }
 
 run "first_phase" {
+  command = plan
+
   assert {
     condition = (
       length(aws_lambda_function.processor) == 0 && length(aws_ecs_service.collector) == 0 && length(aws_sagemaker_endpoint.this) == 0
@@ -230,6 +143,8 @@ run "first_phase" {
 }
 
 run "image_without_model" {
+  command = plan
+
   variables {
     image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
   }
@@ -275,9 +190,16 @@ run "image_without_model" {
     condition     = aws_cloudwatch_metric_alarm.this["collector_silence"].treat_missing_data == "breaching" && contains(keys(aws_cloudwatch_metric_alarm.this), "dead_letters")
     error_message = "a collector that says nothing rings, and so does a dead letter"
   }
+
+  assert {
+    condition     = length(aws_lambda_function.retraining) == 0 && length(aws_cloudwatch_event_rule.retraining) == 0 && length(aws_cloudwatch_log_group.training) == 1
+    error_message = "nothing retrains unless it was asked for; the logs of training jobs expire either way"
+  }
 }
 
 run "everything" {
+  command = plan
+
   variables {
     image_uri         = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
     model_data_url    = "s3://stock-data-123456789012-us-east-1/models/1/model.tar.gz"
@@ -374,6 +296,8 @@ run "everything" {
 }
 
 run "instances_instead_of_serverless" {
+  command = plan
+
   variables {
     image_uri      = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
     model_data_url = "s3://stock-data-123456789012-us-east-1/models/1/model.tar.gz"
@@ -392,23 +316,14 @@ run "instances_instead_of_serverless" {
   }
 }
 
-run "a_canary_of_two_instances" {
-  variables {
-    image_uri      = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
-    model_data_url = "s3://stock-data-123456789012-us-east-1/models/1/model.tar.gz"
-    endpoint       = { instance_type = "ml.c6i.large", min_instances = 2, max_instances = 4 }
-  }
+run "a_model_replaced_is_kept_and_a_canary_of_two_instances_begins" {
+  command = plan
 
-  assert {
-    condition     = aws_sagemaker_endpoint.this[0].deployment_config[0].blue_green_update_policy[0].traffic_routing_configuration[0].type == "CANARY"
-    error_message = "with two instances a new model starts as a canary"
-  }
-}
-
-run "a_model_replaced_is_kept" {
   variables {
     image_uri      = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.1.0"
     model_data_url = "s3://stock-data-123456789012-us-east-1/models/2/model.tar.gz"
+    endpoint       = { instance_type = "ml.c6i.large", min_instances = 2, max_instances = 4 }
+
     earlier_models = [{
       image_uri      = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
       model_data_url = "s3://stock-data-123456789012-us-east-1/models/1/model.tar.gz"
@@ -425,15 +340,25 @@ run "a_model_replaced_is_kept" {
     condition     = one([for model in aws_sagemaker_model.this : model if endswith(aws_sagemaker_endpoint.this[0].endpoint_config_name, model.name)]).primary_container[0].model_data_url == var.model_data_url
     error_message = "the endpoint serves the new model"
   }
+
+  assert {
+    condition     = aws_sagemaker_endpoint.this[0].deployment_config[0].blue_green_update_policy[0].traffic_routing_configuration[0].type == "CANARY"
+    error_message = "with two instances a new model starts as a canary"
+  }
 }
 
-run "versions_of_the_function" {
+# The one that is applied: the provider knows the queries of an alarm only then.
+run "versions_tasks_shards_and_retraining_under_a_prefix" {
+  providers = { aws = aws.applied }
+
   variables {
     image_uri           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
     processor_roll_back = { version = "3", share = 0.25 }
     collector           = { tasks = 3 }
     interval            = "5m"
     name_prefix         = "dev-"
+    stream_shards       = 2
+    retraining          = { schedule = "cron(0 22 ? * FRI *)", model = "one.minute", hyperparameters = { horizon = "3" } }
   }
 
   assert {
@@ -475,40 +400,50 @@ run "versions_of_the_function" {
     condition     = output.processor_environment["TAPELINE_AWS__STACK"] == "dev-stock-analysis" && output.collector_environment["TAPELINE_AWS__STACK"] == "dev-stock-analysis"
     error_message = "the programs write under the name that the alarms watch"
   }
+
+  assert {
+    condition     = aws_kinesis_stream.this.shard_count == 2 && aws_kinesis_stream.this.stream_mode_details[0].stream_mode == "PROVISIONED" && aws_kinesis_stream.this.name == "dev-stock-stream"
+    error_message = "shards that were asked for, under the prefix"
+  }
+
+  assert {
+    condition     = toset(keys(aws_cloudwatch_event_rule.retraining)) == toset(["train", "collect", "deploy"]) && aws_cloudwatch_event_rule.retraining["train"].schedule_expression == "cron(0 22 ? * FRI *)"
+    error_message = "a schedule, the end of a job and an approval each call the function"
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_event_target.retraining["train"].input_transformer[0].input_template, "\"time\":<time>") && strcontains(aws_cloudwatch_event_target.retraining["train"].input_transformer[0].input_template, "\"horizon\":\"3\"")
+    error_message = "the schedule's event says when it was made, and what the job is made of"
+  }
+
+  assert {
+    condition     = strcontains(aws_cloudwatch_event_rule.retraining["collect"].event_pattern, "{\"prefix\":\"tapeline-\"}") && aws_cloudwatch_event_target.retraining["collect"].input_transformer[0].input_template == "{\"action\":\"collect\",\"approve\":false,\"job\":<job>}"
+    error_message = "only jobs of tapeline reach the function, and a person approves unless told otherwise"
+  }
+
+  assert {
+    condition     = alltrue([for permission in aws_lambda_permission.retraining : permission.principal == "events.amazonaws.com" && permission.source_account == "123456789012" && permission.source_arn != null])
+    error_message = "only these rules of this account may call the function"
+  }
 }
 
-run "all_of_it_rolled_back" {
+run "all_of_it_rolled_back_and_a_destroy_prepared" {
+  command = plan
+
   variables {
     image_uri           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
     processor_roll_back = { version = "3" }
+    deletion_protection = false
   }
 
   assert {
     condition     = aws_lambda_alias.live[0].function_version == "3" && length(aws_lambda_alias.live[0].routing_config) == 0
     error_message = "an earlier version gets everything"
   }
-}
-
-run "a_destroy_can_be_prepared" {
-  variables {
-    deletion_protection = false
-  }
 
   assert {
     condition     = !aws_dynamodb_table.rows.deletion_protection_enabled && aws_s3_bucket.data.force_destroy && aws_ecr_repository.this.force_delete
     error_message = "without protection everything can be destroyed"
-  }
-}
-
-run "provisioned_shards" {
-  variables {
-    stream_shards = 2
-    name_prefix   = "dev-"
-  }
-
-  assert {
-    condition     = aws_kinesis_stream.this.shard_count == 2 && aws_kinesis_stream.this.stream_mode_details[0].stream_mode == "PROVISIONED" && aws_kinesis_stream.this.name == "dev-stock-stream"
-    error_message = "shards that were asked for, under the prefix"
   }
 }
 
@@ -539,42 +474,12 @@ run "no_collector_without_internet" {
   expect_failures = [aws_ecs_service.collector, aws_lambda_function.processor]
 }
 
-run "retraining_on_a_schedule" {
-  variables {
-    image_uri  = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
-    retraining = { schedule = "cron(0 22 ? * FRI *)", model = "one.minute", hyperparameters = { horizon = "3" } }
-  }
-
-  assert {
-    condition     = toset(keys(aws_cloudwatch_event_rule.retraining)) == toset(["train", "collect", "deploy"]) && aws_cloudwatch_event_rule.retraining["train"].schedule_expression == "cron(0 22 ? * FRI *)"
-    error_message = "a schedule, the end of a job and an approval each call the function"
-  }
-
-  assert {
-    condition     = strcontains(aws_cloudwatch_event_target.retraining["train"].input_transformer[0].input_template, "\"time\":<time>") && strcontains(aws_cloudwatch_event_target.retraining["train"].input_transformer[0].input_template, "\"horizon\":\"3\"")
-    error_message = "the schedule's event says when it was made, and what the job is made of"
-  }
-
-  assert {
-    condition     = strcontains(aws_cloudwatch_event_rule.retraining["collect"].event_pattern, "{\"prefix\":\"tapeline-\"}") && aws_cloudwatch_event_target.retraining["collect"].input_transformer[0].input_template == "{\"action\":\"collect\",\"approve\":false,\"job\":<job>}"
-    error_message = "only jobs of tapeline reach the function, and a person approves unless told otherwise"
-  }
-
-  assert {
-    condition     = alltrue([for permission in aws_lambda_permission.retraining : permission.principal == "events.amazonaws.com" && permission.source_account == "123456789012" && permission.source_arn != null])
-    error_message = "only these rules of this account may call the function"
-  }
-}
-
-run "no_retraining_without_a_schedule" {
+run "network_in_another_region" {
   command = plan
 
   variables {
-    image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector:1.0.0"
+    region = "eu-west-1"
   }
 
-  assert {
-    condition     = length(aws_lambda_function.retraining) == 0 && length(aws_cloudwatch_event_rule.retraining) == 0 && length(aws_cloudwatch_log_group.training) == 1
-    error_message = "nothing retrains unless it was asked for; the logs of training jobs expire either way"
-  }
+  expect_failures = [data.terraform_remote_state.network]
 }

@@ -1,4 +1,4 @@
-"""Check that every `validation`, `precondition` and `postcondition` has a case of `terraform test` that fails it."""
+"""Check that every `validation` refuses a value, and that `terraform test` fails every other condition."""
 
 from __future__ import annotations
 
@@ -7,36 +7,27 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.terraform.refused_values import cases
 from tests.terraform.running import ROOT
 
 STACKS = ("network", "services")
 
 
-@dataclass(frozen=True)
-class Run:
-    """Hold a `run` of a test file: the variables it sets, as text, and the addresses it expects to fail."""
-
-    name: str
-    variables: str
-    expected: frozenset[str]
-
-
-def runs(stack: str) -> list[Run]:
-    """Return the runs that expect a failure."""
-    found = []
-    for path in sorted((ROOT / stack / "tests").glob("*.tftest.hcl")):
-        for name, body in re.findall(r'^run "(\w+)" \{\n(.*?)^\}', path.read_text(), re.MULTILINE | re.DOTALL):
-            expected = re.search(r"expect_failures = \[([^\]]*)\]", body)
-            variables = re.search(r"^  variables \{\n(.*?)^  \}", body, re.MULTILINE | re.DOTALL)
-            if expected:
-                addresses = frozenset(re.findall(r"[\w.]+", expected[1]))
-                found.append(Run(name, variables[1] if variables else "", addresses))
-    return found
+def expected_failures(stack: str) -> list[str]:
+    """Return the addresses that runs of `terraform test` expect to fail, once for each run."""
+    texts = [path.read_text() for path in sorted((ROOT / stack / "tests").glob("*.tftest.hcl"))]
+    return [
+        address
+        for text in texts
+        for listed in re.findall(r"expect_failures = \[([^\]]*)\]", text)
+        for address in re.findall(r"[\w.]+", listed)
+    ]
 
 
 def validations(stack: str) -> dict[int, str]:
@@ -62,15 +53,15 @@ def conditions(stack: str) -> dict[str, int]:
     return found
 
 
-def tripped(stack: str, cases: list[Run], folder: Path) -> dict[str, set[int]]:
-    """Return by run the lines of the validations that refuse its variables, from one plan without a provider.
+def refused(stack: str, given: Mapping[str, Mapping[str, Any]], folder: Path) -> dict[str, set[int]]:
+    """Return by case the lines of the validations that refuse what it sets, from one plan without a provider.
 
-    Each run is a module that has the stack's variables and nothing else.
+    Each case is a module that has the stack's variables and nothing else.
     """
     (folder / stack).mkdir(parents=True)
     shutil.copy(ROOT / stack / "variables.tf", folder / stack)
-    modules = [f'module "{run.name}" {{\n  source = "./{stack}"\n{run.variables}}}\n' for run in cases]
-    (folder / "main.tf").write_text("\n".join(modules))
+    modules = {name: {"source": f"./{stack}", **variables} for name, variables in given.items()}
+    (folder / "main.tf.json").write_text(json.dumps({"module": modules} if modules else {}))
     for command in (["init"], ["plan", "-json"]):
         done = subprocess.run(
             ["terraform", *command],
@@ -80,7 +71,7 @@ def tripped(stack: str, cases: list[Run], folder: Path) -> dict[str, set[int]]:
             text=True,
             check=False,
         )
-    found: dict[str, set[int]] = {run.name: set() for run in cases}
+    found: dict[str, set[int]] = {name: set() for name in given}
     for message in map(json.loads, filter(lambda line: line.startswith("{"), done.stdout.splitlines())):
         diagnostic = message.get("diagnostic", {})
         rule = re.search(r"validation rule at \S+variables\.tf:(\d+)", diagnostic.get("detail", ""))
@@ -95,16 +86,17 @@ def tripped(stack: str, cases: list[Run], folder: Path) -> dict[str, set[int]]:
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_validation_refuses_a_value(stack: str, tmp_path: Path) -> None:
-    cases = [run for run in runs(stack) if any(address.startswith("var.") for address in run.expected)]
-    found = tripped(stack, cases, tmp_path / "alone")
+    listed = cases(stack)
+    found = refused(stack, {name: given for name, (_, given) in listed.items()}, tmp_path / "alone")
     # Terraform evaluates rules about several variables only when no other rule has refused something.
-    found |= tripped(stack, [run for run in cases if not found[run.name]], tmp_path / "together")
+    rest = {name: given for name, (_, given) in listed.items() if not found[name]}
+    found |= refused(stack, rest, tmp_path / "together")
     lines = validations(stack)
     assert len(lines) > 8
     untried = {f"{lines[line]} (variables.tf:{line})" for line in set(lines) - set().union(*found.values())}
     assert untried == set()
-    for run in cases:
-        assert {f"var.{lines[line]}" for line in found[run.name]} == run.expected, run.name
+    for name, (variable, _) in listed.items():
+        assert {lines[line] for line in found[name]} == {variable}, name
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -116,7 +108,7 @@ def test_every_condition_of_a_resource_fails_once(stack: str) -> None:
     for address, count in conditions(stack).items():
         if address == "aws_sagemaker_endpoint.this":
             continue
-        assert sum(address in run.expected for run in runs(stack)) >= count, address
+        assert expected_failures(stack).count(address) >= count, address
 
 
 def test_the_conditions_are_found() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -72,7 +73,8 @@ class Account:
         watching.install()
         application = self._recorded(DomainDispatcherApplication(create_backend_app))
         self._server = make_server("127.0.0.1", 0, application, threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="moto", daemon=True)
+        serve = functools.partial(self._server.serve_forever, poll_interval=0.02)  # `stop` waits for one
+        self._thread = threading.Thread(target=serve, name="moto", daemon=True)
         self._thread.start()
         urllib.request.urlopen(f"{self.endpoint}/moto-api/reset", data=b"").close()  # moto's memory is the process's
         return self

@@ -57,6 +57,9 @@ HOUR, DAY = 3_600_000, 86_400_000
 #: Sessions that the model is trained on, before the one that goes through.
 _TRAINING_SESSIONS = 3
 
+#: Which of a session's rows is corrected: one near its end, as a correction makes all rows after it anew.
+_CORRECTED = -30
+
 #: Collector tasks that the symbols are split over.
 _COLLECTORS = 2
 
@@ -362,7 +365,7 @@ def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> Non
     Raises `TimeoutError`, with the function's last words, when one of them has no effect.
     """
     symbol = min(wanted)
-    row = wanted[symbol][100]
+    row = wanted[symbol][_CORRECTED]
     corrected = Bar(symbol, row.timestamp, row.open, row.high, row.low, row.price, row.volume + 1)
     local.put(symbol, b"poison")
     local.put(symbol, encode(Bars.of([corrected])))
@@ -370,7 +373,7 @@ def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> Non
 
     def done() -> bool:
         kept = s3.list_objects_v2(Bucket=local.resources.bucket, Prefix="rejects/").get("KeyCount")
-        return bool(kept) and local.found(symbol)[100].volume == corrected.volume
+        return bool(kept) and local.found(symbol)[_CORRECTED].volume == corrected.volume
 
     until = time.monotonic() + seconds
     while not done():
