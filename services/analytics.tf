@@ -19,6 +19,8 @@ locals {
     final        = ["boolean", "false while the bar is still forming"]
     probability  = ["double", "of UP"]
     model        = ["string", "version of the model that answered"]
+    horizons     = ["map<string,map<string,double>>", "what is expected 1, 5 and 20 bars ahead: bands, odds of a big move, volume"]
+    range_model  = ["string", "version of the model that expected it"]
     written_at   = ["bigint", "when the row was computed, UTC epoch milliseconds"]
   }
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tapeline.app.stored_history import Selection, StoredHistory, outputs_of
 from tapeline.core.market import FORECAST, Rows
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError, StorageError
+from tapeline.forecast.range_model import RangeModel
 
 #: Rows held before they are written, about, and dates whose files may be open at once.
 _HELD_ROWS = 262_144
@@ -34,19 +35,22 @@ _FILE = "rows.parquet"
 #: `timestamp` is a keyword of Hive.
 PARTITION_COLUMNS = (
     "stock_symbol", "ts", "price", "volume", "indicator", "prediction", "open", "high", "low", "final",
-    *(name for name in FORECAST if name != "prediction"), "model", "written_at",
+    *(name for name in FORECAST if name != "prediction"), "model", "horizons", "range_model", "written_at",
 )  # fmt: skip
 
 
 def bar_tables(history: StoredHistory, selection: Selection) -> Iterator[pa.Table]:
-    """Yield the final bars of one symbol after the other, with forecasts and a column for each output."""
-    names = arrow_columns.names_of(outputs_of(selection.indicators), forecasts=True)
+    """Yield the final bars of one symbol after the other, with forecasts and a column for each output.
+
+    Where there are range models, there is a column for what is expected over each horizon, too.
+    """
+    names = arrow_columns.names_of(outputs_of(selection.indicators), forecasts=True, ranges=bool(history.ranges))
     names.remove("final")
     for symbol in selection.symbols:
         for rows in history.pages(symbol, selection):
             final = _final(rows)
             if len(final):
-                yield arrow_columns.table(final, names)
+                yield arrow_columns.table(final, names, history.ranges)
 
 
 def write_partitions(
@@ -74,7 +78,7 @@ def write_partitions(
                 for symbol in window.symbols:
                     for rows in history.pages(symbol, window):
                         final = _final(rows)
-                        dates.put(final, now)
+                        dates.put(final, history.ranges, now)
                         progress(len(final))
             written += dates.written
         if not written:
@@ -120,10 +124,10 @@ class _Dates:
             if raised[0] is None:
                 self._flush()
 
-    def put(self, rows: Rows, now: int) -> None:
+    def put(self, rows: Rows, ranges: Mapping[str, RangeModel], now: int) -> None:
         day = rows.bars.timestamp // DAY
         edges = np.flatnonzero(np.diff(day, prepend=-(1 << 40), append=1 << 40)).tolist()
-        whole = _partition_table(rows, now)
+        whole = _partition_table(rows, ranges, now)
         for first, last in itertools.pairwise(edges):
             self._held.setdefault(int(day[first]), []).append(whole.slice(first, last - first))
         self._count += len(rows)
@@ -144,13 +148,14 @@ class _Dates:
         self._count = 0
 
 
-def _partition_table(rows: Rows, now: int) -> pa.Table:
+def _partition_table(rows: Rows, ranges: Mapping[str, RangeModel], now: int) -> pa.Table:
     """Return rows under the names and types that Athena's table has."""
     own = {
         "stock_symbol": lambda: arrow_columns.column(rows, "symbol"),
         "ts": lambda: pa.array(rows.bars.timestamp),
         "price": lambda: arrow_columns.column(rows, "close"),
         "indicator": lambda: arrow_columns.indicator_map(rows),
+        "horizons": lambda: arrow_columns.horizon_map(rows, ranges),
         "written_at": lambda: pa.array(np.full(len(rows), now)),
     }
     return pa.table(

@@ -38,6 +38,7 @@ def load(
     url: str | None = None,
     token: str | None = None,
     as_known: bool = False,
+    ranges: bool = False,
     to: str = "pandas",
 ) -> Any:
     """Return the bars of one or more symbols, with indicators over all of their history, as a data frame.
@@ -54,7 +55,9 @@ def load(
     end) are dates, times or text in ISO format, UTC unless they say otherwise; an indicator's values do not depend on
     them. `data_dir` is a folder, by default that of the settings, or the address of a server, as `url` is. `token`
     opens a server that asks for one, by default the setting page.token. `as_known` gives bars as they were first
-    stored, before any correction. `to` is `pandas`, `polars` or `arrow` (a `pyarrow.Table`).
+    stored, before any correction. `ranges` adds, at the stored interval, what was expected over each horizon, such as
+    `low_80_5`, the lower end of the 80% band 5 bars ahead, and `range_model`, the version that said it. `to` is
+    `pandas`, `polars` or `arrow` (a `pyarrow.Table`).
 
     Raises `NotFoundError` for a symbol without bars, `NotPossibleError` for an interval that its bars cannot make,
     `SpecError` for an indicator, `StorageError` where data directory or server cannot be read.
@@ -72,23 +75,25 @@ def load(
     if url is not None:
         if as_known:
             raise NotPossibleError("a server gives bars as they are now; load what was known from its data directory")
-        tables = ServerBars(url, _token(token)).tables(selection, interval)
+        tables = ServerBars(url, _token(token)).tables(selection, interval, ranges=ranges)
     else:
-        tables = _stored(selection, interval, outputs, data_dir, as_known=as_known)
+        tables = _stored(selection, interval, outputs, data_dir, as_known=as_known, ranges=ranges)
     return _frame(_joined(list(tables), outputs), to)
 
 
 def _stored(
-    selection: Selection, interval: str | None, outputs: Sequence[str], data_dir: str | Path | None, *, as_known: bool
-) -> Iterator[pa.Table]:
+    selection: Selection, interval: str | None, outputs: Sequence[str], data_dir: str | Path | None, *, as_known: bool,
+    ranges: bool,
+) -> Iterator[pa.Table]:  # fmt: skip
     with open_data_directory(settings_for_reading(data_dir), create=False, notify=_warn) as directory:
         history = StoredHistory(directory, interval, as_known=as_known)
         for symbol in history.chosen(selection.symbols):
-            names = arrow_columns.names_of(outputs, forecasts=not history.resamples(symbol))
+            same = not history.resamples(symbol)
+            names = arrow_columns.names_of(outputs, forecasts=same, ranges=ranges and same)
             names = [name for name in names if name != "model"]
             yield arrow_columns.schema(names).empty_table()
             for rows in history.pages(symbol, selection):
-                yield arrow_columns.table(rows, names)
+                yield arrow_columns.table(rows, names, history.ranges if ranges else {})
 
 
 def _joined(tables: list[pa.Table], outputs: Sequence[str]) -> pa.Table:

@@ -35,8 +35,8 @@ class ServerBars:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
 
-    def tables(self, selection: Selection, interval: str | None) -> Iterator[pa.Table]:
-        """Yield the candles selected, symbol by symbol, each in the order of time.
+    def tables(self, selection: Selection, interval: str | None, *, ranges: bool = False) -> Iterator[pa.Table]:
+        """Yield the candles selected, symbol by symbol, each in the order of time, with `ranges` what was expected.
 
         Raises `NotFoundError`, `NotPossibleError` or `InputError` for what the server refuses, `StorageError` when it
         does not answer.
@@ -44,7 +44,7 @@ class ServerBars:
         for symbol in selection.symbols:
             query: dict[str, str | int | None] = {
                 "limit": _PAGE, "indicators": ",".join(selection.indicators), "interval": interval,
-                "start": selection.start, "end": selection.end,
+                "start": selection.start, "end": selection.end, "ranges": "true" if ranges else None,
             }  # fmt: skip
             pages: list[pa.Table] = []
             while not pages or query["before"] is not None:

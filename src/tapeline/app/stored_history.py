@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tapeline.app.data_directory import DataDirectory
@@ -13,6 +14,7 @@ from tapeline.core.market import Rows
 from tapeline.core.symbol_forms import meant_symbol
 from tapeline.core.times import DAY
 from tapeline.errors import NotFoundError, NotPossibleError
+from tapeline.forecast.range_model import RangeModel
 from tapeline.indicators.spec import parse_all
 from tapeline.runtime.indicator_view import RowReader
 from tapeline.runtime.interval_views import IntervalViews
@@ -51,6 +53,7 @@ class StoredHistory:
 
     def __init__(self, directory: DataDirectory, interval: str | None = None, *, as_known: bool = False) -> None:
         self._path = directory.path
+        self._directory = directory
         self._interval = interval
         self._views = IntervalViews(FirstKnownRows(directory.store) if as_known else directory.store)
         self._extents = directory.store.extents()
@@ -60,6 +63,11 @@ class StoredHistory:
     def symbols(self) -> tuple[str, ...]:
         """Return every stored symbol, sorted."""
         return tuple(self._extents)
+
+    @cached_property
+    def ranges(self) -> Mapping[str, RangeModel]:
+        """Return the range models that may have spoken about the bars, by version."""
+        return self._directory.ranges.models()[0]
 
     def chosen(self, symbols: Iterable[str]) -> tuple[str, ...]:
         """Return these symbols, each once; all that are stored where none is named.

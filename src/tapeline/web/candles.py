@@ -46,8 +46,8 @@ class Candles:
 
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 still forming); where they are the stored
     bars `s` (`Direction` predicted, 0 none), `p` (probability of UP) and `y` (outcome: `Direction`, 0 not decided); and
-    one for each of `names`, the outputs of the indicators. `interval` and `stored` are ms. `decimals` is how many the
-    stored bars' prices are shown with, whatever the interval.
+    one for each of `names`, the outputs of the indicators. `rows` are the stored ones, where they are. `interval` and
+    `stored` are ms. `decimals` is how many the stored bars' prices are shown with, whatever the interval.
     """
 
     columns: Columns
@@ -56,6 +56,7 @@ class Candles:
     stored: int
     grades: Grades | None = None
     decimals: int = 2
+    rows: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.columns["t"])
@@ -110,7 +111,9 @@ class CandleReader:
             outcome[np.searchsorted(bars.timestamp, grades.timestamp)] = grades.outcome
             columns |= {"s": rows.prediction, "p": rows.probability, "y": outcome}
         columns |= {name: rows.indicator[:, index] for index, name in enumerate(rows.names)}
-        return Candles(columns, rows.names, interval, stored, grades, decimals(newest.bars.close)), older
+        return Candles(
+            columns, rows.names, interval, stored, grades, decimals(newest.bars.close), rows if same else None
+        ), older
 
     def _usual(self, newest: Rows) -> tuple[str, ...]:
         """Return the specs shown where none are asked for: those of the columns that the store keeps, if it does."""

@@ -63,9 +63,10 @@ def test_the_columns_are_those_of_athenas_table() -> None:
     glue = {
         pa.string(): "string", pa.int64(): "bigint", pa.float64(): "double", pa.bool_(): "boolean",
         pa.map_(pa.string(), pa.float64()): "map<string,double>",
+        pa.map_(pa.string(), pa.map_(pa.string(), pa.float64())): "map<string,map<string,double>>",
     }  # fmt: skip
     rows = random_rows(session_bars(("AAPL",), START // DAY * DAY, START + DAY, HOUR))
-    table = exporting._partition_table(rows, NOW)
+    table = exporting._partition_table(rows, {}, NOW)
     assert {field.name: glue[field.type] for field in table.schema} == columns
 
 

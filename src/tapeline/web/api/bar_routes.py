@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from tapeline.core.candle_intervals import INTERVALS, choices
 from tapeline.core.times import DAY, interval_name
 from tapeline.errors import InputError, SpecError
+from tapeline.forecast.horizons import horizon_columns
 from tapeline.indicators import parse
 from tapeline.indicators.spec import spec_of_output
 from tapeline.web.api.formats import (
@@ -22,6 +23,7 @@ from tapeline.web.api.formats import (
     contiguous,
     json_answer,
     table_answer,
+    versions,
 )
 from tapeline.web.api.parameters import (
     CurrentPage,
@@ -36,6 +38,7 @@ from tapeline.web.api.parameters import (
 from tapeline.web.api.problems import problems
 from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest
 from tapeline.web.markets import zone_of
+from tapeline.web.page import Page
 
 #: The most candles in one answer.
 MOST_BARS = 20_000
@@ -77,7 +80,8 @@ class BarsAnswer(BaseModel):
 
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 forming), on the stored interval `s`
     (prediction: 0 none, 1 UP, 2 DOWN, 3 HOLD), `p` (probability of UP) and `y` (what happened, coded the same), and one
-    for each of `names`; null where there is no value. `outputs` says what each of `names` is, except for stored columns
+    for each of `names`; with `ranges` on the stored interval also what was expected, such as `low_80_5`; null where
+    there is no value. `outputs` says what each of `names` is, except for stored columns
     that no spec gives. `next` is the `before` to ask for older candles with.
     """
 
@@ -124,6 +128,7 @@ async def bars(
     before: Annotated[Time | None, Query(description="Before this candle: the `next` of an answer.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="How many candles, the newest first.")] = 500,
     indicators: Indicators = None,
+    ranges: Annotated[bool, Query(description="Add what was expected over each horizon, such as `low_80_5`.")] = False,
 ) -> Response:
     """Answer with the newest candles of the range. 409 for an interval that the stored bars cannot be shown at."""
     chart = chart_request(symbol, interval, indicators)
@@ -133,7 +138,8 @@ async def bars(
         await require_known(page, symbol)
     headers = next_page(request, before=older)
     if kind != Format.JSON:
-        return table_answer(kind, _table(found), f"{symbol}-{interval_name(found.interval)}", headers)
+        table = _table(found) | (_ranges(page, found) if ranges else {})
+        return table_answer(kind, table, f"{symbol}-{interval_name(found.interval)}", headers)
     document = {
         "symbol": symbol,
         "interval": interval_name(found.interval),
@@ -144,10 +150,22 @@ async def bars(
         "decimals": found.decimals,
         "daily": found.interval >= DAY,
         "zone": zone_of(symbol),
-        "columns": contiguous(found.columns),
+        "columns": contiguous(found.columns | (_expected(page, found) if ranges else {})),
         "next": older,
     }
     return json_answer(document, headers=headers)
+
+
+def _expected(page: Page, found: Candles) -> dict[str, Any]:
+    """Return what was expected at each candle, nothing where these are not the stored bars."""
+    return {} if found.rows is None else dict(horizon_columns(found.rows, page.range_models()))
+
+
+def _ranges(page: Page, found: Candles) -> dict[str, Any]:
+    """Return the same with the versions that said it."""
+    if found.rows is None:
+        return {}
+    return _expected(page, found) | {"range_model": versions(found.rows, found.rows.said_ranges[1])}
 
 
 def _outputs(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ import pyarrow.parquet
 from fastapi import Depends, HTTPException, Query, Request, Response
 from numpy.typing import NDArray
 
-from tapeline.core.market import Direction
+from tapeline.core.market import Codes, Direction, Rows
 from tapeline.runtime.csv_cells import without_formulas
 from tapeline.web.json_text import json_bytes
 
@@ -79,6 +79,11 @@ def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None
 def contiguous(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Return the columns as `json_bytes` takes them; those that are contiguous are not copied."""
     return {name: np.ascontiguousarray(column) for name, column in columns.items()}
+
+
+def versions(rows: Rows, by: Codes) -> NDArray[Any]:
+    """Return the model versions at these indices of the rows' table, None for -1, object [n]."""
+    return np.array([*rows.models, None], object)[by]
 
 
 def table_answer(

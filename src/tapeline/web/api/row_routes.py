@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from tapeline.core.market import Rows
 from tapeline.forecast.horizons import horizon_columns, with_horizons
-from tapeline.web.api.formats import DIRECTION_NAMES, THREE_FORMATS, Format, Wanted, json_answer, table_answer
+from tapeline.web.api.formats import DIRECTION_NAMES, THREE_FORMATS, Format, Wanted, json_answer, table_answer, versions
 from tapeline.web.api.parameters import (
     CurrentPage,
     End,
@@ -99,6 +99,7 @@ async def rows(
     headers = next_page(request, cursor=older)
     if kind != Format.JSON:
         columns = _columns(found) | horizon_columns(found, page.range_models())
+        columns["range_model"] = versions(found, found.said_ranges[1])
         return table_answer(kind, columns, f"{symbol}-rows", headers)
     items = with_horizons([row.as_item() for row in found], found, page.range_models())
     return json_answer({"rows": items, "next": older}, headers=headers)
@@ -152,7 +153,7 @@ def _columns(rows: Rows) -> dict[str, Any]:
         "final": bars.final,
         "prediction": DIRECTION_NAMES[rows.prediction],
         "probability": np.where(rows.prediction > 0, rows.probability, np.nan),
-        "model": np.array([*rows.models, None], object)[rows.model],
+        "model": versions(rows, rows.model),
         **{name: np.ascontiguousarray(rows.indicator[:, index]) for index, name in enumerate(rows.names)},
     }
 

@@ -7,12 +7,17 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.dataset
 import pytest
 from tests.web_site import Client, client_of
 
+import tapeline
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import open_data_directory
+from tapeline.app.exporting import bar_tables, write_partitions
 from tapeline.app.page_wiring import page_data_of
+from tapeline.app.querying import Query
+from tapeline.app.stored_history import Selection, StoredHistory
 from tapeline.cli.inspect_commands import show
 from tapeline.cli.odds_commands import odds
 from tapeline.cli.score_commands import score
@@ -85,8 +90,38 @@ def test_a_symbol_without_ranges_has_none(client: Client) -> None:
 def test_tables_have_a_column_for_each_horizon(client: Client) -> None:
     lines = client.get("/symbols/S01/rows?limit=2&format=csv").text.splitlines()
     heads = [head.strip('"') for head in lines[0].split(",")]
-    assert heads[-len(COLUMNS) :] == list(COLUMNS)
+    assert heads[-len(COLUMNS) - 1 :] == [*COLUMNS, "range_model"]
     assert float(lines[-1].split(",")[heads.index("low_80_5")]) > 0
+
+
+def test_files_frames_and_sql_carry_the_same(
+    client: Client, home: Path, tmp_path: Path, range_model: RangeModel
+) -> None:
+    """Every table has a column for each horizon; a folder for Athena has the map that a row has."""
+    answer = client.document("/symbols/S01/rows?limit=5")["rows"]
+    expected = [{name: row["horizons"][name[-1]][name[:-2]] for name in ("low_80_5", "p_big_move_1")} for row in answer]
+    frame = tapeline.load("S01", data_dir=home, ranges=True, to="arrow")
+    assert frame.column_names[-len(COLUMNS) - 1 :] == [*COLUMNS, "range_model"]
+    assert frame.select(["low_80_5", "p_big_move_1"]).to_pylist()[-5:] == expected
+    assert "low_80_5" not in tapeline.load("S01", data_dir=home, to="arrow").column_names
+    with open_data_directory(Settings(data_dir=home), create=False) as directory:
+        history, wanted = StoredHistory(directory), Selection(("S01",))
+        (table,) = bar_tables(history, wanted)
+        write_partitions(history, wanted, tmp_path / "rows", now=0)
+        with Query(directory) as query:
+            sql = "SELECT low_80_5, p_big_move_1 FROM forecasts WHERE symbol = 'S01' ORDER BY timestamp DESC LIMIT 5"
+            _, batches = query.batches(sql)
+            assert [row for batch in batches for row in batch.to_pylist()] == expected[::-1]
+    assert table.select(["low_80_5", "p_big_move_1"]).to_pylist()[-5:] == expected
+    assert set(table["range_model"].to_pylist()) == {None, range_model.version}
+    whole = pyarrow.dataset.dataset(tmp_path / "rows", partitioning="hive").to_table().sort_by("ts")
+    assert whole["horizons"][0].as_py() is None
+    found = {horizon: dict(values) for horizon, values in whole["horizons"][-1].as_py()}
+    assert found == answer[-1]["horizons"]
+    columns = client.document("/symbols/S01/bars?limit=5&indicators=&ranges=true")["columns"]
+    assert columns["low_80_5"] == [row["low_80_5"] for row in expected]
+    lines = client.get("/symbols/S01/bars?limit=5&indicators=&ranges=true&format=csv").text.splitlines()
+    assert lines[0].replace('"', "").endswith("expected_volume_20,range_model")
 
 
 def test_show_says_the_same(client: Client, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
