@@ -224,6 +224,15 @@ def test_latest_is_the_newest_row_of_every_symbol(backend: Backend, bars: Bars) 
         )  # fmt: skip
 
 
+def test_the_series_of_a_symbol_are_named_and_those_of_others_are_not(backend: Backend, bars: Bars) -> None:
+    names = ("T", "T@1d", "T@X")
+    backend.store.commit(Commit(random_rows(replace(bars, symbols=names)), {}, 1))
+    assert backend.store.series("T") == ("T", "T@1d")
+    assert backend.store.series("T@X") == ("T@X",)
+    assert backend.store.series("S") == ()
+    assert backend.store.latest().bars.symbols == names
+
+
 def test_states_and_position_are_committed_with_the_rows(backend: Backend, bars: Bars) -> None:
     assert backend.store.load() == ({}, 0)
     backend.store.commit(Commit(random_rows(bars[:3]), {"S00": SymbolState(5, b"x"), "S01": SymbolState(6, b"")}, 3))

@@ -16,11 +16,13 @@ class FakeModel:
     features: tuple[str, ...] = ()
 
     def __init__(
-        self, version: str = "fake-1", *, trained_until: int = 0, hold_margin: float = 0.1, answer: float | None = None
-    ) -> None:
+        self, version: str = "fake-1", *, trained_until: int = 0, hold_margin: float = 0.1,
+        answer: float | None = None, interval: int = 0,
+    ) -> None:  # fmt: skip
         self.version = version
         self.trained_until = trained_until
         self.hold_margin = hold_margin
+        self.interval = interval
         self._answer = answer
 
     def predict(self, features: Floats) -> Floats:

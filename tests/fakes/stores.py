@@ -8,6 +8,7 @@ from dataclasses import replace
 from tapeline.core.market import Bar, Reject, Row, Rows
 from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, SymbolState
 from tapeline.core.rejects import thinned
+from tapeline.core.series import is_series_of
 from tapeline.errors import ConflictError
 from tests.fakes import Writes
 
@@ -122,6 +123,10 @@ class MemoryStore:
         self._fail()
         newest = [own[max(own)] for _, own in sorted(self.tables.items.items())]
         return Rows.of([replace(row, indicator={}) for row in newest])
+
+    def series(self, symbol: str) -> tuple[str, ...]:
+        self._fail()
+        return tuple(name for name, rows in sorted(self.tables.items.items()) if rows and is_series_of(name, symbol))
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         kept = list(thinned(dict.fromkeys(self.tables.rejects)))

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tapeline.alerts.journal import JOURNAL_FILE, Journal
@@ -27,6 +27,7 @@ from tapeline.backends.sqlite.salvage import Salvaged, salvage
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars
 from tapeline.core.ports import Delivery
+from tapeline.core.series import split_series
 from tapeline.errors import InUseError, StorageError, TapelineError
 from tapeline.runtime.private_files import make_private_folder
 
@@ -177,7 +178,9 @@ def _bring_back(settings: Settings, found: Salvaged, say: Callable[[str], None])
     with open_data_directory(settings, create=True) as directory:
         for symbol, first, last in found.lost:
             stored = directory.store.rows(symbol, limit=_RECENT_ROWS).bars.timestamp
-            bars = _archived(archive, symbol, first, last, usual_interval(stored))
+            base, interval = split_series(symbol)
+            bars = _archived(archive, base, first, last, interval or usual_interval(stored))
+            bars = replace(bars, symbols=(symbol,)) if len(bars) else bars
             if len(bars):
                 directory.stream.append("repair", Delivery(bars))
             say(

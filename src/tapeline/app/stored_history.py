@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from tapeline.app.data_directory import DataDirectory
-from tapeline.core.candle_intervals import chosen
 from tapeline.core.market import Rows
+from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import meant_symbol
 from tapeline.core.times import DAY
 from tapeline.errors import NotFoundError, NotPossibleError
@@ -46,23 +46,29 @@ class Selection:
 class StoredHistory:
     """Read candles from a data directory, with values that do not depend on the part of history that is read.
 
-    `interval` is a name such as `1d`, None for the stored bars. `as_known` reads every bar as it was first stored,
-    before any correction, and computes the indicators from these values. What a running process commits meanwhile may
-    be seen in later pages.
+    `interval` is a name such as `1d`, None for the shortest stored bars of each symbol. A stored series of that
+    interval is read as it is; otherwise candles are made of shorter bars. `as_known` reads every bar as it was first
+    stored, before any correction, and computes the indicators from these values. What a running process commits
+    meanwhile may be seen in later pages.
     """
 
     def __init__(self, directory: DataDirectory, interval: str | None = None, *, as_known: bool = False) -> None:
         self._path = directory.path
         self._directory = directory
         self._interval = interval
-        self._views = IntervalViews(FirstKnownRows(directory.store) if as_known else directory.store)
-        self._extents = directory.store.extents()
-        self._intervals: dict[str, tuple[int, int]] = {}
+        store = directory.store
+        self._extents = store.extents()
+        self._names: dict[str, list[str]] = {}
+        for name in self._extents:
+            self._names.setdefault(symbol_of(name), []).append(name)
+        reader = FirstKnownRows(store) if as_known else store
+        self._views = IntervalViews(reader, lambda symbol: self._names.get(symbol, ()))
+        self._found: dict[str, tuple[str, int, int]] = {}
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Return every stored symbol, sorted."""
-        return tuple(self._extents)
+        """Return every stored symbol, sorted, each once however many series it has."""
+        return tuple(sorted(self._names))
 
     @cached_property
     def ranges(self) -> Mapping[str, RangeModel]:
@@ -70,23 +76,23 @@ class StoredHistory:
         return self._directory.ranges.models()[0]
 
     def chosen(self, symbols: Iterable[str]) -> tuple[str, ...]:
-        """Return these symbols, each once; all that are stored where none is named.
+        """Return these symbols, each once; all that are stored where none is named. A series may be named as well.
 
         Raises `NotFoundError` for one without bars.
         """
         wanted = tuple(dict.fromkeys(meant_symbol(each, self._extents) for each in symbols)) or self.symbols
         for symbol in wanted:
-            if symbol not in self._extents:
+            if symbol_of(symbol) not in self._names:
                 raise unknown_symbol(symbol, self.symbols, self._path)
         return wanted
 
     def interval(self, symbol: str) -> int:
         """Return the length of the symbol's candles (ms). Raises `NotPossibleError` for one its bars cannot make."""
-        return self._lengths(symbol)[1]
+        return self._series(symbol)[2]
 
     def resamples(self, symbol: str) -> bool:
         """Return whether the symbol's candles are made of its stored bars, rather than these themselves."""
-        stored, interval = self._lengths(symbol)
+        _, stored, interval = self._series(symbol)
         return interval != stored
 
     def extent(self, symbol: str) -> tuple[int, int]:
@@ -94,15 +100,15 @@ class StoredHistory:
 
         A week or a month may open before the first bar in it, and a session's date begin after the session does.
         """
-        stored, interval = self._lengths(symbol)
-        first, last, _ = self._extents[symbol]
+        name, stored, interval = self._series(symbol)
+        first, last, _ = self._extents[name]
         room = 0 if interval == stored else 2 * interval
         return first - room, last + room + 1
 
     def a_day(self, symbol: str) -> float:
         """Return how many candles the symbol has for each day of its extent, about."""
-        stored, interval = self._lengths(symbol)
-        first, last, count = self._extents[symbol]
+        name, stored, interval = self._series(symbol)
+        first, last, count = self._extents[name]
         return count * stored / interval * DAY / (last - first + DAY)
 
     def pages(self, symbol: str, selection: Selection) -> Iterator[Rows]:
@@ -110,26 +116,25 @@ class StoredHistory:
 
         Nothing but the blocks of that span is read, beside the few that lead up to it.
         """
-        stored, interval = self._lengths(symbol)
+        name, stored, interval = self._series(symbol)
         view = self._views.at(stored, interval)
         low, high = selection.within(*self.extent(symbol))
         while low < high:
             stop = min(low + PAGE_BARS * interval, high)
-            rows = view.rows(symbol, selection.indicators, low, stop)
+            rows = view.rows(name, selection.indicators, low, stop)
             if len(rows):
-                yield rows
+                yield replace(rows, bars=replace(rows.bars, symbols=(symbol,)))
             low = stop
 
-    def _lengths(self, symbol: str) -> tuple[int, int]:
-        """Return the length of the stored bars and of the candles, in ms."""
-        found = self._intervals.get(symbol)
+    def _series(self, symbol: str) -> tuple[str, int, int]:
+        """Return the series that is read, and the length of its bars and of the candles, in ms."""
+        found = self._found.get(symbol)
         if found is None:
-            stored = self._views.stored(symbol)
             try:
-                found = stored, chosen(self._interval, stored)
+                found = self._views.series.find(symbol, self._interval)
             except NotPossibleError as error:
                 raise NotPossibleError(f"{symbol} at {self._interval}: {error}") from error
-            self._intervals[symbol] = found
+            self._found[symbol] = found
         return found
 
 

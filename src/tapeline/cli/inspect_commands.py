@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tapeline.cli.console import notice, print_json, print_records, print_table, utc_text
-from tapeline.cli.options import DataDir, Json, Port
+from tapeline.cli.options import DataDir, Json, Port, StoredInterval
 
 
 def show(
@@ -19,28 +19,25 @@ def show(
     as_known: Annotated[
         bool, typer.Option("--as-known", help="Bars as they were first stored, before any correction.")
     ] = False,
+    interval: StoredInterval = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Print the newest stored rows of a symbol, oldest first."""
     from tapeline.app import config
-    from tapeline.cli.stored_data import open_stored, stored_symbol
+    from tapeline.cli.stored_data import open_stored, stored_series
     from tapeline.forecast.horizons import horizons_of, with_horizons
     from tapeline.runtime.indicator_view import IndicatorView, RowReader
 
     settings = config.load(data_dir=data_dir)
     with open_stored(data_dir) as directory:
-        symbol = stored_symbol(directory, symbol)
         reader: RowReader = directory.store
         if as_known:
             from tapeline.app.stored_history import FirstKnownRows
 
             reader = FirstKnownRows(directory.store)
-        rows = IndicatorView(reader).rows(symbol, settings.indicators, limit=last)
-        if not len(rows):
-            from tapeline.app.stored_history import unknown_symbol
-
-            raise unknown_symbol(symbol, tuple(directory.store.latest().bars.symbols), directory.path)
+        [name] = stored_series(directory, [symbol], interval)
+        rows = IndicatorView(reader).rows(name, settings.indicators, limit=last)
         models, _ = directory.ranges.models()
     if json:
         print_json(with_horizons([row.as_item() for row in rows], rows, models))

@@ -7,35 +7,32 @@ from typing import Annotated
 import typer
 
 from tapeline.cli.console import notice, print_json, stdout, utc_text
-from tapeline.cli.options import DataDir, Json
+from tapeline.cli.options import DataDir, Json, StoredInterval
 
 
 def odds(
     symbol: Annotated[str, typer.Argument(help="Such as TSLA.", show_default=False)],
     at: Annotated[float, typer.Option(help="The price of a stop or a target.", min=0.0, show_default=False)],
     within: Annotated[int, typer.Option(help="In at most this many bars.", min=1, max=20)] = 5,
+    interval: StoredInterval = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far."""
-    from tapeline.cli.stored_data import open_stored, stored_symbol
+    from tapeline.cli.stored_data import open_stored, stored_series
     from tapeline.core.bars import usual_interval
     from tapeline.core.times import DAY
     from tapeline.errors import InputError, NotFoundError
     from tapeline.forecast.horizons import newest_range
     from tapeline.forecast.range_words import sentence
-    from tapeline.runtime.interval_views import TELLING_ROWS
+    from tapeline.runtime.stored_series import TELLING_ROWS
     from tapeline.web.quote_table import decimals
 
     if not at > 0:
         raise typer.BadParameter("a price is above 0", param_hint="--at")
     with open_stored(data_dir) as directory:
-        symbol = stored_symbol(directory, symbol)
+        [symbol] = stored_series(directory, [symbol], interval)
         rows = directory.store.rows(symbol, limit=TELLING_ROWS)
-        if not len(rows):
-            from tapeline.app.stored_history import unknown_symbol
-
-            raise unknown_symbol(symbol, tuple(directory.store.latest().bars.symbols), directory.path)
         said = newest_range(rows, directory.ranges.models()[0], within)
     if said is None:
         raise NotFoundError(
@@ -46,7 +43,7 @@ def odds(
         found = said.odds(at, within)
     except ValueError as error:
         raise InputError(str(error)) from None
-    interval, places = usual_interval(rows.bars.timestamp) or DAY, decimals(rows.bars.close)
+    length, places = usual_interval(rows.bars.timestamp) or DAY, decimals(rows.bars.close)
     if json:
         print_json(
             {
@@ -68,4 +65,4 @@ def odds(
         markup=False,
     )
     if said.is_newest:
-        stdout().print(sentence(said, interval, places), markup=False)
+        stdout().print(sentence(said, length, places), markup=False)

@@ -45,6 +45,14 @@ CandleInterval = Annotated[
         "--interval", help="Length of the candles, from 1m to 1h, 2h, 4h, 1d, 1w and 1mo.  [default: as stored]"
     ),
 ]
+StoredInterval = Annotated[
+    str | None,
+    typer.Option(
+        "--interval",
+        help="Which of a symbol's stored series, such as 1d.  [default: its shortest bars]",
+        show_default=False,
+    ),
+]
 Specs = Annotated[
     str | None, typer.Option("--indicators", help="Columns of indicators, such as sma_20,rsi_14.", show_default=False)
 ]

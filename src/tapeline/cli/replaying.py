@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,19 +13,22 @@ import typer
 
 from tapeline.app import wiring
 from tapeline.app.config import Settings
+from tapeline.app.file_series import series_of_files, unsaid_calendars
 from tapeline.app.page_wiring import access_of
 from tapeline.app.range_models import train_first_range_model
 from tapeline.cli.bar_files import open_files, say_reading, scan_of
 from tapeline.cli.console import notice, print_summary
 from tapeline.cli.file_options import AS_FOUND, FileReading
 from tapeline.cli.running import compile_kernels, first_model, run_pipeline
-from tapeline.cli.series_checks import refuse_other_intervals, unsaid_calendars
 from tapeline.cli.stored_data import processing_alone
 from tapeline.core.market import Bars
 from tapeline.core.ports import Source
 from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, Scan
 from tapeline.web import check_port
+
+#: Series of their own that are said.
+_SAID = 5
 
 
 def replay_files(
@@ -40,7 +44,7 @@ def replay_files(
     """Play the files through a pipeline over the data directory, and print what came of it.
 
     `paced` is given the files as a source, and returns the source that is played. Raises `FileError` when none of them
-    can be read, or when their bars are of another length than the stored ones, and `typer.Exit` with code 1 at the end
+    can be read, or when it cannot be told how long their bars are, and `typer.Exit` with code 1 at the end
     when some cannot.
     """
     source = open_files(files, reading)
@@ -67,19 +71,23 @@ def replay_files(
         notice_problems()
         if not as_json:
             say_reading(source)
-        refuse_other_intervals(directory, scan)
+        series = series_of_files(directory, scan)
+        source.name_series(series.names)
+        for text in itertools.islice(series.beside, _SAID):
+            notice(text)
         for text in unsaid_calendars(source, scan):
             notice(text)
         started = time.perf_counter()
 
         def history(until: int) -> Iterator[Bars]:
             for delivery in source.deliveries(""):
-                yield delivery.bars
+                yield series.only(delivery.bars, scan.interval)
                 if len(delivery.bars) and delivery.bars.timestamp.min() > until:
                     break
 
-        predictor, no_model = first_model(directory, settings, history, scan, quiet=as_json)
-        train_first_range_model(directory, history, scan, notice_once)
+        learnt = series.learnt(scan)
+        predictor, no_model = first_model(directory, settings, history, learnt, quiet=as_json)
+        train_first_range_model(directory, history, learnt, notice_once)
         trained = time.perf_counter()
         pipeline = wiring.pipeline(directory, settings, paced(source, scan), predictor, notice_once, scan.interval)
         progress = run_pipeline(

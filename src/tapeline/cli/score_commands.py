@@ -9,7 +9,7 @@ import typer
 
 from tapeline.cli.console import notice, print_json, print_table, stdout
 from tapeline.cli.model_commands import ranges_at, registry_at
-from tapeline.cli.options import DataDir, Json, ModelsAt
+from tapeline.cli.options import DataDir, Json, ModelsAt, StoredInterval
 from tapeline.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def score(
     last: Annotated[
         int | None, typer.Option(help="How many of the newest rows of each symbol.  [default: all]", min=50)
     ] = None,
+    interval: StoredInterval = None,
     data_dir: DataDir = None,
     models: ModelsAt = None,
     json: Json = False,
@@ -34,7 +35,7 @@ def score(
 
     Also name the features that drifted away from what each model was trained on.
     """
-    from tapeline.cli.stored_data import open_stored, stored_symbols
+    from tapeline.cli.stored_data import open_stored, stored_series
     from tapeline.forecast.grading import grade
     from tapeline.forecast.range_record import range_record
     from tapeline.research.evaluation import without_nan
@@ -42,7 +43,7 @@ def score(
     from tapeline.runtime.stored_ranges import grade_stored_ranges
 
     with open_stored(data_dir) as directory:
-        wanted = stored_symbols(directory, ",".join(symbols) if symbols else "all")
+        wanted = stored_series(directory, symbols or None, interval)
         known = directory.ranges if models is None else ranges_at(models)
         ranged = grade_stored_ranges(directory.store, wanted, known.models()[0], last)
         found = grade_stored(directory.store, wanted, registry_at(directory.path, models).metadata(), last)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 
 from tapeline.app import data_directory
-from tapeline.app.config import comma_separated
 from tapeline.app.data_directory import DataDirectory, settings_for_reading
 from tapeline.cli.console import ConversionTicker, notice
-from tapeline.core.symbol_forms import canonical_symbol, meant_symbol
+from tapeline.core.series import symbol_of
+from tapeline.core.symbol_forms import meant_symbol
+from tapeline.errors import NotFoundError
 
 #: The functions of `app.data_directory`, with what they report shown on stderr.
 open_data_directory = functools.partial(
@@ -23,22 +25,28 @@ def open_stored(data_dir: Path | None) -> DataDirectory:
     return open_data_directory(settings_for_reading(data_dir), create=False)
 
 
-def stored_symbol(directory: DataDirectory, symbol: str) -> str:
-    """Return the symbol that is meant: as written where it has rows, otherwise as symbols are kept."""
-    kept = canonical_symbol(symbol)
-    return symbol if symbol != kept and len(directory.store.rows(symbol, limit=1)) > 0 else kept
+def stored_series(directory: DataDirectory, symbols: Iterable[str] | None, interval: str | None) -> list[str]:
+    """Return the stored series of these symbols, in any spelling, or of all (None).
 
-
-def stored_symbols(directory: DataDirectory, symbols: str) -> list[str]:
-    """Return the symbols named, with commas between them, or all that are stored for `all`.
-
-    Raises `NotFoundError` for one that has no rows.
+    Without an interval these are the ones with the shortest bars; of all, those without one at it are left out. Raises
+    `NotFoundError` for a symbol that has no rows, or none at this interval.
     """
-    known = [row.stock_symbol for row in directory.store.latest()]
-    wanted = known if symbols == "all" else [meant_symbol(each, known) for each in comma_separated(symbols)]
-    for symbol in wanted:
-        if symbol not in known:
+    from tapeline.runtime.stored_series import StoredSeries
+
+    names: dict[str, list[str]] = {}
+    for name in directory.store.latest().bars.symbols:
+        names.setdefault(symbol_of(name), []).append(name)
+    series = StoredSeries(directory.store, lambda symbol: names.get(symbol, ()))
+    found = []
+    for given in names if symbols is None else symbols:
+        symbol = meant_symbol(given, names)
+        if symbol_of(symbol) not in names:
             from tapeline.app.stored_history import unknown_symbol
 
-            raise unknown_symbol(symbol, known, directory.path)
-    return wanted
+            raise unknown_symbol(symbol, list(names), directory.path)
+        try:
+            found.append(series.stored(symbol, interval))
+        except NotFoundError:
+            if symbols is not None:
+                raise
+    return found

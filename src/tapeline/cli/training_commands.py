@@ -6,6 +6,7 @@ import contextlib
 import enum
 import importlib.util
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -303,11 +304,14 @@ def _history(
         say_reading(source)
         yield from read_bars(source, "reading", quiet=True)
         return
-    from tapeline.cli.stored_data import open_stored, stored_symbols
+    from tapeline.app.config import comma_separated
+    from tapeline.cli.stored_data import open_stored, stored_series
+    from tapeline.core.series import symbol_of
 
+    wanted = None if symbols == "all" else comma_separated(symbols or "")
     with open_stored(data_dir) as directory:
-        for symbol in stored_symbols(directory, symbols or ""):
-            yield directory.store.rows(symbol).as_known().bars
+        for name in stored_series(directory, wanted, reading.interval):
+            yield replace(directory.store.rows(name).as_known().bars, symbols=(symbol_of(name),))
 
 
 @contextlib.contextmanager

@@ -127,6 +127,26 @@ def usual_interval(timestamps: Ints, codes: Codes | None = None) -> int | None:
     return int(lengths[counts.argmax()]) if len(lengths) else None
 
 
+def may_have_interval(timestamps: Ints, interval: int) -> bool:
+    """Return whether bars at these times, in order, can be a series of this interval (ms), which need not be usual.
+
+    It answers "do these bars belong to that series", where `usual_interval` would say no for a thin share: the bars of
+    one that trades every few minutes are further apart than they are long. They are of another length where two are
+    closer than `interval`, or where most of a day's are the same longer time apart. A single bar that does not open at
+    midnight UTC may have any interval within a day.
+    """
+    if usual_interval(timestamps) == interval or not len(timestamps):
+        return True
+    if interval >= DAY or not (timestamps % DAY).any():
+        return False
+    steps = np.diff(timestamps)
+    same_day = np.diff(timestamps // DAY) == 0
+    if not len(steps) or steps.min() <= interval:
+        return not len(steps) or bool(steps.min() == interval)
+    lengths, counts = np.unique(steps[same_day], return_counts=True)
+    return len(lengths) > 0 and bool(2 * counts.max() <= counts.sum())
+
+
 #: Weekly bars of sessions are closer than a week where a holiday moves one of them.
 _SHORTEST_WEEK = 6 * DAY
 

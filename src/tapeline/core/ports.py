@@ -118,7 +118,7 @@ KEPT_CHECKPOINTS = 8
 
 
 class Store(Protocol):
-    """Keep rows, one for each bar, and the processor's states.
+    """Keep rows, one for each bar, and the processor's states. What is called a symbol here is the name of a series.
 
     Order: `rows` are in the order of time. Duplicates: a row replaces the one with its (symbol, timestamp).
     Restart: a state is never there without the rows that led to it. A commit that fails, or the process that makes it,
@@ -159,6 +159,10 @@ class Store(Protocol):
         """Return the newest row of every symbol, sorted by symbol, with the prices only (`names` is empty)."""
         ...
 
+    def series(self, symbol: str) -> tuple[str, ...]:
+        """Return the names of the symbol's series that have rows, sorted (`core.series`); cheaper than `latest`."""
+        ...
+
 
 @runtime_checkable
 class IndicatorStates(Protocol):
@@ -193,12 +197,14 @@ class Predictor(Protocol):
     `version` names the model in every row it predicts. `features` are the columns it expects, in order.
     `trained_until` is the last bar time (UTC epoch ms) that training saw, labels included: the processor asks for no
     prediction at or before it. `hold_margin` is how far from 0.5 a probability must lie for an answer other than HOLD.
+    `interval` is the length (ms) of the bars it is for, 0 where that is not known; series of another are not predicted.
     """
 
     version: str
     features: tuple[str, ...]
     trained_until: int
     hold_margin: float
+    interval: int
 
     def predict(self, features: Floats) -> Floats:
         """Return the probability of UP for each row of float64 [n, len(features)], float64 [n]; NaN: cannot tell."""

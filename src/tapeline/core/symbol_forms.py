@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
+from tapeline.core.series import split_series, symbol_of
+
 #: Longest symbol accepted anywhere. Yahoo's longest (option contracts) have 21 characters.
 MAX_SYMBOL_LENGTH = 32
 
@@ -29,16 +31,24 @@ def is_future(symbol: str) -> bool:
 
 
 def may_be_negative(symbol: str) -> bool:
-    """Return whether prices of this instrument can be negative: those of futures (oil, 2020-04-20) and of yields."""
+    """Return whether prices of this instrument can be negative: those of futures (oil, 2020-04-20) and of yields.
+
+    The name of a series stands for its symbol.
+    """
+    symbol = symbol_of(symbol)
     return is_future(symbol) or symbol in _YIELDS
 
 
 def canonical_symbol(symbol: str) -> str:
     """Return a symbol as it is kept: upper case, and `-` for `/` (BTC/USDT is BTC-USDT).
 
-    A preferred share that an exchange writes with a small p (`BACpL`) stays as it is.
+    A preferred share that an exchange writes with a small p (`BACpL`) stays as it is, and so does the interval of a
+    series (`TSLA@1d`).
     """
     symbol = symbol.strip()
+    base, interval = split_series(symbol)
+    if interval is not None:
+        return canonical_symbol(base) + symbol[len(base) :]
     if not _PREFERRED.fullmatch(symbol):
         symbol = symbol.upper()
     return _PAIR.sub("-", symbol)
@@ -53,7 +63,11 @@ def meant_symbol(symbol: str, stored: Container[str]) -> str:
 
 
 def symbol_fault(symbol: str) -> str:
-    """Why this text cannot be a symbol ('' when it can): printable, no spaces, at most 32 characters."""
+    """Why this text cannot be a symbol ('' when it can): printable, no spaces, at most 32 characters.
+
+    Of the name of a series, its symbol is judged.
+    """
+    symbol = symbol_of(symbol)
     if not symbol:
         return "the symbol is empty"
     if len(symbol) > MAX_SYMBOL_LENGTH:

@@ -6,6 +6,7 @@ number means nothing else, and it sorts where a month belongs. Where months begi
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 
 from tapeline.errors import InputError
@@ -18,6 +19,7 @@ WEEK = 7 * DAY
 MONTH = 1461 * DAY // 48  # 30.4375 days
 
 _UNITS = (("mo", MONTH), ("w", WEEK), ("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND))
+_NAME = re.compile(r"([1-9]\d{0,8})(ms|s|m|h|d|w|mo)")
 
 
 def interval_name(interval: int) -> str:
@@ -26,6 +28,12 @@ def interval_name(interval: int) -> str:
         if interval >= size and interval % size == 0:
             return f"{interval // size}{unit}"
     return f"{interval}ms"
+
+
+def interval_ms(name: str) -> int | None:
+    """Return the interval of this name in ms, None for a text that is no such name: `90m` is 5,400,000."""
+    match = _NAME.fullmatch(name)
+    return None if match is None else int(match[1]) * dict(_UNITS, ms=1)[match[2]]
 
 
 def epoch_ms(value: float | str | date | datetime) -> int:

@@ -95,6 +95,7 @@ class LightGBMModel:
         self.text = text
         self.metadata = metadata
         self.features = metadata.features
+        self.interval = metadata.interval
         self.trained_until = max(metadata.trained_until, int(metadata.gate.get("until", 0)))
         self.hold_margin = metadata.hold_margin if metadata.has_passed_gate else ALWAYS_HOLD
         self.trees: Trees = parse(text, len(metadata.features))

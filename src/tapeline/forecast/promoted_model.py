@@ -39,6 +39,7 @@ class PromotedModel:
         self.features = features.names
         self.trained_until = LATEST_TIMESTAMP
         self.hold_margin = 0.0
+        self.interval = 0
         self.missed = 0
         self._watcher = PromotionWatcher(registry, name, None, features)
         self._name = name
@@ -73,6 +74,7 @@ class PromotedModel:
         if model is not None:
             self._model = model
             self.version, self.hold_margin, self.trained_until = model.version, model.hold_margin, model.trained_until
+            self.interval = model.interval
         elif self._model is None and not self._warned:
             self._warned = True
             self._warn(f"no version of model {self._name} is promoted; rows are stored without predictions")

@@ -17,8 +17,8 @@ import numpy as np
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import OHLCV, Bars, Floats, Rows
 from tapeline.core.ports import Commit, Store, SymbolState
-from tapeline.runtime.interval_views import TELLING_ROWS
 from tapeline.runtime.processor import Processor
+from tapeline.runtime.stored_series import TELLING_ROWS
 
 NO_ROWS = Rows(
     Bars.of(()), (), np.empty((0, 0)), np.empty(0, np.int8), np.empty(0), (), np.empty(0, np.int32)

@@ -20,6 +20,7 @@ import numpy as np
 
 from tapeline.core.market import OHLCV, RANGE_CODES, Bars, Codes, Flags, Floats, Ints, Rows, Shorts
 from tapeline.core.ports import Predictor, SymbolState
+from tapeline.core.series import has_interval
 from tapeline.errors import DecodeError
 from tapeline.forecast import said_codes
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
@@ -122,7 +123,8 @@ class Processor:
         """
         for symbol, state in states.items():
             self._restore(symbol, state)
-            if self._range_model is not None and state.data[:1] == bytes([_STATE_VERSION]) and self._knows_bars(symbol):
+            without = state.data[:1] == bytes([_STATE_VERSION]) and self._knows_bars(symbol)
+            if self._range_model is not None and without and has_interval(symbol, self._range_model.interval):
                 raise DecodeError(f"the stored state of {symbol} was made without a range model")
 
     def _knows_bars(self, symbol: str) -> bool:
@@ -277,7 +279,8 @@ class Processor:
         model = np.full(len(bars), -1, np.int32)
         versions: list[str] = []
         for predictor, own in self._bars_by_predictor(bars) if predict else ():
-            asked = np.flatnonzero(own & (bars.timestamp > predictor.trained_until))
+            later, fits = own & (bars.timestamp > predictor.trained_until), _may_be(bars, predictor.interval)
+            asked = np.flatnonzero(later if fits is None else later & fits)
             if len(asked):
                 every = len(asked) == len(bars)
                 where = slice(None) if every else asked
@@ -306,10 +309,14 @@ class Processor:
         model = self._range_model
         if model is None or not len(committed):
             return None, None
-        said = self._ranges.update(committed, model)
+        fits = _may_be(committed, model.interval)
+        said = self._ranges.update(committed if fits is None else committed[fits], model)
         if not predict:
             return None, None
         ranges = said_codes.codes(said)
+        if fits is not None:
+            ranges, some = np.zeros((len(committed), len(RANGE_CODES)), np.uint16), ranges
+            ranges[fits] = some
         ranges[committed.timestamp <= model.trained_until] = 0
         if rows > len(ranges):
             ranges = np.concatenate((ranges, np.zeros((rows - len(ranges), len(RANGE_CODES)), np.uint16)))
@@ -327,6 +334,12 @@ class Processor:
             if not newer.all():
                 yield self._former, ~newer
         yield self._predictor, newer
+
+
+def _may_be(bars: Bars, interval: int) -> Flags | None:
+    """Return which bars can be of this length (ms; 0: any) as far as the names of their series tell; None for all."""
+    fits = [has_interval(symbol, interval) for symbol in bars.symbols]
+    return None if all(fits) else np.array(fits, np.bool_)[bars.code]
 
 
 def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats, *, final: bool) -> Bars:

@@ -33,8 +33,11 @@ class CandleFollower:
 
     def refresh(self, models: Mapping[str, Metadata]) -> dict[str, Any] | None:
         """Read on. Return the message with the candles that changed since the last look, None when none did."""
-        tail = self._reader.store.rows(self._chart.symbol, limit=_TAIL)
         self._looks += 1
+        try:
+            tail = self._reader.tail(self._chart, _TAIL)
+        except NotPossibleError:
+            return None
         if self._tail is not None and self._looks % _WHOLE_EVERY and _same(self._tail, tail):
             return None
         self._tail = tail

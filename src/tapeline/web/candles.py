@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.candle_intervals import chosen, stored_interval
 from tapeline.core.market import Bar, Bars, Rows
 from tapeline.core.ports import Store
 from tapeline.errors import SpecError
@@ -19,7 +18,8 @@ from tapeline.forecast.labels import LABEL_LOOKBACK, label, label_reach
 from tapeline.forecast.model import Metadata
 from tapeline.indicators import DEFAULT, Engine
 from tapeline.indicators.spec import spec_of_output
-from tapeline.runtime.interval_views import TELLING_ROWS, IntervalViews
+from tapeline.runtime.interval_views import IntervalViews
+from tapeline.runtime.stored_series import TELLING_ROWS, StoredSeries
 from tapeline.web.quote_table import decimals
 
 #: Indicators asked for at once, at most.
@@ -30,7 +30,9 @@ Columns = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class ChartRequest:
-    """Say what a chart shows: `interval` by name, None for the stored one; `indicators` as specs, None for the usual.
+    """Say what a chart shows: `interval` by name, None for the shortest stored one; `indicators` as specs.
+
+    None are the usual ones. The symbol may be the name of a series.
 
     Specs must have been parsed before (`parse`).
     """
@@ -72,13 +74,22 @@ class CandleReader:
     def __init__(self, store: Store, specs: Sequence[str] | None = None) -> None:
         self.store = store
         self._specs = None if specs is None else tuple(specs)
-        self._views = IntervalViews(store)
+        self._views = IntervalViews(store, store.series)
 
-    def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
+    @property
+    def series(self) -> StoredSeries:
+        """Return what says which series a symbol has."""
+        return self._views.series
+
+    def rows(self, series: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
         """Return rows as `Store.rows` does, with the usual indicators."""
         if self._specs is None:
-            return self.store.rows(symbol, start, end, limit)
-        return self._views.unchanged.rows(symbol, self._specs, start, end, limit)
+            return self.store.rows(series, start, end, limit)
+        return self._views.unchanged.rows(series, self._specs, start, end, limit)
+
+    def tail(self, chart: ChartRequest, limit: int) -> Rows:
+        """Return the newest stored rows that the chart's candles are made of. Raises `NotPossibleError` as `read`."""
+        return self.store.rows(self.series.source(chart.symbol, chart.interval), limit=limit)
 
     def read(
         self, chart: ChartRequest, models: Mapping[str, Metadata], end: int | None = None, limit: int = 500,
@@ -88,15 +99,14 @@ class CandleReader:
 
         It is None where there are none. Raises `NotPossibleError` for an interval that the stored bars do not have.
         """
-        newest = self.store.rows(chart.symbol, limit=TELLING_ROWS)
-        stored = stored_interval(newest.bars.timestamp)
-        interval = chosen(chart.interval, stored)
+        name, stored, interval = self._views.series.find(chart.symbol, chart.interval)
+        newest = self.store.rows(name, limit=TELLING_ROWS)
         same = interval == stored
         if same and chart.indicators is None and self._specs is None:
-            rows = self.store.rows(chart.symbol, start, end, limit + 1)
+            rows = self.store.rows(name, start, end, limit + 1)
         else:
             specs = self._usual(newest) if chart.indicators is None else chart.indicators
-            rows = self._views.at(stored, interval).rows(chart.symbol, specs, start, end, limit + 1)
+            rows = self._views.at(stored, interval).rows(name, specs, start, end, limit + 1)
         older = int(rows.bars.timestamp[-limit]) if len(rows) > limit else None
         rows = rows[-limit:] if len(rows) > limit else rows
         bars = rows.bars
@@ -106,7 +116,7 @@ class CandleReader:
         }  # fmt: skip
         grades = None
         if same:
-            grades = self._graded(chart.symbol, rows, stored, models)
+            grades = self._graded(name, rows, stored, models)
             outcome = np.zeros(len(rows), np.int8)
             outcome[np.searchsorted(bars.timestamp, grades.timestamp)] = grades.outcome
             columns |= {"s": rows.prediction, "p": rows.probability, "y": outcome}

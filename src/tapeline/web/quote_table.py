@@ -14,6 +14,7 @@ from tapeline.core.bars import usual_interval
 from tapeline.core.market import Floats
 from tapeline.core.ports import Store
 from tapeline.core.times import DAY
+from tapeline.runtime.stored_series import ShownSeries, StoredSeries
 from tapeline.web.markets import MarketHours
 
 #: Closes in a sparkline.
@@ -69,6 +70,8 @@ _UNKNOWN = _Background(0, None, False, False, 2, ())
 class QuoteTable:
     """Keep the quotes of all symbols of a store. `zone_of` returns the zone in which a symbol's days are sessions.
 
+    A symbol with several series has the quote of the one with the shortest bars.
+
     A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows. Those reads stop when
     the time is up and go on in the next refresh, the longest waiting first, so that a thousand symbols do not hold up a
     page.
@@ -82,12 +85,19 @@ class QuoteTable:
         self._zone_of = zone_of
         self._clock = clock
         self._background: dict[str, _Background] = {}
+        self._shown = ShownSeries(StoredSeries(store, store.series))
+        self._series: dict[str, str] = {}  # what is shown of each symbol
         self._waiting: dict[str, None] = {}  # symbols whose background is out of date, in the order they moved
 
     def refresh(self, seconds: float) -> list[Quote]:
         """Return the quotes that changed since the last refresh; backgrounds are read for at most `seconds`."""
         until = self._clock() + seconds
-        latest = {row.stock_symbol: row for row in self._store.latest()}
+        found = {row.stock_symbol: row for row in self._store.latest()}
+        shown = self._shown.of(found)
+        latest = {symbol: found[name] for symbol, name in shown.items()}
+        for symbol in [symbol for symbol, name in shown.items() if self._series.get(symbol, name) != name]:
+            self._background.pop(symbol, None)  # another series is shown of it now
+        self._series = shown
         for symbol, row in latest.items():
             quote = self.quotes.get(symbol)
             if quote is None or (quote.timestamp, quote.price) != (row.timestamp, row.price):
@@ -111,7 +121,7 @@ class QuoteTable:
         return changed
 
     def _read(self, symbol: str, timestamp: int) -> _Background:
-        rows = self._store.rows(symbol, limit=SPARK_BARS)
+        rows = self._store.rows(self._series[symbol], limit=SPARK_BARS)
         daily = usual_interval(rows.bars.timestamp) == DAY
         session = session_start(timestamp, ZoneInfo(self._zone_of(symbol)), daily=daily)
         before = self._background.get(symbol, _UNKNOWN)
@@ -122,10 +132,10 @@ class QuoteTable:
         return _Background(session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close))
 
     def _reference(self, symbol: str, session: int) -> tuple[float | None, bool]:
-        previous = self._store.rows(symbol, end=session, limit=1)
+        previous = self._store.rows(self._series[symbol], end=session, limit=1)
         if len(previous):
             return float(previous.bars.close[-1]), False
-        own = self._store.rows(symbol, start=session)
+        own = self._store.rows(self._series[symbol], start=session)
         return (float(own.bars.open[0]), True) if len(own) else (None, True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,23 @@ def test_a_file_of_mostly_refused_rows_needs_a_word(tmp_path: Path) -> None:
     assert json.loads(call("indicators", path, "--accept-rejects", "--set", "sma_2", "--json"))[0]["close"] == 1.5
 
 
-def test_bars_of_another_length_do_not_go_into_the_same_series(tmp_path: Path) -> None:
-    call("replay", LAYOUTS / "09_abc_1d.csv", "--data-dir", tmp_path, "--json")
-    said = call("replay", LAYOUTS / "09_abc_1m.csv", "--data-dir", tmp_path, "--json", fails=1)
-    assert "has 1m bars of ABC, and" in said
-    assert "has 1d bars of it; replay them with another --data-dir" in said
+def test_bars_of_another_length_are_a_series_of_their_own(tmp_path: Path) -> None:
+    def shown(*options: str, fails: int = 0) -> Any:
+        said = call("show", "ABC", "--data-dir", tmp_path, "--json", *options, fails=fails)
+        return said if fails else [(row["stock_symbol"], row["price"]) for row in json.loads(said)[-1:]]
+
+    for name in ("09_abc_1d.csv", "09_abc_1m.csv"):
+        summary = json.loads(call("replay", LAYOUTS / name, "--data-dir", tmp_path, "--json"))
+        assert (summary["corrected"], summary["rejected"]) == (0, 0)
+    assert shown("--interval", "1d") == shown("--interval", "1d", "--as-known") != shown() == shown("--interval", "1m")
+    assert "no 5m bars of ABC are stored; there is 1m and 1d" in shown("--interval", "5m", fails=1)
+    daily, minutes = tmp_path / "d.csv", tmp_path / "m.csv"
+    for out, options in ((daily, ["--interval", "1d"]), (minutes, [])):
+        call("export", "--out", out, "--indicators", "sma_2", *options, "--data-dir", tmp_path, "--json")
+    for name, path in (("09_abc_1d.csv", daily), ("09_abc_1m.csv", minutes)):
+        before, after = (list(csv.DictReader(file.read_text().splitlines())) for file in (LAYOUTS / name, path))
+        assert [float(row["close"]) for row in after] == [float(row["close"]) for row in before]
+        assert {row["symbol"] for row in after} == {"ABC"}
 
 
 @pytest.mark.parametrize(

@@ -155,3 +155,11 @@ def test_no_bar_is_predicted_by_two_models() -> None:
     rows = list(processor.step(bars[200:]).rows)
     assert [row.model for row in rows] == ["old"] + ["new"] * (len(rows) - 1)
     assert {row.prediction for row in rows} == {"UP"}
+
+
+def test_a_model_predicts_the_series_of_its_interval_only() -> None:
+    bars = Bars.of([bar(at, 10.0 + at, symbol=name) for at in range(30) for name in ("A", "A@1m", "A@1d")])
+    for interval, predicted in ((MINUTE, {"A", "A@1m"}), (0, {"A", "A@1m", "A@1d"})):
+        processor = Processor((), FakeModel(answer=0.9, interval=interval))
+        rows = [row for part in (bars[:45], bars[45:]) for row in processor.step(part).rows]
+        assert {row.stock_symbol for row in rows if row.prediction} == predicted

@@ -12,6 +12,7 @@ from tapeline.app.config import Settings
 from tapeline.app.data_directory import open_data_directory
 from tapeline.core.market import Bars, Rows
 from tapeline.core.ports import Commit
+from tapeline.core.series import series_name
 from tapeline.errors import DecodeError
 from tapeline.forecast import said_codes
 from tapeline.forecast.horizons import FIELDS, horizons_of, newest_range
@@ -62,6 +63,20 @@ def test_a_state_made_without_a_range_model_does_not_fit_one(learnable: Bars, ra
         Processor((), range_model=range_model).restore(states)
     with_ranges = Processor((), range_model=range_model).step(learnable[:600]).states
     Processor(()).restore(with_ranges)
+
+
+def test_a_range_model_speaks_about_the_series_of_its_interval_only(learnable: Bars, range_model: RangeModel) -> None:
+    other = series_name(learnable.symbols[0], range_model.interval + 60_000)
+    bars = dataclasses.replace(learnable, symbols=(other, *learnable.symbols[1:]))
+    first, second = (Processor((), range_model=range_model) for _ in range(2))
+    said = first.step(bars[:2500]).rows.said_ranges[0]
+    whole = processed(learnable, range_model).said_ranges[0]
+    mine = bars.code[:2500] != 0
+    assert np.array_equal(said[mine], whole[:2500][mine])
+    assert not said[~mine].any()
+    second.restore({symbol: first.state(symbol) for symbol in bars.symbols})
+    mine = bars.code[2500:] != 0
+    assert np.array_equal(second.step(bars[2500:]).rows.said_ranges[0][mine], whole[2500:][mine])
 
 
 def test_a_forming_bar_has_no_forecast_of_its_own(learnable: Bars, range_model: RangeModel) -> None:

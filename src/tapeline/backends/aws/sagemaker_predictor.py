@@ -85,6 +85,7 @@ class SageMakerPredictor:
         self.features = features.names
         self.trained_until = LATEST_TIMESTAMP
         self.hold_margin = 0.0
+        self.interval = 0
         self.missed = 0
         self._client = client
         self._endpoint = endpoint

@@ -26,6 +26,7 @@ from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.reject_table import RejectTable
 from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
+from tapeline.core.series import is_series_of
 
 _EARLIEST, _LATEST = -(1 << 62), 1 << 62
 _NEVER_CORRECTED = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
@@ -256,6 +257,13 @@ class SqliteStore:
                 np.array(close, np.float64), np.array(volume, np.float64), np.array(final, np.bool_),
             )  # fmt: skip
             return self._rows(reader, bars, _forecast(said), np.array(model, np.int32))
+
+    def series(self, symbol: str) -> tuple[str, ...]:
+        with self._snapshot() as reader:
+            names = self._names.all(reader, "symbols")
+            numbers = {name: number for number, name in names.items() if is_series_of(name, symbol)}
+            known = "SELECT 1 FROM newest WHERE symbol = ?"
+            return tuple(name for name in sorted(numbers) if reader.execute(known, (numbers[name],)).fetchone())
 
     # -- indicator states --------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
+from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import FUTURES_EXCHANGES, is_future
 
 #: Without a suffix a symbol is American; an unknown suffix gets American hours too.
@@ -139,9 +140,10 @@ def known_exchange(symbol: str) -> str | None:
     """Return exchange-calendars' name of the calendar that a symbol's form tells; None where it tells none.
 
     Yahoo's suffixes and marks tell it (VOD.L, BTC-USD, EURUSD=X, CL=F, ^FTSE), as do an exchange in front (LSE:VOD),
-    pairs of coins or currencies (BTCUSDT, EURUSD), and the suffixes of others (600519.SH, AAPL.US).
+    pairs of coins or currencies (BTCUSDT, EURUSD), and the suffixes of others (600519.SH, AAPL.US). The name of a
+    series (AAPL@1d) stands for its symbol.
     """
-    symbol = symbol.upper()
+    symbol = symbol_of(symbol).upper()
     prefix, colon, _ = symbol.partition(":")
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix]

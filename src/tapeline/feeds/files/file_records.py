@@ -50,6 +50,11 @@ class FilePass:
         self._now = now
         self._named: dict[str, int] = {}  # by a column whose place --symbol takes
 
+    @property
+    def interval(self) -> int | None:
+        """Return the interval (ms) that an option gives the file's bars, None where none does."""
+        return self._reading.interval
+
     def blocks(self, rows: int) -> Iterator[tuple[Records, list[Reject]]]:
         """Yield the usable rows as records, and rejects for the others. Raise `FileError` where the file is damaged."""
         for block in self._reader.blocks(rows, self._times):

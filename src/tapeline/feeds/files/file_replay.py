@@ -7,7 +7,8 @@ import errno
 import json
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class Replay:
 
     A delivery ends between two timestamps, so the time of its last bar says which rows were handed over. Rejects are
     handed over as they are met; how many there were of each file says which ones are left. Of many with the same kind
-    of reason, the first are handed over and the others counted.
+    of reason, the first are handed over and the others counted. `names` has the series that a file's symbols are
+    handed over as, where that is not the symbol.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Replay:
         passes: Sequence[tuple[BlockReader, FilePass]],
         resume: str,
         *,
+        names: Mapping[Path, Mapping[str, str]],
         closed: threading.Event,
         problem: Callable[[str], None],
     ) -> None:
@@ -51,6 +54,7 @@ class Replay:
         self._passes = passes
         self._closed = closed
         self._problem = problem
+        self._names = names
         self._symbols: dict[str, int] = {}
         self._rejects: list[Reject] = []
         self._quota = Quota()
@@ -139,8 +143,9 @@ class Replay:
                 self._rejects += fresh
                 self._rejected[number] += len(fresh)
                 if len(codes) < len(one_pass.table):
-                    symbols = self._symbols
-                    codes = np.array([symbols.setdefault(s, len(symbols)) for s in one_pass.table], np.int32)
+                    symbols, own = self._symbols, self._names.get(self._scan.files[number].path, {})
+                    series = [own.get(symbol, symbol) for symbol in one_pass.table]
+                    codes = np.array([symbols.setdefault(name, len(symbols)) for name in series], np.int32)
                 records["code"] = codes[records["code"]]
                 records["file"] = number
                 yield records if self._after is None else records[records["timestamp"] > self._after]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from tapeline.core.ports import Delivery
@@ -48,6 +48,7 @@ class FileSource:
         self._closed = threading.Event()
         self._scan: Scan | None = None
         self._readers: list[BlockReader] = []
+        self._names: Mapping[Path, Mapping[str, str]] = {}
         seen: set[Path] = set()
         for path in files:
             if path.resolve() in seen:
@@ -98,8 +99,18 @@ class FileSource:
         scan = self.scan()
         _allow_open(len(self._readers))
         passes = [(reader, self._pass(reader)) for reader in self._readers]
-        replay = Replay(self.name, scan, passes, resume, closed=self._closed, problem=self.problems.append)
+        replay = Replay(
+            self.name, scan, passes, resume, names=self._names, closed=self._closed,
+            problem=self.problems.append,
+        )  # fmt: skip
         return replay.deliveries(single_from)
+
+    def name_series(self, names: Mapping[Path, Mapping[str, str]]) -> None:
+        """Deliver symbols of files under these names, by file: two files may have bars of one symbol and two lengths.
+
+        Say it before `deliveries`, and the same after a restart.
+        """
+        self._names = names
 
     def readings(self) -> list[tuple[Path, Interpretation]]:
         """Return how each of the files is read that can be."""

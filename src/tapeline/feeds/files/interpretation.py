@@ -60,8 +60,9 @@ class Interpretation:
     """Say how a file is read.
 
     `groups` are the columns of each meaning, for each symbol that the header names; '' where a column or `symbol`
-    does. `shift` (ms) is added to every time. With `day_zone` bars are days and get their date there. `guesses` are
-    what was found, by name; `doubts` what must be settled before the file is read.
+    does. `shift` (ms) is added to every time. With `day_zone` bars are days and get their date there. `interval` (ms)
+    is what an option says of them. `guesses` are what was found, by name; `doubts` what must be settled before the file
+    is read.
     """
 
     groups: tuple[tuple[str, dict[str, int]], ...]
@@ -72,6 +73,7 @@ class Interpretation:
     shift: int
     day_zone: ZoneInfo | None
     adjust: bool
+    interval: int | None
     guesses: dict[str, Guess]
     doubts: tuple[Doubt, ...]
 
@@ -138,7 +140,8 @@ def interpret(path: Path, sample: Sample, options: ReadOptions) -> Interpretatio
         day_zone = _day_zone(times, exchange)
     shift = _shift(times, codes, interval, exchange, options, guesses, doubts)
     return Interpretation(
-        groups, form, zone_of(zone_name), decimal, symbol, shift, day_zone, options.adjust, guesses, tuple(doubts)
+        groups, form, zone_of(zone_name), decimal, symbol, shift, day_zone, options.adjust, options.interval, guesses,
+        tuple(doubts),
     )  # fmt: skip
 
 

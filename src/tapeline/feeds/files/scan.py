@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from tapeline.core.bars import usual_interval
 from tapeline.core.market import Ints
 from tapeline.core.sessions.evidence import around_the_clock
 from tapeline.core.sessions.exchanges import known_exchange
-from tapeline.core.times import DAY
 from tapeline.errors import FileError
 from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records
 from tapeline.feeds.files.merge import in_order
@@ -21,7 +21,9 @@ from tapeline.feeds.files.price_jumps import PriceJumps
 
 _BLOCK_ROWS = 1 << 14
 _LOOKED_AT_ROWS = 1 << 16  # of each file, for its interval
-_PROOF_BARS = 10
+
+#: Bars of a symbol whose times are kept.
+TELLING_BARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class FileScan:
     where it does not. `first_reject` is the place and the reason of the first rejected row. `intervals` has that of
     each symbol whose bars tell it. `jumps` are sentences about prices that look like unadjusted splits.
     `around_the_clock` are the symbols whose own bars say that they trade on weekends, and whose form does not say more.
-    `picked` are those with so few bars that they could be single ones out of shorter bars, such as corrections.
+    `times` are open times of each symbol's bars, in order: the first `TELLING_BARS` of them. `said` is the interval
+    that an option gave the bars, None where their times tell it.
     """
 
     path: Path
@@ -51,7 +54,8 @@ class FileScan:
     symbols: tuple[str, ...]
     jumps: tuple[str, ...]
     around_the_clock: frozenset[str]
-    picked: frozenset[str] = frozenset()
+    times: Mapping[str, Ints] = field(default_factory=dict)
+    said: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +96,24 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
     digest = zlib.crc32("\n".join(one_pass.table).encode(), digest)
     content = f"{rows}-{rejected}-{digest:08x}"
     some = np.concatenate(looked_at) if looked_at else NO_RECORDS
-    interval = usual_interval(some["timestamp"], some["code"])
+    telling = {
+        symbol: np.sort(some["timestamp"][some["code"] == code])[:TELLING_BARS]
+        for symbol, code in one_pass.table.items()
+    }
+    interval = one_pass.interval or usual_interval(some["timestamp"], some["code"])
     intervals = {
         symbol: own
         for symbol, code in one_pass.table.items()
-        if (own := usual_interval(some["timestamp"][some["code"] == code])) is not None
+        if (own := one_pass.interval or usual_interval(some["timestamp"][some["code"] == code])) is not None
     }
-    picked = frozenset(
-        symbol for symbol, code in one_pass.table.items() if _may_be_picked(some["timestamp"][some["code"] == code])
-    )
     weekly = around_the_clock(some["timestamp"], some["code"], len(one_pass.table)) if len(some) else np.empty(0)
     always = frozenset(
         symbol for symbol, proven in zip(one_pass.table, weekly, strict=False) if proven and not known_exchange(symbol)
     )
     return FileScan(
         path, rows, rejected, start, end, interval, ordered, content, damage, first_reject, intervals,
-        tuple(one_pass.table), tuple(jumps.named) if ordered else (), always, picked,
+        tuple(one_pass.table), tuple(jumps.named) if ordered else (), always, telling, one_pass.interval,
     )  # fmt: skip
-
-
-def _may_be_picked(timestamps: Ints) -> bool:
-    """Return whether these could be single bars of shorter ones: a few, at different times of day."""
-    return len(timestamps) < _PROOF_BARS and len(np.unique(timestamps % DAY)) > 1
 
 
 def combined_scan(files: tuple[FileScan, ...]) -> Scan:

@@ -26,6 +26,7 @@ from tapeline.web.api.formats import (
     versions,
 )
 from tapeline.web.api.parameters import (
+    INTERVAL_PATTERN,
     CurrentPage,
     End,
     Start,
@@ -46,8 +47,8 @@ MOST_BARS = 20_000
 Interval = Annotated[
     str | None,
     Query(
-        pattern=r"^[1-9][0-9]{0,8}(ms|s|m|h|d|w|mo)$", examples=["5m"],
-        description=f"Length of a candle: {', '.join(INTERVALS)}, or the stored one, which is the default.",
+        pattern=INTERVAL_PATTERN, examples=["5m"],
+        description=f"Length of a candle: {', '.join(INTERVALS)}, or a stored one; the shortest stored is the default.",
     ),
 ]  # fmt: skip
 Indicators = Annotated[
@@ -81,8 +82,9 @@ class BarsAnswer(BaseModel):
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 forming), on the stored interval `s`
     (prediction: 0 none, 1 UP, 2 DOWN, 3 HOLD), `p` (probability of UP) and `y` (what happened, coded the same), and one
     for each of `names`; with `ranges` on the stored interval also what was expected, such as `low_80_5`; null where
-    there is no value. `outputs` says what each of `names` is, except for stored columns
-    that no spec gives. `next` is the `before` to ask for older candles with.
+    there is no value. `stored_interval` is that of the stored bars that the candles are made of, and `intervals` are
+    all that the symbol can be shown at. `outputs` says what each of `names` is, except for stored columns that no spec
+    gives. `next` is the `before` to ask for older candles with.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -133,7 +135,9 @@ async def bars(
     """Answer with the newest candles of the range. 409 for an interval that the stored bars cannot be shown at."""
     chart = chart_request(symbol, interval, indicators)
     until = earliest(end, before)
-    found, older = await page.read(lambda: page.data.candles.read(chart, page.models(), until, limit, start))
+    reader = page.data.candles
+    found, older = await page.read(lambda: reader.read(chart, page.models(), until, limit, start))
+    intervals = await page.read(lambda: reader.series.intervals(symbol))
     if not len(found):
         await require_known(page, symbol)
     headers = next_page(request, before=older)
@@ -144,7 +148,7 @@ async def bars(
         "symbol": symbol,
         "interval": interval_name(found.interval),
         "stored_interval": interval_name(found.stored),
-        "intervals": choices(found.stored),
+        "intervals": intervals or choices(found.stored),
         "names": list(found.names),
         "outputs": _outputs(found.names),
         "decimals": found.decimals,

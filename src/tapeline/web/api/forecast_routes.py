@@ -20,12 +20,13 @@ from tapeline.forecast.price_bands import COVERAGES
 from tapeline.forecast.range_grading import RangeGrades, grade_ranges
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_words import sentence
-from tapeline.runtime.interval_views import TELLING_ROWS
+from tapeline.runtime.stored_series import TELLING_ROWS
 from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, contiguous, json_answer, table_answer
 from tapeline.web.api.parameters import (
     CurrentPage,
     End,
     Start,
+    StoredInterval,
     Symbol,
     earliest,
     next_page,
@@ -120,16 +121,19 @@ async def forecast(
     symbol: Symbol,
     price: Annotated[float | None, Query(gt=0, lt=1e15, description="Give the odds of this price.")] = None,
     within: Annotated[int, Query(ge=1, le=HORIZONS[-1], description="In at most this many bars.")] = 5,
+    interval: StoredInterval = None,
 ) -> Response:
     """Answer with the forecast of the last closed bar, whatever is forming after it."""
-    found, interval, places, grades = await page.read(lambda: _newest(page, symbol, within if price else 1))
+    found, length, places, grades = await page.read(
+        lambda: _newest(page, page.data.candles.series.stored(symbol, interval), within if price else 1)
+    )
     if found is None:
         await require_known(page, symbol)
-    document: dict[str, Any] = {"symbol": symbol, "interval": interval_name(interval)}
+    document: dict[str, Any] = {"symbol": symbol, "interval": interval_name(length)}
     if found is not None:
         document |= {
             "timestamp": found.timestamp, "price": found.close, "model": found.model.version,
-            "words": sentence(found, interval, places), "horizons": found.horizons,
+            "words": sentence(found, length, places), "horizons": found.horizons,
             "is_newest": found.is_newest,
             "bands": [_counts(each) for each in grades],
         }  # fmt: skip
@@ -151,11 +155,13 @@ async def price_odds(
     symbol: Symbol,
     price: Annotated[float, Query(gt=0, lt=1e15, description="A stop or a target.")],
     within: Annotated[int, Query(ge=1, le=HORIZONS[-1], description="In at most this many bars.")] = HORIZON,
+    interval: StoredInterval = None,
 ) -> Response:
     """Answer for any price, as `tapeline odds` does."""
 
     def find() -> SaidRange | None:
-        return newest_range(page.data.store.rows(symbol, limit=TELLING_ROWS), page.range_models(), within)
+        series = page.data.candles.series.stored(symbol, interval)
+        return newest_range(page.data.store.rows(series, limit=TELLING_ROWS), page.range_models(), within)
 
     found = await page.read(find)
     if found is None:
@@ -178,35 +184,40 @@ async def price_odds(
 async def ranges(
     request: Request, page: CurrentPage, symbol: Symbol, kind: Wanted, start: Start = None, end: End = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many bars, the newest first.")] = 500,
-    cursor: Cursor = None,
+    cursor: Cursor = None, interval: StoredInterval = None,
 ) -> Response:  # fmt: skip
     """Answer with the newest final bars of the range; whether a band held may be known by bars after it."""
-    table, older, interval = await page.read(lambda: _ranges(page, symbol, start, earliest(end, cursor), limit))
+
+    def read() -> tuple[dict[str, Any], int | None, int]:
+        series = page.data.candles.series.stored(symbol, interval)
+        return _ranges(page, series, start, earliest(end, cursor), limit)
+
+    table, older, length = await page.read(read)
     if not len(table["t"]):
         await require_known(page, symbol)
     headers = next_page(request, cursor=older)
     if kind != Format.JSON:
         return table_answer(kind, {"timestamp": table.pop("t"), **table}, f"{symbol}-ranges", headers)
-    document = {"symbol": symbol, "interval": interval_name(interval), "columns": contiguous(table), "next": older}
+    document = {"symbol": symbol, "interval": interval_name(length), "columns": contiguous(table), "next": older}
     return json_answer(document, headers=headers)
 
 
 def _ranges(
-    page: Page, symbol: str, start: int | None, end: int | None, limit: int
+    page: Page, series: str, start: int | None, end: int | None, limit: int
 ) -> tuple[dict[str, Any], int | None, int]:
     """Return the columns, the cursor for older bars, and the length of the bars (ms)."""
     store, models = page.data.store, page.range_models()
-    rows = store.rows(symbol, start, end, limit + 1)
+    rows = store.rows(series, start, end, limit + 1)
     older = int(rows.bars.timestamp[-limit]) if len(rows) > limit else None
     rows = rows[-limit:]
     rows = rows[np.flatnonzero(rows.bars.final)]
     times = rows.bars.timestamp
-    interval = stored_interval(store.rows(symbol, limit=TELLING_ROWS).bars.timestamp)
+    interval = stored_interval(store.rows(series, limit=TELLING_ROWS).bars.timestamp)
     table: dict[str, Any] = {"t": times, "price": rows.as_known().bars.close} | horizon_columns(rows, models)
     graded = rows
     if len(rows):
         last = int(times[-1])
-        after = store.rows(symbol, last + 1, last + label_reach(interval, HORIZONS[-1]) + 1)
+        after = store.rows(series, last + 1, last + label_reach(interval, HORIZONS[-1]) + 1)
         graded = Rows.concat([rows, after[: HORIZONS[-1]]])
     for horizon in HORIZONS:
         held = np.full(len(rows), np.nan)
@@ -218,9 +229,9 @@ def _ranges(
     return table, older, interval
 
 
-def _newest(page: Page, symbol: str, within: int) -> tuple[SaidRange | None, int, int, list[RangeGrades]]:
+def _newest(page: Page, series: str, within: int) -> tuple[SaidRange | None, int, int, list[RangeGrades]]:
     """Return the newest forecast, the length of the bars (ms), how many decimals their prices have, and the grades."""
-    rows = page.data.store.rows(symbol, limit=_GRADED_ROWS)
+    rows = page.data.store.rows(series, limit=_GRADED_ROWS)
     interval = stored_interval(rows.bars.timestamp) if len(rows) else 60_000
     close = rows.bars.close if len(rows) else np.zeros(0)
     models = page.range_models()

@@ -18,7 +18,7 @@ from tapeline.forecast.range_words import verdict
 from tapeline.forecast.registry import Entry, Registry
 from tapeline.runtime.clock import now_ms
 from tapeline.web.api.formats import json_answer
-from tapeline.web.api.parameters import AnySymbolQuery, CurrentPage, require_known
+from tapeline.web.api.parameters import AnySymbolQuery, CurrentPage, StoredInterval, require_known
 from tapeline.web.api.problems import problems
 from tapeline.web.feature_importance import FeatureImportance, feature_importance
 from tapeline.web.page import Page
@@ -209,11 +209,11 @@ async def scores(
     page: CurrentPage,
     symbol: AnySymbolQuery,
     last: Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")] = 500,
+    interval: StoredInterval = None,
 ) -> Response:
-    """Answer from memory for a minute: grading reads thousands of rows."""
-    if symbol is not None:
-        await require_known(page, symbol)
-    found = await page.judge(lambda: page.scores.judge(page.models(), symbol or "", last))
+    """Answer from memory for a minute: grading reads thousands of rows. Without a symbol all series are graded."""
+    series = await _series(page, symbol, interval)
+    found = await page.judge(lambda: page.scores.judge(page.models(), series, last))
     answer = {name: getattr(found, name) for name in ScoresAnswer.model_fields}
     return json_answer(answer | {"grades": [grade.as_dict() for grade in found.grades]})
 
@@ -226,15 +226,23 @@ async def range_scores(
     symbol: AnySymbolQuery,
     last: Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")] = 500,
     horizon: Annotated[Ahead, Query(description="How many bars ahead.")] = Ahead.FIVE,
+    interval: StoredInterval = None,
 ) -> Response:
-    """Answer from memory for a minute."""
-    if symbol is not None:
-        await require_known(page, symbol)
-    found = await page.judge(lambda: page.scores.judge_ranges(page.range_models(), int(horizon), symbol or "", last))
+    """Answer from memory for a minute. Without a symbol all series are graded."""
+    series = await _series(page, symbol, interval)
+    found = await page.judge(lambda: page.scores.judge_ranges(page.range_models(), int(horizon), series, last))
     answer = {each.name: getattr(found, each.name) for each in dataclasses.fields(found)}
     whole = found.grades[0] if found.grades and found.grades[0].decided else None
     words = verdict(whole.qlike, whole.coverage[80]) if whole else None
     return json_answer(answer | {"words": words, "grades": [grade.as_dict() for grade in found.grades]})
+
+
+async def _series(page: Page, symbol: str | None, interval: str | None) -> str:
+    """Return the stored series to grade, '' for all. Raises `NotFoundError`."""
+    if symbol is None:
+        return ""
+    await require_known(page, symbol)
+    return await page.read(lambda: page.data.candles.series.stored(symbol, interval))
 
 
 @routes.get("/models", response_model=ModelsAnswer, responses=problems(), summary="Versions of the model")

@@ -9,12 +9,28 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import Field
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
+from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, canonical_symbol, symbol_fault
 from tapeline.errors import InputError, NotFoundError
 from tapeline.web.page import Page
 
 #: The printable ASCII that `symbol_fault` accepts; that function says what is wrong with a text.
 SYMBOL_PATTERN = r"^[!#-%(-.0-;=?-\[\]-~]+$"
+
+#: The longest name of a series: a symbol, and an interval after an at sign.
+_LONGEST = MAX_SYMBOL_LENGTH + len("@999999999mo")
+
+#: An interval by name.
+INTERVAL_PATTERN = r"^[1-9][0-9]{0,8}(ms|s|m|h|d|w|mo)$"
+
+#: Which of a symbol's stored series is meant.
+StoredInterval = Annotated[
+    str | None,
+    Query(
+        pattern=INTERVAL_PATTERN, examples=["1d"],
+        description="Which of the symbol's stored series: its interval; the one with the shortest bars when left out.",
+    ),
+]  # fmt: skip
 
 Time = Annotated[int, Field(ge=EARLIEST_TIMESTAMP, le=LATEST_TIMESTAMP)]
 Start = Annotated[Time | None, Query(description="From this time on, UTC epoch ms.")]
@@ -50,16 +66,16 @@ async def _in_the_path(
     symbol: Annotated[
         str,
         Path(
-            min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"],
+            min_length=1, max_length=_LONGEST, pattern=SYMBOL_PATTERN, examples=["AAPL"],
             description="A symbol, percent-encoded: letters, digits and punctuation, no quotes, slashes or angle "
-            "brackets. Small letters are read as capitals.",
+            "brackets. Small letters are read as capitals. Or one of its series, such as `AAPL@1d`.",
         ),
     ],
 ) -> str:  # fmt: skip
     return await _meant(page, symbol)
 
 
-_Queried = Query(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=SYMBOL_PATTERN, examples=["AAPL"])
+_Queried = Query(min_length=1, max_length=_LONGEST, pattern=SYMBOL_PATTERN, examples=["AAPL"])
 
 
 async def _in_the_query(page: CurrentPage, symbol: Annotated[str, _Queried]) -> str:
@@ -81,7 +97,8 @@ async def require_known(page: Page, symbol: str) -> None:
 
     def is_known() -> bool:
         watchlist = page.data.watchlist
-        return len(page.data.store.rows(symbol, limit=1)) > 0 or (watchlist is not None and symbol in watchlist.load())
+        own = symbol_of(symbol)
+        return bool(page.data.store.series(own)) or (watchlist is not None and own in watchlist.load())
 
     if not await page.read(is_known):
         raise NotFoundError(f"there are no bars of {symbol}, and it is not collected")

@@ -15,6 +15,7 @@ from tapeline.web.api.parameters import (
     CurrentPage,
     End,
     Start,
+    StoredInterval,
     Symbol,
     SymbolQuery,
     Time,
@@ -88,10 +89,13 @@ class PredictionsAnswer(BaseModel):
 )  # fmt: skip
 async def rows(
     request: Request, page: CurrentPage, symbol: Symbol, kind: Wanted, start: Start = None, end: End = None,
-    limit: Limit = 500, cursor: Cursor = None,
+    limit: Limit = 500, cursor: Cursor = None, interval: StoredInterval = None,
 ) -> Response:  # fmt: skip
     """Answer with the newest rows of the range. One row more is read, to know whether there are older ones."""
-    found = await page.read(lambda: page.data.candles.rows(symbol, start, earliest(end, cursor), limit + 1))
+    reader = page.data.candles
+    found = await page.read(
+        lambda: reader.rows(reader.series.stored(symbol, interval), start, earliest(end, cursor), limit + 1)
+    )
     older = int(found.bars.timestamp[-limit]) if len(found) > limit else None
     found = found[-limit:]
     if not len(found):
@@ -107,10 +111,10 @@ async def rows(
 
 @routes.get(
     "/latest", response_model=RowsAnswer, response_model_exclude={"next"},
-    responses={**problems(406), **THREE_FORMATS}, summary="The newest row of every symbol, without indicators",
+    responses={**problems(406), **THREE_FORMATS}, summary="The newest row of every series, without indicators",
 )  # fmt: skip
 async def latest(page: CurrentPage, kind: Wanted) -> Response:
-    """Answer with one row for each symbol."""
+    """Answer with one row for each symbol, or for each of its series where it has several."""
     found = await page.read(page.data.store.latest)
     if kind != Format.JSON:
         return table_answer(kind, _columns(found), "latest")
@@ -123,11 +127,16 @@ async def latest(page: CurrentPage, kind: Wanted) -> Response:
 )  # fmt: skip
 async def predictions(
     request: Request, page: CurrentPage, symbol: SymbolQuery, kind: Wanted, start: Start = None, end: End = None,
-    limit: Limit = 500, cursor: Cursor = None,
+    limit: Limit = 500, cursor: Cursor = None, interval: StoredInterval = None,
 ) -> Response:  # fmt: skip
     """Answer with the predictions among the newest `limit` bars of the range."""
-    chart, until = ChartRequest(symbol, None, ()), earliest(end, cursor)
-    found, older = await page.read(lambda: page.data.candles.read(chart, page.models(), until, limit, start))
+    reader, until = page.data.candles, earliest(end, cursor)
+
+    def read() -> tuple[Candles, int | None]:
+        reader.series.stored(symbol, interval)
+        return reader.read(ChartRequest(symbol, interval, ()), page.models(), until, limit, start)
+
+    found, older = await page.read(read)
     if not len(found):
         await require_known(page, symbol)
     table = _predictions(symbol, found)

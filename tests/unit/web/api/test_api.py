@@ -18,6 +18,7 @@ from tests.web_site import SPECS, Client, client_of, filled, sample_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.core.candle_intervals import INTERVALS
+from tapeline.core.times import DAY
 from tapeline.errors import StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.registry import Registry
@@ -97,6 +98,35 @@ def test_bars_say_what_every_column_is(client: Client) -> None:
     assert outputs["rsi_14"]["spec"] == "rsi_14"
     catalogue = {one["name"]: one for one in client.document("/indicators")["indicators"]}
     assert all(one["suffix"] in catalogue[one["indicator"]]["suffixes"] for one in outputs.values())
+
+
+def test_intervals_of_a_symbol_are_stored_side_by_side() -> None:
+    store = MemoryStore()
+    said = {"prediction": "UP", "probability": 0.7, "model": "m"}
+    store.put(*(row("T", START - START % DAY + at * DAY, 10.0 + at, **said) for at in range(5)))
+    store.put(*(row("T@1m", START + 4 * DAY + at * MINUTE, 50.0 + at) for at in range(5)))
+    store.put(row("U", START, 1.0), row("U", START + MINUTE, 2.0))
+    with client_of(PageData(store)) as client:
+        quotes = {quote["symbol"]: quote["price"] for quote in client.document("/symbols")["symbols"]}
+        assert quotes == {"T": 54.0, "U": 2.0}
+        found = {name: client.document(f"/symbols/T/bars{name}") for name in ("", "?interval=1d", "?interval=5m")}
+        prices = {name: each["columns"]["c"] for name, each in found.items()}
+        assert prices == {"": [50.0, 51, 52, 53, 54], "?interval=1d": [10.0, 11, 12, 13, 14], "?interval=5m": [54.0]}
+        assert {each["stored_interval"] for each in found.values()} == {"1m", "1d"}
+        assert {tuple(each["intervals"]) for each in found.values()} == {tuple(INTERVALS)}
+        assert found["?interval=1d"]["columns"]["s"] == [1] * 5
+        assert client.document("/symbols/T@1d/bars")["columns"]["c"] == prices["?interval=1d"]
+        assert client.document("/symbols/T/bars?interval=1w")["stored_interval"] == "1d"
+        for path in ("/symbols/T/rows?", "/symbols/T%401d/rows?", "/symbols/T/rows?interval=1d&"):
+            rows = client.document(f"{path}limit=1")["rows"]
+            assert rows[0]["price"] == (54.0 if path.endswith("rows?") and "%" not in path else 14.0)
+        assert len(client.document("/predictions?symbol=T&interval=1d")["predictions"]) == 5
+        assert client.document("/predictions?symbol=T")["predictions"] == []
+        assert client.document("/scores?symbol=T&interval=1d")["rows"] == 5
+        missing = client.get("/symbols/T/rows?interval=5m")
+        assert missing.status_code == 404
+        assert missing.json()["detail"] == "no 5m bars of T are stored; there is 1m and 1d"
+        assert sorted(row["stock_symbol"] for row in client.document("/latest")["rows"]) == ["T", "T@1m", "U"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ import pyarrow
 from tapeline.backends.aws.dynamodb.items import ITEM_BYTES, DynamoItem
 from tapeline.backends.aws.dynamodb.table import RetryBudget, Table
 from tapeline.core.ports import KEPT_CHECKPOINTS, SymbolState
+from tapeline.core.series import symbol_of
 from tapeline.errors import StorageError
 
 #: Partitions of the newest rows. No ticker has these brackets, so no symbol can have such a partition of its own.
@@ -232,8 +233,8 @@ def rows_per_transaction(items: Sequence[DynamoItem]) -> int:
 
 
 def latest_key(symbol: str) -> DynamoItem:
-    """Return the key of the symbol's newest row: symbols are spread evenly, and a symbol stays where it is."""
-    return _key(LATEST_PARTITIONS[zlib.crc32(symbol.encode()) % len(LATEST_PARTITIONS)], symbol)
+    """Return the key of the newest row of a series: symbols are spread evenly, and a symbol's series stay together."""
+    return _key(LATEST_PARTITIONS[zlib.crc32(symbol_of(symbol).encode()) % len(LATEST_PARTITIONS)], symbol)
 
 
 def latest_item(symbol: str, row: DynamoItem, version: int) -> DynamoItem:

@@ -29,6 +29,7 @@ from tapeline.backends.aws.dynamodb.items import DynamoItem, read_rows, row_item
 from tapeline.backends.aws.dynamodb.table import Table
 from tapeline.core.market import Rows
 from tapeline.core.ports import Commit, SymbolState
+from tapeline.core.series import is_series_of, series_span
 from tapeline.errors import ConflictError
 
 _EARLIEST, _LAST = -(1 << 62), 1 << 62
@@ -242,6 +243,17 @@ class DynamoStore:
     def latest(self) -> Rows:
         """Return the newest row of every symbol, without indicators, sorted by symbol."""
         return read_rows(self._newest(), "item")
+
+    def series(self, symbol: str) -> tuple[str, ...]:
+        """Return the names of the symbol's series, whose newest rows are in one partition."""
+        first, last = series_span(symbol)
+        found = self._states.query(
+            "#symbol = :partition AND #item BETWEEN :first AND :last",
+            {"#symbol": "stock_symbol", "#item": "item"},
+            {":partition": latest_key(symbol)["stock_symbol"], ":first": {"S": first}, ":last": {"S": last}},
+        )
+        names = (str(item["item"]["S"]) for item in found)
+        return tuple(sorted(name for name in names if is_series_of(name, symbol)))
 
     def _newest(self) -> list[DynamoItem]:
         """Return the newest row of every symbol, sorted by symbol."""

@@ -36,6 +36,7 @@ export class ChartTab {
     this._asking = false; // for the newest bars
     this._loading = false; // older bars
     this._pointed = null; // the index of the bar under the crosshair
+    this._stored = null; // the interval of the stored bars that the candles are made of
     this._expected = null; // the open time of the bar whose forecast was asked for
     this._forecast = null; // of the bars shown
     this._ranges = null; // the past ranges that are here, null where they are not shown
@@ -168,6 +169,7 @@ export class ChartTab {
 
   _take(answer) {
     this.interval = answer.interval;
+    this._stored = answer.stored_interval;
     this._pointed = null;
     this._heading.offer(answer.intervals, this.interval);
     if (!answer.columns.t.length) {
@@ -254,7 +256,7 @@ export class ChartTab {
     if (closed < 0 || this._expected === t[closed]) return;
     this._expected = t[closed];
     const turn = this._turn;
-    const { value } = await outcome(get(`/symbols/${part(this.symbol)}/forecast`, { unattended: true }));
+    const { value } = await outcome(get(`/symbols/${part(this.symbol)}/forecast?interval=${this._stored}`, { unattended: true }));
     if (turn !== this._turn || !this._bars) return;
     this._forecast = value?.interval === this.interval && value.horizons ? value : null;
     this._drawing.forecast(this._forecast);
@@ -269,7 +271,7 @@ export class ChartTab {
     if (!this._rangesWanted || !this._forecast || !this._bars) return;
     const limit = cursor !== null ? PAGE_BARS : this._ranges ? LATEST_RANGES : Math.max(this._bars.length, PAGE_BARS);
     const ranges = (this._ranges ??= new PastRanges());
-    const query = new URLSearchParams({ limit });
+    const query = new URLSearchParams({ limit, interval: this._stored });
     if (cursor !== null) query.set("cursor", cursor);
     const { value } = await outcome(get(`/symbols/${part(this.symbol)}/ranges?${query}`, { unattended: true }));
     if (!value || ranges !== this._ranges) return;
@@ -298,7 +300,7 @@ export class ChartTab {
     const turn = this._turn;
     const timer = this._odds;
     const within = Math.max(...Object.keys(this._forecast.horizons).map(Number).filter((step) => step <= 5));
-    const question = `/symbols/${part(this.symbol)}/odds?price=${value.toFixed(this._bars.decimals)}&within=${within}`;
+    const question = `/symbols/${part(this.symbol)}/odds?price=${value.toFixed(this._bars.decimals)}&within=${within}&interval=${this._stored}`;
     const { value: answer } = await outcome(get(question, { unattended: true }));
     if (answer && turn === this._turn && timer === this._odds) this._legend.odds(oddsText(answer, this._bars.decimals));
   }

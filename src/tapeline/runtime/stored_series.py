@@ -1,0 +1,149 @@
+"""Know which series a store has of a symbol: where bars of some length are read, and where they are to be kept.
+
+`core.series` says how series are named. Here is decided which one is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from tapeline.core.bars import may_have_interval
+from tapeline.core.candle_intervals import INTERVALS, choices, chosen, stored_interval
+from tapeline.core.market import Ints
+from tapeline.core.series import series_name, split_series, symbol_of
+from tapeline.core.times import MINUTE, interval_name
+from tapeline.errors import NotFoundError, NotPossibleError
+from tapeline.runtime.indicator_view import RowReader
+
+#: The newest rows of a series, which tell how long its bars are.
+TELLING_ROWS = 500
+
+
+class StoredSeries:
+    """Look up the series of a store, for any number of threads.
+
+    `names` returns the names of a symbol's series that have rows, as `Store.series` does, and is always asked: a series
+    may come at any time. How long the bars of one are is remembered once there are enough of them to tell.
+    """
+
+    def __init__(self, reader: RowReader, names: Callable[[str], Sequence[str]]) -> None:
+        self._reader = reader
+        self._names = names
+        self._known: dict[str, int] = {}
+
+    def lengths(self, symbol: str) -> dict[str, int]:
+        """Return the symbol's series with the lengths of their bars (ms), the shortest first."""
+        found = {name: self.length(name) for name in self._names(symbol)}
+        return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
+
+    def length(self, name: str) -> int:
+        """Return the length of a series' bars (ms): as its name says, or as its newest bars tell."""
+        found = split_series(name)[1] or self._known.get(name)
+        if found is None:
+            times = self._times(name)
+            found = stored_interval(times)
+            if len(times) >= TELLING_ROWS:
+                self._known[name] = found
+        return found
+
+    def source(self, symbol: str, interval: str | None = None) -> str:
+        """Return the series that `find` finds, without a look at bars where the symbol has only one."""
+        names = self._names(symbol_of(symbol))
+        return names[0] if len(names) == 1 else self.find(symbol, interval)[0]
+
+    def find(self, symbol: str, interval: str | None = None) -> tuple[str, int, int]:
+        """Return the series to read, the length of its bars, and that of the candles asked for (ms).
+
+        Without an interval that is the series with the shortest bars. A stored series of the interval is taken as it
+        is; otherwise candles are made of the longest bars that divide them. The name of a series asks for its symbol
+        at its interval, or for that series where it is stored and candles of another interval are wanted. A symbol
+        without rows is found as if it had bars of a minute. Raises `NotPossibleError` for an interval that no series
+        can be shown at.
+        """
+        base, own = split_series(symbol)
+        series = self.lengths(base)
+        if own is not None:
+            if interval is None:
+                interval = interval_name(own)
+            elif own in series.values():
+                series = {name: length for name, length in series.items() if length == own}
+        if not series:
+            return base, MINUTE, chosen(interval, MINUTE)
+        if interval is None:
+            name, stored = next(iter(series.items()))
+            return name, stored, stored
+        same = {name: length for name, length in series.items() if interval_name(length) == interval}
+        able = same or {name: length for name, length in series.items() if interval in choices(length)}
+        if not able:
+            possible = ", ".join(dict.fromkeys(each for length in series.values() for each in choices(length)))
+            stored_names = " and ".join(map(interval_name, series.values()))
+            raise NotPossibleError(f"the bars are {stored_names} long; intervals to choose from: {possible}")
+        name, stored = list(able.items())[-1]
+        return name, stored, chosen(interval, stored)
+
+    def stored(self, symbol: str, interval: str | None = None) -> str:
+        """Return the stored series of a symbol at an interval (None: the one with the shortest bars), never candles.
+
+        A symbol without rows is its own. Raises `NotFoundError` where it is not stored at the interval.
+        """
+        base, own = split_series(symbol)
+        series = self.lengths(base)
+        wanted = interval or (None if own is None else interval_name(own))
+        if wanted is None:
+            return next(iter(series), base)
+        for name, length in series.items():
+            if interval_name(length) == wanted:
+                return name
+        lengths = " and ".join(map(interval_name, series.values())) or "nothing"
+        raise NotFoundError(f"no {wanted} bars of {base} are stored; there is {lengths}")
+
+    def intervals(self, symbol: str) -> list[str]:
+        """Return the names of the intervals that the symbol can be shown at, the shortest first."""
+        series = self.lengths(symbol_of(symbol))
+        names = dict.fromkeys(name for length in series.values() for name in choices(length))
+        first = list(map(interval_name, series.values()))[:1]
+        return [*first, *(name for name in INTERVALS if name in names and name not in first)]
+
+    def home(self, symbol: str, interval: int, times: Ints | None = None) -> str:
+        """Return the name of the series that bars of this length (ms) belong to, stored or not.
+
+        It is the symbol's first series while that has no bars, or bars of this length; `times` are some of the new
+        bars' open times, in order, which may tell that they are a thin share's.
+        """
+        named = series_name(symbol, interval)
+        known = self._names(symbol)
+        if named in known or symbol not in known:
+            return named if named in known else symbol
+        stored = self._times(symbol)
+        if may_have_interval(stored, interval):
+            return symbol
+        if times is not None and may_have_interval(times, stored_interval(stored)):
+            return symbol
+        return named
+
+    def _times(self, name: str) -> Ints:
+        return self._reader.rows(name, limit=TELLING_ROWS).bars.timestamp
+
+
+class ShownSeries:
+    """Choose the series that is shown of each symbol: the one with the shortest bars."""
+
+    def __init__(self, series: StoredSeries) -> None:
+        self._series = series
+        self._kept: dict[tuple[str, ...], str] = {}
+
+    def of(self, names: Iterable[str]) -> dict[str, str]:
+        """Return, for the symbol of each of these series, the one that is shown of it.
+
+        The lengths of a symbol's bars are looked at again when it has got another series.
+        """
+        several: dict[str, tuple[str, ...]] = {}
+        for name in names:
+            symbol = symbol_of(name)
+            several[symbol] = (*several.get(symbol, ()), name)
+        return {symbol: own[0] if len(own) == 1 else self._shortest(own) for symbol, own in several.items()}
+
+    def _shortest(self, names: tuple[str, ...]) -> str:
+        if names not in self._kept:
+            self._kept[names] = min(names, key=lambda name: (self._series.length(name), name))
+        return self._kept[names]
