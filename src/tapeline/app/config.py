@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 
 from tapeline.errors import ConfigError, RuleError, one_line
 from tapeline.indicators import DEFAULT
+from tapeline.indicators.spelling import separated
 
 #: Looked for in the current directory.
 CONFIG_FILE = Path("tapeline.toml")
@@ -63,8 +64,8 @@ _MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
 
 
 def comma_separated(text: str) -> list[str]:
-    """Return the parts of a text between commas, without blanks around them; empty parts are left out."""
-    return [part.strip() for part in text.split(",") if part.strip()]
+    """Return the parts of a text between commas, as `spelling.separated` does."""
+    return separated(text)
 
 
 def _split_at_commas(value: Any) -> Any:

@@ -21,6 +21,7 @@ from tapeline.core.market import Floats
 from tapeline.errors import InputError
 from tapeline.feeds.files.column_roles import plain
 from tapeline.indicators import DEFAULT
+from tapeline.indicators.spelling import separated
 
 #: Why a row has no values though its bar is sound.
 REPEATED = "the symbol and time come again later, and the last complete row is used"
@@ -44,9 +45,9 @@ def analyse(
     symbols in one frame; `timestamp` (or `date`, ...). Levels of a pandas index count as such columns, and columns of
     two levels as yfinance gives them as one frame a ticker. Rows may be in any order.
 
-    `specs` are one spec or several. `symbol` is whose bars these are where no column says it, `calendar` the exchange's
-    (`XNYS`, `XLON`, `UTC`, ...), `zone` that of times without one, `date_format` as for `strptime`, and `columns` maps
-    a meaning (`close`) to a column's name.
+    `specs` are one spec or several, also as others write them (`SMA(20)`, `ta.rsi(close, 14)`). `symbol` is whose bars
+    these are where no column says it, `calendar` the exchange's (`XNYS`, `XLON`, `UTC`, ...), `zone` that of times
+    without one, `date_format` as for `strptime`, and `columns` maps a meaning (`close`) to a column's name.
 
     A value that is not warm is absent: NaN in pandas, null elsewhere. An impossible bar (NaN, a negative price, high
     below low) has no values and does not touch the state, nor does a row whose symbol and time come again later;
@@ -54,7 +55,7 @@ def analyse(
     as many cores as `pyarrow.cpu_count()` says; it is fastest where each symbol's rows are together. Raises
     `InputError` for the frame and for what it leaves open, `SpecError` for the specs.
     """
-    texts = tuple(part.strip() for part in specs.split(",") if part.strip()) if isinstance(specs, str) else tuple(specs)
+    texts = tuple(separated(specs) if isinstance(specs, str) else specs)
     options = FrameOptions(symbol, _calendar(calendar), zone, columns, date_format)
     frame = _as_frame(frame)
     if _of_two_levels(frame):

@@ -7,7 +7,7 @@ from math import sqrt
 from tapeline.indicators.entry import Entries, Storage, bar_count, real_number
 from tapeline.indicators.kernels.interface import NAN, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import highest, lowest, range_, spread, typical
-from tapeline.indicators.kernels.steps import seeded
+from tapeline.indicators.kernels.steps import seeded, step
 
 ENTRIES = Entries("overlap")
 
@@ -89,6 +89,33 @@ def keltner(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Rea
         out[i * row_stride + 2 * column_stride] = state[0] - factor * state[1] if warm else NAN
 
 
+@step
+def _supertrend(columns: Reals, state: Reals, ints: Integers, factor: float, i: int, here: int) -> float:
+    """Advance the supertrend by one bar, and return what its direction was before: 1, -1, or 0 at the first.
+
+    State: ATR, upper and lower band, direction.
+    """
+    high, low, close, reach, period = ints[0], ints[1], ints[2], ints[3], ints[4]
+    if here > 0:
+        state[0] = seeded(state[0], columns[reach + i], here - 1, period, 1.0 / period)
+    if here < period:
+        return 0.0
+    middle, before = (columns[high + i] + columns[low + i]) / 2.0, state[3]
+    upper, lower = middle + factor * state[0], middle - factor * state[0]
+    if here == period:
+        state[1], state[2], state[3] = upper, lower, 1.0
+        return 0.0
+    if upper < state[1] or columns[close + i - 1] > state[1]:
+        state[1] = upper
+    if lower > state[2] or columns[close + i - 1] < state[2]:
+        state[2] = lower
+    if before > 0.0 and columns[close + i] < state[2]:
+        state[3] = -1.0
+    elif before < 0.0 and columns[close + i] > state[1]:
+        state[3] = 1.0
+    return before
+
+
 @ENTRIES.add(
     "Supertrend", (bar_count(10), real_number(3.0)),
     lambda period, factor: Storage({"high": 0, "low": 0, "close": 1}, 4, shared=(range_(),)),
@@ -98,30 +125,28 @@ def keltner(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Rea
 )  # fmt: skip
 def supertrend(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
-    """Compute the supertrend and its direction, 1 or -1. State: ATR, upper and lower band, direction."""
-    high, low, close, reach, period, factor = ints[0], ints[1], ints[2], ints[3], ints[4], reals[0]
+    """Compute the supertrend and its direction, 1 or -1. State: as for `_supertrend`."""
     for i in range(count):
-        here = first + i
-        if here > 0:
-            state[0] = seeded(state[0], columns[reach + i], here - 1, period, 1.0 / period)
-        if here < period:
-            out[i * row_stride] = out[i * row_stride + column_stride] = NAN
-            continue
-        middle = (columns[high + i] + columns[low + i]) / 2.0
-        upper, lower = middle + factor * state[0], middle - factor * state[0]
-        if here == period:
-            state[1], state[2], state[3] = upper, lower, 1.0
-        else:
-            if upper < state[1] or columns[close + i - 1] > state[1]:
-                state[1] = upper
-            if lower > state[2] or columns[close + i - 1] < state[2]:
-                state[2] = lower
-            if state[3] > 0.0 and columns[close + i] < state[2]:
-                state[3] = -1.0
-            elif state[3] < 0.0 and columns[close + i] > state[1]:
-                state[3] = 1.0
-        out[i * row_stride] = state[2] if state[3] > 0.0 else state[1]
-        out[i * row_stride + column_stride] = state[3]
+        _supertrend(columns, state, ints, reals[0], i, first + i)
+        warm = first + i >= ints[4]
+        out[i * row_stride] = (state[2] if state[3] > 0.0 else state[1]) if warm else NAN
+        out[i * row_stride + column_stride] = state[3] if warm else NAN
+
+
+@ENTRIES.add(
+    "Supertrend flip", (bar_count(10), real_number(3.0)),
+    lambda period, factor: Storage({"high": 0, "low": 0, "close": 1}, 4, shared=(range_(),)),
+    lambda period, factor: period,
+    "1 at the bar where the supertrend turns up, -1 where it turns down, 0 elsewhere", "TA-Lib SUPERTREND",
+    scale_free=True, memory="decaying",
+)  # fmt: skip
+def supertrend_flip(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute at which bars the supertrend turns, and which way. State: as for `_supertrend`."""
+    for i in range(count):
+        before = _supertrend(columns, state, ints, reals[0], i, first + i)
+        turned = state[3] if before != 0.0 and before != state[3] else 0.0
+        out[i * row_stride] = turned if first + i >= ints[4] else NAN
 
 
 @ENTRIES.add(
@@ -200,3 +225,38 @@ def ichimoku(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Re
         warm = here >= base + max(conversion, base) - 1
         out[i * row_stride + 2 * column_stride] = columns[span_a + i - base] if warm else NAN
         out[i * row_stride + 3 * column_stride] = columns[span_b + i - base] if here >= base + span - 1 else NAN
+
+
+@ENTRIES.add(
+    "Ichimoku cloud with displacement",
+    (bar_count(9, "conversion"), bar_count(26, "base"), bar_count(52, "span"), bar_count(26, "displacement")),
+    lambda conversion, base, span, displacement: Storage(
+        {}, 0, (displacement - 1, displacement - 1),
+        tuple(part for period in (conversion, base, span) for part in (highest("high", period), lowest("low", period))),
+    ),
+    lambda conversion, base, span, displacement: (
+        conversion - 1, base - 1, displacement + max(conversion, base) - 2, displacement + span - 2,
+        max(conversion, base) - 1, span - 1,
+    ),
+    "as ichimoku; span_a and span_b are drawn at this bar as charts draw them, displacement - 1 bars after they were "
+    "made; lead_a and lead_b are made at this bar and drawn ahead of it; the lagging span is the close, drawn that far "
+    "back", "TradingView's Ichimoku Cloud",
+    outputs=("_conversion", "_base", "_span_a", "_span_b", "_lead_a", "_lead_b"), pane="price",
+)  # fmt: skip
+def ichimoku_displaced(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute Ichimoku with a displacement of its own. Shared and own columns: as for `ichimoku`."""
+    span_a, span_b, conversion, base, span, back = ints[6], ints[7], ints[8], ints[9], ints[10], ints[11] - 1
+    for i in range(count):
+        here = first + i
+        short_middle = (columns[ints[0] + i] + columns[ints[1] + i]) / 2.0
+        base_middle = (columns[ints[2] + i] + columns[ints[3] + i]) / 2.0
+        columns[span_a + i] = (short_middle + base_middle) / 2.0
+        columns[span_b + i] = (columns[ints[4] + i] + columns[ints[5] + i]) / 2.0
+        warm_a, warm_b = max(conversion, base) - 1, span - 1
+        out[i * row_stride] = short_middle if here >= conversion - 1 else NAN
+        out[i * row_stride + column_stride] = base_middle if here >= base - 1 else NAN
+        out[i * row_stride + 2 * column_stride] = columns[span_a + i - back] if here >= warm_a + back else NAN
+        out[i * row_stride + 3 * column_stride] = columns[span_b + i - back] if here >= warm_b + back else NAN
+        out[i * row_stride + 4 * column_stride] = columns[span_a + i] if here >= warm_a else NAN
+        out[i * row_stride + 5 * column_stride] = columns[span_b + i] if here >= warm_b else NAN

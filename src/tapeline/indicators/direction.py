@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tapeline.indicators.entry import Entries, Storage, bar_count
-from tapeline.indicators.kernels.interface import NAN, Integers, Reals
+from tapeline.indicators.kernels.interface import BLOCK, NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import range_
-from tapeline.indicators.kernels.steps import smoothed, step
+from tapeline.indicators.kernels.steps import moving_sums, smoothed, step
 
 ENTRIES = Entries("momentum")
 
@@ -120,3 +120,29 @@ def minus_di(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Re
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
     """Compute downward movement in percent of the range. State: as for `_share_of_range`."""
     _share_of_range(columns, state, ints, out, row_stride, first, count, False)
+
+
+@ENTRIES.add(
+    "Vortex", (bar_count(14, low=2),),
+    lambda period: Storage({"high": 1, "low": 1}, 8, (period, period), (range_(period),)), lambda period: period,
+    "sum of |high - previous low| (plus) or |low - previous high| (minus) over sum of true ranges, of n bars; absent "
+    "without a range", "TA-Lib VORTEX", outputs=("_plus", "_minus"), scale_free=True,
+)  # fmt: skip
+def vortex(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the vortex of upward and downward movement. State: as for `moving_sums`, twice. Own columns: both."""
+    high, low, reach, up, down, period = ints[0], ints[1], ints[2], ints[3], ints[4], ints[5]
+    for i in range(count):
+        columns[up + i] = abs(columns[high + i] - columns[low + i - 1])
+        columns[down + i] = abs(columns[low + i] - columns[high + i - 1])
+    if first == 0:
+        columns[up] = columns[down] = 0.0
+    rebase = first % REBASE == 0
+    moving_sums(columns, state, reach, reach, period, count, rebase, scratch, 4)
+    for i in range(count):
+        out[i * row_stride] = scratch[i] if first + i >= period and scratch[i] > 0.0 else NAN
+    moving_sums(columns, state, up, down, period, count, rebase, scratch)
+    for i in range(count):
+        total = out[i * row_stride]
+        out[i * row_stride] = scratch[i] / total
+        out[i * row_stride + column_stride] = scratch[BLOCK + i] / total

@@ -66,3 +66,46 @@ def fibonacci(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: R
             out[i * row_stride + output * column_stride] = high - share * (high - low) if warm else NAN
             output += 1
         out[i * row_stride + output * column_stride] = low if warm else NAN
+
+
+@ENTRIES.add(
+    "Heikin-Ashi bars", (),
+    lambda: Storage({"open": 0, "high": 0, "low": 0, "close": 0}, 2), lambda: 0,
+    "close = (open + high + low + close)/4; open = middle of the Heikin-Ashi body before it, at first of the bar's; "
+    "high and low include both", "TA-Lib HA", outputs=("_open", "_high", "_low", "_close"), pane="price",
+    memory="decaying",
+)  # fmt: skip
+def heikin_ashi(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute Heikin-Ashi bars. State: open and close of the last one."""
+    open_, high, low, close = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        opened, highest, lowest, closed = columns[open_ + i], columns[high + i], columns[low + i], columns[close + i]
+        state[0] = (opened + closed) / 2.0 if first + i == 0 else (state[0] + state[1]) / 2.0
+        state[1] = (opened + highest + lowest + closed) / 4.0
+        out[i * row_stride] = state[0]
+        out[i * row_stride + column_stride] = max(highest, state[0], state[1])
+        out[i * row_stride + 2 * column_stride] = min(lowest, state[0], state[1])
+        out[i * row_stride + 3 * column_stride] = state[1]
+
+
+@ENTRIES.add(
+    "Fractals", (bar_count(2, "bars on each side", high=500),),
+    lambda side: Storage({"high": 2 * side, "low": 2 * side}), lambda side: 2 * side,
+    "high: 1 where the high of the bar n bars ago is above those of n bars on each side, else 0; low: 1 where its low "
+    "is below", "TA-Lib FRACTAL; B. Williams, Trading Chaos (1995)", outputs=("_high", "_low"), scale_free=True,
+)  # fmt: skip
+def fractals(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute fractals at the bar that confirms them, n bars after their own: earlier nobody knows them."""
+    high, low, side = ints[0], ints[1], ints[2]
+    for i in range(count):
+        top, bottom = columns[high + i - side], columns[low + i - side]
+        is_top = is_bottom = True
+        for j in range(2 * side + 1):
+            if j != side:
+                is_top = is_top and columns[high + i - j] < top
+                is_bottom = is_bottom and columns[low + i - j] > bottom
+        warm = first + i >= 2 * side
+        out[i * row_stride] = float(is_top) if warm else NAN
+        out[i * row_stride + column_stride] = float(is_bottom) if warm else NAN

@@ -52,6 +52,8 @@ def markdown() -> str:
         "Made from the catalogue by `tapeline.indicators.listing.markdown()`; a test fails when it is not current.",
         "",
         "A spec is a name with its parameters, such as `macd_12_26_9`; without parameters it means the default.",
+        "`SMA(20)`, `ta.rsi(close, 14)` and names that others use (`wpr_14`, pandas-ta's `BBU_20_2.0`) are understood;",
+        "the column has the name that is used here.",
         "Columns are named like the spec; where there are several, each has a suffix.",
         "*Warm-up* is the number of bars before the first value; until then the value is absent, never 0.",
         "Where TA-Lib has the indicator, values equal TA-Lib's to 1e-9.",
@@ -59,6 +61,7 @@ def markdown() -> str:
         "A value depends on the symbol's bars up to its own, from the first one on, never on how many are asked for.",
         "",
         'In Python: `tapeline.analyse(frame, ["sma_20", "rsi_14"])` on pandas, Polars or Arrow.',
+        'One text will do (`"sma_20, macd(12,26,9)"`), and a series is a close.',
         "On a file: `tapeline indicators prices.csv --set sma_20,rsi_14 --out out.parquet`.",
     ]
     for group in dict.fromkeys(row.group for row in rows):

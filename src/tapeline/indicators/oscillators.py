@@ -51,6 +51,24 @@ def stoch(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals
         out[i * row_stride + column_stride] = scratch[i]
 
 
+@step
+def _strength(columns: Reals, state: Reals, close: int, i: int, here: int, period: int) -> float:
+    """Advance the RSI by one bar, and return it. State: Wilder averages of rises and of falls."""
+    if here > 0:
+        change = columns[close + i] - columns[close + i - 1]
+        state[0] = smoothed(state[0], max(change, 0.0), here - 1, period, 1.0 - 1.0 / period, 1.0 / period)
+        state[1] = smoothed(state[1], max(-change, 0.0), here - 1, period, 1.0 - 1.0 / period, 1.0 / period)
+    total = state[0] + state[1]
+    return 100.0 * (state[0] / total) if total > 0.0 else 0.0
+
+
+@step
+def _in_its_range(columns: Reals, strength: int, top: int, bottom: int, i: int) -> float:
+    """Return where the RSI is in its range, in percent; 0 where rounding alone gives it one."""
+    reach = columns[top + i] - columns[bottom + i]
+    return 100.0 * ((columns[strength + i] - columns[bottom + i]) / reach) if reach > 1e-11 else 0.0
+
+
 @ENTRIES.add(
     "Stochastic RSI", (bar_count(14, low=2), bar_count(5, "%K period"), bar_count(3, "%D period")),
     lambda period, window, mean: Storage({"close": 1}, 2, (window, mean, 0, 0)),
@@ -67,21 +85,45 @@ def stochrsi(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Re
     close, strength, raw, top, bottom = ints[0], ints[1], ints[2], ints[3], ints[4]
     period, k_period, d_period = ints[5], ints[6], ints[7]
     for i in range(count):
-        if first + i > 0:
-            change = columns[close + i] - columns[close + i - 1]
-            state[0] = smoothed(state[0], max(change, 0.0), first + i - 1, period, 1.0 - 1.0 / period, 1.0 / period)
-            state[1] = smoothed(state[1], max(-change, 0.0), first + i - 1, period, 1.0 - 1.0 / period, 1.0 / period)
-        total = state[0] + state[1]
-        columns[strength + i] = 100.0 * (state[0] / total) if total > 0.0 else 0.0
+        columns[strength + i] = _strength(columns, state, close, i, first + i, period)
     extremes(columns, strength, k_period, count, 1.0, columns, top, scratch)
     extremes(columns, strength, k_period, count, -1.0, columns, bottom, scratch)
     for i in range(count):
-        reach = columns[top + i] - columns[bottom + i]
-        columns[raw + i] = 100.0 * ((columns[strength + i] - columns[bottom + i]) / reach) if reach > 1e-11 else 0.0
+        columns[raw + i] = _in_its_range(columns, strength, top, bottom, i)
     means(columns, raw, d_period, count, scratch, 0)
     for i in range(count):
         warm = first + i >= period + k_period + d_period - 2
         out[i * row_stride] = columns[raw + i] if warm else NAN
+        out[i * row_stride + column_stride] = scratch[i] if warm else NAN
+
+
+@ENTRIES.add(
+    "Stochastic RSI, smoothed",
+    (bar_count(14, low=2), bar_count(14, "%K period"), bar_count(3, "%K smoothing"), bar_count(3, "%D period")),
+    lambda period, window, smoothing, mean: Storage({"close": 1}, 2, (window, smoothing, mean, 0, 0)),
+    lambda period, window, smoothing, mean: period + window + smoothing + mean - 3,
+    "as stochrsi, with k = its mean over the smoothing, d = mean of k", "TradingView's Stochastic RSI",
+    outputs=("_k", "_d"), scale_free=True, memory="decaying",
+)  # fmt: skip
+def stochrsi_smoothed(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the stochastic of the RSI, smoothed, and its mean. State: as for `_strength`.
+
+    Own columns: the RSI, its raw and its smoothed stochastic, and its extremes.
+    """
+    close, strength, raw, smooth, top, bottom = ints[0], ints[1], ints[2], ints[3], ints[4], ints[5]
+    period, k_period, smoothing, d_period = ints[6], ints[7], ints[8], ints[9]
+    for i in range(count):
+        columns[strength + i] = _strength(columns, state, close, i, first + i, period)
+    extremes(columns, strength, k_period, count, 1.0, columns, top, scratch)
+    extremes(columns, strength, k_period, count, -1.0, columns, bottom, scratch)
+    for i in range(count):
+        columns[raw + i] = _in_its_range(columns, strength, top, bottom, i)
+    means(columns, raw, smoothing, count, columns, smooth)
+    means(columns, smooth, d_period, count, scratch, 0)
+    for i in range(count):
+        warm = first + i >= period + k_period + smoothing + d_period - 3
+        out[i * row_stride] = columns[smooth + i] if warm else NAN
         out[i * row_stride + column_stride] = scratch[i] if warm else NAN
 
 

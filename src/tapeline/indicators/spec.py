@@ -1,4 +1,4 @@
-"""Read specs such as `rsi_14`. The text of a spec is also the name of its output columns."""
+"""Read specs such as `rsi_14`, and as others write them. A spec's canonical text is the name of its output columns."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tapeline.errors import SpecError, UnknownIndicatorError
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.indicators.entry import Indicator, Number, Parameter
+from tapeline.indicators.spelling import ALIASES, column_suffix, plain_spec
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
@@ -40,17 +41,16 @@ class Spec:
 def parse(text: str) -> Spec:
     """Read a spec such as `macd_12_26_9`; without any numbers, it has the default parameters.
 
+    It may be written as in `spelling`: `MACD(12, 26, 9)`, `ta.macd(close, 12, 26, 9)`.
     Raises `UnknownIndicatorError` for a name that is not in the catalogue, `SpecError` for anything else.
     """
     _check_length(text)
-    words = text.strip().lower().split("_")
+    words = plain_spec(text).split("_")
     first = next((i for i, word in enumerate(words) if _NUMBER.fullmatch(word)), len(words))
     name, numbers = "_".join(words[:first]), words[first:]
     indicator = CATALOGUE.get(name)
     if indicator is None:
-        near = difflib.get_close_matches(name, CATALOGUE, n=3)
-        hint = f": did you mean {' or '.join(near)}?" if near else "; `tapeline indicators --list` shows all"
-        raise UnknownIndicatorError(f"there is no indicator {text!r}{hint}")
+        raise UnknownIndicatorError(f"there is no indicator {text!r}{_hint(name)}")
     wanted = indicator.parameters
     if len(numbers) not in {0, len(wanted)}:
         names = ", ".join(parameter.name for parameter in wanted) or "none"
@@ -62,6 +62,14 @@ def parse(text: str) -> Spec:
     if problem:
         raise SpecError(f"{text!r}: {problem}")
     return Spec("_".join([name, *(str(value).removesuffix(".0") for value in values)]), indicator, values)
+
+
+def _hint(name: str) -> str:
+    """Return the end of the message that there is no such indicator: which one may have been meant."""
+    meant = {entry.title.lower().replace(" ", "_"): entry.name for entry in CATALOGUE.values()} | ALIASES
+    meant |= {known: known for known in CATALOGUE}
+    near = dict.fromkeys(meant[close] for close in difflib.get_close_matches(name, meant, n=3))
+    return f": did you mean {' or '.join(near)}?" if near else "; `tapeline indicators --list` shows all"
 
 
 def _check_length(text: str) -> None:
@@ -81,7 +89,10 @@ def spec_of_output(column: str) -> tuple[Spec, str]:
     no indicator, `SpecError` for wrong parameters or an output that the indicator does not have.
     """
     _check_length(column)
-    words = column.lower().split("_")
+    if suffix := column_suffix(column):
+        spec = parse(column)
+        return spec, spec.text + suffix
+    words = plain_spec(column).split("_")
     whole: SpecError | None = None
     for count in range(len(words), 0, -1):
         try:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import log, log10, sqrt
 
 from tapeline.indicators.entry import Entries, Storage, bar_count
 from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
-from tapeline.indicators.kernels.shared_columns import range_, spread
+from tapeline.indicators.kernels.shared_columns import highest, lowest, range_, spread
 from tapeline.indicators.kernels.steps import moving_sums, moving_variances, smoothed
 
 ENTRIES = Entries("volatility")
@@ -123,3 +123,37 @@ def parkinson(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: R
     moving_sums(columns, state, squares, squares, period, count, first % REBASE == 0, scratch)
     for i in range(count):
         out[i * row_stride] = sqrt(scratch[i] / (period * _PARKINSON)) if first + i >= period - 1 else NAN
+
+
+@ENTRIES.add(
+    "Average day range", (bar_count(14),),
+    lambda period: Storage({"high": 0, "low": 0}, 4, (period,)), lambda period: period - 1,
+    "mean of high - low of n bars", "TA-Lib ADR",
+)  # fmt: skip
+def adr(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the mean range of n bars. State: as for `moving_sums`. Own column: the ranges."""
+    high, low, reach, period = ints[0], ints[1], ints[2], ints[3]
+    for i in range(count):
+        columns[reach + i] = columns[high + i] - columns[low + i]
+    moving_sums(columns, state, reach, reach, period, count, first % REBASE == 0, scratch)
+    for i in range(count):
+        out[i * row_stride] = scratch[i] / period if first + i >= period - 1 else NAN
+
+
+@ENTRIES.add(
+    "Choppiness index", (bar_count(14, low=2),),
+    lambda period: Storage({}, 4, shared=(highest("high", period), lowest("low", period), range_(period))),
+    lambda period: period,
+    "100 log(sum of true ranges/(highest high - lowest low))/log(n) of n bars; 100 without a range",
+    "E. W. Dreiss, Choppiness Index (1993)", scale_free=True,
+)  # fmt: skip
+def choppiness(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the choppiness index. State: as for `moving_sums`."""
+    top, bottom, reach, period = ints[0], ints[1], ints[2], ints[3]
+    moving_sums(columns, state, reach, reach, period, count, first % REBASE == 0, scratch)
+    for i in range(count):
+        span = columns[top + i] - columns[bottom + i]
+        value = 100.0 * log10(scratch[i] / span) / log10(period) if span > 0.0 and scratch[i] > 0.0 else 100.0
+        out[i * row_stride] = value if first + i >= period else NAN

@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from math import sqrt
 
-from tapeline.indicators.entry import Entries, Storage, bar_count
-from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
+from tapeline.indicators.entry import Entries, Storage, bar_count, real_number
+from tapeline.indicators.kernels.interface import BLOCK, NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import spread
-from tapeline.indicators.kernels.steps import moving_sums, step
+from tapeline.indicators.kernels.steps import compensated_sum, moving_sums, seeded, step, window_sum
 
 ENTRIES = Entries("volume")
-
-
-@step
-def _add(state: Reals, at: int, new: float) -> float:
-    """Add to a sum that is never re-based, and return it. Neumaier's method (1974).
-
-    state[at] is the sum, state[at + 1] what rounding took from it.
-    """
-    total = state[at] + new
-    state[at + 1] += (state[at] - total) + new if abs(state[at]) >= abs(new) else (new - total) + state[at]
-    state[at] = total
-    return total + state[at + 1]
 
 
 @step
@@ -71,10 +59,10 @@ def obv(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, 
 )  # fmt: skip
 def ad(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
-    """Compute the accumulation/distribution line. State: as for `_add` and for `_trades`."""
+    """Compute the accumulation/distribution line. State: as for `compensated_sum` and for `_trades`."""
     high, low, close, volume = ints[0], ints[1], ints[2], ints[3]
     for i in range(count):
-        line = _add(state, 0, _flow(columns, high, low, close, volume, i))
+        line = compensated_sum(state, 0, _flow(columns, high, low, close, volume, i))
         out[i * row_stride] = line if _trades(state, 2, columns[volume + i]) else NAN
 
 
@@ -89,12 +77,12 @@ def adosc(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals
         row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
     """Compute the fast less the slow EMA of the accumulation/distribution line, both seeded with its first value.
 
-    State: the line as for `_add`, the fast and the slow average, and as for `_trades`.
+    State: the line as for `compensated_sum`, the fast and the slow average, and as for `_trades`.
     """
     high, low, close, volume, fast_period, slow_period = ints[0], ints[1], ints[2], ints[3], ints[4], ints[5]
     fast_weight, slow_weight = 2.0 / (fast_period + 1), 2.0 / (slow_period + 1)
     for i in range(count):
-        line = _add(state, 0, _flow(columns, high, low, close, volume, i))
+        line = compensated_sum(state, 0, _flow(columns, high, low, close, volume, i))
         if first + i == 0:
             state[2] = state[3] = line
         else:
@@ -141,3 +129,68 @@ def relative_volume(columns: Reals, state: Reals, ints: Integers, reals: Reals, 
     for i in range(count):
         warm = first + i >= period and scratch[i] > 0.0
         out[i * row_stride] = columns[volume + i] * period / scratch[i] if warm else NAN
+
+
+@ENTRIES.add(
+    "Chaikin money flow", (bar_count(20),),
+    lambda period: Storage({"high": 0, "low": 0, "close": 0, "volume": period}, 4, (period,)),
+    lambda period: period - 1,
+    "sum of volume ((close - low) - (high - close))/(high - low) over sum of volume, of n bars; absent without any "
+    "volume", "TA-Lib CMF", scale_free=True,
+)  # fmt: skip
+def cmf(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute Chaikin's money flow. State: as for `moving_sums`.
+
+    Own column: the volume's share above the low, from which the flow follows and which is never negative.
+    """
+    high, low, close, volume, part, period = ints[0], ints[1], ints[2], ints[3], ints[4], ints[5]
+    for i in range(count):
+        flow = _flow(columns, high, low, close, volume, i)
+        columns[part + i] = max(0.5 * (columns[volume + i] + flow), 0.0)
+    moving_sums(columns, state, part, volume, period, count, first % REBASE == 0, scratch)
+    for i in range(count):
+        warm = first + i >= period - 1 and scratch[BLOCK + i] > 0.0
+        out[i * row_stride] = 2.0 * (scratch[i] / scratch[BLOCK + i]) - 1.0 if warm else NAN
+
+
+@ENTRIES.add(
+    "Ease of movement", (bar_count(14), real_number(10_000.0, "scale", 1.0, 1e12)),
+    lambda period, scale: Storage({"high": 1, "low": 1, "volume": period - 1}, 4, (period, period)),
+    lambda period, scale: period,
+    "mean over n bars of scale times (change of (high + low)/2) (high - low)/volume; a bar without volume counts as 0, "
+    "absent without any", "R. Arms, Volume Cycles in the Stock Market (1983); TradingView's EOM",
+)  # fmt: skip
+def eom(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute the ease of movement. State: as for `moving_sums`. Own columns: eases upward and downward."""
+    high, low, volume, up, down, period, scale = ints[0], ints[1], ints[2], ints[3], ints[4], ints[5], reals[0]
+    for i in range(count):
+        change = (columns[high + i] - columns[high + i - 1] + columns[low + i] - columns[low + i - 1]) / 2.0
+        amount = columns[volume + i]
+        ease = scale * change * (columns[high + i] - columns[low + i]) / amount if amount > 0.0 else 0.0
+        columns[up + i], columns[down + i] = max(ease, 0.0), max(-ease, 0.0)
+    if first == 0:
+        columns[up] = columns[down] = 0.0
+    moving_sums(columns, state, up, down, period, count, first % REBASE == 0, scratch)
+    for i in range(count):
+        warm = first + i >= period and window_sum(columns, volume + i, period) > 0.0
+        out[i * row_stride] = (scratch[i] - scratch[BLOCK + i]) / period if warm else NAN
+
+
+@ENTRIES.add(
+    "Force index", (bar_count(13),),
+    lambda period: Storage({"close": 1, "volume": 0}, 2), lambda period: period,
+    "EMA of the change of the close times volume; absent before the first volume", "TA-Lib EFI", memory="decaying",
+)  # fmt: skip
+def force_index(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Reals, scratch: Reals,
+        row_stride: int, column_stride: int, first: int, count: int) -> None:  # fmt: skip
+    """Compute Elder's force index. State: the average (before it is warm: the sum), and as for `_trades`."""
+    close, volume, period = ints[0], ints[1], ints[2]
+    for i in range(count):
+        here = first + i
+        traded = _trades(state, 1, columns[volume + i])
+        if here > 0:
+            force = (columns[close + i] - columns[close + i - 1]) * columns[volume + i]
+            state[0] = seeded(state[0], force, here - 1, period, 2.0 / (period + 1))
+        out[i * row_stride] = state[0] if here >= period and traded else NAN

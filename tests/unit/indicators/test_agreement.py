@@ -79,6 +79,13 @@ PEERS: dict[str, tuple[Callable[..., list[Floats]], tuple[tuple[float, ...], ...
     "ad": (one(talib.AD, *HLC, "volume"), ((),)),
     "adosc": (one(talib.ADOSC, *HLC, "volume"), ((3, 10), (5, 20))),
     "relative_volume": (one(talib.RVOL, "volume"), ((5,), (20,))),
+    "hma": (one(talib.HMA, "close"), ((2,), (9,), (20,), (200,))),
+    "vwma": (one(talib.VWMA, "close", "volume"), ((20,), (50,))),
+    "heikin_ashi": (one(talib.HA, *OHLC), ((),)),
+    "adr": (one(talib.ADR, "high", "low"), ((5,), (14,))),
+    "vortex": (one(talib.VORTEX, *HLC), ((2,), (14,), (50,))),
+    "cmf": (one(talib.CMF, *HLC, "volume"), ((5,), (20,))),
+    "force_index": (one(talib.EFI, "close", "volume"), ((2,), (13,))),
     **{
         name: (one(getattr(talib, name.upper()), *OHLC), ((),))
         for name in (
@@ -96,7 +103,7 @@ PEERS: dict[str, tuple[Callable[..., list[Floats]], tuple[tuple[float, ...], ...
 ABSOLUTE = {"cci": 2e-11, "stochrsi": 1e-11}
 
 #: Sums that begin with the first volume here, and with the first bar there.
-SUMS_OF_VOLUMES = {"obv", "ad", "adosc"}
+SUMS_OF_VOLUMES = {"obv", "ad", "adosc", "force_index"}
 
 
 def tables() -> dict[str, pa.Table]:
@@ -169,11 +176,21 @@ def same(mine: Floats, theirs: Floats, name: str, output: str, warm_up: int, whe
     if name == "relative_volume":  # nothing traded in the window before: infinite there, absent here
         assert (np.isnan(mine) == np.isinf(theirs)).all(), where
         mine, theirs = mine[~np.isnan(mine)], theirs[~np.isinf(theirs)]
-    if name == "mfi":  # nothing traded in the window: 0 there, absent here
-        assert (theirs[np.isnan(mine)] == 0.0).all(), where
+    if name in {"mfi", "cmf", "vwma", "vortex"}:  # nothing traded or moved in the window: absent here
+        assert name in {"vwma", "vortex"} or (theirs[np.isnan(mine)] == 0.0).all(), where  # the mean, or infinite
         mine, theirs = mine[~np.isnan(mine)], theirs[~np.isnan(mine)]
     scale = np.max(np.abs(theirs), initial=0.0)
     np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=scale * ABSOLUTE.get(name, 1e-12), err_msg=where)
+
+
+def test_fractals_are_confirmed_where_ta_lib_says(bars: Bars) -> None:
+    values = Engine(["fractals_2"]).update(bars)
+    for code, symbol in enumerate(bars.symbols):
+        own = bars.code == code
+        high, low = bars.high[own], bars.low[own]
+        for mine, theirs in zip(values[own].T, talib.FRACTAL(high, low, 2, 2), strict=True):
+            assert np.isnan(mine[:4]).all(), symbol
+            np.testing.assert_array_equal(mine[4:], theirs[4:] != 0, err_msg=symbol)
 
 
 def test_every_indicator_that_ta_lib_has_is_compared() -> None:

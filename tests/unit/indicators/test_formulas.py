@@ -70,6 +70,86 @@ def test_ichimoku(frame: pd.DataFrame, conversion: int, base: int, span: int) ->
     )
 
 
+@pytest.mark.parametrize(("conversion", "base", "span", "back"), [(9, 26, 52, 26), (20, 60, 120, 30), (3, 2, 5, 1)])
+def test_ichimoku_with_displacement(frame: pd.DataFrame, conversion: int, base: int, span: int, back: int) -> None:
+    def middle(n: int) -> pd.Series:
+        return (frame["high"].rolling(n).max() + frame["low"].rolling(n).min()) / 2
+
+    name = f"ichimoku_displaced_{conversion}_{base}_{span}_{back}"
+    lead_a, lead_b = (middle(conversion) + middle(base)) / 2, middle(span)
+    check(
+        values(frame, name),
+        {
+            f"{name}_conversion": middle(conversion), f"{name}_base": middle(base),
+            f"{name}_span_a": lead_a.shift(back - 1), f"{name}_span_b": lead_b.shift(back - 1),
+            f"{name}_lead_a": lead_a, f"{name}_lead_b": lead_b,
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("day", [0, 3])
+def test_anchored_vwap_begins_with_the_first_session_on_or_after_its_day(frame: pd.DataFrame, day: int) -> None:
+    later = frame.assign(session=2 * (frame["session"] - frame["session"][0]))  # so that no session is day 3
+    used = later["session"] >= day
+    money = ((later["high"] + later["low"] + later["close"]) / 3 * later["volume"]).where(used, 0).cumsum()
+    total = later["volume"].where(used, 0).cumsum()
+    check(values(later, f"anchored_vwap_{day}"), {f"anchored_vwap_{day}": (money / total).where(total > 0)})
+
+
+@pytest.mark.parametrize(("n", "k", "smoothing", "d"), [(14, 14, 3, 3), (5, 8, 1, 4)])
+def test_the_smoothed_stochastic_rsi_is_that_of_tradingview(
+    frame: pd.DataFrame, n: int, k: int, smoothing: int, d: int
+) -> None:
+    strength = pd.Series(values(frame, f"rsi_{n}")[f"rsi_{n}"])
+    low, high = strength.rolling(k).min(), strength.rolling(k).max()
+    raw = (100 * (strength - low) / (high - low)).where((high - low > 1e-11) | low.isna(), 0.0)
+    smooth = raw.rolling(smoothing).mean()
+    mean = smooth.rolling(d).mean()
+    name = f"stochrsi_smoothed_{n}_{k}_{smoothing}_{d}"
+    check(values(frame, name), {f"{name}_k": smooth.where(mean.notna()), f"{name}_d": mean})
+
+
+@pytest.mark.parametrize("n", [2, 14, 60])
+def test_choppiness(frame: pd.DataFrame, n: int) -> None:
+    before = frame["close"].shift()
+    reach = np.maximum(frame["high"], before) - np.minimum(frame["low"], before)
+    reach = reach.where(before.notna())
+    span = frame["high"].rolling(n).max() - frame["low"].rolling(n).min()
+    total = reach.rolling(n).apply(lambda w: w.sum(), raw=True)
+    wanted = (100 * np.log10(total / span) / np.log10(n)).where((span > 0) & (total > 0) | total.isna(), 100.0)
+    check(values(frame, f"choppiness_{n}"), {f"choppiness_{n}": wanted})
+
+
+@pytest.mark.parametrize(("n", "scale"), [(14, 10_000), (5, 1_000_000)])
+def test_ease_of_movement(frame: pd.DataFrame, n: int, scale: int) -> None:
+    change = ((frame["high"] + frame["low"]) / 2).diff()
+    ease = scale * change * (frame["high"] - frame["low"]) / frame["volume"].where(frame["volume"] > 0)
+    ease = ease.fillna(0.0).where(change.notna())
+    traded = frame["volume"].rolling(n).max() > 0
+    mean = ease.rolling(n).apply(lambda w: w.mean(), raw=True)
+    check(values(frame, f"eom_{n}_{scale}"), {f"eom_{n}_{scale}": mean.where(traded)})
+
+
+def test_a_supertrend_flip_is_a_change_of_its_direction(frame: pd.DataFrame) -> None:
+    found = values(frame, "supertrend_7_2", "supertrend_flip_7_2")
+    direction = pd.Series(found["supertrend_7_2_direction"])
+    change = direction.diff()
+    flips = np.sign(change.where(change != 0, 0.0)).where(direction.notna())
+    np.testing.assert_array_equal(found["supertrend_flip_7_2"], flips.fillna(0.0).where(direction.notna()))
+    assert {-1.0, 0.0, 1.0} <= set(found["supertrend_flip_7_2"][7:])
+
+
+@pytest.mark.parametrize("side", [1, 2, 5])
+def test_fractals_are_above_or_below_their_neighbours(frame: pd.DataFrame, side: int) -> None:
+    high, low = frame["high"], frame["low"]
+    shifts = [shift for shift in range(2 * side + 1) if shift != side]
+    top = np.logical_and.reduce([high.shift(shift) < high.shift(side) for shift in shifts])
+    bottom = np.logical_and.reduce([low.shift(shift) > low.shift(side) for shift in shifts])
+    found = values(frame, f"fractals_{side}")
+    np.testing.assert_array_equal(found[f"fractals_{side}_high"][2 * side :], top[2 * side :])
+    np.testing.assert_array_equal(found[f"fractals_{side}_low"][2 * side :], bottom[2 * side :])
+
+
 def test_vwap_restarts_with_every_session(frame: pd.DataFrame) -> None:
     money = (frame["high"] + frame["low"] + frame["close"]) / 3 * frame["volume"]
     total = frame["volume"].groupby(frame["session"]).cumsum()

@@ -12,6 +12,7 @@ from tapeline.indicators import CATALOGUE, DEFAULT, Engine, parse
 from tapeline.indicators.engine.program import INTEGERS, REALS
 from tapeline.indicators.entry import Indicator
 from tapeline.indicators.spec import spec_of_output
+from tapeline.indicators.spelling import ALIASES, COLUMNS, separated
 
 
 @pytest.mark.parametrize(
@@ -28,9 +29,55 @@ def test_a_spec_has_one_spelling(text: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("SMA(20)", "sma_20"), ("ta.rsi(14)", "rsi_14"), ("ta.sma(close, 20)", "sma_20"),
+       ("MACD(12, 26,9)", "macd_12_26_9"),
+        ("ta.bb(close, 20, 2)", "bbands_20_2"), ("ta.rsi(length=7)", "rsi_7"), ("talib.EMA", "ema_20"),
+        ("ta.supertrend(3, 10)", "supertrend_10_3"), ("supertrend(10, 3)", "supertrend_10_3"), ("wpr_14", "willr_14"),
+        ("psar", "sar_0.02_0.2"), ("BBU_20_2.0", "bbands_20_2"), ("CHOP_14", "choppiness_14"), ("obv()", "obv"),
+    ],
+)  # fmt: skip
+def test_the_spellings_of_others_are_understood(text: str, canonical: str) -> None:
+    assert parse(text).text == canonical
+
+
+@pytest.mark.parametrize(
+    ("column", "ours"),
+    [
+        ("BBU_20_2.0", "bbands_20_2_upper"), ("MACDh_12_26_9", "macd_12_26_9_hist"),
+        ("STOCHd_14_3_3", "stoch_14_3_3_d"),
+        ("SUPERTd_7_3.0", "supertrend_7_3_direction"), ("ATRr_14", "atr_14"), ("SMA_20", "sma_20"),
+    ],
+)  # fmt: skip
+def test_the_columns_of_pandas_ta_are_found(column: str, ours: str) -> None:
+    spec, name = spec_of_output(column)
+    assert name == ours
+    assert name in spec.outputs
+
+
+def test_every_other_name_is_of_an_indicator_and_hides_none() -> None:
+    for alias, name in ALIASES.items():
+        assert parse(alias).indicator is CATALOGUE[name]
+        assert alias == name or alias not in CATALOGUE
+    for column, (name, suffix) in COLUMNS.items():
+        assert column not in CATALOGUE
+        assert suffix in CATALOGUE[name].outputs
+
+
+def test_commas_in_parentheses_do_not_separate_specs() -> None:
+    assert separated("ta.bb(close,20,2), rsi_14 ,,") == ["ta.bb(close,20,2)", "rsi_14"]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("smaa_20", "no indicator 'smaa_20': did you mean sma"),
+        ("hul moving average", "did you mean hma"),
+        ("bollinger_bands_20", "did you mean bbands"),
+        ("vwapp", "did you mean vwap"),
+        ("ta.macd(close, 12)", "macd has 3 parameters (fast, slow, signal), not 1"),
+        ("macd(fast=12, slow=26, signal=9)", "in the order of its parameters"),
         ("", "no indicator ''"),
         ("20", "no indicator '20'"),
         ("zzzz", "tapeline indicators --list"),

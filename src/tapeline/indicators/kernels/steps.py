@@ -66,6 +66,18 @@ def window_sum(values: Reals, at: int, period: int) -> float:
 
 
 @step
+def compensated_sum(state: Reals, at: int, new: float) -> float:
+    """Add to a sum that is never re-based, and return it. Neumaier's method (1974).
+
+    state[at] is the sum, state[at + 1] what rounding took from it.
+    """
+    total = state[at] + new
+    state[at + 1] += (state[at] - total) + new if abs(state[at]) >= abs(new) else (new - total) + state[at]
+    state[at] = total
+    return total + state[at + 1]
+
+
+@step
 def means(values: Reals, at: int, period: int, count: int, out: Reals, target: int) -> None:
     """Write the mean of each window to `out`, added up in full at every bar: for short windows."""
     share = 1.0 / period
@@ -151,18 +163,19 @@ def extremes(
 
 @step
 def moving_sums(
-    values: Reals, state: Reals, at: int, other: int, period: int, count: int, rebase: bool, scratch: Reals
-) -> None:
+    values: Reals, state: Reals, at: int, other: int, period: int, count: int, rebase: bool, scratch: Reals,
+    own: int = 0,
+) -> None:  # fmt: skip
     """Write the sums of the windows of two columns, none of them negative, to the first two blocks of `scratch`.
 
-    State: for each column the running sum and its peak since the last re-basing. Where a sum is so small beside its
-    peak that what is left could be rounding, the window is added up again.
+    State, from `own` on: for each column the running sum and its peak since the last re-basing. Where a sum is
+    so small beside its peak that what is left could be rounding, the window is added up again.
     """
-    t1, peak1, t2, peak2 = state[0], state[1], state[2], state[3]
+    t1, peak1, t2, peak2 = state[own], state[own + 1], state[own + 2], state[own + 3]
     if rebase:
         t1 = peak1 = window_sum(values, at - 1, period)
         t2 = peak2 = window_sum(values, other - 1, period)
-    state[1], state[3] = peak1, peak2
+    state[own + 1], state[own + 3] = peak1, peak2
     least = 0.0
     for i in range(count):
         t1 += values[at + i] - values[at + i - period]
@@ -171,9 +184,9 @@ def moving_sums(
         scratch[i], scratch[BLOCK + i] = t1, t2
         least = max(least, 1e-4 * peak1 - t1, 1e-4 * peak2 - t2)
     if least > 0.0:
-        _precise_sums(values, at, period, count, state[1], scratch, 0)
-        _precise_sums(values, other, period, count, state[3], scratch, BLOCK)
-    state[0], state[1], state[2], state[3] = t1, peak1, t2, peak2
+        _precise_sums(values, at, period, count, state[own + 1], scratch, 0)
+        _precise_sums(values, other, period, count, state[own + 3], scratch, BLOCK)
+    state[own], state[own + 1], state[own + 2], state[own + 3] = t1, peak1, t2, peak2
 
 
 @step

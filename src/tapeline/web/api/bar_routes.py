@@ -15,6 +15,7 @@ from tapeline.errors import InputError, SpecError
 from tapeline.forecast.horizons import horizon_columns
 from tapeline.indicators import parse
 from tapeline.indicators.spec import spec_of_output
+from tapeline.indicators.spelling import separated
 from tapeline.web.api.formats import (
     DIRECTION_NAMES,
     THREE_FORMATS,
@@ -109,7 +110,7 @@ def chart_request(symbol: str, interval: str | None, indicators: str | None) -> 
     """
     if indicators is None:
         return ChartRequest(symbol, interval)
-    texts = list(dict.fromkeys(part.strip() for part in indicators.split(",") if part.strip()))
+    texts = list(dict.fromkeys(separated(indicators)))
     if len(texts) > MOST_INDICATORS:
         raise InputError(f"{len(texts)} indicators at once; at most {MOST_INDICATORS} are possible")
     return ChartRequest(symbol, interval, tuple(dict.fromkeys(parse(text).text for text in texts)))
