@@ -101,11 +101,12 @@ def fractals(columns: Reals, state: Reals, ints: Integers, reals: Reals, out: Re
     high, low, side = ints[0], ints[1], ints[2]
     for i in range(count):
         top, bottom = columns[high + i - side], columns[low + i - side]
-        is_top = is_bottom = True
+        is_top = is_bottom = 1.0
         for j in range(2 * side + 1):
-            if j != side:
-                is_top = is_top and columns[high + i - j] < top
-                is_bottom = is_bottom and columns[low + i - j] > bottom
+            if j != side and columns[high + i - j] >= top:
+                is_top = 0.0
+            if j != side and columns[low + i - j] <= bottom:
+                is_bottom = 0.0
         warm = first + i >= 2 * side
-        out[i * row_stride] = float(is_top) if warm else NAN
-        out[i * row_stride + column_stride] = float(is_bottom) if warm else NAN
+        out[i * row_stride] = is_top if warm else NAN
+        out[i * row_stride + column_stride] = is_bottom if warm else NAN
