@@ -145,9 +145,13 @@ def _rows(source: FileSource, file: FileScan, how: Interpretation, options: Read
         FileFact("rows refused", f"{file.rejected:,}", reasons, accept),
         FileFact("rows repeated", f"{repeated:,}", "the last one is used" if repeated else ""),
         FileFact("bars missing", f"{gaps.missing:,}", f"between others, by {exchange}'s sessions"),
-        *(FileFact("price jump", jump.partition(";")[0], "", "--adjust") for jump in file.jumps[:_SHOWN]),
+        *(FileFact("price jump", str(jump), _scaled(how), "--adjust") for jump in file.jumps[:_SHOWN]),
         *([FileFact("damage", file.damage)] if file.damage else []),
     ]
+
+
+def _scaled(how: Interpretation) -> str:
+    return "prices before it are scaled" if how.adjust == "detected" else ""
 
 
 def _exchange_zone(exchange: str) -> str:

@@ -21,6 +21,9 @@ from tapeline.runtime.clock import now_ms
 #: A file in local times without a zone may run ahead of UTC by this much (ms) without being in the future.
 _ZONE_SLACK = 14 * HOUR
 
+#: What scales the prices before a jump.
+_HOW_TO_ADJUST = "--adjust detected scales the prices before it, --adjust FILE for the splits in a file"
+
 #: Of how many files is said how they are read.
 _SAID = 3
 
@@ -79,7 +82,8 @@ def say_reading(source: FileSource) -> None:
         assumed = ", ".join(f"{name} {guess.found}" for name, guess in guesses.items() if guess.assumed)
         notice(f"{path.name}: assumed: {assumed or 'nothing'} (tapeline inspect says why, and how to change it)")
         for jump in file.jumps[:_SAID]:
-            notice(f"{path.name}: {jump}")
+            done = "prices before it are scaled" if how.adjust == "detected" else _HOW_TO_ADJUST
+            notice(f"{path.name}: {jump}; {done}")
     if len(readings) > _SAID:
         notice(f"and {len(readings) - _SAID:,} more files")
 

@@ -55,7 +55,16 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[str | None, typer.Option(help="Whose layout it is, such as binance.  [default: by its columns]")],
         None,
     ),
-    "adjust": (Annotated[bool, typer.Option("--adjust", help="Scale prices to the column of adjusted closes.")], False),
+    "adjust": (
+        Annotated[
+            str | None,
+            typer.Option(
+                help="Scale prices: column (of adjusted closes), detected (splits), or a CSV file of splits.",
+                show_default=False,
+            ),
+        ],
+        None,
+    ),
     "accept_rejects": (
         Annotated[bool, typer.Option("--accept-rejects", help="Go on where more than half of the rows are refused.")],
         False,
@@ -76,7 +85,7 @@ class FileReading:
     decimal: str | None = None
     date_format: str | None = None
     layout: str | None = None
-    adjust: bool = False
+    adjust: str | None = None
     accept_rejects: bool = False
 
     def options(self) -> ReadOptions:
@@ -92,7 +101,7 @@ class FileReading:
         return ReadOptions(
             symbol=self.symbol, columns=_columns(self.columns), zone=self.zone, calendar=_calendar(self.calendar),
             interval=INTERVALS[self.interval] if self.interval else None, stamp=self.stamp, decimal=self.decimal,
-            date_format=self.date_format, layout=self.layout, adjust=self.adjust,
+            date_format=self.date_format, layout=self.layout, adjust=self.adjust or "",
         )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader, RowBlock
 from tapeline.feeds.files.column_values import EMPTY, REASONS, numbers, symbols
 from tapeline.feeds.files.interpretation import time_column
+from tapeline.feeds.files.splits import Splits, scale
 
 #: One bar with the row it comes from. `code` is the index of its symbol in a table, `file` the index of its file.
 RECORD = np.dtype(
@@ -38,16 +39,18 @@ _SHOWN = 60  # characters of a wrong value that a reason shows
 class FilePass:
     """Pass once over a file from its start. `table` gathers its symbols; a record's `code` is an index into it.
 
-    Rows later than `now` (UTC epoch ms), where given, are in the future and rejected.
+    Rows later than `now` (UTC epoch ms), where given, are in the future and rejected. Prices are in the shares after
+    `splits`.
     """
 
-    def __init__(self, reader: BlockReader, source: str, now: int | None = None) -> None:
+    def __init__(self, reader: BlockReader, source: str, now: int | None = None, splits: Splits | None = None) -> None:
         self.table: dict[str, int] = {}
         self._reader = reader
         self._reading = reader.reading
         self._times = reader.reading.times()
         self._source = source
         self._now = now
+        self._splits = splits or {}
         self._named: dict[str, int] = {}  # by a column whose place --symbol takes
 
     @property
@@ -71,9 +74,13 @@ class FilePass:
         if "volume" in states and (states["volume"] == EMPTY).any():  # an index or a currency has a volume of 0
             values["volume"] = np.where(states["volume"] == EMPTY, 0.0, values["volume"])
             states["volume"][states["volume"] == EMPTY] = 0
-        if self._reading.adjust:
+        if self._reading.adjust == "column":
             self._adjust(values, block, states)
         code, wrong_symbols = self._symbols(block)
+        if self._splits:
+            if "" in self._splits and len(self.table) > 1:
+                raise FileError(f"{self._reader.path}: has several symbols: the file of splits needs a column symbol")
+            scale(values, times, code, self.table, self._splits)
         numbers_of = {name: values[name] for name in OHLCV}
         bars = Bars(tuple(self.table), code, times, final=np.ones(count, np.bool_), **numbers_of)
         fault = faults(bars, self._now)
@@ -119,7 +126,7 @@ class FilePass:
     def _adjust(self, values: dict[str, Any], block: RowBlock, states: dict[str, Any]) -> None:
         """Scale the prices so that the close is the adjusted one."""
         if "adjusted" not in block.columns:
-            raise FileError(f"{self._reader.path}: --adjust needs a column of adjusted closes, such as `Adj Close`")
+            raise FileError(f"{self._reader.path}: --adjust column needs one of adjusted closes, such as `Adj Close`")
         adjusted, states["adjusted"] = numbers(block.columns["adjusted"], self._reading.decimal)
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = np.where(values["close"] != 0, adjusted / values["close"], np.nan)

@@ -14,9 +14,11 @@ from tapeline.feeds.files.blocks import BlockReader
 from tapeline.feeds.files.file_records import FilePass
 from tapeline.feeds.files.file_replay import Replay
 from tapeline.feeds.files.interpretation import Interpretation, zone_of
+from tapeline.feeds.files.price_jumps import splits_of
 from tapeline.feeds.files.read_options import Doubt, ReadOptions
 from tapeline.feeds.files.readers import open_reader
 from tapeline.feeds.files.scan import FileScan, Scan, combined_scan, scanned
+from tapeline.feeds.files.splits import Splits, at_sessions, read_splits
 
 #: How many files a process has open besides: databases, logs, connections of the page.
 _OTHER_FILES = 1024
@@ -37,7 +39,7 @@ class FileSource:
     def __init__(
         self, paths: Iterable[str | Path], *, options: ReadOptions | None = None, now: int | None = None
     ) -> None:
-        """Open the files. Raise `FileError` only for an unknown time zone."""
+        """Open the files. Raise `FileError` only for an unknown time zone, and for a file of splits that is none."""
         options = options or ReadOptions()
         zone_of(options.zone or "")
         files = [Path(path) for path in paths]
@@ -45,6 +47,9 @@ class FileSource:
         self.problems: list[str] = []
         self.doubts: list[tuple[Path, Doubt]] = []
         self._now = now
+        self._adjust = options.adjust
+        self._splits = read_splits(Path(options.adjust)) if options.adjust not in {"", "column", "detected"} else {}
+        self._detected: dict[Path, Splits] = {}
         self._closed = threading.Event()
         self._scan: Scan | None = None
         self._readers: list[BlockReader] = []
@@ -83,6 +88,8 @@ class FileSource:
                         f"{file.path}: has the same bars as {found[file.content].path}; it is left out"
                     )
                     continue
+                if self._adjust == "detected":
+                    self._detected[reader.path] = splits_of(file.jumps)
                 found[file.content if file.rows else str(file.path)] = file
                 readers.append(reader)
             self._readers = readers
@@ -121,7 +128,10 @@ class FileSource:
         self._closed.set()
 
     def _pass(self, reader: BlockReader) -> FilePass:
-        return FilePass(reader, self.name, self._now)
+        splits = self._detected.get(reader.path, self._splits)
+        if splits is self._splits and splits and not reader.reading.daily:
+            splits = at_sessions(splits, reader.reading.guesses["calendar"].found)
+        return FilePass(reader, self.name, self._now, splits)
 
 
 def _name(paths: list[Path]) -> str:

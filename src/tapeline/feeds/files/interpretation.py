@@ -72,7 +72,8 @@ class Interpretation:
     symbol: str
     shift: int
     day_zone: ZoneInfo | None
-    adjust: bool
+    daily: bool
+    adjust: str
     interval: int | None
     guesses: dict[str, Guess]
     doubts: tuple[Doubt, ...]
@@ -140,8 +141,8 @@ def interpret(path: Path, sample: Sample, options: ReadOptions) -> Interpretatio
         day_zone = _day_zone(times, exchange)
     shift = _shift(times, codes, interval, exchange, options, guesses, doubts)
     return Interpretation(
-        groups, form, zone_of(zone_name), decimal, symbol, shift, day_zone, options.adjust, options.interval, guesses,
-        tuple(doubts),
+        groups, form, zone_of(zone_name), decimal, symbol, shift, day_zone, daily, options.adjust, options.interval,
+        guesses, tuple(doubts),
     )  # fmt: skip
 
 

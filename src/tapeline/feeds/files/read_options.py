@@ -12,7 +12,9 @@ class ReadOptions:
 
     `columns` maps a meaning (`close`) to a column's name in the file. `zone` is that of times without one. `interval`
     is in ms. `stamp` is `start` or `end`: what of a bar its time is. `decimal` is `.` or `,`. `date_format` is one of
-    `strptime`. `layout` is a name of `known_layouts.LAYOUTS`. `adjust` scales prices to the column of adjusted closes.
+    `strptime`. `layout` is a name of `known_layouts.LAYOUTS`. `adjust` is `column` (prices are scaled
+    to the column of adjusted closes), `detected` (for the splits that jumps of the price look like) or the path of a
+    file of splits.
     """
 
     symbol: str | None = None
@@ -24,7 +26,7 @@ class ReadOptions:
     decimal: str | None = None
     date_format: str | None = None
     layout: str | None = None
-    adjust: bool = False
+    adjust: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tapeline.core.sessions.exchanges import known_exchange
 from tapeline.errors import FileError
 from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records
 from tapeline.feeds.files.merge import in_order
-from tapeline.feeds.files.price_jumps import PriceJumps
+from tapeline.feeds.files.price_jumps import PriceJump, PriceJumps
 
 _BLOCK_ROWS = 1 << 14
 _LOOKED_AT_ROWS = 1 << 16  # of each file, for its interval
@@ -34,7 +34,7 @@ class FileScan:
     `usual_interval` of its symbols' bars in ms, None where they do not tell. `ordered` says that its rows are in the
     order of time. `content` changes when the file's bars do. `damage` says that the file ends too early, and why; ''
     where it does not. `first_reject` is the place and the reason of the first rejected row. `intervals` has that of
-    each symbol whose bars tell it. `jumps` are sentences about prices that look like unadjusted splits.
+    each symbol whose bars tell it. `jumps` are prices that look like unadjusted splits.
     `around_the_clock` are the symbols whose own bars say that they trade on weekends, and whose form does not say more.
     `times` are open times of each symbol's bars, in order: the first `TELLING_BARS` of them. `said` is the interval
     that an option gave the bars, None where their times tell it.
@@ -52,7 +52,7 @@ class FileScan:
     first_reject: str
     intervals: dict[str, int]
     symbols: tuple[str, ...]
-    jumps: tuple[str, ...]
+    jumps: tuple[PriceJump, ...]
     around_the_clock: frozenset[str]
     times: Mapping[str, Ints] = field(default_factory=dict)
     said: int | None = None
@@ -112,7 +112,7 @@ def scanned(path: Path, one_pass: FilePass) -> FileScan:
     )
     return FileScan(
         path, rows, rejected, start, end, interval, ordered, content, damage, first_reject, intervals,
-        tuple(one_pass.table), tuple(jumps.named) if ordered else (), always, telling, one_pass.interval,
+        tuple(one_pass.table), tuple(jumps.found), always, telling, one_pass.interval,
     )  # fmt: skip
 
 

@@ -264,8 +264,8 @@ def test_prices_are_scaled_to_adjusted_closes_on_request(tmp_path: Path) -> None
         "Date,Open,High,Low,Close,Adj Close,Volume\n2024-03-04,400,420,380,400,100,7\n2024-03-05,101,102,99,100,100,7\n"
     )
     bars, source = read(path)
-    assert "from 400 to 101 on 2024-03-05, as an unadjusted 4-for-1 split" in source.scan().files[0].jumps[0]
-    adjusted, source = read(path, adjust=True)
+    assert "from 400 to 101 on 2024-03-05, as an unadjusted 4-for-1 split" in str(source.scan().files[0].jumps[0])
+    adjusted, source = read(path, adjust="column")
     assert source.scan().files[0].jumps == ()
     assert [(bar.open, bar.high, bar.low, bar.close) for bar in adjusted] == [(100, 105, 95, 100), (101, 102, 99, 100)]
     assert bars[0].close == 400
