@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tapeline.app.data_directory import DataDirectory
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars
+from tapeline.core.series import split_series
 from tapeline.errors import ModelError, NotEnoughHistoryError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.range_model import RangeModel
@@ -30,7 +31,7 @@ def range_model_in_use(directory: DataDirectory, notify: Callable[[str], None]) 
         model = registry.load(DEFAULT_NAME)
         for symbol in directory.store.latest().bars.symbols:
             times = directory.store.rows(symbol, limit=_TELLING_ROWS).bars.timestamp
-            if len(times) > 2:
+            if len(times) > 2 and split_series(symbol)[1] is None:  # others are passed over by their names
                 model.check(usual_interval(times))
                 break
     except (ModelError, StorageError) as error:

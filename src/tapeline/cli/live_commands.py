@@ -34,6 +34,7 @@ def run(
     """
     from tapeline.app import wiring
     from tapeline.app.data_directory import collecting_alone
+    from tapeline.app.live_series import SeriesSource
     from tapeline.app.live_wiring import live_history, live_source
     from tapeline.app.trained_models import retraining
     from tapeline.cli.fetching import fetch_history, span
@@ -59,7 +60,8 @@ def run(
         past = past_bars(history.archive, wanted, chosen, since)
         predictor, no_model = live_model(directory, settings, list(past()), chosen, quiet=json)
         source = live_source(settings, history, wanted, chosen, since)
-        live = wiring.pipeline(directory, settings, source, predictor, notice, usual_step(past(), chosen))
+        named = SeriesSource(source, directory.store, chosen.ms, notice)
+        live = wiring.pipeline(directory, settings, named, predictor, notice, usual_step(past(), chosen))
         with following(watchlist, source), retraining(directory, settings, past, retrain, notice):
             progress = run_pipeline(
                 live, directory, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model,
@@ -78,6 +80,7 @@ def collect(
     """Collect only: history and live bars into the data directory, for a `tapeline process` beside it."""
     from tapeline.app import config
     from tapeline.app.data_directory import collecting_alone
+    from tapeline.app.live_series import SeriesSource
     from tapeline.app.live_wiring import live_history, live_source
     from tapeline.cli.fetching import span
     from tapeline.cli.following import following, watchlist_of
@@ -98,7 +101,8 @@ def collect(
             terminated_like_interrupted(),
             contextlib.suppress(KeyboardInterrupt),
         ):
-            pipeline.collect(source, directory.stream, progress, stopping, notice)
+            named = SeriesSource(source, directory.store, chosen.ms, notice)
+            pipeline.collect(named, directory.stream, progress, stopping, notice)
     _print_progress(progress, as_json=json)
 
 
