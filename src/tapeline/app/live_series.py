@@ -12,8 +12,8 @@ from tapeline.runtime.stored_series import StoredSeries
 class SeriesSource:
     """Be a source of bars of one interval (ms) under the names of their series in a store.
 
-    A symbol keeps its name while the source runs. `notify` is told of series that are kept beside others. Order,
-    repeats and restarts are those of the source underneath.
+    A symbol keeps its name while the source runs. `notify` gets a line for each series that is kept beside another.
+    Order, repeats and restarts are those of the source underneath.
     """
 
     def __init__(self, source: Source, store: Store, interval: int, notify: Callable[[str], None]) -> None:

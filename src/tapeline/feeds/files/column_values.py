@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Floats, Ints
+from tapeline.core.sessions.session_dates import session_dates
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND, WEEK
 from tapeline.feeds.files.time_forms import TEXT_FORMS, TimeForm
@@ -111,18 +112,18 @@ def _ornate(text: Any, decimal: str, state: States) -> tuple[Floats, States]:
 class Times:
     """Read the time column of one file, from its start, as `form` says.
 
-    `zone` is that of times without one. `shift` (ms) is added to each. With `day_zone` the times are daily bars, and
-    become midnight UTC of their dates in that zone.
+    `zone` is that of times without one. `shift` (ms) is added to each. With `days` the times are of bars of a day or
+    longer, and become midnight UTC of their dates at that exchange (`session_dates`).
     """
 
     def __init__(
-        self, form: TimeForm, zone: ZoneInfo | None = None, *, shift: int = 0, day_zone: ZoneInfo | None = None
+        self, form: TimeForm, zone: ZoneInfo | None = None, *, shift: int = 0, days: str | None = None
     ) -> None:
         self.form = form
         self.kind = form.kind
         self._zone = zone
         self._shift = shift
-        self._day_zone = day_zone
+        self._days = days
         if self.kind == "date" and zone is None and form.name == "ISO-8601":
             self.kind = "local"  # in UTC a date alone is a local time like any other
 
@@ -137,8 +138,8 @@ class Times:
     def read(self, column: Any) -> tuple[Ints, States]:
         """Return UTC epoch ms, int64 [n] (0 where there is no time), and what is wrong with each value, int8 [n]."""
         values, state = self._read(column)
-        if self._day_zone is not None:
-            values = (values + _offsets(values, self._day_zone)) // DAY * DAY
+        if self._days is not None:
+            values = session_dates(values, self._days)
         if self._shift:
             values = values + self._shift
         return values, state
@@ -220,15 +221,6 @@ def local_to_utc(local: Ints, zone: ZoneInfo, state: States | None = None) -> In
         doubtful = (offsets[:, 0] != offsets[:, 1])[index]
         state[doubtful & (state == 0)] = CLOCK_CHANGE
     return local - offsets[:, 0][index]
-
-
-def _offsets(utc: Ints, zone: ZoneInfo) -> Ints:
-    """Return how far a zone's clocks are ahead of these UTC times, in ms."""
-    hours, index = np.unique(np.clip(utc, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP) // HOUR, return_inverse=True)
-    start = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    ahead = [(start + dt.timedelta(hours=hour)).astimezone(zone).utcoffset() for hour in hours.tolist()]
-    found: Ints = np.array([int((each or dt.timedelta()).total_seconds() * 1000) for each in ahead], np.int64)[index]
-    return found
 
 
 def symbols(column: Any, table: dict[str, int]) -> tuple[NDArray[np.int32], dict[int, str]]:

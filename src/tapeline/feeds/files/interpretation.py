@@ -17,6 +17,7 @@ from tapeline.core.bars import usual_interval
 from tapeline.core.candle_intervals import ROUND_THE_CLOCK
 from tapeline.core.market import OHLCV, Ints
 from tapeline.core.sessions.exchanges import DEFAULT_EXCHANGE, known_exchange
+from tapeline.core.sessions.session_dates import AS_WRITTEN
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import FileError
@@ -60,9 +61,9 @@ class Interpretation:
     """Say how a file is read.
 
     `groups` are the columns of each meaning, for each symbol that the header names; '' where a column or `symbol`
-    does. `shift` (ms) is added to every time. With `day_zone` bars are days and get their date there. `interval` (ms)
-    is what an option says of them. `guesses` are what was found, by name; `doubts` what must be settled before the file
-    is read.
+    does. `shift` (ms) is added to every time. With `days` bars are days, and get their date at that exchange.
+    `interval` (ms) is what an option says of them. `guesses` are what was found, by name; `doubts` what must be settled
+    before the file is read.
     """
 
     groups: tuple[tuple[str, dict[str, int]], ...]
@@ -71,7 +72,7 @@ class Interpretation:
     decimal: str
     symbol: str
     shift: int
-    day_zone: ZoneInfo | None
+    days: str | None
     daily: bool
     adjust: str
     interval: int | None
@@ -85,7 +86,7 @@ class Interpretation:
 
     def times(self) -> Times:
         """Return a reader of the time column."""
-        return Times(self.form, self.zone, shift=self.shift, day_zone=self.day_zone)
+        return Times(self.form, self.zone, shift=self.shift, days=self.days)
 
 
 def time_column(columns: dict[str, Any]) -> Any:
@@ -120,14 +121,14 @@ def interpret(path: Path, sample: Sample, options: ReadOptions) -> Interpretatio
     guesses["calendar"] = Guess(exchange, why, assumed=why.startswith("no "))
 
     naive = form.kind in {"local", "excel"} and len(times) > 0 and bool((times % DAY).any())
-    zone_name, day_zone = "", None
+    zone_name, days = "", None
     daily = interval is not None and interval >= DAY
     if options.zone:
         zone_name, said = options.zone, Guess(options.zone, "--zone")
     elif not naive:
         said = Guess("UTC", {"zoned": "its times say their zone"}.get(form.kind, "days" if daily else "epoch"))
     elif daily:
-        day_zone, said = ZoneInfo("UTC"), Guess("the exchange's dates", "daily bars")
+        days, said = AS_WRITTEN, Guess("the exchange's dates", "daily bars")
     elif layout.zone:
         zone_name, said = layout.zone, Guess(layout.zone, f"{layout.title} writes so", assumed=True)
     else:
@@ -137,11 +138,11 @@ def interpret(path: Path, sample: Sample, options: ReadOptions) -> Interpretatio
                 "zone", f"its times name no zone; they fit {exchange}'s hours in {local} and not in UTC", (local, "UTC")
             ))  # fmt: skip
     guesses["zone"] = said
-    if daily and not naive and exchange not in {*ROUND_THE_CLOCK, "CMES"} and form.kind != "date":
-        day_zone = _day_zone(times, exchange)
+    if daily and days is None and form.kind != "date":
+        days = exchange
     shift = _shift(times, codes, interval, exchange, options, guesses, doubts)
     return Interpretation(
-        groups, form, zone_of(zone_name), decimal, symbol, shift, day_zone, daily, options.adjust, options.interval,
+        groups, form, zone_of(zone_name), decimal, symbol, shift, days, daily, options.adjust, options.interval,
         guesses, tuple(doubts),
     )  # fmt: skip
 
@@ -268,15 +269,6 @@ def _local_zone(exchange: str, times: Ints) -> str:
     from tapeline.core.sessions.evidence import reads_as_local
 
     return reads_as_local(exchange, times)
-
-
-def _day_zone(times: Ints, exchange: str) -> ZoneInfo | None:
-    """Return the exchange's zone where daily bars are stamped with a time of its day other than midnight UTC."""
-    if not len(times) or not (times % DAY).any():
-        return None
-    from tapeline.core.sessions.schedule import zone
-
-    return ZoneInfo(zone(exchange))
 
 
 def _shift(

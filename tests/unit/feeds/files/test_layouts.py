@@ -255,7 +255,26 @@ def test_daily_bars_have_the_date_of_their_exchange(tmp_path: Path) -> None:
     path.write_text("time,open,high,low,close\n" + "\n".join(f"{day},1,2,0.5,1.5" for day in days))
     assert [bar.timestamp for bar in read(path)[0]] == [at(f"2024-03-0{day}") for day in (4, 5, 6)]
     crypto = path.rename(tmp_path / "BTC-USD.csv")
-    assert read(crypto)[0][0].timestamp == at("2024-03-04 05:00")
+    assert read(crypto)[0][0].timestamp == at("2024-03-04")
+
+
+def test_a_day_that_is_stamped_in_two_ways_is_one_bar(tmp_path: Path) -> None:
+    def written(name: str, hours: dict[int, str]) -> Path:
+        path = tmp_path / name
+        rows = [f"2024-03-{day:02d}T{hour}:00Z,1,2,0.5,1.{day}" for day, hour in hours.items()]
+        path.write_text("time,open,high,low,close\n" + "\n".join(rows) + "\n")
+        return path
+
+    mixed = written("A.csv", {4: "00", 5: "05", 6: "00", 7: "05", 8: "05"})
+    assert [bar.timestamp for bar in read(mixed)[0]] == [at(f"2024-03-0{day}") for day in range(4, 9)]
+    midnight = written("B.csv", {4: "00", 5: "00", 6: "00"})
+    new_york = written("C.csv", {4: "05", 5: "05", 6: "05"})
+    source = FileSource([midnight, new_york], options=ReadOptions(symbol="A"))
+    assert sum(len(each.bars) for each in source.deliveries("")) == 3
+    local = written("D.csv", {4: "00", 5: "00", 6: "00"})
+    local.write_text(local.read_text().replace("Z", ""))
+    bars, _ = read(local, zone="America/New_York")
+    assert [bar.timestamp for bar in bars] == [at(f"2024-03-0{day}") for day in (4, 5, 6)]
 
 
 def test_prices_are_scaled_to_adjusted_closes_on_request(tmp_path: Path) -> None:
