@@ -203,14 +203,20 @@ locals {
   # UTC, without a zone.
 
   # Each row once, as it was last written, with how far the price had moved `horizon` bars later and whether the prediction
-  # was right. Any move other than zero is up or down; a HOLD is neither right nor wrong.
+  # was right. Any move other than zero is up or down; a HOLD is neither right nor wrong. `low_80` and `high_80` are where the
+  # band that was said five bars before lies, `held_80` is whether the band that is said here held the close five bars later.
   rows_sql = <<-SQL
     WITH newest AS (
       SELECT *, row_number() OVER (PARTITION BY stock_symbol, ts ORDER BY written_at DESC) AS place
       FROM ${local.glue_database}.stock_rows
       WHERE dt >= date_format(current_date - interval '30' day, '%Y-%m-%d')
     ), bars AS (
-      SELECT *, lead(price, ${var.horizon}) OVER (PARTITION BY stock_symbol ORDER BY ts) AS later
+      SELECT
+        *,
+        lead(price, ${var.horizon}) OVER (PARTITION BY stock_symbol ORDER BY ts) AS later,
+        lead(price, 5) OVER (PARTITION BY stock_symbol ORDER BY ts) AS close_5,
+        lag(try(horizons['5']['low_80']), 5) OVER (PARTITION BY stock_symbol ORDER BY ts) AS low_80,
+        lag(try(horizons['5']['high_80']), 5) OVER (PARTITION BY stock_symbol ORDER BY ts) AS high_80
       FROM newest
       WHERE place = 1 AND final
     )
@@ -234,6 +240,15 @@ locals {
         WHEN prediction = 'DOWN' THEN CASE WHEN later < price THEN 1.0 ELSE 0.0 END
       END AS hit,
       CASE WHEN later IS NULL OR later = price THEN NULL WHEN later > price THEN 1.0 ELSE 0.0 END AS rose,
+      low_80,
+      high_80,
+      CASE
+        WHEN close_5 IS NULL OR try(horizons['5']['low_80']) IS NULL THEN NULL
+        WHEN close_5 BETWEEN try(horizons['5']['low_80']) AND try(horizons['5']['high_80']) THEN 1.0
+        ELSE 0.0
+      END AS held_80,
+      try(horizons['5']['p_big_move']) AS p_big_move,
+      range_model,
       CASE WHEN prediction IS NULL THEN 1.0 ELSE 0.0 END AS unpredicted,
       (written_at - ts) / 1000.0 AS seconds_late
     FROM bars

@@ -42,14 +42,11 @@ data "aws_iam_policy_document" "processor" {
     resources = [local.endpoint_arn]
   }
 
-  dynamic "statement" {
-    for_each = var.processor.predictor == "local" ? [1] : []
-
-    content {
-      sid       = "Model"
-      actions   = ["s3:GetObject"]
-      resources = ["${aws_s3_bucket.data.arn}/models/*"]
-    }
+  # The range model, whatever predicts the direction; with predictor = "local" the direction model, too.
+  statement {
+    sid       = "Model"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.data.arn}/models/*"]
   }
 
   statement {

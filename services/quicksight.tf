@@ -7,12 +7,15 @@ locals {
   quicksight_columns = {
     stock_symbol = "STRING", time = "DATETIME", price = "DECIMAL", volume = "DECIMAL", sma_20 = "DECIMAL", sma_50 = "DECIMAL"
     band_upper   = "DECIMAL", band_lower = "DECIMAL", rsi_14 = "DECIMAL", macd = "DECIMAL", prediction = "STRING"
-    probability  = "DECIMAL", model = "STRING", hit = "DECIMAL", rose = "DECIMAL", unpredicted = "DECIMAL", seconds_late = "DECIMAL"
+    probability  = "DECIMAL", model = "STRING", hit = "DECIMAL", rose = "DECIMAL", low_80 = "DECIMAL", high_80 = "DECIMAL"
+    held_80      = "DECIMAL", p_big_move = "DECIMAL", range_model = "STRING", unpredicted = "DECIMAL", seconds_late = "DECIMAL"
   }
 
   # Lines over time: the columns, how a point's rows become one, and how long a point is.
   quicksight_lines = {
     price       = { title = "Price with averages and bands", each = "MINUTE", aggregate = "AVERAGE", columns = ["price", "sma_20", "sma_50", "band_upper", "band_lower"] }
+    range       = { title = "Price in the 80% band of five bars before", each = "MINUTE", aggregate = "AVERAGE", columns = ["price", "low_80", "high_80"] }
+    held        = { title = "Share of closes that the 80% band held, and the odds of a big move", each = "DAY", aggregate = "AVERAGE", columns = ["held_80", "p_big_move"] }
     momentum    = { title = "RSI and MACD", each = "MINUTE", aggregate = "AVERAGE", columns = ["rsi_14", "macd"] }
     volume      = { title = "Volume", each = "MINUTE", aggregate = "SUM", columns = ["volume"] }
     probability = { title = "Probability of UP", each = "MINUTE", aggregate = "AVERAGE", columns = ["probability"] }

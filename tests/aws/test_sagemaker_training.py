@@ -25,8 +25,10 @@ from tapeline.cli.main import app
 from tapeline.core.market import Bars
 from tapeline.core.ports import Series
 from tapeline.errors import InputError, ModelError, TrainingError
+from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
 from tapeline.lambdas import scheduled_training
+from tapeline.research.range_training import fit_range
 from tapeline.research.training import fit
 from tests.aws.conformance import watching
 from tests.aws.conformance.watching import faults
@@ -113,6 +115,8 @@ def test_a_job_trains_on_the_history_and_its_model_is_the_one_that_training_here
     assert account.packages() == [(f"tapeline default {want.version}", "PendingManualApproval")]
     archived = account.s3.get_object(Bucket=BUCKET, Key=f"models/default/{want.version}/model.tar.gz")["Body"].read()
     assert archived == pack_model(want)
+    ranges = RangeRegistry(S3Folder(account.s3, BUCKET, "models")).load("default")
+    assert ranges == fit_range([bars])
     assert "Starting: Preparing the instances" in account.said
     assert re.search(r"70% saved by\s+spot", account.said)
     assert account.slept == 30.0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tapeline.app.config import variable
 from tapeline.lambdas import handler as lambda_handler
@@ -80,6 +82,13 @@ class FakeAccount:
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
         watching.check("s3", "PutObject", {"Bucket": Bucket, "Key": Key, "Body": Body})
         self.objects[f"{Bucket}/{Key}"] = Body
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        watching.check("s3", "GetObject", {"Bucket": Bucket, "Key": Key})
+        content = self.objects.get(f"{Bucket}/{Key}")
+        if content is None:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "there is none"}}, "GetObject")
+        return {"Body": io.BytesIO(content)}
 
     def put_record_batch(self, *, DeliveryStreamName: str, Records: Sequence[dict[str, bytes]]) -> dict[str, Any]:
         asked = {"DeliveryStreamName": DeliveryStreamName, "Records": Records}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.alerts.service import Alerts
-from tapeline.app.cloud_wiring import Clients, dynamo_store
+from tapeline.app.cloud_wiring import Clients, cloud_ranges, dynamo_store
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, archive_in, users_in, watchlist_in
 from tapeline.app.system_health import SystemHealth
@@ -91,7 +91,8 @@ def page_data_of(
 
 def cloud_page_data(settings: Settings, client: Clients) -> PageData:
     """Return what the page over DynamoDB is made of: the rows, without anything to change. Raises `ConfigError`."""
-    return PageData(dynamo_store(settings, client), indicators=settings.indicators)
+    ranges = cloud_ranges(settings, client) if settings.aws.bucket else None
+    return PageData(dynamo_store(settings, client), indicators=settings.indicators, ranges=ranges)
 
 
 def is_live(directory: DataDirectory) -> bool:

@@ -18,6 +18,7 @@ from tapeline.runtime.clock import now_ms
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tapeline.backends.aws.sagemaker_training import Trained
     from tapeline.forecast.model import LightGBMModel
 
 #: How long a job may take beside running and waiting for a machine: to pull the image, to copy history and the result.
@@ -64,8 +65,8 @@ class SageMakerTrainer:
         """Return where the registry of the bucket is."""
         return f"s3://{self._bucket}/models"
 
-    def train(self, name: str, symbols: str | None, hyperparameters: dict[str, str]) -> LightGBMModel:
-        """Return the model that a training job makes; of a job that is named, wait for its end.
+    def train(self, name: str, symbols: str | None, hyperparameters: dict[str, str]) -> Trained:
+        """Return the models that a training job makes; of a job that is named, wait for its end.
 
         Raises `TrainingError`, `ModelError`, and `InputError` when image or role is missing.
         """

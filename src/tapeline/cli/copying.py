@@ -137,7 +137,8 @@ def copy_to_aws(symbols: str | None, bucket: str | None, data_dir: Path | None, 
             _move_history(local, _on_s3(settings), _wanted(symbols), counts, quiet=as_json)
         if settings.aws.rows_table:
             with Ticker("rows", directory.store.count(), quiet=as_json) as ticker:
-                _move_rows(directory.store, dynamo_store(settings, client), settings, _wanted(symbols), counts, ticker)
+                table = dynamo_store(settings, client, ranges=lambda _: directory.ranges.models()[0])
+                _move_rows(directory.store, table, settings, _wanted(symbols), counts, ticker)
     _print(counts, "what", as_json=as_json)
 
 

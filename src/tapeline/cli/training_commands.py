@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tapeline.core.market import Bars
     from tapeline.forecast.features import FeatureSet
     from tapeline.forecast.model import Metadata
+    from tapeline.forecast.range_model import RangeModel
     from tapeline.forecast.registry import Registry
     from tapeline.research.range_evaluation import RangeReport
 
@@ -125,8 +126,11 @@ def train(
         )  # fmt: skip
         registry = registry_at(data_dir, cloud.models if models is None and data_dir is None else models)
         chosen = {"horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows, "until": end}
-        model = cloud.train(name, symbols, {key: str(each) for key, each in chosen.items() if each is not None})
+        trained = cloud.train(name, symbols, {key: str(each) for key, each in chosen.items() if each is not None})
+        model = trained.model
         registry.save(name, model)
+        if trained.ranges is not None:
+            _keep_ranges(registry, name, trained.ranges, promote=promote)
         if promote:
             try:
                 registry.promote(name, model.version, at=now_ms())
@@ -166,7 +170,6 @@ def train(
 def _train_ranges(registry: Registry, name: str, history: Iterator[Bars], until: int | None, *, promote: bool) -> None:
     """Train a range model on the same bars, and with `promote` put it to use; too few bars are reported."""
     from tapeline.errors import NotEnoughHistoryError
-    from tapeline.forecast.range_registry import RangeRegistry
     from tapeline.research.range_training import fit_range
 
     try:
@@ -174,6 +177,12 @@ def _train_ranges(registry: Registry, name: str, history: Iterator[Bars], until:
     except NotEnoughHistoryError as error:
         notice(f"no ranges: {error}")
         return
+    _keep_ranges(registry, name, model, promote=promote)
+
+
+def _keep_ranges(registry: Registry, name: str, model: RangeModel, *, promote: bool) -> None:
+    from tapeline.forecast.range_registry import RangeRegistry
+
     ranges = RangeRegistry(registry.folder)
     ranges.save(name, model)
     if promote:

@@ -23,7 +23,8 @@ class PromotedModel:
     `clock` returns ms that have passed, however the machine's clock is set. `warn` gets one line when there is no model
     or the new one cannot be used; the one before it goes on then. Until there is one, `trained_until` is the end of
     time, so it is asked for nothing. `missed` counts rows that were asked about in vain: none, since a model that is
-    here answers; it is what a caller counts of a predictor that is elsewhere.
+    here answers; it is what a caller counts of a predictor that is elsewhere. `interval` returns the length of the bars
+    (ms; None: not known yet): a model for others is refused.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class PromotedModel:
         clock: Callable[[], int],
         warn: Callable[[str], None] = lambda _: None,
         features: FeatureSet = DEFAULT_FEATURES,
+        interval: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.version = ""
         self.features = features.names
@@ -45,6 +47,7 @@ class PromotedModel:
         self._name = name
         self._clock = clock
         self._warn = warn
+        self._interval = interval
         self._model: LightGBMModel | None = None
         self._due: int | None = None
         self._warned = False
@@ -55,6 +58,7 @@ class PromotedModel:
         if self._due is None or now >= self._due:
             self._due = now + POLL
             self._poll()
+            self._refuse_for_other_bars()
         return self._model is not None
 
     def wake(self) -> None:
@@ -64,6 +68,15 @@ class PromotedModel:
     def predict(self, features: Floats) -> Floats:
         """Return the probability of UP for each row of float64 [n, len(features)], float64 [n]; NaN: cannot tell."""
         return np.full(len(features), np.nan) if self._model is None else self._model.predict(features)
+
+    def _refuse_for_other_bars(self) -> None:
+        """Forget a model of bars of another length: one of days has seen the close of the day that minutes are in."""
+        try:
+            if self._model is not None:
+                self._model.check_interval(self._interval())
+        except ModelError as error:
+            self._warn(f"{one_line(error)}; rows are stored without predictions")
+            self._model, self.version, self.trained_until = None, "", LATEST_TIMESTAMP
 
     def _poll(self) -> None:
         try:

@@ -116,6 +116,7 @@ def description(model: LightGBMModel) -> bytes:
         "trained_until": model.trained_until,
         "band": model.hold_margin,
         "horizon": model.metadata.horizon,
+        "interval": model.metadata.interval,
     }).encode()  # fmt: skip
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from tapeline.backends.files.file_registry import save_model
 from tapeline.core.market import Bars
-from tapeline.errors import InputError, TapelineError
+from tapeline.errors import InputError, NotEnoughHistoryError, TapelineError
 from tapeline.feeds.files import FileSource, ReadOptions
+from tapeline.forecast.range_model import RangeModel
 from tapeline.research.fitting import PARAMETERS
+from tapeline.research.range_training import fit_range
 from tapeline.research.training import fit
 
 _LONGEST_FAILURE = 1024  # characters that SageMaker shows
@@ -36,16 +38,30 @@ def train(root: Path) -> int:
         if len(source.problems) == len(files):
             raise InputError(f"none of the {len(files)} files can be read: {source.problems[0]}")
         model = fit(_bars(source), **settings)
+        ranges = _fit_ranges(_bars(source), settings.get("until"))
         save_model(model, root / "model")
+        if ranges is not None:
+            save_model(ranges, root / "model")
     except TapelineError as error:
         return _failed(root, str(error))
     except Exception as error:  # noqa: BLE001 - SageMaker's contract: whatever happens, the failure file says it
         traceback.print_exc()
         return _failed(root, f"{type(error).__name__}: {error}")
     print(f"model_version={model.version};")  # noqa: T201
+    if ranges is not None:
+        print(f"range_model_version={ranges.version};")  # noqa: T201
     for name, value in model.metadata.metrics.items():
         print(f"held_back_{name}={value:.6g};")  # noqa: T201 - for SageMaker's metric definitions
     return 0
+
+
+def _fit_ranges(bars: Iterator[Bars], until: int | None) -> RangeModel | None:
+    """Return a range model of the same bars; None where they are too few, which is reported."""
+    try:
+        return fit_range(bars, until=until)
+    except NotEnoughHistoryError as error:
+        print(f"no ranges: {error}", file=sys.stderr)  # noqa: T201
+        return None
 
 
 def _failed(root: Path, reason: str) -> int:

@@ -28,6 +28,7 @@ from tapeline.backends.aws.sagemaker_training import TrainingJob, trained_model
 from tapeline.backends.aws.sagemaker_versions import publish
 from tapeline.errors import InputError, NotBetterError
 from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
 from tapeline.runtime.clock import now_ms
 
@@ -46,7 +47,8 @@ class RetrainingSteps:
         self._sagemaker, self._s3 = client("sagemaker"), client("s3")
         name = settings.aws.sagemaker_endpoint or ENDPOINT
         self._endpoint = Endpoint(self._sagemaker, name, time.sleep, self.logger.info)
-        self._registry = Registry(S3Folder(self._s3, self._bucket, "models"))
+        folder = S3Folder(self._s3, self._bucket, "models")
+        self._registry, self._ranges = Registry(folder), RangeRegistry(folder)
 
     def __call__(self, event: dict[str, Any]) -> dict[str, Any]:
         """Do the step that the event names and return what came of it. Raises `InputError` for another event."""
@@ -80,7 +82,9 @@ class RetrainingSteps:
         return {"action": "train", "job": job.name, "started": started}
 
     def collect(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Take the model of a job that ended into the registry and the model package group.
+        """Take the models of a job that ended into the registry, and the direction's into the model package group.
+
+        The range model is in use from then on.
 
         A job that the schedule did not start is its own program's: `tapeline train` takes in what it trains. Raises
         `TrainingError` when the job made no model.
@@ -91,8 +95,12 @@ class RetrainingSteps:
         if name is None:
             return {"action": "collect", "job": job.name, "outcome": "not a job of the schedule"}
         job.completed(described)
-        model = trained_model(self._s3, described)
+        trained = trained_model(self._s3, described)
+        model = trained.model
         self._registry.save(name, model)
+        if trained.ranges is not None:
+            self._ranges.save(name, trained.ranges)
+            self._ranges.promote(name, trained.ranges.version, at=now_ms())
         reason = ""
         try:
             self._registry.promote(name, model.version, at=now_ms())

@@ -26,6 +26,7 @@ from tapeline.core.rejects import count_of
 from tapeline.core.symbol_forms import symbol_fault
 from tapeline.core.times import MINUTE
 from tapeline.errors import ConflictError, DecodeError, StorageError, one_line
+from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.corrections import (
     NO_ROWS,
     recomputed,
@@ -80,7 +81,9 @@ class Batches:
     """Applies batches through the ports. `apply` may be called again after it raised; it then starts from the store.
 
     `processor` makes an empty one. `refuse` keeps rejects before the records they came from are passed over, so what it
-    was given once may be given again, and nothing is left out. `clock` says the time, UTC epoch ms.
+    was given once may be given again, and nothing is left out. `clock` says the time, UTC epoch ms. `range_model`
+    returns the range model in use, None as long as there is none; a symbol whose state knows nothing of ranges begins
+    with it.
     """
 
     def __init__(
@@ -90,11 +93,14 @@ class Batches:
         *,
         clock: Callable[[], int],
         refuse: Callable[[Sequence[Reject]], None] = lambda _: None,
+        range_model: Callable[[], RangeModel | None] = lambda: None,
     ) -> None:
         self._store = store
         self._make = processor
         self._clock = clock
         self._refuse = refuse
+        self._current_range = range_model
+        self._range_model: RangeModel | None = None
         self._processor: Processor | None = None
         self._held: dict[str, bytes] = {}  # the states as they stand in the processor
         self._chunk = FIRST_BARS
@@ -106,6 +112,7 @@ class Batches:
         rest is given back.
         """
         outcome = Outcome()
+        self._take_range_model(self._current_range())
         bars, source, rejects = self._decoded(records)
         if rejects:
             self._refuse(rejects)
@@ -175,6 +182,12 @@ class Batches:
         for code in np.unique(bars.code).tolist():
             failed.add(int(source[bars.code == code][0]))
             troubled.add(bars.symbols[code])
+
+    def _take_range_model(self, model: RangeModel | None) -> None:
+        if model is not None and model is not self._range_model:
+            self._range_model = model
+            if self._processor is not None:
+                self._processor.replace_range_model(model)
 
     def _reset(self) -> None:
         """Forget what is in memory: it may be ahead of the store."""
@@ -252,6 +265,8 @@ class Batches:
         """Return the symbols whose correction was interrupted, with its start, and the processor at these states."""
         if self._processor is None:
             self._processor = self._make()
+            if self._range_model is not None:
+                self._processor.replace_range_model(self._range_model)
             self._held = {}
         begun: dict[str, int] = {}
         for symbol, stored in states.items():
@@ -261,7 +276,7 @@ class Batches:
             if self._held.get(symbol) == stored.data:
                 continue
             try:
-                self._processor.restore({symbol: state})
+                self._processor.restore({symbol: state}, begin_ranges=True)
                 self._held[symbol] = stored.data
             except DecodeError:  # made for other indicators or by another version
                 found = recomputed(self._store, self._processor, symbol, 0)

@@ -116,13 +116,16 @@ class Processor:
 
     # -- state -------------------------------------------------------------------------------------------------------
 
-    def restore(self, states: Mapping[str, SymbolState]) -> None:
+    def restore(self, states: Mapping[str, SymbolState], *, begin_ranges: bool = False) -> None:
         """Goes on from these states. Raises `DecodeError` when one of them does not fit this processor.
 
-        One that knows nothing of ranges does not fit a processor with a range model.
+        One that knows nothing of ranges does not fit a processor with a range model, unless ranges may begin there:
+        then they are spoken about once the longest window is full.
         """
         for symbol, state in states.items():
             self._restore(symbol, state)
+            if begin_ranges:
+                continue
             without = state.data[:1] == bytes([_STATE_VERSION]) and self._knows_bars(symbol)
             if self._range_model is not None and without and has_interval(symbol, self._range_model.interval):
                 raise DecodeError(f"the stored state of {symbol} was made without a range model")

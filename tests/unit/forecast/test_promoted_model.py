@@ -45,6 +45,17 @@ def test_it_predicts_as_the_promoted_model_does(registry, model, data):
     assert found.missed == 0
 
 
+def test_a_model_of_bars_of_another_length_is_forgotten(registry, model):
+    promoted(registry, model)
+    warned: list[str] = []
+    found = PromotedModel(registry, DEFAULT_NAME, clock=Clock(), warn=warned.append, interval=lambda: 60_000)
+    assert not found.prepare()
+    assert not found.prepare()
+    assert (found.version, found.trained_until) == ("", LATEST_TIMESTAMP)
+    assert len(warned) == 1
+    assert "was trained on bars of 1d and predicts none of 1m" in warned[0]
+
+
 def test_another_version_is_taken_up_at_the_next_poll(registry, model):
     promoted(registry, model)
     clock = Clock()

@@ -375,6 +375,7 @@ def test_it_describes_itself_and_refuses_features_of_another_schema(client, mode
         "trained_until": model.trained_until,
         "band": model.hold_margin,
         "horizon": model.metadata.horizon,
+        "interval": model.metadata.interval,
     }
     headers = {"content-type": "application/x-npy", "x-amzn-sagemaker-custom-attributes": "schema=beef"}
     refused = client.post("/invocations", content=as_npy(X), headers=headers)

@@ -11,8 +11,10 @@ from tests.daily import daily_bars
 
 from tapeline.backends.files.file_registry import load_model
 from tapeline.core.market import Bars
+from tapeline.forecast.range_model import RANGE, RangeModel
 from tapeline.lambdas import model_training
 from tapeline.lambdas.model_training import train
+from tapeline.research.range_training import fit_range
 from tapeline.research.training import fit
 
 
@@ -59,6 +61,9 @@ def test_it_trains_on_all_channels_with_string_hyperparameters(root, bars, capsy
     assert not (root / "output").exists()
     printed = capsys.readouterr().out
     assert f"model_version={model.version};" in printed
+    ranges = RangeModel.restore((root / "model" / RANGE).read_bytes())
+    assert ranges == fit_range([bars])
+    assert f"range_model_version={ranges.version};" in printed
     assert "held_back_log_loss=0." in printed
 
 

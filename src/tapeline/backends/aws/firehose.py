@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tapeline.backends.aws.botocore_errors import AwsProblem, translating_botocore_errors
-from tapeline.core.market import Rows
 from tapeline.core.retrying import backoff_seconds
 from tapeline.errors import StorageError
 
@@ -34,8 +33,8 @@ class FirehoseCopy:
         self._clock = clock
         self._sleep = sleep
 
-    def __call__(self, rows: Rows) -> None:
-        """Put these rows. Raises `StorageError` when some of them were refused time and again."""
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put these rows, which are JSON types. Raises `StorageError` when some of them were refused time and again."""
         records = list(_records(rows, self._clock()))
         for start in range(0, len(records), _REQUEST_RECORDS):
             self._put(records[start : start + _REQUEST_RECORDS])
@@ -58,11 +57,11 @@ class FirehoseCopy:
         raise StorageError(problem.line(f"{where} refused {len(records)} records {_ATTEMPTS} times"))
 
 
-def _records(rows: Rows, now: int) -> Iterator[bytes]:
+def _records(rows: Sequence[Mapping[str, Any]], now: int) -> Iterator[bytes]:
     parts: list[bytes] = []
     size = 0
     for row in rows:
-        item = json.dumps(row.as_item() | {"written_at": now}, allow_nan=False).encode() + b"\n"
+        item = json.dumps({**row, "written_at": now}, allow_nan=False).encode() + b"\n"
         if size + len(item) > RECORD_BYTES and parts:
             yield b"".join(parts)
             parts, size = [], 0

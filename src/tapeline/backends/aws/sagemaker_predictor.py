@@ -17,6 +17,7 @@ import numpy as np
 from tapeline.backends.aws.botocore_errors import AwsProblem, botocore_errors
 from tapeline.core.foreign import Bounds, load_json
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Floats
+from tapeline.core.times import interval_name
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.npy import NPY, packed, unpacked
 
@@ -44,6 +45,7 @@ class _Served:
 
     trained_until: int
     hold_margin: float
+    interval: int | None
 
 
 def _described(document: Any) -> tuple[str, str, tuple[str, ...], _Served]:
@@ -52,14 +54,16 @@ def _described(document: Any) -> tuple[str, str, tuple[str, ...], _Served]:
     Raises `ValueError`, `KeyError` and `TypeError` for a description that is none.
     """
     version, schema, features = document["version"], document["feature_hash"], document["features"]
-    until, margin = document["trained_until"], document["band"]
+    until, margin, interval = document["trained_until"], document["band"], document.get("interval")
     if not (isinstance(version, str) and isinstance(schema, str) and 0 < len(version) <= _LONGEST >= len(schema)):
         raise ValueError("version and feature_hash are no names")
     if not isinstance(until, int) or not EARLIEST_TIMESTAMP <= until <= LATEST_TIMESTAMP:
         raise ValueError("trained_until is no time")
     if not isinstance(margin, int | float) or not 0 <= margin <= 1:
         raise ValueError("band is no number from 0 to 1")
-    return version, schema, tuple(features), _Served(until, float(margin))
+    if not (interval is None or (type(interval) is int and interval > 0)):
+        raise ValueError("interval is no length of time")
+    return version, schema, tuple(features), _Served(until, float(margin), interval)
 
 
 class SageMakerPredictor:
@@ -69,7 +73,7 @@ class SageMakerPredictor:
     known to be served. `client` is a boto3 `sagemaker-runtime` client with short time-outs; `clock` returns ms that
     have passed, however the machine's clock is set; `warn` gets one line when the endpoint begins to fail. Until the
     endpoint has described its model, `trained_until` is the end of time, so it is asked for nothing. A model for other
-    features gets a warning only.
+    features, or for bars of another length than `interval` returns (ms; None: not known yet), gets a warning only.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class SageMakerPredictor:
         clock: Callable[[], int],
         warn: Callable[[str], None] = lambda _: None,
         features: FeatureSet = DEFAULT_FEATURES,
+        interval: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.version = ""
         self.features = features.names
@@ -93,14 +98,24 @@ class SageMakerPredictor:
         self._clock = clock
         self._warn = warn
         self._schema = features.hash
+        self._interval = interval
         self._served: dict[str, _Served] = {}
         self._failures = 0
         self._until = 0  # the endpoint is left alone until then
         self._warned = ""
 
     def prepare(self) -> bool:
-        """Ask what the endpoint serves, if that is unknown. Return False when it cannot be asked now."""
-        return bool(self._served) or self._describe()
+        """Ask what the endpoint serves, if that is unknown. Return False when it cannot be asked now.
+
+        A model of bars of another length is not asked: one of days has seen the close of the day that minutes are in.
+        """
+        if not self._served and not self._describe():
+            return False
+        for version, served in list(self._served.items()):
+            if not self._is_for_these_bars(version, served):
+                del self._served[version]
+        self.trained_until = max((each.trained_until for each in self._served.values()), default=LATEST_TIMESTAMP)
+        return bool(self._served)
 
     def wake(self) -> None:
         """Ask what the endpoint serves, so that one that was idle starts. No answer in time is no failure here."""
@@ -191,9 +206,23 @@ class SageMakerPredictor:
                 "deploy a model trained with this version of tapeline"
             )
             return False
+        if not self._is_for_these_bars(version, served):
+            return False
         self._served[version] = served
         self.trained_until = max(each.trained_until for each in self._served.values())
         return True
+
+    def _is_for_these_bars(self, version: str, served: _Served) -> bool:
+        """Return whether the model may be asked; it may where one of the lengths of bars is not known."""
+        own = self._interval()
+        if own is None or served.interval is None or served.interval == own:
+            return True
+        self._until = self._clock() + PAUSE
+        self._fail(
+            f"{self._where}: it serves {version}, made for bars of {interval_name(served.interval)}, these are of "
+            f"{interval_name(own)}; deploy a model of such bars"
+        )
+        return False
 
     def _fail(self, line: str) -> None:
         """Count a failure, leave the endpoint alone after `FAILURES` of them, and warn once about each reason."""

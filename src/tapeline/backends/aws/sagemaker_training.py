@@ -7,11 +7,13 @@ import io
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tapeline.backends.aws.botocore_errors import AwsProblem, botocore_errors, translating_botocore_errors
 from tapeline.errors import ModelError, TrainingError
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
+from tapeline.forecast.range_model import RANGE, RangeModel
 
 _ENDED = {"Completed", "Failed", "Stopped"}
 _POLL_SECONDS = 15.0
@@ -112,8 +114,16 @@ class TrainingJob:
         return f"training job {self.name}"
 
 
-def trained_model(s3: Any, described: Mapping[str, Any]) -> LightGBMModel:
-    """Return the model in the archive of a job that has ended well.
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Hold what a job made: the direction model, and the range model where its bars were enough for one."""
+
+    model: LightGBMModel
+    ranges: RangeModel | None
+
+
+def trained_model(s3: Any, described: Mapping[str, Any]) -> Trained:
+    """Return the models in the archive of a job that has ended well.
 
     Raises `TrainingError` when it cannot be read and `ModelError` when it is damaged, or made for other features than
     this program's: then the image is of another version.
@@ -123,7 +133,9 @@ def trained_model(s3: Any, described: Mapping[str, Any]) -> LightGBMModel:
     with translating_botocore_errors(url, "s3:GetObject", into=TrainingError):
         content = s3.get_object(Bucket=bucket, Key=key)["Body"].read(_LARGEST_ARCHIVE + 1)
     try:
-        return LightGBMModel.restore(unpack_model(content))
+        files = unpack_model(content)
+        ranges = RangeModel.restore(files[RANGE]) if RANGE in files else None
+        return Trained(LightGBMModel.restore(files), ranges)
     except ModelError as error:
         raise ModelError(f"{url}: {error}") from None
 
@@ -138,7 +150,7 @@ def unpack_model(archive: bytes) -> dict[str, bytes]:
             raise ModelError(f"the archive unpacks to more than {_LARGEST_FILES:,} bytes")
         with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
             wanted = {member.name.removeprefix("./"): member for member in tar if member.isreg()}
-            found = {name: tar.extractfile(wanted[name]) for name in (TEXT, METADATA) if name in wanted}
+            found = {name: tar.extractfile(wanted[name]) for name in (TEXT, METADATA, RANGE) if name in wanted}
             return {name: file.read() for name, file in found.items() if file is not None}
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise ModelError(f"the archive cannot be unpacked: {error}") from None

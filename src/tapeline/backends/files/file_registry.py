@@ -9,6 +9,7 @@ from tapeline.backends.files.file_errors import translating_file_errors
 from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel
+from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.private_files import PRIVATE, make_private_folder
 
@@ -40,7 +41,7 @@ class LocalFolder:
                 yield key
 
 
-def save_model(model: LightGBMModel, folder: Path | str) -> None:
+def save_model(model: LightGBMModel | RangeModel, folder: Path | str) -> None:
     """Write the model's files into `folder`, each one whole or not at all. Raises `StorageError`.
 
     Everybody may read them: a container that serves the model runs as somebody else.

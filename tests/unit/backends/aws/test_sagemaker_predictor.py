@@ -14,6 +14,7 @@ from tests.fakes.sagemaker import FakeEndpoint
 from tapeline.backends.aws.sagemaker_predictor import FAILURES, PAUSE, SageMakerPredictor
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import LATEST_TIMESTAMP
+from tapeline.core.times import DAY, MINUTE
 from tapeline.forecast.features import FeatureSet
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.dataset import build
@@ -53,6 +54,21 @@ def test_it_is_asked_for_nothing_before_it_describes_its_model(model: LightGBMMo
     assert caller.predictor.prepare()
     assert caller.predictor.features == model.features
     assert caller.predictor.trained_until == model.trained_until
+
+
+def test_a_model_of_bars_of_another_length_is_refused(model: LightGBMModel) -> None:
+    """Whether that is known when the endpoint says what it serves, or only later."""
+    known: list[int | None] = [None]
+    caller = Caller(model, interval=lambda: known[0])
+    assert caller.predictor.prepare(), "not known yet"
+    known[0] = MINUTE
+    assert not caller.predictor.prepare()
+    assert caller.predictor.trained_until == LATEST_TIMESTAMP
+    (warning,) = caller.warnings
+    assert f"it serves {model.version}, made for bars of 1d, these are of 1m; deploy a model of such bars" in warning
+    caller.now = PAUSE
+    assert not caller.predictor.prepare()
+    assert Caller(model, interval=lambda: DAY).predictor.prepare()
 
 
 def test_it_answers_as_the_model_itself_with_one_request_a_batch(model: LightGBMModel, X: Any) -> None:

@@ -237,9 +237,12 @@ def latest_key(symbol: str) -> DynamoItem:
     return _key(LATEST_PARTITIONS[zlib.crc32(symbol_of(symbol).encode()) % len(LATEST_PARTITIONS)], symbol)
 
 
+_LARGE = {"indicator", "horizons", "range_codes"}  # attributes of a row that its copy as the newest does without
+
+
 def latest_item(symbol: str, row: DynamoItem, version: int) -> DynamoItem:
     """Return the item of the symbol's newest row, which belongs to the state of this version (0: to none known)."""
-    own = {name: value for name, value in row.items() if name != "indicator"}
+    own = {name: value for name, value in row.items() if name not in _LARGE}
     return own | latest_key(symbol) | {"version": {"N": str(version)}}
 
 

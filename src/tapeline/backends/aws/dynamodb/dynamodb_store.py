@@ -31,6 +31,7 @@ from tapeline.core.market import Rows
 from tapeline.core.ports import Commit, SymbolState
 from tapeline.core.series import is_series_of, series_span
 from tapeline.errors import ConflictError
+from tapeline.forecast.range_model import RangeModel
 
 _EARLIEST, _LAST = -(1 << 62), 1 << 62
 _PARTITIONS = frozenset(LATEST_PARTITIONS)
@@ -47,7 +48,8 @@ class DynamoStore:
 
     Rows have the keys `stock_symbol` and `timestamp`, states `stock_symbol` and `item`. `client` is a boto3 DynamoDB
     client; its own retries may be off. With `row_days` > 0 a row expires that many days after its bar. `sleep` waits
-    for seconds before a refused call is repeated. `load` and `commit` are for one thread; the others are for any.
+    for seconds before a refused call is repeated; `ranges` returns the range models of these versions, as far as it
+    knows them, which rows are written with. `load` and `commit` are for one thread; the others are for any.
 
     A state is written only if its version is the one that this object loaded or wrote last; a symbol that was never
     loaded counts as one without a state. After a `ConflictError`, or a `StorageError` whose outcome is unknown, the
@@ -73,10 +75,12 @@ class DynamoStore:
         *,
         row_days: int = 0,
         sleep: Callable[[float], None] = time.sleep,
+        ranges: Callable[[Sequence[str]], Mapping[str, RangeModel]] = lambda _: {},
     ) -> None:
         self._rows = Table(client, rows_table, sleep)
         self._states = Table(client, state_table, sleep)
         self._row_days = row_days
+        self._ranges = ranges
         self._known: dict[str, KnownState] = {}
         self._remembered: dict[str, SymbolState] = {}
 
@@ -93,7 +97,8 @@ class DynamoStore:
         if commit.rejects:
             raise ValueError("rejects are not kept in DynamoDB")
         items: dict[str, list[DynamoItem]] = {}
-        for (symbol, _), item in sorted(row_items(commit.rows, self._row_days).items()):
+        models = self._ranges(commit.rows.models) if (commit.rows.said_ranges[1] >= 0).any() else {}
+        for (symbol, _), item in sorted(row_items(commit.rows, self._row_days, models).items()):
             items.setdefault(symbol, []).append(item)
         moved = commit.states.keys() | commit.checkpoints.keys() | commit.rewound.keys()
         forming = {

@@ -2,8 +2,9 @@
 
 A row's item has `stock_symbol` (S), `timestamp` (N), `open high low price volume` (N), `final` (BOOL), `indicator` (M,
 name -> N, only values that are warm), and where they are known `prediction` (S), `probability` (N), `model` (S) and
-`expires_at` (N, epoch seconds). A bar that was revised has `as_known` (M): the open, high, low, close and volume that
-it was first stored with.
+`expires_at` (N, epoch seconds). A final bar whose range was forecast has `range_model` (S), `horizons` (M of M, name ->
+N, by horizon in bars), and `range_codes` (S): what the embedded store keeps of it, from which all of it follows. A bar
+that was revised has `as_known` (M): the open, high, low, close and volume that it was first stored with.
 
 A number is written as the shortest text that gives the same float64 back, so what is read is exactly what was stored.
 DynamoDB holds 0 and magnitudes from 1e-130 to below 1e126: what is smaller is stored as 0, what is larger as the
@@ -16,12 +17,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, Floats, Row, Rows
+from tapeline.core.market import OHLCV, RANGE_CODES, Floats, Row, Rows
 from tapeline.errors import StorageError
+from tapeline.forecast.horizons import horizons_of
+from tapeline.forecast.range_model import RangeModel
 
 #: An item as the low-level client takes it: attribute name -> {type: value}.
 DynamoItem = dict[str, Any]
@@ -34,8 +38,12 @@ _LARGEST = math.nextafter(1e126, 0)
 _DAY_SECONDS = 86_400
 
 
-def row_items(rows: Rows, row_days: int) -> dict[tuple[str, int], DynamoItem]:
+def row_items(
+    rows: Rows, row_days: int, ranges: Mapping[str, RangeModel] = MappingProxyType({})
+) -> dict[tuple[str, int], DynamoItem]:
     """Return the items of these rows by (symbol, timestamp), the last one of every bar.
+
+    `ranges` are the range models that spoke about them, by version.
 
     With `row_days` > 0 a row expires that many days after its bar. Raises `StorageError` for a price that is not
     finite, and for a row that is larger than an item may be.
@@ -55,8 +63,8 @@ def row_items(rows: Rows, row_days: int) -> dict[tuple[str, int], DynamoItem]:
         indicator=_storable(rows.indicator), known=None if rows.known is None else _storable(rows.known), **said,
     )  # fmt: skip
     items: dict[tuple[str, int], DynamoItem] = {}
-    for row in rows:
-        item: DynamoItem = {name: _typed(value) for name, value in row.as_item().items()}
+    for row, expected in zip(rows, _expected(rows, ranges), strict=True):
+        item: DynamoItem = {name: _typed(value) for name, value in (row.as_item() | expected).items()}
         if row_days:
             item["expires_at"] = _typed(row.timestamp // 1000 + row_days * _DAY_SECONDS)
         items[row.stock_symbol, row.timestamp] = item
@@ -65,12 +73,56 @@ def row_items(rows: Rows, row_days: int) -> dict[tuple[str, int], DynamoItem]:
     return items
 
 
+def _expected(rows: Rows, models: Mapping[str, RangeModel]) -> list[dict[str, Any]]:
+    """Return what each row has of its range forecast: nothing where none was made."""
+    codes, by = rows.said_ranges
+    if not (by >= 0).any():
+        return [{}] * len(rows)
+    found: list[dict[str, Any]] = []
+    for index, own, horizons in zip(by.tolist(), codes, horizons_of(rows, models), strict=True):
+        said: dict[str, Any] = {}
+        if index >= 0:
+            said = {"range_model": rows.models[index], "range_codes": own.astype(">u2").tobytes().hex()}
+            if horizons is not None:
+                said["horizons"] = {horizon: _storable_numbers(values) for horizon, values in horizons.items()}
+        found.append(said)
+    return found
+
+
+def _storable_numbers(values: Mapping[str, float]) -> dict[str, float]:
+    numbers: list[float] = _storable(np.array(list(values.values()))).tolist()
+    return dict(zip(values, numbers, strict=True))
+
+
 def read_rows(items: Sequence[DynamoItem], symbol: str = "stock_symbol") -> Rows:
     """Return the rows in these items, in their order; the attribute `symbol` names each one's symbol.
 
     Names of indicators are sorted; a row without a value has NaN there.
     """
-    return Rows.of([_row({**item, "stock_symbol": item[symbol]}) for item in items])
+    rows = Rows.of([_row({**item, "stock_symbol": item[symbol]}) for item in items])
+    return _with_ranges(rows, items)
+
+
+def _with_ranges(rows: Rows, items: Sequence[DynamoItem]) -> Rows:
+    """Return the rows with the range forecasts of their items. What was stored otherwise than here is passed over."""
+    said = {i: item for i, item in enumerate(items) if "range_codes" in item and "range_model" in item}
+    if not said:
+        return rows
+    models = tuple(dict.fromkeys([*rows.models, *(item["range_model"]["S"] for item in said.values())]))
+    ranges, by = np.zeros((len(rows), len(RANGE_CODES)), np.uint16), np.full(len(rows), -1, np.int32)
+    for i, item in said.items():
+        try:
+            own = np.frombuffer(bytes.fromhex(item["range_codes"]["S"]), ">u2")
+        except (KeyError, ValueError):
+            continue
+        if len(own) == len(RANGE_CODES):
+            ranges[i], by[i] = own, models.index(item["range_model"]["S"])
+    return replace(rows, models=models, ranges=ranges, range_model=by)
+
+
+def plain_horizons(item: DynamoItem) -> dict[str, Any]:
+    """Return what an item says of the range: `horizons` and `range_model` as JSON types, as far as it has them."""
+    return {name: _untyped(item[name]) for name in ("horizons", "range_model") if name in item}
 
 
 def _row(item: DynamoItem) -> Row:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tapeline.backends.aws.dynamodb.items import DynamoItem, read_rows
-from tapeline.core.market import Rows
+from tapeline.backends.aws.dynamodb.items import DynamoItem, plain_horizons, read_rows
 
 
-def final_rows(changes: Sequence[Mapping[str, Any]]) -> Rows:
-    """Return the final rows among these changes, each as the last of them leaves it.
+def final_rows(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the final rows among these changes, each as the last of them leaves it, as JSON types.
+
+    They are as `Row.as_item` makes them, with `horizons` and `range_model` where the range was forecast.
 
     `changes` are records of the stream as Lambda hands them over, with the new image of the item. What was deleted or
     expired is no row, and a forming one is none yet.
@@ -20,4 +21,5 @@ def final_rows(changes: Sequence[Mapping[str, Any]]) -> Rows:
         item = change["dynamodb"].get("NewImage")
         if item and item["final"]["BOOL"]:
             rows[item["stock_symbol"]["S"], item["timestamp"]["N"]] = item
-    return read_rows(list(rows.values()))
+    items = list(rows.values())
+    return [row.as_item() | plain_horizons(item) for row, item in zip(read_rows(items), items, strict=True)]

@@ -1,0 +1,109 @@
+"""The expected move on AWS: made in the function from the promoted model, stored with the row, copied and read back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+
+from tapeline.backends.aws.dynamodb import DynamoStore
+from tapeline.backends.aws.s3_registry import S3Folder
+from tapeline.core.bars import sort_and_dedupe
+from tapeline.core.market import Bars
+from tapeline.core.times import DAY
+from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.horizons import horizons_of
+from tapeline.forecast.promoted_range import PromotedRange
+from tapeline.forecast.range_model import RangeModel
+from tapeline.forecast.range_registry import RangeRegistry
+from tapeline.lambdas import handler as lambda_handler
+from tapeline.lambdas import row_copying
+from tapeline.research.range_training import fit_sorted
+from tapeline.runtime.processor import Processor
+from tests.daily import daily_bars
+from tests.event_source import records
+from tests.fakes.aws_account import FakeAccount, change_event, event, items, prepared
+
+
+@pytest.fixture(scope="module")
+def history() -> Bars:
+    return sort_and_dedupe([daily_bars(symbols=4, count=400)])
+
+
+@pytest.fixture(scope="module")
+def range_model(history: Bars) -> RangeModel:
+    return fit_sorted(history[history.timestamp <= np.quantile(history.timestamp, 0.5)], DAY)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, range_model: RangeModel) -> FakeAccount:
+    account = prepared(monkeypatch)
+    registry = RangeRegistry(S3Folder(account, "data", "models"))
+    registry.save(DEFAULT_NAME, range_model)
+    registry.promote(DEFAULT_NAME, range_model.version, at=0)
+    return account
+
+
+def last(history: Bars, count: int) -> Bars:
+    """Return the last bars of the first symbol."""
+    return history[np.flatnonzero(history.code == 0)[-count:]]
+
+
+def test_rows_have_the_ranges_of_one_machine_bit_for_bit(
+    account: FakeAccount, history: Bars, range_model: RangeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever environment runs a batch: the state goes from one to the other through the table."""
+    models = {range_model.version: range_model}
+    bars = last(history, 120)
+    batch = records(list(bars))
+    for start in range(0, 120, 50):
+        monkeypatch.setattr(lambda_handler, "_function", None)
+        lambda_handler.handler(event(batch[start : start + 50]))
+    expected = horizons_of(Processor((), range_model=range_model).step(bars).rows, models)
+    stored = DynamoStore(account.client("dynamodb"), "stock-table", "stock-state").rows("S00")
+    assert horizons_of(stored, models) == expected
+    assert sum(each is not None for each in expected) == 120 - 65
+    assert "horizons" not in items(account)[0]
+    newest = items(account)[-1]
+    assert newest["range_model"] == {"S": range_model.version}
+    assert float(newest["horizons"]["M"]["5"]["M"]["low_80"]["N"]) == expected[-1]["5"]["low_80"]  # type: ignore[index]
+    row_copying.handler(change_event(account))
+    assert account.delivered[-1]["horizons"] == expected[-1]
+    assert account.delivered[-1]["range_model"] == range_model.version
+    assert "range_codes" not in account.delivered[-1]
+    assert not {"horizons", "range_codes"} & {name for item in account.dynamo.rows("stock-state") for name in item}
+
+
+def test_a_symbol_known_without_ranges_begins_with_them(
+    account: FakeAccount, history: Bars, range_model: RangeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that is stored is written anew; ranges are said once the longest window is full."""
+    pointer = account.objects.pop("data/models/default/current-range.json")
+    batch = records(list(last(history, 120)))
+    lambda_handler.handler(event(batch[:20]))
+    account.objects["data/models/default/current-range.json"] = pointer
+    monkeypatch.setattr(lambda_handler, "_function", None)
+    lambda_handler.handler(event(batch[20:]))
+    said = [item.get("range_model") for item in items(account)]
+    assert [bool(each) for each in said] == [False] * (20 + 65) + [True] * 35
+
+
+def test_the_last_known_model_goes_on_when_the_bucket_cannot_be_read(
+    account: FakeAccount, range_model: RangeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time, warned = [0], []
+    promoted = PromotedRange(
+        RangeRegistry(S3Folder(account, "data", "models")), DEFAULT_NAME, clock=lambda: time[0], warn=warned.append
+    )
+    assert promoted.current() == range_model
+
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    monkeypatch.setattr(account, "get_object", refused)
+    for minute in range(1, 4):
+        time[0] = minute * 60_000
+        assert promoted.current() == range_model
+    assert len(warned) == 1
+    assert "rows have the ranges of the model before" in warned[0]
+    assert promoted.known([range_model.version, "another"]) == {range_model.version: range_model}
