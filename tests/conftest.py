@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tapeline.core.market import Bars
 from tapeline.core.times import MINUTE
@@ -15,6 +16,9 @@ from tests.aws.conformance.plugin import (
 )
 
 __all__ = ["pytest_configure", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_unconfigure"]
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # how fast the machine is says nothing about the code
 
 START = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open of a New York session
 

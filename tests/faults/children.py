@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import resource
 import signal
 import sys
@@ -33,9 +34,12 @@ _IMPORTS = (
 
 _PIPE = 1 << 20
 
-#: What the C library says before it ends a process (127) that has no memory for a thread's variables. Nothing of Python
-#: runs then, so that no program can say more.
-_ENDED_BY_LIBC = "cannot allocate memory for thread-local data: ABORT"
+#: What a native library says before it ends a process that has no memory for it: the C library, for a thread's
+#: variables (exit code 127), and Rust (SIGABRT). Nothing of Python runs then, so that no program can say more.
+_ENDED_BY_A_LIBRARY = {
+    127: re.compile(r"cannot allocate memory for thread-local data: ABORT\s*"),
+    -signal.SIGABRT: re.compile(r"memory allocation of \d+ bytes failed\b[^\0]*"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ class Outcome:
     @property
     def fault(self) -> str:
         """Say what is wrong with how it ended, '' where nothing is: a clear answer has a line, and no traceback."""
-        if self.code == -signal.SIGKILL or (self.code == 127 and self.said.strip() == _ENDED_BY_LIBC):
+        native = _ENDED_BY_A_LIBRARY.get(self.code)
+        if self.code == -signal.SIGKILL or (native is not None and native.fullmatch(self.said)):
             return ""
         if "Traceback" in self.said or "Exception ignored" in self.said or self.code not in {0, 1}:
             return f"exit {self.code}: {self.said[-1500:]}"

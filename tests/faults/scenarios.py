@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import shutil
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -220,8 +221,13 @@ def _all(root: Path, yahoo: str, stream: str, *, models: bool) -> Iterator[Scena
         found = re.search(r"http://127\.0\.0\.1:\d+/", said)
         if found is None:
             return False
-        with urllib.request.urlopen(found[0] + "api/v1/symbols/S00/rows?limit=3", timeout=20) as answer:
-            return b"timestamp" in answer.read()
+        try:
+            with urllib.request.urlopen(found[0] + "api/v1/symbols/S00/rows?limit=3", timeout=20) as answer:
+                return b"timestamp" in answer.read()
+        except urllib.error.HTTPError as refusal:
+            return b"detail" in refusal.read()  # what cannot be read is said, and the page goes on
+        except OSError:
+            return False  # not yet
 
     yield Scenario("page", ("dashboard", "--port", "0"), filled, check, lambda _: None, stop=page_answers, reads=True)
     yield Scenario("run", coins, None, check, lambda _: None, environment=network, stop=streaming)

@@ -17,9 +17,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from tapeline import __version__
 from tapeline.cli.console import failure
-from tapeline.cli.machine_refusals import refused_by_machine
 from tapeline.cli.stopping import exit_code, terminated_like_interrupted
 from tapeline.errors import TapelineError
+from tapeline.runtime.machine_refusals import refused_by_machine
 
 #: Each command or group of commands: its function or `typer.Typer` in this package, and the first line of its help.
 COMMANDS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from tapeline.errors import OverloadedError, TapelineError, one_line
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
 from tapeline.web.candles import ChartRequest
+from tapeline.web.defects import log_failure
 from tapeline.web.json_text import json_bytes
 from tapeline.web.markets import zone_of
 from tapeline.web.page_data import PageData
@@ -36,8 +36,6 @@ MOST_CLIENTS = 500
 MOST_OF_ONE_ADDRESS = 100
 
 T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -110,8 +108,8 @@ class Broadcast:
             if self._clients:
                 try:
                     await self._tick()
-                except Exception:  # noqa: BLE001 - a failed round must not end the loop
-                    _log.exception("the pages could not be brought up to date")
+                except Exception as error:  # noqa: BLE001 - a failed round must not end the loop
+                    log_failure("the pages could not be brought up to date", error)
 
     def end(self) -> None:
         """End every connection; new ones end at once."""
@@ -290,7 +288,7 @@ class Broadcast:
             return await self._reader.call(read)
         except Exception as error:  # noqa: BLE001 - whatever a read raises, pages say so and the next round tries again
             if not isinstance(error, TapelineError):
-                _log.exception("a read for the open pages failed")
+                log_failure("a read for the open pages failed", error)
             self._error = one_line(error)
             return None
 

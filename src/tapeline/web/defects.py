@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tapeline.runtime.machine_refusals import refused_by_machine
 from tapeline.web.json_text import json_bytes
 from tapeline.web.security import HEADERS
 
@@ -52,7 +53,8 @@ class Defects:
             if len(self._traced) >= _MOST_KINDS:
                 self._traced.clear()
             self._traced[kind] = now
-        _log.error("%s failed, error %s: %.300s", where, identifier, ascii(error), exc_info=error if is_new else None)
+        traced = error if is_new and not refused_by_machine(error) else None
+        _log.error("%s failed, error %s: %.300s", where, identifier, ascii(error), exc_info=traced)
         self.count += 1
         text = f"{datetime.now(UTC):%H:%M} UTC: {where} failed, {type(error).__name__}, error {identifier} in the log"
         self._recent.append((now, text))
@@ -64,10 +66,17 @@ class Defects:
         return [text for at, text in self._recent if at >= until]
 
 
-class DefectAnswer:
-    """Answer 500 for whatever an application raises and nothing else handles, as ASGI middleware around all of it.
+def log_failure(what: str, error: Exception) -> None:
+    """Log what failed beside the requests: a line where the machine refused something, else with its traceback."""
+    refusal = refused_by_machine(error)
+    _log.error("%s%s", what, f": {refusal}" if refusal else "", exc_info=None if refusal else error)
 
-    The guard is inside, so its headers are set here. An answer that has begun cannot be changed: it is cut off.
+
+class DefectAnswer:
+    """Answer for whatever an application raises and nothing else handles, as ASGI middleware around all of it.
+
+    It is 503 where the machine refused memory, files or the like, which another moment may cure, and 500 otherwise. The
+    guard is inside, so its headers are set here. An answer that has begun cannot be changed: it is cut off.
     """
 
     def __init__(self, app: ASGIApp, defects: Defects) -> None:
@@ -93,5 +102,6 @@ class DefectAnswer:
             text = f"an internal error ({identifier}); the server's log has the details under this id"
             headers = {**HEADERS, "Cache-Control": "no-store", "Content-Type": "application/json"}
             start = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-            await send({"type": "http.response.start", "status": 500, "headers": start})
+            status = 503 if refused_by_machine(error) else 500
+            await send({"type": "http.response.start", "status": status, "headers": start})
             await send({"type": "http.response.body", "body": json_bytes({"detail": text})})

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tapeline.cli.machine_refusals import refused_by_machine
+from tapeline.runtime.machine_refusals import refused_by_machine
 
 
 def test_a_full_disk_is_named_with_its_file() -> None:
