@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tapeline.core.market import Direction
+from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
 
@@ -121,7 +122,7 @@ Condition = Leaf | AllOf | AnyOf
 
 @dataclass(frozen=True)
 class Rule:
-    """Hold a rule: its condition, for which symbols (upper case; none: all), on which bars, how often.
+    """Hold a rule: its condition, for which symbols or series (as they are kept; none: all), on which bars, how often.
 
     `forming` is whether forming bars are judged too. `quiet` is ms, None for the default. `reset` is the level at which
     the one comparison or crossing with a number is over.
@@ -179,8 +180,8 @@ class Rule:
         return "probability" in self.columns or any(isinstance(leaf, Predicted | Change) for leaf in self.leaves)
 
     def applies(self, symbol: str) -> bool:
-        """Return whether it is about this symbol, however that is spelt."""
-        return not self.symbols or canonical_symbol(symbol) in self.symbols
+        """Return whether it is about this symbol, however that is spelt and at whichever interval."""
+        return not self.symbols or canonical_symbol(symbol_of(symbol)) in map(symbol_of, self.symbols)
 
 
 def _leaves(condition: Condition) -> Iterator[Leaf]:

@@ -12,6 +12,7 @@ from tapeline.alerts.bar_values import NewBarsReader
 from tapeline.alerts.journal import Alert, Journal
 from tapeline.alerts.rule_state import State, describe, describe_silence, silent_since, step, step_silence
 from tapeline.alerts.rules import Rule, Silence
+from tapeline.alerts.watched_series import WatchedSeries
 from tapeline.core.market import Rows
 from tapeline.core.ports import Store
 from tapeline.core.times import DAY, HOUR
@@ -24,7 +25,7 @@ _States = dict[tuple[str, str], State]  # by rule id and symbol
 
 
 class Runner:
-    """Judge rules for every symbol of a store; `look` is one round, called by one thread.
+    """Judge rules for the series of a store that they are about; `look` is one round, called by one thread.
 
     `rules` returns the rules as they are now, `channels` are the names of where alerts go. `clock` returns the time
     (UTC epoch ms), or None in a replay; `wall` always returns the time.
@@ -50,6 +51,8 @@ class Runner:
         self._wall = wall
         self._judged: dict[str, Rule] = {}
         self._reader = NewBarsReader(store, ())
+        self._watched = WatchedSeries(store)
+        self._series: tuple[str, ...] = ()
         self._states: _States = {}
         self._moved: dict[str, tuple[int, float, float, bool]] = {}
         self._began: int | None = None
@@ -69,6 +72,7 @@ class Runner:
             now = int(latest.bars.timestamp.max())
         if self._began is None:
             self._began = now
+        self._series = latest.bars.symbols
         ends = {bar.symbol: (bar.timestamp, bar.close, bar.volume, bar.final) for bar in latest.bars}
         changed: _States = {}
         alerts: list[Alert] = []
@@ -112,8 +116,9 @@ class Runner:
     def _bars(self, symbol: str, now: int, changed: _States) -> list[Alert]:
         """Judge the new bars of a symbol; states that moved go into `changed`."""
         rules = [
-            rule for rule in self._judged.values() if not isinstance(rule.condition, Silence) and rule.applies(symbol)
-        ]
+            rule for rule in self._judged.values()
+            if not isinstance(rule.condition, Silence) and symbol in self._watched.of(rule, self._series)
+        ]  # fmt: skip
         if not rules:
             return []
         stale = max(STALE, 3 * self._reader.length(symbol)) + self._reader.length(symbol)
@@ -141,8 +146,9 @@ class Runner:
         for rule in self._judged.values():
             if not isinstance(rule.condition, Silence):
                 continue
+            watched = self._watched.of(rule, self._series)
             for bar in latest.bars:
-                length = self._reader.length(bar.symbol) if rule.applies(bar.symbol) else 0
+                length = self._reader.length(bar.symbol) if bar.symbol in watched else 0
                 if not length or length >= DAY:  # a daily bar cannot be late by the minute
                     continue
                 before = self._state(rule, bar.symbol)

@@ -94,6 +94,22 @@ def test_all_bars_of_a_batch_count_and_a_new_symbol_is_judged_from_its_first(
     assert d.look() == [("MSFT", 1)]
 
 
+def test_a_symbol_stands_for_its_shortest_bars_and_a_series_for_itself(desk: Callable[..., Desk]) -> None:
+    rules = "price > 10", "price > 10 for AAPL", "price > 10 for AAPL@1d", "price > 10 for AAPL@1h", "price > 10 for X"
+    some = desk(*rules)
+    day = (OPEN - OPEN % 86_400_000 - OPEN) // MINUTE  # midnight, in minutes from the open
+    for ago in range(3, -1, -1):
+        some.put(day - (ago + 1) * 1440, 5.0)
+        some.put(-ago, 5.0, symbol="AAPL@1m")
+    assert some.look() == []
+    some.put(day, 20.0)  # the days were there first, and have the symbol's name
+    some.put(1, 20.0, symbol="AAPL@1m")
+    fired = {(alert.rule, alert.symbol) for alert in some.runner.look()}
+    assert fired == {
+        ("price > 10", "AAPL@1m"), ("price > 10 for AAPL", "AAPL@1m"), ("price > 10 for AAPL@1d", "AAPL"),
+    }  # fmt: skip
+
+
 def test_old_bars_fire_nothing(desk: Callable[..., Desk]) -> None:
     d = desk("price > 10 quiet 0s")
     d.look()
