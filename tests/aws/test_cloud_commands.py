@@ -19,6 +19,7 @@ from tapeline.app.moving import (
     merge_series,
     move_rows,
     move_series,
+    places_of,
 )
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.s3_archive import S3Archive
@@ -30,6 +31,7 @@ from tapeline.core.ports import (
     Commit,
     Series,
 )
+from tapeline.core.times import DAY
 from tapeline.errors import ConfigError, ConflictError, FileError, StorageError
 from tapeline.runtime.batches import Batches
 from tapeline.runtime.indicator_view import IndicatorView
@@ -285,6 +287,22 @@ def test_the_first_batch_after_an_export_continues_from_the_data_directory(homes
     found = list(homes.cloud.rows("S00"))
     assert found[:40] == of(predicted(filled(bars[:40])), "S00")
     assert found[40:] == of(filled(bars), "S00")[40:]
+
+
+def test_a_series_goes_where_the_target_keeps_its_interval(homes: Homes) -> None:
+    minutes = day(1)
+    days = [replace(bar, timestamp=START - START % DAY + at * DAY) for at, bar in enumerate(minutes[:5])]
+    homes.local.commit(Commit(filled(days), {}, 0))  # the days were there first
+    homes.local.commit(Commit(filled([replace(bar, symbol="S00@1m") for bar in minutes]), {}, 0))
+    assert homes.local.series("S00") == ("S00", "S00@1m")
+    for _ in range(2):  # into an empty table, and into one that has them
+        places = places_of(homes.local.series("S00"), homes.local, homes.cloud)
+        assert places == {"S00@1m": "S00", "S00": "S00@1d"}
+        for name, place in places.items():
+            move_rows(name, homes.local, homes.cloud, SPECS, place=place)
+    assert [row.price for row in homes.cloud.rows("S00")] == [bar.close for bar in minutes]
+    assert [row.price for row in homes.cloud.rows("S00@1d")] == [bar.close for bar in days]
+    assert places_of(["S00", "S00@1d"], homes.cloud, homes.local) == {"S00": "S00@1m", "S00@1d": "S00"}
 
 
 def test_a_function_with_other_indicators_computes_the_symbol_again(homes: Homes) -> None:

@@ -15,6 +15,7 @@ from tapeline.backends.aws.s3_rejects import S3Rejects
 from tapeline.backends.aws.sagemaker_predictor import SageMakerPredictor
 from tapeline.core.bars import usual_interval
 from tapeline.core.ports import Predictor, Store
+from tapeline.core.series import split_series
 from tapeline.errors import ConfigError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.promoted_model import PromotedModel
@@ -80,13 +81,17 @@ def cloud_ranges(settings: Settings, client: Clients) -> RangeRegistry:
 
 
 def stored_interval(store: Store) -> Callable[[], int | None]:
-    """Return a function that returns the length (ms) of the bars in a store; None as long as they do not tell it."""
+    """Return a function that returns the length (ms) of the bars in a store; None as long as they do not tell it.
+
+    The first series of a symbol tells it: bars of other lengths say theirs in their names.
+    """
     known: int | None = None
 
     def find() -> int | None:
         nonlocal known
         with contextlib.suppress(StorageError):  # it is asked again
-            for symbol in store.latest().bars.symbols[:1] if known is None else ():
+            names = store.latest().bars.symbols if known is None else ()
+            for symbol in [name for name in names if split_series(name)[1] is None][:1]:
                 known = usual_interval(store.rows(symbol, limit=_TELLING_ROWS).bars.timestamp)
         return known
 

@@ -8,7 +8,7 @@ bars.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +16,12 @@ import numpy as np
 from tapeline.core.adjustment import in_todays_shares, shift
 from tapeline.core.market import Bars, Ints, Row, Rows
 from tapeline.core.ports import Action, Archive, Commit, Series, Store, SymbolState
+from tapeline.core.series import series_name, split_series, symbol_of
 from tapeline.errors import ConflictError, StorageError
 from tapeline.runtime.corrections import NO_ROWS
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.processor import Processor
+from tapeline.runtime.stored_series import TELLING_ROWS, StoredSeries
 
 #: Rows read and compared at once.
 CHUNK = 2000
@@ -125,10 +127,29 @@ def _facts(series: Series) -> tuple[object, ...]:
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
+def places_of(names: Iterable[str], source: Store, target: Store) -> dict[str, str]:
+    """Return, for each of these series of the source, its name in the target: there another may be the symbol's first.
+
+    The shortest bars come first, so that they become the first series of a symbol that the target does not have.
+    """
+    here, there = StoredSeries(source, source.series), StoredSeries(target, target.series)
+    lengths = {name: here.length(name) for name in names}
+    places: dict[str, str] = {}
+    for name in sorted(lengths, key=lambda name: (symbol_of(name), lengths[name])):
+        symbol, own = split_series(name)
+        times = source.rows(name, limit=TELLING_ROWS).bars.timestamp if own is None else None
+        place = there.home(symbol, lengths[name], times)
+        places[name] = series_name(symbol, lengths[name]) if place in places.values() else place
+    return places
+
+
 def move_rows(
-    symbol: str, source: Store, target: Store, specs: Sequence[str], progress: Callable[[int], None] = lambda _: None
-) -> Moved:
+    symbol: str, source: Store, target: Store, specs: Sequence[str], progress: Callable[[int], None] = lambda _: None,
+    *, place: str = "",
+) -> Moved:  # fmt: skip
     """Write the symbol's rows that the target lacks or has otherwise, then the state that its bars lead to.
+
+    `place` is the name of the series in the target, where that is another.
 
     A row of a forming bar does not replace a final row of the same bar. Rows of bars that only the target has are
     computed again where bars came in before them. `specs` are the target's indicators: where only the target keeps
@@ -139,7 +160,9 @@ def move_rows(
     moved = Moved()
     earliest: int | None = None
     times = []
-    for rows in _newest_first(read, symbol):
+    name, symbol = symbol, place or symbol
+    for found in _newest_first(read, name):
+        rows = replace(found, bars=replace(found.bars, symbols=(symbol,)))
         times.append(rows.bars.timestamp)
         first, last = int(rows.bars.timestamp[0]), int(rows.bars.timestamp[-1])
         chosen = _differing(rows, target.rows(symbol, first, last + 1), moved)

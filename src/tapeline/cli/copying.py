@@ -14,7 +14,7 @@ from tapeline.app import config
 from tapeline.app.cloud_wiring import dynamo_store, require
 from tapeline.app.config import Settings, comma_separated
 from tapeline.app.data_directory import archive_in
-from tapeline.app.moving import Moved, move_rows, move_series
+from tapeline.app.moving import Moved, move_rows, move_series, places_of
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
@@ -24,6 +24,7 @@ from tapeline.cli.file_options import FileReading
 from tapeline.cli.stored_data import open_data_directory, processing_alone
 from tapeline.core.market import Bars
 from tapeline.core.ports import Series, Store
+from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import MINUTE, interval_name
 from tapeline.errors import ConfigError, FileError
@@ -208,9 +209,14 @@ def _move_rows(
         done += rows
         ticker.show(done)
 
-    for symbol in source.latest().bars.symbols:
-        if wanted is None or symbol in wanted:
-            counts.append(("rows", symbol, move_rows(symbol, source, target, settings.indicators, looked_at)))
+    names = [
+        name
+        for name in source.latest().bars.symbols
+        if wanted is None or not wanted.isdisjoint((name, symbol_of(name)))
+    ]
+    for name, place in places_of(names, source, target).items():
+        moved = move_rows(name, source, target, settings.indicators, looked_at, place=place)
+        counts.append(("rows", place, moved))
 
 
 def _on_s3(settings: Settings) -> S3Archive:

@@ -210,6 +210,7 @@ class SageMakerPredictor:
             return False
         self._served[version] = served
         self.trained_until = max(each.trained_until for each in self._served.values())
+        self.interval = served.interval or 0
         return True
 
     def _is_for_these_bars(self, version: str, served: _Served) -> bool:
