@@ -285,8 +285,8 @@ run "everything" {
   }
 
   assert {
-    condition     = length(aws_quicksight_dashboard.this[0].permissions) == 2 && length(aws_quicksight_template.this[0].definition[0].sheets[0].visuals) == 7
-    error_message = "QuickSight shows seven views to the people named"
+    condition     = length(aws_quicksight_dashboard.this[0].permissions) == 2 && length(aws_quicksight_template.this[0].definition[0].sheets[0].visuals) == 9
+    error_message = "QuickSight shows nine views to the people named"
   }
 
   assert {

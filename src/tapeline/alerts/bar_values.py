@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tapeline.alerts.names import FIELDS
+from tapeline.alerts.range_terms import is_range_term, range_values
 from tapeline.alerts.rule_state import BarValues
 from tapeline.core.bars import shortest_interval
 from tapeline.core.market import Rows
 from tapeline.core.ports import Store
 from tapeline.core.times import MINUTE
+from tapeline.forecast.range_model import RangeModel
 from tapeline.indicators.spec import spec_of_output
 from tapeline.runtime.indicator_view import IndicatorView
 
@@ -18,17 +20,21 @@ MOST_BARS = 5_000
 
 
 class NewBarsReader:
-    """Follow the symbols of a store for rules that read these columns.
+    """Follow the symbols of a store for rules that read these columns; `ranges` returns the range models by version.
 
     Each symbol's bars are handed out once as final ones, after any number of times as the forming one.
     """
 
-    def __init__(self, store: Store, columns: Iterable[str]) -> None:
+    def __init__(
+        self, store: Store, columns: Iterable[str], ranges: Callable[[], Mapping[str, RangeModel]] = dict
+    ) -> None:
         self._store = store
         self._view = IndicatorView(store)
         fields = set(FIELDS.values())
         self._columns = tuple(dict.fromkeys(name for name in columns if name not in fields))
-        self._specs = tuple(dict.fromkeys(spec.text for spec, _ in map(spec_of_output, self._columns)))
+        outputs = [name for name in self._columns if not is_range_term(name)]
+        self._ranges = ranges if len(outputs) < len(self._columns) else dict
+        self._specs = tuple(dict.fromkeys(spec.text for spec, _ in map(spec_of_output, outputs)))
         self._last: dict[str, int] = {}
         self._lengths: dict[str, int] = {}
 
@@ -49,16 +55,17 @@ class NewBarsReader:
         final = rows.bars.timestamp[rows.bars.final]
         if len(final):
             self._last[symbol] = int(final[-1])
-        return list(seen_in(rows, self._columns))
+        return list(seen_in(rows, self._columns, self._ranges()))
 
 
-def seen_in(rows: Rows, columns: Sequence[str]) -> Iterator[BarValues]:
-    """Yield the rows as rules see them, with those of `columns` that they have."""
+def seen_in(rows: Rows, columns: Sequence[str], ranges: Mapping[str, RangeModel]) -> Iterator[BarValues]:
+    """Yield the rows as rules see them, with those of `columns` that they have; `ranges` are models by version."""
     found = {"price": rows.bars.close, "probability": rows.probability}
     found |= {name: getattr(rows.bars, name) for name in ("open", "high", "low", "volume")}
     for name in columns:
         if name in rows.names:
             found[name] = rows.indicator[:, rows.names.index(name)]
+    found |= range_values(rows, columns, ranges)
     names = tuple(found)
     lists = zip(*(column.tolist() for column in found.values()), strict=True)
     bars = rows.bars

@@ -9,6 +9,7 @@ import math
 import re
 
 from tapeline.alerts.names import column_of
+from tapeline.alerts.range_terms import MOST_BARS_AHEAD, ODDS, is_range_term, odds_column
 from tapeline.alerts.rules import (
     AllOf,
     AnyOf,
@@ -33,6 +34,7 @@ _DEEPEST = 16
 _MOST_CONDITIONS = 16
 _MOST_SYMBOLS = 100
 _LONGEST_DURATION = 366 * DAY
+_LARGEST_PRICE = 1e15
 
 _SYMBOL = re.compile(r"\s*([^\s,()]+)")
 _OPTIONS = ("for", "on", "quiet", "reset")
@@ -246,11 +248,29 @@ class _Parser(Cursor):
             self.fail("expected a number, price, open, high, low, volume, probability, prediction or an indicator")
         place = match.start("word")
         word = match["word"].lower()
+        if word in ODDS:
+            self.at = match.end()
+            return self._odds(word)
         if word == "prediction":
             self.fail("`prediction` is no number: write `prediction is UP` or `prediction changes to UP`", place)
         try:
-            column = column_of(word)
+            column = word if is_range_term(word) else column_of(word)
         except SpecError as error:
             self.fail(str(error), place, len(word))
         self.at = match.end()
         return Value(column)
+
+    def _odds(self, kind: str) -> Value:
+        """Parse the price and the bars ahead of `p_touched(240, 5)`."""
+        self.expect("(", f"after `{kind}` comes a price and how many bars ahead, as in `{kind}(240, 5)`")
+        place = self.start()
+        price = self.number()
+        if not 0 < price < _LARGEST_PRICE:
+            self.fail(f"a price is above 0, not {number(price)}", place)
+        self.expect(",", f"after the price comes how many bars ahead, as in `{kind}({number(price)}, 5)`")
+        place = self.start()
+        within = self.number()
+        if within not in range(1, MOST_BARS_AHEAD + 1):
+            self.fail(f"the range forecast looks 1 to {MOST_BARS_AHEAD} bars ahead, not {number(within)}", place)
+        self.expect(")", "the bracket is closed by )")
+        return Value(odds_column(kind, price, int(within)))

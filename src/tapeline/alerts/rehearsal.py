@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from tapeline.alerts.rules import Rule, Silence
 from tapeline.core.bars import shortest_interval
 from tapeline.core.market import Rows
 from tapeline.core.times import DAY, MINUTE
+from tapeline.forecast.range_model import RangeModel
 
 
 class Rehearsal:
@@ -29,8 +32,9 @@ class Rehearsal:
     Time is that of the newest bar, as in a replay. The rows are final, so the rule's `on forming bars` is left out.
     """
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, ranges: Mapping[str, RangeModel] = MappingProxyType({})) -> None:
         self._rule = replace(rule, forming=False)
+        self._ranges = ranges
         self._states: dict[str, State] = {}
         self._last: dict[str, int] = {}
         self._lengths: dict[str, int] = {}
@@ -45,7 +49,7 @@ class Rehearsal:
     def _bars(self, rows: Rows) -> list[dict[str, Any]]:
         found = []
         symbols = [rows.bars.symbols[code] for code in rows.bars.code.tolist()]
-        for symbol, seen in zip(symbols, seen_in(rows, self._rule.columns), strict=True):
+        for symbol, seen in zip(symbols, seen_in(rows, self._rule.columns, self._ranges), strict=True):
             if not self._rule.applies(symbol):
                 continue
             self._states[symbol], fires = step(self._rule, self._states.get(symbol) or State(), seen)

@@ -16,6 +16,7 @@ from tapeline.alerts.watched_series import WatchedSeries
 from tapeline.core.market import Rows
 from tapeline.core.ports import Store
 from tapeline.core.times import DAY, HOUR
+from tapeline.forecast.range_model import RangeModel
 
 #: A bar that is first seen longer than this after it ended (ms, or three bars, whichever is longer) fires nothing: a
 #: history that is filled in, or a replay at full speed, is not news.
@@ -28,7 +29,7 @@ class Runner:
     """Judge rules for the series of a store that they are about; `look` is one round, called by one thread.
 
     `rules` returns the rules as they are now, `channels` are the names of where alerts go. `clock` returns the time
-    (UTC epoch ms), or None in a replay; `wall` always returns the time.
+    (UTC epoch ms), or None in a replay; `wall` always returns the time. `ranges` returns the range models by version.
 
     States and alerts are written in one transaction after a round, so a crash or a failed read repeats the round: no
     alert is lost, and none is kept twice.
@@ -42,6 +43,7 @@ class Runner:
         channels: Sequence[str],
         clock: Callable[[], int | None],
         wall: Callable[[], int],
+        ranges: Callable[[], Mapping[str, RangeModel]] = dict,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -49,6 +51,7 @@ class Runner:
         self._channels = tuple(channels)
         self._clock = clock
         self._wall = wall
+        self._ranges = ranges
         self._judged: dict[str, Rule] = {}
         self._reader = NewBarsReader(store, ())
         self._watched = WatchedSeries(store)
@@ -107,7 +110,7 @@ class Runner:
 
     def _reset(self) -> None:
         self._reader = NewBarsReader(
-            self._store, dict.fromkeys(name for rule in self._judged.values() for name in rule.columns)
+            self._store, dict.fromkeys(name for rule in self._judged.values() for name in rule.columns), self._ranges
         )
         self._moved = {}
 

@@ -21,6 +21,7 @@ from tapeline.alerts.system_watch import SystemWatch
 from tapeline.core.ports import Store
 from tapeline.core.troubles import Troubles
 from tapeline.errors import NotFoundError, NotPossibleError, RuleError, one_line
+from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.private_files import PRIVATE
 
@@ -106,13 +107,15 @@ def running(
     live: bool,
     notify: Callable[[str], None],
     troubles: Callable[[], Troubles] = dict,
+    ranges: Callable[[], Mapping[str, RangeModel]] = dict,
 ) -> Iterator[Alerts]:
     """Judge the alerts of a data directory once a second, in a thread, until the block ends.
 
     `rules` are those of the settings, `channels` where alerts go beside the page, `notify` takes lines for whoever runs
     the program. With `live` the time is the clock's, otherwise that of the newest bar. `troubles` says what is wrong
-    with the system itself, which is reported as well. One process per folder judges: another one shows what the first
-    finds, and takes over when it ends. Raises `StorageError` and `RuleError`.
+    with the system itself, which is reported as well; `ranges` returns the range models by version. One process per
+    folder judges: another one shows what the first finds, and takes over when it ends. Raises `StorageError` and
+    `RuleError`.
     """
     journal = Journal(folder / JOURNAL_FILE, create=True)
     for line in journal.damage():
@@ -121,7 +124,9 @@ def running(
     couriers = Couriers(channels, journal, notify)
     lock = filelock.FileLock(folder / "alerts.lock", mode=PRIVATE, thread_local=False)
     clock: Callable[[], int | None] = now_ms if live else lambda: None
-    runner = Runner(store, journal, lambda: [kept.rule for kept in alerts.rules()], tuple(channels), clock, now_ms)
+    runner = Runner(
+        store, journal, lambda: [kept.rule for kept in alerts.rules()], tuple(channels), clock, now_ms, ranges
+    )
     watch = SystemWatch(journal, tuple(channels), troubles)
     ended = threading.Event()
 

@@ -13,6 +13,8 @@ from tapeline.app.config import Settings
 from tapeline.core.ports import Store
 from tapeline.core.troubles import Troubles
 from tapeline.errors import ConfigError, StorageError
+from tapeline.forecast.range_registry import RangeRegistry
+from tapeline.web.versions import RangeVersions
 
 
 @contextlib.contextmanager
@@ -24,19 +26,27 @@ def alerting(
     live: bool,
     notify: Callable[[str], None],
     troubles: Callable[[], Troubles] = dict,
+    ranges: RangeRegistry | None = None,
 ) -> Iterator[Alerts | None]:
     """Judge alert rules over the rows of a store until the block ends; rules and alerts are kept in `folder`.
 
     `live` says that bars come as the market moves. `notify` gets lines for whoever runs the program, the alerts
-    themselves among them. `troubles` says what is wrong with the system itself. Yields None, after a line that says
-    why, where alerts cannot be kept: the page is worth serving without them. Raises `ConfigError` for settings
-    that lack something.
+    themselves among them. `troubles` says what is wrong with the system itself, `ranges` is where range models are
+    read. Yields None, after a line that says why, where alerts cannot be kept: the page is worth serving without them.
+    Raises `ConfigError` for settings that lack something.
     """
     channels = {"log": Log(notify), **channels_of(settings)}
     with contextlib.ExitStack() as stack:
         try:
             running = service.running(
-                store, folder, settings.alerts.rules, channels, live=live, notify=notify, troubles=troubles
+                store,
+                folder,
+                settings.alerts.rules,
+                channels,
+                live=live,
+                notify=notify,
+                troubles=troubles,
+                ranges=RangeVersions(ranges).models,
             )
             found: Alerts | None = stack.enter_context(running)
         except StorageError as error:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tapeline.alerts.service import Alerts
     from tapeline.app.config import Settings
     from tapeline.forecast.model import LightGBMModel
+    from tapeline.forecast.range_model import RangeModel
 
 RuleText = Annotated[str, typer.Argument(metavar="RULE", help="Such as 'rsi_14 < 30 for TSLA'.", show_default=False)]
 
@@ -104,9 +105,11 @@ def rehearse(
 ) -> None:
     """Print when a rule would have fired on the bars of a file, as if they had come one by one.
 
-    A rule about predictions uses the data directory's model in use, on bars that it was not trained on.
+    A rule about predictions, or about the expected move, uses the data directory's model in use, on bars that it was
+    not trained on.
     """
     from tapeline.alerts.grammar import parse_rule
+    from tapeline.alerts.range_terms import is_range_term
     from tapeline.alerts.rehearsal import Rehearsal
     from tapeline.app import config
     from tapeline.cli.bar_files import open_all, read_bars
@@ -122,8 +125,11 @@ def rehearse(
         model.check_interval(source.scan().interval)
     if model is not None and source.scan().end <= model.trained_until:
         notice(f"the model {model.version} was trained on all of these bars: it predicts none of them")
-    processor = Processor(_specs(parsed), model)
-    rehearsal = Rehearsal(parsed)
+    ranges = _range_model(settings) if any(map(is_range_term, parsed.columns)) else None
+    if ranges is not None:
+        ranges.check(source.scan().interval)
+    processor = Processor(_specs(parsed), model, range_model=ranges)
+    rehearsal = Rehearsal(parsed, {} if ranges is None else {ranges.version: ranges})
     found: list[dict[str, Any]] = []
     done = 0
     for bars in read_bars(source, "judging", quiet=json):
@@ -141,10 +147,13 @@ def rehearse(
 
 def _specs(rule: Rule) -> list[str]:
     """Return the indicators that a rule reads."""
+    from tapeline.alerts.range_terms import is_range_term
     from tapeline.indicators.spec import spec_of_output
 
     found: dict[str, None] = {}
     for name in rule.columns:
+        if is_range_term(name):
+            continue
         with contextlib.suppress(SpecError):  # price, volume, probability
             found[spec_of_output(name)[0].text] = None
     return list(found)
@@ -160,6 +169,12 @@ def _model(settings: Settings) -> LightGBMModel:
             "one, --data-dir names another folder"
         )
     return models.load(DEFAULT_NAME)
+
+
+def _range_model(settings: Settings) -> RangeModel:
+    from tapeline.app.data_directory import ranges_in
+
+    return ranges_in(settings.data_dir).load(DEFAULT_NAME)
 
 
 def _print_fired(alerts: list[dict[str, Any]], *, as_json: bool) -> None:

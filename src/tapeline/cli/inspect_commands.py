@@ -124,7 +124,7 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
             live = is_live(directory)
             page, folder = page_data_of(directory, live=live, indicators=settings.indicators), directory.path
         alerts = stack.enter_context(
-            alerting(page.store, folder, settings, live=live, notify=notice, troubles=page.troubles)
+            alerting(page.store, folder, settings, live=live, notify=notice, troubles=page.troubles, ranges=page.ranges)
         )
         page = dataclasses.replace(page, alerts=alerts)
         serve(page, settings.page.host, settings.page.port, on_ready=announce, access=access_of(settings))

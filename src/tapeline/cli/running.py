@@ -60,7 +60,13 @@ def run_pipeline(
             if page:
                 live, troubles = total is None, SystemHealth(directory, collector).troubles
                 with alerting(
-                    directory.store, directory.path, settings, live=live, notify=notice, troubles=troubles
+                    directory.store,
+                    directory.path,
+                    settings,
+                    live=live,
+                    notify=notice,
+                    troubles=troubles,
+                    ranges=directory.ranges,
                 ) as alerts:
                     data = page_data_of(
                         directory, live=live, replay=replay, collector=collector, lags=pipeline.lag.seconds,

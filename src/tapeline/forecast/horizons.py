@@ -129,6 +129,25 @@ def newest_range(rows: Rows, models: Mapping[str, RangeModel], within: int = 1) 
     )  # fmt: skip
 
 
+def odds_columns(rows: Rows, models: Mapping[str, RangeModel], price: float, within: int) -> tuple[Floats, Floats]:
+    """Return the chance at each row that the close `within` bars later is beyond the price, and that it is touched.
+
+    They are float64 [n] each, NaN where nothing was said that far ahead.
+    """
+    ranges, by = rows.said_ranges
+    beyond, touched = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    close, said = rows.as_known().bars.close.tolist(), said_codes.decoded(ranges)
+    last = next((k for k, each in enumerate(HORIZONS) if each >= within), len(HORIZONS) - 1)
+    for i in np.flatnonzero((by >= 0) & (ranges[:, last] > 0)).tolist():
+        model = models.get(rows.models[by[i]])
+        if model is not None:
+            known = [each for each in said[i, : len(HORIZONS)].tolist() if not np.isnan(each)]
+            sigmas = (*known, *known[-1:] * 3)[: len(HORIZONS)]
+            found = price_bands.odds(model, within, close[i], sigmas, price)
+            beyond[i], touched[i] = found.beyond, found.touched
+    return beyond, touched
+
+
 def with_horizons(
     items: Sequence[dict[str, Any]], rows: Rows, models: Mapping[str, RangeModel]
 ) -> list[dict[str, Any]]:

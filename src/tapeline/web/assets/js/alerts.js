@@ -8,7 +8,7 @@ import { toast } from "./toast.js";
 
 const EXAMPLES = [
   "rsi_14 < 30", "price crosses above sma_50", "sma_50 crosses above sma_200",
-  "prediction changes to UP with probability > 0.6", "no bar for 3 minutes in an open session",
+  "prediction changes to UP with probability > 0.6", "p_touched(150, 5) > 0.2 for AAPL", "no bar for 3 minutes in an open session",
   "price crosses below 150 for AAPL on forming bars quiet 1 hour",
 ];
 const MOST_FIRED = 200;
