@@ -91,6 +91,15 @@ class YahooSettings(_Group):
     )
 
 
+class BinanceSettings(_Group):
+    """Say where Binance's market data are; by default the hosts that serve nothing else and need no key."""
+
+    url: str = Field(
+        "https://data-api.binance.vision", description="Base address of Binance's klines, or of a stand-in."
+    )
+    stream_url: str = Field("wss://data-stream.binance.vision", description="Address of Binance's streams.")
+
+
 class PageSettings(_Group):
     """Say where the page listens, and who may see it."""
 
@@ -227,6 +236,7 @@ class Settings(_Group):
         1.0, ge=0.25, le=60, description="Seconds between two updates of a forming bar; on AWS every one costs."
     )
     yahoo: YahooSettings = YahooSettings()
+    binance: BinanceSettings = BinanceSettings()
     page: PageSettings = PageSettings()
     alerts: AlertSettings = AlertSettings()
     mail: MailSettings = MailSettings()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import archive_in
 from tapeline.errors import ConfigError, FeedError
-from tapeline.feeds import yahoo
+from tapeline.feeds import binance, yahoo
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.live_source import LiveSource
@@ -33,6 +33,12 @@ FEEDS = {
         yahoo.INTERVALS,
         lambda settings, clock: yahoo.ChartClient(yahoo.YFinanceTransport(settings.yahoo.url), clock),
         lambda settings, clock: yahoo.PriceStream(settings.yahoo.stream_url, clock),
+    ),
+    "binance": Feed(
+        binance.VENUE,
+        binance.INTERVALS,
+        lambda settings, clock: binance.KlineClient(settings.binance.url, clock),
+        lambda settings, clock: binance.KlineStream(settings.binance.stream_url, clock),
     ),
 }
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tapeline.cli.console import notice, print_records, utc_text
-from tapeline.cli.options import DataDir, IntervalName, Json, Out, Period
+from tapeline.cli.options import DataDir, FeedName, IntervalName, Json, Out, Period
 from tapeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def backfill(
     adjust: Annotated[
         bool, typer.Option("--adjusted", help="With --out: prices adjusted for dividends, not only for splits.")
     ] = False,
+    feed: FeedName = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -42,7 +43,7 @@ def backfill(
     from tapeline.cli.fetching import fetch_history, span
     from tapeline.feeds.live.watchlist import symbols_of
 
-    settings = config.load(data_dir=data_dir)
+    settings = config.load(data_dir=data_dir, feed=feed)
     wanted = symbols_of(symbols) if symbols else watchlist_in(settings.data_dir).load()
     if not wanted:
         raise InputError("name the symbols: --symbols TSLA,AAPL,MSFT")

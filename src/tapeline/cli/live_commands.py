@@ -1,4 +1,4 @@
-"""`tapeline run`, `collect` and `process`: follow Yahoo's prices as they come."""
+"""`tapeline run`, `collect` and `process`: follow a venue's prices as they come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tapeline.cli.console import notice, print_summary
-from tapeline.cli.options import DataDir, IntervalName, Json, LiveSymbols, Period, Port
+from tapeline.cli.options import DataDir, FeedName, IntervalName, Json, LiveSymbols, Period, Port
 from tapeline.errors import UnreachableError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def run(
     symbols: LiveSymbols = None,
     interval: IntervalName = "1m",
     period: Period = None,
+    feed: FeedName = None,
     data_dir: DataDir = None,
     port: Port = None,
     dashboard: Annotated[bool, typer.Option(help="Serve the page meanwhile.")] = True,
@@ -45,7 +46,7 @@ def run(
 
     if retrain is not None and retrain not in SCHEDULES:
         raise typer.BadParameter(f"{retrain!r} is no schedule: {', '.join(SCHEDULES)}", param_hint="--retrain")
-    settings = page_settings(data_dir, port, page=dashboard)
+    settings = page_settings(data_dir, port, page=dashboard, feed=feed)
     with processing_alone(settings) as directory, collecting_alone(settings):
         watchlist, wanted = watchlist_of(settings, symbols)
         chosen, since = span(settings, interval, period)
@@ -74,6 +75,7 @@ def collect(
     symbols: LiveSymbols = None,
     interval: IntervalName = "1m",
     period: Period = None,
+    feed: FeedName = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -89,7 +91,7 @@ def collect(
     from tapeline.runtime import pipeline
     from tapeline.runtime.pipeline import Progress
 
-    settings = config.load(data_dir=data_dir)
+    settings = config.load(data_dir=data_dir, feed=feed)
     progress, stopping = Progress(), threading.Event()
     with collecting_alone(settings):
         watchlist, wanted = watchlist_of(settings, symbols)

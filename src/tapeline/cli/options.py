@@ -31,8 +31,13 @@ Files = Annotated[
 LiveSymbols = Annotated[
     str | None, typer.Option(help="Such as TSLA,AAPL,BTC-USD; kept for the next time.  [default: the kept ones]")
 ]
+FeedName = Annotated[
+    str | None, typer.Option("--feed", help="Where bars come from: yahoo or binance.  [default: setting feed]")
+]
 SymbolNames = Annotated[list[str], typer.Argument(help="Such as NVDA AMD.", show_default=False)]
-IntervalName = Annotated[str, typer.Option(help="1m, 2m, 5m, 15m, 30m, 60m, 90m, 1h or 1d.")]
+IntervalName = Annotated[
+    str, typer.Option(help="1m, 5m, 15m, 30m, 60m, 1h or 1d; Yahoo also has 2m and 90m, Binance 3m, 2h and 4h.")
+]
 Period = Annotated[
     str | None, typer.Option(help="How far back: 12h, 30d, 6mo, 2y, max.  [default: 7d for 1m, 60d, 1y for 1h, 5y]")
 ]

@@ -99,12 +99,12 @@ def _show_progress(pipeline: Pipeline, job: Future[Progress], total: int | None,
                 ticker.show(pipeline.progress.bars_in)
 
 
-def page_settings(data_dir: Path | None, port: int | None, *, page: bool) -> Settings:
+def page_settings(data_dir: Path | None, port: int | None, *, page: bool, feed: str | None = None) -> Settings:
     """Return the settings of this run. With `page`, check that it can be served before long work is begun for it.
 
     Raises `ConfigError` and `ServingError`.
     """
-    settings = config.load(data_dir=data_dir, page__port=port)
+    settings = config.load(data_dir=data_dir, page__port=port, feed=feed)
     if page:
         check_port(settings.page.host, settings.page.port, access_of(settings))
     return settings

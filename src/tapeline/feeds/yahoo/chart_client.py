@@ -1,16 +1,16 @@
-"""Ask for charts within the limits. Requests are repeated here; `transport` sends one, `chart` decodes its answer."""
+"""Ask for charts: `transport` sends one request, `chart` decodes its answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from tapeline.core.retrying import backoff_seconds
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import HOUR
-from tapeline.errors import NoDataError, RateLimitedError, ServerError, UnreachableError, UnusableAnswerError
+from tapeline.errors import NoDataError, RateLimitedError, ServerError
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.limits import Limits
+from tapeline.feeds.live.patient_requests import PatientRequests
 from tapeline.feeds.live.venue import Chart
 from tapeline.feeds.live.worker_threads import in_thread
 from tapeline.feeds.yahoo.chart import decode
@@ -21,22 +21,12 @@ from tapeline.runtime.clock import Clock
 #: Requests under way at once.
 PARALLEL = 4
 
-#: Attempts at one request, the first included.
-ATTEMPTS = 6
-
 #: How far after our clock a bar may open, whatever time the server says it is, ms.
 _MOST_AHEAD = HOUR
-
-_FIRST_DELAY = 1.0
-_LONGEST_DELAY = 60.0
 
 
 class ChartClient:
     """Implement `HistoryClient` over Yahoo's charts. Use it from one event loop at a time; `close` it when done.
-
-    What a moment may cure (429, 5xx, cut answers, a lost network) is repeated. Only when the very first request cannot
-    reach Yahoo is that reported at once: then the network is to blame, or a setting. An answer that came whole and
-    cannot be used is repeated too, but does not open the breaker: it is about one symbol, and the others go on.
 
     `ahead` is how far the server's clock was ahead of ours at its last answer, ms; 0 before the first.
     """
@@ -44,9 +34,8 @@ class ChartClient:
     def __init__(self, transport: Transport, clock: Clock, limits: Limits | None = None) -> None:
         self._transport = transport
         self._clock = clock
-        self._limits = limits or Limits(clock)
+        self._requests = PatientRequests(limits or Limits(clock), clock)
         self._pool = ThreadPoolExecutor(PARALLEL, "yahoo")
-        self._reached = False
         self.ahead = 0
         self.name = VENUE
         self.parallel = PARALLEL
@@ -54,11 +43,11 @@ class ChartClient:
     @property
     def per_second(self) -> float:
         """Return how many requests are sent a second in the long run."""
-        return self._limits.per_second
+        return self._requests.limits.per_second
 
     @per_second.setter
     def per_second(self, value: float) -> None:
-        self._limits.per_second = value
+        self._requests.limits.per_second = value
 
     async def chart(self, symbol: str, interval: Interval, start: int, end: int) -> Chart:
         """Return the bars that open in start <= t < end (UTC epoch ms). Raise `FeedError` when all attempts failed."""
@@ -69,37 +58,10 @@ class ChartClient:
             "includePrePost": "false",
             "events": "div,splits",
         }
-        for attempt in range(ATTEMPTS):
-            await self._limits.admit()
-            try:
-                chart = await self._once(symbol, interval, params)
-            except RateLimitedError as error:
-                self._limits.failed(refused=True, retry_after=error.retry_after)
-                if attempt == ATTEMPTS - 1:
-                    raise
-            except NoDataError:
-                self._limits.succeeded()
-                raise
-            except (ServerError, UnreachableError) as error:
-                if isinstance(error, UnusableAnswerError):
-                    self._limits.succeeded()
-                else:
-                    self._limits.failed()
-                first_contact = isinstance(error, UnreachableError) and not self._reached
-                if first_contact or attempt == ATTEMPTS - 1:
-                    raise
-                await self._clock.sleep(backoff_seconds(attempt, _FIRST_DELAY, _LONGEST_DELAY))
-            except BaseException:
-                self._limits.abandoned()
-                raise
-            else:
-                self._limits.succeeded()
-                return chart
-        raise AssertionError("unreachable")
+        return await self._requests.ask(lambda: self._once(symbol, interval, params))
 
     async def _once(self, symbol: str, interval: Interval, params: Mapping[str, str]) -> Chart:
         answer = await in_thread(self._pool, self._transport.get, symbol, params)
-        self._reached = True
         _raise_for(answer, symbol)
         now = self._clock.now()
         date = now if answer.date is None else answer.date + 999

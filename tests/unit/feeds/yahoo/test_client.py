@@ -14,9 +14,9 @@ from tests.local_yahoo.clock import Standing
 
 from tapeline.errors import FeedError, NoDataError, RateLimitedError, ServerError, UnreachableError
 from tapeline.feeds.live.limits import Limits
+from tapeline.feeds.live.patient_requests import ATTEMPTS
 from tapeline.feeds.live.venue import Chart
 from tapeline.feeds.yahoo import INTERVALS, ChartClient
-from tapeline.feeds.yahoo.chart_client import ATTEMPTS
 from tapeline.feeds.yahoo.transport import Answer, YFinanceTransport, _answer, translating_yfinance_errors
 
 OPEN = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open in New York

@@ -14,9 +14,10 @@ from tests.local_yahoo.market import Tick
 from tests.local_yahoo.server import frame
 from websockets.exceptions import ConnectionClosedError
 
+from tapeline.feeds.live import quote_socket as module
+from tapeline.feeds.live.quote_socket import LONGEST_SILENCE, SILENCE_SECONDS
 from tapeline.feeds.live.venue import StreamQuote
-from tapeline.feeds.yahoo import price_stream as module
-from tapeline.feeds.yahoo.price_stream import LONGEST_SILENCE, SILENCE_SECONDS, PriceStream
+from tapeline.feeds.yahoo.price_stream import PriceStream
 
 START = 1_700_000_000_000
 URL = "ws://127.0.0.1:9/"
