@@ -32,7 +32,7 @@ _OPEN_SECONDS = 10.0  # of real time, for the handshake
 
 
 class QuoteSocket(ABC):
-    """Implement `QuoteStream` but for what a venue says and is told, which a class of each venue adds.
+    """Implement `QuoteStream` but for the messages, which a class of each venue reads and writes.
 
     A message longer than `longest` bytes after unpacking ends the connection. Silence is measured in monotonic time.
     `repeat_seconds` is how often a venue must be told the subscriptions again, None where once is enough, and

@@ -1,4 +1,4 @@
-"""Stream Yahoo's prices: what its streamer is told, and what it sends."""
+"""Stream Yahoo's prices: the messages to its streamer, and from it."""
 
 from __future__ import annotations
 
