@@ -35,10 +35,13 @@ _IMPORTS = (
 _PIPE = 1 << 20
 
 #: What a native library says before it ends a process that has no memory for it: the C library, for a thread's
-#: variables (exit code 127), and Rust (SIGABRT). Nothing of Python runs then, so that no program can say more.
+#: variables (exit code 127), Rust and C++ (SIGABRT). Nothing of Python runs then, so that no program can say more.
 _ENDED_BY_A_LIBRARY = {
     127: re.compile(r"cannot allocate memory for thread-local data: ABORT\s*"),
-    -signal.SIGABRT: re.compile(r"memory allocation of \d+ bytes failed\b[^\0]*"),
+    -signal.SIGABRT: re.compile(
+        r"memory allocation of \d+ bytes failed\b[^\0]*"
+        r"|terminate called after throwing an instance of 'St9bad_alloc'\s+what\(\):\s+std::bad_alloc\s*"
+    ),
 }
 
 

@@ -18,6 +18,9 @@ _ADVICE = {
     errno.EAGAIN: "no process or thread can be started (ulimit -u, ulimit -v); raise the limit",
 }
 
+#: SQLite's codes for a file that cannot be written, read, opened, or has no space (https://sqlite.org/rescode.html).
+_SQLITE_REFUSALS = {8, 10, 13, 14}
+
 #: Python gives this refusal neither a class nor an error number of its own.
 _NO_THREAD = "can't start new thread"
 
@@ -28,6 +31,8 @@ def refused_by_machine(error: BaseException) -> str:
     Nothing that was committed is lost. An import fails for want of memory or open files too: its message is the
     dynamic linker's, and the reason is looked for where Python keeps one.
     """
+    import sqlite3  # not for every command, at its start
+
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, MemoryError):
@@ -35,6 +40,11 @@ def refused_by_machine(error: BaseException) -> str:
         if isinstance(seen, OSError) and seen.errno in _ADVICE:
             where = f"{seen.filename}: " if seen.filename else ""
             return f"{where}{_ADVICE[seen.errno]}; nothing committed was lost"
+        if (
+            isinstance(seen, sqlite3.OperationalError)
+            and getattr(seen, "sqlite_errorcode", 0) & 0xFF in _SQLITE_REFUSALS
+        ):
+            return f"a database file cannot be used ({seen}); check the disk, its space and `ulimit -f`"
         if isinstance(seen, RuntimeError) and str(seen) == _NO_THREAD:
             return f"{_ADVICE[errno.EAGAIN]}; nothing committed was lost"
         seen = seen.__cause__ or seen.__context__

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,14 @@ def test_a_thread_that_cannot_be_started_is_a_refusal(monkeypatch: pytest.Monkey
     with pytest.raises(RuntimeError) as found:
         threading.Thread(target=print).start()
     assert "no process or thread can be started" in refused_by_machine(found.value)
+
+
+def test_a_database_of_another_library_that_cannot_be_opened_is_a_refusal(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError) as found:
+        sqlite3.connect(tmp_path / "missing" / "cache.db")
+    wrapped = ValueError("what a library made of it")
+    wrapped.__cause__ = found.value
+    assert "a database file cannot be used (unable to open database file)" in refused_by_machine(wrapped)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("of ours"), ValueError(), OSError(errno.ECONNRESET, "reset")])

@@ -11,7 +11,9 @@ whatever character set it names. Nothing but a `FeedError` leaves this module.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -31,6 +33,7 @@ from tapeline.errors import (
     one_line,
 )
 from tapeline.feeds.yahoo.chart_intervals import VENUE
+from tapeline.runtime.machine_refusals import refused_by_machine
 
 CHART_URL = "https://query2.finance.yahoo.com"
 
@@ -199,7 +202,8 @@ def _answer(response: Any) -> Answer:
 def translating_yfinance_errors(url: str) -> Iterator[None]:
     """Translate the errors of yfinance and curl into ours: `RateLimitedError`, `UnreachableError`, `ServerError`.
 
-    Whatever else they raise over an answer is a `ServerError` with its kind: one answer ends no program.
+    Whatever else they raise over an answer is a `ServerError` with its kind: one answer ends no program. What this
+    machine refused (memory, open files) is a `FeedError` that says so: asking again would not cure it.
     """
     from curl_cffi.const import CurlECode
     from curl_cffi.requests.exceptions import RequestException
@@ -219,10 +223,24 @@ def translating_yfinance_errors(url: str) -> Iterator[None]:
     except YFRateLimitError as error:
         raise RateLimitedError(VENUE) from error
     except RequestException as error:
+        if refusal := _refused_here(error):
+            raise FeedError(refusal) from error
         if (reason := reasons.get(error.code)) is not None:
             raise UnreachableError(url, reason, "yahoo.url") from error
         raise ServerError(f"{url}: the answer was cut off ({error})") from error
     except (FeedError, OversizedError, _ChartAnswer):
         raise
     except Exception as error:
+        if refusal := _refused_here(error):
+            raise FeedError(refusal) from error
         raise ServerError(f"{url}: the answer cannot be read: {type(error).__name__}: {one_line(error)}") from error
+
+
+def _refused_here(error: Exception) -> str:
+    """Return what this machine refused, '' where it is not to blame. curl takes no open file left for no connection."""
+    try:
+        os.close(os.dup(1))
+    except OSError as refused:
+        if refused.errno in {errno.EMFILE, errno.ENFILE}:
+            return refused_by_machine(refused)
+    return refused_by_machine(error)

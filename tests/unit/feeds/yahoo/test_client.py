@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping
+import resource
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -310,3 +312,32 @@ def test_failures_of_the_network_are_distinguished(code: CurlECode, kind: type[F
         raise RequestException("curl said so", code)
     assert type(found.value) is kind
     assert str(found.value).startswith("http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("raised", [RequestException("curl said so", CurlECode.COULDNT_CONNECT), MemoryError()])
+def test_what_this_machine_refused_is_no_failure_of_the_network(raised: Exception) -> None:
+    """Asking again would not cure it, and a breaker that waits it out would look like a command that hangs."""
+    with pytest.raises(FeedError) as found, no_more_files(), translating_yfinance_errors("http://127.0.0.1:9"):
+        raise raised
+    assert type(found.value) is FeedError
+    assert "too many files are open in this process" in str(found.value)
+
+
+def test_a_shortage_of_memory_is_no_answer_that_cannot_be_read() -> None:
+    with (
+        pytest.raises(FeedError, match="not enough memory") as found,
+        translating_yfinance_errors("http://127.0.0.1:9"),
+    ):
+        raise MemoryError
+    assert type(found.value) is FeedError
+
+
+@contextlib.contextmanager
+def no_more_files() -> Iterator[None]:
+    """Let this process open no more files, as `ulimit -n` does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
