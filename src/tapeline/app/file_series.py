@@ -68,16 +68,18 @@ class FileSeries:
         return replace(bars, symbols=symbols, code=code.astype(np.int32))
 
 
-def series_of_files(directory: DataDirectory, scan: Scan) -> FileSeries:
-    """Return the series of every symbol in these files, those that are stored already included.
+def series_of_files(directory: DataDirectory | None, scan: Scan) -> FileSeries:
+    """Return the series of every symbol in these files beside what the data directory has, if they go into one.
 
     Of several lengths of a new symbol the shortest becomes its first series. Raises `FileError` for bars whose length
     has no name and which do not fit what is there.
     """
     stored: dict[str, list[str]] = {}
-    for name in directory.store.latest().bars.symbols:
-        stored.setdefault(symbol_of(name), []).append(name)
-    series = StoredSeries(directory.store, lambda symbol: stored.get(symbol, ()))
+    series = None
+    if directory is not None:
+        for name in directory.store.latest().bars.symbols:
+            stored.setdefault(symbol_of(name), []).append(name)
+        series = StoredSeries(directory.store, lambda symbol: stored.get(symbol, ()))
     found = [
         (file.intervals.get(symbol, 0), number, symbol) for number, file in enumerate(scan.files)
         for symbol in file.symbols
@@ -97,7 +99,7 @@ def series_of_files(directory: DataDirectory, scan: Scan) -> FileSeries:
 
 
 def _name(
-    series: StoredSeries, file: FileScan, symbol: str, interval: int, first: dict[str, int], is_stored: bool
+    series: StoredSeries | None, file: FileScan, symbol: str, interval: int, first: dict[str, int], is_stored: bool
 ) -> str:
     """Return the series of a symbol in a file; `first` has the lengths that new symbols' first series have by now."""
     times = _telling(file, symbol)
@@ -108,13 +110,13 @@ def _name(
         return series_name(base, own)
     if not interval:
         return symbol
-    name = series.home(symbol, interval, times)
+    name = series.home(symbol, interval, times) if series is not None else symbol
     if name == symbol and not is_stored:
         there = first.setdefault(symbol, interval)
         name = symbol if _fits(times, interval, there) else series_name(symbol, interval)
     if name == symbol:
         return name
-    there = series.length(symbol) if is_stored else first.get(symbol, interval)
+    there = series.length(symbol) if series is not None and is_stored else first.get(symbol, interval)
     if times is not None and len(times) <= _FEW and there < interval and (times % there == times[0] % there).all():
         return symbol
     if interval_name(interval) not in INTERVALS:

@@ -304,14 +304,22 @@ def _history(
     if bool(files) == bool(symbols):
         raise typer.BadParameter("give files of bars, or --symbols for stored ones, and not both")
     if files:
+        from tapeline.app.file_series import series_of_files
         from tapeline.cli.bar_files import open_files, read_bars, say_reading, scan_of
+        from tapeline.core.times import interval_name
 
         source = open_files(files, reading, future=True)
-        scan_of(source, reading)
+        scan = scan_of(source, reading)
         for problem in source.problems:
             notice(problem)
         say_reading(source)
-        yield from read_bars(source, "reading", quiet=True)
+        series = series_of_files(None, scan)
+        source.name_series(series.names)
+        if others := series.others(scan.interval):
+            length = interval_name(scan.interval or 0)
+            notice(f"{len(others)} series are left out, whose bars are not {length} long")
+        for bars in read_bars(source, "reading", quiet=True):
+            yield series.only(bars, scan.interval)
         return
     from tapeline.app.config import comma_separated
     from tapeline.cli.stored_data import open_stored, stored_series

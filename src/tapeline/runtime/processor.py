@@ -20,7 +20,7 @@ import numpy as np
 
 from tapeline.core.market import OHLCV, RANGE_CODES, Bars, Codes, Flags, Floats, Ints, Rows, Shorts
 from tapeline.core.ports import Predictor, SymbolState
-from tapeline.core.series import has_interval
+from tapeline.core.series import has_interval, say_intervals
 from tapeline.errors import DecodeError
 from tapeline.forecast import said_codes
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
@@ -341,6 +341,8 @@ class Processor:
 
 def _may_be(bars: Bars, interval: int) -> Flags | None:
     """Return which bars can be of this length (ms; 0: any) as far as the names of their series tell; None for all."""
+    if not say_intervals(bars.symbols):
+        return None
     fits = [has_interval(symbol, interval) for symbol in bars.symbols]
     return None if all(fits) else np.array(fits, np.bool_)[bars.code]
 

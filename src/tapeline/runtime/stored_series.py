@@ -11,7 +11,7 @@ from tapeline.core.bars import may_have_interval
 from tapeline.core.candle_intervals import INTERVALS, choices, chosen, stored_interval
 from tapeline.core.market import Ints
 from tapeline.core.series import series_name, split_series, symbol_of
-from tapeline.core.times import MINUTE, interval_name
+from tapeline.core.times import MINUTE, interval_ms, interval_name
 from tapeline.errors import NotFoundError, NotPossibleError
 from tapeline.runtime.indicator_view import RowReader
 
@@ -94,6 +94,8 @@ class StoredSeries:
         for name, length in series.items():
             if interval_name(length) == wanted:
                 return name
+        if base in series and may_have_interval(self._times(base), interval_ms(wanted) or 0):  # a thin share's
+            return base
         lengths = " and ".join(map(interval_name, series.values())) or "nothing"
         raise NotFoundError(f"no {wanted} bars of {base} are stored; there is {lengths}")
 

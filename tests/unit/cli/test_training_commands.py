@@ -94,6 +94,15 @@ def test_training_until_a_day_sees_nothing_later(file, bars):
     assert made["version"] == fit([bars], until=int(day.astype("M8[ms]").astype(int))).version
 
 
+def test_training_takes_the_bars_of_one_length(file, bars, tmp_path):
+    minutes = tmp_path / "minutes.csv"
+    start = int(bars.timestamp[-1]) + 15 * 3_600_000
+    rows = [f"{bars.symbols[0]},{start + at * 60_000},1,2,0.5,1.5,9" for at in range(60)]
+    minutes.write_text("\n".join(["symbol,timestamp,open,high,low,close,volume", *rows]) + "\n")
+    made = json.loads(call("train", minutes, file, "--json"))
+    assert (made["version"], made["interval"]) == (fit([bars]).version, 86_400_000)
+
+
 def test_the_models_folder_can_be_chosen(file, tmp_path):
     call("train", file, "--models", tmp_path / "elsewhere", "--json")
     assert (tmp_path / "elsewhere" / "default" / "current.json").exists()

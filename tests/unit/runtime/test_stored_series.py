@@ -60,7 +60,9 @@ def test_thin_bars_stay_in_the_series_they_belong_to() -> None:
     thin = OPEN + MINUTE * np.array([0, 2, 5, 9, 11, 18], np.int64)
     store.put(*(row("THIN", int(time), 10.0) for time in thin))
     series = StoredSeries(store, store.series)
-    assert series.home("THIN", MINUTE) == "THIN"
+    assert series.home("THIN", MINUTE) == series.stored("THIN", "1m") == series.stored("THIN", "2m") == "THIN"
+    with pytest.raises(NotFoundError, match="no 5m bars of THIN"):
+        series.stored("THIN", "5m")
     _, series = stored(FULL=(OPEN, MINUTE))
     assert series.home("FULL", 2 * MINUTE, thin) == "FULL"
     assert series.home("FULL", 2 * MINUTE, OPEN + 2 * MINUTE * np.arange(6)) == "FULL@2m"
