@@ -81,6 +81,7 @@ def _data(settings: Settings) -> Iterator[DoctorFinding]:
     from tapeline.app.checking import flaws
     from tapeline.app.data_directory import DATABASE_FILE, nobody_writes
     from tapeline.cli.stored_data import open_data_directory
+    from tapeline.core.series import symbol_of
 
     folder = settings.data_dir
     if not (folder / DATABASE_FILE).exists():
@@ -90,14 +91,14 @@ def _data(settings: Settings) -> Iterator[DoctorFinding]:
         return
     try:
         with open_data_directory(settings, create=False) as directory, nobody_writes(settings):
-            latest = directory.store.latest()
+            symbols = set(map(symbol_of, directory.store.latest().bars.symbols))
         damaged = list(flaws(settings))
     except InUseError as error:
         yield DoctorFinding("data directory", "note", str(error))
     except StorageError as error:
         yield DoctorFinding("data directory", "fail", str(error))
     else:
-        yield DoctorFinding("data directory", "ok", f"{folder}: {len(latest)} symbols")
+        yield DoctorFinding("data directory", "ok", f"{folder}: {len(symbols)} symbols")
         for flaw in damaged:
             yield DoctorFinding(flaw.file, "fail", flaw.text, "tapeline check --repair")
 

@@ -62,6 +62,14 @@ def meant_symbol(symbol: str, stored: Container[str]) -> str:
     return symbol if symbol in stored else canonical_symbol(symbol)
 
 
+def collected_fault(symbol: str) -> str:
+    """Why this text names nothing to collect ('' when it does): it is no symbol, or a series of one."""
+    base = symbol_of(symbol)
+    if base != symbol:
+        return f"{symbol} is a series: name the symbol alone, {base}; --interval says the length of the bars"
+    return symbol_fault(symbol)
+
+
 def symbol_fault(symbol: str) -> str:
     """Why this text cannot be a symbol ('' when it can): printable, no spaces, at most 32 characters.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tapeline.core.bars import usual_interval
 from tapeline.core.ports import Store
+from tapeline.core.series import split_series
 from tapeline.forecast.drift import Drift, drift_by_model
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.grading import Grades, grade_rows, merge
@@ -52,6 +53,7 @@ def _drifts(
 ) -> dict[str, tuple[Drift, ...]]:
     if not any(version in models for version in versions):
         return {}
+    symbols = [name for name in symbols if split_series(name)[1] is None] or symbols  # of one length of bars
     view, seen, usual = IndicatorView(store), [], []
     timestamps, matrices = [np.zeros(0, np.int64)], [np.zeros((0, len(DEFAULT_FEATURES.names)))]
     for symbol in symbols:

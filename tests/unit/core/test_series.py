@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tapeline.core.candle_intervals import INTERVALS
 from tapeline.core.series import has_interval, is_series_of, series_name, series_span, split_series, symbol_of
 from tapeline.core.sessions import exchange_of
-from tapeline.core.symbol_forms import canonical_symbol, may_be_negative, symbol_fault
+from tapeline.core.symbol_forms import canonical_symbol, collected_fault, may_be_negative, symbol_fault
 from tapeline.core.times import DAY, HOUR, MINUTE, interval_ms
 
 texts = st.from_regex(r"[A-Z0-9^][A-Z0-9.@=:-]{0,9}", fullmatch=True)
@@ -46,6 +46,14 @@ def test_a_series_has_the_calendar_and_the_rules_of_its_symbol() -> None:
     assert canonical_symbol("brk/b@1d") == "BRK-B@1d"
     assert symbol_fault("A" * 32 + "@15m") == ""
     assert "33 characters" in symbol_fault("A" * 33 + "@15m")
+
+
+def test_a_series_is_not_collected_but_its_symbol() -> None:
+    assert collected_fault("BTC@BINANCE") == ""
+    assert "has a blank" in collected_fault("A B")
+    assert collected_fault("TSLA@1d") == (
+        "TSLA@1d is a series: name the symbol alone, TSLA; --interval says the length of the bars"
+    )
 
 
 def test_a_symbol_alone_can_have_every_interval() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import filelock
 
-from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
+from tapeline.core.symbol_forms import canonical_symbol, collected_fault
 from tapeline.errors import FeedError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.private_files import PRIVATE, make_private_folder
@@ -24,7 +24,7 @@ def symbols_of(text: str) -> list[str]:
     """Return the symbols in a text, separated by commas or blanks, as they are kept, each once. Raise `FeedError`."""
     found = list(dict.fromkeys(canonical_symbol(part) for part in re.split(r"[,\s]+", text) if part))
     for symbol in found:
-        if fault := symbol_fault(symbol):
+        if fault := collected_fault(symbol):
             raise FeedError(fault)
     return found
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH
-from tapeline.errors import NotFoundError, NotPossibleError
+from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, collected_fault
+from tapeline.errors import InputError, NotFoundError, NotPossibleError
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import SYMBOL_PATTERN, CurrentPage, Symbol, checked
 from tapeline.web.api.problems import problems
@@ -54,6 +54,8 @@ async def symbols(page: CurrentPage) -> Response:
 async def add(wish: Wish, page: CurrentPage) -> Collected:
     """Put the symbol on the list; one that is on it stays where it is."""
     symbol = checked(wish.symbol)
+    if fault := collected_fault(symbol):
+        raise InputError(fault)
 
     def added(kept: list[str]) -> list[str]:
         if symbol in kept:
