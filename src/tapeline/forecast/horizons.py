@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.market import Floats, Rows
-from tapeline.forecast import price_bands, said_codes
+from tapeline.forecast import HORIZON, price_bands, said_codes
 from tapeline.forecast.price_bands import COVERAGES, Odds
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_model import RangeModel
@@ -127,6 +127,19 @@ def newest_range(rows: Rows, models: Mapping[str, RangeModel], within: int = 1) 
         bars.symbols[bars.code[0]], int(bars.timestamp[0]), float(bars.close[0]), tuple(sigmas),
         horizons_of(last, models)[0] or {}, models[last.models[by[0]]], bool(said[-1] == closed[-1]),
     )  # fmt: skip
+
+
+def expected_move(rows: Rows, horizon: int = HORIZON) -> float | None:
+    """Return the sigma of the log return over the horizon after the last closed bar of these rows of one symbol.
+
+    It needs no model: it is what is stored. None where nothing was said.
+    """
+    ranges, by = rows.said_ranges
+    closed = np.flatnonzero(rows.bars.final)
+    if not len(closed) or by[closed[-1]] < 0:
+        return None
+    sigma = float(said_codes.decoded(ranges[closed[-1:]])[0, HORIZONS.index(horizon)])
+    return None if np.isnan(sigma) else sigma
 
 
 def odds_columns(rows: Rows, models: Mapping[str, RangeModel], price: float, within: int) -> tuple[Floats, Floats]:

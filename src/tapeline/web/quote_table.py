@@ -14,6 +14,7 @@ from tapeline.core.bars import usual_interval
 from tapeline.core.market import Floats
 from tapeline.core.ports import Store
 from tapeline.core.times import DAY
+from tapeline.forecast.horizons import expected_move
 from tapeline.runtime.stored_series import ShownSeries, StoredSeries
 from tapeline.web.markets import MarketHours
 
@@ -31,8 +32,9 @@ class Quote:
     `timestamp` is the open time of the last bar (UTC epoch ms), which is `final` or still forming. `change` is the move
     since `reference`, as a fraction: the close of the previous session's last stored bar, or, where none is stored
     (`first`), the open of this session's first bar; None while it is not known yet. `probability` is that of UP, None
-    without a `signal` ('' or a `Direction`'s name). `spark` are the last closes, scaled to 0..100. `market` and
-    `currency` are what `WatchedQuotes` adds, None where they are not known.
+    without a `signal` ('' or a `Direction`'s name). `move` is how far the price is expected to go in the 5 bars after
+    the last closed one, as a fraction (one sigma); None where nothing is said. `spark` are the last closes, scaled to
+    0..100. `market` and `currency` are what `WatchedQuotes` adds, None where they are not known.
     """
 
     symbol: str
@@ -48,6 +50,7 @@ class Quote:
     first: bool
     change: float | None
     spark: tuple[int, ...]
+    move: float | None = None
     market: MarketHours | None = None
     currency: str | None = None
 
@@ -62,9 +65,10 @@ class _Background:
     daily: bool
     decimals: int
     spark: tuple[int, ...]
+    move: float | None
 
 
-_UNKNOWN = _Background(0, None, False, False, 2, ())
+_UNKNOWN = _Background(0, None, False, False, 2, (), None)
 
 
 class QuoteTable:
@@ -115,6 +119,7 @@ class QuoteTable:
                 symbol, row.timestamp, row.price, known.decimals, row.final, known.daily,
                 row.prediction or "", row.probability, row.model or "",
                 known.reference, known.first, known.reference and row.price / known.reference - 1, known.spark,
+                known.move,
             )  # fmt: skip
         changed = [quote for symbol, quote in quotes.items() if quote != self.quotes.get(symbol)]
         self.quotes = quotes
@@ -129,7 +134,9 @@ class QuoteTable:
             reference, first = before.reference, before.first
         else:
             reference, first = self._reference(symbol, session)
-        return _Background(session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close))
+        return _Background(
+            session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close), expected_move(rows)
+        )
 
     def _reference(self, symbol: str, session: int) -> tuple[float | None, bool]:
         previous = self._store.rows(self._series[symbol], end=session, limit=1)

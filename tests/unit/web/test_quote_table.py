@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,7 +11,14 @@ from tests.conftest import MINUTE, START
 from tests.fakes.stores import MemoryStore
 from tests.rows import row
 
-from tapeline.web.quote_table import SPARK_BARS, QuoteTable, decimals, session_start
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_store import SqliteStore
+from tapeline.core.market import Bars
+from tapeline.core.ports import Commit
+from tapeline.forecast.horizons import horizons_of
+from tapeline.forecast.range_model import RangeModel
+from tapeline.runtime.processor import Processor
+from tapeline.web.quote_table import SPARK_BARS, Quote, QuoteTable, decimals, session_start
 
 ZONE = "America/New_York"
 DAY = 86_400_000
@@ -141,3 +150,25 @@ def test_each_symbol_has_the_sessions_of_its_own_exchange() -> None:
     board.refresh(1)
     assert board.quotes["AAPL"].reference == 100.0
     assert (board.quotes["7203.T"].reference, board.quotes["7203.T"].first) == (100.0, True), "the same day in Tokyo"
+
+
+def test_a_quote_says_how_far_the_price_is_expected_to_go(
+    learnable: Bars, range_model: RangeModel, tmp_path: Path
+) -> None:
+    """It is the sigma over 5 bars that the last closed bar's row has, and nothing without one."""
+    bars = learnable[learnable.code == 2]
+    found: list[Quote] = []
+    for model in (range_model, None):
+        rows = Processor((), range_model=model).step(bars).rows
+        with contextlib.closing(Database(tmp_path / f"{model is None}.db")) as database:
+            store = SqliteStore(database)
+            store.commit(Commit(rows, {}, 1))
+            table = QuoteTable(store, lambda _: "UTC")
+            table.refresh(60)
+        found.append(table.quotes["S02"])
+    rows = Processor((), range_model=range_model).step(bars).rows
+    (said,) = horizons_of(rows[-1:], {range_model.version: range_model})
+    assert said is not None
+    assert found[0].move is not None
+    assert found[0].move * found[0].price == pytest.approx(said["5"]["expected_move"])
+    assert found[1].move is None

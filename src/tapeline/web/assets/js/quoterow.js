@@ -9,6 +9,14 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 // The CSS class of a call.
 export const callStyle = (signal) => ({ UP: "up", DOWN: "down" })[signal] ?? "flat";
 
+// Whether a model that has passed its gate says where the price goes; HOLD says nothing.
+export const isCall = (signal) => signal === "UP" || signal === "DOWN";
+
+export const MOVE_TITLE = "how far the price is expected to go in the next 5 bars, up or down (one sigma)";
+
+// How far the price is expected to go, such as ±0.31%; nothing where that is not said.
+export const moveText = ({ move }) => (move ? `±${percent(move, move < 0.1 ? 2 : 1)}` : "");
+
 export class QuoteRow {
   constructor(symbol, { pick, remove }) {
     this._line = svg("polyline", { points: "" });
@@ -30,9 +38,10 @@ export class QuoteRow {
     attribute(change, "class", `change ${trend(quote.change)}`);
     text(state, PHASES[phase] ?? "");
     attribute(state, "class", `state ${phase ?? ""}`);
-    text(call, quote.signal ? `${quote.signal} ${percent(quote.probability, 0)}` : "");
+    const called = isCall(quote.signal);
+    text(call, called ? `${quote.signal} ${percent(quote.probability, 0)}` : moveText(quote));
     attribute(call, "class", `call ${callStyle(quote.signal)}`);
-    attribute(call, "title", quote.signal ? `the model's call and its probability of UP; model ${quote.model}` : null);
+    attribute(call, "title", called ? `the model's call and its probability of UP; model ${quote.model}` : quote.move ? MOVE_TITLE : null);
     attribute(this._spark, "class", `spark ${trend(quote.change)}`);
     if (before?.spark.join() !== quote.spark.join()) attribute(this._line, "points", points(quote.spark));
     this.age(quote, now);

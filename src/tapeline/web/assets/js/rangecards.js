@@ -1,7 +1,7 @@
 // What the model tab says of the expected move: whether its bands hold what they say, and whether it is better than EWMA.
 import { card, cell, estimateCell, facts, nothing, rowHeading, table } from "./cards.js";
 import { h } from "./dom.js";
-import { absent, estimate, integer, percent, signed } from "./format.js";
+import { absent, integer, percent, signed } from "./format.js";
 import { countPlot, linePlot } from "./plots.js";
 
 export const AHEAD = [1, 5, 20];
@@ -28,10 +28,10 @@ export function rangeCards(scores, evaluation, clock, choose) {
       h("p", { class: "note" }, `80% band: held ${percent(total.coverage["80"].value)} of ${integer(total.decided)}. ${integer(total.waiting)} wait for their close, ${integer(total.undecidable)} never get one, as a gap lies between. Below each share is its 95% confidence interval; red where it leaves out the band's own share.`)),
     card("Loss saved over EWMA", "",
       facts({
-        "Variance (QLIKE)": estimate(total.qlike, saved),
-        "EWMA's level adjusted": estimate(total.qlike_adjusted, saved),
-        "95% band (Winkler)": estimate(total.winkler, saved),
-        "Odds of a big move (Brier)": estimate(total.brier, saved),
+        "Variance (QLIKE)": twoLines(total.qlike),
+        "EWMA's level adjusted": twoLines(total.qlike_adjusted),
+        "95% band (Winkler)": twoLines(total.winkler),
+        "Odds of a big move (Brier)": twoLines(total.brier),
       }),
       h("p", { class: "note" }, "On the same rows; above 0 is better than EWMA.")),
     card("Coverage over time", "",
@@ -50,6 +50,10 @@ export function rangeCards(scores, evaluation, clock, choose) {
 function waitingText(total) {
   if (!total) return "No range was said of any stored bar yet.";
   return total.waiting ? `${integer(total.waiting)} ranges wait for their close.` : "No range can be graded yet.";
+}
+
+function twoLines(estimate) {
+  return h("span", { class: "estimate" }, saved(estimate.value), !absent(estimate.low) && h("small", {}, `${saved(estimate.low)} to ${saved(estimate.high)}`));
 }
 
 const misses = ({ low, high }, band) => !absent(low) && (low > band / 100 || high < band / 100);

@@ -10,7 +10,7 @@ const hovers = matchMedia("(hover: hover)"); // what a finger touched last count
 const SORTS = {
   symbol: { label: "Symbol", key: (quote) => quote.symbol, first: 1 },
   change: { label: "Change", key: (quote) => quote.change, first: -1 },
-  signal: { label: "P(UP)", key: (quote) => quote.probability, first: -1 },
+  move: { label: "Move", key: (quote) => quote.move, first: -1 },
   age: { label: "Newest", key: (quote) => quote.timestamp, first: -1 },
 };
 

@@ -49,7 +49,7 @@ export class Drawing {
   // Shows these bars, the newest at the right.
   show(bars, catalogue) {
     this.bars = bars;
-    this._forecast = this._past = null;
+    this._forecast = this._past = this._early = null;
     this._trail.show(null);
     this._drawFan();
     this.chart.applyOptions({
@@ -87,6 +87,8 @@ export class Drawing {
 
   // Draws the fan of this forecast (null: none), and moves with it where the newest bars are in view.
   forecast(found) {
+    this._early = found && this.bars.t.lastIndexOf(found.timestamp) < 0 ? found : null; // its bar has not come yet
+    if (this._early) return;
     this._forecast = found;
     const follows = this.atNewest;
     this._drawFan();
@@ -128,6 +130,7 @@ export class Drawing {
     }
     this._calls.update(from, before);
     for (const study of this.studies) study.update(from, before);
+    if (this._early) this.forecast(this._early);
   }
 
   // Leaves this many pixels free above the candles.

@@ -2,7 +2,7 @@
 import { attribute, fill, h, text } from "../dom.js";
 import { clockOf, money, percent, signed, signedPercent, trend } from "../format.js";
 import { marketText, nextChange } from "../market.js";
-import { callStyle } from "../quoterow.js";
+import { MOVE_TITLE, callStyle, isCall, moveText } from "../quoterow.js";
 
 const USUAL = innerWidth < 760 ? ["5m", "1h", "1d"] : ["5m", "15m", "1h", "1d", "1w"]; // and the stored one; a menu has the others
 
@@ -30,9 +30,10 @@ export class Heading {
     text(market, state ? marketText(state) : "");
     attribute(market, "class", `market ${state?.phase ?? ""}`);
     attribute(market, "title", state && clockOf(state.zone).utc(nextChange(state)));
-    text(signal, quote.signal ? `${quote.signal} · P(UP) ${percent(quote.probability)}` : "");
+    const called = isCall(quote.signal);
+    text(signal, called ? `${quote.signal} · P(UP) ${percent(quote.probability)}` : quote.move ? `${moveText(quote)} in 5 bars` : "");
     attribute(signal, "class", `badge ${callStyle(quote.signal)}`);
-    attribute(signal, "title", quote.model ? `model ${quote.model}` : null);
+    attribute(signal, "title", called ? `model ${quote.model}` : quote.move ? MOVE_TITLE : null);
   }
 
   // Shows buttons for the usual ones of these intervals and the one shown, and a menu of the others.

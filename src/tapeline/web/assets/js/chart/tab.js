@@ -42,6 +42,8 @@ export class ChartTab {
     this._ranges = null; // the past ranges that are here, null where they are not shown
     this._rangesWanted = remembered("ranges", false) === true;
     this._odds = 0; // the timer of the odds of a price
+    this._oddsTurn = 0; // counts the questions for odds
+    this._oddsShown = 0; // the question whose answer is shown
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._parts = Object.fromEntries(
       ["indicators", "ranges", "newest", "canvas", "legend", "state", "key", "grade", "words", "trail"].map((name) => [name, find(name)]),
@@ -292,17 +294,22 @@ export class ChartTab {
     this._showValues();
     if (this._ranges) this._drawing.pastForecast(i === null ? null : this._ranges.forecast(this._bars.t[i]));
     clearTimeout(this._odds);
-    this._legend.odds("");
     if (value > 0 && this._forecast?.is_newest) this._odds = setTimeout(() => this._askOdds(value), ODDS_MS);
+    else {
+      this._oddsShown = ++this._oddsTurn;
+      this._legend.odds("");
+    }
   }
 
   async _askOdds(value) {
     const turn = this._turn;
-    const timer = this._odds;
+    const asked = ++this._oddsTurn;
     const within = Math.max(...Object.keys(this._forecast.horizons).map(Number).filter((step) => step <= 5));
     const question = `/symbols/${part(this.symbol)}/odds?price=${value.toFixed(this._bars.decimals)}&within=${within}&interval=${this._stored}`;
     const { value: answer } = await outcome(get(question, { unattended: true }));
-    if (answer && turn === this._turn && timer === this._odds) this._legend.odds(oddsText(answer, this._bars.decimals));
+    if (!answer || turn !== this._turn || asked <= this._oddsShown) return; // a later question is answered already
+    this._oddsShown = asked;
+    this._legend.odds(oddsText(answer, this._bars.decimals));
   }
 
   async _grade({ unattended = false } = {}) {
