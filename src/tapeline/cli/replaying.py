@@ -15,6 +15,7 @@ from tapeline.app import wiring
 from tapeline.app.config import Settings
 from tapeline.app.file_series import series_of_files, unsaid_calendars
 from tapeline.app.page_wiring import access_of
+from tapeline.app.process_memory import release_freed_memory
 from tapeline.app.range_models import train_first_range_model
 from tapeline.cli.bar_files import open_files, say_reading, scan_of
 from tapeline.cli.console import notice, print_summary
@@ -87,6 +88,7 @@ def replay_files(
 
         learnt = series.learnt(scan)
         predictor, no_model = first_model(directory, settings, history, learnt, quiet=as_json)
+        release_freed_memory()  # the next model would need its own beside what the first one left
         train_first_range_model(directory, history, learnt, notice_once)
         trained = time.perf_counter()
         pipeline = wiring.pipeline(directory, settings, paced(source, scan), predictor, notice_once, scan.interval)

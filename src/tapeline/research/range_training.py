@@ -174,16 +174,19 @@ def _with_regressions(model: RangeModel, rows: _Rows, form: str) -> RangeModel:
         some = rows.usable & ~np.isnan(target)
         if some.sum() < len(allowed) + 2:
             raise NotEnoughHistoryError(f"no row has {HORIZONS[k]} bars after it in its session: give more history")
-        found = least_squares(X[some], target[some], allowed)
-        left = target[some] - X[some] @ found[:-1] - found[-1]
+        X, target = X[some], target[some]
+        found = least_squares(X, target, allowed)
+        left = target - X @ found[:-1] - found[-1]
         if HORIZONS[k] == 1:  # the logarithm of one bar's variance is mostly noise, and says little of the mean
-            found = least_qlike(X[some], target[some], found, allowed)
-            left = target[some] - X[some] @ found[:-1] - found[-1]
+            found = least_qlike(X, target, found, allowed)
+            left = target - X @ found[:-1] - found[-1]
         numbers[SMEAR + 4 * k] = float(np.log(np.exp(left).mean()))
         coefficients.append(tuple(found.tolist()))
+        del X, target, left  # the largest of a training's memory
         Y, traded = volume_rows(rows.regressors, rows.outcomes, k)
-        found = least_squares(Y[some], traded[some], volume_allowed)
-        left = traded[some] - Y[some] @ found[:-1] - found[-1]
+        Y, traded = Y[some], traded[some]
+        found = least_squares(Y, traded, volume_allowed)
+        left = traded - Y @ found[:-1] - found[-1]
         numbers[SMEAR + 4 * k + 3] = float(np.median(left))
         volume_coefficients.append(tuple(found.tolist()))
         counted = max(counted, int(some.sum()))

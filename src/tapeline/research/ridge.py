@@ -32,10 +32,13 @@ def least_qlike(X: Floats, y: Floats, start: Floats, allowed: Sequence[int]) -> 
 
     The constant is such that the logarithms, like those of a least-squares fit, are right in the mean.
     """
-    used = X[:, list(allowed)]
+    Z = np.ones((len(X), len(allowed) + 1))
+    used = Z[:, :-1]
+    used[:] = X[:, list(allowed)]
     mean, spread = used.mean(axis=0), used.std(axis=0)
     spread = np.where(spread > 1e-9, spread, np.inf)
-    Z = np.column_stack(((used - mean) / spread, np.ones(len(used))))
+    used -= mean
+    used /= spread
     slopes = start[list(allowed)]
     b = np.append(slopes * np.where(np.isinf(spread), 0.0, spread), start[-1] + mean @ slopes)
     penalty = np.diag([RIDGE] * len(allowed) + [0.0])
