@@ -55,7 +55,6 @@ class Runner:
         self._judged: dict[str, Rule] = {}
         self._reader = NewBarsReader(store, ())
         self._watched = WatchedSeries(store)
-        self._series: tuple[str, ...] = ()
         self._states: _States = {}
         self._moved: dict[str, tuple[int, float, float, bool]] = {}
         self._began: int | None = None
@@ -75,8 +74,8 @@ class Runner:
             now = int(latest.bars.timestamp.max())
         if self._began is None:
             self._began = now
-        self._series = latest.bars.symbols
         ends = {bar.symbol: (bar.timestamp, bar.close, bar.volume, bar.final) for bar in latest.bars}
+        self._watched.look({symbol: end[0] for symbol, end in ends.items()})
         changed: _States = {}
         alerts: list[Alert] = []
         try:
@@ -120,7 +119,7 @@ class Runner:
         """Judge the new bars of a symbol; states that moved go into `changed`."""
         rules = [
             rule for rule in self._judged.values()
-            if not isinstance(rule.condition, Silence) and symbol in self._watched.of(rule, self._series)
+            if not isinstance(rule.condition, Silence) and symbol in self._watched.of(rule)
         ]  # fmt: skip
         if not rules:
             return []
@@ -149,7 +148,7 @@ class Runner:
         for rule in self._judged.values():
             if not isinstance(rule.condition, Silence):
                 continue
-            watched = self._watched.of(rule, self._series)
+            watched = self._watched.of(rule)
             for bar in latest.bars:
                 length = self._reader.length(bar.symbol) if bar.symbol in watched else 0
                 if not length or length >= DAY:  # a daily bar cannot be late by the minute

@@ -46,7 +46,7 @@ class Selection:
 class StoredHistory:
     """Read candles from a data directory, with values that do not depend on the part of history that is read.
 
-    `interval` is a name such as `1d`, None for the shortest stored bars of each symbol. A stored series of that
+    `interval` is a name such as `1d`, None for the stored bars that are shown of each symbol. A stored series of that
     interval is read as it is; otherwise candles are made of shorter bars. `as_known` reads every bar as it was first
     stored, before any correction, and computes the indicators from these values. What a running process commits
     meanwhile may be seen in later pages.

@@ -54,7 +54,7 @@ StoredInterval = Annotated[
     str | None,
     typer.Option(
         "--interval",
-        help="Which of a symbol's stored series, such as 1d.  [default: its shortest bars]",
+        help="Which of a symbol's stored series, such as 1d.  [default: the shortest that has not ended]",
         show_default=False,
     ),
 ]

@@ -28,7 +28,7 @@ def open_stored(data_dir: Path | None) -> DataDirectory:
 def stored_series(directory: DataDirectory, symbols: Iterable[str] | None, interval: str | None) -> list[str]:
     """Return the stored series of these symbols, in any spelling, or of all (None).
 
-    Without an interval these are the ones with the shortest bars; of all, those without one at it are left out. Raises
+    Without an interval these are the ones that are shown; of all, those without one at it are left out. Raises
     `NotFoundError` for a symbol that has no rows, or none at this interval.
     """
     from tapeline.runtime.stored_series import StoredSeries

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tapeline.core.bars import may_have_interval
 from tapeline.core.candle_intervals import INTERVALS, choices, chosen, stored_interval
@@ -17,6 +17,8 @@ from tapeline.runtime.indicator_view import RowReader
 
 #: The newest rows of a series, which tell how long its bars are.
 TELLING_ROWS = 500
+
+_NEVER = -(1 << 62)
 
 
 class StoredSeries:
@@ -54,8 +56,8 @@ class StoredSeries:
     def find(self, symbol: str, interval: str | None = None) -> tuple[str, int, int]:
         """Return the series to read, the length of its bars, and that of the candles asked for (ms).
 
-        Without an interval that is the series with the shortest bars. A stored series of the interval is taken as it
-        is; otherwise candles are made of the longest bars that divide them. The name of a series asks for its symbol
+        Without an interval that is the series that is shown (`shown_of`). A stored series of the interval is taken as
+        it is; otherwise candles are made of the longest bars that divide them. The name of a series asks for its symbol
         at its interval, or for that series where it is stored and candles of another interval are wanted. A symbol
         without rows is found as if it had bars of a minute. Raises `NotPossibleError` for an interval that no series
         can be shown at.
@@ -70,8 +72,8 @@ class StoredSeries:
         if not series:
             return base, MINUTE, chosen(interval, MINUTE)
         if interval is None:
-            name, stored = next(iter(series.items()))
-            return name, stored, stored
+            name = self._shown(series)
+            return name, series[name], series[name]
         same = {name: length for name, length in series.items() if interval_name(length) == interval}
         able = same or {name: length for name, length in series.items() if interval in choices(length)}
         if not able:
@@ -82,7 +84,7 @@ class StoredSeries:
         return name, stored, chosen(interval, stored)
 
     def stored(self, symbol: str, interval: str | None = None) -> str:
-        """Return the stored series of a symbol at an interval (None: the one with the shortest bars), never candles.
+        """Return the stored series of a symbol at an interval (None: the one that is shown), never candles.
 
         A symbol without rows is its own. Raises `NotFoundError` where it is not stored at the interval.
         """
@@ -90,7 +92,7 @@ class StoredSeries:
         series = self.lengths(base)
         wanted = interval or (None if own is None else interval_name(own))
         if wanted is None:
-            return next(iter(series), base)
+            return self._shown(series) if series else base
         for name, length in series.items():
             if interval_name(length) == wanted:
                 return name
@@ -123,29 +125,44 @@ class StoredSeries:
             return symbol
         return named
 
+    def _shown(self, lengths: Mapping[str, int]) -> str:
+        if len(lengths) == 1:
+            return next(iter(lengths))
+        newest = {name: self._reader.rows(name, limit=1).bars.timestamp for name in lengths}
+        return shown_of(lengths, {name: int(times[-1]) if len(times) else _NEVER for name, times in newest.items()})
+
     def _times(self, name: str) -> Ints:
         return self._reader.rows(name, limit=TELLING_ROWS).bars.timestamp
 
 
+def shown_of(lengths: Mapping[str, int], newest: Mapping[str, int]) -> str:
+    """Return which of a symbol's series is shown where no interval is asked for.
+
+    It is the one with the shortest bars, unless these have ended: a bar of another series has opened a whole length of
+    its own after the newest of them. `lengths` are those of the bars, `newest` the newest open times (ms).
+    """
+    for name in sorted(lengths, key=lambda name: (lengths[name], name)):
+        if all(newest[other] - newest[name] < length for other, length in lengths.items()):
+            return name
+    raise ValueError("there is no series")
+
+
 class ShownSeries:
-    """Choose the series that is shown of each symbol: the one with the shortest bars."""
+    """Choose the series that is shown of each symbol, as `shown_of` does."""
 
     def __init__(self, series: StoredSeries) -> None:
         self._series = series
-        self._kept: dict[tuple[str, ...], str] = {}
+        self._lengths: dict[str, int] = {}
 
-    def of(self, names: Iterable[str]) -> dict[str, str]:
-        """Return, for the symbol of each of these series, the one that is shown of it.
+    def of(self, newest: Mapping[str, int]) -> dict[str, str]:
+        """Return the series that is shown of each symbol. `newest` are the newest open times (ms) of all series."""
+        several: dict[str, list[str]] = {}
+        for name in newest:
+            several.setdefault(symbol_of(name), []).append(name)
+        return {symbol: own[0] if len(own) == 1 else self._shown(own, newest) for symbol, own in several.items()}
 
-        The lengths of a symbol's bars are looked at again when it has got another series.
-        """
-        several: dict[str, tuple[str, ...]] = {}
+    def _shown(self, names: Sequence[str], newest: Mapping[str, int]) -> str:
         for name in names:
-            symbol = symbol_of(name)
-            several[symbol] = (*several.get(symbol, ()), name)
-        return {symbol: own[0] if len(own) == 1 else self._shortest(own) for symbol, own in several.items()}
-
-    def _shortest(self, names: tuple[str, ...]) -> str:
-        if names not in self._kept:
-            self._kept[names] = min(names, key=lambda name: (self._series.length(name), name))
-        return self._kept[names]
+            if name not in self._lengths:
+                self._lengths[name] = self._series.length(name)
+        return shown_of({name: self._lengths[name] for name in names}, newest)

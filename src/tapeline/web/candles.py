@@ -30,7 +30,7 @@ Columns = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class ChartRequest:
-    """Say what a chart shows: `interval` by name, None for the shortest stored one; `indicators` as specs.
+    """Say what a chart shows: `interval` by name, None for that of the series that is shown; `indicators` as specs.
 
     None are the usual ones. The symbol may be the name of a series.
 

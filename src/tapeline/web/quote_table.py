@@ -74,7 +74,7 @@ _UNKNOWN = _Background(0, None, False, False, 2, (), None)
 class QuoteTable:
     """Keep the quotes of all symbols of a store. `zone_of` returns the zone in which a symbol's days are sessions.
 
-    A symbol with several series has the quote of the one with the shortest bars.
+    A symbol with several series has the quote of the one that is shown (`stored_series.shown_of`).
 
     A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows. Those reads stop when
     the time is up and go on in the next refresh, the longest waiting first, so that a thousand symbols do not hold up a
@@ -97,7 +97,7 @@ class QuoteTable:
         """Return the quotes that changed since the last refresh; backgrounds are read for at most `seconds`."""
         until = self._clock() + seconds
         found = {row.stock_symbol: row for row in self._store.latest()}
-        shown = self._shown.of(found)
+        shown = self._shown.of({name: row.timestamp for name, row in found.items()})
         latest = {symbol: found[name] for symbol, name in shown.items()}
         for symbol in [symbol for symbol, name in shown.items() if self._series.get(symbol, name) != name]:
             self._background.pop(symbol, None)  # another series is shown of it now

@@ -13,6 +13,7 @@ from tapeline.runtime.stored_series import ShownSeries, StoredSeries
 
 MONDAY = 20_000 * DAY + 4 * DAY  # 2024-10-07
 OPEN = MONDAY + 13 * HOUR + 30 * MINUTE
+PAST = MONDAY - 5 * DAY  # the last of six days from here on is Monday
 
 
 def stored(**series: tuple[int, int]) -> tuple[MemoryStore, StoredSeries]:
@@ -24,7 +25,7 @@ def stored(**series: tuple[int, int]) -> tuple[MemoryStore, StoredSeries]:
 
 
 def test_a_stored_series_is_read_as_it_is_and_others_are_made_of_the_longest_that_divide_them() -> None:
-    _, series = stored(TSLA=(OPEN, MINUTE), TSLA_1d=(MONDAY, DAY), TSLAX=(OPEN, 5 * MINUTE))
+    _, series = stored(TSLA=(OPEN, MINUTE), TSLA_1d=(PAST, DAY), TSLAX=(OPEN, 5 * MINUTE))
     assert series.find("TSLA") == ("TSLA", MINUTE, MINUTE)
     assert series.find("TSLA", "1d") == series.find("TSLA@1d") == ("TSLA@1d", DAY, DAY)
     assert series.find("TSLA", "1w") == series.find("TSLA@1d", "1w") == ("TSLA@1d", DAY, 7 * DAY)
@@ -38,7 +39,7 @@ def test_a_stored_series_is_read_as_it_is_and_others_are_made_of_the_longest_tha
 
 
 def test_only_stored_bars_are_found_where_candles_are_no_answer() -> None:
-    _, series = stored(TSLA=(MONDAY, DAY), TSLA_1m=(OPEN, MINUTE))
+    _, series = stored(TSLA=(PAST, DAY), TSLA_1m=(OPEN, MINUTE))
     assert series.stored("TSLA") == series.stored("TSLA", "1m") == "TSLA@1m"
     assert series.stored("TSLA", "1d") == series.stored("TSLA@1d") == "TSLA"
     assert series.stored("NONE") == "NONE"
@@ -68,10 +69,13 @@ def test_thin_bars_stay_in_the_series_they_belong_to() -> None:
     assert series.home("FULL", 2 * MINUTE, OPEN + 2 * MINUTE * np.arange(6)) == "FULL@2m"
 
 
-def test_of_a_symbol_the_series_with_the_shortest_bars_is_shown() -> None:
-    store, series = stored(A=(MONDAY, DAY), A_1m=(OPEN, MINUTE), B=(OPEN, MINUTE), B_1d=(MONDAY, DAY), C=(MONDAY, DAY))
-    names, shown = store.latest().bars.symbols, ShownSeries(series)
-    assert shown.of(names) == {"A": "A@1m", "B": "B", "C": "C"}
+def test_of_a_symbol_the_series_with_the_shortest_bars_is_shown_unless_it_has_ended() -> None:
+    store, series = stored(A=(MONDAY, DAY), A_1m=(OPEN + 4 * DAY, MINUTE), B=(OPEN, MINUTE), B_1d=(MONDAY, DAY))
+    newest = {bar.symbol: bar.timestamp for bar in store.latest().bars}
+    shown = ShownSeries(series)
+    assert shown.of(newest) == {"A": "A@1m", "B": "B@1d"}
+    assert [series.stored(symbol) for symbol in "AB"] == ["A@1m", "B@1d"]
+    assert [series.find(symbol)[0] for symbol in "AB"] == ["A@1m", "B@1d"]
     reads = store.reads
-    assert shown.of(names[1:]) == {"A": "A@1m", "B": "B", "C": "C"}
+    assert shown.of(newest | {"B": newest["B@1d"] + HOUR}) == {"A": "A@1m", "B": "B"}
     assert store.reads == reads

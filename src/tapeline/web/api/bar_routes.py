@@ -49,7 +49,8 @@ Interval = Annotated[
     str | None,
     Query(
         pattern=INTERVAL_PATTERN, examples=["5m"],
-        description=f"Length of a candle: {', '.join(INTERVALS)}, or a stored one; the shortest stored is the default.",
+        description=f"Length of a candle: {', '.join(INTERVALS)}, or a stored one. Left out: the shortest stored "
+        "one that has not ended.",
     ),
 ]  # fmt: skip
 Indicators = Annotated[

@@ -28,7 +28,7 @@ StoredInterval = Annotated[
     str | None,
     Query(
         pattern=INTERVAL_PATTERN, examples=["1d"],
-        description="Which of the symbol's stored series: its interval; the one with the shortest bars when left out.",
+        description="Which of the symbol's stored series: its interval; the shortest that has not ended when left out.",
     ),
 ]  # fmt: skip
 
