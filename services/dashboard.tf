@@ -12,6 +12,7 @@ locals {
       TAPELINE_PAGE__TRUSTED_PROXIES = local.network.vpc_cidr # the load balancer's addresses are in it, and only it reaches the page
       TAPELINE_PAGE__HOST            = "0.0.0.0"              # only the load balancer reaches it: see the security groups
       TAPELINE_PAGE__PORT            = tostring(local.dashboard_port)
+      TAPELINE_AWS__BUCKET           = aws_s3_bucket.data.bucket # whose range models tell what the rows' codes mean
       TAPELINE_AWS__ROWS_TABLE       = aws_dynamodb_table.rows.name
       TAPELINE_AWS__STATE_TABLE      = aws_dynamodb_table.state.name
     },
@@ -291,6 +292,25 @@ data "aws_iam_policy_document" "dashboard" {
     resources = [aws_dynamodb_table.rows.arn, aws_dynamodb_table.state.arn]
   }
 
+  # Bands and odds follow from what a row has and from the range model that said it.
+  statement {
+    sid       = "Model"
+    actions   = ["s3:GetObject"]
+    resources = ["${aws_s3_bucket.data.arn}/models/*"]
+  }
+
+  statement {
+    sid       = "Models"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.data.arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["models/*"]
+    }
+  }
+
   statement {
     sid       = "Decrypt"
     actions   = ["kms:Decrypt", "kms:DescribeKey"]
@@ -299,7 +319,7 @@ data "aws_iam_policy_document" "dashboard" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = ["dynamodb.${var.region}.amazonaws.com"]
+      values   = ["dynamodb.${var.region}.amazonaws.com", "s3.${var.region}.amazonaws.com"]
     }
   }
 

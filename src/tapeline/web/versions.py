@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 
+from tapeline.errors import StorageError
 from tapeline.forecast.model import Metadata
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_registry import RangeRegistry
@@ -41,7 +43,10 @@ class Versions:
 
 
 class RangeVersions:
-    """Look up version -> range model, from a registry that is read again after ten seconds, as `Versions` does."""
+    """Look up version -> range model, from a registry that is read again after ten seconds, as `Versions` does.
+
+    Rows are worth showing without their ranges: a registry that cannot be read leaves what is known.
+    """
 
     def __init__(self, registry: RangeRegistry | None) -> None:
         self._registry = registry
@@ -49,8 +54,9 @@ class RangeVersions:
         self._known: dict[str, RangeModel] = {}
 
     def models(self) -> Mapping[str, RangeModel]:
-        """Return what is known now, empty without a registry. Raises what the registry raises."""
+        """Return what is known now, empty without a registry."""
         if self._registry is not None and time.monotonic() - self._read_at > _KEPT_SECONDS:
-            self._known = self._known | self._registry.models()[0]
+            with contextlib.suppress(StorageError):
+                self._known = self._known | self._registry.models()[0]
             self._read_at = time.monotonic()
         return self._known

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn, cast
 
 import pyarrow.dataset
 import pytest
@@ -23,10 +24,11 @@ from tapeline.cli.odds_commands import odds
 from tapeline.cli.score_commands import score
 from tapeline.core.market import Bars
 from tapeline.core.ports import Commit
-from tapeline.errors import InputError, NotFoundError
+from tapeline.errors import InputError, NotFoundError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.horizons import COLUMNS, FIELDS
 from tapeline.forecast.range_model import RangeModel
+from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.runtime.processor import Processor
 
 
@@ -230,3 +232,15 @@ def test_past_ranges_say_which_band_held(client: Client) -> None:
     assert len(lines) == 3
     assert set(client.document("/symbols/NEW/ranges")["columns"]["held_1"]) == {None}
     client.document("/symbols/NOPE/ranges", 404)
+
+
+def test_rows_are_shown_without_ranges_when_the_models_cannot_be_read(home: Path) -> None:
+    class Refusing:
+        def models(self) -> NoReturn:
+            raise StorageError("s3://data/models: s3:ListBucket failed")
+
+    with open_data_directory(Settings(data_dir=home), create=False) as directory:
+        data = dataclasses.replace(page_data_of(directory, live=False), ranges=cast("RangeRegistry", Refusing()))
+        with client_of(data) as client:
+            (row,) = client.document("/symbols/S01/rows?limit=1")["rows"]
+    assert "horizons" not in row
