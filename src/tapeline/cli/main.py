@@ -244,7 +244,7 @@ def main() -> None:
     except TapelineError as error:
         failure(str(error))
         sys.exit(1)
-    except (OSError, MemoryError, ImportError, RuntimeError) as error:
+    except Exception as error:
         refusal = refused_by_machine(error)
         if not refusal:
             raise

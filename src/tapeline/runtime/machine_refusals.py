@@ -21,8 +21,8 @@ _ADVICE = {
 #: SQLite's codes for a file that cannot be written, read, opened, or has no space (https://sqlite.org/rescode.html).
 _SQLITE_REFUSALS = {8, 10, 13, 14}
 
-#: Python gives this refusal neither a class nor an error number of its own.
-_NO_THREAD = "can't start new thread"
+#: What Python and Arrow say where a thread cannot be started: this refusal has no class or number of its own in either.
+_NO_THREAD = ("can't start new thread", "Failed to launch worker thread")
 
 
 def refused_by_machine(error: BaseException) -> str:
@@ -45,7 +45,7 @@ def refused_by_machine(error: BaseException) -> str:
             and getattr(seen, "sqlite_errorcode", 0) & 0xFF in _SQLITE_REFUSALS
         ):
             return f"a database file cannot be used ({seen}); check the disk, its space and `ulimit -f`"
-        if isinstance(seen, RuntimeError) and str(seen) == _NO_THREAD:
+        if any(text in str(seen) for text in _NO_THREAD):
             return f"{_ADVICE[errno.EAGAIN]}; nothing committed was lost"
         seen = seen.__cause__ or seen.__context__
     if isinstance(error, ImportError) and error.path and error.path.endswith(".so"):

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
+import pyarrow
 import pytest
 
 from tapeline.runtime.machine_refusals import refused_by_machine
@@ -34,6 +35,11 @@ def test_a_thread_that_cannot_be_started_is_a_refusal(monkeypatch: pytest.Monkey
     with pytest.raises(RuntimeError) as found:
         threading.Thread(target=print).start()
     assert "no process or thread can be started" in refused_by_machine(found.value)
+
+
+def test_a_thread_that_arrow_cannot_start_is_a_refusal() -> None:
+    error = pyarrow.ArrowException("Unknown error: Failed to launch worker thread: Resource temporarily unavailable")
+    assert "no process or thread can be started" in refused_by_machine(error)
 
 
 def test_a_database_of_another_library_that_cannot_be_opened_is_a_refusal(tmp_path: Path) -> None:
