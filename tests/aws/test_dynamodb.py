@@ -432,7 +432,7 @@ def test_throttled_calls_are_repeated_up_to_a_limit(dynamodb: Any, slept: Slept,
 def test_a_state_that_another_process_changed_is_kept_and_the_others_are_written(
     dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tapeline.backends.aws.dynamodb.changes._OPERATIONS", 6)  # two transactions
+    monkeypatch.setattr("tapeline.backends.aws.dynamodb.transactions._OPERATIONS", 6)  # two transactions
     symbols = [f"S{i:02d}" for i in range(6)]
     rows = random_rows(random_bars(6, 1))
     ours, theirs = DynamoStore(dynamodb, ROWS, STATE), DynamoStore(dynamodb, ROWS, STATE)

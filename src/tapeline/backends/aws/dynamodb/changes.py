@@ -1,4 +1,4 @@
-"""Gather what changes for one symbol, all of it or nothing, and write it to the tables in transactions.
+"""Gather what changes for one symbol, all of it or nothing; `transactions` writes it.
 
 A symbol's newest rows travel with its state, so no row of a process that was believed dead gets past the state's
 condition.
@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow
 
 from tapeline.backends.aws.dynamodb.items import ITEM_BYTES, DynamoItem
-from tapeline.backends.aws.dynamodb.table import RetryBudget, Table
 from tapeline.core.ports import KEPT_CHECKPOINTS, SymbolState
 from tapeline.core.series import symbol_of
 from tapeline.errors import StorageError
@@ -32,7 +31,7 @@ LATEST_PARTITIONS = tuple(f"<latest {number:02d}>" for number in range(8))
 _ABSENT = "attribute_not_exists(#timestamp)"
 
 #: The operation on a symbol's newest row.
-_LATEST = "latest"
+LATEST = "latest"
 STATE = "state"
 CHECKPOINT = "checkpoint#"
 
@@ -42,9 +41,6 @@ TOGETHER = 20
 
 #: Bytes of a row above which one travels alone, or the transaction of one symbol would be too large.
 _LARGE_ROW = 40_000
-
-#: DynamoDB takes 100 items and 4 MB in one transaction.
-_OPERATIONS, _BYTES = 100, 3_900_000
 
 #: DynamoDB charges by the kilobyte written. LZ4 takes four fifths off a state in a hundredth of a millisecond; zlib
 #: takes hardly more, and a dozen times as long. Raw LZ4 does not know its length, so that is put in front.
@@ -97,7 +93,7 @@ class StateChange:
         """Put the newest row, unless a newer one is stored; a forming row gives way to the final one of its bar."""
         ways, names, values = _older_than(item)
         self.size += 1000
-        self.operations[_LATEST] = {
+        self.operations[LATEST] = {
             "Put": {
                 "TableName": table,
                 "Item": latest_item(self.symbol, item, self.after.version if self.after else 0),
@@ -110,7 +106,7 @@ class StateChange:
     def to_version_of_latest(self, table: str) -> None:
         """Tell the newest row, where there is one, that the state moves on without it."""
         version = self.after.version if self.after else 0
-        self.operations[_LATEST] = {
+        self.operations[LATEST] = {
             "Update": {
                 "TableName": table,
                 "Key": latest_key(self.symbol),
@@ -123,7 +119,7 @@ class StateChange:
 
     def without_newest_row(self, table: str) -> None:
         """Leave the newest row as it is, because what is stored is newer; but for its version, where that moves on."""
-        refused = self.operations.pop(_LATEST)
+        refused = self.operations.pop(LATEST)
         if self.after is None:
             self.drop_forming()
         elif "Put" in refused:
@@ -275,69 +271,3 @@ def checkpoint_item(timestamp: int) -> str:
 
 def _key(symbol: str, item: str) -> DynamoItem:
     return {"stock_symbol": {"S": symbol}, "item": {"S": item}}
-
-
-def write(table: Table, changes: Sequence[StateChange], done: Callable[[StateChange], None]) -> list[str]:
-    """Make the changes, call `done` for each that is made, and return the symbols that someone else has changed.
-
-    Raises `StorageError` when DynamoDB refuses time and again; whether the last transaction was made is unknown then.
-    """
-    conflicts: list[str] = []
-    for chunk in _chunks(changes):
-        left = chunk
-        budget = RetryBudget(table, "TransactWriteItems")
-        while left:
-            reasons = iter(table.transact([operation for change in left for operation in change.operations.values()]))
-            verdicts = [(change, {name: next(reasons, "") for name in change.operations}) for change in left]
-            if not any(any(codes.values()) for _, codes in verdicts):
-                for change in left:
-                    done(change)
-                break
-            left, lost = _settle(table, verdicts)
-            conflicts += lost
-            if len(left) == len(verdicts) and not any(codes.get(_LATEST) == _UNMET for _, codes in verdicts):
-                budget.spend("the transaction was cancelled: " + ", ".join(sorted(_codes(verdicts))))
-    return conflicts
-
-
-_UNMET = "ConditionalCheckFailed"
-_PASSING = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"}
-_Verdict = tuple[StateChange, dict[str, str]]
-
-
-def _codes(verdicts: Sequence[_Verdict]) -> set[str]:
-    return {code for _, codes in verdicts for code in codes.values() if code != "None"}
-
-
-def _settle(table: Table, verdicts: Sequence[_Verdict]) -> tuple[list[StateChange], list[str]]:
-    """Return the changes of a cancelled transaction that are tried again, and the symbols that someone else changed."""
-    left: list[StateChange] = []
-    lost: list[str] = []
-    for change, codes in verdicts:
-        if codes.get(STATE) == _UNMET:
-            lost.append(change.symbol)
-            continue
-        if codes.get(_LATEST) == _UNMET:  # a newer row is stored, this one is of the past; or there is none at all
-            change.without_newest_row(table.name)
-        wrong = _codes([(change, codes)]) - _PASSING - {_UNMET}
-        if wrong:
-            reason = f"{', '.join(sorted(wrong))} for {change.symbol}"
-            raise table.error("TransactWriteItems", reason, "nothing of this transaction was written")
-        if change.operations:
-            left.append(change)
-    return left, lost
-
-
-def _chunks(changes: Sequence[StateChange]) -> Iterator[list[StateChange]]:
-    """Yield the changes in as few transactions as possible; those of one symbol stay together."""
-    chunk: list[StateChange] = []
-    operations = size = 0
-    for change in changes:
-        if chunk and (operations + len(change.operations) > _OPERATIONS or size + change.size > _BYTES):
-            yield chunk
-            chunk, operations, size = [], 0, 0
-        chunk.append(change)
-        operations += len(change.operations)
-        size += change.size
-    if chunk:
-        yield chunk

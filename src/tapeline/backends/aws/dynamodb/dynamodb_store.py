@@ -23,10 +23,10 @@ from tapeline.backends.aws.dynamodb.changes import (
     row_version,
     rows_per_transaction,
     state_key,
-    write,
 )
 from tapeline.backends.aws.dynamodb.items import DynamoItem, read_rows, row_items
 from tapeline.backends.aws.dynamodb.table import Table
+from tapeline.backends.aws.dynamodb.transactions import write
 from tapeline.core.market import Rows
 from tapeline.core.ports import Commit, SymbolState
 from tapeline.core.series import is_series_of, series_span
