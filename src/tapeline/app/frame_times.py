@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from tapeline.core.market import Ints
 from tapeline.core.times import DAY
 from tapeline.errors import InputError
-from tapeline.feeds.files.column_values import REASONS, Times, is_text
+from tapeline.feeds.files.column_values import REASONS, Times
 from tapeline.feeds.files.interpretation import zone_of
-from tapeline.feeds.files.time_forms import TimeForm, form_of, form_of_format, number_form
+from tapeline.feeds.files.time_forms import TimeForm, form_of_column, is_text
 
 #: This many values show what the numbers of a column are.
 _SAMPLE = 2000
@@ -49,23 +49,14 @@ def epoch_of(name: str, column: pa.ChunkedArray, zone: str | None, date_format: 
 
 
 def _form(name: str, values: Any, date_format: str | None) -> TimeForm:
-    kind = values.type
-    if pa.types.is_timestamp(kind):
-        return TimeForm("times", "zoned" if kind.tz else "local")
-    if pa.types.is_date(kind):
-        return TimeForm("dates", "date")
-    if not is_text(values):
-        some = (
-            values[:_SAMPLE] if len(values) <= 2 * _SAMPLE else pa.concat_arrays([values[:_SAMPLE], values[-_SAMPLE:]])
-        )
-        return number_form([float(value) for value in some.cast(pa.float64(), safe=False).to_pylist()])
-    texts = [text.strip() for text in values[:_SAMPLE].to_pylist()]
-    if date_format:
-        return form_of_format(date_format, texts)
-    form, doubt = form_of(texts, "", lambda: pc.utf8_trim_whitespace(values).to_pylist())
+    some = values[:_SAMPLE]
+    if not is_text(values) and len(values) > 2 * _SAMPLE:
+        some = pa.concat_arrays([some, values[-_SAMPLE:]])
+    form, doubt = form_of_column(some, "", date_format, lambda: pc.utf8_trim_whitespace(values).to_pylist())
     if doubt:
         formats = " or ".join(f'date_format="{answer}"' for answer in doubt.answers)
         raise InputError(f"column {name}: {doubt.question}; give {formats}")
     if form is None:
-        raise InputError(f"column {name} is not times: {texts[0] if texts else ''!r}; write ISO-8601 or epoch ms")
+        first = str(values[0].as_py()).strip() if len(values) else ""
+        raise InputError(f"column {name} is not times: {first!r}; write ISO-8601 or epoch ms")
     return form

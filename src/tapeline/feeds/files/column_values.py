@@ -15,7 +15,7 @@ from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Floats, I
 from tapeline.core.sessions.session_dates import session_dates
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND, WEEK
-from tapeline.feeds.files.time_forms import TEXT_FORMS, TimeForm
+from tapeline.feeds.files.time_forms import TEXT_FORMS, TimeForm, is_text
 
 States = NDArray[np.int8]
 
@@ -52,12 +52,6 @@ _LENGTHS = {"D": DAY, "B": DAY, "h": HOUR, "H": HOUR, "min": MINUTE, "T": MINUTE
 _MONTHS_LONG = {"M": 1, "ME": 1, "Q": 3, "QE": 3, "Y": 12, "A": 12, "YE": 12}
 #: The frequencies of pandas' periods that can be read.
 PERIODS = frozenset({"W", *_LENGTHS, *_MONTHS_LONG})
-
-
-def is_text(column: Any) -> bool:
-    """Return whether these are strings, dictionary-encoded or not."""
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def numbers(column: Any, decimal: str = ".") -> tuple[Floats, States]:

@@ -22,12 +22,12 @@ from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import FileError
 from tapeline.feeds.files.column_roles import column_indexes
-from tapeline.feeds.files.column_values import Times, is_text, symbols
+from tapeline.feeds.files.column_values import Times, symbols
 from tapeline.feeds.files.file_symbols import symbol_of
 from tapeline.feeds.files.known_layouts import LAYOUTS
 from tapeline.feeds.files.number_marks import decimal_mark
 from tapeline.feeds.files.read_options import Doubt, ReadOptions
-from tapeline.feeds.files.time_forms import TimeForm, form_of, form_of_format, number_form
+from tapeline.feeds.files.time_forms import TimeForm, form_of_column, is_text
 
 _HALF_HOUR = 30 * MINUTE
 _BARS_OF_A_DAY = 10  # fewer say nothing about when a day begins
@@ -107,7 +107,7 @@ def interpret(path: Path, sample: Sample, options: ReadOptions) -> Interpretatio
     guesses = {"layout": Guess(layout.title, "--layout" if options.layout else "its columns")}
 
     decimal = _decimal(sample, indexes, options, doubts)
-    form = _form(path, sample, indexes, layout.dates, options, doubts)
+    form = _form(sample, indexes, layout.dates, options, doubts)
     guesses["times"] = Guess(form.name, f"column {sample.names[indexes['timestamp']]!r}")
     symbol = _symbol(path, sample, groups, options, guesses, doubts)
 
@@ -189,24 +189,12 @@ def _decimal(sample: Sample, indexes: dict[str, int], options: ReadOptions, doub
     return found
 
 
-def _form(
-    path: Path, sample: Sample, indexes: dict[str, int], dates: str, options: ReadOptions, doubts: list[Doubt]
-) -> TimeForm:
-    column = sample.column(indexes["timestamp"])
+def _form(sample: Sample, indexes: dict[str, int], dates: str, options: ReadOptions, doubts: list[Doubt]) -> TimeForm:
+    column, index = sample.column(indexes["timestamp"]), indexes["timestamp"]
     if "clock" in indexes:
         column = time_column({"timestamp": column, "clock": sample.column(indexes["clock"])})
-    kind = column.type
-    if pa.types.is_timestamp(kind):
-        return TimeForm("Parquet's times", "zoned" if kind.tz else "local")
-    if pa.types.is_date(kind):
-        return TimeForm("Parquet's dates", "date")
-    if not is_text(column):
-        return number_form([float(value) for value in column.to_pylist() if value is not None])
-    texts = [text.strip() for text in column.to_pylist() if text and text.strip()]
-    if options.date_format:
-        return form_of_format(options.date_format, texts)
-    index = indexes["timestamp"]
-    form, doubt = form_of(texts, dates, lambda: (text.strip() for text in sample.whole(index)))
+    whole = lambda: (text.strip() for text in sample.whole(index))  # noqa: E731
+    form, doubt = form_of_column(column, dates, options.date_format, whole)
     doubts += [doubt] if doubt else []
     # Every row is refused then, with its reason, unless none is like any time: such a column was not meant.
     return form or TimeForm("ISO-8601", "local", r"^(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)$")

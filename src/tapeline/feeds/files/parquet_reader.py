@@ -22,11 +22,12 @@ from tapeline.core.foreign import parquet_fault
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import RowBlock
 from tapeline.feeds.files.column_roles import column_indexes, plain, roles_in
-from tapeline.feeds.files.column_values import PERIODS, Times, is_text, of_periods
+from tapeline.feeds.files.column_values import PERIODS, Times, of_periods
 from tapeline.feeds.files.csv_head import by_symbol
 from tapeline.feeds.files.interpretation import Sample, interpret
 from tapeline.feeds.files.known_layouts import layout_of
 from tapeline.feeds.files.read_options import ReadOptions
+from tapeline.feeds.files.time_forms import is_text
 
 _READ_BYTES = 1 << 15  # of each column at once; otherwise Arrow keeps whole row groups in memory
 _SAMPLE_ROWS = 1000

@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
 
 from tapeline.errors import FileError
 from tapeline.feeds.files.read_options import Doubt
@@ -58,6 +61,30 @@ class TimeForm:
     kind: str
     regex: str = ""
     unit: str = ""
+
+
+def is_text(column: Any) -> bool:
+    """Return whether these are strings, dictionary-encoded or not."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def form_of_column(
+    some: Any, dates: str, date_format: str | None, all_texts: Callable[[], Iterable[str]]
+) -> tuple[TimeForm | None, Doubt | None]:
+    """Return the form of a column of times, of which `some` are at hand, and what it leaves open; see `form_of`.
+
+    `date_format` is what a person says of texts. Raises `FileError` for a format that is none.
+    """
+    kind = some.type
+    if pa.types.is_timestamp(kind):
+        return TimeForm("stored times", "zoned" if kind.tz else "local"), None
+    if pa.types.is_date(kind):
+        return TimeForm("stored dates", "date"), None
+    if not is_text(some):
+        return number_form([float(value) for value in some.to_pylist() if value is not None]), None
+    texts = [text.strip() for text in some.to_pylist() if text and text.strip()]
+    return (form_of_format(date_format, texts), None) if date_format else form_of(texts, dates, all_texts)
 
 
 def form_of(
@@ -156,7 +183,7 @@ def _formats(example: str) -> tuple[str, str]:
     mark = "/" if "/" in example else "-"
     date, _, clock = example.partition(" ")
     year = "%Y" if len(re.split(r"[/-]", date)[-1]) == 4 else "%y"
-    rest = ("", " %H:%M", " %H:%M:%S")[min(clock.count(":") + bool(clock), 2) if ":" in clock else 0]
+    rest = ("", " %H:%M", " %H:%M:%S")[min(clock.count(":"), 2)]
     if clock[-2:].upper() in {"AM", "PM"}:
         rest = rest.replace("%H", "%I") + " %p"
     return f"%d{mark}%m{mark}{year}{rest}", f"%m{mark}%d{mark}{year}{rest}"
