@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapeline.backends.aws.dynamodb import DynamoStore
+from tapeline.backends.aws.dynamodb.items import read_rows, row_items
 from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
@@ -107,3 +108,14 @@ def test_the_last_known_model_goes_on_when_the_bucket_cannot_be_read(
     assert len(warned) == 1
     assert "rows have the ranges of the model before" in warned[0]
     assert promoted.known([range_model.version, "another"]) == {range_model.version: range_model}
+
+
+@pytest.mark.parametrize("codes", [{"S": "no hex"}, {"S": "00ff"}, {"N": "1"}, {}])
+def test_codes_that_somebody_else_wrote_are_passed_over(
+    codes: dict[str, str], history: Bars, range_model: RangeModel
+) -> None:
+    rows = Processor((), range_model=range_model).step(last(history, 80)).rows
+    (*_, item) = row_items(rows, 0, {range_model.version: range_model}).values()
+    assert horizons_of(read_rows([item]), {range_model.version: range_model})[0] is not None
+    found = read_rows([item | {"range_codes": codes}])
+    assert horizons_of(found, {range_model.version: range_model}) == [None]

@@ -49,11 +49,17 @@ def _length(bars: int, interval: int) -> str:
 
 
 def verdict(gain: Estimate, held: Estimate) -> str:
-    """Return in one line how much of EWMA's QLIKE is saved, and how often the 80% band held."""
-    says, sign = "better than EWMA", 1.0
-    if gain.value < 0:
-        says, sign = "WORSE than EWMA" if gain.high < 0 else "worse than EWMA", -1.0
-    return f"Expected move: {_percent(gain, sign)} {says}; the 80% band held {_percent(held)}."
+    """Return in one line how much of EWMA's QLIKE is saved, and how often the 80% band held.
+
+    It is better or worse only where the interval says so.
+    """
+    if gain.low > 0:
+        says = f"{_percent(gain)} better than EWMA"
+    elif gain.high < 0:
+        says = f"{_percent(gain, -1.0)} WORSE than EWMA"
+    else:
+        says = f"not shown to be better than EWMA ({_percent(gain)})"
+    return f"Expected move: {says}; the 80% band held {_percent(held)}."
 
 
 def _percent(estimate: Estimate, sign: float = 1.0) -> str:

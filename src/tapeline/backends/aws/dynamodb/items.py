@@ -105,7 +105,11 @@ def read_rows(items: Sequence[DynamoItem], symbol: str = "stock_symbol") -> Rows
 
 def _with_ranges(rows: Rows, items: Sequence[DynamoItem]) -> Rows:
     """Return the rows with the range forecasts of their items. What was stored otherwise than here is passed over."""
-    said = {i: item for i, item in enumerate(items) if "range_codes" in item and "range_model" in item}
+    said = {
+        i: item
+        for i, item in enumerate(items)
+        if "S" in item.get("range_codes", {}) and "S" in item.get("range_model", {})
+    }
     if not said:
         return rows
     models = tuple(dict.fromkeys([*rows.models, *(item["range_model"]["S"] for item in said.values())]))
@@ -113,7 +117,7 @@ def _with_ranges(rows: Rows, items: Sequence[DynamoItem]) -> Rows:
     for i, item in said.items():
         try:
             own = np.frombuffer(bytes.fromhex(item["range_codes"]["S"]), ">u2")
-        except (KeyError, ValueError):
+        except ValueError:
             continue
         if len(own) == len(RANGE_CODES):
             ranges[i], by[i] = own, models.index(item["range_model"]["S"])
