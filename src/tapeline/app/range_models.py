@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,22 @@ if TYPE_CHECKING:
 _TELLING_ROWS = 64
 
 
-def range_model_in_use(directory: DataDirectory, notify: Callable[[str], None]) -> RangeModel | None:
-    """Return the range model in use; None where there is none, or none for the bars that are stored, which is reported.
+def range_model_in_use(
+    directory: DataDirectory, notify: Callable[[str], None], interval: int | None = None
+) -> RangeModel | None:
+    """Return the range model in use; None where there is none, or none for bars of this length (ms), which is reported.
 
-    A model belongs to one interval: one of days knows nothing of minutes.
+    A model belongs to one interval: one of days knows nothing of minutes. Where the length is not known, the stored
+    bars tell it.
     """
     registry = directory.ranges
     try:
         if registry.current(DEFAULT_NAME) is None:
             return None
         model = registry.load(DEFAULT_NAME)
+        if interval is not None:
+            model.check(interval)
+            return model
         for symbol in directory.store.latest().bars.symbols:
             times = directory.store.rows(symbol, limit=_TELLING_ROWS).bars.timestamp
             if len(times) > 2 and split_series(symbol)[1] is None:  # others are passed over by their names
@@ -70,13 +77,18 @@ def train_first_range_model(
 
 
 def range_watcher(
-    directory: DataDirectory, used: RangeModel | None, notify: Callable[[str], None]
+    directory: DataDirectory, used: RangeModel | None, notify: Callable[[str], None], interval: int | None = None
 ) -> Callable[[], RangeModel | None]:
     """Return a function that returns the range model that was put to use since its last call, None if none was.
 
-    One that cannot be used is reported once, and the pipeline keeps the one it has.
+    One that cannot be used is reported once, and the pipeline keeps the one it has: also one for bars of another length
+    than `interval` (ms; None: than that of the model in use). What could not be used at the start is not tried again.
     """
+    expected = used.interval if used is not None else interval
     seen = used.version if used else None
+    if used is None:
+        with contextlib.suppress(ModelError, StorageError):
+            seen = directory.ranges.current(DEFAULT_NAME)
     reported = ""
 
     def poll() -> RangeModel | None:
@@ -86,8 +98,7 @@ def range_watcher(
             if version is None or version == seen:
                 return None
             model = directory.ranges.load(DEFAULT_NAME, version)
-            if used is not None:
-                model.check(used.interval)
+            model.check(expected)
         except (ModelError, StorageError) as error:
             if str(error) != reported:
                 reported = str(error)

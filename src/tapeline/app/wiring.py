@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -42,13 +42,15 @@ def pipeline(
     predictor: LightGBMModel | None,
     notify: Callable[[str], None],
     interval: int | None = None,
+    unforecast: Collection[str] = (),
 ) -> Pipeline:
     """Return the pipeline from this source into the data directory; without a source it processes what others append.
 
     A model that is promoted while it runs is used from then on, and so is a range model. One that cannot be used, also
     because it is for bars of another length than `interval` (ms), is reported, and the pipeline keeps the one it has.
+    No model is asked about the series in `unforecast`, whose bars are of another length.
     """
-    range_model = range_model_in_use(directory, notify)
+    range_model = range_model_in_use(directory, notify, interval)
     watcher = PromotionWatcher(
         directory.models, DEFAULT_NAME, predictor.version if predictor else None, interval=interval
     )
@@ -61,8 +63,8 @@ def pipeline(
             return None
 
     # Indicators are computed when they are looked at.
-    processor = Processor((), predictor, checkpoint_bars=KEPT_BARS, range_model=range_model)
+    processor = Processor((), predictor, checkpoint_bars=KEPT_BARS, range_model=range_model, unforecast=unforecast)
     return Pipeline(
         source, directory.stream, directory.store, processor, promoted=promoted,
-        promoted_range=range_watcher(directory, range_model, notify), notify=notify,
+        promoted_range=range_watcher(directory, range_model, notify, interval), notify=notify,
     )  # fmt: skip

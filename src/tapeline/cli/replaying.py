@@ -91,7 +91,10 @@ def replay_files(
         release_freed_memory()  # the next model would need its own beside what the first one left
         train_first_range_model(directory, history, learnt, notice_once)
         trained = time.perf_counter()
-        pipeline = wiring.pipeline(directory, settings, paced(source, scan), predictor, notice_once, scan.interval)
+        pipeline = wiring.pipeline(
+            directory, settings, paced(source, scan), predictor, notice_once, scan.interval,
+            series.others(scan.interval),
+        )  # fmt: skip
         progress = run_pipeline(
             pipeline, directory, settings, total=scan.rows, page=page, stay=stay, quiet=as_json, no_model=no_model
         )

@@ -13,7 +13,7 @@ and forming bars that a later record of the same batch replaces would have been 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +70,8 @@ class Rebuilt:
 class Processor:
     """Turns bars into rows. `specs` are the indicators to store; the model's own inputs are computed beside them.
 
+    Models are asked about series that can have their interval by their names, and about none of `unforecast`.
+
     Deterministic; does no I/O and reads no clock. The state lives in here between steps: after a failed commit, build a
     new processor and `restore` what the store holds.
     """
@@ -77,10 +79,12 @@ class Processor:
     def __init__(
         self, specs: Sequence[str], predictor: Predictor | None = None, features: FeatureSet = DEFAULT_FEATURES,
         *, checkpoint_bars: int = CHECKPOINT_BARS, range_model: RangeModel | None = None,
+        unforecast: Collection[str] = (),
     ) -> None:  # fmt: skip
         self._checkpoint_bars = checkpoint_bars
         self._predictor = predictor
         self._range_model = range_model
+        self._unforecast = frozenset(unforecast)
         self._ranges = RangeStates()
         self._former: Predictor | None = None
         self._former_until = np.zeros(0, np.int64)
@@ -127,7 +131,7 @@ class Processor:
             if begin_ranges:
                 continue
             without = state.data[:1] == bytes([_STATE_VERSION]) and self._knows_bars(symbol)
-            if self._range_model is not None and without and has_interval(symbol, self._range_model.interval):
+            if self._range_model is not None and without and self._is_for(symbol, self._range_model.interval):
                 raise DecodeError(f"the stored state of {symbol} was made without a range model")
 
     def _knows_bars(self, symbol: str) -> bool:
@@ -282,7 +286,7 @@ class Processor:
         model = np.full(len(bars), -1, np.int32)
         versions: list[str] = []
         for predictor, own in self._bars_by_predictor(bars) if predict else ():
-            later, fits = own & (bars.timestamp > predictor.trained_until), _may_be(bars, predictor.interval)
+            later, fits = own & (bars.timestamp > predictor.trained_until), self._may_be(bars, predictor.interval)
             asked = np.flatnonzero(later if fits is None else later & fits)
             if len(asked):
                 every = len(asked) == len(bars)
@@ -312,7 +316,7 @@ class Processor:
         model = self._range_model
         if model is None or not len(committed):
             return None, None
-        fits = _may_be(committed, model.interval)
+        fits = self._may_be(committed, model.interval)
         said = self._ranges.update(committed if fits is None else committed[fits], model)
         if not predict:
             return None, None
@@ -324,6 +328,16 @@ class Processor:
         if rows > len(ranges):
             ranges = np.concatenate((ranges, np.zeros((rows - len(ranges), len(RANGE_CODES)), np.uint16)))
         return ranges, np.where(ranges.any(axis=1), np.int32(version), np.int32(-1))
+
+    def _may_be(self, bars: Bars, interval: int) -> Flags | None:
+        """Return which bars a model of this interval (ms; 0: any) may be asked about; None for all."""
+        if not self._unforecast and not say_intervals(bars.symbols):
+            return None
+        fits = [self._is_for(symbol, interval) for symbol in bars.symbols]
+        return None if all(fits) else np.array(fits, np.bool_)[bars.code]
+
+    def _is_for(self, symbol: str, interval: int) -> bool:
+        return symbol not in self._unforecast and has_interval(symbol, interval)
 
     def _bars_by_predictor(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
         """Yield each predictor with the bars that belong to it, bool [len(bars)]."""
@@ -337,14 +351,6 @@ class Processor:
             if not newer.all():
                 yield self._former, ~newer
         yield self._predictor, newer
-
-
-def _may_be(bars: Bars, interval: int) -> Flags | None:
-    """Return which bars can be of this length (ms; 0: any) as far as the names of their series tell; None for all."""
-    if not say_intervals(bars.symbols):
-        return None
-    fits = [has_interval(symbol, interval) for symbol in bars.symbols]
-    return None if all(fits) else np.array(fits, np.bool_)[bars.code]
 
 
 def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats, *, final: bool) -> Bars:

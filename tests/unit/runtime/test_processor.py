@@ -163,3 +163,9 @@ def test_a_model_predicts_the_series_of_its_interval_only() -> None:
         processor = Processor((), FakeModel(answer=0.9, interval=interval))
         rows = [row for part in (bars[:45], bars[45:]) for row in processor.step(part).rows]
         assert {row.stock_symbol for row in rows if row.prediction} == predicted
+
+
+def test_no_model_is_asked_about_series_that_are_left_out() -> None:
+    bars = Bars.of([bar(at, 10.0 + at, symbol=name) for at in range(30) for name in ("A", "B")])
+    processor = Processor((), FakeModel(answer=0.9, interval=MINUTE), unforecast=["B"])
+    assert {row.stock_symbol for row in processor.step(bars).rows if row.prediction} == {"A"}
