@@ -36,11 +36,16 @@ class FileSeries:
 
     @property
     def beside(self) -> Iterator[str]:
-        """Yield a sentence for each series that is kept beside another one of its symbol."""
+        """Yield a sentence for each length of bars that is kept beside another one of their symbols."""
+        named: dict[int, list[str]] = {}
         for name in self.lengths:
-            symbol, interval = split_series(name)
+            interval = split_series(name)[1]
             if interval is not None:
-                yield f"{interval_name(interval)} bars of {symbol} are a series of their own, {name}"
+                named.setdefault(interval, []).append(name)
+        for interval, names in sorted(named.items()):
+            first, more = names[0], f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+            bars = f"{interval_name(interval)} bars of {symbol_of(first)}{more}"
+            yield f"{bars} are kept beside those of another length, as {first}{' and so on' if more else ''}"
 
     def others(self, interval: int | None) -> frozenset[str]:
         """Return the series whose bars are not of this length (ms), nor those of a thin share of this length."""

@@ -8,12 +8,14 @@ from dataclasses import replace
 from tapeline.core.ports import Delivery, Source, Store
 from tapeline.runtime.stored_series import StoredSeries
 
+_SAID = 3
+
 
 class SeriesSource:
     """Be a source of bars of one interval (ms) under the names of their series in a store.
 
-    A symbol keeps its name while the source runs. `notify` gets a line for each series that is kept beside another.
-    Order, repeats and restarts are those of the source underneath.
+    A symbol keeps its name while the source runs. `notify` gets a line for each of the first few that are kept beside
+    others. Order, repeats and restarts are those of the source underneath.
     """
 
     def __init__(self, source: Source, store: Store, interval: int, notify: Callable[[str], None]) -> None:
@@ -23,6 +25,7 @@ class SeriesSource:
         self._interval = interval
         self._notify = notify
         self._names: dict[str, str] = {}
+        self._beside = 0
 
     def deliveries(self, resume: str) -> Iterator[Delivery]:
         """Yield the source's deliveries, with the names of series for symbols."""
@@ -38,5 +41,7 @@ class SeriesSource:
         if symbol not in self._names:
             self._names[symbol] = name = self._series.home(symbol, self._interval)
             if name != symbol:
-                self._notify(f"{symbol}: its bars are kept beside those of another length, as {name}")
+                self._beside += 1
+                if self._beside <= _SAID:
+                    self._notify(f"{symbol}: its bars are kept beside those of another length, as {name}")
         return self._names[symbol]

@@ -28,9 +28,6 @@ from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, Scan
 from tapeline.web import check_port
 
-#: Series of their own that are said.
-_SAID = 5
-
 
 def replay_files(
     files: list[Path],
@@ -74,9 +71,7 @@ def replay_files(
             say_reading(source)
         series = series_of_files(directory, scan)
         source.name_series(series.names)
-        for text in itertools.islice(series.beside, _SAID):
-            notice(text)
-        for text in unsaid_calendars(source, scan):
+        for text in itertools.chain(series.beside, unsaid_calendars(source, scan)):
             notice(text)
         started = time.perf_counter()
 

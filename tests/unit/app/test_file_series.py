@@ -88,10 +88,15 @@ def test_one_directory_has_the_rows_of_several(
 
 def test_a_new_symbols_first_series_has_its_shortest_bars_and_a_stored_one_stays(tmp_path: Path) -> None:
     daily, minutes = written(tmp_path, "d.csv", of("A", DAY)), written(tmp_path, "m.csv", of("A", MINUTE))
+    more = written(tmp_path, "more.csv", [*of("B", MINUTE), *of("B@1d", DAY)])
     with processing_alone(config.load(data_dir=tmp_path / "new")) as directory:
         found = named(directory, daily, minutes)
         assert found.names == {daily: {"A": "A@1d"}, minutes: {"A": "A"}}
-        assert list(found.beside) == ["1d bars of A are a series of their own, A@1d"]
+        assert list(found.beside) == ["1d bars of A are kept beside those of another length, as A@1d"]
+        several = series_of_files(directory, FileSource([daily, minutes, more]).scan())
+        assert list(several.beside) == [
+            "1d bars of A and 1 more are kept beside those of another length, as A@1d and so on"
+        ]
     replayed(tmp_path / "old", daily)
     with processing_alone(config.load(data_dir=tmp_path / "old")) as directory:
         assert named(directory, daily, minutes).names == {daily: {"A": "A"}, minutes: {"A": "A@1m"}}
