@@ -13,7 +13,7 @@ from tapeline.backends.sqlite import block_codec
 from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Predictor, Source
 from tapeline.errors import TapelineError
-from tapeline.forecast import DEFAULT_NAME, range_state, said_codes, trees
+from tapeline.forecast import DEFAULT_NAME, range_state, said_codes, time_of_day, trees
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.registry import PromotionWatcher
@@ -32,6 +32,7 @@ def warm_up(settings: Settings) -> None:
     DEFAULT_FEATURES.compute(bars, DEFAULT_FEATURES.inputs, values)
     trees.warm_up()
     said_codes.codes(range_state.warm_up())
+    time_of_day.warm_up()
     block_codec.warm_up()
 
 

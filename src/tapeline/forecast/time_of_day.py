@@ -89,6 +89,11 @@ def season(bars: Bars, interval: int, variance: Floats, volume: Floats) -> Float
     return out
 
 
+def warm_up() -> None:
+    """Load what is compiled from the cache, or compile it, without a calendar."""
+    _fill(np.zeros((1, 2)), 1.0, np.zeros(TERMS), np.zeros(TERMS), _SCALES, np.empty((1, _COLUMNS)))
+
+
 @jit
 def _fill(times: Floats, length: float, variance: Floats, volume: Floats, scales: Floats, out: Floats) -> None:
     term, step = np.empty(len(scales)), np.empty(len(scales))

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 
 from tapeline.core.market import Bar, Bars, Rows
 from tapeline.core.ports import Store
+from tapeline.core.times import MINUTE
 from tapeline.errors import SpecError
 from tapeline.forecast import HORIZON
 from tapeline.forecast.grading import Grades, grade_rows
 from tapeline.forecast.labels import LABEL_LOOKBACK, label, label_reach
+from tapeline.forecast.later_moves import bar_variances
 from tapeline.forecast.model import Metadata
+from tapeline.forecast.range_baselines import recent_mean
 from tapeline.indicators import DEFAULT, Engine
 from tapeline.indicators.spec import spec_of_output
 from tapeline.runtime.interval_views import IntervalViews
@@ -155,6 +158,7 @@ def warm_up() -> None:
     bars = Bars.of([Bar("A", 0, 1.0, 1.0, 1.0, 1.0, 1.0)])
     Engine(DEFAULT).update(bars)
     label(bars)
+    recent_mean(bar_variances(bars, MINUTE))
 
 
 def _bare(rows: Rows) -> Rows:
