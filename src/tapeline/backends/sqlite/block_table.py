@@ -14,18 +14,16 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-import struct
 import threading
-import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block, put_in, same
 from tapeline.backends.sqlite.block_codec import decode, encode
+from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, RunningTotals, block_checksum
 from tapeline.backends.sqlite.checked_rows import put_rows, whole_row
 from tapeline.backends.sqlite.damage_log import DamageLog
 from tapeline.errors import DecodeError
@@ -37,72 +35,12 @@ _CACHED_BARS = 1_000_000  # decoded and kept for the next reader, at most; 58 by
 _SMALLEST_CACHED = 256  # bars; smaller blocks are merged soon and quick to decode
 
 
-@dataclass(frozen=True, slots=True)
-class BlockEntry:
-    """Say where a block is and which bars it holds: `first` and `last` are the open times of its first and last bar."""
-
-    id: int
-    first: int
-    last: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class BlockTotals:
-    """Say what blocks a symbol has: how many, of how many bars, where they begin, and the sum of their checksums."""
-
-    blocks: int = 0
-    bars: int = 0
-    first: int = 0
-    digest: int = 0
-
-    @classmethod
-    def of(cls, symbol: int, entries: Iterable[BlockEntry]) -> BlockTotals:
-        """Return the totals of a symbol's blocks, which may be in any order."""
-        found = list(entries)
-        digest = sum(_entry_checksum(symbol, entry) for entry in found)
-        return cls(
-            len(found), sum(entry.count for entry in found), min((entry.first for entry in found), default=0), digest
-        )
-
-
-_ENTRY = struct.Struct("<5q")
-
-
-def _entry_checksum(symbol: int, entry: BlockEntry) -> int:
-    return zlib.crc32(_ENTRY.pack(symbol, entry.id, entry.first, entry.last, entry.count))
-
-
-def block_checksum(symbol: int, first: int, last: int, count: int, payload: bytes) -> int:
-    """Return the checksum that says whose block this is; the block's own, its last bytes, stands for its content."""
-    return zlib.crc32(payload[-4:], zlib.crc32(_ENTRY.pack(symbol, 0, first, last, count)))
-
-
 class PreparedBlock:
     """Cut and encode final bars of one symbol, so that none of that is done while the file is locked."""
 
     def __init__(self, block: Block) -> None:
         self.block = block
         self.parts = [(part, encode(part)) for part in _cut(block)]
-
-
-class _Totals:
-    """Follow what the blocks of a symbol come to while they are written."""
-
-    def __init__(self, now: BlockTotals) -> None:
-        self.now = now
-
-    def add(self, symbol: int, entry: BlockEntry) -> None:
-        self._count(symbol, entry, 1)
-
-    def remove(self, symbol: int, entry: BlockEntry) -> None:
-        self._count(symbol, entry, -1)
-
-    def _count(self, symbol: int, entry: BlockEntry, sign: int) -> None:
-        old = self.now
-        first = min(old.first, entry.first) if old.blocks else entry.first  # what replaces a block begins no later
-        digest = old.digest + sign * _entry_checksum(symbol, entry)
-        self.now = BlockTotals(old.blocks + sign, old.bars + sign * entry.count, first, digest)
 
 
 class BlockTable:
@@ -114,7 +52,7 @@ class BlockTable:
     def __init__(self, damage: DamageLog | None = None) -> None:
         self._damage = DamageLog() if damage is None else damage
         self._open: dict[int, list[BlockEntry]] = {}  # blocks at a symbol's end that are not sealed, in order
-        self._totals: dict[int, _Totals] = {}
+        self._totals: dict[int, RunningTotals] = {}
         self._verified: dict[int, BlockTotals] = {}
         self._cache: OrderedDict[int, Block] = OrderedDict()
         self._cached = 0
@@ -149,7 +87,7 @@ class BlockTable:
             totals = (
                 BlockTotals(*stored[1:]) if stored and whole else BlockTotals.of(symbol, self._all(connection, symbol))
             )
-            self._totals[symbol] = _Totals(totals)
+            self._totals[symbol] = RunningTotals(totals)
         found = self._open.get(symbol)
         if found is None:
             found = []

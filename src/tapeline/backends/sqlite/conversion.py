@@ -17,14 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
-from tapeline.backends.sqlite.block_table import (
-    SEALED,
-    BlockEntry,
-    BlockTable,
-    BlockTotals,
-    PreparedBlock,
-    block_checksum,
-)
+from tapeline.backends.sqlite.block_table import SEALED, BlockTable, PreparedBlock
+from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, block_checksum
 from tapeline.backends.sqlite.checked_rows import fill_checksums, put_rows
 from tapeline.backends.sqlite.schema import create_tables
 from tapeline.core.market import OHLCV

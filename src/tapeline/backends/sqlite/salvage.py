@@ -17,7 +17,7 @@ from typing import Any
 
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_codec import decode
-from tapeline.backends.sqlite.block_table import BlockEntry, BlockTotals, block_checksum
+from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, block_checksum
 from tapeline.backends.sqlite.checked_rows import UNREADABLE, is_whole, put_rows, selected
 from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database

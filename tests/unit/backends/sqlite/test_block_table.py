@@ -17,7 +17,8 @@ from tests.conftest import MINUTE, START
 
 from tapeline.backends.sqlite import block_table
 from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
-from tapeline.backends.sqlite.block_table import FANOUT, SEALED, BlockEntry, BlockTable, PreparedBlock
+from tapeline.backends.sqlite.block_table import FANOUT, SEALED, BlockTable, PreparedBlock
+from tapeline.backends.sqlite.block_totals import BlockEntry
 from tapeline.backends.sqlite.checked_rows import put_rows
 from tapeline.backends.sqlite.damage_log import DamageLog
 from tapeline.backends.sqlite.database import Database
