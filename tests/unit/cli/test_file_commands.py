@@ -120,3 +120,32 @@ def test_options_that_mean_nothing_are_refused(options: list[str], said: str) ->
     result = CliRunner().invoke(app, ["inspect", str(LAYOUTS / "SAP.csv"), *options])
     assert result.exit_code == 2
     assert said in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_jump_that_looks_like_a_split_is_named_and_scaled_on_request(tmp_path: Path) -> None:
+    path, splits = tmp_path / "A.csv", tmp_path / "splits.csv"
+    rows = [("05", 400, 10), ("06", 100, 40), ("07", 101, 41)]
+    path.write_text(
+        "date,open,high,low,close,volume\n" + "".join(f"2024-03-{d},{p},{p},{p},{p},{v}\n" for d, p, v in rows)
+    )
+    splits.write_text("date,split\n2024-03-06,4:1\n")
+
+    def jump(*options: object) -> dict[str, str] | None:
+        [found] = json.loads(call("inspect", path, "--json", *options))
+        return next((fact for fact in found["findings"] if fact["what"] == "price jump"), None)
+
+    def newest(*options: object) -> float:
+        [found] = json.loads(call("indicators", path, "--set", "sma_3", "--json", *options))
+        return float(found["indicator"]["sma_3"])
+
+    named = "A goes from 400 to 100 on 2024-03-06, as an unadjusted 4-for-1 split does"
+    found = jump()
+    assert found is not None
+    assert (found["found"], found["why"], found["change"]) == (named, "", "--adjust")
+    detected = jump("--adjust", "detected")
+    assert detected is not None
+    assert (detected["found"], detected["why"]) == (named, "prices before it are scaled")
+    assert jump("--adjust", splits) is None
+    assert newest() == pytest.approx((400 + 100 + 101) / 3)
+    assert newest("--adjust", "detected") == newest("--adjust", splits) == pytest.approx((100 + 100 + 101) / 3)
+    assert "the splits cannot be read" in call("indicators", path, "--adjust", tmp_path / "none.csv", fails=1)
