@@ -148,4 +148,4 @@ def test_a_jump_that_looks_like_a_split_is_named_and_scaled_on_request(tmp_path:
     assert jump("--adjust", splits) is None
     assert newest() == pytest.approx((400 + 100 + 101) / 3)
     assert newest("--adjust", "detected") == newest("--adjust", splits) == pytest.approx((100 + 100 + 101) / 3)
-    assert "the splits cannot be read" in call("indicators", path, "--adjust", tmp_path / "none.csv", fails=1)
+    assert "--adjust takes column, detected or a file" in call("indicators", path, "--adjust", "detect", fails=1)

@@ -51,6 +51,10 @@ def read_splits(path: Path) -> Splits:
                     found.setdefault(canonical_symbol(symbol), []).append(
                         (_midnight(date, f"{path}:row {table.line_num}"), value)
                     )
+    except FileNotFoundError as error:
+        raise FileError(
+            f"{path}: there is no such file of splits; --adjust takes column, detected or a file"
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(f"{path}: the splits cannot be read ({error})") from error
     return found

@@ -117,8 +117,10 @@ def test_a_file_of_splits_that_is_none_is_one_clear_error(tmp_path: Path, text: 
     path.write_text(text)
     with pytest.raises(FileError, match=said):
         read_splits(path)
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(FileError, match="there is no such file of splits"):
         read_splits(tmp_path / "none.csv")
+    with pytest.raises(FileError, match="cannot be read"):
+        read_splits(tmp_path)
 
 
 def test_a_fall_over_months_without_bars_is_no_jump(tmp_path: Path) -> None:
