@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,7 +151,8 @@ def main(count: int = 1000, first: int = 0) -> None:
     logging.disable(logging.CRITICAL)
     started = time.perf_counter()
     troubles: Counter[str] = Counter()
-    with pytest.MonkeyPatch.context() as patch:
+    # the functions print their metrics
+    with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         account = prepared_for_schedules(patch)
         for seed in range(first, first + count):
             troubles += run_schedule(account, seed)
