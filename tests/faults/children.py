@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.injection import Injection
+from tests.faults.injection import Injection, read_tables
 
 #: What commands import when they run, so that a child need not.
 _IMPORTS = (
@@ -28,7 +28,8 @@ _IMPORTS = (
     "tapeline.cli.export_commands", "tapeline.cli.symbol_commands", "tapeline.cli.backfill_commands",
     "tapeline.cli.inspect_commands", "tapeline.cli.check_commands", "tapeline.cli.backup_commands",
     "tapeline.cli.alert_commands", "tapeline.cli.user_commands", "tapeline.cli.model_commands",
-    "tapeline.feeds.yahoo", "rich.console", "rich.markup", "argon2", "filelock",
+    "tapeline.feeds.yahoo", "tapeline.research.training", "tapeline.research.range_training", "lightgbm", "yfinance",
+    "curl_cffi.requests", "exchange_calendars", "uvicorn", "rich.console", "rich.markup", "argon2", "filelock",
 )  # fmt: skip
 
 
@@ -78,6 +79,7 @@ def prepare() -> None:
     for name in _IMPORTS:
         importlib.import_module(name)
     warm_up(Settings())
+    read_tables()
 
 
 @dataclass(frozen=True, slots=True)

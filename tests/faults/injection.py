@@ -116,11 +116,17 @@ def _libraries() -> Iterator[tuple[int, str]]:
             yield int(parts[0].partition("-")[0], 16), parts[5]
 
 
-def _slots(name: str) -> Iterator[int]:
-    """Yield the addresses of all entries for a function in the tables of all libraries."""
-    for base, path in _libraries():
+def read_tables() -> None:
+    """Read the tables of what is loaded now, so that no forked process need to."""
+    for _, path in _libraries():
         if path not in _TABLES:
             _TABLES[path] = dict(_entries(path))
+
+
+def _slots(name: str) -> Iterator[int]:
+    """Yield the addresses of all entries for a function in the tables of all libraries."""
+    read_tables()
+    for base, path in _libraries():
         for offset in _TABLES[path].get(name, ()):
             yield offset + (base if _TABLES[path]["relocatable"] else 0)
 
