@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moto.server import ThreadedMotoServer
-
-from tests.terraform.apply import environment
+from tests.terraform.plans import changes
 from tests.terraform.running import Stack
 
 Json = dict[str, Any]
@@ -27,26 +26,11 @@ _PLAN = "planner.tfplan"
 #: Attributes of which a text is made up when the provider knows them only after creation; others become null.
 _TEXTS = re.compile(
     r"(^|_)(id|arn|url|uuid|name|domain|endpoint|code|secret|key|address|unique_id|public_ip|owner|account|body)$"
+    r"|^function_version$"
 )
 
 #: Attributes that are known after creation only and are maps; other such attributes that are no text are sets or lists.
-_MAPS = {"triggers"}
-
-
-@contextmanager
-def planners(folder: Path) -> Iterator[dict[str, Planner]]:
-    """Yield a planner for each stack, with a server that knows the account and the zones.
-
-    Raises `UnavailableError` where Terraform or its provider is missing.
-    """
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        variables = environment(f"http://{host}:{port}")
-        yield {name: Planner(Stack.copied(name, folder, variables)) for name in ("network", "services")}
-    finally:
-        server.stop()
+_MAPS = {"dimensions", "triggers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +39,35 @@ class Planner:
 
     stack: Stack
 
-    def plan(self, out: str = _PLAN, **variables: Any) -> Json:
-        """Return the plan as `terraform show -json` prints it."""
-        flags = [
-            f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in variables.items()
-        ]
-        self.stack.run("plan", "-refresh=false", f"-out={out}", *flags)
-        plan: Json = json.loads(self.stack.run("show", "-json", out).stdout)
+    def plan(self, out: str = _PLAN) -> Json:
+        """Return the plan as `terraform show -json` prints it, and keep that text beside the plan's file."""
+        self.stack.run("plan", "-refresh=false", f"-out={out}")
+        text = self.stack.run("show", "-json", out).stdout
+        self.kept(out).write_text(text)
+        plan: Json = json.loads(text)
         return plan
 
-    def settle(self, plan: Json, **variables: Any) -> None:
-        """Take the plan as applied: until a plan changes nothing, its result becomes the state.
+    def kept(self, out: str) -> Path:
+        """Return where the text of the plan in the file `out` is kept: Terraform takes seconds to print it again."""
+        return self.stack.folder / f"{out}.json"
 
-        The first result has identifiers that are made up; what refers to them is known in the second plan.
+    def settle(self, plan: Json) -> None:
+        """Take the plan as applied: its result becomes the state, and so does that of a second plan.
+
+        The first result has identifiers that are made up; what is composed of them is known in the second plan. Whoever
+        plans once more sees whether anything is left.
         """
-        for _ in range(6):
-            self._adopt(plan)
-            plan = self.plan(**variables)
-            if all(change["change"]["actions"] in (["no-op"], ["read"]) for change in plan["resource_changes"]):
-                self._adopt(plan)
-                return
-        moving = [each["address"] for each in plan["resource_changes"] if each["change"]["actions"] != ["no-op"]]
-        raise AssertionError(f"it does not settle: {moving}")
+        self._adopt(plan)
+        self._adopt(self.plan())
 
     def _adopt(self, plan: Json) -> None:
         """Write the state that the plan leads to."""
         changed = {change["address"]: change["change"] for change in plan["resource_changes"]}
         dependencies = _dependencies(plan)
+        written = {
+            f"{item['type']}.{item['name']}": item.get("expressions", {})
+            for item in plan["configuration"]["root_module"]["resources"]
+        }
         resources: dict[tuple[str, str], Json] = {}
         for item in plan["planned_values"]["root_module"].get("resources", []):
             if item["mode"] != "managed":
@@ -92,7 +78,8 @@ class Planner:
                 "provider": f'provider["{item["provider_name"]}"]', "instances": [],
             })  # fmt: skip
             change = changed.get(address, {})
-            attributes = _filled(item.get("values", {}), change.get("after_unknown", {}), address)
+            expressions = written[f"{item['type']}.{item['name']}"]
+            attributes = _filled(item.get("values", {}), change.get("after_unknown", {}), address, expressions)
             if change.get("actions") == ["update"]:  # unknown again although it was null: a set or list
                 again = [name for name, inner in change["after_unknown"].items() if inner is True]
                 attributes |= {name: {} if name in _MAPS else [] for name in again if attributes[name] is None}
@@ -133,32 +120,71 @@ def _dependencies(plan: Json) -> dict[str, list[str]]:
     return found
 
 
-def _filled(value: Any, unknown: Any, where: str) -> Any:
-    """Return the value with what is unknown made up."""
+def _filled(value: Any, unknown: Any, where: str, written: Any) -> Any:
+    """Return the value with what is unknown made up; `written` is the configuration's expression for it, if any."""
     if unknown is True:
-        return _made_up(where)
+        several = where.endswith("s")  # such as alarm_actions
+        return _made_up((not several and _referred(written)) or where)
     if isinstance(unknown, Mapping) and unknown:
         whole = dict(value or {})
         for key, inner in unknown.items():
             if inner:
-                whole[key] = _filled(whole.get(key), inner, f"{where}.{key}")
+                own = written.get(key) if isinstance(written, Mapping) else None
+                whole[key] = _filled(whole.get(key), inner, f"{where}.{key}", own)
         return whole
     if isinstance(unknown, list) and unknown:
         items = list(value or [])
         items += [None] * (len(unknown) - len(items))
+        each = written if isinstance(written, list) and len(written) == len(unknown) else [None] * len(unknown)
         return [
-            _filled(item, inner, f"{where}.{place}")
-            for place, (item, inner) in enumerate(zip(items, unknown, strict=False))
+            _filled(item, inner, f"{where}.{place}", own)
+            for place, (item, inner, own) in enumerate(zip(items, unknown, each, strict=False))
         ]
     return value
+
+
+def _referred(written: Any) -> str:
+    """Return the one attribute that an expression refers to, '' where there is none, or more than one."""
+    references = written.get("references", []) if isinstance(written, Mapping) else []
+    if references and references[0].startswith("aws_") and all(references[0].startswith(each) for each in references):
+        return str(references[0])
+    return ""
 
 
 def _made_up(where: str) -> str | None:
     """Return a text for an attribute that is known after creation only, or None where a text would not do."""
     attribute = where.rpartition(".")[2]
     digest = hashlib.sha256(where.encode()).hexdigest()[:12]
+    if attribute == "repository_url":  # its parts are read
+        return "123456789012.dkr.ecr.us-east-1.amazonaws.com/stock-data-collector"
     if attribute == "arn" or attribute.endswith("_arn"):
         return f"arn:aws:service:us-east-1:123456789012:made-up/{digest}"
     if where.startswith("aws_lambda_function.") and attribute == "version":
         return "1"
     return f"made-up-{digest}" if _TEXTS.search(attribute) else None
+
+
+def stand_in(arguments: list[str]) -> None:
+    """Be `terraform` for `deploy/steps.py`, in the folder of the stacks: plan with the provider, pretend to apply.
+
+    Each plan adds a line to the file `plans`: the stack, and what changes.
+    """
+    os.environ["PATH"] = os.environ["PATH"].partition(os.pathsep)[2]  # behind this one is the real one
+    name, (command, *rest) = arguments[0].removeprefix("-chdir="), arguments[1:]
+    planner = Planner(Stack(name, Path(name).resolve()))
+    if command == "plan":
+        out = rest[0].removeprefix("-out=")
+        found = [f"{change.action} {change.address}" for change in changes(planner.plan(out))]
+        with Path("plans").open("a") as plans:
+            plans.write(json.dumps([name, found]) + "\n")
+    elif command == "apply":
+        plan = json.loads(planner.kept(rest[0]).read_text())
+        if changes(plan):
+            planner.settle(plan)
+    elif command == "show":
+        print(planner.kept(rest[-1]).read_text())
+    elif command != "init":
+        done = planner.stack.run(command, *rest, check=False)
+        print(done.stdout, end="")
+        print(done.stderr, end="", file=sys.stderr)
+        sys.exit(done.returncode)
