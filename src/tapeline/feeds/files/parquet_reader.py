@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from tapeline.core.foreign import parquet_fault
-from tapeline.errors import FileError
+from tapeline.errors import FileError, one_line
 from tapeline.feeds.files.blocks import RowBlock
 from tapeline.feeds.files.column_roles import column_indexes, plain, roles_in
 from tapeline.feeds.files.column_values import PERIODS, Times, of_periods
@@ -28,10 +28,14 @@ from tapeline.feeds.files.interpretation import Sample, interpret
 from tapeline.feeds.files.known_layouts import layout_of
 from tapeline.feeds.files.read_options import ReadOptions
 from tapeline.feeds.files.time_forms import is_text
+from tapeline.runtime.machine_refusals import refused_by_machine
 
 _READ_BYTES = 1 << 15  # of each column at once; otherwise Arrow keeps whole row groups in memory
 _SAMPLE_ROWS = 1000
 _PAIR = re.compile(r"\('([^']*)', '([^']*)'\)")
+
+#: What Arrow raises over damaged bytes; names of columns need not even be text.
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 #: Characters of a text; no symbol, number or time has as many.
 _LONGEST_TEXT = 256
@@ -46,10 +50,8 @@ class ParquetReader:
             with pyarrow.parquet.ParquetFile(path) as file:
                 schema, rows = file.schema_arrow, file.metadata.num_rows
                 fault = parquet_fault(file.metadata, path.stat().st_size)
-        except (pa.ArrowException, OSError) as error:
-            raise FileError(
-                f"{path}: is not a whole Parquet file ({_first_line(error)}); write or copy it again"
-            ) from error
+        except _UNREADABLE as error:
+            raise _refusal(path, "is not a whole Parquet file", error, "write or copy it again") from error
         if fault:
             raise FileError(f"{path}: {fault}: it is damaged, or made to do harm")
         if not rows:
@@ -60,7 +62,7 @@ class ParquetReader:
                 kind = schema.field(index).type
                 if not _fits(meaning, kind):
                     raise FileError(f"{path}: column {names[index]} holds {kind}, which cannot be a {meaning}")
-        self._schema = schema
+        self._schema, self._rows = schema, rows
         self._frequencies = {index: _frequency(path, field) for index, field in enumerate(schema)}
         self.reading = interpret(
             path,
@@ -92,13 +94,15 @@ class ParquetReader:
                 parts.append(column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column)
                 if sum(map(len, parts)) >= _SAMPLE_ROWS:
                     break
-        except (pa.ArrowException, OSError) as error:
-            raise FileError(f"{self.path}: is damaged ({_first_line(error)}); write or copy it again") from error
+        except _UNREADABLE as error:
+            raise _refusal(self.path, "is damaged", error, "write or copy it again") from error
+        if sum(map(len, parts)) < min(self._rows, _SAMPLE_ROWS):
+            raise FileError(f"{self.path}: is damaged (it lacks rows that it speaks of); write or copy it again")
         return pa.chunked_array(parts).combine_chunks()[:_SAMPLE_ROWS]
 
     def _whole(self, index: int) -> Iterator[Any]:
         """Yield all values of a column, as far as they can be read."""
-        with contextlib.suppress(pa.ArrowException, OSError):
+        with contextlib.suppress(*_UNREADABLE):
             for batch in self._batches(_SAMPLE_ROWS, [index]):
                 yield from self._plain(batch.column(0), index).to_pylist()
 
@@ -124,10 +128,9 @@ class ParquetReader:
                     columns = {meaning: places[index] for meaning, index in group.items()}
                     yield RowBlock(columns, np.arange(first, first + len(batch)), [], _as_json(columns), symbol)
                 first += len(batch)
-        except (pa.ArrowException, OSError) as error:
-            raise FileError(
-                f"{self.path}: is damaged after row {first - 1:,} ({_first_line(error)}); the rows before are used"
-            ) from error
+        except _UNREADABLE as error:
+            what = f"is damaged after row {first - 1:,}"
+            raise _refusal(self.path, what, error, "the rows before are used") from error
 
 
 def _names(names: list[str]) -> tuple[list[str], tuple[tuple[str, dict[str, int]], ...]]:
@@ -201,5 +204,7 @@ def _as_json(columns: dict[str, Any]) -> Callable[[int], bytes]:
     return raw
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0].rstrip(".")
+def _refusal(path: Path, what: str, error: Exception, advice: str) -> FileError:
+    """Return what to say of a file that cannot be read; a machine without memory or files left does not blame it."""
+    text = refused_by_machine(error) or f"{what} ({one_line(error).rstrip('.')}); {advice}"
+    return FileError(f"{path}: {text}")
