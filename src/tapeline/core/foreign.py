@@ -105,6 +105,8 @@ def parquet_fault(metadata: Any, size: int) -> str:
     `metadata` is Arrow's `FileMetaData`. Honest files have at least a 40th of a byte for a row. Nothing is asked of the
     columns: about those of a damaged file, Arrow ends the process instead of raising.
     """
+    if metadata.num_rows < 0:
+        return f"claims {metadata.num_rows:,} rows"
     if metadata.num_rows > _HARMLESS_ROWS + _MOST_ROWS * size:
         return f"claims {metadata.num_rows:,} rows in {size:,} bytes"
     unpacked = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))

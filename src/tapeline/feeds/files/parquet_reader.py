@@ -30,7 +30,11 @@ from tapeline.feeds.files.read_options import ReadOptions
 from tapeline.feeds.files.time_forms import is_text
 from tapeline.runtime.machine_refusals import refused_by_machine
 
-_READ_BYTES = 1 << 15  # of each column at once; otherwise Arrow keeps whole row groups in memory
+#: Bytes of each column at once of a large file; otherwise Arrow keeps whole row groups in memory. A small file is read
+#: without: there a page that claims gigabytes is found to be too short before memory for it is touched.
+_READ_BYTES = 1 << 15
+_LARGE_FILE = 1 << 24
+
 _SAMPLE_ROWS = 1000
 _PAIR = re.compile(r"\('([^']*)', '([^']*)'\)")
 
@@ -79,8 +83,9 @@ class ParquetReader:
     def _batches(self, rows: int, used: list[int]) -> Iterator[Any]:
         texts = [self._schema.names[index] for index in used if is_text(self._schema.field(index))]
         names = [self._schema.names[index] for index in used]
+        large = self.path.stat().st_size > _LARGE_FILE
         with pyarrow.parquet.ParquetFile(
-            self.path, buffer_size=_READ_BYTES, pre_buffer=False, read_dictionary=texts
+            self.path, buffer_size=_READ_BYTES if large else 0, pre_buffer=False, read_dictionary=texts
         ) as file:
             for batch in file.iter_batches(batch_size=rows, columns=names, use_threads=False):
                 yield batch.select(names)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.peak_memory import peak_mb
 
 from tapeline.core.foreign import parquet_fault
 from tapeline.core.rejects import KEPT_ALIKE, RAW_BYTES, count_of
@@ -105,12 +106,26 @@ def test_a_parquet_file_that_unpacks_to_absurdly_much_is_refused(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("rows", "fault"), [(1_000_000, ""), (1_500_000, ""), (1_600_000, "claims 1,600,000 rows in 5,000 bytes")]
-)
+    ("rows", "fault"),
+    [
+        (1_000_000, ""), (1_500_000, ""), (1_600_000, "claims 1,600,000 rows in 5,000 bytes"),
+        (-5, "claims -5 rows"),
+    ],
+)  # fmt: skip
 def test_a_parquet_file_that_claims_absurdly_many_rows_is_refused(rows: int, fault: str) -> None:
     """A row takes a 40th of a byte in the smallest file that Arrow can write, which has one value in each column."""
     metadata = SimpleNamespace(num_rows=rows, num_row_groups=0, num_columns=0)
     assert parquet_fault(metadata, 5000) == fault
+
+
+def test_a_page_that_claims_two_gigabytes_takes_no_memory() -> None:
+    """The fuzz run of 2026-11-26 found it: Arrow's buffered reader made room for the page before it read."""
+    path = Path(__file__).parents[3] / "data" / "hostile" / "page_of_2_gb.parquet"
+    before = peak_mb(forget=True)
+    source = FileSource([path])
+    assert list(source.deliveries("")) == []
+    assert "is damaged" in source.problems[0]
+    assert peak_mb() - before < 200
 
 
 @pytest.mark.parametrize("dictionary", [True, False])
