@@ -19,8 +19,10 @@ from tapeline.feeds.files import FileSource, Scan
 from tapeline.feeds.files.scan import FileScan, combined_scan
 from tapeline.runtime.stored_series import StoredSeries
 
-#: Bars that are a symbol's only ones in a file and so few may be corrections of shorter ones.
+#: A symbol's only bars in a file may be corrections of shorter ones when they are at most this many ...
 _FEW = 2
+#: ... or this many that are apart by what is no length of bars.
+_FEW_SCATTERED = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +79,7 @@ def series_of_files(directory: DataDirectory | None, scan: Scan) -> FileSeries:
     """Return the series of every symbol in these files beside what the data directory has, if they go into one.
 
     Of several lengths of a new symbol the shortest becomes its first series. Raises `FileError` for bars whose length
-    has no name and which do not fit what is there.
+    has no name and which do not fall on the times of those that are there.
     """
     stored: dict[str, list[str]] = {}
     series = None
@@ -122,9 +124,11 @@ def _name(
     if name == symbol:
         return name
     there = series.length(symbol) if series is not None and is_stored else first.get(symbol, interval)
-    if times is not None and len(times) <= _FEW and there < interval and (times % there == times[0] % there).all():
+    nameless = interval_name(interval) not in INTERVALS
+    few = _FEW_SCATTERED if nameless else _FEW
+    if times is not None and len(times) <= few and there < interval and (times % there == times[0] % there).all():
         return symbol
-    if interval_name(interval) not in INTERVALS:
+    if nameless:
         raise FileError(
             f"{file.path}: its bars of {symbol} are {interval_name(interval)} apart, which is no length of bars, and "
             f"others of it are {interval_name(there)} long; say how long these are: --interval {interval_name(there)}"
