@@ -27,6 +27,7 @@ import numpy as np
 from tapeline.app.config import Settings
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.dynamodb.items import read_rows
+from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.backends.files.file_registry import save_model
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
@@ -36,6 +37,9 @@ from tapeline.core.codec import encode
 from tapeline.core.market import Bar, Bars, Row
 from tapeline.core.sessions import calendar_of
 from tapeline.forecast.model import LightGBMModel
+from tapeline.forecast.range_model import RangeModel
+from tapeline.forecast.range_registry import RangeRegistry
+from tapeline.research.range_training import fit_range
 from tapeline.research.training import fit
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.pipeline import Pipeline
@@ -95,6 +99,9 @@ class Day:
 
     def model(self) -> LightGBMModel:
         return fit([self.bars(*session) for session in self.training], seed=1)
+
+    def range_model(self) -> RangeModel:
+        return fit_range([self.bars(*session) for session in self.training])
 
 
 def embedded_rows(bars: Bars, model: LightGBMModel, settings: Settings, folder: Path) -> dict[str, list[Row]]:
@@ -191,9 +198,12 @@ class Local:
             f"{_COLLECTORS} collectors (processes {', '.join(str(each.pid) for each in self.collectors)}) ask the "
             f"local Yahoo for {len(self.day.market.symbols)} symbols"
         )
+        known = RangeRegistry(S3Folder(self.account.client("s3", "tester"), names.bucket, "models"))
+        known.save("earlier", self.day.range_model())  # the page reads all, the function only what is promoted
         self._start(
             stack, "dashboard", "dashboard", "dashboard", TAPELINE_PAGE__PORT=str(self._port),
             TAPELINE_AWS__ROWS_TABLE=names.rows_table, TAPELINE_AWS__STATE_TABLE=names.state_table,
+            TAPELINE_AWS__BUCKET=names.bucket,
         )  # fmt: skip
         self._say(f"the page reads DynamoDB at {self.page}")
 
@@ -380,7 +390,8 @@ def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> Non
         if time.monotonic() > until:
             raise TimeoutError(f"the poison record or the correction did not arrive; {local.log_end('processor')}")
         time.sleep(0.2)
-    for path in ("symbols", f"symbols/{symbol}/bars?limit=50", f"symbols/{symbol}/rows?limit=50", "health"):
+    asked = ("symbols", f"symbols/{symbol}/bars?limit=50", f"symbols/{symbol}/rows?limit=50", "scores/ranges", "health")
+    for path in asked:
         with urllib.request.urlopen(f"{local.page}api/v1/{path}", timeout=60) as answer:
             json.loads(answer.read())
 
