@@ -34,7 +34,7 @@ COMMIT_BARS = 65_536
 #: Late bars gathered before their symbols are replayed while more records are waiting.
 _LATE_BARS = 100_000
 _TRIM_BARS = 50_000  # committed between two trims of the log
-_MOST_AHEAD = 65_536  # bars that a source may be ahead of the processor
+_MOST_AHEAD = 131_072  # bars that a source may be ahead of the processor
 _AHEAD_SECONDS = 0.005
 _LAGS = 1000
 _WAIT_SECONDS = 0.2
