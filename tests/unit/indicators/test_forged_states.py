@@ -65,8 +65,9 @@ def test_a_forged_count_of_bars_is_refused(count: float) -> None:
     assert engine.snapshot("A") == before
 
 
-def test_any_numbers_in_a_state_lead_to_values_and_no_crash() -> None:
-    engine = Engine(tuple(CATALOGUE))
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_any_numbers_in_a_state_lead_to_values_and_no_crash(name: str) -> None:
+    engine = Engine((name,))
     engine.update(bars(0, 300))
     whole = engine._state[engine.slots(["A"])[0], engine._indexes(300)].copy()
     rng = np.random.default_rng(1)
