@@ -16,6 +16,7 @@ from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals
 from tapeline.backends.sqlite.checked_rows import CHECKED, UNREADABLE, checked_rows, whole_row
 from tapeline.backends.sqlite.damage_log import DamageLog
 from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.reject_table import are_complete
 from tapeline.core.bar_faults import FAULTS, faults
 from tapeline.core.market import OHLCV, Bars
 
@@ -122,6 +123,10 @@ def _rows(reader: sqlite3.Connection, table: str) -> Iterator[DamagedPart]:
         yield DamagedPart(table, f"{table} cannot be read through ({error})")
     if damaged and table == "rejects":
         yield DamagedPart(table, f"{damaged:,} rejected records are damaged")
+    elif table == "rejects":
+        with contextlib.suppress(*UNREADABLE):  # said above already
+            if not are_complete(reader):
+                yield DamagedPart(table, "rejected records are missing")
 
 
 def _completeness(reader: sqlite3.Connection) -> Iterator[DamagedPart]:

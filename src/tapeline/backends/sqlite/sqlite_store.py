@@ -23,7 +23,7 @@ from tapeline.backends.sqlite.checked_rows import checked_rows, is_whole, put_ro
 from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.name_table import NameTable
-from tapeline.backends.sqlite.reject_table import RejectTable
+from tapeline.backends.sqlite.reject_table import RejectTable, are_complete
 from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
 from tapeline.core.series import is_series_of
@@ -333,9 +333,12 @@ class SqliteStore:
             number = -1 if limit is None else limit
             newest = f"SELECT id FROM rejects ORDER BY id DESC LIMIT {number:d}"  # noqa: S608 - a number
             found = list(checked_rows(reader, "rejects", f"WHERE id IN ({newest}) ORDER BY id"))
+            complete = are_complete(reader)
         damaged = sum(not whole for _, whole in found)
         if damaged:
             self._damage.note(("rejects", damaged), f"{damaged:,} rejected records are damaged, and left out")
+        elif not complete:
+            self._damage.note(("rejects", -1), "rejected records are missing, or damaged")
         return (Reject(*row) for row, whole in found if whole)
 
     @property

@@ -9,6 +9,7 @@ import pytest
 
 from tapeline.backends.sqlite import reject_table
 from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import Bars, Reject, Rows
@@ -47,7 +48,11 @@ def write(request: pytest.FixtureRequest, database: Database) -> Write:
 
 
 def stored(database: Database) -> list[Reject]:
-    return list(SqliteStore(database).rejects())
+    """Return what is kept; whatever was written before, the totals in the file have to be those of all of it."""
+    store = SqliteStore(database)
+    found = list(store.rejects())
+    assert not store.damaged
+    return found
 
 
 def size(database: Database) -> int:
@@ -87,6 +92,17 @@ def test_rejects_never_have_more_bytes_than_the_cap(
         assert size(database) <= 100_000
         assert noted(database) == size(database)
     assert stored(database)[-1].reason == reasons(1000)[-1]
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM rejects WHERE id = 2", "UPDATE rejects SET id = 99 WHERE id = 2"])
+def test_a_reject_that_vanished_or_changed_its_place_is_missed(write: Write, database: Database, change: str) -> None:
+    write([wrong_close(row) for row in range(4)])
+    with database.transaction() as connection:
+        connection.execute(change)
+    store = SqliteStore(database)
+    list(store.rejects())
+    assert "rejected records are missing" in store.damaged[0]
+    assert [part.text for part in damaged_parts(database)] == ["rejected records are missing"]
 
 
 def test_of_a_long_record_the_first_bytes_are_kept(write: Write, database: Database) -> None:
