@@ -16,9 +16,10 @@ from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import NoDataError, UnreachableError
 from tapeline.feeds import binance, yahoo
 from tapeline.feeds.live.history import History
-from tapeline.feeds.live.venue import Chart, HistoryClient, QuoteStream, StreamQuote
+from tapeline.feeds.live.venue import Chart, HistoryClient, QuoteStream
 from tapeline.runtime.clock import SystemClock
 from tests.fakes.archives import MemoryArchive
+from tests.fakes.listeners import Heard
 from tests.local_binance.server import LocalBinance, Values
 from tests.local_yahoo.clock import Standing
 from tests.local_yahoo.market import Market, Tick
@@ -172,32 +173,11 @@ def test_history_longer_than_one_request_is_joined(venue: Venue) -> None:
 # -- the stream --------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Heard:
-    """Keep what the listener hears."""
-
-    quotes: list[StreamQuote] = field(default_factory=list)
-    garbage: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    connected: int = 0
-
-    def on_quote(self, quote: StreamQuote) -> None:
-        self.quotes.append(quote)
-
-    def on_garbage(self, frame: str | bytes, reason: str) -> None:
-        self.garbage.append(reason)
-
-    def on_connected(self) -> None:
-        self.connected += 1
-
-    def on_lost(self, reason: str) -> None:
-        self.lost.append(reason)
+class Undisturbed(Heard):
+    """Keep what the listener hears; the stream must not say that it cannot be had."""
 
     def on_unavailable(self, reason: str) -> None:
         raise AssertionError(reason)
-
-    def open_since(self, now: int) -> int | None:
-        return None
 
     def price_of(self, symbol: str) -> float | None:
         return next((quote.price for quote in reversed(self.quotes) if quote.symbol == symbol), None)
@@ -205,7 +185,7 @@ class Heard:
 
 def play(stream: QuoteStream, act: Callable[[Heard], Coroutine[Any, Any, None]], *symbols: str) -> None:
     async def main() -> None:
-        heard = Heard()
+        heard = Undisturbed()
         await stream.watch(symbols)
         task = asyncio.create_task(stream.run(heard))
         try:

@@ -16,7 +16,6 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from tapeline.core.foreign import Intake, load_json
-from tapeline.core.times import HOUR
 from tapeline.errors import (
     DecodeError,
     FeedError,
@@ -29,6 +28,7 @@ from tapeline.errors import (
 )
 from tapeline.feeds.binance.kline_intervals import MOST_KLINES, VENUE, venue_symbol
 from tapeline.feeds.binance.klines import BOUNDS, decode
+from tapeline.feeds.live.answer_times import answer_times
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.live.patient_requests import PatientRequests
@@ -47,9 +47,6 @@ _PATH = "/api/v3/klines"
 _TIMEOUT = 10.0
 _LONGEST = 20.0
 _CHUNK = 1 << 16
-
-#: How far after our clock a bar may open, whatever time the server says it is, ms.
-_MOST_AHEAD = HOUR
 
 _UNKNOWN_SYMBOLS = (-1121, -1100)  # codes: invalid symbol, illegal characters
 _TOO_MANY_REQUESTS = (-1003, -1015)
@@ -96,11 +93,9 @@ class KlineClient:
 
     async def _once(self, symbol: str, interval: Interval, url: str) -> Chart:
         answer = await in_thread(self._pool, self._get, url, symbol)
-        now = self._clock.now()
-        date = now if answer.date is None else answer.date + 999
-        self.ahead = 0 if answer.date is None else answer.date - now
-        latest = min(max(now, date), now + _MOST_AHEAD)
-        return await in_thread(self._pool, decode, answer.body, symbol, interval, min(now, date), latest)
+        times = answer_times(self._clock.now(), answer.date)
+        self.ahead = times.ahead
+        return await in_thread(self._pool, decode, answer.body, symbol, interval, times.as_of, times.latest)
 
     def close(self) -> None:
         """Give up what was not asked yet."""

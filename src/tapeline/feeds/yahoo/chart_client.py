@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from tapeline.core.sessions import calendar_of
-from tapeline.core.times import HOUR
 from tapeline.errors import NoDataError, RateLimitedError, ServerError
+from tapeline.feeds.live.answer_times import answer_times
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.live.patient_requests import PatientRequests
@@ -20,9 +20,6 @@ from tapeline.runtime.clock import Clock
 
 #: Requests under way at once.
 PARALLEL = 4
-
-#: How far after our clock a bar may open, whatever time the server says it is, ms.
-_MOST_AHEAD = HOUR
 
 
 class ChartClient:
@@ -63,14 +60,11 @@ class ChartClient:
     async def _once(self, symbol: str, interval: Interval, params: Mapping[str, str]) -> Chart:
         answer = await in_thread(self._pool, self._transport.get, symbol, params)
         _raise_for(answer, symbol)
-        now = self._clock.now()
-        date = now if answer.date is None else answer.date + 999
-        self.ahead = 0 if answer.date is None else answer.date - now
-        as_of = min(now, date)  # either clock may be wrong: no bar is final too soon
-        latest = min(max(now, date), now + _MOST_AHEAD)
+        times = answer_times(self._clock.now(), answer.date)
+        self.ahead = times.ahead
         # a long history takes some milliseconds to decode, and the first symbol of an exchange builds its calendar
         return await in_thread(
-            self._pool, lambda: decode(answer.text, symbol, interval, calendar_of(symbol), as_of, latest)
+            self._pool, lambda: decode(answer.text, symbol, interval, calendar_of(symbol), times.as_of, times.latest)
         )
 
     def close(self) -> None:

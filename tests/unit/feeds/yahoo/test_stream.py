@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from tests.fakes.listeners import Heard
 from tests.local_yahoo.clock import SimClock
 from tests.local_yahoo.market import Tick
 from tests.local_yahoo.server import frame
@@ -16,7 +16,6 @@ from websockets.exceptions import ConnectionClosedError
 
 from tapeline.feeds.live import quote_socket as module
 from tapeline.feeds.live.quote_socket import LONGEST_SILENCE, SILENCE_SECONDS
-from tapeline.feeds.live.venue import StreamQuote
 from tapeline.feeds.yahoo.price_stream import PriceStream
 
 START = 1_700_000_000_000
@@ -48,36 +47,6 @@ class Socket:
 
     async def __aexit__(self, *_: object) -> None:
         return None
-
-
-@dataclass
-class Heard:
-    """Keep what the listener hears."""
-
-    opened: int | None = None
-    quotes: list[StreamQuote] = field(default_factory=list)
-    garbage: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    unavailable: list[str] = field(default_factory=list)
-    connected: int = 0
-
-    def on_quote(self, quote: StreamQuote) -> None:
-        self.quotes.append(quote)
-
-    def on_garbage(self, frame: str | bytes, reason: str) -> None:
-        self.garbage.append(reason)
-
-    def on_connected(self) -> None:
-        self.connected += 1
-
-    def on_lost(self, reason: str) -> None:
-        self.lost.append(reason)
-
-    def on_unavailable(self, reason: str) -> None:
-        self.unavailable.append(reason)
-
-    def open_since(self, now: int) -> int | None:
-        return self.opened
 
 
 class Line:
