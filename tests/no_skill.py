@@ -1,8 +1,8 @@
 """Draw forecasts without skill whose true worth is known, to count how often confidence intervals hold it.
 
-usage: python -m tests.no_skill [SAMPLES]
+usage: python -m tests.no_skill [SAMPLES] [SYMBOLS] [TIMES]
 
-prints the table of docs/evaluation.md.
+prints the table of docs/evaluation.md, or the lines of this many symbols (1 or 5) and times only.
 """
 
 from __future__ import annotations
@@ -107,17 +107,17 @@ def coverage(trials: int, times: int, horizon: int, symbols: int = SYMBOLS, seed
     return {name: count / trials for name, count in held.items()}
 
 
-def main(trials: int) -> None:
-    """Print how often the 95% intervals hold the truth, in percent."""
+def main(trials: int = 1000, only_symbols: int = 0, only_times: int = 0) -> None:
+    """Print how often the 95% intervals hold the truth, in percent; 0 is for every number of symbols or of times."""
     print(f"95% intervals that hold the truth, in % of {trials:,} samples\n")
     print("symbols  horizon  times  " + "  ".join(f"{name:>10}" for name in MEASURED))
-    for symbols in (1, SYMBOLS):
+    for symbols in [only_symbols] if only_symbols else (1, SYMBOLS):
         for horizon in (1, 5, 20):
-            for times in (60, 120, 250, 500, 1000):
+            for times in [only_times] if only_times else (60, 120, 250, 500, 1000):
                 held = coverage(trials, times, horizon, symbols)
                 shares = "  ".join(f"{100 * share:10.1f}" for share in held.values())
                 print(f"{symbols:7}  {horizon:7}  {times:5}  {shares}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    main(*map(int, sys.argv[1:4]))

@@ -33,12 +33,14 @@ from tapeline.core.ports import (
 )
 from tapeline.core.times import DAY
 from tapeline.errors import ConfigError, ConflictError, FileError, StorageError
+from tapeline.research.range_training import fit_range
 from tapeline.runtime.batches import Batches
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
 from tests.aws.conftest import REGION, ROWS, STATE
 from tests.conftest import MINUTE, START, random_bars
+from tests.daily import clustered_bars
 from tests.event_source import records
 from tests.fakes.dynamodb import FakeDynamo
 from tests.fakes.sources import ListSource
@@ -211,20 +213,26 @@ def test_export_and_import_bring_back_the_same_rows(s3: Any, tables: DynamoStore
     rows = predicted(filled(day()))
     with processing_alone(config.load()) as home:
         home.store.commit(Commit(rows, {}, 0))
+        version = home.ranges.save("default", fit_range([clustered_bars(count=200)]))
     local = LocalArchive(tmp_path / "data" / "archive")
     local.save(series(0, 10))
     first = counts(run("export", "--json"))
-    assert first == [("history 1m", "A", 10, 0, 0), ("rows", "S00", 60, 0, 0), ("rows", "S01", 60, 0, 0)]
+    assert first == [
+        ("history 1m", "A", 10, 0, 0), ("models", "default", 1, 0, 0), ("rows", "S00", 60, 0, 0),
+        ("rows", "S01", 60, 0, 0),
+    ]  # fmt: skip
     assert counts(run("export", "--json")) == [
-        ("history 1m", "A", 0, 0, 10), ("rows", "S00", 0, 0, 60), ("rows", "S01", 0, 0, 60)
+        ("history 1m", "A", 0, 0, 10), ("models", "default", 0, 0, 1), ("rows", "S00", 0, 0, 60),
+        ("rows", "S01", 0, 0, 60),
     ]  # fmt: skip
     assert list(tables.rows("S01")) == of(rows, "S01")
     assert counts(run("import", "--data-dir", tmp_path / "other", "--symbols", "A,S01", "--json")) == [
-        first[0], first[2]
+        first[0], first[1], first[3]
     ]  # fmt: skip
     with processing_alone(config.load(data_dir=tmp_path / "other")) as home:
         assert list(IndicatorView(home.store).rows("S01", SPECS)) == of(rows, "S01")
         assert not len(home.store.rows("S00"))
+        assert version in home.ranges.models()[0]
     brought, kept = LocalArchive(tmp_path / "other" / "archive").load("A", "1m"), local.load("A", "1m")
     assert brought is not None
     assert kept is not None

@@ -74,10 +74,15 @@ def dynamo_store(
     )
 
 
+def cloud_models(settings: Settings, client: Clients) -> S3Folder:
+    """Return the folder of the models in the bucket. Raises `ConfigError`."""
+    require(settings, "aws.bucket")
+    return S3Folder(client("s3"), settings.aws.bucket, "models")
+
+
 def cloud_ranges(settings: Settings, client: Clients) -> RangeRegistry:
     """Return the registry of range models in the bucket. Raises `ConfigError`."""
-    require(settings, "aws.bucket")
-    return RangeRegistry(S3Folder(client("s3"), settings.aws.bucket, "models"))
+    return RangeRegistry(cloud_models(settings, client))
 
 
 def stored_interval(store: Store) -> Callable[[], int | None]:
@@ -107,8 +112,7 @@ def cloud_predictor(
     """
     aws = settings.aws
     if aws.predictor == "local":
-        require(settings, "aws.bucket")
-        registry = Registry(S3Folder(client("s3"), aws.bucket, "models"))
+        registry = Registry(cloud_models(settings, client))
         return PromotedModel(registry, DEFAULT_NAME, clock=_passed_ms, warn=warn, interval=interval)
     if not aws.sagemaker_endpoint:
         return None

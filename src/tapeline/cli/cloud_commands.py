@@ -1,4 +1,4 @@
-"""`tapeline upload` and `import`: put files into the history on AWS, and copy history and rows from there."""
+"""`tapeline upload` and `import`: put files into the history on AWS, and copy history, models and rows from there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def upload(
 
 
 def import_(symbols: Symbols = None, bucket: Bucket = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """Copy history and rows from AWS into the data directory: the archive from S3, the rows from DynamoDB.
+    """Copy history, models and rows from AWS into the data directory: the rows from DynamoDB, the others from S3.
 
     What is there already is left out, so a second run, or one after an interruption, does what is left.
     """

@@ -1,4 +1,4 @@
-"""Copy history and rows to AWS and back for a command, and say what was copied."""
+"""Copy history, models and rows to AWS and back for a command, and say what was copied."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 import typer
 
 from tapeline.app import config
-from tapeline.app.cloud_wiring import dynamo_store, require
+from tapeline.app.cloud_wiring import cloud_models, dynamo_store, require
 from tapeline.app.config import Settings, comma_separated
 from tapeline.app.data_directory import archive_in
 from tapeline.app.moving import Moved, move_rows, move_series, places_of
+from tapeline.app.moving_models import move_models
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
@@ -23,7 +24,7 @@ from tapeline.cli.console import Ticker, notice, print_json, print_table
 from tapeline.cli.file_options import FileReading
 from tapeline.cli.stored_data import open_data_directory, processing_alone
 from tapeline.core.market import Bars
-from tapeline.core.ports import Series, Store
+from tapeline.core.ports import Folder, Series, Store
 from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import MINUTE, interval_name
@@ -35,7 +36,7 @@ _SHOWN_REJECTS = 20
 
 _INTERVAL = re.compile(r"[1-9][0-9]{0,3}(m|h|d|wk|mo)")
 
-#: What was copied: (what, symbol, counts).
+#: What was copied: (what, symbol or name of the model, counts).
 Counts = list[tuple[str, str, Moved]]
 
 
@@ -129,13 +130,14 @@ def _series(path: Path, bars: Bars, symbol: str | None, interval: str, scan: Sca
 
 
 def copy_to_aws(symbols: str | None, bucket: str | None, data_dir: Path | None, *, as_json: bool) -> None:
-    """Copy the data directory's archive to S3 and its rows to DynamoDB, as far as the settings name these."""
+    """Copy the archive and the models to S3 and the rows to DynamoDB, as far as the settings name these."""
     settings = _cloud_settings(data_dir, bucket)
     counts: Counts = []
     with open_data_directory(settings, create=False) as directory:
         local = archive_in(directory.path)
         if settings.aws.bucket:
             _move_history(local, _on_s3(settings), _wanted(symbols), counts, quiet=as_json)
+            _move_models(directory.models.folder, cloud_models(settings, client), counts)
         if settings.aws.rows_table:
             with Ticker("rows", directory.store.count(), quiet=as_json) as ticker:
                 table = dynamo_store(settings, client, ranges=lambda _: directory.ranges.models()[0])
@@ -144,13 +146,14 @@ def copy_to_aws(symbols: str | None, bucket: str | None, data_dir: Path | None, 
 
 
 def copy_from_aws(symbols: str | None, bucket: str | None, data_dir: Path | None, *, as_json: bool) -> None:
-    """Copy the history on S3 and the rows in DynamoDB into the data directory, as far as the settings name these."""
+    """Copy history and models on S3 and rows in DynamoDB into the data directory, as far as the settings name these."""
     settings = _cloud_settings(data_dir, bucket)
     counts: Counts = []
     with processing_alone(settings) as directory:
         local = archive_in(directory.path)
         if settings.aws.bucket:
             _move_history(_on_s3(settings), local, _wanted(symbols), counts, quiet=as_json)
+            _move_models(cloud_models(settings, client), directory.models.folder, counts)
         if settings.aws.rows_table:
             with Ticker("rows", None, quiet=as_json) as ticker:
                 _move_rows(dynamo_store(settings, client), directory.store, settings, _wanted(symbols), counts, ticker)
@@ -165,11 +168,11 @@ def _cloud_settings(data_dir: Path | None, bucket: str | None) -> Settings:
             "TAPELINE_AWS__ROWS_TABLE and TAPELINE_AWS__STATE_TABLE for the rows"
         )
     if not settings.aws.bucket:
-        notice("only rows: setting aws.bucket is empty, so the history is not copied")
+        notice("only rows: setting aws.bucket is empty, so history and models are not copied")
     if settings.aws.rows_table:
         require(settings, "aws.state_table")
     else:
-        notice("only the history: setting aws.rows_table is empty, so the rows are not copied")
+        notice("only history and models: setting aws.rows_table is empty, so the rows are not copied")
     return settings
 
 
@@ -197,6 +200,13 @@ def _move_history(
             if series is not None:
                 counts.append((f"history {interval}", symbol, move_series(series, target)))
             ticker.show(done)
+
+
+def _move_models(source: Folder, target: Folder, counts: Counts) -> None:
+    found, faults = move_models(source, target)
+    counts += [("models", name, moved) for name, moved in sorted(found.items())]
+    for fault in faults:
+        notice(f"not copied: {fault}")
 
 
 def _move_rows(

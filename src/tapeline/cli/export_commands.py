@@ -1,4 +1,4 @@
-"""`tapeline export`: write stored bars to files, or copy history and rows to AWS."""
+"""`tapeline export`: write stored bars to files, or copy history, models and rows to AWS."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def export(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Write stored bars to files (--out), or copy the data directory's history and rows to AWS.
+    """Write stored bars to files (--out), or copy the data directory's history, models and rows to AWS.
 
     A file has the final bars of one symbol after the other, with indicators (those of the settings unless --indicators
     names others) and, at the stored interval, forecasts. A folder is laid out like the copy that Athena reads on AWS:
-    Parquet files by date, the indicators as a map. Without --out history goes to S3 and rows to DynamoDB; what is there
-    already is left out, so a second run, or one after an interruption, does what is left.
+    Parquet files by date, the indicators as a map. Without --out history and models go to S3 and rows to DynamoDB; what
+    is there already is left out, so a second run, or one after an interruption, does what is left.
     """
     from tapeline.app import config
     from tapeline.app.config import comma_separated

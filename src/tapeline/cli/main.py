@@ -61,11 +61,11 @@ COMMANDS = {
     ),
     "export": (
         "export_commands.export",
-        "Write stored bars to files (--out), or copy the data directory's history and rows to AWS.",
+        "Write stored bars to files (--out), or copy the data directory's history, models and rows to AWS.",
     ),
     "import": (
         "cloud_commands.import_",
-        "Copy history and rows from AWS into the data directory: the archive from S3, the rows from DynamoDB.",
+        "Copy history, models and rows from AWS into the data directory: the rows from DynamoDB, the others from S3.",
     ),
     "deploy-model": (
         "deploy_commands.deploy_model",

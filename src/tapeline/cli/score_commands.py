@@ -89,15 +89,17 @@ def _print_ranges(ranges: Mapping[int, Sequence[RangeGrade]]) -> None:
     heads = (
         "ahead", "symbol", "model", "volatility", "decided", "waiting", "undecidable", "50% band", "80% band",
         "95% band", "QLIKE saved", "level adjusted", "Winkler saved", "odds' Brier saved",
+        "stops' Brier saved",
     )  # fmt: skip
     print_table(heads, (
         (each.horizon, each.symbol or "(all)", each.model or "(all)", each.tercile or "(all)", each.decided,
          each.waiting, each.undecidable, *map(_percent, each.coverage.values()),
-         *map(_percent, (each.qlike, each.qlike_adjusted, each.winkler, each.brier)))
+         *map(_percent, (each.qlike, each.qlike_adjusted, each.winkler, each.brier, each.touch_brier)))
         for each in shown
     ))  # fmt: skip
     stdout().print(
-        "In %. Saved: the share of EWMA's loss on the same rows. Volatility: thirds of the sigmas that were said.",
+        "In %. Saved: the share of EWMA's loss on the same rows. Volatility: thirds of the sigmas that were said. "
+        "Odds: of moves beyond 1.5 usual sigmas. Stops: that a price one usual sigma below or above is touched.",
         markup=False,
     )
 

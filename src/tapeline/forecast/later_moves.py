@@ -16,13 +16,16 @@ from tapeline.forecast.range_step import within_variance
 class LaterMoves:
     """Hold what came after each bar, over one horizon; one entry a bar in each array.
 
-    `close` is the one that decides, `move` the log return to it, `variance` the mean of the bars' variances on the way,
-    as the range forecast measures them; NaN where they are not known. `undecidable` is where they never will be,
+    `close` is the one that decides, `move` the log return to it, `lowest` and `highest` those to the lowest low (0 at
+    most) and the highest high (0 at least) on the way, `variance` the mean of the bars' variances on the way, as the
+    range forecast measures them; NaN where they are not known. `undecidable` is where they never will be,
     because a gap lies in between; what is neither known nor undecidable is waited for.
     """
 
     close: Floats
     move: Floats
+    lowest: Floats
+    highest: Floats
     variance: Floats
     undecidable: Flags
 
@@ -41,12 +44,19 @@ def later_moves(bars: Bars, horizon: int, interval: int, known_until: int | None
     if known_until is not None:
         broken |= ~known & (bars.timestamp + label_reach(interval, horizon) <= known_until)
     some = known & ~broken
-    close, variance = np.full(count, np.nan), np.full(count, np.nan)
+    close, low, high, variance = (np.full(count, np.nan) for _ in range(4))
     close[some] = bars.close[later[some]]
     if some.any():  # windows, not differences of a running sum, which would depend on where these bars begin
-        windows = np.lib.stride_tricks.sliding_window_view(bar_variances(bars, interval), horizon)
-        variance[some] = windows[later[some] + 1 - horizon].mean(axis=1)
-    return LaterMoves(close, np.log(close / bars.close), variance, broken)
+
+        def ahead(values: Floats) -> Floats:
+            windows: Floats = np.lib.stride_tricks.sliding_window_view(values, horizon)[later[some] + 1 - horizon]
+            return windows
+
+        low[some] = np.minimum(ahead(bars.low).min(axis=1), bars.close[some])
+        high[some] = np.maximum(ahead(bars.high).max(axis=1), bars.close[some])
+        variance[some] = ahead(bar_variances(bars, interval)).mean(axis=1)
+    move, lowest, highest = (np.log(price / bars.close) for price in (close, low, high))
+    return LaterMoves(close, move, lowest, highest, variance, broken)
 
 
 def bar_variances(bars: Bars, interval: int) -> Floats:

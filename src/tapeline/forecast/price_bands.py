@@ -21,6 +21,9 @@ COVERAGES = (50, 80, 95)
 #: A big move leaves this many usual sigmas.
 BIG_MOVE = 1.5
 
+#: The stop and the target whose odds are graded are this many usual sigmas away.
+STOP_DISTANCE = 1.0
+
 _TAIL = 3  # the step in levels whose slope goes on beyond the last quantile
 
 
@@ -70,18 +73,28 @@ def odds(model: RangeModel, within: int, close: float, sigmas: tuple[float, ...]
     roots = np.log(np.array(HORIZONS, np.float64))
     sigma = math.exp(float(np.interp(math.log(within), roots, np.log(np.array(sigmas)))))
     k = int(np.abs(roots - math.log(within)).argmin())
-    far, levels = np.array([math.log(price / close) / sigma]), np.array(model.levels)
-    quantiles = np.array(model.quantiles[k])
-    if price < close:
-        beyond, touched = _below(far, quantiles, levels), _below(far, np.array(model.lowest[k]), levels)
-    else:
-        beyond, touched = _above(far, quantiles, levels), _above(far, np.array(model.highest[k]), levels)
-    return Odds(float(beyond[0]), float(max(touched[0], beyond[0])))
+    beyond, reached = _chances(model, k, np.array([math.log(price / close) / sigma]))
+    return Odds(float(beyond[0]), float(reached[0]))
 
 
-def touched_below(model: RangeModel, horizon: int, sigma: Floats, move: float) -> Floats:
-    """Return the chance that the price falls by the log return `move` at some time within the horizon, float64 [n]."""
-    return _below(move / sigma, np.array(model.lowest[HORIZONS.index(horizon)]), np.array(model.levels))
+def touched(model: RangeModel, horizon: int, sigma: Floats, move: Floats | float) -> Floats:
+    """Return the chance that the price comes to the log return `move` at some time within the horizon, float64 [n].
+
+    It falls so far where `move` is below 0, and rises so far elsewhere. It is what `odds` says.
+    """
+    return _chances(model, HORIZONS.index(horizon), move / sigma)[1]
+
+
+def _chances(model: RangeModel, k: int, far: Floats) -> tuple[Floats, Floats]:
+    """Return the chances that the close of the k-th horizon is beyond, and that it is touched; `far` is in sigmas."""
+    levels = np.array(model.levels)
+
+    def beyond(low: tuple[float, ...], high: tuple[float, ...]) -> Floats:
+        found: Floats = np.where(far < 0, _below(far, np.array(low), levels), _above(far, np.array(high), levels))
+        return found
+
+    at_end = beyond(model.quantiles[k], model.quantiles[k])
+    return at_end, np.maximum(beyond(model.lowest[k], model.highest[k]), at_end)
 
 
 def _below(value: Floats, quantiles: Floats, levels: Floats) -> Floats:

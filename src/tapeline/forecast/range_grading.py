@@ -40,7 +40,9 @@ class RangeGrades:
     close. `variance` is that of a bar which the sigma stands for, `ewma` what EWMA says of the squared returns, `level`
     by how much squared returns exceed variances in the model's training, so that `ewma / level` is in the units of
     `came`, the variance that came. `move` is the log return to the close that decided, `rank` the chance that was given
-    to one below it, `big` the chance of a move beyond 1.5 usual sigmas. What came is NaN where it is not known.
+    to one below it, `big` the chance of a move beyond 1.5 usual sigmas. `lowest` and `highest` are the log returns to
+    the lowest low and the highest high on the way, `stop` and `target` the chances that were given to a fall and to a
+    rise by one usual sigma at some time. What came is NaN where it is not known.
     """
 
     horizon: int
@@ -63,6 +65,10 @@ class RangeGrades:
     move: Floats
     rank: Floats
     big: Floats
+    lowest: Floats
+    highest: Floats
+    stop: Floats
+    target: Floats
 
     def __len__(self) -> int:
         return len(self.timestamp)
@@ -105,13 +111,16 @@ def grade_ranges(
     closed, close, move = final.bars.close[said], later.close[said], later.move[said]
     shape = len(said), len(COVERAGES)
     low, high = np.empty(shape), np.empty(shape)
-    level, rank, big = np.empty(len(said)), np.empty(len(said)), np.empty(len(said))
+    level, rank, big, stop, target = (np.empty(len(said)) for _ in range(5))
+    away = price_bands.STOP_DISTANCE * usual * math.sqrt(horizon)
     for index in np.unique(by[said]).tolist():
         model, mine = models[final.models[index]], by[said] == index
         for c, coverage in enumerate(COVERAGES):
             low[mine, c], high[mine, c] = price_bands.band(model, horizon, closed[mine], sigma[mine], coverage)
         rank[mine] = price_bands.below(model, horizon, sigma[mine], move[mine])
         big[mine] = price_bands.big_move(model, horizon, sigma[mine], usual[mine])
+        stop[mine] = price_bands.touched(model, horizon, sigma[mine], -away[mine])
+        target[mine] = price_bands.touched(model, horizon, sigma[mine], away[mine])
         level[mine] = model.numbers[SMEAR + 4 * k + 1]
     held = (close[:, None] >= low) & (close[:, None] <= high)
     came = np.maximum(later.variance[said], _LEAST * usual**2 / level)
@@ -119,6 +128,7 @@ def grade_ranges(
         horizon, final.bars.symbols, final.models, final.bars.timestamp[said], final.bars.code[said], by[said],
         ~np.isnan(move), later.undecidable[said], sigma, usual, np.log(low / closed[:, None]),
         np.log(high / closed[:, None]), held, sigma**2 / (horizon * level), ewma, level, came, move, rank, big,
+        later.lowest[said], later.highest[said], stop, target,
     )  # fmt: skip
 
 
@@ -146,4 +156,10 @@ def merge_ranges(parts: Sequence[RangeGrades], horizon: int) -> RangeGrades | No
 def usual_moves(grades: RangeGrades) -> Floats:
     """Return the move in log returns beyond which it is a big one, float64 [n]."""
     found: Floats = price_bands.BIG_MOVE * grades.usual * math.sqrt(grades.horizon)
+    return found
+
+
+def stop_moves(grades: RangeGrades) -> Floats:
+    """Return how far the stop and the target are whose odds are graded, in log returns, float64 [n]."""
+    found: Floats = price_bands.STOP_DISTANCE * grades.usual * math.sqrt(grades.horizon)
     return found

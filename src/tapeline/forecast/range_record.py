@@ -12,8 +12,8 @@ import numpy as np
 from tapeline.core.market import Flags, Floats, Ints
 from tapeline.forecast.estimates import Estimate, Sampling
 from tapeline.forecast.price_bands import COVERAGES
-from tapeline.forecast.range_grading import RangeGrades, usual_moves
-from tapeline.forecast.range_scores import NORMAL, normal_beyond, qlike, saved, tercile, winkler
+from tapeline.forecast.range_grading import RangeGrades, stop_moves, usual_moves
+from tapeline.forecast.range_scores import NORMAL, normal_beyond, normal_touch, qlike, saved, tercile, winkler
 
 #: Thirds of the decided rows, by the sigma that was said.
 TERCILES = ("low", "middle", "high")
@@ -31,7 +31,10 @@ class RangeGrade:
     EWMA's loss that were saved: of the 95% band's score, of the variance's QLIKE, and of the odds of a big move.
     `qlike_adjusted` is that over EWMA in the units of the variance that came, without which EWMA, which knows squared
     returns, loses some for its level alone. `big_moves` is how many of the decided moves were big, `brier_score` the
-    mean squared error of their odds, `ewma_brier` that of EWMA's.
+    mean squared error of their odds, `ewma_brier` that of EWMA's. Of a stop and of a target one usual sigma away,
+    `touched` is the share that was touched within the horizon, `touch_odds` the mean of the chances given to that,
+    `touch_brier_score` their mean squared error, `ewma_touch_brier` that of a walk of EWMA's sigma, and `touch_brier`
+    the share of the latter that was saved.
     """
 
     horizon: int
@@ -52,6 +55,11 @@ class RangeGrade:
     brier_score: float
     ewma_brier: float
     big_moves: int
+    touched: Estimate
+    touch_odds: float
+    touch_brier: Estimate
+    touch_brier_score: float
+    ewma_touch_brier: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return the grade under the names that the API and `--json` publish; coverages are texts."""
@@ -93,6 +101,7 @@ def _grade(symbol: str, model: str, third: str, grades: RangeGrades) -> RangeGra
     usual = usual_moves(part)
     big = np.abs(part.move) > usual
     odds = (part.big - big) ** 2, (normal_beyond(ewma_sigma, usual) - big) ** 2
+    touched, said, touch_losses = _touches(part, ewma_sigma)
     everyone = np.ones(len(part), np.bool_)
     with np.errstate(invalid="ignore"):
         return RangeGrade(
@@ -114,7 +123,22 @@ def _grade(symbol: str, model: str, third: str, grades: RangeGrades) -> RangeGra
             brier_score=_mean(odds[0]),
             ewma_brier=_mean(odds[1]),
             big_moves=int(big.sum()),
+            touched=sampling.proportion(touched, everyone),
+            touch_odds=_mean(said),
+            touch_brier=saved(sampling, *touch_losses),
+            touch_brier_score=_mean(touch_losses[0]),
+            ewma_touch_brier=_mean(touch_losses[1]),
         )
+
+
+def _touches(part: RangeGrades, ewma_sigma: Floats) -> tuple[Floats, Floats, tuple[Floats, Floats]]:
+    """Return of stop and target together which share was touched, the odds of it, and the losses of both forecasts."""
+    away = stop_moves(part)
+    fell, rose = part.lowest <= -away, part.highest >= away
+    walk = normal_touch(ewma_sigma, away)  # of a walk without drift it is the same up and down
+    ours = ((part.stop - fell) ** 2 + (part.target - rose) ** 2) / 2.0
+    ewmas = ((walk - fell) ** 2 + (walk - rose) ** 2) / 2.0
+    return (fell + 1.0 * rose) / 2.0, (part.stop + part.target) / 2.0, (ours, ewmas)
 
 
 def rolling_coverage(grades: RangeGrades, window: int) -> RollingCoverage:

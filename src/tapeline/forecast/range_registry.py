@@ -67,7 +67,12 @@ class RangeRegistry:
 
     def models(self) -> tuple[dict[str, RangeModel], tuple[str, ...]]:
         """Return all models of every name by version, and a line about each file that cannot be used."""
-        found, faults = {}, []
+        entries, faults = self.entries()
+        return {model.version: model for _, model in entries}, faults
+
+    def entries(self) -> tuple[list[tuple[str, RangeModel]], tuple[str, ...]]:
+        """Return the name and the content of every model, and a line about each file that cannot be used."""
+        found, faults = [], []
         for key in self._folder.keys(""):
             parts = key.split("/")
             if len(parts) == 3 and parts[2] == RANGE:
@@ -76,7 +81,7 @@ class RangeRegistry:
                 except (ModelError, StorageError) as error:
                     faults.append(f"range model {ascii(f'{parts[0]}/{parts[1]}')[1:-1]}: {one_line(error)}")
                 else:
-                    found[model.version] = model
+                    found.append((parts[0], model))
         return found, tuple(faults)
 
     def _history(self, name: str) -> list[dict[str, Any]]:

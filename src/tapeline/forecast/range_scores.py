@@ -54,15 +54,15 @@ def coverage_by(held: Flags, group: Codes | Ints, count: int) -> list[float]:
     return [float(hit / number) if number else math.nan for hit, number in zip(hits, total, strict=True)]
 
 
-def normal_beyond(sigma: Floats, move: Floats) -> Floats:
+def normal_beyond(sigma: Floats, move: Floats | float) -> Floats:
     """Return the chance that a normal log return of this sigma is beyond `move`, up or down, float64 [n]."""
     ratios = (np.abs(move) / np.maximum(sigma, _LEAST) / math.sqrt(2.0)).tolist()
     return np.array([math.erfc(each) for each in ratios])
 
 
-def normal_touch(sigma: Floats, move: float) -> Floats:
-    """Return the chance that a driftless walk of this sigma falls by the log return `move` on the way, float64 [n].
+def normal_touch(sigma: Floats, move: Floats | float) -> Floats:
+    """Return the chance that a driftless walk of this sigma comes to the log return `move` on the way, float64 [n].
 
     It is twice the chance that it ends there (reflection principle).
     """
-    return normal_beyond(sigma, np.full(len(sigma), move))
+    return normal_beyond(sigma, move)

@@ -196,7 +196,7 @@ def _ask(done: _Tested, history: Bars, model: RangeModel, test: Flags, baselines
             done.edges[test, k, 2 * c : 2 * c + 2] = ends
         done.big[test, k] = price_bands.big_move(model, horizon, said[test, k], said[test, len(HORIZONS)])
         move = _stop(model.interval)
-        done.stop[test, k] = price_bands.touched_below(model, horizon, said[test, k], move)
+        done.stop[test, k] = price_bands.touched(model, horizon, said[test, k], move)
         some = before & ~np.isnan(known.lowest[:, k])
         done.stop_share[test, k] = float((known.lowest[some, k] <= move).mean()) if some.any() else math.nan
     done.known.append((test, known))

@@ -13,10 +13,11 @@ from tests.daily import clustered_bars
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars, Rows
 from tapeline.core.times import DAY
+from tapeline.forecast import price_bands, said_codes
 from tapeline.forecast.horizons import horizon_columns
 from tapeline.forecast.later_moves import bar_variances, later_moves
 from tapeline.forecast.range_baselines import recent_mean
-from tapeline.forecast.range_grading import LOOKBACK, RangeGrades, grade_ranges, merge_ranges
+from tapeline.forecast.range_grading import LOOKBACK, RangeGrades, grade_ranges, merge_ranges, stop_moves
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_record import range_record, rank_histogram, rolling_coverage
 from tapeline.forecast.range_state import RangeStates
@@ -73,6 +74,9 @@ def test_waves_are_forecast_better_than_by_ewma(graded: RangeGrades) -> None:
     assert whole.big_moves > 0
     assert math.isfinite(whole.winkler.low)
     assert whole.brier_score == pytest.approx(whole.ewma_brier * (1 - whole.brier.value))
+    assert whole.touch_brier.low > 0
+    assert whole.touch_brier_score == pytest.approx(whole.ewma_touch_brier * (1 - whole.touch_brier.value))
+    assert whole.touched.low < whole.touch_odds < whole.touched.high
     assert set(whole.as_dict()["coverage"]) == {"50", "80", "95"}
 
 
@@ -89,10 +93,41 @@ def test_what_is_graded_is_what_was_shown(rows: list[Rows], models: Models) -> N
     assert found.narrowest[-1] == -1
 
 
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_odds_of_a_stop_are_graded_by_the_bars_after_it(rows: list[Rows], models: Models, horizon: int) -> None:
+    """The odds are those of `tapeline odds` at the bar; only bars after it decide, up to the horizon's last."""
+    (model,) = models.values()
+    found = grade_ranges(rows[0], models, horizon, DAY)
+    bars = rows[0].bars
+    sigmas = said_codes.decoded(rows[0].said_ranges[0])
+    at = np.searchsorted(bars.timestamp, found.timestamp)
+    away = stop_moves(found)
+    for i in (0, 50, len(found) - horizon - 1):
+        close, ahead = bars.close[at[i]], slice(at[i] + 1, at[i] + 1 + horizon)
+        for move, said in ((-away[i], found.stop[i]), (away[i], found.target[i])):
+            odds = price_bands.odds(model, horizon, close, tuple(sigmas[at[i], :3]), close * math.exp(move))
+            assert said == pytest.approx(odds.touched, rel=1e-9)
+        assert found.lowest[i] == min(0.0, np.log(bars.low[ahead].min() / close))
+        assert found.highest[i] == max(0.0, np.log(bars.high[ahead].max() / close))
+    assert np.isnan(found.lowest[-horizon:]).all()
+
+
 def test_a_grade_does_not_depend_on_which_rows_are_read(rows: list[Rows], models: Models) -> None:
     whole = grade_ranges(rows[1], models, 5, DAY)
     part = grade_ranges(rows[1][-(LOOKBACK + 100) :], models, 5, DAY)[-100:]
-    for name in ("timestamp", "ewma", "came", "move", "rank", "variance", "held"):
+    for name in (
+        "timestamp",
+        "ewma",
+        "came",
+        "move",
+        "rank",
+        "variance",
+        "held",
+        "stop",
+        "target",
+        "lowest",
+        "highest",
+    ):
         assert np.array_equal(getattr(whole[-100:], name), getattr(part, name), equal_nan=True), name
 
 
@@ -104,7 +139,7 @@ def test_a_correction_changes_no_grade(rows: list[Rows], models: Models) -> None
         rows[0], known=known, bars=dataclasses.replace(bars, close=bars.close * 1.1, high=bars.high * 1.2)
     )
     after = grade_ranges(revised, models, 1, DAY)
-    for name in ("came", "move", "held", "ewma", "low"):
+    for name in ("came", "move", "held", "ewma", "low", "lowest", "highest", "stop"):
         assert np.array_equal(getattr(before, name), getattr(after, name), equal_nan=True), name
 
 

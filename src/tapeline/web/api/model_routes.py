@@ -96,7 +96,9 @@ class RangeGradeAnswer(BaseModel):
     Every row that was `said` something of is `decided`, `waiting` or `undecidable`. `held` counts the closes that each
     band held, by its coverage in percent, `coverage` is their share and `ewma_coverage` that of EWMA's bands. `qlike`
     (of the variance), `winkler` (of the 95% band) and `brier` (of the odds of a big move) are the shares of EWMA's loss
-    on the same rows that were saved; `qlike_adjusted` is after EWMA was given the level of the variance.
+    on the same rows that were saved; `qlike_adjusted` is after EWMA was given the level of the variance. Of a stop and
+    a target one usual sigma away, `touched` is the share that was touched within the horizon, `touch_odds` the mean of
+    the chances given to that, and `touch_brier` what their Brier score saves over a walk of EWMA's sigma.
     """
 
     horizon: int
@@ -117,6 +119,11 @@ class RangeGradeAnswer(BaseModel):
     brier_score: float | None
     ewma_brier: float | None
     big_moves: int
+    touched: EstimateAnswer
+    touch_odds: float | None
+    touch_brier: EstimateAnswer
+    touch_brier_score: float | None
+    ewma_touch_brier: float | None
 
 
 class RollingCoverageAnswer(BaseModel):

@@ -32,8 +32,9 @@ export function rangeCards(scores, evaluation, clock, choose) {
         "EWMA's level adjusted": twoLines(total.qlike_adjusted),
         "95% band (Winkler)": twoLines(total.winkler),
         "Odds of a big move (Brier)": twoLines(total.brier),
+        "Odds of a touch (Brier)": twoLines(total.touch_brier),
       }),
-      h("p", { class: "note" }, "On the same rows; above 0 is better than EWMA.")),
+      h("p", { class: "note" }, `On the same rows; above 0 is better than EWMA. A stop or a target one usual sigma away is touched with ${percent(total.touch_odds)}, it was said, and ${percent(total.touched.value)} were.`)),
     card("Coverage over time", "",
       linePlot(scores.rolling.timestamp, BANDS.map((band, i) => ({ name: `${band}% band`, values: scores.rolling[band] ?? [], style: ["one", "two", "three"][i] })),
         { formatTime: (time) => clock.full(time), title: `Over ${integer(scores.rolling.window)} closes at a time`, marks: [0.5, 0.8, 0.95] })
@@ -68,9 +69,9 @@ function byModel(grades) {
 }
 
 function byEach(title, heading, named) {
-  return named.length > 1 && card(title, "wide", table([heading, "Closes", ...BANDS.map((band) => `${band}% band`), "QLIKE saved", "level adjusted", "Winkler saved"],
+  return named.length > 1 && card(title, "wide", table([heading, "Closes", ...BANDS.map((band) => `${band}% band`), "QLIKE saved", "level adjusted", "Winkler saved", "touch odds saved"],
     named.map(([name, grade]) => h("tr", {}, rowHeading(name), cell(integer(grade.decided)),
-      BANDS.map((band) => estimateCell(grade.coverage[band], percent)), [grade.qlike, grade.qlike_adjusted, grade.winkler].map((value) => estimateCell(value, saved))))));
+      BANDS.map((band) => estimateCell(grade.coverage[band], percent)), [grade.qlike, grade.qlike_adjusted, grade.winkler, grade.touch_brier].map((value) => estimateCell(value, saved))))));
 }
 
 // The kept walk-forward report: variance beside EWMA and whatever else it was tested against.
