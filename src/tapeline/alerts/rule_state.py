@@ -98,6 +98,18 @@ def step(rule: Rule, state: State, seen: BarValues) -> tuple[State, bool]:
     return State(seen.timestamp, seen.final, holding, fired, before, now), fires
 
 
+def holds(rule: Rule, seen: BarValues, before: BarValues | None = None) -> bool | None:
+    """Return whether the condition holds on this bar, None where that is not known; `before` is the bar before it.
+
+    Nothing is remembered: this answers for one moment, as a screener does. Of a `Silence` nothing is known.
+    """
+    if isinstance(rule.condition, Silence):
+        return None
+    known = tuple(None if before is None else _measure(event, before) for event in rule.events)
+    measured = tuple(_measure(event, seen) for event in rule.events)
+    return _Judge(rule, seen, known, measured).verdict(rule.condition, loose=False)
+
+
 def step_silence(rule: Rule, state: State, since: int | None, now: int) -> tuple[State, bool]:
     """Return the state at the time `now`, and whether the rule fires, when no bar came since `since` (UTC epoch ms).
 

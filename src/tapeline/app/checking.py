@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tapeline.alerts.journal import JOURNAL_FILE, Journal
+from tapeline.alerts.saved_scans import SCANS_FILE, SavedScans
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import (
     DATABASE_FILE,
@@ -79,7 +80,13 @@ def _flaws_of_files(folder: Path) -> Iterator[Flaw]:
             yield Flaw("models", line, "not repaired: train again, or restore a backup")
     except TapelineError as error:
         yield Flaw("models", str(error), "not repaired: train again, or restore a backup")
-    for name, load in (("symbols.txt", watchlist_in(folder).load), ("users.json", users_in(folder).load)):
+    scans = SavedScans(folder / SCANS_FILE)
+    lists = (
+        ("symbols.txt", watchlist_in(folder).load),
+        ("users.json", users_in(folder).load),
+        (SCANS_FILE, scans.load),
+    )
+    for name, load in lists:
         try:
             load()
         except TapelineError as error:

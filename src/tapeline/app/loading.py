@@ -62,12 +62,14 @@ def load(
     Raises `NotFoundError` for a symbol without bars, `NotPossibleError` for an interval that its bars cannot make,
     `SpecError` for an indicator, `StorageError` where data directory or server cannot be read.
     """
-    if to not in _KINDS:
-        raise InputError(f"to={to!r} is no kind of frame; write {', '.join(_KINDS)}")
+    checked_kind(to)
     if url is None and isinstance(data_dir, str) and data_dir.startswith(("http://", "https://")):
         url, data_dir = data_dir, None
     selection = Selection(
-        (symbols,) if isinstance(symbols, str) else tuple(symbols), tuple(indicators), _ms(start), _ms(end)
+        (symbols,) if isinstance(symbols, str) else tuple(symbols),
+        tuple(indicators),
+        in_epoch_ms(start),
+        in_epoch_ms(end),
     )
     if not selection.symbols:
         raise InputError("no symbol is named")
@@ -78,14 +80,14 @@ def load(
         tables = ServerBars(url, _token(token)).tables(selection, interval, ranges=ranges)
     else:
         tables = _stored(selection, interval, outputs, data_dir, as_known=as_known, ranges=ranges)
-    return _frame(_joined(list(tables), outputs), to)
+    return frame_of(_joined(list(tables), outputs), to)
 
 
 def _stored(
     selection: Selection, interval: str | None, outputs: Sequence[str], data_dir: str | Path | None, *, as_known: bool,
     ranges: bool,
 ) -> Iterator[pa.Table]:  # fmt: skip
-    with open_data_directory(settings_for_reading(data_dir), create=False, notify=_warn) as directory:
+    with open_data_directory(settings_for_reading(data_dir), create=False, notify=warn) as directory:
         history = StoredHistory(directory, interval, as_known=as_known)
         for symbol in history.chosen(selection.symbols):
             same = not history.resamples(symbol)
@@ -103,22 +105,36 @@ def _joined(tables: list[pa.Table], outputs: Sequence[str]) -> pa.Table:
     return whole.select([*bars, *outputs]).combine_chunks()
 
 
-def _frame(table: pa.Table, to: str) -> Any:
+def checked_kind(to: str) -> None:
+    """Raise `InputError` for what is no kind of frame."""
+    if to not in _KINDS:
+        raise InputError(f"to={to!r} is no kind of frame; write {', '.join(_KINDS)}")
+
+
+def frame_of(table: pa.Table, to: str, index: str | None = "timestamp") -> Any:
+    """Return the table as this kind of frame; in pandas with this column as its index, None for none.
+
+    Raises `MissingLibraryError`.
+    """
     if to == "arrow":
         return table
     try:
         library = importlib.import_module(to)
     except ImportError:
         raise MissingLibraryError(f"to={to!r} needs the package {to}: pip install {to}") from None
-    return library.from_arrow(table) if to == "polars" else table.to_pandas().set_index("timestamp")
+    if to == "polars":
+        return library.from_arrow(table)
+    frame = table.to_pandas()
+    return frame if index is None else frame.set_index(index)
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
     """Warn of what is missing in the frame, such as a damaged block."""
     warnings.warn(text, stacklevel=2)
 
 
-def _ms(value: Time | None) -> int | None:
+def in_epoch_ms(value: Time | None) -> int | None:
+    """Return a time that a person gave as UTC epoch ms, None for none. Raises `InputError`."""
     return None if value is None else epoch_ms(value)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tapeline.alerts.saved_scans import SCANS_FILE, SavedScans
 from tapeline.alerts.service import Alerts
 from tapeline.app.cloud_wiring import Clients, cloud_ranges, dynamo_store
 from tapeline.app.config import Settings
@@ -83,6 +84,7 @@ def page_data_of(
         health=health,
         currency=_currencies(archive_in(directory.path)),
         alerts=alerts,
+        scans=SavedScans(directory.path / SCANS_FILE),
         troubles=SystemHealth(directory, collector).troubles if troubles is None else troubles,
         evaluation=functools.partial(_evaluation, directory),
         indicators=indicators,

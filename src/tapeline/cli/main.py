@@ -82,6 +82,10 @@ COMMANDS = {
         "odds_commands.odds",
         "Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far.",
     ),
+    "scan": (
+        "scan_commands.scan",
+        "List the symbols on whose newest bar a rule holds, in the grammar of alerts.",
+    ),
     "rejects": (
         "inspect_commands.rejects",
         "List the records that were refused: where each stood, why, what it was, and how many it stands for.",

@@ -183,6 +183,15 @@ class IndicatorStates(Protocol):
         ...
 
 
+@runtime_checkable
+class SeriesStamps(Protocol):
+    """Tell at little cost which series have changed, so that whoever looks at thousands reads few of them again."""
+
+    def stamps(self) -> dict[str, tuple[int, ...]]:
+        """Return numbers for every series with final bars: how many, then what changes whenever one is written."""
+        ...
+
+
 class RejectLog(Protocol):
     """Keep records that were refused, in the order they came in."""
 

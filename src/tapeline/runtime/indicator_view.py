@@ -123,7 +123,7 @@ class IndicatorView:
         lead = self._reader.rows(symbol, None if stands is None else stands + 1, first)
         if rows.revisions is not None and lead.revisions not in (None, rows.revisions):
             return None
-        self._update(engine, symbol, lead, made)
+        advance(engine, symbol, lead, made)
         if rows.revisions is not None and len(lead) > _LONG_LEAD:
             # whoever follows the newest rows asks for nearly the same next time
             track.keep(int(lead.bars.timestamp[-1]), engine.snapshot(symbol))
@@ -146,7 +146,7 @@ class IndicatorView:
     def _values(self, engine: Engine, symbol: str, rows: Rows, made: list[tuple[int, bytes]]) -> Floats:
         """Return the values of rows that continue what the engine has seen, which it forgets after that."""
         closed = int(np.count_nonzero(rows.bars.final))
-        values = self._update(engine, symbol, rows[:closed], made)
+        values = advance(engine, symbol, rows[:closed], made)
         if closed < len(rows):
             forming = rows.bars[closed:]
             values = np.concatenate((values, engine.peek(forming, session=engine.sessions(forming))))
@@ -164,19 +164,6 @@ class IndicatorView:
                 engine.restore(symbol, state)
                 return timestamp
         return None
-
-    def _update(self, engine: Engine, symbol: str, rows: Rows, made: list[tuple[int, bytes]]) -> Floats:
-        """Return the values of final rows; adds the engine's state at every `KEPT_BARS`-th bar to `made`."""
-        parts = []
-        start = 0
-        while start < len(rows):
-            stop = start + KEPT_BARS - engine.count(symbol) % KEPT_BARS
-            bars = rows.bars[start:stop]
-            parts.append(engine.update(bars, session=engine.sessions(bars)))
-            if engine.count(symbol) % KEPT_BARS == 0:
-                made.append((int(bars.timestamp[-1]), engine.snapshot(symbol)))
-            start = stop
-        return np.concatenate(parts) if parts else np.empty((0, len(engine.outputs)))
 
     def _track(self, specs: tuple[str, ...], symbol: str, revisions: Revisions | None) -> _Track | None:
         """Return the states that still hold after the latest revisions; None if there are newer ones than these."""
@@ -203,3 +190,20 @@ class IndicatorView:
         most = max(1, _MOST_STATE_BYTES // max(engine.bytes_per_symbol, 1))
         while sum(len(each.states) for each in self._tracks.values()) > most and len(self._tracks) > 1:
             self._tracks.popitem(last=False)
+
+
+def advance(engine: Engine, symbol: str, rows: Rows, made: list[tuple[int, bytes]]) -> Floats:
+    """Commit final rows of a symbol to an engine and return their values, float64 [len(rows), len(engine.outputs)].
+
+    Adds the engine's state at every `KEPT_BARS`-th bar to `made`, with the bar's open time.
+    """
+    parts = []
+    start = 0
+    while start < len(rows):
+        stop = start + KEPT_BARS - engine.count(symbol) % KEPT_BARS
+        bars = rows.bars[start:stop]
+        parts.append(engine.update(bars, session=engine.sessions(bars)))
+        if engine.count(symbol) % KEPT_BARS == 0:
+            made.append((int(bars.timestamp[-1]), engine.snapshot(symbol)))
+        start = stop
+    return np.concatenate(parts) if parts else np.empty((0, len(engine.outputs)))

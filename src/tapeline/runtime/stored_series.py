@@ -18,6 +18,9 @@ from tapeline.runtime.indicator_view import RowReader
 #: The newest rows of a series, which tell how long its bars are.
 TELLING_ROWS = 500
 
+#: How many of them are enough to remember what they tell.
+_ENOUGH = 100
+
 _NEVER = -(1 << 62)
 
 
@@ -44,7 +47,7 @@ class StoredSeries:
         if found is None:
             times = self._times(name)
             found = stored_interval(times)
-            if len(times) >= TELLING_ROWS:
+            if len(times) >= _ENOUGH:
                 self._known[name] = found
         return found
 

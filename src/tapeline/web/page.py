@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from tapeline.alerts.screening import Screener
 from tapeline.forecast.model import Metadata
 from tapeline.forecast.range_model import RangeModel
 from tapeline.web.access import Access
@@ -38,6 +39,7 @@ class Page:
         self.versions = Versions(data.registry)
         self.models: Callable[[], Mapping[str, Metadata]] = self.versions.metadata
         self.range_models: Callable[[], Mapping[str, RangeModel]] = RangeVersions(data.ranges).models
+        self.screener = Screener(data.store, self.range_models)
         self.connections = Connections()
         self.defects = Defects()
         self.broadcast = Broadcast(data, self.models)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tapeline.alerts.saved_scans import SavedScans
 from tapeline.alerts.service import Alerts
 from tapeline.core.market import Reject
 from tapeline.core.ports import Store
@@ -57,6 +58,7 @@ class PageData:
     - `troubles` returns what is wrong with the system itself, by kind.
     - `currency` returns what a symbol's prices are quoted in, '' where that is not known.
     - `alerts` are the rules and what they fired, None where none can be kept.
+    - `scans` are the saved questions to the screener, None where none can be kept.
     - `indicators` are the specs shown where none are asked for, None for those that the store keeps with its rows;
       `candles` reads with them.
     - `evaluation` returns the last walk-forward report as JSON types, None where none was kept.
@@ -74,6 +76,7 @@ class PageData:
     troubles: Callable[[], Troubles] = dict
     currency: Callable[[str], str] = lambda _: ""
     alerts: Alerts | None = None
+    scans: SavedScans | None = None
     evaluation: Callable[[], Mapping[str, Any] | None] = lambda: None
     indicators: Sequence[str] | None = None
     candles: CandleReader = field(init=False)

@@ -24,6 +24,7 @@ from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.reject_table import RejectTable, are_complete
+from tapeline.backends.sqlite.series_facts import series_extents, series_stamps
 from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
 from tapeline.core.series import is_series_of
@@ -265,6 +266,10 @@ class SqliteStore:
             known = "SELECT 1 FROM newest WHERE symbol = ?"
             return tuple(name for name in sorted(numbers) if reader.execute(known, (numbers[name],)).fetchone())
 
+    def stamps(self) -> dict[str, tuple[int, ...]]:
+        with self._snapshot() as reader:
+            return series_stamps(reader, self._names.all(reader, "symbols"))
+
     # -- indicator states --------------------------------------------------------------------------------------------
 
     def indicator_state(self, symbol: str, layout: str, before: int) -> tuple[int, bytes] | None:
@@ -317,16 +322,8 @@ class SqliteStore:
         """
         latest = self.latest()
         newest = dict(zip(latest.bars.symbols, latest.bars.timestamp.tolist(), strict=True))
-        found = {symbol: (time, time, 0) for symbol, time in newest.items()}
         with self._snapshot() as reader:
-            names = self._names.all(reader, "symbols")
-            for row, whole in checked_rows(reader, "block_totals"):
-                name = names.get(row[0], f"symbol number {row[0]}")
-                if not whole:
-                    self._damage.note(("block_totals", row[0]), f"{name}: how many bars it has is damaged in the file")
-                elif name in found and row[1]:
-                    found[name] = (row[3], newest[name], row[2])
-        return dict(sorted(found.items()))
+            return series_extents(reader, self._names.all(reader, "symbols"), newest, self._damage)
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         with self._snapshot() as reader:

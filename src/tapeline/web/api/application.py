@@ -23,6 +23,7 @@ from tapeline.web.api import (
     metric_routes,
     model_routes,
     row_routes,
+    scan_routes,
     session_routes,
     symbol_routes,
 )
@@ -36,7 +37,7 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, model_routes, health_routes, event_routes,
-    alert_routes, forecast_routes,
+    alert_routes, forecast_routes, scan_routes,
 )  # fmt: skip
 
 

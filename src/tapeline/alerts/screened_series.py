@@ -1,0 +1,124 @@
+"""Choose one series of each symbol for the screener, and read the newest rows of all of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tapeline.alerts.rules import Rule
+from tapeline.core.candle_intervals import choices
+from tapeline.core.market import Rows
+from tapeline.core.ports import Store
+from tapeline.core.series import split_series, symbol_of
+from tapeline.core.symbol_forms import canonical_symbol
+from tapeline.core.times import interval_ms, interval_name
+from tapeline.errors import NotPossibleError
+from tapeline.runtime.interval_views import IntervalViews
+from tapeline.runtime.newest_rows import TAIL, NewestRows
+from tapeline.runtime.stored_series import shown_of
+
+
+@dataclass(frozen=True, slots=True)
+class NewestOfAll:
+    """Hold the newest rows of each series, series after series. `interval` returns that of a series, by its name."""
+
+    rows: Rows
+    interval: Callable[[str], str]
+
+
+class ScreenedSeries:
+    """Read one series of every symbol of a store: the one that is shown, or the one at an interval.
+
+    Where that interval is not stored, candles are made of the longest stored bars that divide it, as for a chart; that
+    is slower. Any number of threads may ask.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._newest = NewestRows(store)
+        self._names: dict[str, list[str]] = {}
+        self._views = IntervalViews(store, lambda symbol: self._names.get(symbol, ()))
+        self._lock = threading.Lock()
+
+    def read(
+        self, rule: Rule, specs: tuple[str, ...], interval: str | None = None, at: int | None = None
+    ) -> NewestOfAll | None:
+        """Return the newest rows with these indicators of the series that the rule is about; None without any.
+
+        Raises `NotPossibleError` where no symbol has bars that make this interval.
+        """
+        latest = self._store.latest()
+        symbols = (latest.bars.symbols[code] for code in latest.bars.code.tolist())
+        newest = dict(zip(symbols, latest.bars.timestamp.tolist(), strict=True))
+        with self._lock:
+            chosen = self._chosen(rule, newest, interval)
+        if not chosen:
+            return None
+        before = None if at is None else at + 1
+        stored = [name for name, own in chosen.items() if own is None or own[0] == own[1]]
+        parts = [] if not stored else [self._newest.read(stored, specs, before, forming=rule.forming)]
+        for name, own in chosen.items():
+            if own is not None and own[0] != own[1]:
+                rows = self._views.at(*own).rows(name, specs, end=before, limit=TAIL + 1)
+                parts.append((rows if rule.forming else rows[np.flatnonzero(rows.bars.final)])[-TAIL:])
+        found = [part for part in parts if part is not None and len(part)]
+        if not found:
+            return None
+
+        def interval_of(name: str) -> str:
+            own = chosen[name]
+            return interval_name(self._length(name) if own is None else own[1])
+
+        return NewestOfAll(Rows.concat(found), interval_of)
+
+    def _chosen(self, rule: Rule, newest: Mapping[str, int], interval: str | None) -> dict[str, tuple[int, int] | None]:
+        """Return the series to read with the lengths (ms) of their bars and of the candles wanted.
+
+        None stands for the bars as they are, whose length nobody asked for: telling it takes a read of each series.
+        """
+        several: dict[str, list[str]] = {}
+        for name in newest:
+            several.setdefault(symbol_of(name), []).append(name)
+        self._names.clear()
+        self._names.update(several)
+        found: dict[str, tuple[int, int] | None] = {}
+        refused: set[str] = set()
+        for wanted, own, names in _wanted(rule, several):
+            asked = interval if own is None else own
+            if asked is None:
+                name = names[0]
+                if len(names) > 1:
+                    name = shown_of({each: self._length(each) for each in names}, newest)
+                found[name] = None
+                continue
+            try:
+                name, length, candles = self._views.series.find(wanted, asked)
+            except NotPossibleError:
+                refused.update(each for name in names for each in choices(self._length(name)))
+                continue
+            found[name] = (length, candles)
+        if not found and refused:
+            possible = ", ".join(sorted(refused, key=lambda name: interval_ms(name) or 0))
+            raise NotPossibleError(f"no bars make {interval} candles; intervals to choose from: {possible}")
+        return found
+
+    def _length(self, name: str) -> int:
+        """Return the length of a series' bars (ms)."""
+        own = split_series(name)[1]
+        return own if own is not None else self._views.series.length(name)
+
+
+def _wanted(rule: Rule, stored: Mapping[str, list[str]]) -> Iterable[tuple[str, str | None, list[str]]]:
+    """Yield each symbol that the rule is about, its own interval where the rule names a series, and its series."""
+    if not rule.symbols:
+        for symbol, names in stored.items():
+            yield symbol, None, names
+        return
+    kept = {canonical_symbol(symbol): symbol for symbol in stored}
+    for given in rule.symbols:
+        symbol, own = split_series(given)
+        if symbol in kept:
+            yield kept[symbol], None if own is None else interval_name(own), stored[kept[symbol]]

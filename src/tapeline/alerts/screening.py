@@ -1,0 +1,175 @@
+"""Find the series whose newest bar a rule holds on: `rsi_14 < 30 and price > sma_200`.
+
+The grammar and the judging are those of alert rules, the values those of every other door. A rule is about final bars
+unless it says `on forming bars`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tapeline.alerts.bar_values import seen_in
+from tapeline.alerts.grammar import parse_rule
+from tapeline.alerts.names import FIELDS, column_of
+from tapeline.alerts.range_terms import is_range_term
+from tapeline.alerts.rule_state import BarValues, holds
+from tapeline.alerts.rules import Rule, Silence
+from tapeline.alerts.screened_series import ScreenedSeries
+from tapeline.core.market import Direction
+from tapeline.core.ports import Store
+from tapeline.core.series import symbol_of
+from tapeline.errors import InputError, RuleError
+from tapeline.forecast.range_model import RangeModel
+from tapeline.indicators.spec import spec_of_output
+
+#: Columns of the answer that no rule can name: the move from the bar before, as a fraction, and what a model said.
+CHANGE, PREDICTION = "change", "prediction"
+
+#: The most columns in one answer.
+MOST_COLUMNS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Hold what is screened for: a rule, the columns to show, at which interval, when, and in which order.
+
+    `columns` are names as rules have them, `change` and `prediction`; `at` is a time (UTC epoch ms): of each series its
+    newest bar that had opened by then, None for the newest one. `sort` is a column, or `symbol`; by default the first
+    column that the rule names.
+    """
+
+    rule: Rule
+    columns: tuple[str, ...] = ()
+    interval: str | None = None
+    at: int | None = None
+    sort: str = ""
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """Hold what was found: a record for each series on which the rule holds, and how many series were looked at.
+
+    A record has `symbol`, `interval`, `timestamp` (UTC epoch ms), `final` and the columns; what is not known is left
+    out. `unknown` counts the series of which it is not known whether the rule holds, such as those that are too short.
+    """
+
+    rule: str
+    columns: tuple[str, ...]
+    matches: list[dict[str, Any]]
+    looked_at: int
+    unknown: int
+
+
+def question(
+    text: str, columns: Sequence[str] = (), interval: str | None = None, at: int | None = None, sort: str = "",
+    *, descending: bool = False,
+) -> Question:  # fmt: skip
+    """Return the question that these mean. A `-` before `sort` asks for the largest first.
+
+    Raises `RuleError` for the rule, `SpecError` for a column, `InputError` for an order by what is no column.
+    """
+    rule = parse_rule(text)
+    if isinstance(rule.condition, Silence):
+        raise RuleError(
+            "a screener looks at bars; `no bar for ...` is about time, and only an alert can wait for it", 0
+        )
+    for name, given in (("quiet", rule.quiet), ("reset", rule.reset)):
+        if given is not None:
+            raise RuleError(f"a screener answers for one moment: leave `{name}` out", text.lower().rindex(name))
+    shown = _columns(rule, columns)
+    descending = descending or sort.startswith("-")
+    sort = sort.removeprefix("-")
+    if sort and sort != "symbol":
+        sort = _column(sort)
+        if sort not in shown:
+            shown = (*shown, sort)
+    return Question(rule, shown, interval, at, sort, descending)
+
+
+def _columns(rule: Rule, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns to show: those asked for, otherwise the price and what the rule reads."""
+    if wanted:
+        found = dict.fromkeys(map(_column, wanted))
+    else:
+        found = dict.fromkeys(("price", CHANGE, *rule.columns, *((PREDICTION,) if rule.predictions else ())))
+    if len(found) > MOST_COLUMNS:
+        raise InputError(f"{len(found)} columns at once; at most {MOST_COLUMNS} are possible")
+    return tuple(found)
+
+
+def _column(name: str) -> str:
+    word = name.strip().lower()
+    return word if word in (CHANGE, PREDICTION) or is_range_term(word) else column_of(word)
+
+
+class Screener:
+    """Answer questions about all series of a store, for any number of threads.
+
+    What was computed for one answer is kept for the next. `ranges` returns the range models by version.
+    """
+
+    def __init__(self, store: Store, ranges: Callable[[], Mapping[str, RangeModel]] = dict) -> None:
+        self._series = ScreenedSeries(store)
+        self._ranges = ranges
+
+    def answer(self, asked: Question) -> Screened:
+        """Return the series on which the rule holds. Raises `NotPossibleError` for an interval that none has."""
+        rule = asked.rule
+        names = dict.fromkeys((*rule.columns, *asked.columns))
+        outputs = [name for name in names if not (name in FIELDS.values() or name in (CHANGE, PREDICTION))]
+        specs = dict.fromkeys(spec_of_output(name)[0].text for name in outputs if not is_range_term(name))
+        found = self._series.read(rule, tuple(specs), asked.interval, asked.at)
+        matches, unknown = [], 0
+        if found is not None:
+            bars = found.rows.bars
+            seen = list(seen_in(found.rows, outputs, self._ranges() if any(map(is_range_term, outputs)) else {}))
+            codes = bars.code.tolist()
+            lasts = [i for i, (own, after) in enumerate(itertools.pairwise((*codes, -1))) if own != after]
+            for i in lasts:
+                name = bars.symbols[codes[i]]
+                before = seen[i - 1] if i and codes[i - 1] == codes[i] else None
+                verdict = holds(rule, seen[i], before)
+                unknown += verdict is None
+                if verdict:
+                    matches.append(_record(symbol_of(name), found.interval(name), seen[i], before, asked.columns))
+        _sort(matches, asked)
+        return Screened(rule.text, asked.columns, matches, 0 if found is None else len(lasts), unknown)
+
+
+def _record(
+    symbol: str, interval: str, seen: BarValues, before: BarValues | None, columns: Sequence[str]
+) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "symbol": symbol, "interval": interval, "timestamp": seen.timestamp, "final": seen.final,
+    }  # fmt: skip
+    for name in columns:
+        value: float | str
+        if name == PREDICTION:
+            value = Direction(seen.prediction).name if seen.prediction else ""
+        elif name == CHANGE:
+            value = math.nan if before is None else seen.values["price"] / before.values["price"] - 1
+        else:
+            value = seen.values.get(name, math.nan)
+        if value and value == value:  # noqa: PLR0124  NaN
+            record[name] = value
+        elif value == 0:
+            record[name] = 0.0
+    return record
+
+
+def _sort(matches: list[dict[str, Any]], asked: Question) -> None:
+    """Put the matches in order: what lacks the value comes last, in either direction."""
+    matches.sort(key=lambda record: record["symbol"])
+    key = asked.sort or next((name for name in asked.rule.columns if name in asked.columns), "symbol")
+    if key == "symbol":
+        if asked.descending:
+            matches.reverse()
+        return
+    known = [record for record in matches if key in record]
+    known.sort(key=lambda record: record[key], reverse=asked.descending)
+    matches[:] = [*known, *(record for record in matches if key not in record)]

@@ -1,0 +1,58 @@
+"""Screen all stored series: `tapeline.scan("rsi_14 < 30 and price > sma_200")`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tapeline.alerts.screening import PREDICTION, Screened, Screener, question
+from tapeline.app.data_directory import open_data_directory, settings_for_reading
+from tapeline.app.loading import Time, checked_kind, frame_of, in_epoch_ms, warn
+
+
+def scan(
+    rule: str,
+    *,
+    columns: Sequence[str] = (),
+    interval: str | None = None,
+    at: Time | None = None,
+    sort: str = "",
+    data_dir: str | Path | None = None,
+    to: str = "pandas",
+) -> Any:
+    """Return the symbols on whose newest bar a rule holds, as a data frame.
+
+        tapeline.scan("rsi_14 < 30 and price > sma_200", interval="1d", sort="-change")
+
+    `rule` is in the grammar of alerts (docs/alerts.md), about final bars unless it says `on forming bars`. `columns`
+    are names as rules have them, `change` (the move from the bar before, as a fraction) and `prediction`; by default
+    the price, the change and what the rule reads. `interval` is a name such as `1d`, None for the bars that are shown
+    of each symbol. `at` asks for the newest bars that had opened by that time. `sort` is a column, with `-` before it
+    for the largest first; what lacks the value comes last. `data_dir` is a folder, by default that of the settings.
+
+    The frame has `symbol`, `interval`, `timestamp` (when the bar opened, UTC), `final` and the columns; its order is
+    that asked for. Raises `RuleError` for the rule, `SpecError` for a column, `NotPossibleError` for an interval that
+    no bars make, `StorageError` where the data directory cannot be read.
+    """
+    checked_kind(to)
+    asked = question(rule, columns, interval, in_epoch_ms(at), sort)
+    with open_data_directory(settings_for_reading(data_dir), create=False, notify=warn) as directory:
+        found = Screener(directory.store, lambda: directory.ranges.models()[0]).answer(asked)
+    return frame_of(matches_table(found), to, index=None)
+
+
+def matches_table(found: Screened) -> pa.Table:
+    """Return the matches as a table, with null for what is not known."""
+    types = {
+        "symbol": pa.string(),
+        "interval": pa.string(),
+        "timestamp": pa.timestamp("ms", "UTC"),
+        "final": pa.bool_(),
+    }
+    types |= {name: pa.string() if name == PREDICTION else pa.float64() for name in found.columns}
+    return pa.table(
+        {name: pa.array([match.get(name) for match in found.matches], kind) for name, kind in types.items()}
+    )

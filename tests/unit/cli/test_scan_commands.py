@@ -1,0 +1,43 @@
+"""`tapeline scan` and `tapeline.scan`: the same question asked on the command line and in Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.conftest import random_bars
+from tests.stored import fill
+from typer.testing import CliRunner
+
+import tapeline
+from tapeline.cli.main import app
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fill(tmp_path_factory.mktemp("scan"), random_bars(4, 30, 3))
+
+
+def run(folder: Path, *arguments: str) -> str:
+    done = CliRunner().invoke(app, ["scan", *arguments, "--data-dir", str(folder)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_question_is_saved_asked_by_name_and_forgotten(folder: Path) -> None:
+    found = json.loads(run(folder, "price > 0", "--columns", "price,sma_5", "--save", "all", "--json"))
+    assert found["matched"] == found["looked_at"] == 4
+    assert json.loads(run(folder, "all", "--json")) == found
+    assert len(run(folder, "all", "--limit", "1").splitlines()) == 2
+    assert [each["name"] for each in json.loads(run(folder, "--saved", "--json"))] == ["all"]
+    run(folder, "--forget", "all")
+    assert json.loads(run(folder, "--saved", "--json")) == []
+
+
+def test_python_gives_the_matches_as_a_frame(folder: Path) -> None:
+    frame = tapeline.scan("price > 0", columns=["rsi_14", "prediction"], sort="-rsi_14", data_dir=folder)
+    assert list(frame.columns) == ["symbol", "interval", "timestamp", "final", "rsi_14", "prediction"]
+    assert frame.rsi_14.is_monotonic_decreasing
+    found = json.loads(run(folder, "price > 0", "--columns", "rsi_14", "--sort=-rsi_14", "--json"))
+    assert frame.rsi_14.tolist() == [match["rsi_14"] for match in found["matches"]]
