@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tapeline.app.cloud_wiring import Clients, require
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import collecting_alone, open_data_directory
 from tapeline.app.live_wiring import interval_of, live_history, live_source
-from tapeline.app.symbol_sharing import SymbolSharing
+from tapeline.app.symbol_sharing import Share, SymbolSharing
 from tapeline.backends.aws.collector_tasks import BEAT_SECONDS, CollectorTasks
 from tapeline.backends.aws.kinesis import KinesisSink
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
@@ -68,13 +68,13 @@ def collecting(
         source = live_source(settings, history, symbols, interval, SystemClock().now() - length)
         parts = Collecting(tuple(symbols), source, sink, settings.aws.stack)
 
-        def split(own: list[str], tasks: int) -> None:
-            parts.symbols = tuple(own)
-            history.share(tasks)
-            source.watch(own)
+        def split(share: Share) -> None:
+            parts.symbols = share.symbols
+            history.share(share.tasks)
+            source.watch(share.symbols, share.continued)
 
         try:
-            with sharing(settings, client, symbols, split, notify):
+            with sharing(settings, client, symbols, split, source.settled, notify):
                 yield parts
         finally:
             source.close()
@@ -86,10 +86,11 @@ def sharing(
     settings: Settings,
     client: Clients,
     symbols: Sequence[str],
-    split: Callable[[list[str], int], None],
+    split: Callable[[Share], None],
+    settled: Callable[[], Collection[str]],
     notify: Callable[[str], None],
 ) -> Iterator[None]:
-    """Be one of the running tasks until the block ends: `split` gets this one's symbols and how many tasks there are.
+    """Be one of the running tasks until the block ends: `split` gets this one's share, `settled` says what it sends.
 
     Without a state table this task is alone. Raises `ConfigError`.
     """
@@ -100,7 +101,7 @@ def sharing(
         client("dynamodb"), settings.aws.state_table, uuid.uuid4().hex, passed=time.monotonic, clock=now_ms,
         sleep=time.sleep,
     )  # fmt: skip
-    running = SymbolSharing(symbols, tasks, split, notify)
+    running = SymbolSharing(symbols, tasks, split, settled, notify)
     running.start(BEAT_SECONDS)
     try:
         yield

@@ -1,13 +1,18 @@
-"""Split the symbols over the collector tasks that are running, again whenever a task comes or is lost."""
+"""Split the symbols over the collector tasks that are running, again whenever a task comes or is lost.
+
+A symbol changes hands without a pause: who has it gives it up when the other one sends, and a task that has just
+started says so first. Starting and asking for history takes minutes where there are many symbols.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from tapeline.errors import StorageError
-from tapeline.runtime.symbol_shares import own_symbols
+from tapeline.runtime.symbol_shares import owners
 
 
 class Members(Protocol):
@@ -15,8 +20,8 @@ class Members(Protocol):
 
     task: str
 
-    def beat(self) -> tuple[str, ...]:
-        """Say that this task is alive, and return the names of all that are, sorted."""
+    def beat(self, *, sends: bool) -> dict[str, bool]:
+        """Say that this task is alive, and whether it sends. Return the same of all that are alive, by name."""
         ...
 
     def leave(self) -> None:
@@ -24,25 +29,41 @@ class Members(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Hold the symbols that this task, of `tasks`, collects; `continued` are those that a lost one may have had."""
+
+    symbols: tuple[str, ...]
+    tasks: int
+    continued: frozenset[str] = frozenset()
+
+
 class SymbolSharing:
     """Follow the running tasks in a thread of its own, from `start` to `close`.
 
-    `changed` gets this task's symbols and the number of tasks whenever they are others. While the others cannot be
-    asked about, this task keeps its symbols; one that never could ask collects all of them. `notify` gets lines for a
-    person.
+    `changed` gets this task's share whenever it is another one. `settled` returns the symbols whose bars this task
+    sends: it keeps them until the task that they belong to sends too, and sends itself once it has settled its own.
+    While the others cannot be asked about, this task keeps its symbols; one that never could ask collects all of them.
+    `notify` gets lines for a person.
     """
 
     def __init__(
         self,
         symbols: Sequence[str],
         members: Members,
-        changed: Callable[[list[str], int], None],
+        changed: Callable[[Share], None],
+        settled: Callable[[], Collection[str]],
         notify: Callable[[str], None],
     ) -> None:
-        self.tasks: tuple[str, ...] = (members.task,)
+        self._share = Share(tuple(symbols), 1)
         self._symbols = symbols
+        self._tasks = {members.task: False}
+        self._owners = dict.fromkeys(symbols, members.task)
+        self._own = set(symbols)
+        self._sends = False
         self._members = members
         self._changed = changed
+        self._settled = settled
         self._notify = notify
         self._problem = ""
         self._closing = threading.Event()
@@ -67,20 +88,29 @@ class SymbolSharing:
             self._notify(f"{error}; the other tasks notice within a minute that this one ended")
 
     def look(self) -> None:
-        """Ask once who is running, and hand over this task's symbols when the answer is another one."""
+        """Ask once who is running, and hand over this task's share when the answer makes it another one."""
+        settled = set(self._settled())
+        self._sends = self._sends or self._own <= settled
         try:
-            tasks = self._members.beat()
+            tasks = self._members.beat(sends=self._sends)
         except StorageError as error:
             if str(error) != self._problem:
                 self._problem = str(error)
                 self._notify(f"{error}; symbols stay split as they are until the other tasks can be asked about")
             return
         self._problem = ""
-        if tasks != self.tasks:
-            self.tasks = tasks
-            own = own_symbols(self._symbols, tasks, self._members.task)
-            self._notify(f"{len(tasks)} collector tasks are running; this one collects {len(own)} symbols")
-            self._changed(own, len(tasks))
+        lost = [task for task, sent in self._tasks.items() if sent and task not in tasks]
+        if tasks.keys() != self._tasks.keys():
+            self._owners = owners(self._symbols, tasks)
+            self._own = {symbol for symbol, task in self._owners.items() if task == self._members.task}
+            self._notify(f"{len(tasks)} collector tasks are running; this one collects {len(self._own)} symbols")
+        self._tasks = tasks
+        had = settled.intersection(self._share.symbols)
+        kept = {symbol for symbol in had if not tasks[self._owners[symbol]]}
+        symbols = tuple(symbol for symbol in self._symbols if symbol in self._own or symbol in kept)
+        if lost or (symbols, len(tasks)) != (self._share.symbols, self._share.tasks):
+            self._share = Share(symbols, len(tasks), frozenset(symbols) - settled if lost else frozenset())
+            self._changed(self._share)
 
     def _run(self, seconds: float) -> None:
         while not self._closing.wait(seconds):

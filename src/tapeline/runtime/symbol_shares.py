@@ -10,10 +10,9 @@ import hashlib
 from collections.abc import Collection, Iterable
 
 
-def own_symbols(symbols: Iterable[str], members: Collection[str], own: str) -> list[str]:
-    """Return the symbols that belong to the member `own`, in their order; all of them when there is no other."""
-    everybody = {*members, own}
-    return [symbol for symbol in symbols if max(everybody, key=lambda member: _score(symbol, member)) == own]
+def owners(symbols: Iterable[str], members: Collection[str]) -> dict[str, str]:
+    """Return to which of the members, of which there is at least one, each symbol belongs."""
+    return {symbol: max(members, key=lambda member: _score(symbol, member)) for symbol in symbols}
 
 
 def _score(symbol: str, member: str) -> tuple[bytes, str]:

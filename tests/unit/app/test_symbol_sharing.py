@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from tests.fakes.dynamodb import FakeDynamo
 
-from tapeline.app.symbol_sharing import SymbolSharing
+from tapeline.app.symbol_sharing import Share, SymbolSharing
 from tapeline.backends.aws.collector_tasks import BEAT_SECONDS, COLLECTORS, CollectorTasks
 
 SYMBOLS = [f"S{number:02d}" for number in range(40)]
 
 
 class Fleet:
-    """Run tasks over one table; time passes only when told. `wrong` is by how much each task's clock is off, ms."""
+    """Run tasks over one table; time passes only when told. `wrong` is by how much each task's clock is off, ms.
+
+    A task sends a symbol's bars `starting` seconds after it began with it, at once where it continues another's.
+    """
 
     def __init__(self) -> None:
         self.dynamo = FakeDynamo()
         self.now = 1000.0
+        self.starting = 0.0
         self.tasks: dict[str, SymbolSharing] = {}
         self.members: dict[str, CollectorTasks] = {}
-        self.collected: dict[str, list[str]] = {}
+        self.sent_from: dict[str, dict[str, float]] = {}
         self.notices: list[str] = []
 
     def start(self, task: str, wrong: int = 0) -> None:
@@ -29,16 +31,22 @@ class Fleet:
             self.dynamo.client(), "stock-state", task, passed=lambda: self.now,
             clock=lambda: int(self.now * 1000) + wrong, sleep=lambda _: None,
         )  # fmt: skip
-        self.collected[task] = SYMBOLS
+        self.sent_from[task] = dict.fromkeys(SYMBOLS, self.now + self.starting)
 
-        def changed(symbols: list[str], _: int) -> None:
-            self.collected[task] = symbols
+        def changed(share: Share) -> None:
+            before = self.sent_from[task]
+            self.sent_from[task] = {
+                symbol: self.now if symbol in share.continued else before.get(symbol, self.now + self.starting)
+                for symbol in share.symbols
+            }
 
-        self.tasks[task] = SymbolSharing(SYMBOLS, self.members[task], changed, self.notices.append)
+        self.tasks[task] = SymbolSharing(
+            SYMBOLS, self.members[task], changed, lambda: self.sent(task), self.notices.append
+        )
         self.tasks[task].look()
 
     def crash(self, task: str) -> None:
-        del self.tasks[task], self.collected[task]
+        del self.tasks[task], self.sent_from[task]
 
     def pass_time(self, seconds: float) -> None:
         for _ in range(int(seconds / BEAT_SECONDS)):
@@ -46,8 +54,16 @@ class Fleet:
             for task in self.tasks.values():
                 task.look()
 
-    def owners(self) -> dict[str, list[str]]:
-        return {symbol: [task for task, own in self.collected.items() if symbol in own] for symbol in SYMBOLS}
+    def sent(self, task: str) -> set[str]:
+        return {symbol for symbol, since in self.sent_from[task].items() if since <= self.now}
+
+    @property
+    def collected(self) -> dict[str, list[str]]:
+        return {task: list(symbols) for task, symbols in self.sent_from.items()}
+
+    def senders(self) -> set[int]:
+        """Return how many tasks send a symbol's bars, over all symbols."""
+        return {sum(symbol in self.sent(task) for task in self.sent_from) for symbol in SYMBOLS}
 
 
 @pytest.fixture
@@ -56,7 +72,7 @@ def fleet() -> Fleet:
 
 
 def covered_once(fleet: Fleet) -> bool:
-    return all(len(tasks) == 1 for tasks in fleet.owners().values())
+    return fleet.senders() == {1}
 
 
 def test_a_task_alone_collects_everything(fleet: Fleet) -> None:
@@ -98,6 +114,50 @@ def test_the_symbols_of_a_task_that_ends_move_at_the_next_heartbeat(fleet: Fleet
     assert [item["item"]["S"] for item in fleet.dynamo.rows("stock-state")] == ["a"]
 
 
+def test_no_symbol_pauses_while_tasks_join_however_long_they_need_to_start(fleet: Fleet) -> None:
+    fleet.start("a")
+    fleet.pass_time(20)
+    fleet.starting = 300.0
+    fleet.start("b")
+    fleet.pass_time(30)
+    fleet.start("c")
+    for _ in range(40):
+        fleet.pass_time(BEAT_SECONDS)
+        assert 0 not in fleet.senders()
+    assert covered_once(fleet)
+    assert all(fleet.collected.values())
+
+
+def test_a_symbol_pauses_for_less_than_a_minute_when_its_task_is_lost_while_the_next_one_starts(fleet: Fleet) -> None:
+    for task in "ab":
+        fleet.start(task)
+    fleet.pass_time(100)
+    fleet.starting = 300.0
+    fleet.start("c")
+    fleet.pass_time(30)
+    fleet.crash("b")
+    fleet.pass_time(40)
+    assert 0 not in fleet.senders()
+
+
+def test_a_task_gives_up_at_once_what_it_does_not_send_yet(fleet: Fleet) -> None:
+    fleet.starting = 300.0
+    fleet.start("a")
+    fleet.start("b")
+    fleet.pass_time(BEAT_SECONDS)
+    assert sorted(fleet.collected["a"] + fleet.collected["b"]) == SYMBOLS
+
+
+def test_a_task_of_an_earlier_version_counts_as_sending(fleet: Fleet) -> None:
+    fleet.start("a")
+    fleet.pass_time(20)
+    fleet.starting = 300.0
+    fleet.start("b")
+    del fleet.dynamo.tables["stock-state"][COLLECTORS]["b"]["sends"]
+    fleet.tasks["a"].look()
+    assert 0 < len(fleet.collected["a"]) < len(SYMBOLS)
+
+
 def test_a_heartbeat_of_long_ago_is_no_task(fleet: Fleet) -> None:
     fleet.start("a")
     fleet.crash("a")
@@ -127,7 +187,7 @@ def test_a_heartbeat_that_arrives_late_does_not_set_a_task_back(fleet: Fleet) ->
     fleet.pass_time(50)
     stored = fleet.dynamo.tables["stock-state"][COLLECTORS]["a"]
     fleet.members["a"]._beat = 1
-    fleet.members["a"].beat()
+    fleet.members["a"].beat(sends=False)
     assert fleet.dynamo.tables["stock-state"][COLLECTORS]["a"] == stored
 
 
@@ -139,20 +199,22 @@ def test_the_thread_looks_again_until_it_is_closed_and_then_the_task_leaves() ->
             self.asked = 0
             self.left = False
 
-        def beat(self) -> tuple[str, ...]:
+        def beat(self, *, sends: bool) -> dict[str, bool]:
             self.asked += 1
-            return ("a",) if self.asked < 3 else ("a", "b")
+            return {"a": sends} if self.asked < 3 else {"a": sends, "b": True}
 
         def leave(self) -> None:
             self.left = True
 
     import threading
 
-    members, told, found = Once(), threading.Event(), list[Sequence[str]]()
-    sharing = SymbolSharing(SYMBOLS, members, lambda own, _: (found.append(own), told.set())[1], lambda _: None)
+    members, told, found = Once(), threading.Event(), list[Share]()
+    sharing = SymbolSharing(
+        SYMBOLS, members, lambda share: (found.append(share), told.set())[1], lambda: SYMBOLS, lambda _: None
+    )
     sharing.start(0.001)
     assert told.wait(20)
     sharing.close()
     sharing.close()
-    assert 0 < len(found[0]) < len(SYMBOLS)
+    assert 0 < len(found[0].symbols) < len(SYMBOLS)
     assert members.left

@@ -3,6 +3,9 @@
 Whether a task is alive is judged by this machine's own passing time: its heartbeat is a number that must have grown
 lately, whatever any clock says. Two tasks that judge differently for a while both collect a symbol, or for some seconds
 neither does; both are harmless, because records are upserts, and history closes gaps.
+
+A heartbeat also says whether the task's bars go out by now: one that starts, or waits for history, takes over nothing
+that another sends.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ _KEPT_SECONDS = 3600
 class _Seen:
     beat: int
     grown: float
+    sends: bool
 
 
 class CollectorTasks:
@@ -56,22 +60,22 @@ class CollectorTasks:
         self._beat = 0
         self._seen: dict[str, _Seen] = {}
 
-    def beat(self) -> tuple[str, ...]:
-        """Write a heartbeat, and return the names of the tasks that are alive, this one included, sorted."""
+    def beat(self, *, sends: bool) -> dict[str, bool]:
+        """Write a heartbeat. Return for each task that is alive, this one included, whether its bars go out."""
         self._beat += 1
         second = self._clock() // 1000
         numbers = {"beat": self._beat, "second": second, "expires_at": second + _KEPT_SECONDS}
-        item = self._key() | {name: {"N": str(number)} for name, number in numbers.items()}
+        item = self._key() | {name: {"N": str(number)} for name, number in numbers.items()} | {"sends": {"BOOL": sends}}
         # a call that was given up on may still arrive, after a later one
         condition = "attribute_not_exists(#beat) OR #beat < :beat"
         self._table.put_if(item, condition, {"#beat": "beat"}, {":beat": item["beat"]})
-        return self._alive(second)
+        return self._alive(second) | {self.task: sends}
 
     def leave(self) -> None:
         """Take the heartbeat away: the others take this task's symbols over at their next one."""
         self._table.delete(self._key())
 
-    def _alive(self, second: int) -> tuple[str, ...]:
+    def _alive(self, second: int) -> dict[str, bool]:
         names, values = {"#partition": "stock_symbol"}, {":partition": {"S": COLLECTORS}}
         now = self._passed()
         found: dict[str, _Seen] = {}
@@ -81,9 +85,9 @@ class CollectorTasks:
             if before is not None and beat == before.beat:
                 found[task] = before
             elif before is not None or second - int(item["second"]["N"]) <= _PAST_SECONDS:
-                found[task] = _Seen(beat, now)
+                found[task] = _Seen(beat, now, item.get("sends", {"BOOL": True})["BOOL"])  # older ones do not say
         self._seen = found
-        return tuple(sorted({self.task} | {task for task, seen in found.items() if now - seen.grown < LOST_SECONDS}))
+        return {task: seen.sends for task, seen in found.items() if now - seen.grown < LOST_SECONDS}
 
     def _key(self) -> dict[str, Any]:
         return {"stock_symbol": {"S": COLLECTORS}, "item": {"S": self.task}}

@@ -9,7 +9,7 @@ its kind and its place, counted, and what it interrupted is tried again later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from tapeline.core.market import Reject
 from tapeline.core.sessions import MarketState, Phase, calendar_of
@@ -75,29 +75,43 @@ class Collector:
         self._clock = clock
         self._outbox = outbox
         self._wake = asyncio.Event()
+        self._watching = asyncio.Lock()
         self._lost = False
         self._garbage = 0
         self._alive = clock.monotonic()  # when it last heard from the venue
         self._phases: dict[str, Phase] = {}
         self._running: set[str] = set()
 
-    async def watch(self, symbols: Iterable[str]) -> None:
-        """Collect these symbols from now on: back-fill new ones first, and let the bars of the others just end."""
-        wanted = list(dict.fromkeys(symbols))
-        for symbol in set(self.tracked) - set(wanted):
-            self.official.remember(self.tracked.pop(symbol))
-            self.streamed.forget(symbol)
-        for symbol in wanted:
-            if symbol not in self.tracked:
-                calendar = await in_thread(None, calendar_of, symbol)
-                self.tracked[symbol] = TrackedBars(symbol, calendar)
-                self.streamed.follow(calendar)
-        self._wake.set()
-        await self.stream.watch(wanted)
+    async def watch(self, symbols: Iterable[str], continued: Container[str] = ()) -> None:
+        """Collect these symbols from now on: back-fill new ones first, and let the bars of the others just end.
 
-    async def run(self, symbols: Iterable[str]) -> None:
+        `continued` are those that another process collected until now: their streamed bars go out before the back-fill,
+        which closes the gap.
+        """
+        wanted = list(dict.fromkeys(symbols))
+        async with self._watching:  # the later call counts, however long an earlier one waits for calendars
+            for symbol in set(self.tracked) - set(wanted):
+                self.official.remember(self.tracked.pop(symbol))
+                self.streamed.forget(symbol)
+            for symbol in wanted:
+                if symbol not in self.tracked:
+                    calendar = await in_thread(None, calendar_of, symbol)
+                    self.tracked[symbol] = TrackedBars(symbol, calendar)
+                    self.streamed.follow(calendar)
+                self.tracked[symbol].continued |= symbol in continued
+            self._wake.set()
+            await self.stream.watch(wanted)
+
+    def settled(self) -> frozenset[str]:
+        """Return the symbols whose bars go out, and those that cannot be had while others can, from any thread."""
+        tracked = list(self.tracked.values())
+        if not any(one.streams for one in tracked):
+            return frozenset()  # a feed that has answered nothing is no reason for another process to stop
+        return frozenset(one.symbol for one in tracked if one.streams or one.problem)
+
+    async def run(self, symbols: Iterable[str], continued: Container[str] = ()) -> None:
         """Collect until cancelled. Raise `UnreachableError` without a network as long as nothing was ever stored."""
-        await self.watch(symbols)
+        await self.watch(symbols, continued)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.supervisor.keep("the stream", lambda: self.stream.run(self)))
             group.create_task(self.supervisor.keep("building bars", self._flush))

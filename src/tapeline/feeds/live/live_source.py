@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tapeline.core.ports import Delivery
@@ -67,6 +67,7 @@ class LiveSource:
     ) -> None:
         self.name = f"{stream.name} {interval.name}"
         self._symbols = list(symbols)
+        self._continued: Container[str] = ()
         self._interval = interval
         self._history = history
         self._stream = stream
@@ -100,12 +101,19 @@ class LiveSource:
             if self._loop is not None and self._task is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
-    def watch(self, symbols: Iterable[str]) -> None:
-        """Collect these symbols from now on, from any thread. New ones are back-filled, others no longer collected."""
+    def watch(self, symbols: Iterable[str], continued: Container[str] = ()) -> None:
+        """Collect these symbols from now on, from any thread. New ones are back-filled, others no longer collected.
+
+        `continued` are those that another process collected until now: their prices go out at once.
+        """
         with self._lock:
-            self._symbols = list(symbols)
+            self._symbols, self._continued = list(symbols), continued
             if self._loop is not None and self._collector is not None and not self._loop.is_closed():
-                asyncio.run_coroutine_threadsafe(self._collector.watch(self._symbols), self._loop)
+                asyncio.run_coroutine_threadsafe(self._collector.watch(self._symbols, continued), self._loop)
+
+    def settled(self) -> frozenset[str]:
+        """Return the symbols that nobody else needs to collect, from any thread: see `Collector.settled`."""
+        return frozenset() if self._collector is None else self._collector.settled()
 
     def status(self) -> Status | None:
         """Return what the source is doing, from any thread; None before it started."""
@@ -147,9 +155,9 @@ class LiveSource:
         collector.official.resume(resume)
         with self._lock:
             self._loop, self._task, self._collector = asyncio.get_running_loop(), asyncio.current_task(), collector
-            symbols = self._symbols
+            symbols, continued = self._symbols, self._continued
         if not self._closed.is_set():
-            await collector.run(symbols)
+            await collector.run(symbols, continued)
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -32,8 +32,9 @@ SKEW = 30_000
 class StreamedBars:
     """Build bars of the symbols in `tracked`, which its owner changes, and put them into the outbox.
 
-    Final bars go out when they are complete, the forming bar of a symbol at most every `forming_ms`. No bar goes out
-    that opens before the symbol's `official` time: history has it already. `refused` counts prices that no bar took.
+    Final bars go out when they are complete, the forming bar of a symbol at most every `forming_ms`, both once the
+    symbol is back-filled or where another process collected it until now. No bar goes out that opens
+    before the symbol's `official` time: history has it already. `refused` counts prices that no bar took.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class StreamedBars:
         due = [
             bar
             for symbol, bar in self._changed.items()
-            if now - self._handed.get(symbol, float("-inf")) >= wait and self._tracked[symbol].ready
+            if now - self._handed.get(symbol, float("-inf")) >= wait and self._tracked[symbol].streams
         ]
         for bar in due:
             del self._changed[bar.symbol]
@@ -139,7 +140,7 @@ class StreamedBars:
         new = [
             bar
             for bar in bars
-            if (tracked := self._tracked.get(bar.symbol)) and tracked.ready and bar.timestamp >= tracked.official
+            if (tracked := self._tracked.get(bar.symbol)) and tracked.streams and bar.timestamp >= tracked.official
         ]
         if new:
             self._outbox.put(Bars.of(new))

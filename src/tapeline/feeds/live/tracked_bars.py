@@ -27,8 +27,8 @@ class TrackedBars:
 
     Every bar that opens before `official` was delivered as the venue's history has it. `known` are the values delivered
     for the latest session, so that an answer that says nothing new leads to nothing. `basis` names the splits that the
-    delivered bars are adjusted for, `splits` are their times. `ready` says that the back-fill is done. `problem` is the
-    last error about this symbol, '' without one.
+    delivered bars are adjusted for, `splits` are their times. `ready` says that the back-fill is done, `continued` that
+    another process delivered these bars until now. `problem` is the last error about this symbol, '' without one.
 
     What is waited for is in monotonic seconds: `due` is when history is to be asked next (0: at once), `archived` when
     it was last archived, `reconciled` when it was last delivered, `period` how long it may take until the next time.
@@ -41,11 +41,17 @@ class TrackedBars:
     splits: frozenset[int] = frozenset()
     archived: float = float("-inf")
     ready: bool = False
+    continued: bool = False
     due: float = 0.0
     reconciled: float = float("-inf")
     period: float = 0.0
     problem: str = ""
     known: dict[int, Values] = field(default_factory=dict)
+
+    @property
+    def streams(self) -> bool:
+        """Return whether streamed bars go out: after the back-fill, or at once where another process went before."""
+        return self.ready or self.continued
 
     def changed_since_delivery(self, bars: Bars) -> Bars:
         """Return those of the final bars that were not delivered with these values before, and remember them."""

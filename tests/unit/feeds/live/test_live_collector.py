@@ -336,6 +336,47 @@ def test_a_dropped_symbol_makes_no_more_bars_and_is_remembered(monkeypatch: pyte
     play(monkeypatch, act)
 
 
+def test_what_another_process_collected_until_now_goes_out_before_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        desk.history.failures |= dict.fromkeys(("AAPL", "MSFT"), UnusableAnswerError("no chart"))
+        assert desk.collector.settled() == {"TSLA"}
+        await desk.collector.watch(["TSLA", "AAPL", "MSFT"], continued={"AAPL"})
+        desk.taken()
+        for symbol in ("AAPL", "MSFT"):
+            desk.hear(101, symbol=symbol)
+        await desk.to(60 + STREAM_GRACE / 1000 + 0.5)
+        assert set(desk.taken().bars.symbols) == {"AAPL"}
+        desk.history.failures.clear()
+        await desk.to(600)
+        assert set(desk.taken().bars.symbols) == {"TSLA", "AAPL", "MSFT"}
+
+    play(monkeypatch, act)
+
+
+def test_nothing_is_settled_while_the_feed_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        desk.history.failures |= {"TSLA": NoDataError("TSLA: no data"), "AAPL": UnusableAnswerError("AAPL: no chart")}
+        desk.collector.tracked.clear()
+        desk.taken()
+        await desk.collector.watch(["TSLA", "AAPL"])
+        await desk.to(10)
+        assert all(tracked.problem for tracked in desk.collector.tracked.values())
+        assert desk.collector.settled() == frozenset()
+        await desk.collector.watch(["MSFT", "TSLA", "AAPL"])
+        await desk.to(20)
+        assert desk.collector.settled() == {"MSFT", "TSLA", "AAPL"}
+
+    play(monkeypatch, act)
+
+
+def test_of_two_calls_at_once_the_later_one_says_what_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        await asyncio.gather(desk.collector.watch(["AAPL", "MSFT", "NVDA"]), desk.collector.watch(["AAPL"]))
+        assert set(desk.collector.tracked) == {"AAPL"}
+
+    play(monkeypatch, act)
+
+
 def test_a_frame_without_a_volume_is_not_a_baseline() -> None:
     meter = VolumeMeter()
     sizes = [meter.size(StreamQuote("A", 1.0, 0, total), 1) for total in (0, 5_000_000, 5_000_010, 0, 5_000_015)]
