@@ -21,6 +21,7 @@ from tapeline.app.frame_calendars import calendars_of_frame
 from tapeline.app.frame_columns import open_frame
 from tapeline.app.frame_rows import FrameOptions, frame_bars
 from tapeline.backends.aws.s3_archive import S3Archive
+from tapeline.backends.aws.sagemaker_job_plan import TrainingOptions, plan_training
 from tapeline.cli.bar_files import calendars_of
 from tapeline.cli.main import app
 from tapeline.core.market import Bars
@@ -196,9 +197,14 @@ def from_an_export(text: str, folder: Path, stored: Path) -> str:
     return str(pd.read_csv(out)["symbol"][0])
 
 
+def from_a_training_job(text: str, folder: Path, stored: Path) -> str:
+    request = plan_training("job", TrainingOptions("bucket", "image", "role", symbols=(text,)))
+    return str(request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"]).rpartition("symbol=")[2].strip("/")
+
+
 WAYS_IN = (
     from_a_file, from_the_option_symbol, from_a_frame, from_the_argument_symbol, from_the_watch_list,
-    from_the_collectors_setting, from_an_alert_rule,
+    from_the_collectors_setting, from_an_alert_rule, from_a_training_job,
 )  # fmt: skip
 WAYS_TO_THE_STORED = (from_the_api, from_a_command, from_an_export)
 

@@ -11,7 +11,6 @@ from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.endpoint_plan import ENDPOINT
 from tapeline.backends.aws.sagemaker_job_plan import TrainingOptions, job_name, plan_training
 from tapeline.cli.console import notice
-from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.errors import InputError
 from tapeline.runtime.clock import now_ms
 
@@ -75,7 +74,7 @@ class SageMakerTrainer:
         options = self._options
         job = TrainingJob(self._sagemaker, options.job or job_name(name, now_ms()), time.sleep, notice)
         if options.job is None:
-            chosen = () if symbols in {None, "all"} else tuple(map(canonical_symbol, comma_separated(symbols or "")))
+            chosen = () if symbols in {None, "all"} else tuple(comma_separated(symbols or ""))
             job.start(plan_training(job.name, self._planned(chosen, hyperparameters)))
             notice(f"training job {job.name} is started; Ctrl-C leaves it running, --job {job.name} waits on")
         described = job.wait(2 * options.minutes * 60 + _GRACE_SECONDS)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.errors import InputError
 
 #: What the container prints of a model, `held_back_NAME=VALUE;`, which CloudWatch keeps as the metric `held-out:NAME`.
@@ -26,9 +27,10 @@ _LONGEST_NAME = 63
 class TrainingOptions:
     """Hold what a job is made of.
 
-    It reads all series of `interval` under `history/` in the bucket, or those of `symbols`, at most 20. `minutes` is
-    the longest it may run; a spot job may wait as long again for a machine. `kms_key` encrypts the archive, '' leaves
-    that to the bucket's default. `hyperparameters` are those of the container, as text.
+    It reads all series of `interval` under `history/` in the bucket, or those of `symbols`, at most 20, however a
+    person or a schedule spells them. `minutes` is the longest it may run; a spot job may wait as long again for a
+    machine. `kms_key` encrypts the archive, '' leaves that to the bucket's default. `hyperparameters` are those of the
+    container, as text.
     """
 
     bucket: str
@@ -91,17 +93,17 @@ def plan_training(job: str, options: TrainingOptions) -> dict[str, Any]:
 
 def _channels(options: TrainingOptions) -> list[dict[str, Any]]:
     """Return a channel for the interval, or one for each symbol: a prefix each, as `S3Archive` lays history out."""
-    if len(options.symbols) > _MOST_CHANNELS:
+    symbols = dict.fromkeys(map(canonical_symbol, options.symbols))
+    if len(symbols) > _MOST_CHANNELS:
         raise InputError(
-            f"{len(options.symbols)} symbols: a training job reads at most {_MOST_CHANNELS}; leave them out to train "
+            f"{len(symbols)} symbols: a training job reads at most {_MOST_CHANNELS}; leave them out to train "
             "on all of the history"
         )
     root = f"s3://{options.bucket}/history/interval={options.interval}/"
     prefixes = {"history": root}
-    if options.symbols:
+    if symbols:
         prefixes = {
-            f"history-{number}": f"{root}symbol={quote(symbol, safe='')}/"
-            for number, symbol in enumerate(options.symbols, 1)
+            f"history-{number}": f"{root}symbol={quote(symbol, safe='')}/" for number, symbol in enumerate(symbols, 1)
         }
     return [
         {
