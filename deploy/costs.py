@@ -1,7 +1,8 @@
-"""Print what a month on AWS costs, with the arithmetic: `python deploy/costs.py [SYMBOLS ...] [--forming SECONDS]`.
+"""Print what a month on AWS costs, with the arithmetic: `python deploy/costs.py [SYMBOLS ...]`.
 
-Prices are those published for us-east-1, on demand and without the free tier, as of the date below; look them up again
-before you rely on them. Needs nothing but Python.
+`--forming SECONDS` says how rare forming bars are, `--no-ranges` that no range model is promoted. Prices are those
+published for us-east-1, on demand and without the free tier, as of the date below; look them up again before you rely
+on them. Needs nothing but Python.
 """
 
 from __future__ import annotations
@@ -33,12 +34,9 @@ SESSIONS, MINUTES = 21, 390  # New York
 #: What tapeline sends and stores, measured with the default indicators (benchmarks/handler.py, tests/aws).
 RECORD_KB = 1  # a bar on the stream: 120 bytes, charged as 1 KB
 FORMING_WRITES = 1 + 1  # a row below 1 KB, and the newest row of the symbol, each a plain put
-FINAL_WRITES = 2 + 2  # the same in a transaction, which counts twice
-STATE_WRITES = 10  # 4 to 5 KB packed, likewise
 CHECKPOINT_EVERY = 256  # bars
-ROW_KB, FIREHOSE_ROW_KB = 0.9, 0.6
+ITEM_KB = 0.1  # DynamoDB's own, of each item that it keeps
 READS = 1  # the newest row, consistently, for every symbol of a batch
-STATE_READS = 2  # the state, at most once a bar: when another execution environment has moved it on
 COPIES = 2  # calls of the function that copies, for the final rows of a minute
 COPY_MS = 60.0
 LAMBDA_GB = 1769 / 1024  # what Terraform gives it: a whole CPU
@@ -56,6 +54,29 @@ FLOWS, FLOW_RECORD_BYTES = 400, 150
 
 
 @dataclass(frozen=True)
+class FinalBar:
+    """Hold what a final bar makes, in KB: its row, the copy of that as JSON, and its symbol's state."""
+
+    row: float
+    copy: float
+    state: float
+
+    @property
+    def writes(self) -> float:
+        """Return its write units: row, newest row and state in a transaction, which counts twice, and checkpoints."""
+        return 2 * (math.ceil(self.row) + 1 + math.ceil(self.state) * (1 + 1 / CHECKPOINT_EVERY))
+
+    @property
+    def reads(self) -> int:
+        """Return the units of its state, at most once a bar: when another execution environment has moved it on."""
+        return math.ceil(self.state / 4)
+
+
+#: With the default indicators, with and without the expected move.
+WITH_RANGES, WITHOUT_RANGES = FinalBar(1.1, 1.6, 5.2), FinalBar(0.5, 0.7, 2.9)
+
+
+@dataclass(frozen=True)
 class Line:
     """Hold one line of the bill: what is paid for, how it is computed, and US dollars a month."""
 
@@ -64,7 +85,7 @@ class Line:
     usd: float
 
 
-def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[Line]:
+def lines(symbols: int, forming: float, bar: FinalBar = WITH_RANGES, rows_kept_months: int = 12) -> Iterator[Line]:
     """Yield the bill for this many symbols; a forming bar is sent every `forming` seconds in a session, 0: never."""
     finals = symbols * MINUTES * SESSIONS
     updates = symbols * (60 / forming) * MINUTES * SESSIONS if forming else 0.0
@@ -94,22 +115,22 @@ def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[
         usd,
     )
 
-    writes = updates * FORMING_WRITES + finals * (FINAL_WRITES + STATE_WRITES * (1 + 1 / CHECKPOINT_EVERY))
+    writes = updates * FORMING_WRITES + finals * bar.writes
     usd = writes / 1e6 * DYNAMO_MILLION_WRITES
     yield Line("DynamoDB, writes", f"{writes / 1e6:,.1f} M units x ${DYNAMO_MILLION_WRITES}", usd)
 
-    reads = records * READS + finals * STATE_READS
+    reads = records * READS + finals * bar.reads
     usd = reads / 1e6 * DYNAMO_MILLION_READS
     yield Line("DynamoDB, reads", f"{reads / 1e6:,.1f} M units x ${DYNAMO_MILLION_READS}", usd)
 
-    stored = finals * rows_kept_months * ROW_KB / 1024**2
+    stored = finals * rows_kept_months * (bar.row + ITEM_KB) / 1024**2
     usd = stored * (DYNAMO_GB + DYNAMO_BACKUP_GB)
     yield Line("DynamoDB, storage", f"{stored:,.1f} GB after {rows_kept_months} months, with backups", usd)
 
     spent = batches * PREDICT_MS / 1000 + records * PREDICT_MS_PER_ROW / 1000
     yield Line("SageMaker, serverless 2 GB", f"{spent:,.0f} s x ${SAGEMAKER_SECOND_2GB}", spent * SAGEMAKER_SECOND_2GB)
 
-    copied = max(finals * FIREHOSE_ROW_KB, copies * 5) / 1024**2
+    copied = max(finals * bar.copy, copies * 5) / 1024**2
     usd = copied * (FIREHOSE_GB + FIREHOSE_PARQUET_GB) + copied * S3_GB + SESSIONS * 80 / 1000 * S3_THOUSAND_PUTS
     yield Line("Firehose and S3", f"{copied:,.2f} GB as Parquet", usd)
 
@@ -134,9 +155,9 @@ def lines(symbols: int, forming: float, rows_kept_months: int = 12) -> Iterator[
     yield Line("KMS and ECR", f"a key, {batches * 2:,.0f} requests at most, an image of 1 GB", usd)
 
 
-def table(counts: list[int], forming: float) -> str:
+def table(counts: list[int], forming: float, bar: FinalBar) -> str:
     """Return the bills side by side, as Markdown."""
-    bills = [list(lines(count, forming)) for count in counts]
+    bills = [list(lines(count, forming, bar)) for count in counts]
     rows = ["| | " + " | ".join(f"{count:,} symbols" for count in counts) + " |", "|---|" + "---:|" * len(counts)]
     rows += [
         f"| {same[0].what} | " + " | ".join(f"{line.usd:,.2f}" for line in same) + " |"
@@ -152,15 +173,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("symbols", nargs="*", type=int, default=[10, 500, 5000])
     parser.add_argument("--forming", type=float, default=5.0, help="seconds between forming bars of a symbol; 0: none")
+    parser.add_argument("--no-ranges", action="store_true", help="no range model is promoted: rows have no ranges")
     options = parser.parse_args()
+    bar = WITHOUT_RANGES if options.no_ranges else WITH_RANGES
     print(
         f"Prices of {AS_OF}, us-east-1. One-minute bars of {MINUTES} minutes on {SESSIONS} days; a forming bar of each"
     )
     print(f"symbol every {options.forming:g} s.\n" if options.forming else "symbol: none.\n")
-    print(table(options.symbols, options.forming))
+    print(table(options.symbols, options.forming, bar))
     for count in options.symbols:
         print(f"\n{count:,} symbols:")
-        for line in lines(count, options.forming):
+        for line in lines(count, options.forming, bar):
             print(f"  {line.usd:>10,.2f}  {line.what}: {line.arithmetic}")
 
 

@@ -45,14 +45,9 @@ class Plan:
         return self.updates + self.symbols / ARRIVAL
 
     @property
-    def final_units(self) -> float:
-        """Return the write units of one final bar."""
-        return costs.FINAL_WRITES + costs.STATE_WRITES * (1 + 1 / costs.CHECKPOINT_EVERY)
-
-    @property
     def units(self) -> float:
         """Return write units a second on average."""
-        return self.updates * costs.FORMING_WRITES + self.symbols / 60 * self.final_units
+        return self.updates * costs.FORMING_WRITES + self.symbols / 60 * costs.WITH_RANGES.writes
 
     @property
     def key_units(self) -> float:
@@ -73,7 +68,7 @@ class Plan:
     def settled(self) -> float:
         """Return after how many seconds all final rows of a minute are stored, where the tables are the limit."""
         newest = 2 * self.symbols / PARTITIONS / KEY_UNITS
-        return max(newest, self.symbols * self.final_units / TABLE_UNITS, ARRIVAL)
+        return max(newest, self.symbols * costs.WITH_RANGES.writes / TABLE_UNITS, ARRIVAL)
 
     @property
     def usd(self) -> float:

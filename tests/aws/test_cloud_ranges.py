@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import runpy
+
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
+from tapeline.app.config import variable
 from tapeline.backends.aws.dynamodb import DynamoStore
-from tapeline.backends.aws.dynamodb.items import read_rows, row_items
+from tapeline.backends.aws.dynamodb.items import _size, read_rows, row_items
 from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
@@ -24,6 +29,7 @@ from tapeline.runtime.processor import Processor
 from tests.daily import daily_bars
 from tests.event_source import records
 from tests.fakes.aws_account import FakeAccount, change_event, event, items, prepared
+from tests.terraform.running import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +79,25 @@ def test_rows_have_the_ranges_of_one_machine_bit_for_bit(
     assert account.delivered[-1]["range_model"] == range_model.version
     assert "range_codes" not in account.delivered[-1]
     assert not {"horizons", "range_codes"} & {name for item in account.dynamo.rows("stock-state") for name in item}
+
+
+def test_the_bill_counts_what_a_final_bar_writes(
+    account: FakeAccount, history: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bar = runpy.run_path(str(ROOT / "deploy" / "costs.py"), run_name="costs")["WITH_RANGES"]
+    monkeypatch.delenv(variable("indicators"))
+    lambda_handler.handler(event(records(list(last(history, 400)))))
+    row_copying.handler(change_event(account))
+    row, copy = items(account)[-1], json.dumps(account.delivered[-1], separators=(",", ":"))
+    state = max(
+        len(base64.b64decode(value["B"]))
+        for item in account.dynamo.rows("stock-state")
+        for value in item.values()
+        if "B" in value
+    )
+    found = _size(row) / 1024, len(copy) / 1024, state / 1024
+    assert found == pytest.approx((bar.row, bar.copy, bar.state), rel=0.15)
+    assert found <= (bar.row, bar.copy, bar.state)
 
 
 def test_a_symbol_known_without_ranges_begins_with_them(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 
@@ -32,6 +33,26 @@ def test_the_documented_arithmetic_is_the_scripts_and_adds_up(printed: str) -> N
     total = re.search(r"USD a month.*?\*\* \| \*\*[\d,]+\*\* \| \*\*([\d,]+)\*\*", printed)
     assert total is not None
     assert abs(sum(lines) - float(total[1].replace(",", ""))) <= 0.5 + 0.005 * len(lines)
+
+
+def test_what_forming_bars_and_ranges_cost_is_the_scripts() -> None:
+    bill = runpy.run_path(str(ROOT / "deploy" / "costs.py"), run_name="costs")
+
+    def cost(forming: float, bar: str, line: str = "") -> float:
+        return float(sum(each.usd for each in bill["lines"](500, forming, bill[bar]) if each.what.startswith(line)))
+
+    words = " ".join(GUIDE.split())
+    with_ranges = [cost(seconds, "WITH_RANGES", "DynamoDB, writes") for seconds in (5.0, 60.0, 0.0)]
+    for said in (
+        "its writes are {:.2f} with one every 5 seconds, {:.2f} with one a minute, {:.2f} without".format(*with_ranges),
+        f"{cost(5.0, 'WITHOUT_RANGES', 'DynamoDB, writes'):.2f} without ranges",
+    ):
+        assert said in words
+    on_aws = " ".join((ROOT / "docs" / "aws.md").read_text().split())
+    without, with_it = cost(5.0, "WITHOUT_RANGES"), cost(5.0, "WITH_RANGES")
+    assert f"500 symbols cost {without:.0f} dollars a month in place of {with_it:.0f}" in on_aws
+    units = [bill[bar].writes for bar in ("WITH_RANGES", "WITHOUT_RANGES")]
+    assert "takes {:.0f} write units in place of {:.0f}".format(*units) in on_aws
 
 
 def test_the_date_of_the_prices_is_given(printed: str) -> None:
