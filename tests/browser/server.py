@@ -29,8 +29,9 @@ from tapeline.forecast.registry import Registry
 from tapeline.indicators import DEFAULT
 from tapeline.research.range_training import fit_range
 from tapeline.research.training import fit
+from tapeline.runtime.clock import now_ms
 from tapeline.runtime.processor import Processor
-from tapeline.web import PageData, ReplayProgress, broadcast, serve
+from tapeline.web import FeedPulse, PageData, ReplayProgress, broadcast, serve
 from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
 from tests.conftest import START
@@ -124,7 +125,14 @@ def sample(folder: Path) -> tuple[PageData, Access, Answer]:
         watchlist=MemoryWatchlist(*bars.symbols),
         currency=lambda symbol: "USD",
         health=lambda: {
-            "collector": {"state": "streaming", "last_message": int(minutes[done - 1]), "symbols": len(bars.symbols)},
+            "collector": {
+                "state": "streaming",
+                "last_message": int(minutes[done - 1]),
+                "symbols": len(bars.symbols),
+                "markets": [],
+                "events": [{"time": int(minutes[0]), "text": "the stream was lost: <i>why</i>"}],
+                "problems": {},
+            },
             "lag": {"p50": 3.2, "p99": 21.0, "count": edges[done]},
             "depth": 0,
             "disk_free": 123 * 1024**3,
@@ -138,18 +146,26 @@ def sample(folder: Path) -> tuple[PageData, Access, Answer]:
 def empty(_: Path) -> tuple[PageData, Access, Answer]:
     store = MemoryStore()
     troubles: dict[str, tuple[str, ...]] = {}
+    feed: list[FeedPulse] = []
 
     def answer(line: str) -> str:
         command, _, rest = line.partition(" ")
         if command == "put":
             store.put(*(row(rest, START + i * MINUTE, 100 + i % 7, open=101, high=108, low=99) for i in range(100)))
+        if command == "feed":  # how many seconds ago it was last heard, and its state
+            seconds, _, state = rest.partition(" ")
+            feed[:] = [FeedPulse(state, now_ms() - 1000 * int(seconds), {"NOPE": "NOPE: <b>no</b> such symbol"})]
         if command == "trouble":
             kind, _, text = rest.partition(" ")
             troubles[kind] = (text,) if text else ()
         store.error = StorageError(rest) if command == "fail" else None
         return "done"
 
-    return PageData(store, no_model="<b>too little</b> history", troubles=lambda: dict(troubles)), Access(), answer
+    data = PageData(
+        store, no_model="<b>too little</b> history", troubles=lambda: dict(troubles),
+        feed=lambda: feed[0] if feed else None, watchlist=MemoryWatchlist("NOPE"),
+    )  # fmt: skip
+    return data, Access(), answer
 
 
 def guarded(folder: Path) -> tuple[PageData, Access, Answer]:

@@ -72,6 +72,12 @@ def test_a_wrong_rule_is_marked_and_a_right_one_fires_and_is_removed(open_page: 
     page.locator("nav [data-tab=alerts]").click()
     expect(page.locator("[data-part=unseen]")).to_be_empty()
     expect(alerts.get_by_role("row").nth(1)).to_contain_text(re.compile(r"2019 \d\d:\d\d EST.*AAPL", re.DOTALL))
+    moment = alerts.locator("td").first.inner_text()
+    alerts.get_by_title("Show the bar").first.click()
+    until(page, "chart._bars?.symbol === 'AAPL' && chart._goal === null")
+    middle = "chart._drawing.chart.timeScale().getVisibleLogicalRange(), ({ from, to }) => Math.round((from + to) / 2)"
+    until(page, f"chart._bars.clock.full(chart._bars.t[((range, half) => half(range))({middle})]) === arg", moment)
+    page.keyboard.press("3")
     alerts.get_by_role("button", name="Remove price").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(alerts.locator(".rules")).to_have_count(0)
@@ -84,7 +90,10 @@ def test_every_tab_is_drawn_fits_the_width_and_is_accessible(
 ) -> None:
     page = open_page(server.url, *size, dark=dark)
     drawn(page)
-    expect(page.locator("[data-part=grade]")).to_contain_text(re.compile(r"\d+ calls decided: .*% \(.* to .*\) right"))
+    expect(page.locator("[data-part=grade]")).to_contain_text(
+        re.compile(r"\d+ calls decided in all [\d,]+ bars: .*% \(.* to .*\) right")
+    )
+    expect(page.locator("[data-part=meaning]")).to_have_text(re.compile("the close 5 bars on is higher"))
     assert min(page.evaluate(PIXELS)) > 100
     for tab in _TABS:
         page.locator(f"nav [data-tab={tab}]").click()
@@ -333,8 +342,8 @@ def test_a_symbol_is_added_and_removed_and_a_wrong_one_is_refused(open_page: Ope
     page.locator(".row", has_text="NVDA").click()
     expect(page.locator(".state[role]")).to_contain_text("No bars yet")
     page.locator("li", has_text="NVDA").hover()
-    page.get_by_role("button", name="Remove NVDA").click()
-    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    page.get_by_role("button", name="Stop collecting NVDA").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop collecting").click()
     expect(page.locator(".rows li", has_text="NVDA")).to_have_count(0)
     expect(page.locator("h1")).to_have_text("AAPL")
     drawn(page)
@@ -373,6 +382,7 @@ def test_the_health_tab_shows_rejected_records_as_text(open_page: Open, server: 
     page = open_page(server.url + "#health")
     health = page.locator("#health")
     expect(health).to_contain_text("<script>alert(1)</script>,0")
+    expect(health).to_contain_text("the stream was lost: <i>why</i>")
     expect(health).to_contain_text(re.compile(r"99% within\s*21 ms"))
     expect(health.get_by_role("progressbar", name="Replay")).to_be_visible()
 
@@ -412,8 +422,10 @@ def test_on_a_phone_the_watch_list_opens_over_the_chart(open_page: Open, server:
     drawn(page)
 
 
-def test_the_header_says_what_is_wrong_with_the_system_until_it_is_over(empty_server: Server, open_page: Open) -> None:
-    page = open_page(empty_server.url)
+def test_the_header_says_what_is_wrong_with_system_and_feed_until_it_is_over(
+    empty_server: Server, open_page: Open
+) -> None:
+    page = open_page(empty_server.url, expected="status of 422")
     badge = page.locator("[data-part=trouble]")
     expect(badge).to_be_hidden()
     empty_server.tell("trouble disk <b>0.50</b> GiB free")
@@ -428,6 +440,32 @@ def test_the_header_says_what_is_wrong_with_the_system_until_it_is_over(empty_se
     expect(badge).to_have_text("The clock is not right")
     empty_server.tell("trouble clock")
     expect(badge).to_be_hidden()
+
+    row = page.locator(".rows li", has_text="NOPE")
+    expect(row).to_contain_text("no bars yet")
+    status, banner = page.locator("[data-part=status]"), page.locator("[data-part=banner]")
+    empty_server.tell("put BTC-USD")  # a market that never closes
+    for state, seconds, text, level, said in (
+        ("streaming", 2, "Streaming", "good", "^$"),
+        ("streaming", 31, "Feed silent", "bad", "No price since .*: the stream is silent"),
+        ("polling", 5, "Polling", "warn", "The stream cannot be opened"),
+        ("not connected", 300, "Feed stopped", "bad", "No price since .*: the stream is not connected"),
+    ):
+        empty_server.tell(f"feed {seconds} {state}")
+        expect(status).to_have_text(text)
+        expect(status).to_have_attribute("data-state", level)
+        expect(banner).to_have_text(re.compile(said))
+        assert banner.is_visible() == (level != "good")
+    expect(page.locator("[data-part=tick]")).to_have_text("5 min")
+    expect(row).to_contain_text("<b>no</b> such symbol")
+    row.hover()
+    page.get_by_role("button", name="Stop collecting NOPE").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop collecting").click()
+    expect(row).to_have_count(0)
+    expect(page.locator("[data-part=unhide]")).to_be_hidden()
+    page.get_by_label("Symbol to add").fill("a b c")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator(".toast").last).to_contain_text("has a blank")
 
 
 def test_the_page_says_that_a_store_is_empty_or_unreadable_until_it_is_not(

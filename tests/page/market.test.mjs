@@ -34,7 +34,8 @@ test("a quote of an open market is stale after four minutes", () => {
 });
 
 test("a quote of a closed market shows its time and is never stale", () => {
-  for (const phase of ["closed", "pre", "post"]) assert.deepEqual(freshness(quote(phase), OPENS + 6e8), { age: "Mon 09:30", stale: false });
+  for (const phase of ["closed", "pre", "post"]) assert.deepEqual(freshness(quote(phase), OPENS + 5 * 24 * HOUR), { age: "Mon 09:30", stale: false });
+  assert.deepEqual(freshness(quote("closed"), OPENS + 7 * 24 * HOUR), { age: "23 Nov 2026", stale: false }); // a weekday names no day of last year
 });
 
 test("a daily quote shows its date", () => {

@@ -22,7 +22,7 @@ from tapeline.core.troubles import Troubles
 from tapeline.errors import StorageError
 from tapeline.feeds.live.live_source import Status
 from tapeline.indicators import DEFAULT
-from tapeline.web import Access, PageData, ReplayProgress
+from tapeline.web import Access, FeedPulse, PageData, ReplayProgress
 
 #: The page shows it where it is in the data directory: `tapeline evaluate --json > tapeline-data/evaluation.json`.
 EVALUATION_FILE = "evaluation.json"
@@ -61,13 +61,11 @@ def page_data_of(
     def health() -> Mapping[str, Any]:
         status = collector()
         disk = shutil.disk_usage(directory.path)
-        problems = [f"{symbol}: {text}" for symbol, text in status.problems.items()] if status else []
-        problems += directory.store.damaged
         return {
             "collector": None if status is None else _collector(status),
             "lag": _lag(lags()),
             "depth": _depth(directory),
-            "errors": problems[-_ERRORS:],
+            "errors": list(directory.store.damaged)[-_ERRORS:],
             "disk_free": disk.free,
             "disk_total": disk.total,
         }
@@ -81,6 +79,7 @@ def page_data_of(
         ranges=directory.ranges,
         rejects=directory.store.rejects,
         watchlist=watchlist_in(directory.path) if live else None,
+        feed=lambda: None if (status := collector()) is None else _pulse(status),
         health=health,
         currency=_currencies(archive_in(directory.path)),
         alerts=alerts,
@@ -102,12 +101,21 @@ def is_live(directory: DataDirectory) -> bool:
     return watchlist_in(directory.path).path.exists()
 
 
+def _pulse(status: Status) -> FeedPulse:
+    state = "streaming" if status.streaming else "polling" if status.polling else "not connected"
+    heard = max(status.heard, status.answered) if status.polling else status.heard
+    return FeedPulse(state, heard or None, status.problems)
+
+
 def _collector(status: Status) -> dict[str, Any]:
+    pulse = _pulse(status)
     return {
-        "state": "streaming" if status.streaming else "polling" if status.polling else "not connected",
-        "last_message": status.heard or None,
+        "state": pulse.state,
+        "last_message": pulse.heard,
         "symbols": status.symbols,
         "markets": list(status.markets),
+        "events": [{"time": time, "text": text} for time, text in status.events],
+        "problems": dict(status.problems),
     }
 
 

@@ -254,7 +254,9 @@ class Broadcast:
             "rows": self._data.stored(),
             "last": max((quote.timestamp for quote in quotes), default=None),
             "replay": self._data.replay(),
+            "feed": self._data.feed(),
             "models": sorted(used),
+            "horizon": max((known[model].horizon for model in used if model in known), default=None),
             "trained": max((known[model].trained_until for model in used if model in known), default=None),
             "no_model": self._data.no_model,
             "troubles": [

@@ -56,6 +56,15 @@ def zone_of(symbol: str) -> str:
     return calendar(exchange_of(symbol)).zone
 
 
+def regular_hours(symbol: str, timestamp: int) -> tuple[int, int] | None:
+    """Return open and close (UTC epoch ms) of the session that a time belongs to, the night after it included.
+
+    None before the first session that the calendar knows.
+    """
+    session = calendar(exchange_of(symbol)).at(timestamp).session
+    return None if session is None else (session.open, session.close)
+
+
 def currency_of(symbol: str) -> str:
     """Return the currency that a pair's own name gives its price in: BTC-USD, EURUSD=X. '' for anything else."""
     found = _PAIR.search(symbol.upper())

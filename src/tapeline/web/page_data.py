@@ -25,6 +25,19 @@ class ReplayProgress:
     ended: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FeedPulse:
+    """Say how a live feed in this process is doing: `streaming`, `polling` or `not connected`.
+
+    `heard` is when the last price came, or while polling the last answer (UTC epoch ms, None: never). `problems` maps
+    symbols to why they bring nothing.
+    """
+
+    state: str
+    heard: int | None
+    problems: Mapping[str, str]
+
+
 class SymbolList(Protocol):
     """List the symbols that are collected. A running collector follows the list."""
 
@@ -54,6 +67,7 @@ class PageData:
     - `registry` is where model versions are read and promoted; `no_model` says why there are no predictions.
     - `rejects` yields the newest refused records, as many as asked for (None: all).
     - `watchlist` is the list of collected symbols, None where it cannot be changed.
+    - `feed` returns how the live feed of this process is doing, None where none runs.
     - `health` returns how the parts of the system are doing, under the names of `GET /api/v1/health`.
     - `troubles` returns what is wrong with the system itself, by kind.
     - `currency` returns what a symbol's prices are quoted in, '' where that is not known.
@@ -72,6 +86,7 @@ class PageData:
     no_model: str = ""
     rejects: Callable[[int | None], Iterator[Reject]] = _no_rejects
     watchlist: SymbolList | None = None
+    feed: Callable[[], FeedPulse | None] = lambda: None
     health: Callable[[], Mapping[str, Any]] = dict
     troubles: Callable[[], Troubles] = dict
     currency: Callable[[str], str] = lambda _: ""

@@ -30,11 +30,11 @@ class Quote:
     """Hold one line of the watch-list.
 
     `timestamp` is the open time of the last bar (UTC epoch ms), which is `final` or still forming. `change` is the move
-    since `reference`, as a fraction: the close of the previous session's last stored bar, or, where none is stored
-    (`first`), the open of this session's first bar; None while it is not known yet. `probability` is that of UP, None
-    without a `signal` ('' or a `Direction`'s name). `move` is how far the price is expected to go in the 5 bars after
-    the last closed one, as a fraction (one sigma); None where nothing is said. `spark` are the last closes, scaled to
-    0..100. `market` and `currency` are what `WatchedQuotes` adds, None where they are not known.
+    since `reference`, as a fraction: the close of the previous session's last stored bar of regular hours, or, where
+    none is stored (`first`), the open of this session's first bar; None while it is not known yet. `probability` is
+    that of UP, None without a `signal` ('' or a `Direction`'s name). `move` is how far the price is expected to go in
+    the 5 bars after the last closed one, as a fraction (one sigma); None where nothing is said. `spark` are the last
+    closes, scaled to 0..100. `market` and `currency` are what `WatchedQuotes` adds, None where they are not known.
     """
 
     symbol: str
@@ -74,6 +74,9 @@ _UNKNOWN = _Background(0, None, False, False, 2, (), None)
 class QuoteTable:
     """Keep the quotes of all symbols of a store. `zone_of` returns the zone in which a symbol's days are sessions.
 
+    `hours_of` returns the regular hours (UTC epoch ms) of the session that a time belongs to, after hours included;
+    None where there are none. They end a session here: what is traded after them is not its close.
+
     A symbol with several series has the quote of the one that is shown (`stored_series.shown_of`).
 
     A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows. Those reads stop when
@@ -82,11 +85,13 @@ class QuoteTable:
     """
 
     def __init__(
-        self, store: Store, zone_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, store: Store, zone_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic,
+        hours_of: Callable[[str, int], tuple[int, int] | None] = lambda *_: None,
+    ) -> None:  # fmt: skip
         self.quotes: dict[str, Quote] = {}
         self._store = store
         self._zone_of = zone_of
+        self._hours_of = hours_of
         self._clock = clock
         self._background: dict[str, _Background] = {}
         self._shown = ShownSeries(StoredSeries(store, store.series))
@@ -133,14 +138,18 @@ class QuoteTable:
         if before.session == session and before.daily == daily:
             reference, first = before.reference, before.first
         else:
-            reference, first = self._reference(symbol, session)
+            reference, first = self._reference(symbol, session, daily=daily)
         return _Background(
             session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close), expected_move(rows)
         )
 
-    def _reference(self, symbol: str, session: int) -> tuple[float | None, bool]:
+    def _reference(self, symbol: str, session: int, *, daily: bool) -> tuple[float | None, bool]:
         previous = self._store.rows(self._series[symbol], end=session, limit=1)
         if len(previous):
+            hours = None if daily else self._hours_of(symbol, int(previous.bars.timestamp[-1]))
+            if hours is not None and previous.bars.timestamp[-1] >= hours[1]:
+                regular = self._store.rows(self._series[symbol], *hours, limit=1)
+                previous = regular if len(regular) else previous
             return float(previous.bars.close[-1]), False
         own = self._store.rows(self._series[symbol], start=session)
         return (float(own.bars.open[0]), True) if len(own) else (None, True)

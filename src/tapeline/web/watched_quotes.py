@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Iterable
 
 from tapeline.runtime.clock import now_ms
-from tapeline.web.markets import MarketHours, Markets, currency_of, zone_of
+from tapeline.web.markets import MarketHours, Markets, currency_of, regular_hours, zone_of
 from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote, QuoteTable
 
@@ -25,7 +25,7 @@ class WatchedQuotes:
 
     def __init__(self, data: PageData) -> None:
         self._data = data
-        self._table = QuoteTable(data.store, zone_of)
+        self._table = QuoteTable(data.store, zone_of, hours_of=regular_hours)
         self._markets = Markets()
         self._changed: dict[str, None] = {}  # symbols that `changes` has not returned yet
         self._hours: dict[str, MarketHours] = {}

@@ -48,17 +48,19 @@ def test_the_health_of_a_data_directory(tmp_path: Path) -> None:
         directory.stream.append("test", Delivery(bars[:80]))
         step = Processor(SPECS).step(bars[:60])
         directory.store.commit(Commit(step.rows, step.states, 60))
-        status = Status(("New York: open",), True, False, 2, 2, 9, 0, 0, 0, {"X": "unknown"}, heard=5)
+        status = Status(("New York: open",), True, False, 2, 2, 9, 0, 0, 0, {"X": "unknown"}, 5, events=((7, "lost"),))
         (tmp_path / "evaluation.json").write_text("[damaged")
         lags = [0.001] * 98 + [0.5] * 2
         data = page_data_of(directory, live=True, collector=lambda: status, lags=lambda: lags, troubles=dict)
         with client_of(data) as client:
             found = client.document("/health")
-            assert (found["status"], found["errors"]) == ("trouble", ["X: unknown"])
+            assert (found["status"], found["errors"]) == ("ok", [])  # a symbol that nobody knows is no fault of ours
+            assert found["feed"] == {"state": "streaming", "heard": 5, "problems": {"X": "unknown"}}
             assert (found["depth"], found["rows"]) == (20, 60)
             assert found["lag"] == {"p50": 1.0, "p99": 500.0, "count": 100}
             assert found["collector"] == {
-                "state": "streaming", "last_message": 5, "symbols": 2, "markets": ["New York: open"]
+                "state": "streaming", "last_message": 5, "symbols": 2, "markets": ["New York: open"],
+                "events": [{"time": 7, "text": "lost"}], "problems": {"X": "unknown"},
             }  # fmt: skip
             assert found["disk_free"] > 0
             assert client.document("/models") == {"models": [], "evaluation": None, "no_model": ""}

@@ -46,6 +46,12 @@ def test_change_is_since_the_close_of_the_previous_session_or_the_first_open(sto
     assert b.change == pytest.approx(-0.02)
 
 
+def test_a_session_closes_with_its_regular_hours(store: MemoryStore) -> None:
+    board = QuoteTable(store, lambda _: ZONE, hours_of=lambda _, time: (time - DAY, START + MINUTE))
+    board.refresh(1)
+    assert board.quotes["A"].reference == 90.0  # the bar at 100 was after hours
+
+
 def test_a_new_session_has_a_new_reference(store: MemoryStore) -> None:
     board = QuoteTable(store, lambda _: ZONE)
     board.refresh(1)

@@ -49,7 +49,7 @@ class Collector:
     """Collect on an event loop; listen to the stream. `run` goes on until cancelled; call the others on its loop.
 
     `tracked` are the watched symbols. `polling` says that the stream cannot be opened and prices come from history.
-    `gaps` counts connections that were lost and came back.
+    `gaps` counts connections that were lost and came back, `answered` is when the last answer about history came.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Collector:
         self.tracked: dict[str, TrackedBars] = {}
         self.polling = False
         self.gaps = 0
+        self.answered = 0
         self.clock_watch = ClockWatch(clock)
         self.supervisor = Supervisor(clock, outbox)
         self.stream = stream
@@ -161,6 +162,7 @@ class Collector:
             await self.official.ask(tracked, polling=self.polling)
             tracked.problem = ""
             self._alive = self._clock.monotonic()
+            self.answered = self._clock.now()
             tracked.reconciled = self._clock.monotonic()
             tracked.period = max(period, RECONCILE) / 1000
             wait = tracked.next_due(asked, self._interval, period)

@@ -24,9 +24,10 @@ class Status:
 
     `markets` has a line for each exchange: open until when, or opening when. `official` is how many of the `symbols`
     have their history. `problems` maps symbols to what is wrong with them. `heard` is when the last streamed message
-    came (UTC epoch ms; 0: never). `troubles` says what is wrong with the whole: no prices, bars that were not made
-    official for two periods, a clock that was set or differs from the venue's, errors that nobody foresaw.
-    `clock_steps` is how often the machine's clock was set.
+    came (UTC epoch ms; 0: never), `answered` when the last answer about history did. `troubles` says what is wrong with
+    the whole: no prices, bars that were not made official for two periods, a clock that was set or differs from the
+    venue's, errors that nobody foresaw. `clock_steps` is how often the machine's clock was set. `events` are the last
+    things that were worth a line, each with its time.
     """
 
     markets: tuple[str, ...]
@@ -42,6 +43,8 @@ class Status:
     heard: int = 0
     troubles: Troubles = field(default_factory=dict)
     clock_steps: int = 0
+    answered: int = 0
+    events: tuple[tuple[int, str], ...] = ()
 
 
 class LiveSource:
@@ -74,7 +77,7 @@ class LiveSource:
         self._since = since
         self._clock = clock
         self._forming_ms = forming_ms
-        self._outbox = Outbox()
+        self._outbox = Outbox(clock.now)
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,6 +138,8 @@ class LiveSource:
             heard=self._stream.heard,
             troubles=collector.troubles(),
             clock_steps=collector.clock_watch.steps,
+            answered=collector.answered,
+            events=tuple(self._outbox.events.copy()),
         )
 
     def _collect(self, resume: str) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.ports import Delivery
+from tapeline.runtime.clock import now_ms
 
 #: Final bars that may wait before history is held back.
 ROOM = 100_000
 
 #: Rejects and notices that may wait; more are dropped, as nobody reads thousands a second.
 _LINES = 1000
+
+#: Notices that are remembered with their times, for a person who looks later.
+_REMEMBERED = 50
 
 _NO_BARS = Bars.of(())
 
@@ -22,10 +27,12 @@ class Outbox:
     """Take bars from one thread and give them to another as deliveries, everything that waits at once.
 
     A forming bar that was not fetched yet is replaced by a newer one of its symbol, so a slow reader gets fewer forming
-    bars, never fewer final ones.
+    bars, never fewer final ones. `events` are the last notices with the time that `now` gave for them, UTC epoch ms.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int] = now_ms) -> None:
+        self.events: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED)
+        self._now = now
         self._ready = threading.Condition()
         self._final: list[Bars] = []
         self._waiting = 0
@@ -61,6 +68,7 @@ class Outbox:
             self._resume = self._resume if resume is None else resume
             self._rejects.extend(rejects[: _LINES - len(self._rejects)])
             self._notices.extend(notices[: _LINES - len(self._notices)])
+            self.events.extend((self._now(), notice) for notice in notices)
             self._ready.notify()
 
     def note(self, *, rejects: Sequence[Reject] = (), notices: Sequence[str] = ()) -> None:

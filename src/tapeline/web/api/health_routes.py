@@ -13,23 +13,33 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.page import Page
-from tapeline.web.page_data import ReplayProgress
+from tapeline.web.page_data import FeedPulse, ReplayProgress
 
 _RAW_BYTES = 2000
 
 routes = APIRouter(tags=["health"])
 
 
+class EventAnswer(BaseModel):
+    """Say what happened to the feed, and when (UTC epoch ms)."""
+
+    time: int
+    text: str
+
+
 class CollectorHealth(BaseModel):
     """Describe the connection to the feed: `streaming`, `polling` or `not connected`, and when it was last heard of.
 
-    `last_message` is UTC epoch ms; `markets` has a line of text for each exchange.
+    `last_message` is UTC epoch ms; `markets` has a line of text for each exchange. `events` are the last things that
+    happened, the newest last; `problems` maps symbols to why they bring nothing.
     """
 
     state: str
     last_message: int | None
     symbols: int
     markets: list[str]
+    events: list[EventAnswer]
+    problems: dict[str, str]
 
 
 class LagHealth(BaseModel):
@@ -55,7 +65,8 @@ class HealthAnswer(BaseModel):
     """Say what is known of the parts; null where nobody in this process knows.
 
     `status` is `ok`, or `trouble` when the store cannot be read (`error` says why) or `errors` is not empty. `depth` is
-    how many bars wait in the stream. `errors` are the last things that went wrong, the newest last; among them a line
+    how many bars wait in the stream. `feed` is how the live feed is doing, `horizon` how many bars ahead the models in
+    use look. `errors` are the last things that went wrong, the newest last; among them a line
     for each of the `troubles`, and for each answer of 500 in the last hour, of which `internal_errors` counts all since
     the start. `clients` are open pages, `connections` all connections of this server.
     """
@@ -74,6 +85,8 @@ class HealthAnswer(BaseModel):
     disk_free: int | None
     disk_total: int | None
     replay: ReplayProgress | None
+    feed: FeedPulse | None
+    horizon: int | None
     models: list[str]
     trained: int | None
     no_model: str

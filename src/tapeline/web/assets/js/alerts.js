@@ -15,11 +15,12 @@ const MOST_FIRED = 200;
 const MOST_MISSED = 20;
 
 export class AlertsTab {
-  // `counted(count)` hears how many fired since the tab was last shown; `zone()` answers whose times are shown.
-  constructor(root, { counted, zone, pick }) {
+  // `counted(count)` hears how many fired since the tab was last shown; `zone()` answers whose times are
+  // shown, `jump(symbol, time)` shows the bar that an alert is about.
+  constructor(root, { counted, zone, jump }) {
     this._root = root;
     this._zone = zone;
-    this._pick = pick;
+    this._jump = jump;
     this._counted = counted;
     this._unseen = 0;
     this._shown = false;
@@ -60,7 +61,7 @@ export class AlertsTab {
     this._last = alert.id;
     this._fired = [alert, ...this._fired].slice(0, MOST_FIRED);
     const title = alert.symbol ? `${alert.symbol}: ${alert.rule}` : alert.rule;
-    toast(alert.text, "alert", title);
+    toast(alert.text, "alert", title, alert.symbol && { name: "Show the bar", run: () => this._jump(alert.symbol, alert.timestamp) });
     if (this.wanted && document.hidden) notify(title, alert);
     if (this._shown) this._drawFired();
     else this._counted(++this._unseen);
@@ -118,7 +119,7 @@ export class AlertsTab {
     const fired = [...this._fired].sort((first, second) => second.timestamp - first.timestamp || second.id - first.id);
     fill(this._firedList, table(["Bar", "Symbol", "Rule", "Seen", "Delivered"], fired.map((alert) => h("tr", {},
       h("td", { title: clock.utc(alert.timestamp) }, clock.full(alert.timestamp)),
-      cell(alert.symbol && h("button", { type: "button", class: "link", onclick: () => this._pick(alert.symbol) }, alert.symbol)),
+      cell(alert.symbol && h("button", { type: "button", class: "link", title: "Show the bar", onclick: () => this._jump(alert.symbol, alert.timestamp) }, alert.symbol)),
       cell(h("code", {}, alert.rule)), cell(alert.text),
       cell(alert.deliveries.map(({ channel, state }) => `${channel} ${state}`).join(", ") || "page"))), "text"));
   }

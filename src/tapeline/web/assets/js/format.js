@@ -148,7 +148,12 @@ class Clock {
   // Fri 15:59; for daily bars 15 Feb 2019
   short(time) {
     if (absent(time)) return NONE;
-    return this.daily ? textOf(this._date, time).slice(4) : textOf(this._short, time);
+    return this.daily ? this.date(time) : textOf(this._short, time);
+  }
+
+  // 15 Feb 2019
+  date(time) {
+    return absent(time) ? NONE : textOf(this._date, time).slice(4);
   }
 
   // Fri 15 Feb 2019 15:59:30 EST

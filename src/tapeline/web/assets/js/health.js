@@ -49,7 +49,7 @@ export class HealthTab {
         "Model in use": health.models.join(", ") || health.no_model || "none",
       })),
       card("Collector", "", collector ? facts({
-        Connection: state(collector.state), "Last message": timed(collector.last_message, "second"), Symbols: integer(collector.symbols),
+        Connection: state(collector.state), "Last price": timed(collector.last_message, "second"), Symbols: integer(collector.symbols),
       }) : nothing("No collector runs in this process.")),
       card("From message to row", "", lag ? facts({
         Median: duration(lag.p50), "99% within": duration(lag.p99), Measured: `${compact(lag.count)} rows`,
@@ -63,10 +63,16 @@ export class HealthTab {
         Bars: `${integer(replay.done)} of ${integer(replay.total)}`, State: replay.ended ? "ended" : "running",
       })),
     );
-    const drawn = JSON.stringify([health.errors, health.rejects, rejects]);
+    const { events = [], problems = {} } = collector ?? {};
+    const drawn = JSON.stringify([health.errors, health.rejects, rejects, events, problems]);
     if (drawn === this._drawn) return;
     this._drawn = drawn;
     fill(this._lists,
+      collector && card("Feed", "wide", events.length
+        ? table(["Time", "What happened"], events.toReversed().map(({ time, text }) => h("tr", {}, cell(timed(time, "second")), cell(text))), "text")
+        : nothing("Nothing happened yet.")),
+      Object.keys(problems).length > 0 && card("Symbols without bars", "wide", table(["Symbol", "Reason"],
+        Object.entries(problems).map(([symbol, reason]) => h("tr", {}, cell(symbol), cell(reason))), "text")),
       card("Last errors", "wide", health.errors.length ? h("ul", {}, health.errors.reverse().map((error) => h("li", {}, error))) : nothing("None.")),
       card(`Rejected records${health.rejects ? ` (${integer(health.rejects)})` : ""}`, "wide", rejects.length
         ? table(["Source", "Place", "Reason", "Record"], rejects.map((reject) => h("tr", {}, cell(reject.source), cell(reject.place), cell(reject.reason),

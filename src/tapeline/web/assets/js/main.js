@@ -6,14 +6,16 @@ import { shownIndicators } from "./chart/selection.js";
 import { ChartTab } from "./chart/tab.js";
 import { attribute, text } from "./dom.js";
 import { Events } from "./events.js";
-import { clockOf, money, percent, signedPercent } from "./format.js";
+import { clockOf, money, signedPercent } from "./format.js";
 import { HealthTab } from "./health.js";
 import { openAppearance, openHelp } from "./help.js";
 import { bindKeys } from "./keys.js";
 import { logOut, showLogin } from "./login.js";
+import { isOpen } from "./market.js";
 import { ModelTab } from "./model.js";
 import { remember } from "./prefs.js";
 import { TABS, chartHash, readRoute } from "./route.js";
+import { StatusBar } from "./statusbar.js";
 import { toast } from "./toast.js";
 import { Watchlist } from "./watchlist.js";
 
@@ -22,7 +24,6 @@ const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page h
 const part = (name) => document.querySelector(`[data-part=${name}]`);
 const panel = (name) => document.getElementById(name);
 let tab = null;
-let status = null;
 let wasLost = false;
 
 const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
@@ -31,9 +32,14 @@ const usual = () => first.symbol ?? watchlist.first; // shown unless something e
 const zone = () => watchlist.quotes.get(chart.symbol ?? usual())?.market?.zone ?? "UTC";
 const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
-  alerts: new AlertsTab(panel("alerts"), { counted, zone, pick: (symbol) => pick(symbol) }),
+  alerts: new AlertsTab(panel("alerts"), { counted, zone, jump }),
   health: new HealthTab(panel("health"), zone),
 };
+
+const bar = new StatusBar(part, {
+  open: () => [...watchlist.quotes.values()].some(({ market }) => isOpen(market)),
+  at: (time) => clockOf(zone()).second(time),
+});
 
 const events = new Events({
   quotes: (event) => {
@@ -56,6 +62,12 @@ function pick(symbol, interval = chart.wanted, quietly = false) {
   } else location.hash = hash; // the change of the address calls go()
   if (!panel("chart").hidden && location.hash === hash) go();
   document.body.classList.remove("choosing");
+}
+
+// Shows the bar of a symbol that opened at this time.
+function jump(symbol, time) {
+  pick(symbol);
+  chart.goTo(symbol, time);
 }
 
 function go() {
@@ -103,7 +115,7 @@ function listen() {
 
 async function connected(state) {
   document.body.dataset.connection = state;
-  showStatus();
+  bar.connection(state);
   if (state === "lost") {
     wasLost = true;
     const { value } = await outcome(readSession());
@@ -121,40 +133,10 @@ async function connected(state) {
 }
 
 function setStatus(event) {
-  status = event;
-  showTroubles(event.troubles);
+  bar.take(event);
+  chart.setHorizon(event.horizon);
   watchlist.setReplaying(event.replay !== null);
-  showStatus();
-}
-
-// Says in the header what is wrong with the system itself; the health tab has the details.
-function showTroubles(troubles) {
-  const titles = [...new Set(troubles.map((trouble) => trouble.title))];
-  const badge = part("trouble");
-  badge.hidden = !titles.length;
-  text(badge, titles.length > 1 ? `${capital(titles[0])}, and ${titles.length - 1} more` : titles.length ? capital(titles[0]) : "");
-  attribute(badge, "title", troubles.map((trouble) => `${capital(trouble.title)}: ${trouble.text}`).join("\n") || null);
-}
-
-function capital(words) {
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-// Shows the state at the top right, and the banner below the header while something is wrong.
-function showStatus() {
-  const { connection } = document.body.dataset;
-  const { error, replay, last } = status ?? {};
-  const lost = connection === "lost";
-  const bad = lost || Boolean(error);
-  text(part("status"), lost ? "Disconnected" : error ? "Store unreadable" : replay ? replayText(replay) : connection === "live" ? "Connected" : "Connecting");
-  attribute(part("status"), "data-state", bad ? "bad" : connection === "live" ? "good" : "warn");
-  part("banner").hidden = !bad;
-  const newest = last ? ` The data shown ends ${clockOf(zone()).full(last)}.` : "";
-  text(part("banner"), lost ? `The connection to the server is lost; trying again.${newest}` : error ? `The store cannot be read: ${error}. Trying again.` : "");
-}
-
-function replayText({ done, total, ended }) {
-  return `Replay ${ended ? "ended" : total ? percent(done / total, 0) : ""}`;
+  watchlist.setProblems(event.feed?.problems ?? {});
 }
 
 function counted(count) {
@@ -235,9 +217,9 @@ bindKeys({
     if (next && chart.symbol !== null) pick(chart.symbol, next);
   },
   indicators: () => chart.openPicker(),
-  ranges: () => chart.toggleRanges(),
-  zoom: (factor) => chart.zoom(factor),
-  pan: (share) => chart.pan(share),
+  ranges: () => chart.expected.toggle(),
+  zoom: (factor) => chart.window?.zoom(factor),
+  pan: (share) => chart.window?.pan(share),
   newest: () => chart.newest(),
   help: openHelp,
   leave: () => document.body.classList.remove("choosing"),

@@ -2,9 +2,14 @@
 import { clockOf, duration } from "./format.js";
 
 const STALE_MS = 240_000; // a minute's bar is replaced after one minute; three more are a fault
-const DATED_MS = 2 * 86_400_000; // older quotes show when they were, rather than how long ago
+const DAY_MS = 86_400_000;
+const DATED_MS = 2 * DAY_MS; // older quotes show when they were, rather than how long ago
+const WEEK_MS = 6 * DAY_MS; // a weekday names one day within this time
 
 export const PHASES = { open: "Open", pre: "Pre-market", post: "After hours", closed: "Closed", continuous: "Open 24 hours" };
+
+// Whether a market trades in regular hours now.
+export const isOpen = (market) => ["open", "continuous"].includes(market?.phase);
 
 // When the market next changes for those who trade in regular hours, UTC epoch ms; null where it never does.
 export function nextChange(market) {
@@ -24,8 +29,9 @@ export function marketText(market) {
 // How old a quote is, and whether it should be newer. `now` is UTC epoch ms: in a replay, the replay's own time.
 export function freshness({ timestamp, daily, market }, now) {
   const { phase = "open", zone = "UTC" } = market ?? {};
-  const date = () => clockOf(zone, daily).short(timestamp);
-  if (daily || !["open", "continuous"].includes(phase)) return { age: date(), stale: false };
+  const clock = clockOf(zone, daily);
+  const date = () => (now - timestamp > WEEK_MS ? clock.date(timestamp) : clock.short(timestamp));
+  if (daily || !isOpen({ phase })) return { age: date(), stale: false };
   const passed = Math.max(0, now - timestamp);
   return { age: passed < 1000 ? "now" : passed < DATED_MS ? duration(passed) : date(), stale: passed > STALE_MS };
 }

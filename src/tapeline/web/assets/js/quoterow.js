@@ -24,9 +24,10 @@ export class QuoteRow {
     this._parts = { last: h("span", { class: "last" }), change: h("span"), state: h("span"), call: h("span"), age: h("span", { class: "age" }) };
     const { last, change, state, call, age } = this._parts;
     this._button = h("button", { type: "button", class: "row", onclick: pick }, h("b", { title: symbol }, symbol), this._spark, last, change, state, call, age);
-    this.item = h("li", { "data-symbol": symbol }, this._button, h("button", {
-      type: "button", class: "remove icon", "aria-label": `Remove ${symbol}`, title: "Remove from the watch-list", onclick: remove,
-    }, "×"));
+    this._symbol = symbol;
+    this._remove = h("button", { type: "button", class: "remove icon", onclick: remove }, "×");
+    this.item = h("li", { "data-symbol": symbol }, this._button, this._remove);
+    this.endable(false);
   }
 
   // Shows a quote. `before` is the one shown until now, undefined for the first; `now` is as in `freshness`.
@@ -38,6 +39,7 @@ export class QuoteRow {
     attribute(change, "class", `change ${trend(quote.change)}`);
     text(state, PHASES[phase] ?? "");
     attribute(state, "class", `state ${phase ?? ""}`);
+    attribute(state, "title", null);
     const called = isCall(quote.signal);
     text(call, called ? `${quote.signal} ${percent(quote.probability, 0)}` : moveText(quote));
     attribute(call, "class", `call ${callStyle(quote.signal)}`);
@@ -59,10 +61,17 @@ export class QuoteRow {
     attribute(age, "title", `last bar ${clock.full(quote.timestamp)}${quote.daily ? "" : `, ${clock.utc(quote.timestamp)}`}`);
   }
 
-  // Says that the symbol is collected but has no bars yet.
-  wait() {
-    text(this._parts.change, "no bars yet");
-    attribute(this._parts.change, "class", "flat");
+  // Says that the symbol is collected but has no bars yet, and why, where that is known.
+  wait(problem) {
+    text(this._parts.state, problem ?? "no bars yet");
+    attribute(this._parts.state, "title", problem);
+    attribute(this._parts.state, "class", problem ? "state problem" : "state");
+  }
+
+  // Says what the button at the right does: end the symbol's collection, or hide the row in this browser.
+  endable(ends) {
+    attribute(this._remove, "aria-label", `${ends ? "Stop collecting" : "Hide"} ${this._symbol}`);
+    attribute(this._remove, "title", ends ? "Stop collecting" : "Hide from this list");
   }
 
   choose(on) {

@@ -1,18 +1,12 @@
 // The watch-list: every symbol with its last price, change, spark line, market, call and age.
 import { del, mayChange, outcome, part, post } from "./api.js";
 import { attribute, confirmed, h, text } from "./dom.js";
-import { absent } from "./format.js";
 import { remember, remembered } from "./prefs.js";
 import { QuoteRow } from "./quoterow.js";
+import { SORTS, sorted } from "./watchorder.js";
 
 const AGE_MS = 1000;
 const hovers = matchMedia("(hover: hover)"); // what a finger touched last counts as hovered until the next touch
-const SORTS = {
-  symbol: { label: "Symbol", key: (quote) => quote.symbol, first: 1 },
-  change: { label: "Change", key: (quote) => quote.change, first: -1 },
-  move: { label: "Move", key: (quote) => quote.move, first: -1 },
-  age: { label: "Newest", key: (quote) => quote.timestamp, first: -1 },
-};
 
 export class Watchlist {
   // `pick(symbol)` is called when a symbol is chosen, `tell(text, kind)` with what worked or went wrong.
@@ -26,6 +20,7 @@ export class Watchlist {
     this._known = false;
     this._late = false; // whether the rows wait to be sorted until nobody points at them
     this._collected = null;
+    this._problems = {};
     this._hidden = new Set(remembered("hidden", [])); // removed from this browser's list
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._root = root;
@@ -95,6 +90,12 @@ export class Watchlist {
     this._pick(shown[index < 0 ? 0 : Math.min(Math.max(index + by, 0), shown.length - 1)]);
   }
 
+  // Takes why symbols bring no bars, by symbol.
+  setProblems(problems) {
+    this._problems = problems;
+    for (const [symbol, row] of this._rows) if (!this.quotes.has(symbol)) row.wait(problems[symbol]);
+  }
+
   setReplaying(on) {
     if (this._replaying === on) return;
     this._replaying = on;
@@ -128,20 +129,15 @@ export class Watchlist {
   }
 
   _shown() {
-    const { key } = SORTS[this._sort.by];
     const found = [...this.quotes.values()].filter(({ symbol }) => this._found(symbol));
-    found.sort((first, second) => {
-      const [left, right] = [key(first), key(second)];
-      const order = absent(left) || absent(right) ? absent(left) - absent(right) : Math.sign((left > right) - (left < right)) * this._sort.way;
-      return order || (first.symbol < second.symbol ? -1 : 1);
-    });
-    return found.map((quote) => quote.symbol);
+    return sorted(found, this._sort).map((quote) => quote.symbol);
   }
 
   _arrange() {
     const waiting = (this._collected ?? []).filter((symbol) => !this.quotes.has(symbol) && this._found(symbol));
     const items = [...this._shown(), ...waiting].map((symbol) => this._row(symbol).item);
-    for (const symbol of waiting) this._row(symbol).wait();
+    for (const [symbol, row] of this._rows) row.endable(this._ends(symbol));
+    for (const symbol of waiting) this._row(symbol).wait(this._problems[symbol]);
     const now = this._list.children;
     if (items.length !== now.length || items.some((item, i) => item !== now[i])) this._list.replaceChildren(...items);
     this._unhide.hidden = this._hidden.size === 0;
@@ -216,17 +212,24 @@ export class Watchlist {
   }
 
   async _remove(symbol) {
-    if (this._collected?.includes(symbol) && mayChange()) {
-      if (!await confirmed(`Remove ${symbol}?`, "No more bars of it are collected. Stored bars are kept.", "Remove")) return;
+    if (this._ends(symbol)) {
+      if (!await confirmed(`Stop collecting ${symbol}?`, "It leaves the list. Stored bars are kept.", "Stop collecting")) return;
       const { value, error } = await outcome(del(`/symbols/${part(symbol)}`));
       if (error) {
-        this._tell(`${symbol} was not removed: ${error.message}`, "bad");
+        this._tell(`${symbol} is still collected: ${error.message}`, "bad");
         return;
       }
       this._collected = value.collected;
     }
-    this._hide(symbol);
+    if (this.quotes.has(symbol)) this._hide(symbol);
+    else this._forget(symbol);
+    this._arrange();
     if (symbol === this.chosen && this.first) this._pick(this.first);
+  }
+
+  // Whether the button of this symbol's row ends its collection; otherwise it hides the row.
+  _ends(symbol) {
+    return Boolean(this._collected?.includes(symbol)) && mayChange();
   }
 
   // Takes a symbol out of this browser's list; null shows all of them again.
@@ -240,5 +243,6 @@ export class Watchlist {
   // Shows adding and removing to those who may.
   allow() {
     this._root.classList.toggle("read-only", !mayChange() || this._collected === null);
+    for (const [symbol, row] of this._rows) row.endable(this._ends(symbol));
   }
 }

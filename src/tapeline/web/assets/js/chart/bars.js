@@ -36,6 +36,22 @@ export class Bars {
     return this.keys[i] === key ? i : -1;
   }
 
+  // The lowest low and the highest high between two indices, null where no bar is there.
+  span(from, to) {
+    const { h, l } = this.columns;
+    let [low, high] = [Infinity, -Infinity];
+    for (let i = Math.max(0, from); i <= Math.min(to, this.length - 1); i++) {
+      low = Math.min(low, l[i]);
+      high = Math.max(high, h[i]);
+    }
+    return low <= high ? { low, high } : null;
+  }
+
+  // The index of the last bar that opened by this time, of the first one where all opened later.
+  around(time) {
+    return Math.max(0, lowerBound(this.t, time + 1) - 1);
+  }
+
   // Puts older bars in front; those of them that are here already are left out.
   prepend({ columns, next }) {
     const end = lowerBound(columns.t, this.t[0]);

@@ -5,8 +5,9 @@ import { percent } from "../format.js";
 export const NAMES = ["", "UP", "DOWN", "HOLD"];
 export const OUTCOMES = ["", "rose", "fell", "stayed flat"];
 const UP = 1;
-const HOLD = 3;
+export const HOLD = 3;
 
+const MOST_ARROWS = 60; // in view; more of them bury the candles
 const LEAST_SCALE = [0.45, 0.55]; // a scale of half a percent would make noise look like conviction
 
 export class Calls {
@@ -14,6 +15,9 @@ export class Calls {
     this._chart = chart;
     this._markers = createSeriesMarkers(candles, [], { zOrder: "top" });
     this._series = null;
+    this._arrows = [];
+    this._crowded = false;
+    chart.timeScale().subscribeVisibleLogicalRangeChange((range) => range && this._thin(range));
   }
 
   // Whether any of these bars has a call.
@@ -28,6 +32,7 @@ export class Calls {
     this._bars = bars;
     this._colors = colors;
     if (pane === null) {
+      this._arrows = [];
       this._markers.setMarkers([]);
       return;
     }
@@ -74,7 +79,21 @@ export class Calls {
         color: !outcome || outcome === HOLD ? this._colors.soft : outcome === call ? this._colors.right : this._colors.wrong,
       });
     }
-    this._markers.setMarkers(markers);
+    this._arrows = markers;
+    this._crowded = null;
+    const range = this._chart.timeScale().getVisibleLogicalRange();
+    if (range) this._thin(range);
+    else this._markers.setMarkers(markers);
+  }
+
+  // Draws the arrows unless too many are in this view.
+  _thin({ from, to }) {
+    if (!this._bars) return;
+    const [first, last] = [this._bars.keys[Math.max(0, Math.floor(from))], this._bars.keys[Math.min(this._bars.length - 1, Math.ceil(to))]];
+    const count = this._arrows.reduce((sum, { time }) => sum + (time >= first && time <= last), 0);
+    if (this._crowded === count > MOST_ARROWS) return;
+    this._crowded = count > MOST_ARROWS;
+    this._markers.setMarkers(this._crowded ? [] : this._arrows);
   }
 }
 

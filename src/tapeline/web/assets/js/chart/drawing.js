@@ -7,10 +7,10 @@ import { Fan } from "./fan.js";
 import * as selection from "./selection.js";
 import { Study } from "./study.js";
 import { Trail } from "./trail.js";
+import { RIGHT_OFFSET, Window } from "./window.js";
 
 const NEAR_EDGE = 80; // with fewer bars left of the window, older ones are asked for
 const PRICE_STRETCH = 3.2; // the height of the price pane, in those of the others
-const RIGHT_OFFSET = 4; // bars of free room at the right
 const MOST_UPDATED = 200; // bars drawn one by one; beyond that, drawing all of them is faster
 
 export class Drawing {
@@ -19,9 +19,9 @@ export class Drawing {
   constructor(element, { pointed, olderWanted, moved }) {
     this.bars = null;
     this.studies = [];
-    this._target = null; // the range being moved to
     this._colors = palette();
     this.chart = createChart(element, { autoSize: true, ...this._options() });
+    this.window = new Window(this.chart.timeScale());
     this._candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false, priceLineWidth: 1 });
     this._volume = this.chart.addSeries(HistogramSeries, {
       priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
@@ -77,7 +77,7 @@ export class Drawing {
     for (const { spec, color } of catalogue ? selection.chosen : []) {
       const study = catalogue.read(spec);
       if (!study || !bars.has(study)) continue;
-      this.studies.push(new Study(this.chart, bars, study, color, study.overPrice ? 0 : ++pane, this._colors));
+      this.studies.push(new Study(this.chart, bars, study, color, study.overPrice ? 0 : ++pane, this._colors, () => this._span()));
     }
     this.chart.panes().forEach((drawn, i) => {
       drawn.setStretchFactor(i ? 1 : PRICE_STRETCH);
@@ -90,7 +90,7 @@ export class Drawing {
     this._early = found && this.bars.t.lastIndexOf(found.timestamp) < 0 ? found : null; // its bar has not come yet
     if (this._early) return;
     this._forecast = found;
-    const follows = this.atNewest;
+    const follows = this.window.atNewest;
     this._drawFan();
     if (follows) this.newest();
   }
@@ -133,6 +133,12 @@ export class Drawing {
     if (this._early) this.forecast(this._early);
   }
 
+  // The lowest and the highest price of the candles in view, null where there are none.
+  _span() {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    return range && this.bars.span(Math.floor(range.from), Math.ceil(range.to));
+  }
+
   // Leaves this many pixels free above the candles.
   leaveFree(pixels) {
     const height = this.chart.panes()[0].getHeight();
@@ -143,37 +149,9 @@ export class Drawing {
     }
   }
 
-  // Moves the window to the newest bar.
+  // Moves the window to the newest bar, with room for the fan.
   newest() {
-    this.chart.timeScale().scrollToPosition(RIGHT_OFFSET + this._fan.reach, false);
-  }
-
-  get atNewest() {
-    return this.chart.timeScale().scrollPosition() > -1;
-  }
-
-  zoom(factor) {
-    const range = this._range();
-    if (!range || (factor > 1 && range.from < 0)) return; // everything is in view
-    this._moveTo({ from: range.to - (range.to - range.from) * factor, to: range.to });
-  }
-
-  pan(share) {
-    const range = this._range();
-    if (!range) return;
-    const by = (range.to - range.from) * share;
-    this._moveTo({ from: range.from + by, to: range.to + by });
-  }
-
-  // The library moves with the next frame and gives the old range until then; keys come faster.
-  _range() {
-    return this._target ?? this.chart.timeScale().getVisibleLogicalRange();
-  }
-
-  _moveTo(range) {
-    this._target = range;
-    this.chart.timeScale().setVisibleLogicalRange(range);
-    requestAnimationFrame(() => requestAnimationFrame(() => { if (this._target === range) this._target = null; }));
+    this.window.newest(this.bars.length, this._fan.reach);
   }
 
   recolor(catalogue) {

@@ -3,6 +3,7 @@ import { attribute, fill, h, text } from "../dom.js";
 import { clockOf, money, percent, signed, signedPercent, trend } from "../format.js";
 import { marketText, nextChange } from "../market.js";
 import { MOVE_TITLE, callStyle, isCall, moveText } from "../quoterow.js";
+import { meaningText } from "./notices.js";
 
 const USUAL = innerWidth < 760 ? ["5m", "1h", "1d"] : ["5m", "15m", "1h", "1d", "1w"]; // and the stored one; a menu has the others
 
@@ -11,6 +12,7 @@ export class Heading {
   constructor(find, choose) {
     this._parts = Object.fromEntries(["symbol", "price", "change", "market", "signal", "intervals"].map((name) => [name, find(name)]));
     this._choose = choose;
+    this._meaning = "";
     this.intervals = []; // none until an answer says which ones a symbol's bars allow
   }
 
@@ -18,6 +20,10 @@ export class Heading {
   begin(symbol) {
     text(this._parts.symbol, symbol ?? "–");
     for (const name of ["price", "change", "signal", "market"]) text(this._parts[name], "");
+  }
+
+  setHorizon(horizon) {
+    this._meaning = meaningText(horizon) ?? "";
   }
 
   quote(quote) {
@@ -33,7 +39,7 @@ export class Heading {
     const called = isCall(quote.signal);
     text(signal, called ? `${quote.signal} · P(UP) ${percent(quote.probability)}` : quote.move ? `${moveText(quote)} in 5 bars` : "");
     attribute(signal, "class", `badge ${callStyle(quote.signal)}`);
-    attribute(signal, "title", called ? `model ${quote.model}` : quote.move ? MOVE_TITLE : null);
+    attribute(signal, "title", called ? `${this._meaning} Model ${quote.model}` : quote.move ? MOVE_TITLE : null);
   }
 
   // Shows buttons for the usual ones of these intervals and the one shown, and a menu of the others.

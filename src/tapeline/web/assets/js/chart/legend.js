@@ -2,7 +2,7 @@
 import { attribute, h, text } from "../dom.js";
 import { compact, percent, price, signed, signedPercent, trend } from "../format.js";
 import { callStyle } from "../quoterow.js";
-import { NAMES, OUTCOMES } from "./calls.js";
+import { HOLD, NAMES, OUTCOMES } from "./calls.js";
 import { labelOf } from "./catalogue.js";
 
 export class Legend {
@@ -31,7 +31,7 @@ export class Legend {
     const boxes = [[first]];
     this._call = h("span");
     if (drawing.callsPane !== null) {
-      (boxes[drawing.callsPane] ??= []).push(this._line(null, "P(UP)", "the model's calls", [this._call]));
+      (boxes[drawing.callsPane] ??= []).push(this._line(null, "P(UP)", "the probability that the model gives to UP, and its call", [this._call]));
     }
     this._cells = [];
     for (const study of drawing.studies) {
@@ -84,7 +84,7 @@ export class Legend {
     attribute(this._change, "title", i ? "since the previous bar's close" : "since this bar's open");
     this._forming.hidden = final[i] === 1;
     const call = calls?.[i]; // only candles of the stored interval carry calls
-    text(this._call, call ? `${percent(probability[i])} ${NAMES[call]}${outcomes[i] ? `, ${OUTCOMES[outcomes[i]]}` : ""}` : "–");
+    text(this._call, call ? `${percent(probability[i])}, ${call === HOLD ? "no call" : NAMES[call]}${outcomes[i] ? `, ${OUTCOMES[outcomes[i]]}` : ""}` : "–");
     attribute(this._call, "class", callStyle(NAMES[call]));
     for (const { cell, column } of this._cells) {
       text(cell, column.show(bars.column(column.name)?.[i])); // new bars may lack a study that the legend still has

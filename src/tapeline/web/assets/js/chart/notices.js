@@ -1,23 +1,34 @@
 // What is said in place of the chart, and below it.
-import { h } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { estimate, integer, percent, price } from "../format.js";
 
-// Title and text for a chart without bars; `detail` is the server's text of what is wrong.
-export function stateText(state, symbol, detail) {
-  return {
+// Says this in place of a chart without bars; null hides the notice. `detail` is the server's text of what is wrong.
+export function showState(element, state, symbol, detail) {
+  element.hidden = state === null;
+  if (state === null) return;
+  const [title, says] = {
     loading: ["Loading …", ""],
     empty: ["No symbols yet", "Add one to the watch-list, or store some bars: tapeline replay FILE, or tapeline demo."],
     "no bars": ["No bars yet", `They appear here as soon as the first bars of ${symbol} are stored.`],
     unknown: ["Nothing to show", `${detail}.`],
     error: ["The bars cannot be shown", `${detail}. Trying again.`],
   }[state];
+  fill(element, h("b", {}, title), says && h("span", {}, says));
 }
 
 // How often the calls came true, with a confidence interval and what always calling the more frequent direction gives.
-export function gradeText(grade) {
+// Of how many bars is said: `per_symbol` is the most that are graded.
+export function gradeText({ grades: [grade], rows, per_symbol: most }) {
   if (!grade?.predicted) return "No predictions yet.";
-  if (!grade.answered) return "No UP or DOWN call is decided yet.";
-  return `${integer(grade.answered)} calls decided: ${estimate(grade.hit_rate, percent)} right; more frequent direction: ${percent(grade.base_rate)}.`;
+  const those = rows < most ? `all ${integer(rows)} bars` : `the newest ${integer(rows)} bars`;
+  if (!grade.answered) return `No UP or DOWN call of ${those} is decided yet.`;
+  return `${integer(grade.answered)} calls decided in ${those}: ${estimate(grade.hit_rate, percent)} right; more frequent direction: ${percent(grade.base_rate)}.`;
+}
+
+// What a call means, in words; null where that is not known.
+export function meaningText(horizon) {
+  if (!horizon) return null;
+  return `UP, DOWN: the close ${horizon} bar${horizon === 1 ? "" : "s"} on is higher, lower; HOLD: no call.`;
 }
 
 // What is expected in words, and how often the 80% band of 5 bars held among the newest rows.

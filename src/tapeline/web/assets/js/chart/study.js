@@ -3,11 +3,13 @@ import { HistogramSeries, LineSeries, LineStyle } from "../../vendor/lightweight
 import { compact, price } from "../format.js";
 import { GUIDES } from "./catalogue.js";
 
+const BESIDE = 0.35; // of the height of the candles: so much room an overlay may take above and below them
 const BAND = new Set(["_upper", "_middle", "_lower"]); // these share one colour
 
 export class Study {
-  // `study` is what the catalogue says of the spec, `color` an index into the palette's lines.
-  constructor(chart, bars, study, color, pane, colors) {
+  // `study` is what the catalogue says of the spec, `color` an index into the palette's lines. `span()` gives the
+  // lowest and the highest price in view.
+  constructor(chart, bars, study, color, pane, colors, span) {
     this.spec = study.spec;
     this.indicator = study.indicator;
     this._overPrice = study.overPrice;
@@ -15,6 +17,7 @@ export class Study {
     this._chart = chart;
     this._bars = bars;
     this._colors = colors;
+    this._span = span;
     const format = this._format(study.columns);
     this.columns = study.columns.map((column, i) => ({
       ...column,
@@ -62,6 +65,7 @@ export class Study {
       priceLineVisible: false, lastValueVisible: !this._overPrice, color: column.color,
       priceFormat: { type: "custom", minMove, formatter: format },
     };
+    if (this._overPrice) common.autoscaleInfoProvider = (fitting) => beside(fitting(), this._span());
     if (column.style === "histogram") return this._chart.addSeries(HistogramSeries, { ...common, base: 0 }, this.pane);
     const dots = column.style === "dots";
     return this._chart.addSeries(LineSeries, {
@@ -87,4 +91,13 @@ export class Study {
     const places = largest >= 1000 ? 0 : largest >= 10 ? 2 : largest >= 0.1 ? 3 : 5;
     return (value) => price(value, places);
   }
+}
+
+// The scale that an overlay asks for, cut so that levels far from the price do not flatten the candles.
+export function beside(found, span) {
+  if (!found?.priceRange || !span) return found;
+  const room = (span.high - span.low || span.high * 0.01) * BESIDE;
+  const minValue = Math.max(found.priceRange.minValue, span.low - room);
+  const maxValue = Math.min(found.priceRange.maxValue, span.high + room);
+  return minValue <= maxValue ? { ...found, priceRange: { minValue, maxValue } } : null;
 }

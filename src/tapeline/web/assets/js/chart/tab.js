@@ -1,23 +1,21 @@
 // The chart tab: which symbol and interval are shown, and how bars, indicators and quotes come together on it.
-import { PAGE_BARS, get, outcome, part } from "../api.js";
-import { attribute, fill, h, text } from "../dom.js";
-import { remember, remembered } from "../prefs.js";
+import { PAGE_BARS } from "../api.js";
+import { fill } from "../dom.js";
+import { toast } from "../toast.js";
 import { watchTheme } from "../theme.js";
 import { Bars } from "./bars.js";
 import { Catalogue } from "./catalogue.js";
 import { Drawing } from "./drawing.js";
+import { Expected } from "./expected.js";
 import { Heading } from "./heading.js";
 import { Legend } from "./legend.js";
 import { askAgain, askBars, unknown } from "./loading.js";
-import { forecastText, gradeText, oddsText, rangesText, stateText } from "./notices.js";
-import { PastRanges, trailCount } from "./pastranges.js";
+import { meaningText, showState } from "./notices.js";
+import { Older } from "./older.js";
 import { openPicker } from "./picker.js";
 import * as selection from "./selection.js";
 
-const GRADE_MS = 60_000;
 const RETRY_MS = 3000;
-const ODDS_MS = 120; // the crosshair rests for this long before the odds of its price are asked for
-const LATEST_RANGES = 25; // bars whose outcome may be new after a bar has closed
 
 export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else; `daily(symbol)`
@@ -34,23 +32,16 @@ export class ChartTab {
     this._catalogue = null;
     this._turn = 0; // counts what was shown, so that late answers to earlier questions are dropped
     this._asking = false; // for the newest bars
-    this._loading = false; // older bars
     this._pointed = null; // the index of the bar under the crosshair
     this._stored = null; // the interval of the stored bars that the candles are made of
-    this._expected = null; // the open time of the bar whose forecast was asked for
-    this._forecast = null; // of the bars shown
-    this._ranges = null; // the past ranges that are here, null where they are not shown
-    this._rangesWanted = remembered("ranges", false) === true;
-    this._odds = 0; // the timer of the odds of a price
-    this._oddsTurn = 0; // counts the questions for odds
-    this._oddsShown = 0; // the question whose answer is shown
+    this._goal = null; // the bar to be shown: { symbol, time }
+    this._horizon = null; // how many bars ahead the calls look
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._parts = Object.fromEntries(
-      ["indicators", "ranges", "newest", "canvas", "legend", "state", "key", "grade", "words", "trail"].map((name) => [name, find(name)]),
+      ["indicators", "ranges", "newest", "canvas", "legend", "state", "key", "grade", "words", "trail", "meaning"].map((name) => [name, find(name)]),
     );
     this._heading = new Heading(find, (interval) => pick(this.symbol, interval));
     this._parts.indicators.addEventListener("click", () => this.openPicker());
-    this._parts.ranges.addEventListener("click", () => this.toggleRanges());
     this._parts.newest.addEventListener("click", () => this.newest());
     this._legend = new Legend(this._parts.legend, this._parts.canvas, {
       edit: (spec) => this.openPicker(spec),
@@ -60,11 +51,19 @@ export class ChartTab {
         this._reselect();
       },
     });
-    setInterval(() => document.hidden || !this._bars || this._grade({ unattended: true }), GRADE_MS);
+    this.expected = new Expected(this._parts, (words) => this._legend.odds(words));
+    this._older = new Older((bars, time) => {
+      if (bars !== this._bars) return;
+      this._pointed = null;
+      this._drawing.refill();
+      this.expected.older(time);
+      this._showValues();
+    });
     watchTheme(() => {
       this._drawing?.recolor(this._catalogue);
-      if (this._bars) this._relabel();
-      this._drawTrail();
+      if (!this._bars) return;
+      this._relabel();
+      this.expected.draw();
     });
   }
 
@@ -79,8 +78,7 @@ export class ChartTab {
     this._heading.press(this.interval);
     if (other) {
       this._heading.begin(symbol);
-      text(this._parts.grade, "");
-      text(this._parts.words, "");
+      this.expected.begin();
     }
     if (symbol === null) {
       this._clear("empty");
@@ -101,10 +99,33 @@ export class ChartTab {
       if (this.known) this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), RETRY_MS);
     }
     this._listen(); // after the bars, which it would hold up; the stream begins with what came since
-    if (value) {
-      this._grade();
-      this._expect();
-    }
+    if (this._goal?.symbol === symbol) this._reach();
+  }
+
+  // Shows the bar that opened at this time, once its symbol is shown.
+  goTo(symbol, time) {
+    this._goal = { symbol, time };
+    if (symbol === this.symbol && this._bars && !this._asking) this._reach();
+  }
+
+  // Loads older bars until the goal is among them, and moves there.
+  async _reach() {
+    const { time } = this._goal;
+    const bars = this._bars;
+    this._goal = null;
+    if (!bars) return;
+    const i = await this._older.reach(bars, time);
+    if (bars !== this._bars) return;
+    if (time < bars.t[0]) toast(`This chart begins ${bars.clock.full(bars.t[0])}; longer candles reach further back.`);
+    this._drawing.window.reveal(i);
+  }
+
+  // How many bars ahead the model's calls look, null where that is not known.
+  setHorizon(horizon) {
+    if (horizon === this._horizon) return;
+    this._horizon = horizon;
+    this._heading.setHorizon(horizon);
+    if (this._bars) this._relabel();
   }
 
   // Takes the answer of GET /indicators. Candles do not wait for it; indicators do, as it says where they are drawn.
@@ -128,8 +149,7 @@ export class ChartTab {
     else {
       this._drawing.update(from, before);
       this._showValues();
-      this._drawTrail();
-      this._expect();
+      this.expected.changed();
     }
   }
 
@@ -148,25 +168,12 @@ export class ChartTab {
   }
 
   newest() {
-    this._drawing?.newest();
+    if (this._bars) this._drawing.newest();
   }
 
-  // Shows or hides what was expected at past bars, and which closes left the 80% band.
-  toggleRanges() {
-    this._rangesWanted = !this._rangesWanted;
-    remember("ranges", this._rangesWanted);
-    this._ranges = null;
-    this._drawing?.pastForecast(null);
-    this._drawTrail();
-    this._loadRanges();
-  }
-
-  zoom(factor) {
-    this._drawing?.zoom(factor);
-  }
-
-  pan(share) {
-    this._drawing?.pan(share);
+  // Which bars are in view; undefined before the first ones.
+  get window() {
+    return this._drawing?.window;
   }
 
   _take(answer) {
@@ -179,35 +186,17 @@ export class ChartTab {
       return;
     }
     this._bars = new Bars(answer);
-    this._expected = this._forecast = this._ranges = null;
     this._catalogue?.learn(answer.outputs);
     this._say(null);
     this._drawing ??= new Drawing(this._parts.canvas, {
       pointed: (i, value) => this._point(i, value),
-      olderWanted: () => this._loadOlder(),
-      moved: () => { this._parts.newest.hidden = this._drawing?.atNewest ?? true; },
+      olderWanted: () => this._older.load(this._bars),
+      moved: () => { this._parts.newest.hidden = this._drawing?.window.atNewest ?? true; },
     });
     this._drawing.show(this._bars, this._catalogue);
     this._relabel();
-  }
-
-  async _loadOlder() {
-    const bars = this._bars;
-    if (this._loading || bars.older === null) return;
-    this._loading = true;
-    const { value } = await askBars(this.symbol, { interval: this.interval, before: bars.older });
-    this._loading = false;
-    if (bars !== this._bars) return;
-    if (!value?.columns.t.length) {
-      bars.older = null; // after an error the chart stays usable; showing the symbol again asks again
-      return;
-    }
-    bars.prepend(value);
-    this._pointed = null;
-    this._drawing.refill();
-    this._drawTrail();
-    this._loadRanges(bars.t[value.columns.t.length]);
-    this._showValues();
+    const { symbol, interval, _stored: stored, _bars: bars, _drawing: drawing } = this;
+    this.expected.show({ symbol, interval, stored, bars, drawing });
   }
 
   // Draws what is selected now, asking for the columns that are not here.
@@ -243,6 +232,7 @@ export class ChartTab {
   _relabel() {
     this._legend.rebuild(this._drawing);
     this._parts.key.hidden = this._drawing.callsPane === null;
+    fill(this._parts.meaning, meaningText(this._horizon));
     this._showValues();
   }
 
@@ -250,85 +240,22 @@ export class ChartTab {
     if (this._bars) this._legend.show(this._pointed ?? this._bars.length - 1);
   }
 
-  // Asks what is expected after the last closed bar, once for each such bar.
-  async _expect() {
-    if (!this._bars) return;
-    const { t, columns } = this._bars;
-    const closed = columns.f.lastIndexOf(1);
-    if (closed < 0 || this._expected === t[closed]) return;
-    this._expected = t[closed];
-    const turn = this._turn;
-    const { value } = await outcome(get(`/symbols/${part(this.symbol)}/forecast?interval=${this._stored}`, { unattended: true }));
-    if (turn !== this._turn || !this._bars) return;
-    this._forecast = value?.interval === this.interval && value.horizons ? value : null;
-    this._drawing.forecast(this._forecast);
-    text(this._parts.words, forecastText(value));
-    attribute(this._parts.ranges, "hidden", this._forecast ? null : "");
-    this._loadRanges();
-  }
-
-  // Asks for the past ranges of the bars shown, or of those before a time; after the first answer for what may be new.
-  async _loadRanges(cursor = null) {
-    attribute(this._parts.ranges, "aria-pressed", String(this._rangesWanted));
-    if (!this._rangesWanted || !this._forecast || !this._bars) return;
-    const limit = cursor !== null ? PAGE_BARS : this._ranges ? LATEST_RANGES : Math.max(this._bars.length, PAGE_BARS);
-    const ranges = (this._ranges ??= new PastRanges());
-    const query = new URLSearchParams({ limit, interval: this._stored });
-    if (cursor !== null) query.set("cursor", cursor);
-    const { value } = await outcome(get(`/symbols/${part(this.symbol)}/ranges?${query}`, { unattended: true }));
-    if (!value || ranges !== this._ranges) return;
-    ranges.take(value);
-    this._drawTrail();
-  }
-
-  _drawTrail() {
-    const trail = this._ranges && this._bars ? this._ranges.trail(this._bars.t) : null;
-    if (this._bars) this._drawing?.trail(trail);
-    fill(this._parts.trail, trail && rangesText(trailCount(trail)));
-    this._parts.trail.hidden = !trail;
-  }
-
   // The crosshair is on this bar and this price, null where on none.
   _point(i, value) {
     this._pointed = i;
     this._showValues();
-    if (this._ranges) this._drawing.pastForecast(i === null ? null : this._ranges.forecast(this._bars.t[i]));
-    clearTimeout(this._odds);
-    if (value > 0 && this._forecast?.is_newest) this._odds = setTimeout(() => this._askOdds(value), ODDS_MS);
-    else {
-      this._oddsShown = ++this._oddsTurn;
-      this._legend.odds("");
-    }
-  }
-
-  async _askOdds(value) {
-    const turn = this._turn;
-    const asked = ++this._oddsTurn;
-    const within = Math.max(...Object.keys(this._forecast.horizons).map(Number).filter((step) => step <= 5));
-    const question = `/symbols/${part(this.symbol)}/odds?price=${value.toFixed(this._bars.decimals)}&within=${within}&interval=${this._stored}`;
-    const { value: answer } = await outcome(get(question, { unattended: true }));
-    if (!answer || turn !== this._turn || asked <= this._oddsShown) return; // a later question is answered already
-    this._oddsShown = asked;
-    this._legend.odds(oddsText(answer, this._bars.decimals));
-  }
-
-  async _grade({ unattended = false } = {}) {
-    const turn = this._turn;
-    const { value } = await outcome(get(`/scores?symbol=${part(this.symbol)}`, { unattended }));
-    if (value && turn === this._turn) text(this._parts.grade, gradeText(value.grades[0])); // the grade of all its rows
+    if (this._bars) this.expected.point(i, value);
   }
 
   _clear(state, detail) {
     this._bars = null;
+    this.expected.show(null);
     this._say(state, detail);
   }
 
   // Says this in place of the chart; null shows the chart.
   _say(state, detail) {
     clearTimeout(this._again);
-    this._parts.state.hidden = state === null;
-    if (state === null) return;
-    const [title, says] = stateText(state, this.symbol, detail);
-    fill(this._parts.state, h("b", {}, title), says && h("span", {}, says));
+    showState(this._parts.state, state, this.symbol, detail);
   }
 }

@@ -1,0 +1,130 @@
+// What is expected after the last bar, what was expected at past ones, the odds of a price, and how often it came true.
+import { PAGE_BARS, get, outcome, part } from "../api.js";
+import { attribute, fill, text } from "../dom.js";
+import { remember, remembered } from "../prefs.js";
+import { forecastText, gradeText, oddsText, rangesText } from "./notices.js";
+import { PastRanges, trailCount } from "./pastranges.js";
+
+const GRADE_MS = 60_000;
+const GRADED = 20_000; // rows, the most that the server grades at once
+const ODDS_MS = 120; // the crosshair rests for this long before the odds of its price are asked for
+const LATEST_RANGES = 25; // bars whose outcome may be new after a bar has closed
+
+export class Expected {
+  // `parts` are elements by name: `ranges`, `words`, `trail`, `grade`; `say(words)` shows the odds of a price.
+  constructor(parts, say) {
+    this._parts = parts;
+    this._say = say;
+    this._view = null; // what is shown: { symbol, interval, stored, bars, drawing }
+    this._closed = null; // the open time of the bar whose forecast was asked for
+    this._forecast = null;
+    this._ranges = null; // the past ranges that are here, null where they are not shown
+    this._wanted = remembered("ranges", false) === true;
+    this._timer = 0; // of the odds of a price
+    this._asked = 0; // counts the questions for odds
+    this._shown = 0; // the question whose answer is shown
+    parts.ranges.addEventListener("click", () => this.toggle());
+    setInterval(() => document.hidden || !this._view || this._grade({ unattended: true }), GRADE_MS);
+  }
+
+  // Begins with another symbol, of which nothing is known yet.
+  begin() {
+    text(this._parts.grade, "");
+    text(this._parts.words, "");
+  }
+
+  // Takes what is shown now; null: nothing is.
+  show(view) {
+    this._view = view;
+    this._closed = this._forecast = this._ranges = null;
+    if (!view) return;
+    this._grade();
+    this.changed();
+  }
+
+  // Called when bars were added or changed: asks what is expected after the last closed one, once for each such bar.
+  async changed() {
+    const view = this._view;
+    this.draw();
+    const { t, columns } = view.bars;
+    const closed = columns.f.lastIndexOf(1);
+    if (closed < 0 || this._closed === t[closed]) return;
+    this._closed = t[closed];
+    const { value } = await outcome(get(`/symbols/${part(view.symbol)}/forecast?interval=${view.stored}`, { unattended: true }));
+    if (view !== this._view) return;
+    this._forecast = value?.interval === view.interval && value.horizons ? value : null;
+    view.drawing.forecast(this._forecast);
+    text(this._parts.words, forecastText(value));
+    attribute(this._parts.ranges, "hidden", this._forecast ? null : "");
+    this._load();
+  }
+
+  // Called when bars older than this time were put in front.
+  older(time) {
+    this.draw();
+    this._load(time);
+  }
+
+  // Shows or hides what was expected at past bars, and which closes left the 80% band.
+  toggle() {
+    this._wanted = !this._wanted;
+    remember("ranges", this._wanted);
+    this._ranges = null;
+    this._view?.drawing.pastForecast(null);
+    this.draw();
+    this._load();
+  }
+
+  // Draws the past ranges, again where the colours or the bars changed.
+  draw() {
+    const view = this._view;
+    const trail = this._ranges && view ? this._ranges.trail(view.bars.t) : null;
+    view?.drawing.trail(trail);
+    fill(this._parts.trail, trail && rangesText(trailCount(trail)));
+    this._parts.trail.hidden = !trail;
+  }
+
+  // The crosshair is on this bar and this price, null where on none.
+  point(i, value) {
+    const { bars, drawing } = this._view;
+    if (this._ranges) drawing.pastForecast(i === null ? null : this._ranges.forecast(bars.t[i]));
+    clearTimeout(this._timer);
+    if (value > 0 && this._forecast?.is_newest) this._timer = setTimeout(() => this._odds(value), ODDS_MS);
+    else {
+      this._shown = ++this._asked;
+      this._say("");
+    }
+  }
+
+  // Asks for the past ranges of the bars shown, or of those before a time; after the first answer for what may be new.
+  async _load(cursor = null) {
+    attribute(this._parts.ranges, "aria-pressed", String(this._wanted));
+    const view = this._view;
+    if (!this._wanted || !this._forecast || !view) return;
+    const limit = cursor !== null ? PAGE_BARS : this._ranges ? LATEST_RANGES : Math.max(view.bars.length, PAGE_BARS);
+    const ranges = (this._ranges ??= new PastRanges());
+    const query = new URLSearchParams({ limit, interval: view.stored });
+    if (cursor !== null) query.set("cursor", cursor);
+    const { value } = await outcome(get(`/symbols/${part(view.symbol)}/ranges?${query}`, { unattended: true }));
+    if (!value || ranges !== this._ranges) return;
+    ranges.take(value);
+    this.draw();
+  }
+
+  async _odds(value) {
+    const view = this._view;
+    const asked = ++this._asked;
+    const within = Math.max(...Object.keys(this._forecast.horizons).map(Number).filter((step) => step <= 5));
+    const question = `/symbols/${part(view.symbol)}/odds?price=${value.toFixed(view.bars.decimals)}&within=${within}&interval=${view.stored}`;
+    const { value: answer } = await outcome(get(question, { unattended: true }));
+    if (!answer || view !== this._view || asked <= this._shown) return; // a later question is answered already
+    this._shown = asked;
+    this._say(oddsText(answer, view.bars.decimals));
+  }
+
+  async _grade({ unattended = false } = {}) {
+    const view = this._view;
+    const { value } = await outcome(get(`/scores?symbol=${part(view.symbol)}&last=${GRADED}`, { unattended }));
+    if (value && view === this._view) text(this._parts.grade, gradeText(value)); // the grade of all its rows comes first
+  }
+}
