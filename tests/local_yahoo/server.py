@@ -49,6 +49,13 @@ HOSTILE = {
 }
 
 
+#: Names and exchanges that the search gives for symbols of the market.
+NAMES = {
+    "TSLA": ("Tesla, Inc.", "NASDAQ"), "AAPL": ("Apple Inc.", "NASDAQ"), "MSFT": ("Microsoft Corporation", "NASDAQ"),
+    "NVDA": ("NVIDIA Corporation", "NASDAQ"), "NFLX": ("Netflix, Inc.", "NASDAQ"), "SPY": ("SPDR S&P 500", "NYSEArca"),
+}  # fmt: skip
+
+
 def frame(tick: Tick, *, market_hours: int = 1, quote_type: int = 8, price_hint: int = 2) -> str:
     """Return a price as the streamer sends it: base64 of protobuf."""
     from yfinance.pricing_pb2 import PricingData
@@ -86,6 +93,8 @@ class LocalYahoo:
         self.quirks = quirks
         self.recorded = dict(recorded or {})
         self.chart_faults: deque[str] = deque()
+        self.search_faults: deque[str] = deque()
+        self.searches: list[str] = []
         self.silent = False
         self.refusing = False
         self.requests: list[tuple[str, dict[str, str]]] = []
@@ -131,6 +140,7 @@ class LocalYahoo:
         asyncio.set_event_loop(self._loop)
         app = web.Application()
         app.router.add_get("/v8/finance/chart/{symbol}", self._chart)
+        app.router.add_get("/v1/finance/search", self._search)
         app.router.add_get("/v1/test/getcrumb", self._crumb)
         app.router.add_get("/stream", self._stream)
         app.router.add_get("/", self._home)
@@ -248,6 +258,23 @@ class LocalYahoo:
 
     async def _crumb(self, _: web.Request) -> web.Response:
         return web.Response(text="crumb.of.a.cookie")
+
+    async def _search(self, request: web.Request) -> web.Response:
+        text = request.query.get("q", "").upper()
+        self.searches.append(text)
+        fault = self.search_faults.popleft() if self.search_faults else ""
+        if fault:
+            return self._fault(fault)
+        names = {symbol: NAMES.get(symbol, (f"{symbol} Inc.", "NASDAQ")) for symbol in self.market.symbols}
+        quotes = [
+            {
+                "exchange": "NMS", "shortname": name, "quoteType": "EQUITY", "symbol": symbol, "index": "quotes",
+                "score": 20_000.0, "typeDisp": "Equity", "longname": name, "exchDisp": exchange, "isYahooFinance": True,
+            }
+            for symbol, (name, exchange) in names.items()
+            if symbol.startswith(text) or text in name.upper()
+        ]  # fmt: skip
+        return web.json_response({"explains": [], "count": len(quotes), "quotes": quotes, "news": [], "nav": []})
 
     async def _chart(self, request: web.Request) -> web.StreamResponse:
         self.in_flight += 1

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import archive_in
+from tapeline.core.listed_symbols import SymbolSearch
 from tapeline.errors import ConfigError, FeedError
 from tapeline.feeds import binance, yahoo
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.live_source import LiveSource
+from tapeline.feeds.live.symbol_directory import LISTINGS_FILE, SymbolDirectory
 from tapeline.feeds.live.venue import HistoryClient, QuoteStream
 from tapeline.runtime.clock import Clock, SystemClock
 
@@ -41,6 +43,18 @@ FEEDS = {
         lambda settings, clock: binance.KlineStream(settings.binance.stream_url, clock),
     ),
 }
+
+
+#: How the venue of a feed is searched for symbols; a feed that is not here is not searched.
+_SEARCHES: dict[str, Callable[[Settings], SymbolSearch]] = {
+    "yahoo": lambda settings: yahoo.YahooSearch(yahoo.YFinanceTransport(settings.yahoo.url)),
+}
+
+
+def symbol_directory(settings: Settings) -> SymbolDirectory | None:
+    """Return where symbols of the feed are looked up, None where its venue is not searched."""
+    search = _SEARCHES.get(settings.feed)
+    return None if search is None else SymbolDirectory(search(settings), settings.data_dir / LISTINGS_FILE)
 
 
 def feed_of(settings: Settings) -> Feed:

@@ -23,6 +23,7 @@ from tapeline.errors import StorageError
 from tapeline.feeds.live.live_source import Status
 from tapeline.indicators import DEFAULT
 from tapeline.web import Access, FeedPulse, PageData, ReplayProgress
+from tapeline.web.page_data import SymbolLookup
 
 #: The page shows it where it is in the data directory: `tapeline evaluate --json > tapeline-data/evaluation.json`.
 EVALUATION_FILE = "evaluation.json"
@@ -49,13 +50,14 @@ def page_data_of(
     troubles: Callable[[], Troubles] | None = None,
     no_model: str = "",
     indicators: Sequence[str] = DEFAULT,
+    lookup: SymbolLookup | None = None,
 ) -> PageData:
     """Return what the page over a data directory is made of.
 
     `live` says that symbols are collected into it, so that the list of them can change. `replay` and `collector` say
     how far the source in this process has come, `lags` how many seconds recent bars took from stream to store,
     `troubles` what is wrong with the system (None: what the directory and the collector tell); `no_model` says why
-    nothing is predicted, `indicators` are shown where none are asked for.
+    nothing is predicted, `indicators` are shown where none are asked for, `lookup` is where symbols are looked up.
     """
 
     def health() -> Mapping[str, Any]:
@@ -80,6 +82,7 @@ def page_data_of(
         rejects=directory.store.rejects,
         watchlist=watchlist_in(directory.path) if live else None,
         feed=lambda: None if (status := collector()) is None else _pulse(status),
+        lookup=lookup if live else None,
         health=health,
         currency=_currencies(archive_in(directory.path)),
         alerts=alerts,

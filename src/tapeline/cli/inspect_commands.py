@@ -106,6 +106,7 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
     from tapeline.app import config
     from tapeline.app.alert_wiring import alerting
     from tapeline.app.data_directory import check_after_unclean_end
+    from tapeline.app.live_wiring import symbol_directory
     from tapeline.app.page_wiring import access_of, cloud_page_data, is_live, page_data_of
     from tapeline.backends.aws.clients import client
     from tapeline.cli.running import announce
@@ -122,7 +123,9 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
             check_after_unclean_end(directory)
             settings = settings.model_copy(update={"data_dir": directory.path})
             live = is_live(directory)
-            page, folder = page_data_of(directory, live=live, indicators=settings.indicators), directory.path
+            lookup = symbol_directory(settings) if live else None
+            page = page_data_of(directory, live=live, indicators=settings.indicators, lookup=lookup)
+            folder = directory.path
         alerts = stack.enter_context(
             alerting(page.store, folder, settings, live=live, notify=notice, troubles=page.troubles, ranges=page.ranges)
         )

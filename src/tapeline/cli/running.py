@@ -10,6 +10,7 @@ from tapeline.app import config, wiring
 from tapeline.app.alert_wiring import alerting
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
+from tapeline.app.live_wiring import symbol_directory
 from tapeline.app.page_wiring import access_of, page_data_of
 from tapeline.app.process_memory import limit_arenas, release_freed_memory
 from tapeline.app.system_health import SystemHealth
@@ -71,6 +72,7 @@ def run_pipeline(
                     data = page_data_of(
                         directory, live=live, replay=replay, collector=collector, lags=pipeline.lag.seconds,
                         alerts=alerts, troubles=troubles, no_model=no_model, indicators=settings.indicators,
+                        lookup=symbol_directory(settings) if live else None,
                     )  # fmt: skip
                     serve(
                         data,

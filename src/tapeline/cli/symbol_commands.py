@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapeline.cli.console import print_json
-from tapeline.cli.options import DataDir, Json, SymbolNames
-from tapeline.errors import NotFoundError
+from tapeline.cli.console import notice, print_json
+from tapeline.cli.options import DataDir, FeedName, Json, SymbolNames
+from tapeline.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from tapeline.feeds.live.watchlist import Watchlist
@@ -24,21 +25,48 @@ def _watchlist(data_dir: Path | None) -> Watchlist:
     return watchlist_in(config.load(data_dir=data_dir).data_dir)
 
 
-@app.command("add")
-def _add(symbols: SymbolNames, data_dir: DataDir = None) -> None:
-    """Collect these symbols as well."""
+def _named(words: Sequence[str]) -> list[str]:
+    """Return the symbols in these words: a comma separates some in one word, and a blank is in no symbol."""
+    from tapeline.core.symbol_forms import symbol_fault
     from tapeline.feeds.live.watchlist import symbols_of
 
-    more = symbols_of(" ".join(symbols))
-    _watchlist(data_dir).change(lambda kept: dict.fromkeys([*kept, *more]))
+    parts = [part.strip() for word in words for part in word.split(",") if part.strip()]
+    for part in parts:
+        if fault := symbol_fault(part):
+            raise InputError(fault)
+    return symbols_of(",".join(parts))
+
+
+@app.command("add")
+def _add(
+    symbols: SymbolNames,
+    check: Annotated[bool, typer.Option(help="Ask the feed's venue whether it has them.")] = True,
+    feed: FeedName = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Collect these symbols as well, once the venue was asked whether it has them."""
+    from tapeline.app import config
+
+    more = _named(symbols)
+    settings = config.load(data_dir=data_dir, feed=feed)
+    watchlist = _watchlist(data_dir)
+    known = watchlist.load()
+    if check and any(symbol not in known for symbol in more):
+        from tapeline.app.live_wiring import symbol_directory
+        from tapeline.feeds.live.symbol_directory import checked_symbols
+
+        directory = symbol_directory(settings)
+        checked_symbols(directory, [symbol for symbol in more if symbol not in known], notice)
+        for symbol, listed in ({} if directory is None else directory.names()).items():
+            if symbol in more and listed.name:
+                notice(f"{symbol}: {listed.name}" + (f", {listed.exchange}" if listed.exchange else ""))
+    watchlist.change(lambda kept: dict.fromkeys([*kept, *more]))
 
 
 @app.command("remove")
 def _remove(symbols: SymbolNames, data_dir: DataDir = None) -> None:
     """Stop collecting these symbols. Their stored bars stay."""
-    from tapeline.feeds.live.watchlist import symbols_of
-
-    gone = symbols_of(" ".join(symbols))
+    gone = _named(symbols)
 
     def left(kept: list[str]) -> list[str]:
         if unknown := [symbol for symbol in gone if symbol not in kept]:

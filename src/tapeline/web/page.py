@@ -21,6 +21,7 @@ from tapeline.web.versions import RangeVersions, Versions
 T = TypeVar("T")
 
 _MOST_GRADINGS = 16  # that wait; each may take seconds
+_MOST_QUESTIONS = 16  # to a venue that wait; each may take seconds
 _MOST_LOG_INS = 32  # that wait: a second and a half
 
 
@@ -29,7 +30,8 @@ class Page:
 
     The store blocks, so requests never call it in the event loop: `read` and `judge` run a function in a thread and
     return its answer or raise its error. `judge` has a thread of its own, because grading takes seconds and the chart
-    must not wait for it. So has `verify`, because hashing one password takes 64 MB and 50 ms, and strangers may ask.
+    must not wait for it. So have `ask`, because a venue answers when it likes, and `verify`, because hashing one
+    password takes 64 MB and 50 ms, and strangers may ask.
     Each has a bounded queue: a request that would have to wait behind too many raises `OverloadedError`.
     """
 
@@ -47,6 +49,7 @@ class Page:
         self.rejected = RejectCounter(data.rejects)
         self._reads = ThreadRunner(name="page")
         self._judging = ThreadRunner(1, "judging", _MOST_GRADINGS)
+        self._asking = ThreadRunner(1, "asking", _MOST_QUESTIONS)
         self._log_ins = ThreadRunner(1, "log-in", _MOST_LOG_INS)
 
     async def read(self, work: Callable[[], T]) -> T:
@@ -56,6 +59,10 @@ class Page:
     async def judge(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, one at a time, for work that takes seconds."""
         return await self._judging.call(work)
+
+    async def ask(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, one at a time, for questions to a venue."""
+        return await self._asking.call(work)
 
     async def verify(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, one at a time, for checking passwords."""
@@ -68,5 +75,5 @@ class Page:
     def close(self) -> None:
         """Wait for reads under way; afterwards nothing uses the store."""
         self.broadcast.close()
-        for runner in (self._reads, self._judging, self._log_ins):
+        for runner in (self._reads, self._judging, self._asking, self._log_ins):
             runner.close()

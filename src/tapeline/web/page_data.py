@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from tapeline.alerts.saved_scans import SavedScans
 from tapeline.alerts.service import Alerts
+from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.market import Reject
 from tapeline.core.ports import Store
 from tapeline.core.troubles import Troubles
@@ -50,6 +51,24 @@ class SymbolList(Protocol):
         ...
 
 
+class SymbolLookup(Protocol):
+    """Look symbols up at the venue that bars are collected from. Blocking, for seconds."""
+
+    venue: str
+
+    def find(self, text: str) -> Sequence[ListedSymbol]:
+        """Return what the venue finds for a text, best first. Raises `FeedError`."""
+        ...
+
+    def check(self, symbol: str) -> ListedSymbol:
+        """Return the symbol as the venue lists it. Raises `NotFoundError` and `FeedError`."""
+        ...
+
+    def names(self) -> Mapping[str, ListedSymbol]:
+        """Return what is known of symbols that were checked before."""
+        ...
+
+
 def _no_rejects(_: int | None) -> Iterator[Reject]:
     return iter(())
 
@@ -68,6 +87,7 @@ class PageData:
     - `rejects` yields the newest refused records, as many as asked for (None: all).
     - `watchlist` is the list of collected symbols, None where it cannot be changed.
     - `feed` returns how the live feed of this process is doing, None where none runs.
+    - `lookup` is where symbols are looked up before they are collected, None where they are not.
     - `health` returns how the parts of the system are doing, under the names of `GET /api/v1/health`.
     - `troubles` returns what is wrong with the system itself, by kind.
     - `currency` returns what a symbol's prices are quoted in, '' where that is not known.
@@ -87,6 +107,7 @@ class PageData:
     rejects: Callable[[int | None], Iterator[Reject]] = _no_rejects
     watchlist: SymbolList | None = None
     feed: Callable[[], FeedPulse | None] = lambda: None
+    lookup: SymbolLookup | None = None
     health: Callable[[], Mapping[str, Any]] = dict
     troubles: Callable[[], Troubles] = dict
     currency: Callable[[str], str] = lambda _: ""

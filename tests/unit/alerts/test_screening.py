@@ -88,9 +88,10 @@ def test_values_are_those_of_the_view_after_every_kind_of_change(store: SqliteSt
 def test_an_unchanged_series_is_not_read_again(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(store, random_bars(3, 20, 1))
     newest = NewestRows(store)
-    first = newest.read(("S0", "S1", "S2"), SPECS)
+    first = newest.read(("S00", "S01", "S02"), SPECS)
+    assert first is not None
     monkeypatch.setattr(store, "rows", None)
-    assert newest.read(("S0", "S1", "S2"), SPECS) is first
+    assert newest.read(("S00", "S01", "S02"), SPECS) is first
 
 
 @pytest.mark.parametrize("make", [lambda _: MemoryStore(), lambda path: SqliteStore(Database(path / "t.db"))])

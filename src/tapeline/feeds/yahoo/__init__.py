@@ -6,6 +6,7 @@
 from tapeline.feeds.yahoo.chart_client import ChartClient
 from tapeline.feeds.yahoo.chart_intervals import INTERVALS, VENUE
 from tapeline.feeds.yahoo.price_stream import PriceStream
+from tapeline.feeds.yahoo.symbol_search import YahooSearch
 from tapeline.feeds.yahoo.transport import YFinanceTransport
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "ChartClient",
     "PriceStream",
     "YFinanceTransport",
+    "YahooSearch",
 ]

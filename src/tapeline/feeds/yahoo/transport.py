@@ -1,4 +1,4 @@
-"""Reach the chart endpoint over yfinance's HTTP layer: its browser-like session, cookie, crumb and consent page.
+"""Ask for charts and searches over yfinance's HTTP layer: its browser-like session, cookie, crumb and consent page.
 
 yfinance has Yahoo's hosts in its code. Our session, which it accepts from its users, sends every request for a Yahoo
 host to the base address instead when that is another one, keeps the extra requests (cookie, crumb) from taking long,
@@ -45,6 +45,7 @@ _CRUMB = Bounds(size=256)
 _EXTRA = Bounds(size=1 << 20)
 
 _CHART_PATH = "/v8/finance/chart/"
+_SEARCH_PATH = "/v1/finance/search"
 
 #: Seconds to connect, and for the answer after it. curl is given the sum for both together.
 _TIMEOUT = (4.0, 3.0)
@@ -100,7 +101,14 @@ class YFinanceTransport:
         self._session: Any = None
 
     def get(self, symbol: str, params: Mapping[str, str]) -> Answer:
-        """Ask with yfinance's session, which is made for the first request and then shared by all threads."""
+        """Ask for a chart with yfinance's session, which is made for the first request and shared by all threads."""
+        return self._asked(symbol, f"{_CHART_PATH}{quote(symbol, safe='')}", params)
+
+    def search(self, params: Mapping[str, str]) -> Answer:
+        """Return the search endpoint's answer, whatever its status, in the same way."""
+        return self._asked("Yahoo's search", _SEARCH_PATH, params)
+
+    def _asked(self, what: str, path: str, params: Mapping[str, str]) -> Answer:
         import yfinance  # noqa: F401 - whole, before a part: see `stream_frames`
         from yfinance.data import YfData
 
@@ -110,14 +118,14 @@ class YFinanceTransport:
                 logging.getLogger("yfinance").addHandler(logging.NullHandler())
                 self._session = _session(self.base_url)
             data = YfData(session=self._session)
-        url = f"{self.base_url}{_CHART_PATH}{quote(symbol, safe='')}"
+        url = f"{self.base_url}{path}"
         try:
             with translating_yfinance_errors(self.base_url):
                 return _answer(data.get(url, params=dict(params), timeout=_TIMEOUT))
         except _ChartAnswer as found:
             return found.answer
         except OversizedError as error:
-            raise UnusableAnswerError(f"{symbol}: the answer cannot be used: {error}") from error
+            raise UnusableAnswerError(f"{what}: the answer cannot be used: {error}") from error
 
     def close(self) -> None:
         """Close the session; a later request opens another."""
@@ -141,10 +149,10 @@ def _session(base_url: str) -> Any:
 
         def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
             parts = urlsplit(url)
-            chart = _CHART_PATH in parts.path
+            asked_for = _CHART_PATH in parts.path or parts.path.endswith(_SEARCH_PATH)
             if routed and (parts.hostname or "").endswith("yahoo.com"):
                 url = parts._replace(scheme=base.scheme, netloc=base.netloc, path=base.path + parts.path).geturl()
-            if chart:
+            if asked_for:
                 kwargs["timeout"] = _TIMEOUT
                 response = self._within(ANSWER, method, url, *args, **kwargs)
                 if response.status_code not in {200, 401, 403}:  # a new crumb may cure those two

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from tapeline.cli.main import app
 
 for number in range(25):
-    command = ["symbols", "add", f"P{sys.argv[2]}X{number}", "--data-dir", sys.argv[1]]
+    command = ["symbols", "add", f"P{sys.argv[2]}X{number}", "--no-check", "--data-dir", sys.argv[1]]
     assert CliRunner().invoke(app, command).exit_code == 0
 """
 
