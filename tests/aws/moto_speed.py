@@ -16,6 +16,7 @@ _SMALL = 2000
 
 def install() -> None:
     """Change that for moto in this process; a second call changes nothing."""
+    from moto.core.serialize import JSONSerializer
     from moto.dynamodb.models import DynamoDBBackend
     from moto.dynamodb.models.dynamo_type import LimitedSizeDict
     from moto.dynamodb.models.table import Table
@@ -34,9 +35,23 @@ def install() -> None:
             copies[id(table)] = _copy(table)
         return copies[id(table)]
 
+    structure = JSONSerializer._serialize_type_structure
+
+    def value_as_it_is(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+        if shape.name != "AttributeValue" or not isinstance(value, dict):
+            structure(self, serialized, value, shape, key)
+            return
+        serialized[key] = made = {}
+        for kind, content in value.items():
+            if kind in {"S", "N"} and isinstance(content, str):
+                made[kind] = content
+            else:
+                self._serialize(made, content, shape.members[kind], kind)
+
     quick.is_quick = True  # type: ignore[attr-defined]
     DynamoDBBackend.transact_write_items = quick  # type: ignore[method-assign]
     Table.__deepcopy__ = copied  # type: ignore[attr-defined]
+    JSONSerializer._serialize_type_structure = value_as_it_is  # type: ignore[method-assign]
     LimitedSizeDict.__setitem__ = dict.__setitem__  # type: ignore[method-assign]
 
 

@@ -70,11 +70,10 @@ def whole(replayed_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     return contents(folder / "tapeline.db")
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_rows_after_20_kills_are_those_of_an_uninterrupted_run(
-    seed: int, replayed_file: Path, whole: dict[str, list[Any]], tmp_path: Path
+    replayed_file: Path, whole: dict[str, list[Any]], tmp_path: Path
 ) -> None:
-    answer = replay(seed, KILLS, replayed_file, tmp_path)
+    answer = replay(1, KILLS, replayed_file, tmp_path)
     assert answer[2:] == ["exit", "0"]
     assert int(answer[1]) >= KILLS - 3  # a child may be faster than its killer
     killed = contents(tmp_path / "tapeline.db")

@@ -245,7 +245,7 @@ class Local:
     def page(self) -> str:
         """Return the page's address, once it logs it."""
         log = self.folder / "dashboard.log"
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
             if time.monotonic() > until:
                 raise TimeoutError(f"the page does not come up: {log.read_text()[-1500:]}")

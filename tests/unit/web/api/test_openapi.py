@@ -21,7 +21,7 @@ from tapeline.web.api.application import create_app
 from tapeline.web.page import Page
 
 _TOKEN = "a-token-of-more-than-24-characters"  # a test's own
-_EXAMPLES = 40
+_EXAMPLES = 25
 
 
 @pytest.fixture(scope="module")
