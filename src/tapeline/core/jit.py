@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,8 +17,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def jit(function: _Function) -> _Function:
     """Return the function as one that is compiled at its first call, without the GIL, and cached beside its module.
 
-    At that call the compiled function takes the place of this one in the module, so that later calls cost no more than
-    without this.
+    The cache counts as long as no module of the same folder changes: what a function calls, and the numbers that it
+    takes from elsewhere, are compiled into it. At that call the compiled function takes the place of this one in the
+    module, so that later calls cost no more than without this.
     """
 
     @cache
@@ -68,11 +70,26 @@ def trust_no_shared_caches() -> None:
 
 def _guarded(locator: Any) -> Any:
     class Guarded(locator):  # type: ignore[misc]
-        """Find no place for a cache where others can write."""
+        """Find no place for a cache where others can write, and let it be of all modules beside the function's."""
 
         @classmethod
         def from_function(cls, function: Any, file: str) -> Any:
             found = super().from_function(function, file)
-            return found if found is not None and is_trusted_folder(Path(found.get_cache_path())) else None
+            if found is None or not is_trusted_folder(Path(found.get_cache_path())):
+                return None
+            found.sources = Path(file).parent
+            return found
+
+        def get_source_stamp(self) -> tuple[object, str]:
+            return super().get_source_stamp(), _digest(self.sources)
 
     return Guarded
+
+
+@cache
+def _digest(folder: Path) -> str:
+    """Return a digest of the modules in a folder; Numba itself looks at the function's own module only."""
+    found = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        found.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()

@@ -16,17 +16,23 @@ from tapeline.core.foreign import Bounds
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
 from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH
 from tapeline.core.times import DAY
-from tapeline.forecast.range_layout import HORIZONS, REGRESSORS, VOLUME_REGRESSORS
-from tapeline.forecast.range_step import (
+from tapeline.forecast.range_layout import (
+    CAPPED_SQUARE,
+    HORIZONS,
     LONG_RUN_DECAY,
     LONGEST_STEP,
+    MEAN_SQUARE,
     NUMBERS,
+    REGRESSORS,
     RETURN_SHRINKAGE,
     SCALE_DECAY,
     SHORTEST_STEP,
     SHRINKAGE,
     SLOW_DECAY,
     SMEAR,
+    VOLUME_REGRESSORS,
+    VOLUME_SMEAR,
+    of_horizon,
 )
 from tapeline.forecast.time_of_day import TERMS
 
@@ -83,12 +89,14 @@ def _are_numbers(value: Any) -> bool:
     if any(type(each) not in {int, float} or not math.isfinite(each) for each in value):
         return False
     decays = (value[place] for place in (SLOW_DECAY, LONG_RUN_DECAY, SCALE_DECAY))
-    positive = (value[place] for place in (SHRINKAGE, RETURN_SHRINKAGE, LONGEST_STEP, SHORTEST_STEP))
-    spreads = (value[SMEAR + 4 * k + j] for k in range(len(HORIZONS)) for j in (1, 2))
-    smears = (value[SMEAR + 4 * k + j] for k in range(len(HORIZONS)) for j in (0, 3))
+    positive = (value[place] for place in (RETURN_SHRINKAGE, LONGEST_STEP, SHORTEST_STEP))
+    shrinkages, spreads, smears = (
+        [value[of_horizon(k, which)] for k in range(len(HORIZONS)) for which in kind]
+        for kind in ((SHRINKAGE,), (MEAN_SQUARE, CAPPED_SQUARE), (SMEAR, VOLUME_SMEAR))
+    )
     return (
         all(0 < each < 1 for each in decays)
-        and all(1e-9 < each < 1e12 for each in positive)
+        and all(1e-9 < each < 1e12 for each in (*positive, *shrinkages))
         and all(1e-9 < each < 1e9 for each in spreads)
         and all(abs(each) < 20 for each in smears)
     )

@@ -19,9 +19,8 @@ from tapeline.forecast import price_bands, said_codes
 from tapeline.forecast.later_moves import later_moves
 from tapeline.forecast.price_bands import COVERAGES
 from tapeline.forecast.range_baselines import RECENT, bar_returns, recent_mean
-from tapeline.forecast.range_layout import HORIZONS
+from tapeline.forecast.range_layout import HORIZONS, MEAN_SQUARE, of_horizon
 from tapeline.forecast.range_model import RangeModel
-from tapeline.forecast.range_step import SMEAR
 
 #: How many bars before a row its grade depends on: those of EWMA.
 LOOKBACK = RECENT + 1
@@ -121,7 +120,7 @@ def grade_ranges(
         big[mine] = price_bands.big_move(model, horizon, sigma[mine], usual[mine])
         stop[mine] = price_bands.touched(model, horizon, sigma[mine], -away[mine])
         target[mine] = price_bands.touched(model, horizon, sigma[mine], away[mine])
-        level[mine] = model.numbers[SMEAR + 4 * k + 1]
+        level[mine] = model.numbers[of_horizon(k, MEAN_SQUARE)]
     held = (close[:, None] >= low) & (close[:, None] <= high)
     came = np.maximum(later.variance[said], _LEAST * usual**2 / level)
     return RangeGrades(

@@ -1,4 +1,4 @@
-"""Say what the range forecast remembers of a symbol, and in which order its regressors stand.
+"""Say where things stand: what the range forecast remembers of a symbol, and the numbers it takes and gives.
 
 A state is one row of float64. It has rings of the last values, running sums over windows of them, means that forget,
 the forecasts whose outcome is not known yet, and what is known of how the symbol differs from the pool. Its size does
@@ -41,3 +41,27 @@ VOLUMES, WITHINS, RETURNS = VARIANCES + RING, VARIANCES + 2 * RING, VARIANCES + 
 PENDING = RETURNS + 22
 SCALES = PENDING + 3 * sum(HORIZONS)
 WIDTH = SCALES + 4 * len(HORIZONS)
+
+#: Places in the numbers of a model that the step takes beside the coefficients.
+SLOW_DECAY, LONG_RUN_DECAY, SCALE_DECAY, RETURN_SHRINKAGE, LONGEST_STEP, SHORTEST_STEP, OF_HORIZONS = range(7)
+#: After these come, for each horizon: smear, mean of squared standardised returns, the same of capped ones, smear of
+#: the volume, and as how many outcomes it counts that a symbol's variance is like the pool's.
+SMEAR, MEAN_SQUARE, CAPPED_SQUARE, VOLUME_SMEAR, SHRINKAGE = range(5)
+OF_HORIZON = 5
+NUMBERS = OF_HORIZONS + OF_HORIZON * len(HORIZONS)
+
+#: Columns of what the step gives of a bar: sigmas, usual sigma of one bar (of the long run), volumes; then, for who
+#: judges it, the mean variances that are expected, and the bar's own variance.
+SAID = 2 * len(HORIZONS) + 1
+OUTPUTS = SAID + len(HORIZONS) + 1
+
+#: Columns of the regressors that the step gives for training: variance, slow mean of it, volume, log of its slow mean;
+#: the regressors of variance, whose last is of each horizon; those of volume likewise.
+VARIANCE_REGRESSORS_AT = 4
+VOLUME_REGRESSORS_AT = VARIANCE_REGRESSORS_AT + len(REGRESSORS) - 1 + len(HORIZONS)
+REGRESSORS_WIDTH = VOLUME_REGRESSORS_AT + len(VOLUME_REGRESSORS) - 1 + len(HORIZONS)
+
+
+def of_horizon(k: int, which: int) -> int:
+    """Return the place in a model's numbers of one of the k-th horizon, such as `SMEAR`."""
+    return OF_HORIZONS + OF_HORIZON * k + which

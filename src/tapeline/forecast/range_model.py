@@ -21,7 +21,7 @@ from tapeline.forecast import range_checks
 #: The one file of a range model.
 RANGE = "range.json"
 
-_FORMAT = 1
+_FORMAT = 2
 
 Table = tuple[tuple[float, ...], ...]
 

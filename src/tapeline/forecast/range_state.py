@@ -9,9 +9,17 @@ import numpy as np
 
 from tapeline.core.market import Bars, Codes, Floats
 from tapeline.errors import DecodeError
-from tapeline.forecast.range_layout import HORIZONS, REGRESSORS, VOLUME_REGRESSORS, WIDTH
+from tapeline.forecast.range_layout import (
+    HORIZONS,
+    NUMBERS,
+    OUTPUTS,
+    REGRESSORS,
+    REGRESSORS_WIDTH,
+    VOLUME_REGRESSORS,
+    WIDTH,
+)
 from tapeline.forecast.range_model import RangeModel
-from tapeline.forecast.range_step import NUMBERS, OUTPUTS, REGRESSORS_WIDTH, advance
+from tapeline.forecast.range_step import advance
 from tapeline.forecast.time_of_day import season
 
 _SNAPSHOT = struct.Struct("<4sI")

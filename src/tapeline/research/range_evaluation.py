@@ -17,7 +17,7 @@ from tapeline.forecast.estimates import Estimate, Sampling
 from tapeline.forecast.labels import INTRADAY
 from tapeline.forecast.price_bands import BIG_MOVE, COVERAGES
 from tapeline.forecast.range_baselines import Baseline, bar_returns, weighted_mean
-from tapeline.forecast.range_layout import HORIZONS
+from tapeline.forecast.range_layout import HORIZONS, SAID
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_scores import (
     NORMAL,
@@ -29,7 +29,6 @@ from tapeline.forecast.range_scores import (
     winkler,
 )
 from tapeline.forecast.range_state import RangeStates
-from tapeline.forecast.range_step import SAID
 from tapeline.forecast.range_words import verdict
 from tapeline.forecast.time_of_day import season
 from tapeline.research import FOLDS

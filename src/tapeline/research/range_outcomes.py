@@ -8,10 +8,9 @@ import numpy as np
 
 from tapeline.core.jit import jit
 from tapeline.core.market import Bars, Codes, Floats, Ints
-from tapeline.forecast.range_layout import HORIZONS
+from tapeline.forecast.range_layout import HORIZONS, LONGEST_STEP
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_state import RangeStates
-from tapeline.forecast.range_step import LONGEST_STEP
 from tapeline.forecast.time_of_day import season
 
 

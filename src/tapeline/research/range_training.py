@@ -15,17 +15,10 @@ from tapeline.core.bars import sort_and_dedupe, usual_interval
 from tapeline.core.market import Bars, Flags, Floats
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
+from tapeline.forecast import range_layout as at
 from tapeline.forecast.labels import INTRADAY, longest_step
-from tapeline.forecast.range_layout import HORIZONS, REGRESSORS, VOLUME_REGRESSORS, WARM_UP
 from tapeline.forecast.range_model import RangeModel, Table
 from tapeline.forecast.range_state import RangeStates
-from tapeline.forecast.range_step import (
-    NUMBERS,
-    REGRESSORS_WIDTH,
-    SMEAR,
-    VARIANCE_REGRESSORS_AT,
-    VOLUME_REGRESSORS_AT,
-)
 from tapeline.forecast.time_of_day import TERMS
 from tapeline.research.dataset import Progress, fingerprint, silent
 from tapeline.research.range_outcomes import Outcomes, outcomes
@@ -43,15 +36,16 @@ FORMS = {
     "plain": ("last", "mean_5", "mean_15", "mean_30", "mean_60", "long_run"),
 }  # fmt: skip
 _VOLUME_FORMS = {
-    "daily": VOLUME_REGRESSORS,
-    "intraday": tuple(name for name in VOLUME_REGRESSORS if name != "quarter"),
+    "daily": at.VOLUME_REGRESSORS,
+    "intraday": tuple(name for name in at.VOLUME_REGRESSORS if name != "quarter"),
     "plain": ("last", "mean_5", "mean_22", "mean_66"),
 }
 
 _SLOW_DECAY = 0.985
 _LONG_RUN_BARS = 1_000  # half-life of daily bars' long-run level; of intraday ones it is a session
 _SCALE_HALF_LIFE = 500.0
-_SHRINKAGE, _RETURN_SHRINKAGE = 500.0, 50.0  # as many outcomes say that a symbol is like the pool
+_RETURN_SHRINKAGE = 50.0  # as many outcomes say that a symbol is like the pool
+_SHRINKAGE, _MINUTE_SHRINKAGE = 500.0, 5_000.0  # likewise; over one bar within the day, see `_shrinkage`
 _FEWEST = 300  # rows with an outcome
 _SESSIONS_FOR_ALL = 2
 _CAP = 4.0  # as in the step
@@ -92,7 +86,7 @@ def fit_sorted(history: Bars, interval: int, form: str | None = None, *, progres
 
     Raises `NotEnoughHistoryError`.
     """
-    if len(history) < WARM_UP:
+    if len(history) < at.WARM_UP:
         raise NotEnoughHistoryError(f"{len(history)} bars are not enough to train a range model: give more history")
     intraday = interval < INTRADAY
     session = _bars_in_a_session(history) if intraday else 0
@@ -103,7 +97,7 @@ def fit_sorted(history: Bars, interval: int, form: str | None = None, *, progres
         variance, volume = fit_profiles(history)
         model = replace(model, variance_profile=variance, volume_profile=volume)
     progress(0.1, "regressors")
-    regressors = np.empty((len(history), REGRESSORS_WIDTH))
+    regressors = np.empty((len(history), at.REGRESSORS_WIDTH))
     RangeStates().update(history, model, regressors)
     known = outcomes(history, model)
     usable = ~np.isnan(regressors[:, 0])
@@ -119,15 +113,15 @@ def fit_sorted(history: Bars, interval: int, form: str | None = None, *, progres
 
 
 def _blank(history: Bars, interval: int, form: str, session: int) -> RangeModel:
-    numbers = np.zeros(NUMBERS)
+    numbers = np.zeros(at.NUMBERS)
     long_run = 2 ** (-1 / _LONG_RUN_BARS) if not session else 1 - 2 / (session + 1)
-    numbers[:SMEAR] = (
-        _SLOW_DECAY, long_run, 0.5 ** (1 / _SCALE_HALF_LIFE), _SHRINKAGE, _RETURN_SHRINKAGE, longest_step(interval),
-        0.9 * interval,
+    numbers[:at.OF_HORIZONS] = (
+        _SLOW_DECAY, long_run, 0.5 ** (1 / _SCALE_HALF_LIFE), _RETURN_SHRINKAGE, longest_step(interval), 0.9 * interval,
     )  # fmt: skip
-    for k in range(len(HORIZONS)):
-        numbers[SMEAR + 4 * k + 1 : SMEAR + 4 * k + 3] = 1.0
-    empty = tuple((0.0,) * len(LEVELS) for _ in HORIZONS)
+    for k, horizon in enumerate(at.HORIZONS):
+        numbers[at.of_horizon(k, at.MEAN_SQUARE)] = numbers[at.of_horizon(k, at.CAPPED_SQUARE)] = 1.0
+        numbers[at.of_horizon(k, at.SHRINKAGE)] = _shrinkage(horizon, intraday=session > 0)
+    empty = tuple((0.0,) * len(LEVELS) for _ in at.HORIZONS)
     return RangeModel(
         interval=interval,
         form=form,
@@ -137,8 +131,8 @@ def _blank(history: Bars, interval: int, form: str, session: int) -> RangeModel:
         rows=0,
         data_hash=fingerprint(history),
         numbers=tuple(numbers.tolist()),
-        coefficients=tuple((0.0,) * (len(REGRESSORS) + 1) for _ in HORIZONS),
-        volume_coefficients=tuple((0.0,) * (len(VOLUME_REGRESSORS) + 1) for _ in HORIZONS),
+        coefficients=tuple((0.0,) * (len(at.REGRESSORS) + 1) for _ in at.HORIZONS),
+        volume_coefficients=tuple((0.0,) * (len(at.VOLUME_REGRESSORS) + 1) for _ in at.HORIZONS),
         levels=LEVELS,
         quantiles=empty,
         lowest=empty,
@@ -146,6 +140,15 @@ def _blank(history: Bars, interval: int, form: str, session: int) -> RangeModel:
         variance_profile=(0.0,) * TERMS,
         volume_profile=(0.0,) * TERMS,
     )
+
+
+def _shrinkage(horizon: int, *, intraday: bool) -> float:
+    """Return as how many outcomes it counts that a symbol's variance is like the pool's.
+
+    A scale follows logarithms. That of one minute's variance is low wherever nobody trades in some minutes, although
+    the mean is what the model says: there a scale of its own does harm.
+    """
+    return _MINUTE_SHRINKAGE if intraday and horizon == 1 else _SHRINKAGE
 
 
 def _sessions(history: Bars) -> int:
@@ -164,30 +167,30 @@ def _bars_in_a_session(history: Bars) -> int:
 
 def _with_regressions(model: RangeModel, rows: _Rows, form: str) -> RangeModel:
     names, volume_names = FORMS[form], _VOLUME_FORMS[form]
-    allowed = [REGRESSORS.index(name) for name in names]
-    volume_allowed = [VOLUME_REGRESSORS.index(name) for name in volume_names]
+    allowed = [at.REGRESSORS.index(name) for name in names]
+    volume_allowed = [at.VOLUME_REGRESSORS.index(name) for name in volume_names]
     coefficients, volume_coefficients = [], []
     numbers = list(model.numbers)
     counted = 0
-    for k in range(len(HORIZONS)):
+    for k in range(len(at.HORIZONS)):
         X, target = variance_rows(rows.regressors, rows.outcomes, k)
         some = rows.usable & ~np.isnan(target)
         if some.sum() < len(allowed) + 2:
-            raise NotEnoughHistoryError(f"no row has {HORIZONS[k]} bars after it in its session: give more history")
+            raise NotEnoughHistoryError(f"no row has {at.HORIZONS[k]} bars after it in its session: give more history")
         X, target = X[some], target[some]
         found = least_squares(X, target, allowed)
         left = target - X @ found[:-1] - found[-1]
-        if HORIZONS[k] == 1:  # the logarithm of one bar's variance is mostly noise, and says little of the mean
+        if at.HORIZONS[k] == 1:  # the logarithm of one bar's variance is mostly noise, and says little of the mean
             found = least_qlike(X, target, found, allowed)
             left = target - X @ found[:-1] - found[-1]
-        numbers[SMEAR + 4 * k] = float(np.log(np.exp(left).mean()))
+        numbers[at.of_horizon(k, at.SMEAR)] = float(np.log(np.exp(left).mean()))
         coefficients.append(tuple(found.tolist()))
         del X, target, left  # the largest of a training's memory
         Y, traded = volume_rows(rows.regressors, rows.outcomes, k)
         Y, traded = Y[some], traded[some]
         found = least_squares(Y, traded, volume_allowed)
         left = traded - Y @ found[:-1] - found[-1]
-        numbers[SMEAR + 4 * k + 3] = float(np.median(left))
+        numbers[at.of_horizon(k, at.VOLUME_SMEAR)] = float(np.median(left))
         volume_coefficients.append(tuple(found.tolist()))
         counted = max(counted, int(some.sum()))
     return replace(
@@ -198,16 +201,16 @@ def _with_regressions(model: RangeModel, rows: _Rows, form: str) -> RangeModel:
 
 def variance_rows(regressors: Floats, known: Outcomes, k: int) -> tuple[Floats, Floats]:
     """Return regressors and target of the variance over horizon `k`: its log relative to the slow mean, NaN unknown."""
-    shared = regressors[:, VARIANCE_REGRESSORS_AT : VARIANCE_REGRESSORS_AT + len(REGRESSORS) - 1]
-    quarter = regressors[:, VARIANCE_REGRESSORS_AT + len(REGRESSORS) - 1 + k]
+    shared = regressors[:, at.VARIANCE_REGRESSORS_AT : at.VARIANCE_REGRESSORS_AT + len(at.REGRESSORS) - 1]
+    quarter = regressors[:, at.VARIANCE_REGRESSORS_AT + len(at.REGRESSORS) - 1 + k]
     return np.column_stack((shared, quarter)), np.log(known.variance[:, k] / regressors[:, 1])
 
 
 def volume_rows(regressors: Floats, known: Outcomes, k: int) -> tuple[Floats, Floats]:
     """Return regressors and target of the volume over horizon `k`: its log less that of the slow mean, NaN unknown."""
-    count = len(VOLUME_REGRESSORS) - 1
-    shared = regressors[:, VOLUME_REGRESSORS_AT : VOLUME_REGRESSORS_AT + count]
-    quarter = regressors[:, VOLUME_REGRESSORS_AT + count + k]
+    count = len(at.VOLUME_REGRESSORS) - 1
+    shared = regressors[:, at.VOLUME_REGRESSORS_AT : at.VOLUME_REGRESSORS_AT + count]
+    quarter = regressors[:, at.VOLUME_REGRESSORS_AT + count + k]
     return np.column_stack((shared, quarter)), np.log(known.volume[:, k] + 1.0) - regressors[:, 3]
 
 
@@ -218,15 +221,15 @@ def _with_spreads(model: RangeModel, history: Bars, rows: _Rows) -> RangeModel:
     live rows will be standardised with.
     """
     numbers = np.array(model.numbers)
-    numbers[4] = 1e11  # no symbol has a spread of its own yet
+    numbers[at.RETURN_SHRINKAGE] = 1e11  # no symbol has a spread of its own yet
     said = RangeStates().update(history, replace(model, numbers=tuple(numbers.tolist())))
-    numbers[4] = model.numbers[4]
-    for k in range(len(HORIZONS)):
+    numbers[at.RETURN_SHRINKAGE] = model.numbers[at.RETURN_SHRINKAGE]
+    for k in range(len(at.HORIZONS)):
         squares = (rows.outcomes.move[:, k] / said[:, k]) ** 2
         squares = squares[~np.isnan(squares)]
         mean = float(squares.mean())
-        numbers[SMEAR + 4 * k + 1] = mean
-        numbers[SMEAR + 4 * k + 2] = float(np.minimum(squares / mean, _CAP).mean())
+        numbers[at.of_horizon(k, at.MEAN_SQUARE)] = mean
+        numbers[at.of_horizon(k, at.CAPPED_SQUARE)] = float(np.minimum(squares / mean, _CAP).mean())
     model = replace(model, numbers=tuple(numbers.tolist()))
     said = RangeStates().update(history, model)
     tables = [_quantiles(getattr(rows.outcomes, name), said) for name in ("move", "lowest", "highest")]
@@ -236,7 +239,7 @@ def _with_spreads(model: RangeModel, history: Bars, rows: _Rows) -> RangeModel:
 def _quantiles(moves: Floats, said: Floats) -> Table:
     """Return the quantiles of log returns over each horizon in sigmas that were forecast for them."""
     found = []
-    for k in range(len(HORIZONS)):
+    for k in range(len(at.HORIZONS)):
         standardised = moves[:, k] / said[:, k]
         found.append(tuple(np.quantile(standardised[~np.isnan(standardised)], LEVELS).tolist()))
     return tuple(found)

@@ -64,6 +64,16 @@ def test_the_cache_that_the_environment_names_is_used(sample: Path, tmp_path: Pa
     assert list(cache.rglob("*.nbi"))
 
 
+def test_a_changed_module_beside_the_functions_is_compiled_in(sample: Path, tmp_path: Path) -> None:
+    """Numba looks at the function's own module only, and would go on with the numbers of the old one."""
+    cache = tmp_path / "cache"
+    beside = sample.with_name("beside.py")
+    beside.write_text("FACTOR = 2\n")
+    assert run(sample, cache)[0] == 0
+    beside.write_text("FACTOR = 3\n")
+    assert run(sample, cache)[0] == 0
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757])
 def test_a_cache_that_others_can_write_is_neither_read_nor_written(sample: Path, tmp_path: Path, mode: int) -> None:
     cache = tmp_path / "cache"

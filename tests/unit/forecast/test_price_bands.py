@@ -11,10 +11,9 @@ import pytest
 from tapeline.core.market import RANGE_CODES, Bars
 from tapeline.forecast import price_bands as bands
 from tapeline.forecast import said_codes
-from tapeline.forecast.range_layout import HORIZONS
+from tapeline.forecast.range_layout import HORIZONS, SAID
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_state import RangeStates
-from tapeline.forecast.range_step import SAID
 
 
 def normal(model: RangeModel) -> RangeModel:

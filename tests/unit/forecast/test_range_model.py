@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import ModelError
+from tapeline.forecast import range_layout as at
 from tapeline.forecast.range_model import RANGE, RangeModel
 from tapeline.forecast.range_registry import RangeRegistry
 
@@ -45,7 +46,11 @@ def test_a_field_of_another_type_or_out_of_range_is_named(range_model: RangeMode
 
 
 def test_numbers_that_would_spoil_a_state_are_refused(range_model: RangeModel) -> None:
-    for place, value in ((0, 1.0), (0, 0.0), (1, -0.5), (2, 2.0), (3, 0.0), (4, -1.0), (8, 0.0), (7, 99.0)):
+    for place, value in (
+        (at.SLOW_DECAY, 1.0), (at.SLOW_DECAY, 0.0), (at.LONG_RUN_DECAY, -0.5), (at.SCALE_DECAY, 2.0),
+        (at.RETURN_SHRINKAGE, 0.0), (at.LONGEST_STEP, -1.0), (at.of_horizon(0, at.MEAN_SQUARE), 0.0),
+        (at.of_horizon(0, at.SMEAR), 99.0), (at.of_horizon(2, at.SHRINKAGE), 0.0),
+    ):  # fmt: skip
         numbers = [*range_model.numbers[:place], value, *range_model.numbers[place + 1 :]]
         document = json.loads(range_model.dump()[RANGE]) | {"numbers": numbers}
         with pytest.raises(ModelError, match="numbers"):
@@ -60,8 +65,8 @@ def test_a_model_that_was_changed_afterwards_is_refused(range_model: RangeModel)
 
 
 def test_a_model_of_another_format_says_so(range_model: RangeModel) -> None:
-    document = json.loads(range_model.dump()[RANGE]) | {"format": 7}
-    with pytest.raises(ModelError, match="has format 7, this program reads 1"):
+    document = json.loads(range_model.dump()[RANGE]) | {"format": 1}
+    with pytest.raises(ModelError, match="has format 1, this program reads 2"):
         RangeModel.restore(json.dumps(document).encode())
 
 

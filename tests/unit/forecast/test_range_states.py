@@ -11,10 +11,16 @@ import pytest
 from tapeline.core.market import Bars
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import DecodeError
-from tapeline.forecast.range_layout import HORIZONS, REGRESSORS, WARM_UP
+from tapeline.forecast.range_layout import (
+    HORIZONS,
+    OUTPUTS,
+    REGRESSORS,
+    REGRESSORS_WIDTH,
+    VARIANCE_REGRESSORS_AT,
+    WARM_UP,
+)  # fmt: skip
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_state import RangeStates
-from tapeline.forecast.range_step import OUTPUTS, REGRESSORS_WIDTH, VARIANCE_REGRESSORS_AT
 from tapeline.forecast.time_of_day import TERMS, season, session_times
 
 
