@@ -1,6 +1,7 @@
 """Follow how a symbol differs from the pool, by its own forecasts whose outcome is known.
 
-A scale is a mean that forgets, shrunk towards the pool's as if so many outcomes had been like the pool's.
+A scale is a mean that forgets. It is shrunk towards the pool's: a number of outcomes that are like the pool's are
+added to the symbol's own.
 """
 
 from __future__ import annotations
