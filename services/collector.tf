@@ -116,6 +116,35 @@ locals {
   }
 }
 
+# What the containers of all tasks have: the collector's and the page's.
+locals {
+  container = {
+    image                  = var.image_uri
+    user                   = "10001:10001"
+    essential              = true
+    readonlyRootFilesystem = true
+    linuxParameters        = { initProcessEnabled = true }
+    mountPoints            = [{ sourceVolume = "data", containerPath = "/var/lib/tapeline", readOnly = false }]
+  }
+
+  container_environments = { collector = local.collector_environment, dashboard = local.dashboard_environment }
+
+  containers = { for name, environment in local.container_environments : name => merge(local.container, {
+    name        = name
+    command     = ["tapeline", name]
+    environment = [for key, value in environment : { name = key, value = value }]
+
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.this[name].name
+        awslogs-region        = var.region
+        awslogs-stream-prefix = name
+      }
+    }
+  }) }
+}
+
 resource "aws_ecs_task_definition" "collector" {
   count = local.has_image ? 1 : 0
 
@@ -138,17 +167,8 @@ resource "aws_ecs_task_definition" "collector" {
     name = "data"
   }
 
-  container_definitions = jsonencode([{
-    name                   = "collector"
-    image                  = var.image_uri
-    command                = ["tapeline", "collector"]
-    user                   = "10001:10001"
-    essential              = true
-    readonlyRootFilesystem = true
-    stopTimeout            = 110 # unsent bars are sent on SIGTERM; Spot gives 120 seconds
-    linuxParameters        = { initProcessEnabled = true }
-    environment            = [for name, value in local.collector_environment : { name = name, value = value }]
-    mountPoints            = [{ sourceVolume = "data", containerPath = "/var/lib/tapeline", readOnly = false }]
+  container_definitions = jsonencode([merge(local.containers["collector"], {
+    stopTimeout = 110 # unsent bars are sent on SIGTERM; Spot gives 120 seconds
 
     healthCheck = {
       command     = ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/health', timeout=4)"]
@@ -157,16 +177,7 @@ resource "aws_ecs_task_definition" "collector" {
       retries     = 3
       startPeriod = 60
     }
-
-    logConfiguration = {
-      logDriver = "awslogs"
-      options = {
-        awslogs-group         = aws_cloudwatch_log_group.this["collector"].name
-        awslogs-region        = var.region
-        awslogs-stream-prefix = "collector"
-      }
-    }
-  }])
+  })])
 }
 
 resource "aws_ecs_service" "collector" {

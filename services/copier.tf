@@ -7,7 +7,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "copier" {
-  source_policy_documents = [data.aws_iam_policy_document.write_log["copier"].json]
+  source_policy_documents = [data.aws_iam_policy_document.write_log["copier"].json, data.aws_iam_policy_document.stream_function.json]
 
   statement {
     sid       = "Read"
@@ -32,29 +32,6 @@ data "aws_iam_policy_document" "copier" {
     sid       = "Refuse"
     actions   = ["s3:PutObject"]
     resources = ["${aws_s3_bucket.data.arn}/aws/lambda/*"]
-  }
-
-  # Lambda needs this before it delivers a failed batch to the bucket.
-  statement {
-    sid       = "FailureDestination"
-    actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.data.arn]
-  }
-
-  statement {
-    sid       = "Encryption"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.this.arn]
-  }
-
-  dynamic "statement" {
-    for_each = var.processor.tracing ? [1] : []
-
-    content {
-      sid       = "Trace"
-      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-      resources = ["*"] # these actions take no resource
-    }
   }
 }
 
@@ -84,7 +61,7 @@ resource "aws_lambda_function" "copier" {
   role          = aws_iam_role.copier.arn
   package_type  = "Image"
   image_uri     = var.image_uri
-  architectures = [var.architecture == "ARM64" ? "arm64" : "x86_64"]
+  architectures = [local.function_architecture]
   memory_size   = 512
   timeout       = 60
   kms_key_arn   = aws_kms_key.this.arn

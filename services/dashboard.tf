@@ -389,27 +389,9 @@ resource "aws_ecs_task_definition" "dashboard" {
     name = "data"
   }
 
-  container_definitions = jsonencode([{
-    name                   = "dashboard"
-    image                  = var.image_uri
-    command                = ["tapeline", "dashboard"]
-    user                   = "10001:10001"
-    essential              = true
-    readonlyRootFilesystem = true
-    linuxParameters        = { initProcessEnabled = true }
-    environment            = [for name, value in local.dashboard_environment : { name = name, value = value }]
-    mountPoints            = [{ sourceVolume = "data", containerPath = "/var/lib/tapeline", readOnly = false }]
-    portMappings           = [{ containerPort = local.dashboard_port, protocol = "tcp" }]
-
-    logConfiguration = {
-      logDriver = "awslogs"
-      options = {
-        awslogs-group         = aws_cloudwatch_log_group.this["dashboard"].name
-        awslogs-region        = var.region
-        awslogs-stream-prefix = "dashboard"
-      }
-    }
-  }])
+  container_definitions = jsonencode([merge(local.containers["dashboard"], {
+    portMappings = [{ containerPort = local.dashboard_port, protocol = "tcp" }]
+  })])
 }
 
 resource "aws_ecs_service" "dashboard" {

@@ -43,6 +43,8 @@ locals {
   glue_database    = replace("${var.name_prefix}stock_analysis", "-", "_")
   function_arn     = "arn:${local.partition}:lambda:${var.region}:${local.account}:function:${local.function_name}"
   endpoint_arn     = "arn:${local.partition}:sagemaker:${var.region}:${local.account}:endpoint/${local.endpoint_name}"
+
+  function_architecture = var.architecture == "ARM64" ? "arm64" : "x86_64" # Lambda's words for it
 }
 
 # Who may assume a role: one AWS service, for this account only.

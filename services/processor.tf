@@ -15,8 +15,34 @@ locals {
   )
 }
 
+# What each function that reads a stream needs besides.
+data "aws_iam_policy_document" "stream_function" {
+  # Lambda needs this before it delivers a failed batch to the bucket.
+  statement {
+    sid       = "FailureDestination"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.data.arn]
+  }
+
+  statement {
+    sid       = "Encryption"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.processor.tracing ? [1] : []
+
+    content {
+      sid       = "Trace"
+      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      resources = ["*"] # these actions take no resource
+    }
+  }
+}
+
 data "aws_iam_policy_document" "processor" {
-  source_policy_documents = [data.aws_iam_policy_document.write_log["processor"].json]
+  source_policy_documents = [data.aws_iam_policy_document.write_log["processor"].json, data.aws_iam_policy_document.stream_function.json]
 
   statement {
     sid       = "Read"
@@ -55,20 +81,7 @@ data "aws_iam_policy_document" "processor" {
     resources = ["${aws_s3_bucket.data.arn}/rejects/*", "${aws_s3_bucket.data.arn}/aws/lambda/*"]
   }
 
-  # Lambda needs this before it delivers a failed batch to the bucket.
-  statement {
-    sid       = "FailureDestination"
-    actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.data.arn]
-  }
-
-  statement {
-    sid       = "Encryption"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [aws_kms_key.this.arn]
-  }
-
-  # What DynamoDB requires for a table with a key of its own, beyond the two above.
+  # What DynamoDB requires for a table with a key of its own, beyond the two of every function.
   statement {
     sid       = "TableEncryption"
     actions   = ["kms:DescribeKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
@@ -78,16 +91,6 @@ data "aws_iam_policy_document" "processor" {
       test     = "StringEquals"
       variable = "kms:ViaService"
       values   = ["dynamodb.${var.region}.amazonaws.com"]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.processor.tracing ? [1] : []
-
-    content {
-      sid       = "Trace"
-      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-      resources = ["*"] # these actions take no resource
     }
   }
 
@@ -148,7 +151,7 @@ resource "aws_lambda_function" "processor" {
   role                           = aws_iam_role.processor.arn
   package_type                   = "Image"
   image_uri                      = var.image_uri
-  architectures                  = [var.architecture == "ARM64" ? "arm64" : "x86_64"]
+  architectures                  = [local.function_architecture]
   publish                        = true # every change is a version, so that there is one to roll back to
   memory_size                    = var.processor.memory
   timeout                        = var.processor.timeout

@@ -178,7 +178,7 @@ resource "aws_lambda_function" "retraining" {
   role          = aws_iam_role.retraining[0].arn
   package_type  = "Image"
   image_uri     = var.image_uri
-  architectures = [var.architecture == "ARM64" ? "arm64" : "x86_64"]
+  architectures = [local.function_architecture]
   memory_size   = 1024
   timeout       = 120
   kms_key_arn   = aws_kms_key.this.arn

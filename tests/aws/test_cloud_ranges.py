@@ -22,9 +22,11 @@ from tapeline.forecast.horizons import horizons_of
 from tapeline.forecast.promoted_range import PromotedRange
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_registry import RangeRegistry
+from tapeline.forecast.registry import Registry
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.lambdas import row_copying
 from tapeline.research.range_training import fit_sorted
+from tapeline.research.training import fit
 from tapeline.runtime.processor import Processor
 from tests.daily import daily_bars
 from tests.event_source import records
@@ -79,6 +81,23 @@ def test_rows_have_the_ranges_of_one_machine_bit_for_bit(
     assert account.delivered[-1]["range_model"] == range_model.version
     assert "range_codes" not in account.delivered[-1]
     assert not {"horizons", "range_codes"} & {name for item in account.dynamo.rows("stock-state") for name in item}
+
+
+def test_the_function_can_predict_by_itself_with_the_model_promoted_in_the_bucket(
+    account: FakeAccount, history: Bars, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = history[history.timestamp <= np.quantile(history.timestamp, 0.8)]  # later bars are asked about
+    model = fit([earlier], rounds=5)
+    registry = Registry(S3Folder(account, "data", "models"))
+    registry.save(DEFAULT_NAME, model)
+    registry.promote(DEFAULT_NAME, model.version, at=0)
+    monkeypatch.setenv(variable("aws.predictor"), "local")
+    bars = last(history, 120)
+    lambda_handler.handler(event(records(list(bars))))
+    stored = DynamoStore(account.client("dynamodb"), "stock-table", "stock-state").rows("S00")
+    expected = [(row.prediction, row.probability, row.model) for row in Processor((), model).step(bars).rows]
+    assert [(row.prediction, row.probability, row.model) for row in stored] == expected
+    assert expected[-1][2] == model.version
 
 
 def test_the_bill_counts_what_a_final_bar_writes(

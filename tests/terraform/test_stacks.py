@@ -96,6 +96,39 @@ def test_no_role_may_do_everything() -> None:
                     assert name in {"key", "flow_log_key", "bucket"} or 'effect    = "Deny"' in body, name
 
 
+#: Documents that let an AWS service in, the service, and what binds it to this account (against the confused deputy).
+BOUND = {
+    ("flow_log_key", "logs.${var.region}.amazonaws.com"): ["kms:EncryptionContext:aws:logs:arn"],
+    ("flow_log_trust", "vpc-flow-logs.amazonaws.com"): ["aws:SourceAccount"],
+    ("bucket", "statement.value"): ["aws:SourceAccount"],  # load balancers name no account: their path has it
+    ("key", "logs.${var.region}.amazonaws.com"): ["kms:EncryptionContext:aws:logs:arn"],
+    ("key", "cloudwatch.amazonaws.com"): ["aws:SourceAccount"],
+    ("key", "budgets.amazonaws.com"): ["aws:SourceAccount"],
+    ("repository", "lambda.amazonaws.com"): ["aws:SourceArn"],
+    ("topic", "cloudwatch.amazonaws.com"): ["aws:SourceAccount"],
+    ("topic", "budgets.amazonaws.com"): ["aws:SourceAccount"],
+    ("trust", "${each.key}.amazonaws.com"): ["condition.value"],  # Lambda assumes roles without naming the account
+}
+
+
+_STATEMENT = re.compile(r"^( *)(?:statement|content) \{\n(.*?)^\1\}", re.MULTILINE | re.DOTALL)
+
+
+def test_each_service_that_is_let_in_is_bound_to_this_account() -> None:
+    found = {}
+    for stack in STACKS:
+        for name, body in blocks(source(stack), 'data "aws_iam_policy_document"').items():
+            for _, statement in re.findall(
+                r"^( *)(?:statement|content) \{\n(.*?)^\1\}", body, re.MULTILINE | re.DOTALL
+            ):
+                if services := re.findall(r'type += "Service"\n +identifiers += \[(.*)\]', statement):
+                    bound = [variable.strip('"') for variable in re.findall(r"variable += (\S+)", statement)]
+                    found |= {(name, service.strip('"')): bound for service in services[0].split(", ")}
+    assert found == BOUND
+    trust = 'each.key == "lambda" ? [] : [each.key == "firehose" ? "sts:ExternalId" : "aws:SourceAccount"]'
+    assert trust in source("services")
+
+
 # -- in step with the program ------------------------------------------------------------------------------------------
 
 
@@ -141,9 +174,25 @@ def test_every_alarm_is_explained() -> None:
     alarms = (ROOT / "services" / "alarms.tf").read_text()
     keys = set(re.findall(r"^    (\w+) = \{\n      text ", alarms, re.MULTILINE))
     keys |= {f"{table}_{what}" for table in ("rows", "state") for what in re.findall(r'"\$\{key\}_(\w+)"', alarms)}
-    headings = set(re.findall(r"^#### (\w+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE))
+    guide = (ROOT / "docs" / "operations.md").read_text()
+    explained = dict(re.findall(r"^#### (\w+)\n(.*?)(?=^##)", guide, re.MULTILINE | re.DOTALL))
     assert len(keys) > 15
-    assert keys == headings
+    assert keys == set(explained)
+    assert [key for key, text in explained.items() if "**Drill.**" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "date_add('millisecond', ts, timestamp '1970-01-01 00:00:00')",  # QuickSight knows no time with a zone
+        'column_to_json_key_mappings = { ts = "timestamp" }',  # Athena has a word for `timestamp` already
+        '["logs:DescribeLogStreams"]',  # SageMaker asks before it writes an endpoint's log
+        'var.processor.predictor == "local" ? { TAPELINE_AWS__PREDICTOR = "local" } : {}',
+        "recovery_window_in_days = 0",  # else QuickSight cannot be turned on again for a month
+    ],
+)
+def test_what_aws_alone_would_refuse_is_said_as_it_takes_it(text: str) -> None:
+    assert text in source("services")
 
 
 # -- policy scan -------------------------------------------------------------------------------------------------------
