@@ -74,10 +74,10 @@ def test_a_wrong_rule_is_marked_and_a_right_one_fires_and_is_removed(open_page: 
     expect(alerts.get_by_role("row").nth(1)).to_contain_text(re.compile(r"2019 \d\d:\d\d EST.*AAPL", re.DOTALL))
     moment = alerts.locator("td").first.inner_text()
     alerts.get_by_title("Show the bar").first.click()
-    until(page, "chart._bars?.symbol === 'AAPL' && chart._goal === null")
+    until(page, "chart._bars?.symbol === 'AAPL' && chart.older.goal === null")
     middle = "chart._drawing.chart.timeScale().getVisibleLogicalRange(), ({ from, to }) => Math.round((from + to) / 2)"
     until(page, f"chart._bars.clock.full(chart._bars.t[((range, half) => half(range))({middle})]) === arg", moment)
-    page.keyboard.press("3")
+    page.keyboard.press("Alt+3")
     alerts.get_by_role("button", name="Remove price").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(alerts.locator(".rules")).to_have_count(0)
@@ -212,6 +212,52 @@ def test_an_interval_from_the_menu_becomes_a_button(open_page: Open, server: Ser
     assert abs(top[0]["y"] - top[1]["y"]) < 15, "the heading is one line"
 
 
+def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
+    drawn(page)
+    menu = page.get_by_role("dialog")
+    page.keyboard.press("Alt+c")
+    menu.get_by_label("Hollow candles").check()
+    menu.get_by_label("Percent", exact=True).check()
+    menu.get_by_label("Data window").check()
+    menu.get_by_label("Compare with").fill("msft")
+    page.keyboard.press("Enter")
+    expect(menu.locator(".chips")).to_contain_text("MSFT")
+    assert problems(page) == []
+    page.keyboard.press("Escape")
+    expect(page.locator(".legend").first).to_contain_text(re.compile(r"VS MSFT\d+\.\d\d"))
+    expect(page.get_by_role("region", name="Data window")).to_contain_text("regular hours")
+    for style, kind in (("heikin", "Candlestick"), ("bars", "Bar"), ("line", "Line"), ("area", "Area")):
+        page.evaluate("async (style) => (await import('/js/chart/look.js')).change({ style })", style)
+        until(page, "chart._drawing._candles.seriesType() === arg", kind)
+        assert drawn(page)["candles"] == 1000
+    newest(page, int(server.tell("play 2")))
+    until(page, "chart._bars.column('vs MSFT').at(-1) > 0")
+    with page.expect_download() as saved:  # while the window still moves, which the library's own picture hangs on
+        page.evaluate("""async () => {
+          const { chart } = await import("/js/main.js");
+          const { savePictureOf } = await import("/js/chart/menu.js");
+          chart.window.pan(-0.1);
+          savePictureOf(chart);
+        }""")
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")
+    page.keyboard.type("15")
+    page.keyboard.press("Enter")
+    until(page, "chart._bars?.interval === '15m'")
+    page.keyboard.press("Alt+g")
+    page.get_by_label("Go to date").fill("2019-02-12")
+    page.keyboard.press("Enter")
+    found = drawn(page)
+    middle = found["times"][round(sum(found["range"]) / 2)]
+    assert middle == 1549981800000, "the first bar of the day in New York"
+    page.reload()
+    expect(page.get_by_role("region", name="Data window")).to_be_visible()
+    expect(page.locator(".legend").first).to_contain_text("VS MSFT")
+    page.locator(".study", has_text="VS MSFT").hover()
+    page.get_by_role("button", name="Remove VS MSFT").click()
+    expect(page.locator(".legends")).not_to_contain_text("MSFT")
+
+
 def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page: Open, server: Server) -> None:
     server.tell("play 60")  # the last session had ended
     page = open_page(server.url)
@@ -224,11 +270,11 @@ def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page:
     assert box is not None
     page.mouse.move(box["x"] + 300, box["y"] + 150)
     expect(legend.locator(".odds")).to_contain_text(re.compile(r"in 5 bars: touched \d+\.\d%, close (above|below) \d"))
-    page.keyboard.press("r")
+    page.keyboard.press("Alt+r")
     expect(page.locator("[data-part=trail]")).to_contain_text(re.compile(r"80% band .*: held \d\d\.\d% of \d{3}"))
     until(page, "chart._drawing._trail._points.some((point) => point?.missed)")
     page.mouse.move(box["x"] + 310, box["y"] + 150)
-    until(page, "chart._drawing._past?.timestamp === chart._bars.t[chart._pointed]")
+    until(page, "chart._drawing._past?.timestamp === chart._bars.t[chart.panel._pointed]")
     page.reload()
     expect(page.locator("[data-part=ranges]")).to_have_attribute("aria-pressed", "true")
     page.locator("[data-part=ranges]").click()
@@ -249,7 +295,7 @@ def test_the_model_tab_grades_the_expected_move(open_page: Open, server: Server)
 def test_an_indicator_is_added_changed_and_removed(open_page: Open, server: Server) -> None:
     page = open_page(server.url)
     drawn(page)
-    page.keyboard.press("i")
+    page.keyboard.press("Alt+i")
     dialog = page.locator("dialog")
     dialog.get_by_role("searchbox").fill("bollinger")
     dialog.get_by_role("button", name="BBANDS").click()
@@ -300,8 +346,7 @@ def test_the_watch_list_is_searched_sorted_and_used_by_keyboard(open_page: Open,
     expect(heading).to_have_text("AMZN")
     page.keyboard.press("ArrowUp")
     expect(heading).to_have_text("AMT")
-    page.keyboard.press("/")
-    page.keyboard.type("ts")
+    page.keyboard.type("ts")  # wherever the keyboard is
     expect(rows).to_have_text(["TSLA"])
     page.keyboard.press("Enter")
     expect(heading).to_have_text("TSLA")
@@ -391,7 +436,7 @@ def test_keys_are_listed_and_the_theme_is_remembered(open_page: Open, server: Se
     page = open_page(server.url, dark=True)
     drawn(page)
     for number, tab in (("2", "model"), ("4", "health"), ("1", "chart")):
-        page.keyboard.press(number)
+        page.keyboard.press(f"Alt+{number}")
         expect(page.locator(f"#{tab}")).to_be_visible()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("shorter or longer candles")
@@ -473,9 +518,9 @@ def test_the_page_says_that_a_store_is_empty_or_unreadable_until_it_is_not(
 ) -> None:
     page = open_page(empty_server.url, expected="status of 503")
     expect(page.locator(".state[role]")).to_contain_text("No symbols yet")
-    page.keyboard.press("2")
+    page.keyboard.press("Alt+2")
     expect(page.locator("#model")).to_contain_text("There is no model: <b>too little</b> history")
-    page.keyboard.press("1")
+    page.keyboard.press("Alt+1")
     empty_server.tell("fail disk on fire")
     expect(page.locator("[data-part=banner]")).to_contain_text("The store cannot be read: disk on fire")
     empty_server.tell("put ABC")
@@ -522,7 +567,7 @@ def test_a_hanging_server_is_noticed_and_a_restarted_one_accepts_changes(empty_s
     with contextlib.closing(again):
         again.tell("put NEW")
         expect(page.locator(".rows b")).to_have_text(["NEW"])
-        page.keyboard.press("3")
+        page.keyboard.press("Alt+3")
         page.get_by_label("New rule").fill("rsi_14 < 30")
         page.keyboard.press("Enter")
         expect(page.locator("#alerts .rules code")).to_have_text(["rsi_14 < 30"])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tapeline.core.market import Bar, Bars, Rows
 from tapeline.core.ports import Store
-from tapeline.core.times import MINUTE
+from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import SpecError
 from tapeline.forecast import HORIZON
 from tapeline.forecast.grading import Grades, grade_rows
@@ -23,6 +23,7 @@ from tapeline.indicators import DEFAULT, Engine
 from tapeline.indicators.spec import spec_of_output
 from tapeline.runtime.interval_views import IntervalViews
 from tapeline.runtime.stored_series import TELLING_ROWS, StoredSeries
+from tapeline.web.markets import trading_hours
 from tapeline.web.quote_table import decimals
 
 #: Indicators asked for at once, at most.
@@ -50,8 +51,9 @@ class Candles:
     """Hold candles in the order of time, as columns of one length.
 
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 still forming); where they are the stored
-    bars `s` (`Direction` predicted, 0 none), `p` (probability of UP) and `y` (outcome: `Direction`, 0 not decided); and
-    one for each of `names`, the outputs of the indicators. `rows` are the stored ones, where they are. `interval` and
+    bars `s` (`Direction` predicted, 0 none), `p` (probability of UP) and `y` (outcome: `Direction`, 0 not decided);
+    where they are shorter than a day `x`, as `trading_hours` says it; and one for each of `names`, the outputs of the
+    indicators. `rows` are the stored ones, where they are. `interval` and
     `stored` are ms. `decimals` is how many the stored bars' prices are shown with, whatever the interval.
     """
 
@@ -123,6 +125,8 @@ class CandleReader:
             outcome = np.zeros(len(rows), np.int8)
             outcome[np.searchsorted(bars.timestamp, grades.timestamp)] = grades.outcome
             columns |= {"s": rows.prediction, "p": rows.probability, "y": outcome}
+        if interval < DAY:
+            columns["x"] = trading_hours(chart.symbol, bars.timestamp)
         columns |= {name: rows.indicator[:, index] for index, name in enumerate(rows.names)}
         return Candles(
             columns, rows.names, interval, stored, grades, decimals(newest.bars.close), rows if same else None

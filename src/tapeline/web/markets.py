@@ -6,6 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeline.core.market import Ints
+from tapeline.core.series import symbol_of
 from tapeline.core.sessions import MarketState, Phase, calendar, exchange_of
 
 ShownPhase = Literal["open", "pre", "post", "closed", "continuous"]
@@ -63,6 +68,16 @@ def regular_hours(symbol: str, timestamp: int) -> tuple[int, int] | None:
     """
     session = calendar(exchange_of(symbol)).at(timestamp).session
     return None if session is None else (session.open, session.close)
+
+
+def trading_hours(symbol: str, timestamps: Ints) -> NDArray[np.int8]:
+    """Return when each time (UTC epoch ms) is: 0 in regular hours, 1 before a session's open, 2 after its close."""
+    own = symbol_of(symbol)
+    known = calendar(exchange_of(own))
+    index = np.searchsorted(known.pre, timestamps, "right") - 1
+    session = np.maximum(index, 0)
+    hours = np.where(timestamps < known.open[session], 1, np.where(timestamps >= known.close[session], 2, 0))
+    return np.where(index < 0, 0, hours).astype(np.int8)
 
 
 def currency_of(symbol: str) -> str:

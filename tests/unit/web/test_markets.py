@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
-from tapeline.web.markets import MarketHours, Markets, currency_of
+from tapeline.web.markets import MarketHours, Markets, currency_of, trading_hours
 
 
 def ms(text: str) -> int:
@@ -39,3 +40,12 @@ def test_a_round_the_clock_market_never_opens() -> None:
 )
 def test_the_name_of_a_pair_gives_its_currency(symbol: str, currency: str) -> None:
     assert currency_of(symbol) == currency
+
+
+def test_times_before_the_open_and_after_the_close_are_extended_hours() -> None:
+    times = np.array(
+        [ms(f"2019-02-15T{time}") for time in ("12:00", "14:29", "14:30", "20:59", "21:00", "23:00")], np.int64
+    )
+    assert trading_hours("AAPL", times).tolist() == [1, 1, 0, 0, 2, 2]
+    assert trading_hours("AAPL@5m", times[2:4]).tolist() == [0, 0]
+    assert trading_hours("BTC-USD", times).tolist() == [0] * 6

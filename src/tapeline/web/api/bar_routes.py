@@ -63,8 +63,10 @@ Indicators = Annotated[
 
 _NAMES = {
     "t": "timestamp", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "f": "final",
-    "s": "prediction", "p": "probability", "y": "outcome",
+    "s": "prediction", "p": "probability", "y": "outcome", "x": "hours",
 }  # fmt: skip
+
+_HOURS = np.array(["regular", "pre", "post"])
 
 routes = APIRouter(tags=["bars"])
 
@@ -82,11 +84,12 @@ class BarsAnswer(BaseModel):
     """Hold candles as columns of one length, in the order of time.
 
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 forming), on the stored interval `s`
-    (prediction: 0 none, 1 UP, 2 DOWN, 3 HOLD), `p` (probability of UP) and `y` (what happened, coded the same), and one
-    for each of `names`; with `ranges` on the stored interval also what was expected, such as `low_80_5`; null where
-    there is no value. `stored_interval` is that of the stored bars that the candles are made of, and `intervals` are
-    all that the symbol can be shown at. `outputs` says what each of `names` is, except for stored columns that no spec
-    gives. `next` is the `before` to ask for older candles with.
+    (prediction: 0 none, 1 UP, 2 DOWN, 3 HOLD), `p` (probability of UP) and `y` (what happened, coded the same), for
+    candles shorter than a day `x` (0 in regular hours, 1 pre-market, 2 after hours), and one for each of `names`; with
+    `ranges` on the stored interval also what was expected, such as `low_80_5`; null where there is no value.
+    `stored_interval` is that of the stored bars that the candles are made of, and `intervals` are all that the symbol
+    can be shown at. `outputs` says what each of `names` is, except for stored columns that no spec gives. `next` is the
+    `before` to ask for older candles with.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -190,6 +193,8 @@ def _outputs(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 def _table(found: Candles) -> dict[str, Any]:
     columns: dict[str, Any] = {_NAMES.get(name, name): column for name, column in found.columns.items()}
     columns["final"] = columns["final"].astype(np.bool_)
+    if "hours" in columns:
+        columns["hours"] = _HOURS[columns["hours"]]
     for name in ("prediction", "outcome"):
         if name in columns:
             columns[name] = DIRECTION_NAMES[columns[name]]

@@ -78,7 +78,7 @@ def test_the_watch_list_has_quotes_with_market_and_currency(client: Client) -> N
 def test_bars_are_columns_of_one_length_without_nan(client: Client) -> None:
     document = client.document("/symbols/S00/bars?limit=10&indicators=sma_5,sma_1000")
     assert {len(column) for column in document["columns"].values()} == {10}
-    assert document["columns"].keys() == {*"tohlcvfspy", "sma_5", "sma_1000"}
+    assert document["columns"].keys() == {*"tohlcvfspyx", "sma_5", "sma_1000"}
     assert document["names"] == ["sma_5", "sma_1000"]
     assert (document["interval"], document["intervals"]) == ("1m", list(INTERVALS))
     assert document["next"] == document["columns"]["t"][0]

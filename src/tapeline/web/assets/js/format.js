@@ -132,6 +132,12 @@ class Clock {
     return time + offset;
   }
 
+  // The time at which the exchange's clock shows this, UTC epoch ms: the inverse of `wall`.
+  time(wall) {
+    const guess = wall - (this.wall(wall) - wall);
+    return guess - (this.wall(guess) - wall);
+  }
+
   // EST, BST, AEDT. Each locale names the zones of its own part of the world only; others are GMT+9.
   zoneName(time) {
     const names = this._zones.map((zone) => zone.formatToParts(time).find(({ type }) => type === "timeZoneName").value);

@@ -2,6 +2,8 @@
 import { first } from "./first.js"; // before all else, so that its requests are under way while the rest loads
 import { get, mayChange, outcome, readSession, session, whenDenied } from "./api.js";
 import { AlertsTab } from "./alerts.js";
+import { change as changeLook, look } from "./chart/look.js";
+import { fullScreen, openMenu, savePictureOf } from "./chart/menu.js";
 import { shownIndicators } from "./chart/selection.js";
 import { ChartTab } from "./chart/tab.js";
 import { attribute, text } from "./dom.js";
@@ -17,6 +19,7 @@ import { remember } from "./prefs.js";
 import { TABS, chartHash, readRoute } from "./route.js";
 import { StatusBar } from "./statusbar.js";
 import { toast } from "./toast.js";
+import { askInterval } from "./typing.js";
 import { Watchlist } from "./watchlist.js";
 
 const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page hidden for this long gives its own back
@@ -67,7 +70,7 @@ function pick(symbol, interval = chart.wanted, quietly = false) {
 // Shows the bar of a symbol that opened at this time.
 function jump(symbol, time) {
   pick(symbol);
-  chart.goTo(symbol, time);
+  chart.older.goTo(symbol, time);
 }
 
 function go() {
@@ -134,7 +137,8 @@ async function connected(state) {
 
 function setStatus(event) {
   bar.take(event);
-  chart.setHorizon(event.horizon);
+  chart.heading.setHorizon(event.horizon);
+  chart.panel.setHorizon(event.horizon);
   watchlist.setReplaying(event.replay !== null);
   watchlist.setProblems(event.feed?.problems ?? {});
 }
@@ -203,21 +207,28 @@ part("appearance").addEventListener("click", openAppearance);
 part("logout").addEventListener("click", logOut);
 part("login").addEventListener("click", logIn);
 part("chosen").addEventListener("click", () => document.body.classList.toggle("choosing"));
+function openTab(number) {
+  location.hash = number ? `#${TABS[number]}` : chartHash(chart.symbol, chart.wanted);
+}
+
 bindKeys({
-  tab: (number) => {
-    location.hash = number ? `#${TABS[number]}` : chartHash(chart.symbol, chart.wanted);
+  alt: {
+    ...Object.fromEntries(TABS.map((_, i) => [i + 1, () => openTab(i)])),
+    I: () => chart.openPicker(), R: () => chart.expected.toggle(), C: () => chart.bars && openMenu(chart),
+    G: () => chart.bars && openMenu(chart).day.focus(), K: () => chart.bars && openMenu(chart).other.focus(),
+    L: () => changeLook({ scale: look.scale === "log" ? "normal" : "log" }), P: () => changeLook({ scale: look.scale === "percent" ? "normal" : "percent" }),
+    W: () => changeLook({ values: !look.values }), S: () => savePictureOf(chart), X: () => fullScreen(chart),
   },
+  digit: (typed) => chart.symbol !== null && askInterval(typed, chart.heading.intervals, (interval) => pick(chart.symbol, interval)),
   move: (by) => watchlist.move(by),
-  search: () => {
+  search: (typed) => {
     document.body.classList.add("choosing");
-    watchlist.focusFilter();
+    watchlist.search(typed);
   },
   interval: (by) => {
-    const next = chart.intervalBeside(by);
+    const next = chart.heading.beside(chart.interval, by);
     if (next && chart.symbol !== null) pick(chart.symbol, next);
   },
-  indicators: () => chart.openPicker(),
-  ranges: () => chart.expected.toggle(),
   zoom: (factor) => chart.window?.zoom(factor),
   pan: (share) => chart.window?.pan(share),
   newest: () => chart.newest(),

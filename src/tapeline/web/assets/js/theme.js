@@ -38,7 +38,7 @@ function apply() {
 export function palette() {
   const style = getComputedStyle(root);
   const read = (name) => style.getPropertyValue(`--${name}`).trim();
-  const names = ["up", "down", "up-soft", "down-soft", "right", "wrong", "soft", "line", "grid", "panel", "raised"];
+  const names = ["up", "down", "up-soft", "down-soft", "right", "wrong", "soft", "line", "grid", "panel", "raised", "ink", "accent", "warn"];
   return {
     ...Object.fromEntries(names.map((name) => [name.replace(/-(.)/, (_, letter) => letter.toUpperCase()), read(name)])),
     lines: [1, 2, 3, 4, 5, 6, 7, 8].map((number) => read(`series-${number}`)),

@@ -102,9 +102,12 @@ export class Watchlist {
     this._ages();
   }
 
-  focusFilter() {
+  // Gives the search the keyboard, with what was typed already.
+  search(typed) {
     this._filter.focus();
-    this._filter.select();
+    if (typed) this._filter.value = typed;
+    else this._filter.select();
+    this._arrange();
   }
 
   get first() {

@@ -19,6 +19,7 @@ export class Bars {
     this.older = next; // the `before` to ask for older bars with; null: there are none
     this.clock = clockOf(zone, daily);
     this.keys = [];
+    this._put = new Set(); // names of columns that no answer has
     this._addKeys(0);
   }
 
@@ -28,6 +29,12 @@ export class Bars {
 
   column(name) {
     return this.columns[name];
+  }
+
+  // Adds a column that the server's answers about these bars do not have.
+  put(name, values) {
+    this._put.add(name);
+    this.columns[name] = values;
   }
 
   // The index of the bar with this key, -1 if there is none.
@@ -68,10 +75,12 @@ export class Bars {
     const from = lowerBound(this.t, columns.t[0]);
     if (from === this.length && from && count >= TAIL_BARS) return null;
     const after = lowerBound(this.t, columns.t[count - 1] + 1);
+    const known = new Map(this.t.slice(from, after).map((time, k) => [time, from + k]));
     for (const [name, kept] of Object.entries(this.columns)) {
+      const own = this._put.has(name) ? columns.t.map((time) => kept[known.get(time)] ?? null) : values(columns, name);
       const newer = kept.slice(after);
       kept.length = from;
-      kept.push(...values(columns, name), ...newer);
+      kept.push(...own, ...newer);
     }
     this._addKeys(from);
     return from;
@@ -79,7 +88,7 @@ export class Bars {
 
   // Whether the columns of a study are here.
   has(study) {
-    return study.columns.every(({ name }) => name in this.columns);
+    return Boolean(study) && study.columns.every(({ name }) => name in this.columns);
   }
 
   _addKeys(from) {

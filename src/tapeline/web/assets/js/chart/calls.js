@@ -11,13 +11,18 @@ const MOST_ARROWS = 60; // in view; more of them bury the candles
 const LEAST_SCALE = [0.45, 0.55]; // a scale of half a percent would make noise look like conviction
 
 export class Calls {
-  constructor(chart, candles) {
+  constructor(chart, prices) {
     this._chart = chart;
-    this._markers = createSeriesMarkers(candles, [], { zOrder: "top" });
+    this.attach(prices);
     this._series = null;
     this._arrows = [];
     this._crowded = false;
     chart.timeScale().subscribeVisibleLogicalRangeChange((range) => range && this._thin(range));
+  }
+
+  // Puts the arrows on this series; `show` draws them.
+  attach(prices) {
+    this._markers = createSeriesMarkers(prices, [], { zOrder: "top" });
   }
 
   // Whether any of these bars has a call.

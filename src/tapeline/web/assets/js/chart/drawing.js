@@ -1,10 +1,14 @@
 // Candles, volume, indicators and calls of one symbol on the drawing library's chart.
-import { CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, createChart } from "../../vendor/lightweight-charts.js";
-import { price } from "../format.js";
+import { ColorType, CrosshairMode, HistogramSeries, PriceScaleMode, createChart } from "../../vendor/lightweight-charts.js";
 import { palette } from "../theme.js";
 import { Calls } from "./calls.js";
+import { CompareLines } from "./comparelines.js";
 import { Fan } from "./fan.js";
+import { look } from "./look.js";
+import { priceFormat } from "./priceformat.js";
+import { PriceSeries } from "./priceseries.js";
 import * as selection from "./selection.js";
+import { SessionMarks } from "./sessions.js";
 import { Study } from "./study.js";
 import { Trail } from "./trail.js";
 import { RIGHT_OFFSET, Window } from "./window.js";
@@ -19,22 +23,23 @@ export class Drawing {
   constructor(element, { pointed, olderWanted, moved }) {
     this.bars = null;
     this.studies = [];
-    this._colors = palette();
+    this.colors = palette();
     this.chart = createChart(element, { autoSize: true, ...this._options() });
     this.window = new Window(this.chart.timeScale());
-    this._candles = this.chart.addSeries(CandlestickSeries, { borderVisible: false, priceLineWidth: 1 });
+    this.prices = new PriceSeries(this.chart);
+    this.prices.make(look.style, this.colors);
     this._volume = this.chart.addSeries(HistogramSeries, {
       priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false,
     });
     this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     this._top = 0;
     this._calls = new Calls(this.chart, this._candles);
+    this._sessions = new SessionMarks(this.chart);
     this._fan = new Fan(this.chart);
-    this._candles.attachPrimitive(this._fan);
     this._trail = new Trail(this.chart);
-    this._candles.attachPrimitive(this._trail);
+    this._lines = new CompareLines(this.chart);
+    for (const primitive of [this._sessions, this._fan, this._trail, this._lines]) this.prices.attach(primitive);
     this._forecast = null;
-    this._paint();
     this.chart.subscribeCrosshairMove((event) => {
       const i = event.time === undefined || !event.point || !this.bars ? -1 : this.bars.at(event.time);
       const value = event.point && event.paneIndex === 0 ? this._candles.coordinateToPrice(event.point.y) : null;
@@ -42,12 +47,13 @@ export class Drawing {
     });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       moved();
+      if (range && this._base && this.bars.columns.c[Math.max(0, Math.floor(range.from))] !== this._base) this._scale();
       if (range && this.bars?.older !== null && range.from < NEAR_EDGE) olderWanted();
     });
   }
 
   // Shows these bars, the newest at the right.
-  show(bars, catalogue) {
+  show(bars, catalogue, compared) {
     this.bars = bars;
     this._forecast = this._past = this._early = null;
     this._trail.show(null);
@@ -56,33 +62,64 @@ export class Drawing {
       timeScale: { timeVisible: !bars.daily },
       localization: { timeFormatter: (key) => this._timeLabel(key) },
     });
-    const { decimals } = bars;
-    this._candles.applyOptions({ priceFormat: {
-      type: "custom", minMove: 10 ** -decimals, formatter: (value) => price(value, decimals),
-      tickmarksFormatter: (marks) => marks.map((value) => price(value, marks.every((mark) => onGrid(mark, decimals)) ? decimals : decimals + 1)),
-    } });
+    this.prices.format(priceFormat(bars.decimals, null));
     this._fill();
-    this.select(catalogue);
+    this.select(catalogue, compared);
     this.newest();
   }
 
-  // Draws the calls, and those of the selected indicators whose columns are here.
-  select(catalogue) {
+  // The library's series of prices.
+  get _candles() {
+    return this.prices.api;
+  }
+
+  // Draws the calls, those of the selected indicators whose columns are here, and the symbols compared with.
+  select(catalogue, compared = []) {
     for (const study of this.studies) study.remove();
     this.studies = [];
     const bars = this.bars;
     let pane = 0;
-    this._calls.show(bars, selection.predictions && Calls.any(bars) ? ++pane : null, this._colors);
+    this._calls.show(bars, selection.predictions && Calls.any(bars) ? ++pane : null, this.colors);
     this.callsPane = pane || null;
     for (const { spec, color } of catalogue ? selection.chosen : []) {
       const study = catalogue.read(spec);
       if (!study || !bars.has(study)) continue;
-      this.studies.push(new Study(this.chart, bars, study, color, study.overPrice ? 0 : ++pane, this._colors, () => this._span()));
+      this.studies.push(new Study(this.chart, bars, study, color, study.overPrice ? 0 : ++pane, this.colors, () => this._span()));
     }
+    compared.forEach((study, k) => this.studies.push(new Study(this.chart, bars, study, 2 + k, 0, this.colors)));
+    this._compared = compared.length > 0;
+    this._lines.show(this.studies.slice(this.studies.length - compared.length).map(({ columns: [{ name, color }] }) => ({ values: bars.column(name), color })), bars);
+    this._scale();
     this.chart.panes().forEach((drawn, i) => {
       drawn.setStretchFactor(i ? 1 : PRICE_STRETCH);
       if (i) drawn.priceScale("right").applyOptions({ scaleMargins: { top: 0.22, bottom: 0.08 } });
     });
+  }
+
+  // Takes a changed look: another style is another series.
+  restyle() {
+    if (look.style !== this.prices.style) {
+      this.prices.make(look.style, this.colors);
+      this._calls.attach(this._candles);
+      this.prices.fill(this.bars);
+      this._calls.setData();
+    }
+    this._markSessions();
+    this._scale();
+  }
+
+  // Sets the scale; symbols that are compared have nothing in common but percents. These count from the first close in
+  // view, on the same scale as the prices, so that indicators stay where they belong.
+  _scale() {
+    const { decimals } = this.bars;
+    const shown = look.scale === "percent" || this._compared;
+    this._base = shown ? this.bars.columns.c[Math.max(0, Math.floor(this.window.from))] : null;
+    this.chart.priceScale("right").applyOptions({ mode: look.scale === "log" ? PriceScaleMode.Logarithmic : PriceScaleMode.Normal });
+    this.prices.format(priceFormat(decimals, this._base));
+  }
+
+  _markSessions() {
+    this._sessions.show(look.sessions ? this.bars : null, this.colors.soft);
   }
 
   // Draws the fan of this forecast (null: none), and moves with it where the newest bars are in view.
@@ -103,11 +140,11 @@ export class Drawing {
 
   // Draws the trail of past ranges, one point for each bar; null: none.
   trail(points) {
-    this._trail.show(points, this.bars.columns.c, { band: this._colors.lines[0], missed: this._colors.wrong });
+    this._trail.show(points, this.bars.columns.c, { band: this.colors.lines[0], missed: this.colors.wrong });
   }
 
   _drawFan() {
-    this._fan.show(this._past ?? this._forecast, this.bars, this._colors.lines[0]);
+    this._fan.show(this._past ?? this._forecast, this.bars, this.colors.lines[0]);
   }
 
   // Draws all bars again, after older ones were put in front.
@@ -125,9 +162,10 @@ export class Drawing {
       return;
     }
     for (let i = from; i < this.bars.length; i++) {
-      this._candles.update(this._candle(i), i < before - 1);
       this._volume.update(this._column(i), i < before - 1);
     }
+    this.prices.update(this.bars, from, before);
+    if (this.bars.length > before) this._markSessions();
     this._calls.update(from, before);
     for (const study of this.studies) study.update(from, before);
     if (this._early) this.forecast(this._early);
@@ -154,35 +192,26 @@ export class Drawing {
     this.window.newest(this.bars.length, this._fan.reach);
   }
 
-  recolor(catalogue) {
-    this._colors = palette();
+  recolor(catalogue, compared) {
+    this.colors = palette();
     this.chart.applyOptions(this._options());
-    this._paint();
+    this.prices.paint(this.colors);
     if (this.bars) {
       this._fill();
       this._drawFan();
-      this.select(catalogue);
+      this.select(catalogue, compared);
     }
   }
 
   _fill() {
-    this._candles.setData(this.bars.keys.map((_, i) => this._candle(i)));
+    this.prices.fill(this.bars);
+    this._markSessions();
     this._volume.setData(this.bars.keys.map((_, i) => this._column(i)));
-  }
-
-  _candle(i) {
-    const { o, h, l, c } = this.bars.columns;
-    return { time: this.bars.keys[i], open: o[i], high: h[i], low: l[i], close: c[i] };
   }
 
   _column(i) {
     const { o, c, v } = this.bars.columns;
-    return { time: this.bars.keys[i], value: v[i] ?? 0, color: c[i] < o[i] ? this._colors.downSoft : this._colors.upSoft };
-  }
-
-  _paint() {
-    const { up, down } = this._colors;
-    this._candles.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down });
+    return { time: this.bars.keys[i], value: v[i] ?? 0, color: c[i] < o[i] ? this.colors.downSoft : this.colors.upSoft };
   }
 
   _timeLabel(key) {
@@ -191,7 +220,7 @@ export class Drawing {
   }
 
   _options() {
-    const { soft, grid, line, panel, raised, font } = this._colors;
+    const { soft, grid, line, panel, raised, font } = this.colors;
     const lineOf = { color: soft, labelBackgroundColor: raised };
     return {
       layout: {
@@ -205,10 +234,4 @@ export class Drawing {
       timeScale: { borderColor: line, rightOffset: RIGHT_OFFSET, barSpacing: innerWidth < 760 ? 5 : 7, minBarSpacing: 0.5, secondsVisible: false },
     };
   }
-}
-
-// Whether a price needs no more than these decimals: the marks of the library's scale may be 2.5 units apart.
-function onGrid(value, decimals) {
-  const steps = value * 10 ** decimals;
-  return Math.abs(steps - Math.round(steps)) < 1e-3;
 }

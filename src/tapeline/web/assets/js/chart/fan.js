@@ -1,6 +1,8 @@
 // The fan of a range forecast: bands of 50, 80 and 95% from the last close over the next bars, behind the candles.
 //
 // The drawing library has no bars in the future, but its time scale goes on: a place there is a number of bars.
+import { look } from "./look.js";
+
 const BANDS = [[95, 0.1], [80, 0.14], [50, 0.2]];
 
 export class Fan {
@@ -39,7 +41,8 @@ export class Fan {
 
   // The scale of prices makes room for the 80% band.
   autoscaleInfo() {
-    return this._points && { priceRange: { minValue: this._points.least, maxValue: this._points.most } };
+    if (!this._points || look.priceOnly) return null;
+    return { priceRange: { minValue: this._points.least, maxValue: this._points.most } };
   }
 
   _draw(target) {

@@ -42,6 +42,11 @@ export class Heading {
     attribute(signal, "title", called ? `${this._meaning} Model ${quote.model}` : quote.move ? MOVE_TITLE : null);
   }
 
+  // The interval `by` buttons beside this one, undefined where there is none.
+  beside(interval, by) {
+    return this.intervals[this.intervals.indexOf(interval) + by];
+  }
+
   // Shows buttons for the usual ones of these intervals and the one shown, and a menu of the others.
   offer(intervals, shown) {
     this.intervals = intervals;

@@ -1,14 +1,39 @@
 // Puts older bars in front of a chart's: at its left edge, and on the way to a time.
 import { PAGE_BARS } from "../api.js";
+import { toast } from "../toast.js";
 import { askBars } from "./loading.js";
 
 const STRIDE_BARS = 5000; // asked for at once on the way to a time
 
 export class Older {
-  // `added(bars, time)` hears that bars came in front of the one that opened at this time.
-  constructor(added) {
+  // `shown()` gives the bars that are shown, null without any; `added(time)` hears that bars came in front of the one that
+  // opened at this time, `reveal(i)` that the bar with this index is to be shown.
+  constructor({ shown, added, reveal }) {
+    this._shown = shown;
     this._added = added;
+    this._reveal = reveal;
     this._asked = null; // the promise of an answer under way
+    this.goal = null; // the bar to be shown: { symbol, time, after }
+  }
+
+  // Shows the bar of this symbol that opened at this time, at once or when `arrived` is called. Between two bars it is the
+  // earlier one; with `after`, the later.
+  goTo(symbol, time, { after = false } = {}) {
+    this.goal = { symbol, time, after };
+    this.arrived();
+  }
+
+  // Called when a symbol's bars are shown: loads older ones until the goal is among them, and shows it.
+  async arrived() {
+    const bars = this._shown();
+    if (!bars || bars.symbol !== this.goal?.symbol) return;
+    const { time, after } = this.goal;
+    this.goal = null;
+    while (time < bars.t[0] && bars.older !== null) await this.load(bars, STRIDE_BARS);
+    if (bars !== this._shown()) return;
+    if (time < bars.t[0]) toast(`This chart begins ${bars.clock.full(bars.t[0])}; longer candles reach further back.`);
+    const i = bars.around(time);
+    this._reveal(after && bars.t[i] < time && i + 1 < bars.length ? i + 1 : i);
   }
 
   // Resolves once older bars are here, or once it is known that there are none.
@@ -26,12 +51,6 @@ export class Older {
     }
     const [first] = bars.t;
     bars.prepend(value);
-    this._added(bars, first);
-  }
-
-  // Resolves to the index of the bar at this time: the last one that opened by then, the first where it begins later.
-  async reach(bars, time) {
-    while (time < bars.t[0] && bars.older !== null) await this.load(bars, STRIDE_BARS);
-    return bars.around(time);
+    if (bars === this._shown()) this._added(first);
   }
 }

@@ -2,6 +2,7 @@
 import { HistogramSeries, LineSeries, LineStyle } from "../../vendor/lightweight-charts.js";
 import { compact, price } from "../format.js";
 import { GUIDES } from "./catalogue.js";
+import { look } from "./look.js";
 
 const BESIDE = 0.35; // of the height of the candles: so much room an overlay may take above and below them
 const BAND = new Set(["_upper", "_middle", "_lower"]); // these share one colour
@@ -22,7 +23,7 @@ export class Study {
     this.columns = study.columns.map((column, i) => ({
       ...column,
       color: column.style === "histogram" ? colors.soft : colors.lines[(color + (BAND.has(column.suffix) ? 0 : i)) % colors.lines.length],
-      show: column.drawn ? format : this._bySize([column]), // a band's width is not a price
+      show: column.drawn || study.compared ? format : this._bySize([column]), // a band's width is not a price
     }));
     this._series = this.columns.filter((column) => column.drawn).map((column) => [column, this._add(column, format)]);
     for (const level of GUIDES[study.indicator.name] ?? []) {
@@ -65,7 +66,7 @@ export class Study {
       priceLineVisible: false, lastValueVisible: !this._overPrice, color: column.color,
       priceFormat: { type: "custom", minMove, formatter: format },
     };
-    if (this._overPrice) common.autoscaleInfoProvider = (fitting) => beside(fitting(), this._span());
+    if (this._overPrice) common.autoscaleInfoProvider = (fitting) => (look.priceOnly ? null : beside(fitting(), this._span()));
     if (column.style === "histogram") return this._chart.addSeries(HistogramSeries, { ...common, base: 0 }, this.pane);
     const dots = column.style === "dots";
     return this._chart.addSeries(LineSeries, {

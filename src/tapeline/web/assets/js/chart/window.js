@@ -22,6 +22,18 @@ export class Window {
     this._scale.setVisibleLogicalRange({ from: -left - 0.5, to: shown - left - 0.5 });
   }
 
+  // The index of the first bar in view, which may be between two; 0 before anything is drawn.
+  get from() {
+    return this._scale.getVisibleLogicalRange()?.from ?? 0;
+  }
+
+  // Keeps the same bars in view while `change` replaces `before` bars by `after`.
+  keep(before, after, change) {
+    const { from, to } = this._scale.getVisibleLogicalRange();
+    change();
+    this._scale.setVisibleLogicalRange({ from: from + after - before, to: to + after - before });
+  }
+
   get atNewest() {
     return this._scale.scrollPosition() > -1;
   }

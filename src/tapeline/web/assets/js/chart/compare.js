@@ -1,0 +1,77 @@
+// Other symbols' closes on the chart, as lines on a scale in percent. They are columns of the bars, as indicators are.
+import { remember, remembered } from "../prefs.js";
+import { askBars } from "./loading.js";
+
+export const MOST = 5;
+const NEWEST = 40; // bars asked for again when a new one has come
+const PREFIX = "vs ";
+
+export class Compare {
+  // `changed(error)` hears that columns came, or why they did not.
+  constructor(changed) {
+    const kept = remembered("compare", []);
+    this.symbols = Array.isArray(kept) ? kept.filter((symbol) => typeof symbol === "string").slice(0, MOST) : [];
+    this._changed = changed;
+    this._count = 0; // bars at the last question
+  }
+
+  put(symbol) {
+    if (this.symbols.includes(symbol) || this.symbols.length >= MOST) return false;
+    this._keep([...this.symbols, symbol]);
+    return true;
+  }
+
+  drop(symbol) {
+    this._keep(this.symbols.filter((other) => other !== symbol));
+  }
+
+  // The symbol of a study that `studies` made, null for an indicator's.
+  static symbolOf(spec) {
+    return spec?.startsWith(PREFIX) ? spec.slice(PREFIX.length) : null;
+  }
+
+  // What to draw of these bars, as the catalogue describes indicators.
+  studies(bars) {
+    return this.symbols.filter((symbol) => symbol !== bars.symbol && bars.column(PREFIX + symbol)).map((symbol) => ({
+      spec: PREFIX + symbol, indicator: { name: "compare", title: `${symbol} beside ${bars.symbol}`, parameters: [] }, numbers: [],
+      overPrice: true, compared: true, columns: [{ name: PREFIX + symbol, suffix: "", style: "line", drawn: false }], // see CompareLines
+    }));
+  }
+
+  // Asks for all closes that belong to these bars.
+  async load(bars) {
+    this._count = bars.length;
+    await this._ask(bars, bars.length, this.symbols);
+  }
+
+  // Asks for the newest closes where a bar was added since the last question.
+  async follow(bars) {
+    if (bars.length === this._count || !this.symbols.length) return;
+    this._count = bars.length;
+    await this._ask(bars, NEWEST, this.symbols);
+  }
+
+  async _ask(bars, limit, symbols) {
+    const others = symbols.filter((symbol) => symbol !== bars.symbol);
+    const answers = await Promise.all(others.map((symbol) => askBars(symbol, { interval: bars.interval, limit, indicators: [] })));
+    answers.forEach(({ value, error }, k) => {
+      if (!value) this._changed(`${others[k]} cannot be compared: ${error.message}.`);
+      else bars.put(PREFIX + others[k], aligned(bars.t, value.columns, bars.column(PREFIX + others[k])));
+    });
+    if (others.length) this._changed(null, bars);
+  }
+
+  _keep(symbols) {
+    this.symbols = symbols;
+    remember("compare", symbols);
+  }
+}
+
+// The closes at these times: of the other's last bar that opened by then. Before its first bar stands what was `known`.
+export function aligned(times, { t, c }, known = null) {
+  let k = -1;
+  return times.map((time, i) => {
+    while (k + 1 < t.length && t[k + 1] <= time) k++;
+    return k < 0 ? known?.[i] ?? null : c[k];
+  });
+}

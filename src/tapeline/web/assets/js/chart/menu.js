@@ -1,0 +1,68 @@
+// The dialog that says how the chart looks, what it is compared with, and where it goes.
+import { dialog, fill, h, text } from "../dom.js";
+import { toast } from "../toast.js";
+import { MOST } from "./compare.js";
+import { savePicture, saveTable } from "./export.js";
+import { SCALES, STYLES, change, look } from "./look.js";
+
+// `chart` is the chart tab's; the dialog does what its buttons and keys do.
+export function openMenu(chart) {
+  const radios = (name, title, labels) => h("fieldset", { class: "radios" }, h("legend", {}, title), Object.entries(labels).map(([value, label]) =>
+    h("div", { class: "check" },
+      h("input", { type: "radio", name, id: `${name}-${value}`, value, checked: look[name] === value, onchange: () => change({ [name]: value }) }),
+      h("label", { for: `${name}-${value}` }, label))));
+  const check = (name, label) => h("div", { class: "check" },
+    h("input", { type: "checkbox", id: `look-${name}`, checked: look[name], onchange: (event) => change({ [name]: event.target.checked }) }),
+    h("label", { for: `look-${name}` }, label));
+
+  const problem = h("p", { class: "problem", role: "alert" });
+  const compared = h("ul", { class: "chips" });
+  const other = h("input", { id: "compare", placeholder: "Symbol", maxlength: "32", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" });
+  const list = () => fill(compared, chart.compare.symbols.map((symbol) => h("li", {}, symbol,
+    h("button", { type: "button", class: "icon", "aria-label": `Compare no more with ${symbol}`, onclick: () => { chart.compareWith(symbol, false); list(); } }, "×"))));
+  function compare(event) {
+    event.preventDefault();
+    const symbol = other.value.trim().toUpperCase();
+    if (!symbol) return;
+    text(problem, chart.compareWith(symbol, true) ? "" : `At most ${MOST} symbols, each once.`);
+    other.value = "";
+    list();
+  }
+
+  const day = h("input", { type: "date", id: "go-to", required: true });
+  function go(event) {
+    event.preventDefault();
+    chart.goToDay(day.valueAsNumber);
+    box.close();
+  }
+
+  const button = (label, run) => h("button", { type: "button", onclick: () => { box.close(); run(); } }, label);
+  const box = dialog("Chart", h("div", { class: "menu" },
+    radios("style", "Style", STYLES),
+    h("div", {}, radios("scale", "Scale", SCALES),
+      h("fieldset", {}, h("legend", {}, "Show"),
+        check("priceOnly", "Scale to the price only"), check("sessions", "Session breaks, extended hours"), check("values", "Data window"))),
+    h("div", {},
+      h("form", { onsubmit: compare }, h("label", { for: "compare" }, "Compare with"), h("div", { class: "line" }, other, h("button", { type: "submit" }, "Compare")), problem, compared),
+      h("form", { onsubmit: go }, h("label", { for: "go-to" }, "Go to date"), h("div", { class: "line" }, day, h("button", { type: "submit" }, "Go"))),
+      h("div", { class: "line" }, button("Picture", () => savePictureOf(chart)), button("CSV", () => saveTableOf(chart)), button("Full screen", () => fullScreen(chart))))));
+  list();
+  return { box, other, day };
+}
+
+export function savePictureOf(chart) {
+  if (chart.bars) savePicture(chart.drawing, `${chart.symbol} ${chart.interval} ${new Date(chart.bars.t.at(-1)).toISOString().slice(0, 10)}`);
+}
+
+export function saveTableOf(chart) {
+  if (chart.bars) saveTable(chart.bars);
+}
+
+export async function fullScreen(chart) {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await chart.root.requestFullscreen();
+  } catch {
+    toast("This browser does not let the page fill the screen.", "bad");
+  }
+}
