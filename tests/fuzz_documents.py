@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
 from tapeline.alerts.rule_state import BarValues, State, step
 from tapeline.alerts.rules import Silence
-from tapeline.app import config
+from tapeline.app import config, settings_file
 from tapeline.core.market import Bar, Bars, Floats
 from tapeline.core.ports import SymbolState
 from tapeline.core.symbol_forms import symbol_fault
@@ -300,7 +300,7 @@ def check_settings(value: tuple[bytes, dict[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tapeline.toml"
         path.write_bytes(content)
-        with mock.patch.object(config, "CONFIG_FILE", path), mock.patch.dict(os.environ, environment):
+        with mock.patch.object(settings_file, "CONFIG_FILE", path), mock.patch.dict(os.environ, environment):
             try:
                 found = config.load()
             except ConfigError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tapeline.cli.main import COMMANDS
+from tapeline.cli.command_list import COMMANDS
 from tapeline.cli.stopping import UNTIL_STOPPED, Terminated, exit_code
 
 #: Runs a command whose function waits, having said so.

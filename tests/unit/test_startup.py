@@ -13,7 +13,8 @@ import typer
 from tests.conftest import random_bars
 from tests.stored import fill
 
-from tapeline.cli.main import COMMANDS, app
+from tapeline.cli.command_list import COMMANDS
+from tapeline.cli.main import app
 from tapeline.indicators import warm_up
 
 #: Libraries that take 0.05 to 2 s to import.

@@ -13,52 +13,19 @@ import difflib
 import ipaddress
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
-from tapeline.errors import ConfigError, RuleError, one_line
+from tapeline.app.settings_file import RENAMED, in_file, refused
+from tapeline.errors import ConfigError, RuleError
 from tapeline.indicators import DEFAULT
 from tapeline.indicators.spelling import separated
 
-#: Looked for in the current directory.
-CONFIG_FILE = Path("tapeline.toml")
-
-#: Bytes of it that are read, and dots in a line: the time that a key takes to read grows with their square.
-_LARGEST = 256 * 1024
-_MOST_DOTS = 1000
-
 _PREFIX = "TAPELINE_"
-
-#: The names of settings before there were groups, and what they are called now.
-_RENAMED = {
-    "yahoo_url": "yahoo.url",
-    "yahoo_stream_url": "yahoo.stream_url",
-    "host": "page.host",
-    "port": "page.port",
-    "token": "page.token",
-    "behind_login": "page.behind_login",
-    "alerts": "alerts.rules",
-    "alert_webhook": "alerts.webhook",
-    "alert_sns_topic": "alerts.sns_topic",
-    "alert_mail_to": "mail.to",
-    "alert_mail_from": "mail.sender",
-    "smtp_host": "mail.host",
-    "smtp_port": "mail.port",
-    "smtp_user": "mail.user",
-    "smtp_password": "mail.password",
-    **{
-        name: f"aws.{name}"
-        for name in (
-            "kinesis_stream", "rows_table", "state_table", "row_days", "firehose_stream", "bucket",
-            "sagemaker_endpoint", "health_port",
-        )
-    },
-}  # fmt: skip
 
 _MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
 
@@ -274,10 +241,10 @@ def load(**flags: Any) -> Settings:
     Flags are named as settings, `aws__bucket` for `bucket` in the group `aws`; one that is None was not given. Raises
     `ConfigError`.
     """
-    for old, new in _RENAMED.items():
+    for old, new in RENAMED.items():
         if variable(old) in os.environ:
             raise ConfigError(f"the environment variable {variable(old)} is now called {variable(new)}")
-    given = _in_file()
+    given = in_file()
     for name, value in (*_in_environment(), *flags.items()):
         if value is None:
             continue
@@ -288,55 +255,20 @@ def load(**flags: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise _refused(error) from error
-
-
-def _in_file() -> dict[str, Any]:
-    try:
-        with CONFIG_FILE.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST or any(line.count(b".") > _MOST_DOTS for line in content.splitlines()):
-            raise ConfigError(f"{CONFIG_FILE}: longer or deeper than settings are; is it another file?")
-        return tomllib.loads(content.decode())
-    except FileNotFoundError:
-        return {}
-    except RecursionError:
-        raise ConfigError(f"{CONFIG_FILE}: not valid TOML: nested too deep") from None
-    except ValueError as error:  # also of a number with thousands of digits
-        raise ConfigError(f"{CONFIG_FILE}: not valid TOML: {one_line(error)}") from error
-    except OSError as error:
-        raise ConfigError(str(error)) from error
+        raise refused(error, all_settings()) from error
 
 
 def _in_environment() -> Iterator[tuple[str, str]]:
-    """Yield the settings that the environment gives, named as flags are. Other variables may have our prefix too."""
+    """Yield the settings that the environment gives, named as flags are.
+
+    Other variables may have our prefix too; one that looks like a slip of a setting's raises `ConfigError`.
+    """
+    settings = {setting.replace(".", "__"): setting for setting in all_settings()}
     for variable_name, value in os.environ.items():
         name = variable_name.lower()
         setting = name.removeprefix(_PREFIX.lower())
         if setting != name and setting.partition("__")[0] in Settings.model_fields:
             yield setting, value
-
-
-def _refused(error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
-    if new := _RENAMED.get(name):
-        table, _, key = new.partition(".")
-        return ConfigError(f"setting {name} is now called {new}: write {key} in the table [{table}] of {CONFIG_FILE}")
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, all_settings(), 1)
-        return ConfigError(
-            f"there is no setting {name}: did you mean {near[0]}?" if near else f"there is no setting {name}"
-        )
-    return ConfigError(f"setting {name} = {_shown(name, first['input'])}: {first['msg']}")
-
-
-def _shown(name: str, value: Any) -> str:
-    """Return a value for an error. Only those of settings that are known and no secret are shown.
-
-    What stands where a group of settings should be, or below a setting, may be a secret in the wrong place.
-    """
-    known = all_settings().get(re.sub(r"(\.\d+)+$", "", name))  # an entry of a list is as secret as the list
-    if known is None or not isinstance(value, str | int | float):
-        return "(not shown)"
-    return "(secret)" if SecretStr in get_args(known.annotation) else repr(value)
+        elif setting != name and (near := difflib.get_close_matches(setting, settings, 1, cutoff=0.8)):
+            meant = variable(settings[near[0]])
+            raise ConfigError(f"no setting is called {variable_name} in the environment: did you mean {meant}?")

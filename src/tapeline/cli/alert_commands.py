@@ -1,26 +1,24 @@
-"""`tapeline alerts`: add, list and remove rules, and try one on a file of bars."""
+"""`tapeline alerts`: add, list and remove rules, and try one on stored bars or a file."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tapeline.cli.console import notice, print_json, print_table
 from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
-from tapeline.cli.options import DataDir, File, Json
-from tapeline.errors import ModelError, NotFoundError, SpecError
-from tapeline.forecast import DEFAULT_NAME
+from tapeline.cli.options import DataDir, Json
+from tapeline.errors import NotFoundError
 
 if TYPE_CHECKING:
     from tapeline.alerts.rules import Rule
     from tapeline.alerts.service import Alerts
     from tapeline.app.config import Settings
-    from tapeline.forecast.model import LightGBMModel
-    from tapeline.forecast.range_model import RangeModel
 
 RuleText = Annotated[str, typer.Argument(metavar="RULE", help="Such as 'rsi_14 < 30 for TSLA'.", show_default=False)]
 
@@ -46,12 +44,26 @@ def _alerts(settings: Settings, *, create: bool) -> Iterator[Alerts | None]:
 @app.command()
 def add(rule: RuleText, data_dir: DataDir = None) -> None:
     """Add a rule. A program that runs over this data directory uses it within a second."""
-    from tapeline.app import config
+    from tapeline.app.data_directory import settings_for_reading
 
-    with _alerts(config.load(data_dir=data_dir), create=True) as alerts:
+    settings = settings_for_reading(data_dir)
+    with _alerts(settings, create=True) as alerts:
         assert alerts is not None  # noqa: S101 - it was created
         kept = alerts.add(rule)
         notice(f"{kept.rule.id}  {kept.rule.text}")
+    _name_unknown(kept.rule, settings)
+
+
+def _name_unknown(rule: Rule, settings: Settings) -> None:
+    """Say which symbols of a rule have no bars: it waits for them, or one is mistyped."""
+    from tapeline.alerts.stored_rehearsal import unknown_symbols
+    from tapeline.app.data_directory import DATABASE_FILE
+    from tapeline.cli.stored_data import open_stored
+
+    if rule.symbols and (settings.data_dir / DATABASE_FILE).exists():
+        with open_stored(settings.data_dir) as directory:
+            for symbol in unknown_symbols(rule, directory.store):
+                notice(f"{symbol} has no bars yet: the rule waits for some, unless it is mistyped")
 
 
 @app.command()
@@ -60,9 +72,9 @@ def remove(
     data_dir: DataDir = None,
 ) -> None:
     """Remove a rule by its id. The alerts that it fired are kept."""
-    from tapeline.app import config
+    from tapeline.app.data_directory import settings_for_reading
 
-    with _alerts(config.load(data_dir=data_dir), create=False) as alerts:
+    with _alerts(settings_for_reading(data_dir), create=False) as alerts:
         if alerts is None:
             raise NotFoundError(f"there is no rule {rule}: no rule was ever added here")
         alerts.remove(rule)
@@ -78,9 +90,9 @@ def list_(
 ) -> None:
     """List the rules, or what they fired and how it was delivered."""
     from tapeline.alerts.grammar import parse_rule
-    from tapeline.app import config
+    from tapeline.app.data_directory import settings_for_reading
 
-    settings = config.load(data_dir=data_dir)
+    settings = settings_for_reading(data_dir)
     with _alerts(settings, create=False) as alerts:
         if fired:
             _print_fired([asdict(alert) for alert in alerts.newest(last)] if alerts else [], as_json=json)
@@ -101,80 +113,38 @@ def list_(
 @app.command("test")
 @reads_files()
 def rehearse(
-    rule: RuleText, file: File, reading: FileReading = AS_FOUND, data_dir: DataDir = None, json: Json = False
+    rule: RuleText,
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet file of bars.  [default: stored bars]", show_default=False)
+    ] = None,
+    last: Annotated[str, typer.Option(help="How much of the stored bars, such as 12h, 7d or 4w.")] = "7d",
+    reading: FileReading = AS_FOUND,
+    data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
-    """Print when a rule would have fired on the bars of a file, as if they had come one by one.
+    """Print when a rule would have fired on stored bars, or on the bars of a file, as if they had come one by one.
 
-    A rule about predictions, or about the expected move, uses the data directory's model in use, on bars that it was
-    not trained on.
+    Over stored bars, predictions and the expected move are those that were made at the time. Over a file, they are
+    those of the data directory's model in use, on bars that it was not trained on.
     """
     from tapeline.alerts.grammar import parse_rule
-    from tapeline.alerts.range_terms import is_range_term
-    from tapeline.alerts.rehearsal import Rehearsal
-    from tapeline.app import config
-    from tapeline.cli.bar_files import open_all, read_bars
-    from tapeline.runtime.processor import Processor
+    from tapeline.cli.rehearsing import over_file, over_stored
 
-    settings = config.load(data_dir=data_dir)
     parsed = parse_rule(rule)
-    model = _model(settings) if parsed.predictions else None
     if parsed.forming:
-        notice("a file has no forming bars; the rule is judged on its final ones")
-    source = open_all([file], reading)
-    if model is not None:
-        model.check_interval(source.scan().interval)
-    if model is not None and source.scan().end <= model.trained_until:
-        notice(f"the model {model.version} was trained on all of these bars: it predicts none of them")
-    ranges = _range_model(settings) if any(map(is_range_term, parsed.columns)) else None
-    if ranges is not None:
-        ranges.check(source.scan().interval)
-    processor = Processor(_specs(parsed), model, range_model=ranges)
-    rehearsal = Rehearsal(parsed, {} if ranges is None else {ranges.version: ranges})
-    found: list[dict[str, Any]] = []
-    done = 0
-    for bars in read_bars(source, "judging", quiet=json):
-        found += rehearsal.judge(processor.step(bars).rows)
-        done += len(bars)
+        notice("bars of the past are final; the rule is judged on these")
+    if file is None:
+        fired, said = over_stored(parsed, last, data_dir)
+    else:
+        fired, said = over_file(parsed, file, reading, data_dir, quiet=json)
     if json:
-        print_json(found)
+        print_json(fired)
         return
     print_table(
         ("time (UTC)", "symbol", "price", "what was seen"),
-        ((each["time"], each["symbol"], _price(each["price"]), each["text"]) for each in found),
+        ((each["time"], each["symbol"], _price(each["price"]), each["text"]) for each in fired),
     )
-    notice(f"{parsed.text}: fired {len(found):,} times on {done:,} bars")
-
-
-def _specs(rule: Rule) -> list[str]:
-    """Return the indicators that a rule reads."""
-    from tapeline.alerts.range_terms import is_range_term
-    from tapeline.indicators.spec import spec_of_output
-
-    found: dict[str, None] = {}
-    for name in rule.columns:
-        if is_range_term(name):
-            continue
-        with contextlib.suppress(SpecError):  # price, volume, probability
-            found[spec_of_output(name)[0].text] = None
-    return list(found)
-
-
-def _model(settings: Settings) -> LightGBMModel:
-    from tapeline.app.data_directory import models_in
-
-    models = models_in(settings.data_dir)
-    if models.current(DEFAULT_NAME) is None:
-        raise ModelError(
-            f"a rule about predictions needs a model, and there is none in {settings.data_dir}: `tapeline train` makes "
-            "one, --data-dir names another folder"
-        )
-    return models.load(DEFAULT_NAME)
-
-
-def _range_model(settings: Settings) -> RangeModel:
-    from tapeline.app.data_directory import ranges_in
-
-    return ranges_in(settings.data_dir).load(DEFAULT_NAME)
+    notice(f"{parsed.text}: {said}")
 
 
 def _print_fired(alerts: list[dict[str, Any]], *, as_json: bool) -> None:

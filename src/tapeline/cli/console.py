@@ -47,7 +47,7 @@ def _console(**options: Any) -> Console:
         def render_str(self, text: str, **options: Any) -> Any:
             return super().render_str(printable(text, kept="\n\t"), **options)
 
-    return Printable(**options)
+    return Printable(emoji=False, **options)  # a `:smile:` in somebody's text stays as it is
 
 
 def notice(text: str) -> None:

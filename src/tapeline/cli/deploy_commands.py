@@ -66,7 +66,7 @@ def deploy_model(
 
     settings = config.load(aws__bucket=bucket, aws__sagemaker_endpoint=endpoint, data_dir=data_dir)
     require(settings, "aws.bucket")
-    model = registry_at(data_dir, models).load(name, version)
+    model = registry_at(data_dir, models, reading=True).load(name, version)
     url = f"s3://{settings.aws.bucket}/{archive_key(name, model.version)}"
     options = DeploymentOptions(
         image, role, memory, concurrency, instance_type, instances, canary, bake, tuple(alarm or ())

@@ -39,7 +39,7 @@ class DoctorFinding:
 def doctor(data_dir: DataDir = None, json: Json = False) -> None:
     """Check what is installed, configured and writable, and say what to do about what is not."""
     from tapeline.app import config
-    from tapeline.app.config import CONFIG_FILE
+    from tapeline.app.settings_file import CONFIG_FILE
 
     findings = list(_installed())
     try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from tapeline.cli.console import notice, print_json, print_records, print_table, utc_text
+from tapeline.cli.console import notice, print_json, print_records
 from tapeline.cli.options import DataDir, Json, Port, StoredInterval
 
 
@@ -19,17 +19,25 @@ def show(
     as_known: Annotated[
         bool, typer.Option("--as-known", help="Bars as they were first stored, before any correction.")
     ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Such as price,volume,rsi_14,low_80_5.  [default: as many as fit]", show_default=False),
+    ] = None,
     interval: StoredInterval = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Print the newest stored rows of a symbol, oldest first."""
     from tapeline.app import config
+    from tapeline.cli.row_columns import USUAL, named_columns, print_rows
     from tapeline.cli.stored_data import open_stored, stored_series
-    from tapeline.forecast.horizons import horizons_of, with_horizons
+    from tapeline.forecast.horizons import with_horizons
     from tapeline.runtime.indicator_view import IndicatorView, RowReader
 
-    settings = config.load(data_dir=data_dir)
+    specs: Sequence[str] = config.load(data_dir=data_dir).indicators
+    wanted: Sequence[str] | None = None
+    if columns is not None:
+        wanted, specs = named_columns(columns)
     with open_stored(data_dir) as directory:
         reader: RowReader = directory.store
         if as_known:
@@ -37,40 +45,12 @@ def show(
 
             reader = FirstKnownRows(directory.store)
         [name] = stored_series(directory, [symbol], interval)
-        rows = IndicatorView(reader).rows(name, settings.indicators, limit=last)
+        rows = IndicatorView(reader).rows(name, specs, limit=last)
         models, _ = directory.ranges.models()
     if json:
         print_json(with_horizons([row.as_item() for row in rows], rows, models))
         return
-    columns = (
-        "stock_symbol", "timestamp", "time (UTC)", "price", "volume", "prediction", "probability", "80% in 5 bars",
-        "indicator",
-    )  # fmt: skip
-    horizons = horizons_of(rows, models)
-    print_table(
-        columns,
-        (
-            (
-                row.stock_symbol,
-                row.timestamp,
-                utc_text(row.timestamp) + ("" if row.final else " (forming)"),
-                f"{row.price:.10g}",
-                f"{row.volume:.10g}",
-                row.prediction or "-",
-                "-" if row.probability is None else f"{row.probability:.3f}",
-                _band(expected),
-                " ".join(f"{name}={value:.6g}" for name, value in row.indicator.items()) or "-",
-            )
-            for row, expected in zip(rows, horizons, strict=True)
-        ),
-    )
-
-
-def _band(expected: Mapping[str, Mapping[str, float]] | None) -> str:
-    """Return the 80% band of the close 5 bars ahead, `-` where nothing is said that far."""
-    if expected is None or "5" not in expected:
-        return "-"
-    return f"{expected['5']['low_80']:.6g} to {expected['5']['high_80']:.6g}"
+    print_rows(rows, models, (*USUAL, *rows.names) if wanted is None else wanted, chosen=wanted is not None)
 
 
 def rejects(

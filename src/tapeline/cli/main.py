@@ -1,7 +1,7 @@
 """Run the command line `tapeline`. Exit codes: 0 done, 1 failed (a line says why), 2 wrong usage, 130 or 143 stopped.
 
-Importing what a command needs takes longer than most people wait for a list of commands. So `COMMANDS` says in plain
-text all that `--help` and a TAB show, and a command's module is imported only when that command is used.
+Importing what a command needs takes longer than most people wait for a list of commands. So `command_list`
+says in plain text all that `--help` and a TAB show, and a command's module is imported only when it is used.
 """
 
 from __future__ import annotations
@@ -16,141 +16,11 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from tapeline import __version__
+from tapeline.cli.command_list import COMMANDS, HEADINGS
 from tapeline.cli.console import failure
 from tapeline.cli.stopping import exit_code, terminated_like_interrupted
 from tapeline.errors import TapelineError
 from tapeline.runtime.machine_refusals import refused_by_machine
-
-#: Each command or group of commands: its function or `typer.Typer` in this package, and the first line of its help.
-COMMANDS = {
-    "demo": (
-        "replay_commands.demo",
-        "Play a packaged week of real one-minute bars through the whole pipeline, with the page on 127.0.0.1.",
-    ),
-    "replay": (
-        "replay_commands.replay",
-        "Play bars from files through the whole pipeline into a data directory.",
-    ),
-    "inspect": (
-        "file_commands.inspect",
-        "Say what files of bars are taken for and why, what is wrong with them, and which options change that.",
-    ),
-    "run": (
-        "live_commands.run",
-        "Analyse live: fetch history, compute every indicator, train or load the model, then follow the market.",
-    ),
-    "collect": (
-        "live_commands.collect",
-        "Collect only: history and live bars into the data directory, for a `tapeline process` beside it.",
-    ),
-    "process": (
-        "live_commands.process",
-        "Process only: indicators and predictions of what a `tapeline collect` writes into the data directory.",
-    ),
-    "backfill": (
-        "backfill_commands.backfill",
-        "Fetch history into the archive, and write its bars to a file. A second run fetches only what is new.",
-    ),
-    "collector": (
-        "collector_commands.collector",
-        "Put Yahoo's bars onto a Kinesis stream, as the container on AWS does. Every option can be a setting.",
-    ),
-    "upload": (
-        "cloud_commands.upload",
-        "Put files of bars into the history on S3, where training on AWS finds them.",
-    ),
-    "export": (
-        "export_commands.export",
-        "Write stored bars to files (--out), or copy the data directory's history, models and rows to AWS.",
-    ),
-    "import": (
-        "cloud_commands.import_",
-        "Copy history, models and rows from AWS into the data directory: the rows from DynamoDB, the others from S3.",
-    ),
-    "deploy-model": (
-        "deploy_commands.deploy_model",
-        (
-            "Serve a model of the registry from a SageMaker endpoint, with a canary and automatic rollback; wait for "
-            "the end."
-        ),
-    ),
-    "show": (
-        "inspect_commands.show",
-        "Print the newest stored rows of a symbol, oldest first.",
-    ),
-    "odds": (
-        "odds_commands.odds",
-        "Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far.",
-    ),
-    "scan": (
-        "scan_commands.scan",
-        "List the symbols on whose newest bar a rule holds, in the grammar of alerts.",
-    ),
-    "rejects": (
-        "inspect_commands.rejects",
-        "List the records that were refused: where each stood, why, what it was, and how many it stands for.",
-    ),
-    "dashboard": (
-        "inspect_commands.dashboard",
-        "Serve the page over a data directory, or over DynamoDB where setting aws.rows_table is set.",
-    ),
-    "sql": (
-        "query_commands.sql",
-        "Ask the data directory in SQL, over the views bars, forecasts and rejects. Times are UTC.",
-    ),
-    "resample": (
-        "resample_commands.resample",
-        "Write the longer candles that a file's bars make, as the page shows them: aligned to the exchange's sessions.",
-    ),
-    "indicators": (
-        "indicator_commands.indicators",
-        "Compute indicators over a file of bars, or list what can be computed.",
-    ),
-    "train": (
-        "training_commands.train",
-        "Train a model on files of bars, or on stored ones, and put it into the registry.",
-    ),
-    "evaluate": (
-        "training_commands.evaluate",
-        "Test the model walk-forward beside its baselines. The first line says whether it is better than they are.",
-    ),
-    "score": (
-        "score_commands.score",
-        "Grade the stored forecasts whose horizon has passed: ranges beside EWMA, directions beside the base rate.",
-    ),
-    "doctor": (
-        "doctor_commands.doctor",
-        "Check what is installed, configured and writable, and say what to do about what is not.",
-    ),
-    "check": (
-        "check_commands.check",
-        "Look for damage in everything stored, name it, and say what can be fetched or computed again.",
-    ),
-    "backup": (
-        "backup_commands.backup",
-        "Copy the data directory to a folder, of one moment, while others write; the copy is verified.",
-    ),
-    "restore": (
-        "backup_commands.restore",
-        "Put a backup in place as the data directory, after it was verified.",
-    ),
-    "models": (
-        "model_commands.app",
-        "List the trained models, and choose which one is in use.",
-    ),
-    "symbols": (
-        "symbol_commands.app",
-        "Show or change which symbols are collected; a running collector follows.",
-    ),
-    "alerts": (
-        "alert_commands.app",
-        "Add, list, remove or try alert rules, and list what fired.",
-    ),
-    "users": (
-        "user_commands.app",
-        "Add, list or remove who may log in to the page.",
-    ),
-}
 
 
 class UnloadedCommand(TyperCommand):
@@ -188,6 +58,12 @@ class _Commands(TyperGroup):
         super().__init__(**attributes)
         self.commands.update({name: UnloadedCommand(name, *entry) for name, entry in COMMANDS.items()})
         _convert_late(self)
+
+    def format_commands(self, context: Any, formatter: Any) -> None:
+        """Write the commands under their headings."""
+        for heading, names in HEADINGS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str()) for name in names])
 
     def invoke(self, context: Any) -> Any:
         """Run the command; one that is interrupted exits with a code that says how it ended (`cli.stopping`)."""
@@ -234,7 +110,7 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def _version(version: bool = typer.Option(False, "--version", "-V", help="Print the version and exit.")) -> None:
     if version:
         typer.echo(f"tapeline {__version__}")
         raise typer.Exit

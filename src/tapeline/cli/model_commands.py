@@ -24,14 +24,18 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List the trained models, and choose which one is in use.", no_args_is_help=True)
 
 
-def registry_at(data_dir: Path | None, place: str | None) -> Registry:
-    """Return the registry at this folder or S3 address, otherwise the data directory's."""
+def registry_at(data_dir: Path | None, place: str | None, *, reading: bool = False) -> Registry:
+    """Return the registry at this folder or S3 address, otherwise the data directory's.
+
+    `reading` says that models are looked for, so that a demo's data directory may stand for an empty default one.
+    """
     from tapeline.app import config
-    from tapeline.app.data_directory import models_in
+    from tapeline.app.data_directory import models_in, settings_for_reading
     from tapeline.forecast.registry import Registry
 
     if place is None:
-        return models_in(config.load(data_dir=data_dir).data_dir)
+        settings = settings_for_reading(data_dir) if reading else config.load(data_dir=data_dir)
+        return models_in(settings.data_dir)
     return Registry(_folder_at(place))
 
 
@@ -97,7 +101,7 @@ def list_(
     """List the versions, oldest first, and mark the one in use."""
     from tapeline.research.report import day
 
-    entries = registry_at(data_dir, models).entries(name)
+    entries = registry_at(data_dir, models, reading=True).entries(name)
     if json:
         print_json([metadata_as_json(e.name, e.version, e.metadata, in_use=e.current) for e in entries])
         return
@@ -125,7 +129,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Print what is known of a version."""
-    registry = registry_at(data_dir, models)
+    registry = registry_at(data_dir, models, reading=True)
     model = registry.load(name, version)
     in_use = registry.current(name) == model.version
     if json:
@@ -143,12 +147,12 @@ def promote(
     models: ModelsAt = None,
 ) -> None:
     """Put a version to use. A running pipeline picks it up without a restart."""
-    registry_at(data_dir, models).promote(name, version, at=now_ms(), force=force)
+    registry_at(data_dir, models, reading=True).promote(name, version, at=now_ms(), force=force)
     stdout().print(f"{name} is {version} now")
 
 
 @app.command()
 def rollback(name: ModelName = DEFAULT_NAME, data_dir: DataDir = None, models: ModelsAt = None) -> None:
     """Put the version to use that was in use before."""
-    version = registry_at(data_dir, models).rollback(name)
+    version = registry_at(data_dir, models, reading=True).rollback(name)
     stdout().print(f"{name} is {version} again")

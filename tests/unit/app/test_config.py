@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tapeline.app import config
+from tapeline.app import config, settings_file
 from tapeline.errors import ConfigError
 
 
@@ -53,6 +53,21 @@ def test_a_variable_of_before_the_groups_is_refused_with_its_name_now(
 
 
 @pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("TAPELINE_PAEG__PORT", "TAPELINE_PAGE__PORT"), ("TAPELINE_PAGE_PORT", "TAPELINE_PAGE__PORT"),
+        ("TAPELINE_DATADIR", "TAPELINE_DATA_DIR"), ("TAPELINE_SYMBOL", "TAPELINE_SYMBOLS"),
+    ],
+)  # fmt: skip
+def test_a_slip_in_a_variable_is_named_with_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+) -> None:
+    monkeypatch.setenv(variable, "hunter22")
+    with pytest.raises(ConfigError, match=rf"{variable} in the environment: did you mean {meant}\?$"):
+        config.load()
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ('alerts = ["rsi < 30"]', r"alerts is now called alerts.rules: write rules in the table \[alerts\]"),
@@ -70,8 +85,8 @@ def test_a_wrong_name_in_the_file_is_refused_with_the_right_one(text: str, says:
 
 
 def test_every_renamed_setting_names_one_that_exists() -> None:
-    assert set(config._RENAMED.values()) <= config.all_settings().keys()
-    assert not set(config._RENAMED) & (config.all_settings().keys() - {"alerts"})
+    assert set(settings_file.RENAMED.values()) <= config.all_settings().keys()
+    assert not set(settings_file.RENAMED) & (config.all_settings().keys() - {"alerts"})
 
 
 def test_a_group_that_is_no_table_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

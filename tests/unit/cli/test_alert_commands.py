@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.conftest import MINUTE, START
+from tests.stored import fill
 from typer.testing import CliRunner
 
 from tapeline.alerts.mail import Mail
@@ -14,6 +16,7 @@ from tapeline.app import config
 from tapeline.app.alert_wiring import channels_of
 from tapeline.backends.aws.sns import Sns
 from tapeline.cli.alert_commands import app
+from tapeline.core.market import Bar, Bars
 from tapeline.data import sample_path
 from tapeline.errors import ConfigError, FileError, InputError, ModelError, NotFoundError, RuleError
 
@@ -62,6 +65,18 @@ def test_a_rule_is_tried_on_a_file() -> None:
     assert "2019-02-11 18:37 UTC\tTSLA\t314.35" in run(
         "test", "rsi_14 < 30 for TSLA on forming bars", str(sample_path())
     )
+
+
+def test_a_rule_is_tried_on_stored_bars(tmp_path: Path) -> None:
+    prices = enumerate((9, 11, 9, 9, 11, 12))
+    bars = Bars.of(Bar("A", START + i * MINUTE, price, price, price, price, 1.0) for i, price in prices)
+    folder = str(fill(tmp_path, bars))
+    found = json.loads(run("test", "price > 10 quiet 0 s", "--data-dir", folder, "--json"))
+    assert [each["timestamp"] for each in found] == [START + MINUTE, START + 4 * MINUTE]
+    assert len(json.loads(run("test", "price > 10", "--last", "1m", "--data-dir", folder, "--json"))) == 1
+    rules = CliRunner().invoke(app, ["add", "price > 10 for A, TSAL", "--data-dir", folder])
+    assert "TSAL has no bars yet" in rules.output
+    assert "A has no bars" not in rules.output
 
 
 def test_what_cannot_be_tried_is_refused() -> None:
