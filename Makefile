@@ -5,7 +5,7 @@ BENCH  := .venv-bench
 SCAN   := .venv-checkov
 BIN    := $(VENV)/bin
 PINS   := constraints.txt
-EXTRAS := aws,sql,train,dev
+EXTRAS := aws,sql,train,research,yahoo,dev
 PEERS  := $(EXTRAS),bench
 PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services deploy
 
@@ -56,7 +56,7 @@ clean: ## removes the virtual environments and every cache, not data
 # A stamp is written after an install, so that an unchanged pyproject.toml and pin list install nothing again.
 
 $(VENV)/.core: pyproject.toml $(PINS)
-	@$(call install,$(VENV),-c $(PINS),-e .)
+	@$(call install,$(VENV),-c $(PINS),-e '.[train,yahoo]')
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(PINS)

@@ -5,7 +5,10 @@
 
 import importlib
 
-__version__ = "0.1.0"
+try:
+    from tapeline._version import __version__  # written by the build, from the tag
+except ImportError:  # the sources as they lie in the repository
+    __version__ = "0.1.0"
 
 #: What is loaded at its first use, and where it is: `import tapeline` stays instant, and imports still point down.
 _PLACES = {"analyse": "frames", "load": "loading", "resample": "resampling", "scan": "scanning"}

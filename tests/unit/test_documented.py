@@ -32,7 +32,7 @@ ELSEWHERE = {
 WRITTEN_BY_USERS = {"backend.tf"}
 
 #: Endings of file names that look like `module.name`.
-FILES = {"db", "gz", "json", "md", "py", "toml", "txt"}
+FILES = {"db", "gz", "json", "md", "py", "service", "toml", "txt"}
 
 #: Where a path that is not written from the top is looked for.
 PLACES = [
@@ -43,7 +43,14 @@ PLACES = [
 TRACKED = re.compile(r"[\w./-]*\w\.(py|tf|sh|ipynb)")
 
 #: Variables of the environment that are not settings.
-OTHER_VARIABLES = {"TAPELINE_SCREENSHOTS", "TAPELINE_MODEL", "TAPELINE_AUTOSTART", "TAPELINE_IMAGE"}
+OTHER_VARIABLES = {
+    "TAPELINE_SCREENSHOTS",
+    "TAPELINE_MODEL",
+    "TAPELINE_AUTOSTART",
+    "TAPELINE_IMAGE",
+    "TAPELINE_SYMBOLS",
+    "TAPELINE_TOKEN",
+}
 
 
 # -- what there is -----------------------------------------------------------------------------------------------------

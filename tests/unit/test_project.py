@@ -172,9 +172,9 @@ def imported(paths: list[Path]) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("src", ("aws", "sql", "train")),
-        ("tests", ("aws", "sql", "train", "dev")),
-        ("benchmarks", ("aws", "sql", "train", "dev", "bench")),
+        ("src", ("aws", "sql", "train", "research", "yahoo")),
+        ("tests", ("aws", "sql", "train", "research", "yahoo", "dev")),
+        ("benchmarks", ("aws", "sql", "train", "research", "yahoo", "dev", "bench")),
     ],
 )
 def test_every_imported_package_is_a_declared_dependency(folder: str, extras: tuple[str, ...]) -> None:
@@ -192,5 +192,34 @@ def test_pins_are_exact_versions_and_nothing_else(path: str) -> None:
     lines = (ROOT / path).read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.!+]+( ; [^@]+)?", line)] == []
     pinned = {normal(line.partition("==")[0]) for line in lines}
-    extras = ("aws", "sql", "train", "dev") + (("bench",) if "/" in path else ())
+    extras = ("aws", "sql", "train", "research", "yahoo", "dev") + (("bench",) if "/" in path else ())
     assert declared(*extras) - pinned == set()
+
+
+def test_every_link_of_the_readme_is_absolute_where_it_stands_alone() -> None:
+    text = (ROOT / "README.md").read_text()
+    for change in PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(change["pattern"], change["replacement"], text)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert len(targets) > 20
+    assert [target for target in targets if not re.match(r"https://|#", target)] == []
+
+
+def test_a_version_is_known_with_and_without_a_build() -> None:
+    """The build writes `_version.py` from the tag; the sources alone, without git, still start."""
+    code = "import sys; sys.modules['tapeline._version'] = None; import tapeline; print(tapeline.__version__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    fallback = PROJECT["tool"]["hatch"]["version"]["fallback-version"]
+    assert done.stdout.strip() == fallback
+    assert f"ARG VERSION={fallback}" in (ROOT / "Dockerfile").read_text()
+
+
+def test_every_extra_that_a_message_names_exists() -> None:
+    named = set()
+    for path in SOURCES:
+        text = path.read_text()
+        named |= set(re.findall(r"tapeline\[([a-z]+)\]", text))
+        for call in re.findall(r"\b(?:import_extra|missing)\(([^()]*)\)", text):
+            named |= set(re.findall(r'"([a-z]+)"$', call))
+    assert {"train", "research", "yahoo", "sql", "aws"} <= named
+    assert named - set(PROJECT["project"]["optional-dependencies"]) == set()

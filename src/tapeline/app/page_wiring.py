@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from tapeline.core.troubles import Troubles
 from tapeline.errors import StorageError
 from tapeline.feeds.live.live_source import Status
 from tapeline.indicators import DEFAULT
+from tapeline.runtime.delivery_lag import BOUNDS, DeliveryLag
 from tapeline.web import Access, FeedPulse, PageData, ReplayProgress
 from tapeline.web.page_data import SymbolLookup
 
@@ -45,7 +47,7 @@ def page_data_of(
     live: bool,
     replay: Callable[[], ReplayProgress | None] = lambda: None,
     collector: Callable[[], Status | None] = lambda: None,
-    lags: Callable[[], list[float]] = list,
+    lag: DeliveryLag | None = None,
     alerts: Alerts | None = None,
     troubles: Callable[[], Troubles] | None = None,
     no_model: str = "",
@@ -55,7 +57,7 @@ def page_data_of(
     """Return what the page over a data directory is made of.
 
     `live` says that symbols are collected into it, so that the list of them can change. `replay` and `collector` say
-    how far the source in this process has come, `lags` how many seconds recent bars took from stream to store,
+    how far the source in this process has come, `lag` how long deliveries took from their arrival to the store,
     `troubles` what is wrong with the system (None: what the directory and the collector tell); `no_model` says why
     nothing is predicted, `indicators` are shown where none are asked for, `lookup` is where symbols are looked up.
     """
@@ -65,7 +67,7 @@ def page_data_of(
         disk = shutil.disk_usage(directory.path)
         return {
             "collector": None if status is None else _collector(status),
-            "lag": _lag(lags()),
+            "lag": _lag(lag),
             "depth": _depth(directory),
             "errors": list(directory.store.damaged)[-_ERRORS:],
             "disk_free": disk.free,
@@ -122,12 +124,13 @@ def _collector(status: Status) -> dict[str, Any]:
     }
 
 
-def _lag(seconds: list[float]) -> dict[str, float] | None:
-    """Return median and 99th percentile in ms, None where nothing was measured."""
-    if not seconds:
+def _lag(measured: DeliveryLag | None) -> dict[str, Any] | None:
+    """Return median and 99th percentile of the newest in ms, and the histogram; None where nothing was measured."""
+    if measured is None or not (seconds := measured.seconds()):
         return None
+    histogram = measured.histogram()
     p50, p99 = np.percentile(np.array(seconds) * 1000, (50, 99)).tolist()
-    return {"p50": round(p50, 3), "p99": round(p99, 3), "count": len(seconds)}
+    return {"p50": round(p50, 3), "p99": round(p99, 3), "count": len(seconds), **asdict(histogram), "bounds": BOUNDS}
 
 
 def _depth(directory: DataDirectory) -> int:

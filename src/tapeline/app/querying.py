@@ -24,8 +24,9 @@ import pyarrow.fs
 from tapeline.app import arrow_columns
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.stored_history import PAGE_BARS, Selection, StoredHistory, outputs_of
+from tapeline.core.extras import import_extra
 from tapeline.core.market import Direction, Rows
-from tapeline.errors import InputError, MissingLibraryError, TapelineError, one_line
+from tapeline.errors import InputError, TapelineError, one_line
 from tapeline.indicators.spec import parse_all
 
 #: The type of times in SQL: in the unit that DuckDB has, so that its filters need no conversion.
@@ -122,10 +123,7 @@ class Query:
         self, directory: DataDirectory, *, interval: str | None = None, indicators: Sequence[str] = (),
         as_known: bool = False,
     ) -> None:  # fmt: skip
-        try:
-            import duckdb
-        except ImportError:
-            raise MissingLibraryError("SQL needs DuckDB: pip install 'tapeline[sql]'") from None
+        duckdb = import_extra("duckdb", "SQL needs DuckDB", "sql")
         self._errors: tuple[type[Exception], ...] = (duckdb.Error, pa.ArrowInvalid, OSError)
         self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
         self._connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")

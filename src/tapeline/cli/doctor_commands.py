@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tapeline.app.config import Settings
 
 _PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")
+_EXTRAS = {"lightgbm": "train"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,10 @@ def _installed() -> Iterator[DoctorFinding]:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            yield DoctorFinding(name, "fail", str(error), "run `make demo` again, or `pip install tapeline`")
+            if extra := _EXTRAS.get(name):
+                yield DoctorFinding(name, "note", "not installed", f"pip install 'tapeline[{extra}]'")
+            else:
+                yield DoctorFinding(name, "fail", str(error), "run `make demo` again, or `pip install tapeline`")
         except OSError as error:  # a shared library that the wheel needs of the system
             yield DoctorFinding(
                 name, "fail", str(error), "Debian and Ubuntu: apt-get install libgomp1; macOS: brew install libomp"

@@ -18,7 +18,7 @@ from tapeline.app.trained_models import starting_model
 from tapeline.cli.console import Ticker, notice, stderr
 from tapeline.cli.stopping import terminated_like_interrupted
 from tapeline.core.market import Bars
-from tapeline.errors import NotEnoughHistoryError, OtherIntervalError
+from tapeline.errors import MissingLibraryError, NotEnoughHistoryError, OtherIntervalError
 from tapeline.feeds.files import Scan
 from tapeline.feeds.live.live_source import Status
 from tapeline.forecast.model import LightGBMModel
@@ -70,7 +70,7 @@ def run_pipeline(
                     ranges=directory.ranges,
                 ) as alerts:
                     data = page_data_of(
-                        directory, live=live, replay=replay, collector=collector, lags=pipeline.lag.seconds,
+                        directory, live=live, replay=replay, collector=collector, lag=pipeline.lag,
                         alerts=alerts, troubles=troubles, no_model=no_model, indicators=settings.indicators,
                         lookup=symbol_directory(settings) if live else None,
                     )  # fmt: skip
@@ -127,7 +127,7 @@ def first_model(
             model = starting_model(
                 directory, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))
             )
-        except (NotEnoughHistoryError, OtherIntervalError) as error:
+        except (MissingLibraryError, NotEnoughHistoryError, OtherIntervalError) as error:
             notice(f"no predictions: {error}")
             return None, str(error)
     return model, ""

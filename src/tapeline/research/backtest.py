@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tapeline.core.extras import import_extra
 from tapeline.core.market import Bars, Direction, Floats, Ints
 from tapeline.core.times import DAY
 from tapeline.forecast.estimates import Estimate, Sampling
 from tapeline.forecast.labels import session_ends
 from tapeline.research import COST_BPS
-from tapeline.research.libraries import import_extra
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def backtest(bars: Bars, answer: NDArray[np.int8], start: int, *, horizon: int, 
     `bars` are sorted and without repeats. Raises `MissingLibraryError` when `bt` is not installed, `ValueError` when
     there are fewer than three bar times from `start` on.
     """
-    bt = import_extra("bt", "the backtest needs the package bt")
+    bt = import_extra("bt", "the backtest needs the package bt", "research")
     late = bars.timestamp >= start
     flat = session_ends(bars)[late]
     bars, answer = bars[late], answer[late]

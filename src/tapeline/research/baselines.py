@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tapeline.core.extras import import_extra
 from tapeline.core.market import Bars, Direction, Flags, Floats
 from tapeline.forecast.features import FeatureSet
 from tapeline.research.dataset import Dataset
-from tapeline.research.libraries import import_extra
 
 #: The columns that simple systems of this kind feed to a random forest: prices and shares, not scale-free.
 RAW_NAMES = ("Close", "Volume", "MA20", "MA50", "MA200", "MACD", "Signal", "Hist", "RSI")
@@ -59,7 +59,7 @@ def random_forest(data: Dataset, raw: Dataset, train: Flags, test: Flags, seed: 
     warm yet, it says the share of UP in training: every predictor answers on the same rows, and none of them has any
     say in the rows that another is trained on. Raises `MissingLibraryError` when scikit-learn is not installed.
     """
-    ensemble = import_extra("sklearn.ensemble", "the random-forest baseline needs scikit-learn")
+    ensemble = import_extra("sklearn.ensemble", "the random-forest baseline needs scikit-learn", "research")
     place = np.full(len(data.bars), -1)
     place[raw.index] = np.arange(len(raw.index))
     learn, asked = place[data.index[train]], place[data.index[test]]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.bars import sort_and_dedupe
+from tapeline.core.extras import is_installed
 from tapeline.core.market import Bars, Direction, Flags, Floats
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
@@ -23,7 +24,7 @@ from tapeline.research.backtest import Backtest, backtest
 from tapeline.research.baselines import RAW_FEATURES, majority, previous_move, random_forest
 from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent
 from tapeline.research.fitting import fit_rows
-from tapeline.research.libraries import is_installed, library_versions
+from tapeline.research.libraries import library_versions
 from tapeline.research.metrics import NEVER_SURE, PairedMetrics, log_loss
 from tapeline.research.search import search
 from tapeline.research.superior_ability import SuperiorAbility, superior_ability

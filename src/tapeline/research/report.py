@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tapeline.core.extras import import_extra
 from tapeline.forecast.estimates import Bin, Estimate
 from tapeline.research.backtest import Backtest
 from tapeline.research.evaluation import MODEL, Report
-from tapeline.research.libraries import import_extra
 from tapeline.research.metrics import METRICS
 
 _LABELS = {
@@ -110,7 +110,7 @@ def summary(report: Report) -> list[str]:
     else:
         lines.append("The models had no opinion: every row was answered with HOLD.")
     if report.left_out:
-        lines.append(f"Left out: {'; '.join(report.left_out)} (pip install 'tapeline[train]').")
+        lines.append(f"Left out: {'; '.join(report.left_out)} (pip install 'tapeline[research]').")
     return lines
 
 
@@ -174,7 +174,7 @@ def _charts(report: Report) -> dict[str, str]:
 
 
 def _figure(width: float = 7.0, height: float = 3.0) -> tuple[Any, Any]:
-    matplotlib_figure = import_extra("matplotlib.figure", "the HTML report needs Matplotlib")
+    matplotlib_figure = import_extra("matplotlib.figure", "the HTML report needs Matplotlib", "research")
     figure = matplotlib_figure.Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)

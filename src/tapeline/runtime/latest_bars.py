@@ -48,6 +48,8 @@ def classify_records(
 
     The bars are their slots, open times and values [n, 5]. Moves the last and the forming bars on. A record that comes
     too late makes its slot unsettled: those after it wait, too, so that a symbol's records keep their order.
+
+    Values are copied one by one: for the copy of an array, Numba compiles an error message for two seconds.
     """
     count = len(slot)
     made_slot = np.empty(2 * count, np.int32)  # a record commits at most itself and the forming bar before it
@@ -75,21 +77,22 @@ def classify_records(
         pending = forming_time[s]
         if pending != NEVER and pending < t:
             made_slot[made], made_time[made] = s, pending
-            made_values[made] = forming_values[s]
+            for k in range(5):
+                made_values[made, k] = last_values[s, k] = forming_values[s, k]
             made += 1
             last_time[s] = pending
-            last_values[s] = forming_values[s]
             forming_time[s] = NEVER
             pending = NEVER
         if final[i] or pending > t:
             made_slot[made], made_time[made] = s, t
-            made_values[made] = values[i]
+            for k in range(5):
+                made_values[made, k] = last_values[s, k] = values[i, k]
             made += 1
             last_time[s] = t
-            last_values[s] = values[i]
             if pending == t:
                 forming_time[s] = NEVER
         else:
             forming_time[s] = t
-            forming_values[s] = values[i]
+            for k in range(5):
+                forming_values[s, k] = values[i, k]
     return made_slot[:made], made_time[:made], made_values[:made], late[:late_count], repeated

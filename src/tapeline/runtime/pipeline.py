@@ -10,7 +10,6 @@ rows, states and the stream position are committed together; a restart goes on f
 
 from __future__ import annotations
 
-import collections
 import queue
 import threading
 import time
@@ -23,6 +22,7 @@ from tapeline.core.rejects import count_of
 from tapeline.errors import DecodeError
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.corrections import NO_ROWS, recomputed, replay_late_bars
+from tapeline.runtime.delivery_lag import DeliveryLag
 from tapeline.runtime.processor import Processor, Step
 
 #: Bars processed at once, at most.
@@ -36,7 +36,6 @@ _LATE_BARS = 100_000
 _TRIM_BARS = 50_000  # committed between two trims of the log
 _MOST_AHEAD = 131_072  # bars that a source may be ahead of the processor
 _AHEAD_SECONDS = 0.005
-_LAGS = 1000
 _WAIT_SECONDS = 0.2
 _MODEL_SECONDS = 2.0
 
@@ -51,38 +50,6 @@ class Progress:
     repeated: int = 0
     corrected: int = 0
     last_timestamp: int | None = None
-
-
-class Lag:
-    """How long the last `_LAGS` deliveries took from their arrival to the commit of their rows. For any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._position = 0
-        self._under_way: collections.deque[tuple[int, float]] = collections.deque(maxlen=_LAGS)
-        self._taken: collections.deque[float] = collections.deque(maxlen=_LAGS)
-
-    def appended(self, position: int, since: float) -> None:
-        """Note that what is before this position arrived at `since` (monotonic seconds) and is in the stream now."""
-        with self._lock:
-            self._under_way.append((position, since))
-            self._settle()
-
-    def stored(self, position: int) -> None:
-        """Note that what is before this position is in the store now."""
-        with self._lock:
-            self._position = position
-            self._settle()
-
-    def seconds(self) -> list[float]:
-        """Return the times taken, the newest last."""
-        with self._lock:
-            return list(self._taken)
-
-    def _settle(self) -> None:
-        now = time.monotonic()
-        while self._under_way and self._under_way[0][0] <= self._position:
-            self._taken.append(now - self._under_way.popleft()[1])
 
 
 def collect(
@@ -124,7 +91,7 @@ class Pipeline:
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.progress = Progress()
-        self.lag = Lag()
+        self.lag = DeliveryLag()
         self._source = source
         self._stream = stream
         self._store = store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.fakes.dynamodb import FakeDynamo
@@ -17,6 +18,8 @@ from tapeline.cli.main import app
 from tapeline.core.ports import Commit, Delivery
 from tapeline.errors import ConfigError, ServingError
 from tapeline.feeds.live.live_source import Status
+from tapeline.runtime import delivery_lag
+from tapeline.runtime.delivery_lag import DeliveryLag
 from tapeline.runtime.processor import Processor
 from tapeline.web import PageData
 
@@ -41,7 +44,7 @@ def test_dynamodb_and_sqlite_show_the_same(tmp_path: Path) -> None:
         assert "AccessDenied" in there.document("/latest", 503)["detail"]
 
 
-def test_the_health_of_a_data_directory(tmp_path: Path) -> None:
+def test_the_health_of_a_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = config.load(data_dir=tmp_path)
     with processing_alone(settings) as directory:
         bars = sample_bars(2, 50)
@@ -50,14 +53,23 @@ def test_the_health_of_a_data_directory(tmp_path: Path) -> None:
         directory.store.commit(Commit(step.rows, step.states, 60))
         status = Status(("New York: open",), True, False, 2, 2, 9, 0, 0, 0, {"X": "unknown"}, 5, events=((7, "lost"),))
         (tmp_path / "evaluation.json").write_text("[damaged")
-        lags = [0.001] * 98 + [0.5] * 2
-        data = page_data_of(directory, live=True, collector=lambda: status, lags=lambda: lags, troubles=dict)
+        monkeypatch.setattr(delivery_lag, "time", SimpleNamespace(monotonic=lambda: 64.0))
+        lag = DeliveryLag()
+        for position, seconds in enumerate([0.001] * 98 + [0.5] * 2):
+            lag.stored(position)
+            lag.appended(position, 64.0 - seconds)
+        data = page_data_of(directory, live=True, collector=lambda: status, lag=lag, troubles=dict)
         with client_of(data) as client:
             found = client.document("/health")
             assert (found["status"], found["errors"]) == ("ok", [])  # a symbol that nobody knows is no fault of ours
             assert found["feed"] == {"state": "streaming", "heard": 5, "problems": {"X": "unknown"}}
             assert (found["depth"], found["rows"]) == (20, 60)
-            assert found["lag"] == {"p50": 1.0, "p99": 500.0, "count": 100}
+            measured = found["lag"]
+            assert (measured["p50"], measured["p99"], measured["count"]) == (1.0, 500.0, 100)
+            assert dict(zip(measured["bounds"], measured["counts"], strict=False)) == {
+                **dict.fromkeys(delivery_lag.BOUNDS, 0), 0.005: 98, 0.5: 2
+            }  # fmt: skip
+            assert measured["seconds"] == pytest.approx(1.098)
             assert found["collector"] == {
                 "state": "streaming", "last_message": 5, "symbols": 2, "markets": ["New York: open"],
                 "events": [{"time": 7, "text": "lost"}], "problems": {"X": "unknown"},

@@ -132,7 +132,7 @@ def test_five_years_of_one_share_are_enough():
     assert report.metrics[MODEL]["auc"].has_interval
 
 
-def test_the_default_install_evaluates_and_says_what_it_left_out(monkeypatch):
+def test_the_extra_train_alone_evaluates_and_says_what_it_left_out(monkeypatch):
     for package in ("sklearn", "bt", "optuna", "matplotlib"):
         monkeypatch.setitem(sys.modules, package, None)
     report = evaluate([daily_bars(symbols=4, count=300)], folds=1)
@@ -187,5 +187,5 @@ def test_too_little_history_names_the_fold():
 )
 def test_a_missing_library_is_named_with_its_extra(learnable, monkeypatch, package, options):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingLibraryError, match=r"pip install 'tapeline\[train\]'"):
+    with pytest.raises(MissingLibraryError, match=r"pip install 'tapeline\[research\]'"):
         evaluate([learnable], folds=1, **options)

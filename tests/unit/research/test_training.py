@@ -157,5 +157,5 @@ def test_a_missing_openmp_runtime_is_named_with_its_remedy(learnable, monkeypatc
     with pytest.raises(MissingLibraryError, match="apt-get install libgomp1"):
         fit([learnable])
     monkeypatch.setattr(builtins, "__import__", without(ImportError("no lightgbm")))
-    with pytest.raises(MissingLibraryError, match="pip install lightgbm"):
+    with pytest.raises(MissingLibraryError, match=r"pip install 'tapeline\[train\]'"):
         fit([learnable])

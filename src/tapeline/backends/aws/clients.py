@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tapeline.errors import ConfigError, MissingLibraryError
+from tapeline.core.extras import missing
+from tapeline.errors import ConfigError
 
 #: Seconds to connect, seconds to wait for an answer, and how often botocore itself tries again: not at all where the
 #: caller does, or where not answering in time is an answer.
@@ -22,7 +23,7 @@ def client(service: str, region: str | None = None) -> Any:
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
-        raise MissingLibraryError("this needs the AWS parts: pip install 'tapeline[aws]'") from error
+        raise missing("this needs the AWS parts", "aws") from error
     connect, read, retries = _LIMITS.get(service, _USUAL_LIMITS)
     config = Config(
         connect_timeout=connect,

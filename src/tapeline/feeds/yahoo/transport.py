@@ -22,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
+from tapeline.core.extras import is_installed, missing
 from tapeline.core.foreign import Bounds, Intake
 from tapeline.errors import (
     FeedError,
@@ -92,7 +93,9 @@ class YFinanceTransport:
     """Implement `Transport` over yfinance. `base_url` stands in for every Yahoo host when it is not the real one."""
 
     def __init__(self, base_url: str = CHART_URL) -> None:
-        """Raise `FeedError` for a base address that is none."""
+        """Raise `FeedError` for a base address that is none, and `MissingLibraryError` without yfinance."""
+        if not is_installed("yfinance"):
+            raise missing("the feed yahoo needs yfinance", "yahoo")
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise FeedError(f"yahoo.url = {base_url!r} is not an address; write https://host or http://host:port")

@@ -43,11 +43,19 @@ class CollectorHealth(BaseModel):
 
 
 class LagHealth(BaseModel):
-    """Measure the time from a message's arrival to its row in the store, ms, over the last rows."""
+    """Measure the time from a message's arrival to its row in the store.
+
+    `p50` and `p99` are in ms, over the last `count` deliveries. `counts` are those of all deliveries since the start
+    that took at most as many seconds as the bound of the same place in `bounds`, and more than the one before it; the
+    last one is of the rest. `seconds` is the sum of all times.
+    """
 
     p50: float
     p99: float
     count: int
+    bounds: list[float]
+    counts: list[int]
+    seconds: float
 
 
 class TroubleAnswer(BaseModel):

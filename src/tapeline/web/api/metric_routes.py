@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from fastapi import APIRouter, Response
 
+from tapeline.errors import TapelineError
+from tapeline.forecast import HORIZON
 from tapeline.web.api.health_routes import gather_health
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.page import Page
 
 routes = APIRouter(tags=["health"])
 
@@ -21,21 +27,28 @@ routes = APIRouter(tags=["health"])
     },
 )  # fmt: skip
 async def metrics(page: CurrentPage) -> Response:
-    """Answer with gauges of what is known; a part that nobody in this process knows has none.
+    """Answer with gauges, counters and a histogram of what is known; a part that nobody in this process knows has none.
 
     The registry is a new one at each request, because every value is read now and none is counted here.
     """
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
-    from prometheus_client.core import CounterMetricFamily
+    from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
     from prometheus_client.registry import Collector
 
-    class Counters(Collector):
-        """Give counters that others count; the library's own class could only count up from 0."""
+    class Counted(Collector):
+        """Give what others count; the library's own classes could only count up from 0."""
 
-        def collect(self) -> Iterable[CounterMetricFamily]:
+        def collect(self) -> Iterable[CounterMetricFamily | HistogramMetricFamily]:
             for name, (text, value) in counters.items():
                 yield CounterMetricFamily(f"tapeline_{name}", text, value)
+            if lag := found["lag"]:
+                yield HistogramMetricFamily(
+                    "tapeline_lag_seconds",
+                    "From a message's arrival to its row.",
+                    _steps(lag),
+                    sum_value=lag["seconds"],
+                )
 
     found = await gather_health(page)
     registry = CollectorRegistry()
@@ -45,7 +58,11 @@ async def metrics(page: CurrentPage) -> Response:
         "refused_connections": ("Connections refused because all were busy.", page.connections.refused),
         "shed_connections": ("Connections closed for want of a file descriptor.", page.connections.shed),
     }
-    registry.register(Counters())
+    if alerts := page.data.alerts:
+        with contextlib.suppress(TapelineError):
+            newest = await page.read(lambda: alerts.newest(1))
+            counters["alerts"] = ("Alerts that fired, ever.", newest[0].id if newest else 0)
+    registry.register(Counted())
 
     def gauge(name: str, text: str, value: float | None) -> None:
         if value is not None:
@@ -65,11 +82,35 @@ async def metrics(page: CurrentPage) -> Response:
     troubles = Gauge("tapeline_trouble", "1 while something of this kind is wrong.", ["kind"], registry=registry)
     for kind, lines in (await page.read(page.data.troubles)).items():
         troubles.labels(kind).set(bool(lines))
-    lag, collector = found["lag"] or {}, found["collector"] or {}
-    for share in ("p50", "p99"):
-        gauge(f"lag_{share}_seconds", "From a message to its row.", _seconds(lag.get(share)))
+    coverage = Gauge(
+        "tapeline_range_coverage",
+        "Share of closes within a band five bars ahead, of late.",
+        ["band"],
+        registry=registry,
+    )
+    for band, share in (await _coverage(page)).items():
+        coverage.labels(str(band)).set(share)
+    collector = found["collector"] or {}
+    gauge("collector_streaming", "1 while prices are streamed, 0 while they are asked for or not to be had.",
+          collector["state"] == "streaming" if collector else None)  # fmt: skip
     gauge("last_message_timestamp_seconds", "Last message of the feed.", _seconds(collector.get("last_message")))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _steps(lag: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Return the histogram's bounds as text, each with how many deliveries took at most as long."""
+    bounds = [*map(str, lag["bounds"]), "+Inf"]
+    return list(zip(bounds, map(float, itertools.accumulate(lag["counts"])), strict=True))
+
+
+async def _coverage(page: Page) -> Mapping[int, float]:
+    """Return the share of closes within each band, by its coverage in percent, where ranges were graded."""
+    try:
+        found = await page.judge(lambda: page.scores.judge_ranges(page.range_models(), HORIZON))
+    except TapelineError:
+        return {}  # the health document says what cannot be read
+    whole = found.grades[0] if found.grades and found.grades[0].decided else None
+    return {} if whole is None else {band: share.value for band, share in whole.coverage.items()}
 
 
 def _seconds(milliseconds: float | None) -> float | None:

@@ -41,6 +41,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     return registry
 
 
+LAG = {"p50": 3.0, "p99": 9.0, "count": 5, "bounds": [0.25, 0.5], "counts": [3, 1, 1], "seconds": 1.5}
+
+
 @pytest.fixture(scope="module")
 def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> PageData:
     store = filled(tmp_path_factory.mktemp("data"), sample_bars(4, 1400), predictor=registry.load(DEFAULT_NAME))
@@ -51,7 +54,7 @@ def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> PageDa
         rejects=store.rejects,
         watchlist=MemoryWatchlist("S00", "NEW"),
         currency=lambda symbol: {"S01": "GBp"}.get(symbol, ""),
-        health=lambda: {"lag": {"p50": 3.0, "p99": 9.0, "count": 5}, "depth": 2, "disk_free": 10**9},
+        health=lambda: {"lag": LAG, "depth": 2, "disk_free": 10**9},
         evaluation=lambda: {"headline": "not better"},
         indicators=SPECS,
     )
@@ -283,7 +286,8 @@ def test_health_and_metrics_report_the_parts(client: Client) -> None:
     assert (found["lag"]["p99"], found["depth"], found["collector"]) == (9.0, 2, None)
     text = client.get("/metrics").text
     assert "tapeline_rows 5600.0" in text
-    assert "tapeline_lag_p99_seconds 0.009" in text
+    assert 'tapeline_lag_seconds_bucket{le="0.5"} 4.0\ntapeline_lag_seconds_bucket{le="+Inf"} 5.0' in text
+    assert "tapeline_lag_seconds_count 5.0\ntapeline_lag_seconds_sum 1.5" in text
     (reject,) = client.document("/rejects")["rejects"]
     assert reject["raw"] == "AAPL,<script>,\\xff"
 

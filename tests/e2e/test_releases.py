@@ -1,0 +1,42 @@
+"""A data directory of every earlier release is opened, read and gone on with."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.faults.flips import invoke
+from tests.release_data import MINUTES, RELEASES
+
+
+@pytest.fixture(scope="module", params=sorted(RELEASES.glob("*.tar.xz")), ids=lambda path: path.name)
+def data_directory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("release")
+    with tarfile.open(request.param) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def answer(folder: Path, *arguments: str) -> object:
+    code, out, said = invoke(folder, *arguments, "--json")
+    assert code == 0, said
+    return json.loads(out)
+
+
+def test_what_a_release_stored_is_read(data_directory: Path) -> None:
+    rows = answer(data_directory, "show", "S00", "--last", str(MINUTES))
+    assert len(rows) == MINUTES  # type: ignore[arg-type]
+    assert [row["timestamp"] for row in rows if row["volume"] == 7.0] != []  # type: ignore[attr-defined]
+    assert {row.get("model") is None for row in rows} == {True, False}  # type: ignore[attr-defined]
+    assert len(answer(data_directory, "rejects")) == 2  # type: ignore[arg-type]
+    assert "rsi_14" in str(answer(data_directory, "alerts", "list"))
+    assert "S00" in str(answer(data_directory, "symbols", "list"))
+    assert answer(data_directory, "models", "list")
+
+
+def test_nothing_that_a_release_stored_counts_as_damaged(data_directory: Path) -> None:
+    code, _, said = invoke(data_directory, "check")
+    assert code == 0, said

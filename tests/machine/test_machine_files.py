@@ -1,0 +1,161 @@
+"""Check what runs tapeline on one machine, without an engine: compose file, rules, dashboard, unit, property list."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import plistlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from tapeline.alerts.journal import Journal
+from tapeline.alerts.service import Alerts
+from tapeline.web import PageData
+from tests.fakes.stores import MemoryStore
+from tests.rows import row
+from tests.web_site import client_of
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "machine"
+RULES = yaml.safe_load((FOLDER / "prometheus" / "rules.yml").read_text())
+DASHBOARD = json.loads((FOLDER / "grafana" / "dashboards" / "tapeline.json").read_text())
+COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text())
+
+QUERIES = {
+    **{f"alert {rule['alert']}": rule["expr"] for group in RULES["groups"] for rule in group["rules"]},
+    **{
+        f"panel {panel['title']} {target['refId']}": target["expr"]
+        for panel in DASHBOARD["panels"]
+        for target in panel["targets"]
+    },
+}
+
+#: Metrics that Prometheus itself has of everything it asks.
+OF_PROMETHEUS = {"up"}
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """Return the samples of a page that knows all its parts: their names, and the labels of each."""
+    store = MemoryStore()
+    store.put(row("AAPL", 0, 5.0))
+    health: dict[str, Any] = {
+        "collector": {"state": "streaming", "last_message": 1, "symbols": 1, "markets": []},
+        "lag": {"p50": 1.0, "p99": 2.0, "count": 2, "bounds": [1.0], "counts": [1, 1], "seconds": 2.0},
+        "depth": 0,
+        "disk_free": 1,
+    }
+    alerts = Alerts(Journal(tmp_path_factory.mktemp("alerts") / "alerts.db", create=True))
+    data = PageData(store, stored=lambda: 1, health=lambda: health, troubles=lambda: {"disk": ("full",)}, alerts=alerts)
+    with client_of(data) as client:
+        text = client.get("/metrics").text
+    found: dict[str, set[str]] = {}
+    for name, labels in re.findall(r"^(\w+)(?:\{(.*?)\})? ", text, re.MULTILINE):
+        found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
+    # A page without graded ranges, or without a model, has no samples of these.
+    documented = re.findall(r"^# TYPE (\w+) gauge", text, re.MULTILINE)
+    return {name: set() for name in documented} | found
+
+
+def selectors(expression: str) -> set[str]:
+    """Return the names of the series that a query reads."""
+    return set(re.findall(r'VectorSelector \{\s+name: Some\(\s+"(\w+)"', repr(promql_parser.parse(expression))))
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=list(QUERIES))
+def test_every_query_parses_and_reads_metrics_that_there_are(query: str, known: dict[str, set[str]]) -> None:
+    names = selectors(query.replace("$__rate_interval", "1m"))
+    assert names
+    assert names - known.keys() - OF_PROMETHEUS - {"tapeline_model_trained_until_seconds"} == set()
+
+
+def test_a_query_of_a_metric_that_is_not_there_is_found(known: dict[str, set[str]]) -> None:
+    assert selectors("rate(tapeline_lag_p99_seconds[5m])") - known.keys() == {"tapeline_lag_p99_seconds"}
+    with pytest.raises(ValueError, match="unclosed"):
+        promql_parser.parse("sum by (le (up)")
+
+
+def test_labels_of_metrics_are_those_that_queries_use(known: dict[str, set[str]]) -> None:
+    assert known["tapeline_lag_seconds_bucket"] == {"le"}
+    assert known["tapeline_trouble"] == {"kind"}
+
+
+def test_the_compose_file_fits_its_schema() -> None:
+    check = Path(sys.executable).with_name("check-jsonschema")
+    run(check, "--builtin-schema", "vendor.compose-spec", FOLDER / "compose.yaml")
+
+
+def test_the_compose_file_publishes_to_this_machine_only_and_mounts_files_that_there_are() -> None:
+    for name, service in COMPOSE["services"].items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        assert service["cap_drop"] == ["ALL"]
+        for volume in service["volumes"]:
+            source = volume.partition(":")[0]
+            assert source in COMPOSE["volumes"] or (FOLDER / source).is_dir(), volume
+    for image in (service["image"] for service in COMPOSE["services"].values() if "image" in service):
+        assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", image), "a version, or it changes without a commit"
+
+
+def test_panels_have_places_and_sources_that_there_are() -> None:
+    sources = yaml.safe_load((FOLDER / "grafana/provisioning/datasources/prometheus.yaml").read_text())["datasources"]
+    uids = {source["uid"] for source in sources}
+    assert {target["datasource"]["uid"] for panel in DASHBOARD["panels"] for target in panel["targets"]} <= uids
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken, panel["title"]
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+
+
+def test_the_unit_confines_what_it_starts() -> None:
+    unit = configparser.RawConfigParser(strict=False, delimiters="=")
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(FOLDER / "tapeline.service")
+    service = unit["Service"]
+    wanted = {"DynamicUser": "yes", "StateDirectory": "tapeline", "ProtectSystem": "strict", "NoNewPrivileges": "yes"}
+    assert {name: service[name] for name in wanted} == wanted
+    assert service["CapabilityBoundingSet"] == ""
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="only systemd's own tool knows its units")
+def test_systemd_finds_the_unit_sound_and_little_exposed(tmp_path: Path) -> None:
+    unit = tmp_path / "tapeline.service"
+    unit.write_text((FOLDER / "tapeline.service").read_text().replace("/opt/tapeline/bin/tapeline", sys.executable))
+    assert run("systemd-analyze", "verify", unit) == ""
+    said = run("systemd-analyze", "security", "--offline=true", unit)
+    (exposure,) = re.findall(r"exposure level for tapeline.service: (\S+)", said)
+    assert float(exposure) < 2.0
+
+
+def test_launchd_is_told_to_start_it_again_when_it_fails() -> None:
+    found = plistlib.loads((FOLDER / "local.tapeline.plist").read_bytes())
+    assert found["ProgramArguments"][1:] == ["run"]
+    assert found["KeepAlive"] == {"SuccessfulExit": False}
+    assert found["Umask"] == 0o077
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="the queries above are parsed all the same")
+def test_prometheus_takes_its_files() -> None:
+    folder = FOLDER / "prometheus"
+    run("promtool", "check", "rules", folder / "rules.yml")
+    run("promtool", "check", "config", "--syntax-only", folder / "prometheus.yml")
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="only Caddy reads its files")
+def test_caddy_takes_its_file() -> None:
+    run("caddy", "validate", "--adapter", "caddyfile", "--config", FOLDER / "Caddyfile")
