@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Container, Iterable
 
 from tapeline.core.market import Reject
-from tapeline.core.sessions import MarketState, Phase, calendar_of
+from tapeline.core.sessions import Phase, calendar_of
 from tapeline.core.times import HOUR, MINUTE
 from tapeline.core.troubles import Troubles
 from tapeline.errors import FeedError, NoDataError, StorageError, UnreachableError
@@ -20,10 +20,11 @@ from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.clock_watch import ClockWatch, length_text, step_text
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.official_bars import OfficialBars
+from tapeline.feeds.live.open_markets import OpenMarkets
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.live.streamed_bars import StreamedBars
 from tapeline.feeds.live.supervision import Supervisor
-from tapeline.feeds.live.tracked_bars import TrackedBars, phase_text
+from tapeline.feeds.live.tracked_bars import TrackedBars
 from tapeline.feeds.live.venue import QuoteStream, StreamQuote
 from tapeline.feeds.live.worker_threads import in_thread
 from tapeline.runtime.clock import Clock
@@ -42,7 +43,6 @@ _RETRY = 5 * MINUTE
 _UNKNOWN_RETRY = 6 * HOUR
 _TICK_SECONDS = 1.0
 _REJECT_BYTES = 4096
-_LISTED = 5  # symbols that a line names
 
 
 class Collector:
@@ -67,6 +67,7 @@ class Collector:
         self.gaps = 0
         self.answered = 0
         self.clock_watch = ClockWatch(clock)
+        self.markets = OpenMarkets(self.tracked)
         self.supervisor = Supervisor(clock, outbox)
         self.stream = stream
         self.streamed = StreamedBars(stream.name, interval, clock, outbox, self.tracked, forming_ms)
@@ -80,7 +81,6 @@ class Collector:
         self._lost = False
         self._garbage = 0
         self._alive = clock.monotonic()  # when it last heard from the venue
-        self._phases: dict[str, Phase] = {}
         self._running: set[str] = set()
 
     async def watch(self, symbols: Iterable[str], continued: Container[str] = ()) -> None:
@@ -130,7 +130,7 @@ class Collector:
                 self._on_clock_set(step)
             if text := self.clock_watch.change(self._history.ahead):
                 self._outbox.note(notices=[text])
-            self._announce(self._clock.now())
+            self._outbox.note(notices=self.markets.changes(self._clock.now()))
             now = self._clock.monotonic()
             due = [t for t in self.tracked.values() if t.due <= now and t.symbol not in self._running]
             free = 2 * self._history.parallel - len(self._running)
@@ -201,18 +201,10 @@ class Collector:
     def troubles(self) -> Troubles:
         """Return what is wrong with the collecting as a whole."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        waits = {tracked.symbol: tracked.overdue(now, monotonic) for tracked in list(self.tracked.values())}
-        overdue = [symbol for symbol, wait in waits.items() if wait]
-        official = ""
-        if overdue:
-            more = f" and {len(overdue) - _LISTED} more" if len(overdue) > _LISTED else ""
-            longest = length_text(int(1000 * max(waits.values())))
-            names = ", ".join(overdue[:_LISTED])
-            official = f"{names}{more}: no official bar for {longest} although the market is open"
         clock = (self.clock_watch.trouble(self._history.ahead), self.clock_watch.recent)
         found = {
-            "feed": (self._silence(now, monotonic),), "official": (official,), "clock": clock,
-            "collector": (self.supervisor.trouble(),),
+            "feed": (self._silence(now, monotonic),), "official": (self.official.trouble(now, monotonic),),
+            "clock": clock, "collector": (self.supervisor.trouble(),),
         }  # fmt: skip
         return {kind: tuple(line for line in lines if line) for kind, lines in found.items()}
 
@@ -276,23 +268,5 @@ class Collector:
             self._wake.set()
 
     def open_since(self, now: int) -> int | None:
-        """Return since when some watched market has been open, its lunch break left out; None while all are closed."""
-        opened = [
-            max(state.session.open, state.session.break_end if now >= state.session.break_end else 0)
-            for state in self.states(now)
-            if state.phase is Phase.OPEN and state.session is not None
-        ]
-        return min(opened) if opened else None
-
-    # -- the state of the markets ------------------------------------------------------------------------------------
-
-    def states(self, now: int) -> list[MarketState]:
-        """Return the state of every exchange that is watched, sorted by the exchange's code."""
-        calendars = {tracked.calendar.exchange: tracked.calendar for tracked in self.tracked.values()}
-        return [calendars[exchange].at(now) for exchange in sorted(calendars)]
-
-    def _announce(self, now: int) -> None:
-        for state in self.states(now):
-            if self._phases.get(state.exchange) is not state.phase:
-                self._phases[state.exchange] = state.phase
-                self._outbox.note(notices=[phase_text(state)])
+        """Return since when some watched market has been open; None while all are closed (UTC epoch ms)."""
+        return self.markets.open_since(now)

@@ -125,7 +125,7 @@ class LiveSource:
             return None
         tracked = list(collector.tracked.values())
         return Status(
-            markets=tuple(phase_text(state) for state in collector.states(self._clock.now())),
+            markets=tuple(phase_text(state) for state in collector.markets.states(self._clock.now())),
             streaming=self._stream.connected,
             polling=collector.polling,
             symbols=len(tracked),

@@ -14,6 +14,7 @@ from tapeline.core.market import Bars, Reject
 from tapeline.core.sessions import Phase
 from tapeline.core.times import HOUR
 from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.clock_watch import length_text
 from tapeline.feeds.live.history import History, Update
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.live.streamed_bars import StreamedBars
@@ -22,6 +23,8 @@ from tapeline.runtime.clock import Clock
 
 #: How often the history of a market that never closes is archived, ms.
 ARCHIVE = 6 * HOUR
+
+_LISTED = 5  # symbols that a line names
 
 
 class OfficialBars:
@@ -72,6 +75,19 @@ class OfficialBars:
         """Move how far back the first delivery goes by `step` ms: it was counted back from a clock that was wrong."""
         if not self.delivered:
             self._since += step
+
+    def trouble(self, now: int, monotonic: float) -> str:
+        """Return a line about the symbols of open markets that had no official bar for two periods, '' without any.
+
+        `now` is UTC epoch ms, `monotonic` seconds. Any thread may ask.
+        """
+        waits = {tracked.symbol: tracked.overdue(now, monotonic) for tracked in list(self._tracked.values())}
+        overdue = [symbol for symbol, wait in waits.items() if wait]
+        if not overdue:
+            return ""
+        more = f" and {len(overdue) - _LISTED} more" if len(overdue) > _LISTED else ""
+        longest = length_text(int(1000 * max(waits.values())))
+        return f"{', '.join(overdue[:_LISTED])}{more}: no official bar for {longest} although the market is open"
 
     async def ask(self, tracked: TrackedBars, *, polling: bool) -> None:
         """Ask history about the symbol and deliver what is new. Raise `FeedError` or `StorageError`.
