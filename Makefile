@@ -11,7 +11,7 @@ PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network servic
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench terraform-apply aws-local try-image deploy constraints clean
+.PHONY: help demo test check lint bench nightly terraform-apply aws-local try-image deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, sp
 
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BENCH)/bin/python "$$script" $(ARGS) || exit 1; done
+
+nightly: $(VENV)/.dev ## hours of trouble: faults, kills, damage, hostile inputs and clients, 30 sessions (docs/guarantees.md)
+	@failed=; for each in "-m tests.faults" "-m tests.faults.flips" "-m tests.fuzz" benchmarks/hostile_data.py \
+		benchmarks/hostile_clients.py "benchmarks/live_sessions.py --nightly"; do \
+		echo "== python $$each"; $(BIN)/python $$each || failed="$$failed, $$each"; done; \
+	[ -z "$$failed" ] || { echo "failed: $${failed#, }" >&2; exit 1; }
 
 terraform-apply: $(VENV)/.dev ## both stacks applied to a local imitation of AWS, planned again and destroyed
 	@$(BIN)/python -m tests.terraform.apply

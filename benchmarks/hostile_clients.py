@@ -3,8 +3,10 @@
 Each hostile client sends a header without its end, a byte of it every few seconds, and connects again some seconds
 after it was closed. All come from one address, that of the honest client too: the worst case for a cap per client.
 Measured are the answers to an honest client with a new connection for each request, what the server logs, its memory
-and its share of one core. Exit code 1 when an honest request is not answered, when one in a hundred takes more than a
-second beside hostile clients, or when the log would grow by more than 1 MB in an hour.
+and its share of one core. "Less waiting" is the worst answer without the time in which Linux let the server, or the
+honest client (whichever waited longer), wait for a core that other programs were using: what the server answers for.
+Exit code 1 when an honest request is not answered, when such an answer takes more than a second beside hostile clients,
+or when the log would grow by more than 1 MB in an hour.
 
 usage: hostile_clients.py [--sockets 5000] [--seconds 60] [--again 5] [--files 1024]
 """
@@ -38,7 +40,7 @@ _TRICKLE_SECONDS = 4.0
 _PATHS = ("", "api/v1/symbols", "api/v1/symbols/SYM00/bars?limit=500")
 _ASKED_SECONDS = 0.25
 
-#: What is a failure: seconds that one answer in a hundred takes, and bytes of log in an hour.
+#: What is a failure: seconds of an answer, less those spent waiting for a core, and bytes of log in an hour.
 MOST_SECONDS = 1.0
 MOST_LOGGED = 1_000_000
 
@@ -89,15 +91,27 @@ async def attack(port: int, sockets: int, again: float) -> None:
     await asyncio.gather(*(hold(number) for number in range(sockets)))
 
 
-def ask(url: str) -> float:
-    """Return the seconds from the connection to the last byte of the answer, infinite without one in 20 seconds."""
-    began = time.perf_counter()
+def ask(url: str, pid: int) -> tuple[float, float]:
+    """Return the seconds from the connection to the last byte of the answer, infinite without one in 20 seconds.
+
+    Beside them, the same less the time in which the server or this process waited for a core.
+    """
+    waits, began = (waited(pid), waited(os.getpid())), time.perf_counter()
     try:
         with urllib.request.urlopen(url, timeout=20) as answer:
             answer.read()
     except OSError:
-        return float("inf")
-    return time.perf_counter() - began
+        return float("inf"), float("inf")
+    took = time.perf_counter() - began
+    return took, max(took - max(waited(pid) - waits[0], waited(os.getpid()) - waits[1]), 0.0)
+
+
+def waited(pid: int) -> float:
+    """Return the seconds for which a process's first thread was ready to run and had no core, 0 where none says."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def held(pid: int) -> int:
@@ -122,23 +136,25 @@ def cpu(pid: int) -> float:
 
 def measure(name: str, url: str, log: Path, pid: int, seconds: float) -> list[str]:
     """Print how an honest client is answered for so long, and what the server logs. Return what is beyond its bound."""
-    logged, waits, most, used, began = log.stat().st_size, [], 0, cpu(pid), time.monotonic()
+    logged, answers, most, used, began = log.stat().st_size, [], 0, cpu(pid), time.monotonic()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        waits += [ask(url + path) for path in _PATHS]
+        answers += [ask(url + path, pid) for path in _PATHS]
         most = max(most, held(pid))
         time.sleep(_ASKED_SECONDS)
-    p50, p99 = np.percentile(waits, (50, 99), method="nearest").tolist()
+    took, own = map(list, zip(*answers, strict=True))
+    p50, p99 = np.percentile(took, (50, 99), method="nearest").tolist()
     an_hour = (log.stat().st_size - logged) * 3600 / seconds
     print(
-        f"{name:<36}{len(waits):>9}{p50 * 1000:>8.0f} ms{p99 * 1000:>8.0f} ms{max(waits) * 1000:>8.0f} ms"
+        f"{name:<36}{len(took):>9}{p50 * 1000:>8.0f} ms{p99 * 1000:>8.0f} ms{max(took) * 1000:>8.0f} ms"
+        f"{max(own) * 1000:>12.0f} ms"
         f"{most:>9}{an_hour / 1e6:>10.3f} MB{memory(pid):>8.0f} MB"
         f"{(cpu(pid) - used) / (time.monotonic() - began):>8.0%}",
         flush=True,
     )
     beyond = []
-    if p99 > MOST_SECONDS or np.isinf(max(waits)):
-        beyond.append(f"{name}: p99 {p99:.2f} s, worst {max(waits):.2f} s, at most {MOST_SECONDS} s for p99")
+    if max(own) > MOST_SECONDS:
+        beyond.append(f"{name}: {max(own):.2f} s for an answer, less waiting for a core, at most {MOST_SECONDS} s")
     if an_hour > MOST_LOGGED:
         beyond.append(f"{name}: {an_hour / 1e6:.2f} MB of log in an hour, at most {MOST_LOGGED / 1e6} MB")
     return beyond
@@ -169,8 +185,8 @@ def main() -> None:
         url = server.stdout.readline().strip()
         port = url.rstrip("/").rpartition(":")[2]
         print(
-            f"{'':<36}{'answers':>9}{'p50':>11}{'p99':>11}{'worst':>11}{'sockets':>9}{'log, 1 h':>13}{'memory':>11}"
-            f"{'CPU':>8}"
+            f"{'':<36}{'answers':>9}{'p50':>11}{'p99':>11}{'worst':>11}{'less waiting':>15}{'sockets':>9}"
+            f"{'log, 1 h':>13}{'memory':>11}{'CPU':>8}"
         )
         beyond: list[str] = []
         try:

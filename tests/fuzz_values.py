@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tapeline.core.rejects import KEPT_ALIKE, RAW_BYTES
-from tapeline.errors import TapelineError
+from tapeline.errors import LONGEST_LINE, TapelineError
 
 _DAMAGES = ("flip", "cut", "end", "repeat", "insert", "number", "digit")
 _NUMBERS = (-1, 0, 1, 2**31 - 1, 2**31, 2**63 - 1, -(2**63))
@@ -111,7 +111,7 @@ def assert_line(error: TapelineError) -> None:
     text = str(error)
     assert text
     assert "\n" not in text
-    assert len(text) < 600
+    assert len(text) <= LONGEST_LINE
 
 
 def assert_rejects(rejects: Any) -> None:

@@ -45,18 +45,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+#: The most characters of an error's text.
+LONGEST_LINE = 1000
+
 
 class TapelineError(Exception):
     """Stand for everything that a person can fix. The text is one line: what, where, what to do.
 
     It often names what came from outside, which may hold line ends or what a terminal obeys: those are escapes in it.
+    It may also be of any length: the middle of a text of more than `LONGEST_LINE` characters is left out, since what
+    was wrong is at its beginning and what to do at its end.
     """
 
     #: The HTTP status that says this best.
     status: int = 500
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        text = printable(super().__str__())
+        if len(text) <= LONGEST_LINE:
+            return text
+        return f"{text[: LONGEST_LINE * 2 // 3]} … {text[-LONGEST_LINE // 4 :]}"
 
 
 class InputError(TapelineError, ValueError):

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from tests.aws.local.account import Account
 from tests.aws.local.poller import EventSource, Found, Rules, destination
 from tests.aws.local.resources import BY_AWS, used_by_aws
-from tests.aws.local.run import Local, compared, copied, exercised
+from tests.aws.local.run import PATIENCE, Local, compared, copied, exercised
 from tests.aws.local.runtime import Function, FunctionError
 from tests.terraform.running import ROOT
 
@@ -39,16 +39,16 @@ def handler(event, context):
 def test_a_session_through_aws_gives_the_rows_of_an_embedded_run(tmp_path: Path) -> None:
     with Local(tmp_path, 6, print, terraform=False, port=0) as local:
         wanted = local.wanted()
-        local.wait(wanted, 120)
+        local.wait(wanted)
         assert sum(map(len, wanted.values())) > 6 * 200
         assert any(row.prediction for rows in wanted.values() for row in rows)
         assert compared(local, wanted) == []
         assert local.events.failures == 0
-        copied(local, wanted, 60)
-        exercised(local, wanted, 60)
+        copied(local, wanted)
+        exercised(local, wanted)
         for each in local.collectors:
             each.terminate()
-            assert each.wait(120) == 0
+            assert each.wait(PATIENCE) == 0
         for role in ("collector", "processor", "copier", "dashboard"):
             made = {call.action for call in local.account.calls if call.role == role}
             assert made - set(BY_AWS) == allowed(role), role

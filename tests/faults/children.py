@@ -70,16 +70,25 @@ class Outcome:
 
 
 def prepare() -> None:
-    """Import what commands import, and load compiled kernels, once before any fork."""
+    """Import what commands import, and load kernels and calendars, once before any fork.
+
+    What is there by then is kept from the collector of garbage, which would make a copy of it in every child.
+    """
+    import gc
     import importlib
 
     from tapeline.app.config import Settings
     from tapeline.app.wiring import warm_up
+    from tapeline.core.sessions import calendar_of
 
     for name in _IMPORTS:
         importlib.import_module(name)
     warm_up(Settings())
+    for symbol in ("S00", "AAPL", "OCDO.L", "BTC-USD"):
+        calendar_of(symbol)
     read_tables()
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)

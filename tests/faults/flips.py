@@ -1,14 +1,17 @@
 """Flip bits of a data file and run commands over it: what they print is what was stored, or damage is named.
 
-Usage: python -m tests.faults.flips TRIALS BITS SEED
+usage: python -m tests.faults.flips [--trials 50] [--bits 1] [--seed 0]
+
+In each trial the damaged file is then repaired, and filled again from the files that it was made of. Prints what went
+wrong and a table; exit code 1 when anything did.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import shutil
-import sys
 import tempfile
 import traceback
 from collections.abc import Iterable
@@ -131,23 +134,35 @@ def repaired(whole: Path, folder: Path, wanted: dict[tuple[str, ...], tuple[int,
 
 
 def main() -> None:
-    trials, bits, seed = map(int, sys.argv[1:])
-    rng = random.Random(seed)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--bits", type=int, default=1, help="Bits flipped in each trial.")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    read = repairs = 0
     with tempfile.TemporaryDirectory() as work:
         whole = filled(Path(work) / "whole")
         wanted = baseline(whole)
-        print((whole / "tapeline.db").stat().st_size, "bytes")
-        for trial in range(trials):
+        print(
+            f"{(whole / 'tapeline.db').stat().st_size:,} bytes, {options.bits} of their bits flipped in each trial",
+            flush=True,
+        )
+        for trial in range(options.trials):
             folder = Path(work) / "damaged"
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(whole, folder)
-            flip(folder / "tapeline.db", bits, rng)
+            flip(folder / "tapeline.db", options.bits, rng)
             faults = faults_of(folder, wanted, READING)
-            print(trial, len(faults), *faults, sep="\n" if faults else " ", flush=True)
+            read += len(READING) - len(faults)
             problem = repaired(whole, folder, wanted)
-            if problem:
-                print("  repair:", problem)
-        print("done")
+            repairs += not problem
+            for line in [*faults, *([f"repair: {problem}"] if problem else [])]:
+                print(f"trial {trial}: {line}", flush=True)
+    commands = options.trials * len(READING)
+    print("| kind | tried | survived |\n| --- | --- | --- |")
+    print(f"| commands that read | {commands} | {read} |\n| repairs | {options.trials} | {repairs} |")
+    raise SystemExit((read, repairs) != (commands, options.trials))
 
 
 if __name__ == "__main__":

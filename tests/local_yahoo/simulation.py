@@ -21,7 +21,8 @@ from tapeline.core.market import Bars
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.live_source import LiveSource
 from tapeline.feeds.yahoo import INTERVALS, ChartClient, PriceStream, YFinanceTransport
-from tapeline.runtime.pipeline import Pipeline, Progress
+from tapeline.runtime.appending import Progress
+from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import Processor
 from tests.local_yahoo.clock import SimClock, SkewedClock
 from tests.local_yahoo.market import MINUTE, Market

@@ -1,4 +1,4 @@
-"""Gather what is wrong with the system itself from every part that can tell: collector, disk, models, stored bars."""
+"""Gather what is wrong with the system itself from all that can tell: collector, pipeline, disk, models, bars."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ _GIB = 1 << 30
 class SystemHealth:
     """Say what is wrong, from any thread; what was found is good for five seconds.
 
-    `collector` says how the collector does that runs in this process, None where none does or none has begun.
+    `collector` says how the collector does that runs in this process, None where none does or none has begun;
+    `set_aside` has a line for each symbol whose late records a pipeline in this process could not deal with.
     """
 
     def __init__(
         self,
         directory: DataDirectory,
         collector: Callable[[], Status | None] = lambda: None,
+        set_aside: Callable[[], Sequence[str]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = directory.path
         self._collector = collector
+        self._set_aside = set_aside
         self._models = directory.models
         self._damaged: Callable[[], Sequence[str]] = lambda: directory.store.damaged
         self._monotonic = monotonic
@@ -52,6 +55,8 @@ class SystemHealth:
     def _look(self) -> Troubles:
         status = self._collector()
         found: dict[str, tuple[str, ...]] = dict(status.troubles) if status is not None else {}
+        if self._set_aside is not None:
+            found["late"] = tuple(self._set_aside())
         found["disk"] = disk_lines(self._path)
         found["blocks"] = tuple(self._damaged())
         try:

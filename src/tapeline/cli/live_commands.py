@@ -13,7 +13,7 @@ from tapeline.cli.options import DataDir, FeedName, IntervalName, Json, LiveSymb
 from tapeline.errors import UnreachableError
 
 if TYPE_CHECKING:
-    from tapeline.runtime.pipeline import Progress
+    from tapeline.runtime.appending import Progress
 
 
 def run(
@@ -88,8 +88,7 @@ def collect(
     from tapeline.cli.following import following, watchlist_of
     from tapeline.cli.stopping import terminated_like_interrupted
     from tapeline.cli.stored_data import open_data_directory
-    from tapeline.runtime import pipeline
-    from tapeline.runtime.pipeline import Progress
+    from tapeline.runtime.appending import Progress, collect
 
     settings = config.load(data_dir=data_dir, feed=feed)
     progress, stopping = Progress(), threading.Event()
@@ -104,7 +103,7 @@ def collect(
             contextlib.suppress(KeyboardInterrupt),
         ):
             named = SeriesSource(source, directory.store, chosen.ms, notice)
-            pipeline.collect(named, directory.stream, progress, stopping, notice)
+            collect(named, directory.stream, progress, stopping, notice)
     _print_progress(progress, as_json=json)
 
 

@@ -17,8 +17,8 @@ from tapeline.core.market import Reject
 from tapeline.core.ports import Delivery
 from tapeline.core.sessions import calendar_of
 from tapeline.core.troubles import lines_of
+from tapeline.runtime.appending import Progress, collect
 from tapeline.runtime.clock import now_ms
-from tapeline.runtime.pipeline import Progress, collect
 
 #: How often metrics are written.
 _REPORT_SECONDS = 60.0

@@ -22,7 +22,8 @@ from tapeline.errors import MissingLibraryError, NotEnoughHistoryError, OtherInt
 from tapeline.feeds.files import Scan
 from tapeline.feeds.live.live_source import Status
 from tapeline.forecast.model import LightGBMModel
-from tapeline.runtime.pipeline import Pipeline, Progress
+from tapeline.runtime.appending import Progress
+from tapeline.runtime.pipeline import Pipeline
 from tapeline.web import ReplayProgress, check_port, serve
 
 _LOOK_SECONDS = 0.1
@@ -59,19 +60,19 @@ def run_pipeline(
         job = executor.submit(pipeline.run)
         try:
             if page:
-                live, troubles = total is None, SystemHealth(directory, collector).troubles
+                live, health = total is None, SystemHealth(directory, collector, lambda: [*pipeline.set_aside.values()])
                 with alerting(
                     directory.store,
                     directory.path,
                     settings,
                     live=live,
                     notify=notice,
-                    troubles=troubles,
+                    troubles=health.troubles,
                     ranges=directory.ranges,
                 ) as alerts:
                     data = page_data_of(
                         directory, live=live, replay=replay, collector=collector, lag=pipeline.lag,
-                        alerts=alerts, troubles=troubles, no_model=no_model, indicators=settings.indicators,
+                        alerts=alerts, troubles=health.troubles, no_model=no_model, indicators=settings.indicators,
                         lookup=symbol_directory(settings) if live else None,
                     )  # fmt: skip
                     serve(

@@ -15,6 +15,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "collector": ("the collector meets errors", "the collector met no error for an hour"),
     "disk": ("the disk is nearly full", "the disk has room again"),
     "model": ("a model cannot be used", "every model can be used again"),
+    "late": ("late bars were set aside", "late bars are corrected again"),
     "blocks": ("stored bars are damaged", "no stored bar is damaged any more"),
 }
 

@@ -248,6 +248,9 @@ class Batches:
         for found in replay_late_bars(self._store, processor, step.late, 0, begun) if late else ():
             outcome.repeated += found.repeated
             outcome.corrected += found.changed
+            if found.rejects:
+                self._refuse(found.rejects)
+                outcome.rejects += count_of(found.rejects)
             symbol = found.symbol
             before = applied.get(symbol, 0)
             position = reached.get(symbol, before) if found.last else before

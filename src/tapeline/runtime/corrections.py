@@ -8,21 +8,27 @@ before it later. Otherwise hindsight would be graded as foresight.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from tapeline.core.bars import usual_interval
-from tapeline.core.market import OHLCV, Bars, Floats, Rows
+from tapeline.core.codec import encode
+from tapeline.core.market import OHLCV, Bars, Reject, Rows
 from tapeline.core.ports import Commit, Store, SymbolState
+from tapeline.core.rejects import KEPT_ALIKE, repeated
+from tapeline.errors import StorageError, one_line
+from tapeline.runtime.carried_forecasts import committed, merged, with_what_was_said
 from tapeline.runtime.processor import Processor
 from tapeline.runtime.stored_series import TELLING_ROWS
 
 NO_ROWS = Rows(
     Bars.of(()), (), np.empty((0, 0)), np.empty(0, np.int8), np.empty(0), (), np.empty(0, np.int32)
 )  # fmt: skip
+
+#: How often a correction is tried before its records are set aside.
+ATTEMPTS = 3
 
 _PART_BARS = 65_536
 _MOST_PARTS = 1_000
@@ -38,6 +44,7 @@ class Correction:
     `repeated` of them changed nothing, `changed` revised a bar. `commit` stores what they changed; where bars were
     revised it is `rewound`, and holds all rows that depend on them.
     `checkpoints` may be stored after it, to shorten a later replay. `last` is True for the symbol's last records.
+    `rejects` are records that could not be dealt with, whatever was tried: they are kept, and the symbol goes on.
     """
 
     symbol: str
@@ -46,6 +53,7 @@ class Correction:
     commit: Commit | None = None
     checkpoints: tuple[SymbolState, ...] = ()
     last: bool = True
+    rejects: Sequence[Reject] = ()
 
     def commits(self) -> Iterator[Commit]:
         """Yield what to commit, in this order; a process that dies in between loses checkpoints only."""
@@ -72,7 +80,7 @@ def replay_late_bars(
         while True:
             waiting = records.timestamp > processor.last_timestamp(symbol)
             run = int(waiting.argmax()) if waiting.any() else len(records)
-            found = _replayed(store, processor, symbol, records[:run], position, since)
+            found = _attempted(store, processor, symbol, records[:run], position, since)
             processor.settle(symbol)
             rest, since = records[run:], None
             if not len(rest):
@@ -87,6 +95,35 @@ def replay_late_bars(
                 break
 
 
+def _attempted(
+    store: Store, processor: Processor, symbol: str, late: Bars, position: int, begun: int | None
+) -> Correction:
+    """Do `_replayed`; where that fails again and again, for want of memory or by a defect, set the records aside.
+
+    They would end every later start otherwise. What the store cannot read now it may another time, and what was
+    interrupted has to be finished: then the error is raised.
+    """
+    before = processor.state(symbol)
+    reason = ""
+    for _ in range(ATTEMPTS):
+        try:
+            return _replayed(store, processor, symbol, late, position, begun)
+        except StorageError:
+            raise
+        except Exception as error:
+            if begun is not None:
+                raise
+            why = " ".join(dict.fromkeys((type(error).__name__, one_line(error))))
+            reason = f"set aside, as its correction failed {ATTEMPTS} times: {why}"
+            processor.restore({symbol: before}, begin_ranges=True)
+    first = late[:KEPT_ALIKE]
+    places = [f"{symbol} {timestamp}" for timestamp in first.timestamp.tolist()]
+    rejects = [Reject("late", place, reason, encode(first[at : at + 1])) for at, place in enumerate(places)]
+    if len(late) > len(first):
+        rejects.append(repeated("late", reason, len(late) - len(first)))
+    return Correction(symbol, 0, 0, rejects=rejects)
+
+
 def _replayed(
     store: Store, processor: Processor, symbol: str, late: Bars, position: int, begun: int | None
 ) -> Correction:
@@ -99,7 +136,7 @@ def _replayed(
     changed, first, touched = final, final, NO_ROWS
     if len(final):
         touched = store.rows(symbol, int(final.timestamp.min()), int(final.timestamp.max()) + 1)
-        changed, first = _changes(final, _committed(touched))
+        changed, first = _changes(final, committed(touched))
     starts = [*changed.timestamp.tolist(), *(() if begun is None else (begun,))]
     if not starts:
         return Correction(symbol, len(late), 0)
@@ -109,11 +146,11 @@ def _replayed(
     end = processor.last_timestamp(symbol) + 1
     if store.keeps_indicators:
         touched = store.rows(symbol, start, end)
-        rebuilt = processor.rebuild(symbol, checkpoint, [_merged(_committed(touched), changed)])
+        rebuilt = processor.rebuild(symbol, checkpoint, [merged(committed(touched), changed)])
     else:
         history = _history(store, symbol, start, since, end, changed)
         rebuilt = processor.rebuild(symbol, checkpoint, history, changed.timestamp)
-    rows = _with_what_was_said(rebuilt.rows[rebuilt.rows.bars.timestamp >= since], touched, first)
+    rows = with_what_was_said(rebuilt.rows[rebuilt.rows.bars.timestamp >= since], touched, first)
     commit = Commit(rows, {symbol: rebuilt.state}, position, rewound={symbol: since})
     checkpoints = tuple(state for state in rebuilt.checkpoints if state.timestamp >= since)
     return Correction(symbol, len(late) - len(changed), len(changed), commit, checkpoints)
@@ -129,8 +166,8 @@ def _history(store: Store, symbol: str, start: int | None, since: int, end: int,
     while start is None or start < end:
         stop = since if start is None else min(end, start + span)
         inside = changed[(changed.timestamp < stop) & (changed.timestamp >= (since if start is None else start))]
-        bars = _committed(store.rows(symbol, start, stop))
-        yield _merged(bars, inside) if len(inside) else bars
+        bars = committed(store.rows(symbol, start, stop))
+        yield merged(bars, inside) if len(inside) else bars
         start = stop
 
 
@@ -142,13 +179,13 @@ def recomputed(store: Store, processor: Processor, symbol: str, position: int) -
     stored = store.rows(symbol)
     if not len(stored):
         return None
-    bars, forming = _committed(stored), stored.bars[~stored.bars.final]
+    bars, forming = committed(stored), stored.bars[~stored.bars.final]
     parts: list[Rows] = []
     checkpoints: tuple[SymbolState, ...] = ()
     if len(bars):
         rebuilt = processor.rebuild(symbol, None, [bars])
         checkpoints = rebuilt.checkpoints
-        parts.append(_with_what_was_said(rebuilt.rows, stored, bars[:0]))
+        parts.append(with_what_was_said(rebuilt.rows, stored, bars[:0]))
     if len(forming):
         parts.append(processor.step(forming).rows)
     rows = Rows.concat(parts)
@@ -175,54 +212,6 @@ def without_pending_correction(state: SymbolState) -> tuple[SymbolState, int | N
     return replace(state, data=state.data[_MARK.size :]), since
 
 
-def _committed(rows: Rows) -> Bars:
-    return rows.bars[rows.bars.final]
-
-
-def _with_what_was_said(rows: Rows, stored: Rows, first: Bars) -> Rows:
-    """Return one symbol's rows with the forecasts that were made on these bars, and the values known then.
-
-    `first` are bars that came late, as they were said first.
-    """
-    said = np.flatnonzero(stored.bars.final & (stored.model >= 0))
-    _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[said], return_indices=True)
-    model = rows.model.copy()
-    models = tuple(dict.fromkeys(rows.models + stored.models))
-    model[model >= 0] = np.array([*map(models.index, rows.models), -1], np.int32)[model[model >= 0]]
-    columns: dict[str, Any] = {name: column.copy() for name, column in rows.forecast.items()}
-    for name, column in stored.forecast.items():
-        columns[name][here] = column[said[there]]
-    model[here] = np.array([*map(models.index, stored.models), -1], np.int32)[stored.model[said[there]]]
-    known = _first_values(rows, _merged(first, _committed(stored.as_known())))
-    return replace(rows, models=models, model=model, known=known, **columns, **_said_ranges(rows, stored, models))
-
-
-def _said_ranges(rows: Rows, stored: Rows, models: tuple[str, ...]) -> dict[str, Any]:
-    """Return the range forecasts that were made on these bars, with their versions as indices into `models`."""
-    if stored.ranges is None or stored.range_model is None:
-        return {"ranges": None, "range_model": None}
-    ranges, by = np.zeros((len(rows), stored.ranges.shape[1]), np.uint16), np.full(len(rows), -1, np.int32)
-    said = np.flatnonzero(stored.bars.final & (stored.range_model >= 0))
-    _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[said], return_indices=True)
-    ranges[here] = stored.ranges[said[there]]
-    by[here] = np.array([*map(models.index, stored.models), -1], np.int32)[stored.range_model[said[there]]]
-    return {"ranges": ranges, "range_model": by}
-
-
-def _first_values(rows: Rows, first: Bars) -> Floats | None:
-    """Return the values each final row was first stored with, float64 [n, 5], NaN where they are those of today."""
-    _, here, there = np.intersect1d(rows.bars.timestamp, first.timestamp, return_indices=True)
-    here, there = here[rows.bars.final[here]], there[rows.bars.final[here]]
-    before = np.stack([getattr(first, name)[there] for name in OHLCV], axis=1)
-    now = np.stack([getattr(rows.bars, name)[here] for name in OHLCV], axis=1)
-    differs = (before != now).any(axis=1)
-    if not differs.any():
-        return None
-    known = np.full((len(rows), len(OHLCV)), np.nan)
-    known[here[differs]] = before[differs]
-    return known
-
-
 def _changes(late: Bars, stored: Bars) -> tuple[Bars, Bars]:
     """Return the last of one symbol's late bars for each time, where it differs from what is stored.
 
@@ -238,10 +227,3 @@ def _changes(late: Bars, stored: Bars) -> tuple[Bars, Bars]:
     for column in OHLCV:
         same[known] &= getattr(last, column)[known] == getattr(stored, column)[at[known]]
     return last[~same], late[first]
-
-
-def _merged(stored: Bars, changed: Bars) -> Bars:
-    """Return one symbol's bars in the order of time; a changed bar replaces the stored one of its time."""
-    both = Bars.concat((changed, stored))
-    _, first = np.unique(both.timestamp, return_index=True)
-    return both[first]

@@ -13,14 +13,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from tapeline.core.market import Bars, Rows
-from tapeline.core.ports import Commit, Predictor, Sink, Source, Store, Stream
+from tapeline.core.market import Bars, Reject, Rows
+from tapeline.core.ports import Commit, Predictor, Source, Store, Stream
 from tapeline.core.rejects import count_of
 from tapeline.errors import DecodeError
 from tapeline.forecast.range_model import RangeModel
+from tapeline.runtime.appending import Progress, collect
 from tapeline.runtime.corrections import NO_ROWS, recomputed, replay_late_bars
 from tapeline.runtime.delivery_lag import DeliveryLag
 from tapeline.runtime.processor import Processor, Step
@@ -40,43 +40,12 @@ _WAIT_SECONDS = 0.2
 _MODEL_SECONDS = 2.0
 
 
-@dataclass(slots=True)
-class Progress:
-    """What the pipeline has done since it started. Written by its threads, read by anyone for display."""
-
-    bars_in: int = 0
-    rows: int = 0
-    rejected: int = 0
-    repeated: int = 0
-    corrected: int = 0
-    last_timestamp: int | None = None
-
-
-def collect(
-    source: Source,
-    sink: Sink,
-    progress: Progress,
-    stopping: threading.Event,
-    notify: Callable[[str], None],
-    appended: Callable[[int, float], None] = lambda *_: None,
-) -> None:
-    """Append what the source delivers, from where the sink says it was, until it ends or `stopping` is set."""
-    for delivery in source.deliveries(sink.resume(source.name)):
-        for text in delivery.notices:
-            notify(text)
-        arrived = time.monotonic()
-        appended(sink.append(source.name, delivery), arrived)
-        progress.bars_in += len(delivery.bars)
-        progress.rejected += count_of(delivery.rejects)
-        if stopping.is_set():
-            break
-
-
 class Pipeline:
     """Drives one source through the ports. `run` blocks; `stop` ends it soon, from any thread or a signal handler.
 
     Without a source it processes what another process appends to the stream. `promoted` and `promoted_range` are asked
-    now and then whether another model is to predict from here on.
+    now and then whether another model is to predict from here on. `set_aside` has a line for each symbol of which late
+    records could not be dealt with.
     """
 
     def __init__(
@@ -92,6 +61,7 @@ class Pipeline:
     ) -> None:
         self.progress = Progress()
         self.lag = DeliveryLag()
+        self.set_aside: dict[str, str] = {}
         self._source = source
         self._stream = stream
         self._store = store
@@ -255,7 +225,17 @@ class Pipeline:
         for correction in replay_late_bars(self._store, self._processor, late, position):
             self.progress.repeated += correction.repeated
             self.progress.corrected += correction.changed
+            if correction.rejects:
+                self._set_aside(correction.symbol, correction.rejects)
+                self._queue.put(Commit(NO_ROWS, {}, position, rejects=correction.rejects))
             for commit in correction.commits():
                 self._queue.put(commit)
             if not correction.last:
                 self._queue.join()
+
+    def _set_aside(self, symbol: str, rejects: Sequence[Reject]) -> None:
+        count = count_of(rejects)
+        self.progress.rejected += count
+        records = "a late record" if count == 1 else f"{count:,} late records"
+        self.set_aside[symbol] = f"{symbol}: {records} {rejects[0].reason}; `tapeline rejects` has them"
+        self._notify(self.set_aside[symbol])

@@ -23,6 +23,9 @@ _TABLES = dynamodb_limits, sagemaker_limits, stream_limits  # imported for the r
 #: Where processes leave what they checked.
 FOLDER = "AWS_CONFORMANCE_FOLDER"
 
+#: Seconds that calls of such a program may take, in place of what suits AWS.
+PATIENCE = "AWS_CONFORMANCE_PATIENCE"
+
 #: What is sent to AWS without a call of its API: no model has it.
 _WITHOUT_MODEL = {"lambda", "logs"}
 

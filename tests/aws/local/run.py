@@ -67,6 +67,9 @@ _CORRECTED = -30
 #: Collector tasks that the symbols are split over.
 _COLLECTORS = 2
 
+#: Seconds until something counts as hanging: more than a machine with much else to do needs.
+PATIENCE = 300.0
+
 
 @dataclass(frozen=True)
 class Day:
@@ -150,7 +153,7 @@ class Local:
         stack.callback(endpoint.close)
         yahoo = stack.enter_context(LocalYahoo(self.day.market, lambda: int(time.time() * 1000), quirks=False))
         stack.enter_context(_publishing(yahoo))
-        endpoint.wait()
+        endpoint.wait(PATIENCE)
         self._say(f"the endpoint serves model {self.model.version}")
         names = self.resources
         self.function = Function(
@@ -161,6 +164,7 @@ class Local:
                 "TAPELINE_AWS__SAGEMAKER_ENDPOINT": names.endpoint,
                 "TAPELINE_AWS__STATE_TABLE": names.state_table,
             },
+            timeout=PATIENCE,
             log=self.folder / "processor.log",
         )  # fmt: skip
         stack.callback(self.function.close)
@@ -172,7 +176,7 @@ class Local:
         self._say("the event source polls the stream for the function")
         self.copier = Function(
             self._environment("copier") | {"TAPELINE_AWS__FIREHOSE_STREAM": names.firehose},
-            handler="tapeline.lambdas.row_copying.handler", log=self.folder / "copier.log",
+            timeout=PATIENCE, handler="tapeline.lambdas.row_copying.handler", log=self.folder / "copier.log",
         )  # fmt: skip
         stack.callback(self.copier.close)
         table = self.account.client("dynamodb", "lambda").describe_table(TableName=names.rows_table)["Table"]
@@ -222,7 +226,8 @@ class Local:
             for name in ("PATH", "HOME", "NUMBA_CACHE_DIR", "LD_LIBRARY_PATH")
             if name in os.environ
         }
-        return kept | self.account.environment(role) | watching.environment(self.checked) | {"PYTHONUNBUFFERED": "1"}
+        own = {"PYTHONUNBUFFERED": "1", watching.PATIENCE: str(PATIENCE / 10)}
+        return kept | self.account.environment(role) | watching.environment(self.checked) | own
 
     def _start(self, stack: ExitStack, role: str, name: str, *command: str, **settings: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{name}.log").open("wb")
@@ -235,7 +240,7 @@ class Local:
 
         def end() -> None:
             process.terminate()
-            process.wait(120)
+            process.wait(PATIENCE)
             log.close()
 
         stack.callback(end)
@@ -245,7 +250,7 @@ class Local:
     def page(self) -> str:
         """Return the page's address, once it logs it."""
         log = self.folder / "dashboard.log"
-        until = time.monotonic() + 240
+        until = time.monotonic() + PATIENCE
         while not (found := re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())):
             if time.monotonic() > until:
                 raise TimeoutError(f"the page does not come up: {log.read_text()[-1500:]}")
@@ -279,9 +284,9 @@ class Local:
         rows = sorted(read_rows(items), key=lambda row: row.timestamp)
         return [row for row in rows if self.day.opened <= row.timestamp < self.day.closed]
 
-    def wait(self, wanted: dict[str, list[Row]], seconds: float) -> None:
+    def wait(self, wanted: dict[str, list[Row]]) -> None:
         """Wait until the last bar of every symbol is stored. Raises `TimeoutError` with the ends of the logs."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + PATIENCE
         last = {symbol: rows[-1].timestamp for symbol, rows in wanted.items()}
         while time.monotonic() < until:
             there = {row.stock_symbol: row.timestamp for row in self.store.latest()}
@@ -315,7 +320,7 @@ class Local:
 
     def wait_for_line(self, program: str, text: str) -> None:
         """Wait until a program's log has this text. Raises `TimeoutError`."""
-        until = time.monotonic() + 120
+        until = time.monotonic() + PATIENCE
         while text not in (self.folder / f"{program}.log").read_text():
             if time.monotonic() > until:
                 raise TimeoutError(f"no {text!r}; {self.log_end(program)}")
@@ -359,9 +364,9 @@ def compared(local: Local, wanted: dict[str, list[Row]]) -> list[str]:
     return differences
 
 
-def copied(local: Local, wanted: dict[str, list[Row]], seconds: float) -> None:
+def copied(local: Local, wanted: dict[str, list[Row]]) -> None:
     """Wait until every row of the session has been copied. Raises `TimeoutError` where some are not."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + PATIENCE
     closes = {(row.stock_symbol, row.timestamp): row.price for rows in wanted.values() for row in rows}
     while missing := len(closes.items() - local.copies().items()):
         if time.monotonic() > until:
@@ -369,7 +374,7 @@ def copied(local: Local, wanted: dict[str, list[Row]], seconds: float) -> None:
         time.sleep(0.5)
 
 
-def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> None:
+def exercised(local: Local, wanted: dict[str, list[Row]]) -> None:
     """Add what the session alone lacks: a record that is no bar, a correction, and a visitor of the page.
 
     Raises `TimeoutError`, with the function's last words, when one of them has no effect.
@@ -385,14 +390,14 @@ def exercised(local: Local, wanted: dict[str, list[Row]], seconds: float) -> Non
         kept = s3.list_objects_v2(Bucket=local.resources.bucket, Prefix="rejects/").get("KeyCount")
         return bool(kept) and local.found(symbol)[_CORRECTED].volume == corrected.volume
 
-    until = time.monotonic() + seconds
+    until = time.monotonic() + PATIENCE
     while not done():
         if time.monotonic() > until:
             raise TimeoutError(f"the poison record or the correction did not arrive; {local.log_end('processor')}")
         time.sleep(0.2)
     asked = ("symbols", f"symbols/{symbol}/bars?limit=50", f"symbols/{symbol}/rows?limit=50", "scores/ranges", "health")
     for path in asked:
-        with urllib.request.urlopen(f"{local.page}api/v1/{path}", timeout=60) as answer:
+        with urllib.request.urlopen(f"{local.page}api/v1/{path}", timeout=PATIENCE) as answer:
             json.loads(answer.read())
 
 
@@ -417,16 +422,16 @@ def main() -> int:
         stored = local.kill_a_collector()
         say(f"collector {local.collectors[0].pid} was killed when {stored} symbols had rows")
         wanted = local.wanted()
-        local.wait(wanted, 300)
+        local.wait(wanted)
         rows = sum(map(len, wanted.values()))
         say(f"all of {rows:,} rows of the last session are in DynamoDB; invocations: {local.events.invocations}")
         differences = compared(local, wanted)
         say("identical to an embedded run of the same bars" if not differences else "\n".join(differences))
-        copied(local, wanted, 120)
+        copied(local, wanted)
         say(f"all of them were copied by way of Firehose; failed calls of that function: {local.changes.failures}")
-        exercised(local, wanted, 120)
+        exercised(local, wanted)
         local.collectors[-1].terminate()
-        local.collectors[-1].wait(120)
+        local.collectors[-1].wait(PATIENCE)
         for role in ("collector", "processor", "copier", "dashboard"):
             made = sorted({f"{call.action}" for call in local.account.calls if call.role == role})
             say(f"{role} called: {', '.join(made) or 'nothing'}")

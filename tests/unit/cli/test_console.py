@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeline.cli import console
-from tapeline.errors import printable
+from tapeline.errors import LONGEST_LINE, StorageError, printable
 
 HOSTILE = "a\x1b]0;title\x07\x1b[2J\rb\x9b31m\u202egnp.exe\u2028\x00\x7f\ud800[red]"
 SHOWN = r"a\x1b]0;title\x07\x1b[2J\rb\x9b31m\u202egnp.exe\u2028\x00\x7f\ud800[red]"
@@ -54,6 +54,13 @@ def plain(text: str) -> str:
     for code in ("\x1b[1;31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"):
         text = text.replace(code, "")
     return text
+
+
+def test_an_error_about_a_long_text_says_what_was_wrong_and_what_to_do() -> None:
+    text = str(StorageError(f"{'a' * 5000}: is missing; restore it"))
+    assert len(text) <= LONGEST_LINE
+    assert text.startswith("aaa")
+    assert text.endswith(": is missing; restore it")
 
 
 def test_notices_and_failures_show_what_a_terminal_would_obey(printed: Printed) -> None:

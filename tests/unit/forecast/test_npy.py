@@ -67,6 +67,7 @@ descriptions = st.sampled_from(
     st.sampled_from([0, 8, 64, 264, 320]), st.sampled_from([1, 2]),
 )  # fmt: skip
 @example(["1"] * 70, "<f8", "False", 8, 1)
+@example(["1"], ",f8", "False", 8, 1)
 def test_any_claim_in_a_header_is_held_against_the_bytes(
     shape: list[str], descr: str, order: str, size: int, version: int
 ) -> None:

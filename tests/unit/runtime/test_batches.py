@@ -100,6 +100,20 @@ def test_a_batch_that_comes_again_after_a_correction_does_not_undo_it() -> None:
     assert [row.price for row in outcome_of(store)["A"]] == [10.0, 11.0, 10.0]
 
 
+def test_a_correction_that_cannot_be_made_is_set_aside_and_the_symbol_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    store, kept = MemoryTables(), list[Reject]()
+    monkeypatch.setattr(Processor, "rebuild", fails)
+    batch = records([bar(0), bar(1), bar(0, close=11.0), bar(2), bar(1), bar(3)])
+    outcome = function(store, refuse=kept.extend).apply(batch)
+    assert (outcome.corrected, outcome.rejects, outcome.failed) == (0, 1, ())
+    assert decode(kept[0].raw).close.tolist() == [11.0]
+    assert [row.price for row in outcome_of(store)["A"]] == [10.0] * 4
+    assert function(store).apply(batch).rows == 0
+
+
 def test_only_the_last_update_of_each_bar_is_written() -> None:
     store = MemoryTables()
     updates = [bar(0, close, final=False) for close in (10.1, 10.2, 10.3)] + [bar(0), bar(1, 10.4, final=False)]

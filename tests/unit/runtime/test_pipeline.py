@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,13 @@ from tests.fakes.sources import ListSource
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
+from tapeline.core.codec import decode
 from tapeline.core.market import Bars, Row
 from tapeline.core.ports import Commit
 from tapeline.errors import StorageError
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.pipeline import Pipeline
-from tapeline.runtime.processor import CHECKPOINT_BARS, Processor
+from tapeline.runtime.processor import CHECKPOINT_BARS, Processor, Rebuilt
 
 SPECS = ("sma_20", "rsi_14", "macd_12_26_9")
 
@@ -143,6 +145,36 @@ def test_a_correction_changes_values_and_no_forecast(home: Home) -> None:
     home.open()
     home.run([bars])
     assert without_what_was_said(corrected) == without_what_was_said(home.rows())
+
+
+def test_a_late_bar_that_cannot_be_dealt_with_is_set_aside_and_everything_else_goes_on(
+    home: Home, orderly: dict[str, list[Row]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars, really, tries = random_bars(count=400), Processor.rebuild, []
+
+    def rebuild(self: Processor, symbol: str, *arguments: Any) -> Rebuilt:
+        if symbol != "S01":
+            return really(self, symbol, *arguments)
+        tries.append(symbol)
+        self._engine.forget(symbol)  # the memory ends half way: what was remembered is gone
+        self._last.put(self._slot([symbol])[0], 0, np.zeros(5))
+        raise MemoryError
+
+    monkeypatch.setattr(Processor, "rebuild", rebuild)
+    wrong = replace(bars[30:33], volume=bars.volume[30:33] + 7)
+    pipeline = home.run([bars[:30], wrong, bars[33:600], bars[30:33], bars[600:]])
+    assert (len(tries), pipeline.progress.corrected, pipeline.progress.rejected) == (3, 2, 1)
+    (line,) = pipeline.set_aside.values()
+    assert line.startswith("S01: a late record set aside, as its correction failed 3 times: MemoryError;")
+    (kept,) = home.store.rejects()
+    assert decode(kept.raw).timestamp.tolist() == bars.timestamp[31:32].tolist()
+    found, wanted = without_what_was_said(home.rows()), without_what_was_said(orderly)
+    assert [row.price for row in found["S01"]] == [row.price for row in wanted["S01"]]
+    assert found.pop("S01")[10].volume == wanted.pop("S01")[10].volume + 7
+    assert found == wanted
+    home.database.close()
+    home.open()
+    assert home.run([]).progress.rows == 0  # and no start is troubled by it again
 
 
 def test_a_restart_goes_on_where_the_last_run_stopped(home: Home, orderly: dict[str, list[Row]]) -> None:

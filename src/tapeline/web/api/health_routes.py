@@ -61,7 +61,7 @@ class LagHealth(BaseModel):
 class TroubleAnswer(BaseModel):
     """Say one thing that is wrong with the system itself: its kind, a title of a few words, and a line of details.
 
-    The kinds are `feed`, `official`, `clock`, `collector`, `disk`, `model` and `blocks`.
+    The kinds are `feed`, `official`, `clock`, `collector`, `disk`, `model`, `late` and `blocks`.
     """
 
     kind: str

@@ -32,7 +32,8 @@ from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import OHLCV, Bars, Row
 from tapeline.errors import InUseError, StorageError
-from tapeline.runtime.pipeline import Pipeline, Progress
+from tapeline.runtime.appending import Progress
+from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import Processor
 
 FORMING = START + 120 * MINUTE
