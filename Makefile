@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PINS   := constraints.txt
 EXTRAS := aws,sql,train,research,yahoo,dev
 PEERS  := $(EXTRAS),bench
-PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services deploy
+PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services delivery deploy .github
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -25,12 +25,14 @@ test: lint $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: 
 check: lint ## what to run before a commit: lint and the unit tests (ARGS="-k bars")
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit $(ARGS)
 
-lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, spelling
+lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, spelling, workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell *.md $(PROSE)
+	$(BIN)/zizmor --quiet --offline .github
+	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/python -m pytest -q --noconftest tests/unit/test_prose.py
 
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)

@@ -32,11 +32,12 @@ ELSEWHERE = {
 WRITTEN_BY_USERS = {"backend.tf"}
 
 #: Endings of file names that look like `module.name`.
-FILES = {"db", "gz", "json", "md", "py", "service", "toml", "txt"}
+FILES = {"db", "gz", "json", "md", "py", "service", "toml", "txt", "yml"}
 
 #: Where a path that is not written from the top is looked for.
 PLACES = [
-    ROOT / folder for folder in ("src", "tests", "docs", "benchmarks", "services", "network", "deploy", "notebooks")
+    ROOT / folder
+    for folder in ("src", "tests", "docs", "benchmarks", "services", "network", "delivery", "deploy", "notebooks")
 ]
 
 #: Kinds of file that are part of the repository wherever they are named.

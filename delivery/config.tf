@@ -1,0 +1,19 @@
+# Roles for GitHub's workflows. Applied once, by hand, by somebody who may make roles; no workflow can change it.
+terraform {
+  required_version = ">= 1.10"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7"
+    }
+  }
+}
+
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = { project = "tapeline", stack = "delivery", managed_by = "terraform" }
+  }
+}

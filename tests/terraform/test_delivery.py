@@ -1,0 +1,67 @@
+"""Check the roles of GitHub's workflows: who may take them, and that neither can make itself mightier."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.terraform.running import ROOT, Stack, UnavailableError
+
+TEXT = "\n".join(path.read_text() for path in sorted((ROOT / "delivery").glob("*.tf")))
+WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+
+
+def statements() -> dict[str, str]:
+    """Return the body of each statement that has a name, by it."""
+    found = re.findall(r"^  statement \{\n(.*?)^  \}", TEXT, re.MULTILINE | re.DOTALL)
+    return {name[1]: body for body in found if (name := re.search(r'sid\s+= "(\w+)"', body))}
+
+
+def test_valid(tmp_path: Path) -> None:
+    try:
+        stack = Stack.copied("delivery", tmp_path)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    assert json.loads(stack.run("validate", "-json").stdout)["diagnostics"] == []
+    assert stack.run("fmt", "-check", check=False).stdout == ""
+
+
+def test_a_role_is_taken_by_one_kind_of_job_of_one_repository() -> None:
+    assert re.findall(r'test +\= "(\w+)"\n +variable = "\$\{local.issuer\}', TEXT) == ["StringEquals"] * 2
+    subjects = re.findall(r'"(repo:[^"]*)"', TEXT)
+    assert subjects == ["repo:${var.repository}:pull_request", "repo:${var.repository}:environment:production"]
+    assert WORKFLOWS["deploy.yml"]["jobs"]["apply"]["environment"] == "production"
+
+
+def test_neither_role_changes_itself_or_hands_others_roles_on() -> None:
+    named = statements()
+    assert 'effect    = "Deny"' in named["NotTheseRoles"]
+    assert "aws_iam_role.this" in named["NotTheseRoles"]
+    assert "iam:PassedToService" in named["HandOwnRoles"]
+    assert not re.search(r'"\*"|"iam:\*"', re.sub(r'sid\s+= "NotTheseRoles".*', "", TEXT, flags=re.DOTALL).replace(
+        'resources = ["*"]', ""))  # fmt: skip
+
+
+def test_every_resource_is_named_or_bound_by_a_tag() -> None:
+    for name, body in statements().items():
+        if 'resources = ["*"]' in body:
+            assert 'aws:ResourceTag/project"' in body or 'aws:RequestTag/project"' in body, name
+
+
+def test_the_outputs_are_what_the_workflow_asks_for() -> None:
+    asked = set(re.findall(r"vars\.([A-Z_]+)", (ROOT / ".github/workflows/deploy.yml").read_text()))
+    assert asked == set(re.findall(r"^ +([A-Z_]+) += ", TEXT, re.MULTILINE))
+
+
+def test_no_workflow_may_do_more_than_its_jobs_say() -> None:
+    for name, workflow in WORKFLOWS.items():
+        assert workflow["permissions"] == {}, name
+        for job in workflow["jobs"].values():
+            assert {scope for scope, grant in job["permissions"].items() if grant == "write"} <= {
+                "attestations", "id-token", "security-events"
+            }, name  # fmt: skip
+            assert job["timeout-minutes"] <= 120
