@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tapeline.forecast.model import Metadata
     from tapeline.forecast.range_model import RangeModel
     from tapeline.forecast.registry import Registry
-    from tapeline.research.range_evaluation import RangeReport
+    from tapeline.research.range_report import RangeReport
 
 OptionalFiles = Annotated[
     list[Path] | None, typer.Argument(help="CSV (also gz, zst, zip) or Parquet files of bars.", show_default=False)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,70 +28,21 @@ from tapeline.forecast.range_scores import (
     winkler,
 )
 from tapeline.forecast.range_state import RangeStates
-from tapeline.forecast.range_words import verdict
 from tapeline.forecast.time_of_day import season
 from tapeline.research import FOLDS
 from tapeline.research.dataset import Progress, silent
+from tapeline.research.garch import GARCH, garch
 from tapeline.research.metrics import auc_influence
 from tapeline.research.range_outcomes import Outcomes, outcomes
+from tapeline.research.range_report import EWMA, HorizonScores, RangeReport, headline
 from tapeline.research.range_training import fit_sorted
 
-EWMA = "EWMA"
 TIME_OF_DAY = "time-of-day EWMA"
 
 #: The stop whose odds are tested, as a change of the price: of daily and longer bars, and of shorter ones.
 STOP, INTRADAY_STOP = -0.02, -0.002
 
 _VOLUMES_AT = len(HORIZONS) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class HorizonScores:
-    """Hold what was measured over one horizon, on `rows` rows out of sample.
-
-    `saved` is the share of each baseline's QLIKE that the model saves, `saved_adjusted` the same after the baseline was
-    given the level of the variances on the rows before the tests. `coverage` is that of each band, `normal_coverage`
-    that of a normal variable with EWMA's sigma, `by_tercile` that of the 80% band by volatility, low to high, and
-    `symbols` the lowest and the highest of any symbol. `winkler` is the share of EWMA-normal's score of the 95% band
-    that is saved. `big_move` and `big_move_ewma` are AUCs; `stop` is the AUC of a stop 2% below (of minutes 0.2%),
-    `stop_skill` and `stop_over_normal` the share of the Brier score saved over the share of training rows and over
-    EWMA-normal. `volume` is the share of EWMA's mean absolute log error of the volume saved.
-    """
-
-    horizon: int
-    rows: int
-    saved: Mapping[str, Estimate]
-    saved_adjusted: Mapping[str, Estimate]
-    coverage: Mapping[int, Estimate]
-    normal_coverage: Mapping[int, float]
-    by_tercile: tuple[float, ...]
-    normal_by_tercile: tuple[float, ...]
-    symbols: tuple[float, float]
-    winkler: Estimate
-    big_move: Estimate
-    big_move_ewma: Estimate
-    stop: Estimate
-    stop_skill: Estimate
-    stop_over_normal: Estimate
-    volume: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class RangeReport:
-    """Hold what `evaluate_ranges` found. `headline` says it in one line."""
-
-    headline: str
-    symbols: int
-    bars: int
-    first: int
-    last: int
-    interval: int
-    folds: int
-    scores: tuple[HorizonScores, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as JSON types."""
-        return asdict(self)
 
 
 @dataclass(slots=True, eq=False)
@@ -118,7 +68,7 @@ def evaluate_ranges(
     bars: Iterable[Bars], *, folds: int = FOLDS, baselines: Mapping[str, Baseline] | None = None,
     progress: Progress = silent,
 ) -> RangeReport:  # fmt: skip
-    """Train and test range models walk-forward on these bars, beside the baselines, on exactly the same rows.
+    """Train and test range models walk-forward on these bars, on exactly the same rows as EWMA, GARCH and `baselines`.
 
     The last folds/(folds+1) of the times are tested, each fold by a model trained on what was decided before it, with
     an embargo of the longest horizon. Raises `NotEnoughHistoryError`.
@@ -128,14 +78,15 @@ def evaluate_ranges(
     times = np.unique(history.timestamp)
     if interval is None or len(times) < 2 * (folds + 1):
         raise NotEnoughHistoryError(f"{len(history)} bars give no range to test: give more history")
-    done = _empty(history, [EWMA, *([TIME_OF_DAY] if interval < INTRADAY else []), *(baselines or {})])
+    compared = _compared(interval, baselines)
+    done = _empty(history, interval, compared)
     edges = [len(times) * k // (folds + 1) for k in range(1, folds + 2)]
     for k in range(folds):
         start, stop = times[edges[k]], times[edges[k + 1] - 1]
         trained_until = times[max(0, edges[k] - HORIZONS[-1])]
         model = fit_sorted(history[history.timestamp < trained_until], interval)
         test = (history.timestamp >= start) & (history.timestamp <= stop)
-        _ask(done, history, model, test, baselines or {})
+        _ask(done, history, model, test, compared)
         progress((k + 1) / (folds + 1), f"fold {k + 1} of {folds}")
     return _report(history, interval, folds, done)
 
@@ -145,13 +96,21 @@ def evaluate_frozen(
 ) -> RangeReport:
     """Test a model as it is on bars that its training did not see, or only those after `trained_until`."""
     history = sort_and_dedupe(bars)
-    done = _empty(history, [EWMA, *([TIME_OF_DAY] if model.interval < INTRADAY else []), *(baselines or {})])
+    compared = _compared(model.interval, baselines)
+    done = _empty(history, model.interval, compared)
     later = history.timestamp > model.trained_until
-    _ask(done, history, model, later, baselines or {})
+    _ask(done, history, model, later, compared)
     return _report(history, model.interval, 1, done)
 
 
-def _empty(history: Bars, baselines: Iterable[str]) -> _Tested:
+def _compared(interval: int, more: Mapping[str, Baseline] | None) -> dict[str, Baseline]:
+    """Return what is fitted before every test: GARCH on daily and longer bars, whose returns it is made for."""
+    fitted: dict[str, Baseline] = {GARCH: garch} if interval >= INTRADAY else {}
+    return fitted | dict(more or {})
+
+
+def _empty(history: Bars, interval: int, fitted: Iterable[str]) -> _Tested:
+    baselines = [EWMA, *([TIME_OF_DAY] if interval < INTRADAY else []), *fitted]
     count, horizons = len(history), len(HORIZONS)
     blank = np.full((count, horizons), np.nan)
     return _Tested(
@@ -277,9 +236,3 @@ def _volume_saved(history: Bars, done: _Tested, came: Floats, k: int) -> Estimat
     rows = np.flatnonzero(done.tested & np.isfinite(truth) & np.isfinite(ours) & np.isfinite(ewma))
     sampling = Sampling(history.timestamp[rows], HORIZONS[k])
     return saved(sampling, np.abs(ours - truth)[rows], np.abs(ewma - truth)[rows])
-
-
-def headline(scores: Iterable[HorizonScores], horizon: int = 5) -> str:
-    """Return the verdict in one line: how much better than EWMA, and how often the 80% band held."""
-    mine = next(each for each in scores if each.horizon == horizon)
-    return verdict(mine.saved[EWMA], mine.coverage[80])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tapeline.forecast.estimates import Estimate
-from tapeline.research.range_evaluation import RangeReport
+from tapeline.research.range_report import RangeReport
 
 
 def range_tables(report: RangeReport) -> dict[str, tuple[list[str], list[list[str]]]]:

@@ -14,7 +14,9 @@ from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast.range_baselines import bar_returns, weighted_mean
 from tapeline.forecast.range_scores import normal_touch, qlike, winkler
-from tapeline.research.range_evaluation import EWMA, RangeReport, evaluate_frozen, evaluate_ranges
+from tapeline.research.garch import GARCH
+from tapeline.research.range_evaluation import evaluate_frozen, evaluate_ranges
+from tapeline.research.range_report import EWMA, RangeReport
 from tapeline.research.range_tables import range_tables
 from tapeline.research.range_training import fit_sorted
 
@@ -36,6 +38,7 @@ def test_waves_of_volatility_are_forecast_better_than_by_ewma(report: RangeRepor
     for each in (one, five):
         assert each.saved[EWMA].low > 0
         assert each.saved["far too low"].value > 0.5
+        assert each.saved[GARCH].value > 0
         assert each.coverage[80].value == pytest.approx(0.8, abs=0.04)
     assert report.headline.startswith("Expected move: ")
     assert "better than EWMA; the 80% band held" in report.headline

@@ -34,7 +34,7 @@ export function rangeCards(scores, evaluation, clock, choose) {
         "Odds of a big move (Brier)": twoLines(total.brier),
         "Odds of a touch (Brier)": twoLines(total.touch_brier),
       }),
-      h("p", { class: "note" }, `On the same rows; above 0 is better than EWMA. A stop or a target one usual sigma away is touched with ${percent(total.touch_odds)}, it was said, and ${percent(total.touched.value)} were.`)),
+      h("p", { class: "note" }, `On the same rows; above 0 is better than EWMA. GARCH(1,1) needs parameters that are not stored with a row: tapeline evaluate compares with it on earlier bars. A stop or a target one usual sigma away is touched with ${percent(total.touch_odds)}, it was said, and ${percent(total.touched.value)} were.`)),
     card("Coverage over time", "",
       linePlot(scores.rolling.timestamp, BANDS.map((band, i) => ({ name: `${band}% band`, values: scores.rolling[band] ?? [], style: ["one", "two", "three"][i] })),
         { formatTime: (time) => clock.full(time), title: `Over ${integer(scores.rolling.window)} closes at a time`, marks: [0.5, 0.8, 0.95] })
@@ -81,5 +81,6 @@ function walkForward({ headline, scores }) {
     table(["QLIKE saved over", ...scores.map(({ horizon }) => `${horizon} bar${horizon === 1 ? "" : "s"} ahead`)], [
       ...names.map((name) => h("tr", {}, rowHeading(name), scores.map((score) => estimateCell(score.saved[name], saved)))),
       h("tr", {}, rowHeading("80% band held"), scores.map((score) => estimateCell(score.coverage["80"], percent))),
-    ]));
+    ]),
+    h("p", { class: "note" }, "On the bars that tapeline evaluate was given, every model fitted on what came before its test."));
 }
