@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from tapeline.backends.sqlite import block_columns as written
 from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
-from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES
+from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Floats
 from tapeline.errors import DecodeError
 
 _MAGIC = b"TK"
@@ -102,13 +102,10 @@ def decode(data: bytes) -> Block:
         stored, offset = _joined(
             raw, offset, _stored_type(name, code), 1 if code == written.CONSTANT and count else count
         )
-        decoded = _decoded(code, stored, count)
-        if name == "timestamp" and code in (written.DELTA_32, written.DELTA_64):
-            decoded = decoded + base
         if name in OHLCV:
-            values[:, OHLCV.index(name)] = decoded
+            _decode_into(values[:, OHLCV.index(name)], code, stored)
         else:
-            columns[name] = decoded
+            columns[name] = _decoded(code, stored, count, base)
     indices, known = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
     if corrected:
         steps, offset = _joined(raw, offset, np.dtype("<u4"), corrected)
@@ -142,17 +139,24 @@ def _stored_type(name: str, code: int) -> np.dtype[Any]:
     return np.dtype({written.DELTA_64: "<i8", written.FLOAT_32: "<f4", written.DELTA_16: "<u2"}.get(code, "<i4"))
 
 
-def _decoded(code: int, stored: NDArray[Any], count: int) -> NDArray[Any]:
+def _decode_into(values: Floats, code: int, stored: NDArray[Any]) -> None:
+    """Put a column of floats, as it is written, into `values`."""
+    if code >= written.DECIMAL:  # the integers themselves fit into 32 bits, as their differences do
+        np.divide(np.cumsum(stored, dtype=np.int32), 10.0 ** (code - written.DECIMAL), out=values)
+    else:
+        values[:] = stored  # one for all, float32 or float64
+
+
+def _decoded(code: int, stored: NDArray[Any], count: int, base: int) -> NDArray[Any]:
+    """Return another column; what is added to times is `base`."""
     if code == written.CONSTANT:
         return np.repeat(stored, count) if count else stored
     if code in (written.DELTA_32, written.DELTA_64):
-        return np.cumsum(stored, dtype=np.int64)
+        steps = stored.astype(np.int64)
+        steps[:1] += base
+        return np.cumsum(steps, out=steps)
     if code == written.DELTA_16:
         return np.cumsum(stored, dtype=np.uint16)
-    if code == written.FLOAT_32:
-        return stored.astype(np.float64)
-    if code >= written.DECIMAL:
-        return np.cumsum(stored, dtype=np.int64) / 10.0 ** (code - written.DECIMAL)
     return stored
 
 
@@ -165,7 +169,10 @@ def _joined(raw: bytes, offset: int, dtype: np.dtype[Any], count: int) -> tuple[
     """Return the numbers that `_split` took apart, and the offset after them."""
     size = dtype.itemsize * count
     planes = np.frombuffer(raw, np.uint8, size, offset).reshape(dtype.itemsize, count)
-    return np.ascontiguousarray(planes.T).view(dtype).reshape(count), offset + size
+    numbers = np.empty((count, dtype.itemsize), np.uint8)
+    for place, plane in enumerate(planes):  # twice as fast as a transposed copy
+        numbers[:, place] = plane
+    return numbers.view(dtype).reshape(count), offset + size
 
 
 def _compressor() -> zstandard.ZstdCompressor:
