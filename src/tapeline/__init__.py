@@ -4,6 +4,8 @@
 """
 
 import importlib
+import sys
+import types
 
 try:
     from tapeline._version import __version__  # written by the build, from the tag
@@ -11,9 +13,18 @@ except ImportError:  # the sources as they lie in the repository
     __version__ = "0.1.0"
 
 #: What is loaded at its first use, and where it is: `import tapeline` stays instant, and imports still point down.
-_PLACES = {"analyse": "frames", "load": "loading", "resample": "resampling", "scan": "scanning"}
+_PLACES = {
+    "analyse": "frames",
+    "connect": "server_client",
+    "forecast": "expectations",
+    "load": "loading",
+    "odds": "expectations",
+    "plot": "candle_picture",
+    "resample": "resampling",
+    "scan": "scanning",
+}
 
-__all__ = ["__version__", "analyse", "load", "resample", "scan"]
+__all__ = ["__version__", "analyse", "connect", "forecast", "load", "odds", "plot", "resample", "scan"]
 
 
 def __getattr__(name: str) -> object:
@@ -23,4 +34,24 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return __all__
+
+
+class _Room(types.ModuleType):
+    """Be a folder of the package that is called as a function is: `tapeline.forecast("TSLA")` calls the function."""
+
+    def __call__(self, *arguments: object, **options: object) -> object:
+        function = __getattr__(self.__name__.rpartition(".")[2])
+        return function(*arguments, **options)  # type: ignore[operator]
+
+
+class _Door(types.ModuleType):
+    """Be the package. An import of a folder sets its name here, which must not take that of a function away."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _PLACES and isinstance(value, types.ModuleType):
+            value.__class__ = _Room
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door

@@ -1,6 +1,11 @@
+from tapeline.app.candle_picture import plot as plot
+from tapeline.app.expectations import forecast as forecast
+from tapeline.app.expectations import odds as odds
 from tapeline.app.frames import analyse as analyse
 from tapeline.app.loading import load as load
 from tapeline.app.resampling import resample as resample
 from tapeline.app.scanning import scan as scan
+from tapeline.app.server_client import connect as connect
 
 __version__: str
+__all__ = ["__version__", "analyse", "connect", "forecast", "load", "odds", "plot", "resample", "scan"]

@@ -39,6 +39,8 @@ def analyse(
 ) -> Any:
     """Return the frame with a float64 column for every output of the indicators; rows, order and index stay.
 
+        tapeline.analyse(frame, ["sma_20", "rsi_14"])
+
     `frame` is a pandas or Polars frame (the result is of the same kind), or anything with the Arrow or the dataframe
     interchange protocol (the result is a `pyarrow.Table`); a pandas or Polars series is a close. Columns, under the
     names that files may have them: `close`; `open high low volume` where an indicator needs them; `symbol` for several

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from tapeline.alerts.screening import PREDICTION, Screened, Screener, question
+from tapeline.alerts.screening import PREDICTION, Screener, question
 from tapeline.app.data_directory import open_data_directory, settings_for_reading
 from tapeline.app.loading import Time, checked_kind, frame_of, in_epoch_ms, warn
 
@@ -41,10 +41,10 @@ def scan(
     asked = question(rule, columns, interval, in_epoch_ms(at), sort)
     with open_data_directory(settings_for_reading(data_dir), create=False, notify=warn) as directory:
         found = Screener(directory.store, lambda: directory.ranges.models()[0]).answer(asked)
-    return frame_of(matches_table(found), to, index=None)
+    return frame_of(matches_table(found.matches, found.columns), to, index=None)
 
 
-def matches_table(found: Screened) -> pa.Table:
+def matches_table(matches: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Table:
     """Return the matches as a table, with null for what is not known."""
     types = {
         "symbol": pa.string(),
@@ -52,7 +52,5 @@ def matches_table(found: Screened) -> pa.Table:
         "timestamp": pa.timestamp("ms", "UTC"),
         "final": pa.bool_(),
     }
-    types |= {name: pa.string() if name == PREDICTION else pa.float64() for name in found.columns}
-    return pa.table(
-        {name: pa.array([match.get(name) for match in found.matches], kind) for name, kind in types.items()}
-    )
+    types |= {name: pa.string() if name == PREDICTION else pa.float64() for name in columns}
+    return pa.table({name: pa.array([match.get(name) for match in matches], kind) for name, kind in types.items()})

@@ -18,6 +18,7 @@ from tapeline.forecast.range_model import RangeModel
 from tapeline.indicators.spec import parse_all
 from tapeline.runtime.indicator_view import RowReader
 from tapeline.runtime.interval_views import IntervalViews
+from tapeline.runtime.stored_series import StoredSeries
 
 #: Bars in a page, at most: memory stays the same however long a history is.
 PAGE_BARS = 32_768
@@ -146,6 +147,29 @@ def unknown_symbol(symbol: str, known: Sequence[str], where: Path) -> NotFoundEr
     more = f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
     listed = ", ".join(known[:_LISTED]) + more or "none yet"
     return NotFoundError(f"no rows of {symbol} in {where}; {guess}symbols there: {listed}")
+
+
+def stored_series(directory: DataDirectory, symbols: Iterable[str] | None, interval: str | None) -> list[str]:
+    """Return the stored series of these symbols, in any spelling, or of all (None).
+
+    Without an interval these are the ones that are shown; of all, those without one at it are left out. Raises
+    `NotFoundError` for a symbol that has no rows, or none at this interval.
+    """
+    names: dict[str, list[str]] = {}
+    for name in directory.store.latest().bars.symbols:
+        names.setdefault(symbol_of(name), []).append(name)
+    series = StoredSeries(directory.store, lambda symbol: names.get(symbol, ()))
+    found = []
+    for given in names if symbols is None else symbols:
+        symbol = meant_symbol(given, names)
+        if symbol_of(symbol) not in names:
+            raise unknown_symbol(symbol, list(names), directory.path)
+        try:
+            found.append(series.stored(symbol, interval))
+        except NotFoundError:
+            if symbols is not None:
+                raise
+    return found
 
 
 def outputs_of(indicators: Sequence[str]) -> tuple[str, ...]:

@@ -29,8 +29,9 @@ def show(
 ) -> None:
     """Print the newest stored rows of a symbol, oldest first."""
     from tapeline.app import config
+    from tapeline.app.stored_history import stored_series
     from tapeline.cli.row_columns import USUAL, named_columns, print_rows
-    from tapeline.cli.stored_data import open_stored, stored_series
+    from tapeline.cli.stored_data import open_stored
     from tapeline.forecast.horizons import with_horizons
     from tapeline.runtime.indicator_view import IndicatorView, RowReader
 

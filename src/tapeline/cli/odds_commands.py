@@ -19,31 +19,20 @@ def odds(
     json: Json = False,
 ) -> None:
     """Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far."""
-    from tapeline.cli.stored_data import open_stored, stored_series
-    from tapeline.core.bars import usual_interval
-    from tapeline.core.times import DAY
-    from tapeline.errors import InputError, NotFoundError
-    from tapeline.forecast.horizons import newest_range
+    from tapeline.app.stored_forecasts import said_about
+    from tapeline.cli.stored_data import open_stored
+    from tapeline.errors import InputError
     from tapeline.forecast.range_words import sentence
-    from tapeline.runtime.stored_series import TELLING_ROWS
-    from tapeline.web.quote_table import decimals
 
     if not at > 0:
         raise typer.BadParameter("a price is above 0", param_hint="--at")
     with open_stored(data_dir) as directory:
-        [symbol] = stored_series(directory, [symbol], interval)
-        rows = directory.store.rows(symbol, limit=TELLING_ROWS)
-        said = newest_range(rows, directory.ranges.models()[0], within)
-    if said is None:
-        raise NotFoundError(
-            f"no bar of {symbol} has a range forecast {within} bars ahead: tapeline train makes a model, and the next "
-            "bars have one"
-        )
+        said, length, places = said_about(directory, symbol, interval, within)
+    symbol = said.symbol
     try:
         found = said.odds(at, within)
     except ValueError as error:
         raise InputError(str(error)) from None
-    length, places = usual_interval(rows.bars.timestamp) or DAY, decimals(rows.bars.close)
     if json:
         print_json(
             {

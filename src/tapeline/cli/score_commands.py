@@ -35,7 +35,8 @@ def score(
 
     Also name the features that drifted away from what each model was trained on.
     """
-    from tapeline.cli.stored_data import open_stored, stored_series
+    from tapeline.app.stored_history import stored_series
+    from tapeline.cli.stored_data import open_stored
     from tapeline.forecast.grading import grade
     from tapeline.forecast.range_record import range_record
     from tapeline.research.evaluation import without_nan

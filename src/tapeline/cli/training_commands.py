@@ -322,7 +322,8 @@ def _history(
             yield series.only(bars, scan.interval)
         return
     from tapeline.app.config import comma_separated
-    from tapeline.cli.stored_data import open_stored, stored_series
+    from tapeline.app.stored_history import stored_series
+    from tapeline.cli.stored_data import open_stored
     from tapeline.core.series import symbol_of
 
     wanted = None if symbols == "all" else comma_separated(symbols or "")

@@ -129,6 +129,14 @@ def newest_range(rows: Rows, models: Mapping[str, RangeModel], within: int = 1) 
     )  # fmt: skip
 
 
+def last_said(rows: Rows, models: Mapping[str, RangeModel], within: int = 1) -> SaidRange | None:
+    """Return what was said last, as `newest_range`; after the end of a session that of a bar which looked 5 ahead."""
+    found = newest_range(rows, models, within)
+    if found is not None and not found.is_newest:
+        found = newest_range(rows, models, max(within, HORIZON)) or found
+    return found
+
+
 def expected_move(rows: Rows, horizon: int = HORIZON) -> float | None:
     """Return the sigma of the log return over the horizon after the last closed bar of these rows of one symbol.
 

@@ -14,7 +14,7 @@ from tapeline.core.market import Rows
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError, NotFoundError
 from tapeline.forecast import HORIZON
-from tapeline.forecast.horizons import SaidRange, horizon_columns, newest_range
+from tapeline.forecast.horizons import SaidRange, horizon_columns, last_said, newest_range
 from tapeline.forecast.labels import label_reach
 from tapeline.forecast.price_bands import COVERAGES
 from tapeline.forecast.range_grading import RangeGrades, grade_ranges
@@ -237,9 +237,7 @@ def _newest(page: Page, series: str, within: int) -> tuple[SaidRange | None, int
     models = page.range_models()
     newest = max((row.timestamp for row in page.data.store.latest()), default=0)
     grades = [grade_ranges(rows, models, each, interval, newest) for each in HORIZONS] if len(rows) else []
-    found = newest_range(rows, models, within)
-    if found is not None and not found.is_newest:  # the session has ended: the last word on its last bars
-        found = newest_range(rows, models, max(within, HORIZON)) or found
+    found = last_said(rows, models, within)
     return found, interval, decimals(close), grades
 
 

@@ -1,0 +1,36 @@
+"""Find what was said last about a stored symbol's next bars."""
+
+from __future__ import annotations
+
+from tapeline.app.data_directory import DataDirectory
+from tapeline.app.stored_history import stored_series
+from tapeline.core.bars import usual_interval
+from tapeline.core.times import DAY
+from tapeline.errors import NotFoundError
+from tapeline.forecast.horizons import SaidRange, last_said, newest_range
+from tapeline.runtime.stored_series import TELLING_ROWS
+from tapeline.web.quote_table import decimals
+
+
+def said_about(
+    directory: DataDirectory, symbol: str, interval: str | None, within: int | None = None
+) -> tuple[SaidRange, int, int]:
+    """Return what was said last of a symbol, the length of its bars (ms), and the decimals of its prices.
+
+    `within` asks for a forecast that looks that many bars ahead. Raises `NotFoundError` without one.
+    """
+    [name] = stored_series(directory, [symbol], interval)
+    rows = directory.store.rows(name, limit=TELLING_ROWS)
+    models = directory.ranges.models()[0]
+    said = last_said(rows, models) if within is None else newest_range(rows, models, within)
+    if said is None:
+        raise no_forecast(name, within or 1)
+    return said, usual_interval(rows.bars.timestamp) or DAY, decimals(rows.bars.close)
+
+
+def no_forecast(name: str, within: int = 1) -> NotFoundError:
+    """Return the error that nothing is said of a series so far ahead."""
+    return NotFoundError(
+        f"no bar of {name} has a range forecast {within} bars ahead: tapeline train makes a model, and the next bars "
+        "have one"
+    )

@@ -1,0 +1,155 @@
+"""The package's own functions: their examples run, and a server gives the answers that its data directory gives."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.conftest import START
+from tests.stored import served, session_bars
+
+import tapeline
+from tapeline.app.config import Settings
+from tapeline.app.data_directory import open_data_directory
+from tapeline.app.expectations import Forecast
+from tapeline.app.server_client import ServerClient, parsed_events
+from tapeline.core.market import OHLCV, Bars
+from tapeline.core.ports import Commit
+from tapeline.core.times import DAY
+from tapeline.errors import InputError, NotFoundError, StorageError
+from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.range_model import RangeModel
+from tapeline.runtime.processor import Processor
+
+ADDRESS = "http://127.0.0.1:8000"  # in the examples
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, learnable: Bars, range_model: RangeModel) -> Path:
+    """A data directory of TSLA and AAPL, with forecasts of the expected move."""
+    path = tmp_path_factory.mktemp("door")
+    own = learnable[np.flatnonzero(learnable.code < 2)]
+    bars = Bars(("TSLA", "AAPL"), own.code, *(getattr(own, name) for name in _COLUMNS))
+    with open_data_directory(Settings(data_dir=path), create=True) as directory:
+        directory.ranges.save(DEFAULT_NAME, range_model)
+        directory.ranges.promote(DEFAULT_NAME, range_model.version, at=0)
+        directory.store.commit(Commit(Processor((), range_model=range_model).step(bars).rows, {}, 1))
+    return path
+
+
+_COLUMNS = ("timestamp", "open", "high", "low", "close", "volume", "final")
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[ServerClient]:
+    with served(home) as address:
+        yield tapeline.connect(address)
+
+
+def examples(function: Any) -> list[str]:
+    """Return the indented blocks of a docstring, as code."""
+    text = inspect.getdoc(function) or ""
+    blocks = re.findall(r"(?:^ {4}.*\n?)+", text, re.MULTILINE)
+    return [textwrap.dedent(block) for block in blocks]
+
+
+@pytest.mark.parametrize("name", [name for name in tapeline.__all__ if not name.startswith("_")])
+def test_the_examples_of_every_function_run(
+    name: str, home: Path, server: ServerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAPELINE_DATA_DIR", str(home))
+    function = getattr(tapeline, name)
+    function = tapeline.app.expectations.forecast if inspect.ismodule(function) else function  # type: ignore[attr-defined]
+    found = examples(function)
+    assert found
+    bars = session_bars(("TSLA",), START // DAY * DAY, START + DAY)
+    times = pd.to_datetime(bars.timestamp, unit="ms", utc=True)
+    frame = pd.DataFrame({name: getattr(bars, name) for name in OHLCV} | {"timestamp": times, "symbol": "TSLA"})
+    for code in found:
+        exec(code.replace(ADDRESS, server.url), {"tapeline": tapeline, "frame": frame, "pd": pd})
+
+
+def test_the_door_shows_its_functions_only() -> None:
+    assert dir(tapeline) == sorted(tapeline.__all__) == [*tapeline.__all__]
+
+
+def test_the_room_of_forecasts_does_not_hide_the_function() -> None:
+    for first in ("", "import tapeline.forecast.horizons\n", "from tapeline.forecast import HORIZON\n"):
+        code = f"{first}import tapeline\nassert callable(tapeline.forecast) and callable(tapeline.load)"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_server_says_what_its_data_directory_says(home: Path, server: ServerClient) -> None:
+    said = tapeline.forecast("tsla", data_dir=home)
+    assert isinstance(said, Forecast)
+    assert said == server.forecast("tsla")
+    assert said.timestamp.tzinfo is UTC
+    assert str(said) == said.words
+    price = said.horizons[5]["low_95"]
+    assert tapeline.odds("TSLA", price, data_dir=home) == server.odds("TSLA", price)
+    rule = {"rule": "price > 0", "columns": ["price", "low_80_5", "prediction"], "sort": "-price"}
+    pd.testing.assert_frame_equal(tapeline.scan(**rule, data_dir=home), server.scan(**rule))  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(tapeline.load("AAPL", data_dir=home), server.load("AAPL"))
+    assert {quote["symbol"] for quote in server.symbols()} == {"AAPL", "TSLA"}
+    for refused, kind in ((("NOPE",), NotFoundError), (("A B",), InputError)):
+        with pytest.raises(kind):
+            server.forecast(*refused)
+    with pytest.raises(InputError, match="column 7"):
+        server.scan("rsi_14")
+    with pytest.raises(StorageError, match="is a page served there"):
+        tapeline.connect("http://127.0.0.1:9").symbols()
+
+
+def test_events_come_as_an_iterator_in_both_kinds_of_program(server: ServerClient) -> None:
+    first = next(iter(server.events("TSLA")))
+    assert first.kind in {"quotes", "bars", "status"}
+
+    async def look() -> tuple[Any, Any]:
+        client = tapeline.connect(server.url, asynchronous=True)
+        async for event in client.events("TSLA"):
+            return event, await client.forecast("TSLA")
+        raise AssertionError
+
+    event, said = asyncio.run(look())
+    assert event.kind in {"quotes", "bars", "status"}
+    assert said == server.forecast("TSLA")
+
+
+def test_events_are_parsed_as_the_standard_has_them() -> None:
+    lines = (
+        b': hi\nid: 7\nevent: alert\ndata: {"a":\ndata: 1}\n\nevent: beat\ndata:{}\n\nevent: cut\ndata: 1'.splitlines(
+            True
+        )
+    )
+    assert [(each.kind, each.data, each.id) for each in parsed_events(lines)] == [
+        ("alert", {"a": 1}, "7"),
+        ("beat", {}, ""),
+    ]
+
+
+def test_a_picture_has_a_candle_for_each_bar(home: Path, tmp_path: Path) -> None:
+    frame = tapeline.load("TSLA", data_dir=home, indicators=["sma_5"])
+    picture = tapeline.plot(frame, lines=["sma_5"], last=40)
+    assert picture._repr_svg_().count("<path") == 40
+    assert picture.svg.count("<polyline") == 1
+    picture.save(tmp_path / "chart.svg")
+    assert (tmp_path / "chart.svg").read_text("utf-8") == picture.svg
+    small = pd.DataFrame({"date": [datetime(2026, 1, 2, tzinfo=UTC)], "o": [1], "h": [2], "l": [1], "c": [1]})
+    assert "2026-01-02" in tapeline.plot(small, title="<b>").svg
+    assert "<b>" not in tapeline.plot(small, title="<b>").svg
+    with pytest.raises(InputError, match="need a column open"):
+        tapeline.plot(frame.drop(columns="open"))
+    with pytest.raises(InputError, match="of one symbol"):
+        tapeline.plot(tapeline.load(["TSLA", "AAPL"], data_dir=home))
