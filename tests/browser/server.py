@@ -31,7 +31,7 @@ from tapeline.research.range_training import fit_range
 from tapeline.research.training import fit
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.processor import Processor
-from tapeline.web import FeedPulse, PageData, ReplayProgress, broadcast, serve
+from tapeline.web import Desks, FeedPulse, PageData, ReplayProgress, broadcast, serve
 from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
 from tests.conftest import START
@@ -56,7 +56,7 @@ def main(kind: str, port: int = 0) -> None:
         folder = Path(name)
         data, access, answer = {"sample": sample, "empty": empty, "guarded": guarded}[kind](folder)
         alerts = stack.enter_context(service.running(data.store, folder, (), {}, live=False, notify=lambda _: None))
-        data = dataclasses.replace(data, alerts=alerts)
+        data = dataclasses.replace(data, alerts=alerts, desks=Desks(folder / "desks"))
 
         def listen() -> None:
             for line in sys.stdin:

@@ -258,6 +258,74 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     expect(page.locator(".legends")).not_to_contain_text("MSFT")
 
 
+def test_drawings_are_kept_and_undone_and_alerts_are_set_and_dragged(open_page: Open, server: Server) -> None:
+    page = open_page(server.url + "#chart/MSFT/1m")
+    drawn(page)
+    box = page.locator("[data-part=canvas]").bounding_box()
+    assert box is not None
+
+    def click(x: float, y: float, button: str = "left") -> None:
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        page.mouse.click(box["x"] + x, box["y"] + y, button=button)  # type: ignore[arg-type]
+
+    def kinds(*expected: str) -> None:
+        until(page, "chart.onChart._layer?.shapes.map(({ kind }) => kind).join() === arg", ",".join(expected))
+
+    page.get_by_role("button", name="Trend line").click()
+    click(200, 250)
+    click(500, 150)
+    for key, kind in (("b", "box"), ("n", "fibonacci"), ("m", "measure"), ("j", "ray")):
+        page.keyboard.press(f"Alt+{key}")
+        click(300, 300)
+        click(420, 360)
+        until(page, "chart.onChart._layer.chosen?.kind === arg", kind)
+    page.keyboard.press("Delete")
+    page.keyboard.press("Alt+o")
+    click(350, 120)
+    page.keyboard.type("<b>why</b>")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Alt+h")
+    page.keyboard.press("Enter")  # without the mouse
+    kinds("line", "box", "fibonacci", "measure", "text", "level")
+    first = "chart.onChart._layer.shapes.at(-1).points[0].p"
+    was = page.evaluate(f"async () => {{ const {{ chart }} = await import('/js/main.js'); return {first}; }}")
+    page.keyboard.press("ArrowUp")
+    until(page, f"{first} > arg", was)
+    page.keyboard.press("Control+z")
+    until(page, f"{first} === arg", was)
+    page.keyboard.press("Control+z")
+    kinds("line", "box", "fibonacci", "measure", "text")
+    page.mouse.move(box["x"] + 350, box["y"] + 200)  # on the line, which moves as a whole
+    page.mouse.down()
+    page.mouse.move(box["x"] + 350, box["y"] + 230, steps=3)
+    page.mouse.up()
+    y = "chart.onChart._layer.at(chart.onChart._layer.shapes[0].points[0]).y"
+    until(page, f"Math.abs({y} - 280) < 2")
+
+    click(600, 330, "right")
+    page.get_by_role("dialog").get_by_role("button", name="Set the alert").click()
+    expect(page.locator(".toast").last).to_contain_text("MSFT crosses")
+    line = "chart.onChart._layer.at({ t: 0, p: chart.onChart._layer.alerts[0]?.price }).y"
+    until(page, f"Math.abs({line} - 330) < 3")
+    page.mouse.move(box["x"] + 100, box["y"] + 330)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100, box["y"] + 380, steps=3)
+    page.mouse.up()
+    until(page, "chart.onChart._layer.alerts[0]?.rule.level.price === chart.onChart._layer.alerts[0]?.price")
+    until(page, f"chart.onChart._layer.alerts.length === 1 && Math.abs({line} - 380) < 3")
+    assert problems(page) == []
+    page.reload()
+    drawn(page)
+    kinds("line", "box", "fibonacci", "measure", "text")
+    until(page, "chart.onChart._layer.alerts.length === 1")
+    click(100, 380)
+    page.keyboard.press("Delete")
+    until(page, "chart.onChart._layer.alerts.length === 0")
+    page.locator(".row", has_text="AMZN").click()
+    drawn(page)
+    kinds()
+
+
 def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page: Open, server: Server) -> None:
     server.tell("play 60")  # the last session had ended
     page = open_page(server.url)

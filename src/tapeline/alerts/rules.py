@@ -175,6 +175,14 @@ class Rule:
         return tuple(names)
 
     @property
+    def level(self) -> Crossing | None:
+        """Return the crossing of a rule about nothing but the price and a number, which a chart shows as a line."""
+        own = self.condition
+        if not isinstance(own, Crossing) or (own.left.name, own.left.factor) != ("price", 1.0) or own.right.name:
+            return None
+        return own
+
+    @property
     def predictions(self) -> bool:
         """Return whether it is about what a model predicts."""
         return "probability" in self.columns or any(isinstance(leaf, Predicted | Change) for leaf in self.leaves)

@@ -41,8 +41,11 @@ class KeptRule:
 
     def as_json(self) -> dict[str, Any]:
         """Return the rule as JSON types, for page, API and command line."""
+        level = self.rule.level
         return {
             "id": self.rule.id, "text": self.rule.text, "source": self.source, "removable": self.source == "page",
+            "symbols": list(self.rule.symbols),
+            "level": None if level is None else {"price": level.right.factor, "above": level.above},
         }  # fmt: skip
 
 

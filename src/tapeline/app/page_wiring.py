@@ -24,11 +24,14 @@ from tapeline.errors import StorageError
 from tapeline.feeds.live.live_source import Status
 from tapeline.indicators import DEFAULT
 from tapeline.runtime.delivery_lag import BOUNDS, DeliveryLag
-from tapeline.web import Access, FeedPulse, PageData, ReplayProgress
+from tapeline.web import Access, Desks, FeedPulse, PageData, ReplayProgress
 from tapeline.web.page_data import SymbolLookup
 
 #: The page shows it where it is in the data directory: `tapeline evaluate --json > tapeline-data/evaluation.json`.
 EVALUATION_FILE = "evaluation.json"
+
+#: Where what users arranged on the page is kept in the data directory.
+DESKS_FOLDER = "desks"
 
 _ERRORS = 20
 
@@ -88,6 +91,7 @@ def page_data_of(
         health=health,
         currency=_currencies(archive_in(directory.path)),
         alerts=alerts,
+        desks=Desks(directory.path / DESKS_FOLDER),
         scans=SavedScans(directory.path / SCANS_FILE),
         troubles=SystemHealth(directory, collector).troubles if troubles is None else troubles,
         evaluation=functools.partial(_evaluation, directory),

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tapeline.web.access import Access
+    from tapeline.web.desks import Desks
     from tapeline.web.page_data import FeedPulse, PageData, ReplayProgress
     from tapeline.web.serving import check_port, serve
 
-__all__ = ["Access", "FeedPulse", "PageData", "ReplayProgress", "check_port", "serve"]
+__all__ = ["Access", "Desks", "FeedPulse", "PageData", "ReplayProgress", "check_port", "serve"]
 
 _MODULES = {
-    "Access": "access", "FeedPulse": "page_data", "PageData": "page_data", "ReplayProgress": "page_data",
-    "check_port": "serving", "serve": "serving",
+    "Access": "access", "Desks": "desks", "FeedPulse": "page_data", "PageData": "page_data",
+    "ReplayProgress": "page_data", "check_port": "serving", "serve": "serving",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from tapeline.core.troubles import Troubles
 from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
 from tapeline.web.candles import CandleReader
+from tapeline.web.desks import Desks
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class PageData:
     - `scans` are the saved questions to the screener, None where none can be kept.
     - `indicators` are the specs shown where none are asked for, None for those that the store keeps with its rows;
       `candles` reads with them.
+    - `desks` keeps what each user arranged on the page, None where nothing can be kept.
     - `evaluation` returns the last walk-forward report as JSON types, None where none was kept.
     """
 
@@ -113,6 +115,7 @@ class PageData:
     currency: Callable[[str], str] = lambda _: ""
     alerts: Alerts | None = None
     scans: SavedScans | None = None
+    desks: Desks | None = None
     evaluation: Callable[[], Mapping[str, Any] | None] = lambda: None
     indicators: Sequence[str] | None = None
     candles: CandleReader = field(init=False)

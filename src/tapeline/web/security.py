@@ -48,6 +48,7 @@ HEADERS = {
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _SESSION = "/api/v1/session"
+_DESK = "/api/v1/desk/"  # what a user arranged: nobody else's page shows it
 _EVENTS = "/api/v1/events"  # an open page connects to it again by itself, and a browser lets it send no header
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 
@@ -129,7 +130,8 @@ class Guard:
 def _change_refusal(scope: Scope, headers: Headers, identity: Identity) -> tuple[int, str, dict[str, str]] | None:
     if identity.csrf and not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), identity.csrf.encode()):
         return 403, "changes need the header X-CSRF-Token with the `csrf` of GET /api/v1/session", {}
-    if identity.role != Role.ADMIN and scope["path"] != _SESSION:
+    own = scope["path"] == _SESSION or (scope["path"].startswith(_DESK) and identity.name)
+    if identity.role != Role.ADMIN and not own:
         return 403, "only an administrator may change anything", {}
     return None
 

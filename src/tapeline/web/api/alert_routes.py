@@ -31,13 +31,25 @@ class AlertsAnswer(BaseModel):
     alerts: list[FiredAlert]
 
 
+class LevelAnswer(BaseModel):
+    """Hold the price that a rule waits for, and whether it is crossed upwards."""
+
+    price: float
+    above: bool
+
+
 class RuleAnswer(BaseModel):
-    """Hold a rule in its canonical spelling. One of the settings is not `removable`."""
+    """Hold a rule in its canonical spelling, and for which `symbols` it is (none: all).
+
+    One of the settings is not `removable`. `level` is there for a rule about the price and a number alone.
+    """
 
     id: str
     text: str
     source: Literal["settings", "page"]
     removable: bool
+    symbols: list[str]
+    level: LevelAnswer | None
 
 
 class RulesAnswer(BaseModel):

@@ -17,6 +17,7 @@ from tapeline.web.api import (
     alert_routes,
     bar_routes,
     catalogue_routes,
+    desk_routes,
     event_routes,
     forecast_routes,
     health_routes,
@@ -37,7 +38,7 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, model_routes, health_routes, event_routes,
-    alert_routes, forecast_routes, scan_routes,
+    alert_routes, forecast_routes, scan_routes, desk_routes,
 )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ def test_rules_are_added_and_removed(client: Client) -> None:
     assert answer.status_code == 201
     made = answer.json()
     assert (made["text"], made["source"], made["removable"]) == ("price crosses above 10 for AAPL", "page", True)
+    assert (own["symbols"], own["level"]) == ([], None)
+    assert (made["symbols"], made["level"]) == (["AAPL"], {"price": 10.0, "above": True})
     assert client.document("/alerts/rules")["rules"] == [own, made]
     assert client.request("POST", "/alerts/rules", json={"text": made["text"]}).status_code == 409
     assert client.request("DELETE", f"/alerts/rules/{own['id']}").status_code == 409

@@ -52,7 +52,10 @@ const events = new Events({
   },
   bars: (event) => chart.change(event),
   status: setStatus,
-  alert: (event) => tabs.alerts.fire(event),
+  alert: (event) => {
+    tabs.alerts.fire(event);
+    chart.onChart.fire(event);
+  },
 }, connected);
 
 // -- the address --------------------------------------------------------------------------------------------------------
@@ -214,7 +217,8 @@ function openTab(number) {
 bindKeys({
   alt: {
     ...Object.fromEntries(TABS.map((_, i) => [i + 1, () => openTab(i)])),
-    I: () => chart.openPicker(), R: () => chart.expected.toggle(), C: () => chart.bars && openMenu(chart),
+    ...chart.onChart.keys,
+    A: () => chart.onChart.ask(), I: () => chart.openPicker(), R: () => chart.expected.toggle(), C: () => chart.bars && openMenu(chart),
     G: () => chart.bars && openMenu(chart).day.focus(), K: () => chart.bars && openMenu(chart).other.focus(),
     L: () => changeLook({ scale: look.scale === "log" ? "normal" : "log" }), P: () => changeLook({ scale: look.scale === "percent" ? "normal" : "percent" }),
     W: () => changeLook({ values: !look.values }), S: () => savePictureOf(chart), X: () => fullScreen(chart),

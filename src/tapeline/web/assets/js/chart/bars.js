@@ -43,6 +43,25 @@ export class Bars {
     return this.keys[i] === key ? i : -1;
   }
 
+  // The place of a time among the bars, by index; between and beyond bars a place between and beyond theirs.
+  position(time) {
+    const i = this.around(time);
+    const step = this._step();
+    return i === this.length - 1 || time < this.t[0] ? i + (time - this.t[i]) / step : i + Math.min(1, (time - this.t[i]) / (this.t[i + 1] - this.t[i]));
+  }
+
+  // The time at an index, which may lie before the first bar or after the newest.
+  timeAt(i) {
+    const inside = Math.min(Math.max(i, 0), this.length - 1);
+    return this.t[inside] + (i - inside) * this._step();
+  }
+
+  // The usual time between two bars, ms.
+  _step() {
+    const gaps = this.t.slice(-20).map((time, i, all) => (i ? time - all[i - 1] : Infinity));
+    return this.length > 1 ? Math.min(...gaps) : 60_000;
+  }
+
   // The lowest low and the highest high between two indices, null where no bar is there.
   span(from, to) {
     const { h, l } = this.columns;

@@ -84,7 +84,7 @@ export class Drawing {
     for (const { spec, color } of catalogue ? selection.chosen : []) {
       const study = catalogue.read(spec);
       if (!study || !bars.has(study)) continue;
-      this.studies.push(new Study(this.chart, bars, study, color, study.overPrice ? 0 : ++pane, this.colors, () => this._span()));
+      this.studies.push(new Study(this.chart, bars, study, color, study.overPrice ? 0 : ++pane, this.colors, () => this.span()));
     }
     compared.forEach((study, k) => this.studies.push(new Study(this.chart, bars, study, 2 + k, 0, this.colors)));
     this._compared = compared.length > 0;
@@ -172,7 +172,7 @@ export class Drawing {
   }
 
   // The lowest and the highest price of the candles in view, null where there are none.
-  _span() {
+  span() {
     const range = this.chart.timeScale().getVisibleLogicalRange();
     return range && this.bars.span(Math.floor(range.from), Math.ceil(range.to));
   }

@@ -1,6 +1,7 @@
 // One chart: which symbol and interval are shown, and how bars, indicators and quotes come together on it.
 import { PAGE_BARS } from "../api.js";
 import { attribute } from "../dom.js";
+import { OnChart } from "../draw/onchart.js";
 import { watchTheme } from "../theme.js";
 import { toast } from "../toast.js";
 import { Bars } from "./bars.js";
@@ -18,7 +19,7 @@ import { openPicker } from "./picker.js";
 import * as selection from "./selection.js";
 
 const RETRY_MS = 3000;
-const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "state", "values", "key", "grade", "words", "trail", "meaning"];
+const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "state", "values", "key", "grade", "words", "trail", "meaning", "tools"];
 
 export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else; `daily(symbol)`
@@ -49,6 +50,7 @@ export class ChartTab {
       if (error) toast(error, "bad");
       else if (bars === this._bars) this._select();
     });
+    this.onChart = new OnChart(this._parts, () => ({ symbol: this.symbol, bars: this._bars, drawing: this._drawing }));
     this.older = new Older({ shown: () => (this._asking ? null : this._bars), added: (time) => this._added(time), reveal: (i) => this.window.reveal(i) });
     watchLook(() => {
       if (!this._bars) return;
@@ -181,6 +183,7 @@ export class ChartTab {
     this.panel.rebuild(this._drawing);
     const { symbol, interval, _stored: stored, _bars: bars, _drawing: drawing } = this;
     this.expected.show({ symbol, interval, stored, bars, drawing });
+    this.onChart.show();
     this.compare.load(bars);
   }
 

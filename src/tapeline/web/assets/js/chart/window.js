@@ -22,6 +22,11 @@ export class Window {
     this._scale.setVisibleLogicalRange({ from: -left - 0.5, to: shown - left - 0.5 });
   }
 
+  // The places at the left and right edge.
+  get range() {
+    return this._range();
+  }
+
   // The index of the first bar in view, which may be between two; 0 before anything is drawn.
   get from() {
     return this._scale.getVisibleLogicalRange()?.from ?? 0;

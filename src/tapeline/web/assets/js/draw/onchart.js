@@ -1,0 +1,63 @@
+// What a user puts on one chart, drawings and alerts, joined with its mouse and its keys.
+import { mayChange } from "../api.js";
+import { AlertLines } from "./alertlines.js";
+import { Drawings } from "./drawings.js";
+import { Gestures } from "./gestures.js";
+import { Layer } from "./layer.js";
+import { KINDS } from "./shapes.js";
+
+export class OnChart {
+  // `parts` has the elements `canvas` and `tools`; `view()` gives { symbol, bars, drawing } of what is shown.
+  constructor(parts, view) {
+    this._view = view;
+    this._parts = parts;
+    this._layer = null;
+    this.drawings = null;
+    this.alerts = null;
+    addEventListener("keydown", (event) => this._key(event), { capture: true });
+  }
+
+  // Takes new bars: of another symbol, of another interval, or more of them.
+  show() {
+    const { symbol, bars, drawing } = this._view();
+    if (!this._layer) this._make(drawing);
+    this._layer.bars = bars;
+    this.drawings.begin(symbol);
+    this.alerts.refresh();
+  }
+
+  fire(alert) {
+    this.alerts?.fire(alert);
+  }
+
+  // Asks for a price at which to set an alert.
+  ask(price) {
+    if (this._view().bars && mayChange()) this.alerts.ask(price);
+  }
+
+  choose(kind) {
+    if (this._view().bars) this.drawings.choose(kind);
+  }
+
+  // The actions of keys with Alt, by letter.
+  get keys() {
+    return Object.fromEntries(Object.entries(KINDS).map(([kind, { key }]) => [key, () => this.choose(kind)]));
+  }
+
+  _make(drawing) {
+    this._layer = new Layer(drawing.chart, () => drawing.colors);
+    drawing.prices.attach(this._layer);
+    this.drawings = new Drawings(this._parts.tools, this._layer, this._view);
+    this.alerts = new AlertLines(this._layer, this._view);
+    new Gestures(this._parts.canvas, this.drawings, this.alerts, this._view, (price) => this.ask(price));
+  }
+
+  _key(event) {
+    if (!this.drawings || !this._view().bars || this._parts.canvas.offsetParent === null) return;
+    if (event.target.closest("input, select, textarea, dialog") || document.querySelector("dialog[open]")) return;
+    const removes = event.key === "Delete" || event.key === "Backspace";
+    if (!(removes && this.alerts.remove()) && !this.drawings.key(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Bars } from "../../src/tapeline/web/assets/js/chart/bars.js";
+import { distance, levels, measured, pieces, usable } from "../../src/tapeline/web/assets/js/draw/shapes.js";
+import { Undo } from "../../src/tapeline/web/assets/js/draw/undo.js";
+
+const MINUTE = 60_000;
+const times = [0, 1, 2, 10, 11].map((minute) => minute * MINUTE); // a night between
+const columns = { t: times, o: [1, 1, 1, 1, 1], h: [2, 3, 4, 5, 6], l: [1, 1, 0.5, 1, 1], c: [1, 2, 3, 4, 5] };
+const bars = new Bars({ symbol: "A", interval: "1m", columns, decimals: 2, daily: false, zone: "UTC", outputs: {}, next: null });
+
+test("a time has a place among the bars, between them and beyond, and a place a time", () => {
+  assert.deepEqual([0, 1, 6, 10, 13, -2].map((minute) => bars.position(minute * MINUTE)), [0, 1, 2.5, 3, 6, -2]);
+  assert.deepEqual([0, 4, 6, -2].map((i) => bars.timeAt(i) / MINUTE), [0, 11, 13, -2]);
+  assert.deepEqual(bars.span(1, 9), { low: 0.5, high: 6 });
+  assert.equal(bars.span(7, 9), null);
+});
+
+test("what was kept is drawn as far as this version knows it", () => {
+  const point = { t: 1, p: 2, extra: 3 };
+  const shapes = [{ kind: "level", points: [point] }, { kind: "line", points: [point] }, { kind: "constructor", points: [point] },
+    { kind: "text", points: [point], text: 7 }, { kind: "level", points: [{ t: "x", p: 1 }] }, null];
+  assert.deepEqual(usable({ shapes }), [{ kind: "level", points: [{ t: 1, p: 2 }] }, { kind: "text", points: [{ t: 1, p: 2 }], text: "7" }]);
+  for (const nonsense of [null, {}, { shapes: 5 }]) assert.deepEqual(usable(nonsense), []);
+});
+
+test("shapes are made of pieces that a mouse can hit", () => {
+  const at = [{ x: 10, y: 10 }, { x: 20, y: 20 }];
+  const same = (p) => p;
+  assert.deepEqual(pieces({ kind: "ray" }, at, 100, same), [[10, 10, 100, 100]]);
+  assert.deepEqual(pieces({ kind: "ray" }, at.toReversed(), 100, same), [[20, 20, 0, 0]]);
+  assert.deepEqual(pieces({ kind: "level" }, at, 100, same), [[0, 10, 100, 10]]);
+  assert.equal(pieces({ kind: "box" }, at, 100, same).length, 4);
+  assert.equal(pieces({ kind: "fibonacci", points: [{ p: 0 }, { p: 100 }] }, at, 100, same).length, 7);
+  assert.equal(distance([0, 0, 10, 0], 5, 3), 3);
+  assert.equal(distance([0, 0, 10, 0], 13, 4), 5);
+  assert.equal(distance([4, 4, 4, 4], 4, 9), 5);
+});
+
+test("levels are retracements from the second point, and a measurement says move, bars and time", () => {
+  assert.deepEqual(levels([{ p: 100 }, { p: 200 }]).map(({ p }) => p).slice(0, 4), [200, 176.4, 161.8, 150]);
+  assert.equal(measured([{ t: 0, p: 100 }, { t: 2 * MINUTE, p: 99 }], bars, 2), "−1.00 (−1.00%), 2 bars, 2 min");
+});
+
+test("steps are undone and done again until something new is drawn", () => {
+  const undo = new Undo([]);
+  undo.put([1]);
+  undo.put([1, 2]);
+  assert.deepEqual(undo.go(-1), [1]);
+  assert.deepEqual(undo.go(1), [1, 2]);
+  assert.equal(undo.go(1), null);
+  undo.go(-1);
+  undo.put([3]);
+  assert.equal(undo.can(1), false);
+  assert.deepEqual(undo.go(-1), [1]);
+});
