@@ -20,7 +20,7 @@ from tests.terraform.hcl_blocks import Block, resources_of
 from tests.terraform.running import ROOT
 
 SCHEMA = Path(__file__).with_name("provider_6.json")
-STACKS = ("network", "services")
+STACKS = ("delivery", "network", "services")
 
 _ENTRY = re.compile(
     r"(\w+): \{\s+value: (?P<value>.*?),\n\s+isBlock: (?P<block>true|false),"
