@@ -20,6 +20,7 @@ from tapeline.web.api import (
     desk_routes,
     event_routes,
     forecast_routes,
+    forecast_table_routes,
     health_routes,
     metric_routes,
     model_routes,
@@ -30,6 +31,7 @@ from tapeline.web.api import (
 )
 from tapeline.web.api.problems import add_handlers
 from tapeline.web.candles import warm_up
+from tapeline.web.compact_answers import CompactAnswers
 from tapeline.web.defects import DefectAnswer
 from tapeline.web.page import Page
 from tapeline.web.security import Guard
@@ -38,7 +40,7 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, model_routes, health_routes, event_routes,
-    alert_routes, forecast_routes, scan_routes, desk_routes,
+    alert_routes, forecast_routes, forecast_table_routes, scan_routes, desk_routes,
 )  # fmt: skip
 
 
@@ -62,7 +64,8 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
     app = FastAPI(
         title="tapeline", version=tapeline.__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
         openapi_url=f"{_PREFIX}/openapi.json", redirect_slashes=False,
-        description="Bars, indicators, predictions and their grades. Times are UTC epoch milliseconds.",
+        description="Bars, indicators, predictions and their grades. Times are UTC epoch milliseconds; parameters may "
+        "be ISO dates too.",
     )  # fmt: skip
     app.state.page = page
     for module in _ROUTES:
@@ -70,6 +73,7 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
     app.include_router(metric_routes.routes)
     app.mount("/", StaticFiles(directory=_ASSETS, html=True))
     add_handlers(app)
+    app.add_middleware(CompactAnswers)
     app.add_middleware(Guard, access=page.access, host=host)
     app.add_middleware(DefectAnswer, defects=page.defects)
     return app

@@ -6,11 +6,12 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
 from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, canonical_symbol, symbol_fault
+from tapeline.core.times import epoch_ms
 from tapeline.errors import InputError, NotFoundError
 from tapeline.web.page import Page
 
@@ -32,9 +33,38 @@ StoredInterval = Annotated[
     ),
 ]  # fmt: skip
 
-Time = Annotated[int, Field(ge=EARLIEST_TIMESTAMP, le=LATEST_TIMESTAMP)]
-Start = Annotated[Time | None, Query(description="From this time on, UTC epoch ms.")]
-End = Annotated[Time | None, Query(description="Before this time, UTC epoch ms.")]
+#: A day of the years that times may be in, and a time of it in a zone, in ISO format; leap days are accepted too.
+_ISO = (
+    r"^(19\d\d|20\d\d|21\d\d)-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)|"
+    r"02-(0[1-9]|1\d|2[0-8]))(T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{3})?)?(Z|[+-](0\d|1[0-3]):[0-5]\d)?)?$"
+)
+
+
+def _in_epoch_ms(value: object) -> object:
+    """Return a time in ISO format as epoch ms; anything else is left to the check of numbers."""
+    if isinstance(value, str) and "-" in value[1:]:
+        try:
+            return epoch_ms(value)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+    return value
+
+
+Time = Annotated[
+    int,
+    BeforeValidator(_in_epoch_ms),
+    Field(ge=EARLIEST_TIMESTAMP, le=LATEST_TIMESTAMP),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": EARLIEST_TIMESTAMP, "maximum": LATEST_TIMESTAMP},
+                {"type": "string", "pattern": _ISO, "examples": ["2026-01-02", "2026-01-02T14:30Z"]},
+            ]
+        }
+    ),
+]
+Start = Annotated[Time | None, Query(description="From this time on: UTC epoch ms, or an ISO date or time (UTC).")]
+End = Annotated[Time | None, Query(description="Before this time: UTC epoch ms, or an ISO date or time (UTC).")]
 
 
 def _page_of(request: Request) -> Page:

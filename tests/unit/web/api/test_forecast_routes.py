@@ -89,6 +89,17 @@ def test_a_symbol_without_ranges_has_none(client: Client) -> None:
     client.document("/symbols/NOPE/forecast", 404)
 
 
+def test_all_forecasts_are_one_table(client: Client) -> None:
+    found = client.document("/forecasts")["forecasts"]
+    own = client.document("/symbols/S01/forecast")
+    [same] = [each for each in found if each["symbol"] == "S01"]
+    assert (same["horizons"], same["close"], same["model"]) == (own["horizons"], own["price"], own["model"])
+    assert "NEW" not in {each["symbol"] for each in found}
+    lines = client.get("/forecasts?format=csv").text.splitlines()
+    assert len(lines) == len(found) + 1
+    assert "low_80_5" in lines[0]
+
+
 def test_tables_have_a_column_for_each_horizon(client: Client) -> None:
     lines = client.get("/symbols/S01/rows?limit=2&format=csv").text.splitlines()
     heads = [head.strip('"') for head in lines[0].split(",")]
