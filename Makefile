@@ -5,13 +5,13 @@ BENCH  := .venv-bench
 SCAN   := .venv-checkov
 BIN    := $(VENV)/bin
 PINS   := constraints.txt
-EXTRAS := aws,sql,train,research,yahoo,dev
+EXTRAS := aws,sql,train,research,yahoo,docs,dev
 PEERS  := $(EXTRAS),bench
 PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services delivery deploy .github
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint bench nightly terraform-apply aws-local try-image deploy constraints clean
+.PHONY: help demo test check lint site bench nightly terraform-apply aws-local try-image deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, sp
 	$(BIN)/zizmor --quiet --offline .github
 	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/python -m pytest -q --noconftest tests/unit/test_prose.py
+
+site: $(VENV)/.dev ## the documentation site, into build/site
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BENCH)/bin/python "$$script" $(ARGS) || exit 1; done

@@ -88,6 +88,13 @@ def test_a_query_of_a_metric_that_is_not_there_is_found(known: dict[str, set[str
         promql_parser.parse("sum by (le (up)")
 
 
+def test_the_guide_lists_every_metric(known: dict[str, set[str]]) -> None:
+    page = (FOLDER.parents[1] / "docs" / "metrics.md").read_text()
+    listed = set(re.findall(r"`(tapeline_\w+)`", page)) - {"tapeline_model_trained_until_seconds"}
+    series = {re.sub(r"_(bucket|count|sum)$", "", name) for name in known}
+    assert listed == {name for name in series if name.startswith("tapeline_") and not name.endswith("_created")}
+
+
 def test_labels_of_metrics_are_those_that_queries_use(known: dict[str, set[str]]) -> None:
     assert known["tapeline_lag_seconds_bucket"] == {"le"}
     assert known["tapeline_trouble"] == {"kind"}

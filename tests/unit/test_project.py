@@ -192,7 +192,7 @@ def test_pins_are_exact_versions_and_nothing_else(path: str) -> None:
     lines = (ROOT / path).read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.!+]+( ; [^@]+)?", line)] == []
     pinned = {normal(line.partition("==")[0]) for line in lines}
-    extras = ("aws", "sql", "train", "research", "yahoo", "dev") + (("bench",) if "/" in path else ())
+    extras = ("aws", "sql", "train", "research", "yahoo", "docs", "dev") + (("bench",) if "/" in path else ())
     assert declared(*extras) - pinned == set()
 
 

@@ -1,0 +1,117 @@
+"""Pages of the documentation site that are made from the code: commands, settings, the Python API, and the home page.
+
+MkDocs calls `on_files` and `on_page_markdown` (mkdocs.yml, `hooks`). Links to files outside docs/ become links to the
+repository; the README is the home page.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from tapeline.app.config import all_settings, variable
+from tapeline.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[1]
+REPOSITORY = "https://github.com/tapeline/tapeline/blob/main/"
+
+#: What of the package is meant to be imported by others, in the order in which one meets it.
+PYTHON = (
+    "tapeline.app.frames.analyse", "tapeline.app.loading.load", "tapeline.app.resampling.resample",
+    "tapeline.core.market", "tapeline.core.ports", "tapeline.errors",
+)  # fmt: skip
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the pages that are made."""
+    made = {
+        "index.md": (ROOT / "README.md").read_text(),
+        "reference/commands.md": commands(),
+        "reference/settings.md": settings(),
+        "reference/python.md": "# Python\n\n" + "\n\n".join(f"::: {name}" for name in PYTHON) + "\n",
+    }
+    for path, text in made.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Let links to files outside docs/ point to the repository, and those of the README into the site."""
+    start = "" if page.file.src_uri == "index.md" else posixpath.join("docs", posixpath.dirname(page.file.src_uri))
+
+    def target(link: re.Match[str]) -> str:
+        path, mark, anchor = link[2].partition("#")
+        if not path or re.match(r"[a-z]+:", path):
+            return link[0]
+        whole = posixpath.normpath(posixpath.join(start, path))
+        inside = whole.removeprefix("docs/")
+        if whole.startswith("docs/") and files.get_file_from_path(inside):
+            here = posixpath.dirname(page.file.src_uri)
+            return f"{link[1]}({posixpath.relpath(inside, here or '.')}{mark}{anchor})"
+        return f"{link[1]}({REPOSITORY}{whole}{mark}{anchor})"
+
+    return re.sub(r"(\[(?:[^\]\[]|\n)*\])\(([^)\s]+)\)", target, markdown)
+
+
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
+    """Load the theme's one script from elsewhere, which lets search work from a folder, from the site itself."""
+    return _at_home(output, posixpath.dirname(page.file.dest_uri))
+
+
+def on_post_template(output_content: str, *, template_name: str, config: MkDocsConfig) -> str:
+    """Do the same for the page of what is not found."""
+    return _at_home(output_content, "")
+
+
+def commands() -> str:
+    """Return the page of every command with its arguments and options."""
+    lines = ["# Commands", "", "Made from the commands themselves: `tapeline COMMAND --help` says the same.", ""]
+    for name, command in _commands():
+        usage = " ".join(["tapeline", name, *_arguments(command)])
+        lines += [f"## tapeline {name}", "", "```text", f"{usage} [OPTIONS]", "```", "", command.help or "", ""]
+        options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
+        if options:
+            lines += ["| option | |", "| --- | --- |"]
+            lines += [f"| `{', '.join([*p.opts, *p.secondary_opts])}` | {_cell(p.help or '')} |" for p in options]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def settings() -> str:
+    """Return the page of every setting: its name in `tapeline.toml`, its variable, its default."""
+    lines = ["# Settings", "", "Flags count first, then the environment, then `tapeline.toml`.", ""]
+    lines += ["| setting | variable | default | |", "| --- | --- | --- | --- |"]
+    for name, field in all_settings().items():
+        default = "" if field.is_required() else str(field.get_default(call_default_factory=True))
+        shown = f"`{default}`" if default else "none"
+        lines.append(f"| `{name}` | `{variable(name)}` | {_cell(shown)} | {_cell(field.description or '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _at_home(output: str, folder: str) -> str:
+    own = posixpath.relpath("vendor/iframe-worker.js", folder or ".")
+    return output.replace("https://unpkg.com/iframe-worker/shim", own)
+
+
+def _commands() -> Iterator[tuple[str, Any]]:
+    for name, unloaded in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        command = unloaded.load()
+        inner = getattr(command, "commands", None)
+        yield from [(name, command)] if inner is None else [(f"{name} {sub}", c) for sub, c in inner.items()]
+
+
+def _arguments(command: Any) -> list[str]:
+    found = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    return [f"{p.name.upper()}{'...' if p.nargs == -1 else ''}" for p in found]
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
