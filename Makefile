@@ -11,7 +11,7 @@ PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network servic
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint site bench nightly terraform-apply aws-local try-image deploy constraints clean
+.PHONY: help demo test check lint kernels site bench nightly terraform-apply aws-local try-image deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,8 @@ help: ## this list
 demo: $(VENV)/.core ## real market data through the whole pipeline, with the page on 127.0.0.1:8000 (ARGS="--port 8001")
 	@$(BIN)/tapeline demo $(ARGS)
 
-test: lint $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: format, lint, types, import layers, spelling, tests (ARGS="-k bars")
+test: $(VENV)/.dev $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: format, lint, types, import layers, spelling, tests (ARGS="-k bars")
+	@$(MAKE) -j2 lint kernels
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: lint ## what to run before a commit: lint and the unit tests (ARGS="-k bars")
@@ -46,6 +47,9 @@ nightly: $(VENV)/.dev ## hours of trouble: faults, kills, damage, hostile inputs
 		benchmarks/hostile_clients.py "benchmarks/live_sessions.py --nightly"; do \
 		echo "== python $$each"; $(BIN)/python $$each || failed="$$failed, $$each"; done; \
 	[ -z "$$failed" ] || { echo "failed: $${failed#, }" >&2; exit 1; }
+
+kernels: $(VENV)/.dev  # on the core that lint leaves free
+	@$(BIN)/python -m tests.kernels
 
 terraform-apply: $(VENV)/.dev ## both stacks applied to a local imitation of AWS, planned again and destroyed
 	@$(BIN)/python -m tests.terraform.apply
