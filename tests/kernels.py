@@ -21,12 +21,8 @@ def main() -> None:
     data = Path(tapeline.__file__).parent / "data"
     with tempfile.TemporaryDirectory() as folder:
         for file in sorted(data.glob("*.parquet")):
-            subprocess.run(
-                [sys.executable, "-m", "tapeline", "replay", str(file), "--data-dir", f"{folder}/{file.stem}", "--json"],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=True,
-            )
+            command = [sys.executable, "-m", "tapeline", "replay", str(file), "--data-dir", f"{folder}/{file.stem}"]
+            subprocess.run(command, capture_output=True, check=True)
 
 
 if __name__ == "__main__":
