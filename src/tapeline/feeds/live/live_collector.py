@@ -130,7 +130,8 @@ class Collector:
                 self._on_clock_set(step)
             if text := self.clock_watch.change(self._history.ahead):
                 self._outbox.note(notices=[text])
-            self._outbox.note(notices=self.markets.changes(self._clock.now()))
+            if lines := self.markets.changes(self._clock.now()):
+                self._outbox.note(notices=lines)
             now = self._clock.monotonic()
             due = [t for t in self.tracked.values() if t.due <= now and t.symbol not in self._running]
             free = 2 * self._history.parallel - len(self._running)
