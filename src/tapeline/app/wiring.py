@@ -16,7 +16,7 @@ from tapeline.errors import TapelineError
 from tapeline.forecast import DEFAULT_NAME, range_state, said_codes, time_of_day, trees
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import PromotionWatcher
+from tapeline.forecast.promotion_watcher import PromotionWatcher
 from tapeline.indicators import Engine
 from tapeline.runtime.indicator_view import KEPT_BARS
 from tapeline.runtime.pipeline import Pipeline

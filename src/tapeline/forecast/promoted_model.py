@@ -11,7 +11,8 @@ from tapeline.core.times import MINUTE
 from tapeline.errors import ModelError, one_line
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import PromotionWatcher, Registry
+from tapeline.forecast.promotion_watcher import PromotionWatcher
+from tapeline.forecast.registry import Registry
 
 #: How often the registry is asked which version is in use, ms: one small read.
 POLL = MINUTE

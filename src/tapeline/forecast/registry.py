@@ -1,7 +1,7 @@
 """Keep trained models by name and version, and which one is in use: `NAME/VERSION/` folders and `NAME/current.json`.
 
 A version is never changed once it is written, so a reader of `current.json` can load what it names. Promotion replaces
-that one small file, whole or not at all; a running pipeline polls it (`PromotionWatcher`). `NAME/attempts.json`
+that one small file, whole or not at all; a running pipeline polls it (`promotion_watcher`). `NAME/attempts.json`
 remembers every attempt to replace the model in use, so that a restart begins no new series of draws. A `Folder` decides
 where the files are: on this machine, or on S3.
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tapeline.core.foreign import Bounds, load_json
 from tapeline.core.ports import Folder
 from tapeline.core.times import interval_name
 from tapeline.errors import DecodeError, ModelError, NotBetterError, StorageError, one_line
+from tapeline.forecast.contests import Attempt, attempts_in, content_of
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata, verified, version_of
 
@@ -27,7 +28,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POINTER_BOUNDS = Bounds(size=1024 * 1024)
 _FORMAT = 1
 _KEPT = 50  # promotions remembered, for rollback
-_KEPT_ATTEMPTS = 1000  # more than a year of daily ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,6 @@ class Entry:
     version: str
     current: bool
     metadata: Metadata
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Remember that a challenger was held against the model in use.
-
-    `at` is when (UTC epoch ms), `was_held` whether their losses were compared, which spends a part of the year's chance
-    of error, and `promotes` whether the challenger may take the place of `champion`.
-    """
-
-    at: int
-    champion: str
-    challenger: str
-    was_held: bool
-    promotes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,17 +184,16 @@ class Registry:
         except FileNotFoundError:
             return []
         try:
-            if document["format"] != _FORMAT:
-                raise ModelError(f"{key} has an unknown format: made by another version of tapeline?")
-            return [_attempt(each) for each in document["attempts"]]
+            found = attempts_in(document)
         except (KeyError, TypeError, ValueError):
             raise ModelError(f"{key} is damaged: an attempt cannot be read") from None
+        if found is None:
+            raise ModelError(f"{key} has an unknown format: made by another version of tapeline?")
+        return found
 
     def record(self, name: str, attempt: Attempt) -> None:
         """Remember an attempt."""
-        kept = [*self.attempts(name), attempt][-_KEPT_ATTEMPTS:]
-        document = {"format": _FORMAT, "attempts": [asdict(each) for each in kept]}
-        self._folder.write(f"{name}/{_ATTEMPTS}", (json.dumps(document, indent=2) + "\n").encode())
+        self._folder.write(f"{name}/{_ATTEMPTS}", content_of([*self.attempts(name), attempt]))
 
     def promoted_at(self, name: str) -> int | None:
         """Return when the version in use was promoted (UTC epoch ms), None where there is none."""
@@ -245,57 +229,10 @@ class Registry:
         self._folder.write(f"{name}/{_POINTER}", (json.dumps(document, indent=2) + "\n").encode())
 
 
-class PromotionWatcher:
-    """Notice for a running pipeline when another version is promoted. Polling is one small read."""
-
-    def __init__(
-        self, registry: Registry, name: str, version: str | None, features: FeatureSet = DEFAULT_FEATURES,
-        interval: int | None = None,
-    ) -> None:  # fmt: skip
-        """Watch the model `name`, of which `version` is in use in this process (None: no version).
-
-        `interval` is the length of the bars to predict in ms: a model for others is refused.
-        """
-        self._interval = interval
-        self._registry = registry
-        self._name = name
-        self._version = version
-        self._features = features
-        self._reported = ""
-
-    def poll(self) -> LightGBMModel | None:
-        """Return the model in use if it is not the one of the last call, otherwise None.
-
-        Raises `ModelError` when it cannot be used or the registry cannot be read, once for as long as that lasts.
-        """
-        try:
-            version = self._registry.current(self._name)
-            found = None
-            if version is not None and version != self._version:
-                found = self._registry.load(self._name, version, self._features)
-                found.check_interval(self._interval)
-                self._version = version
-        except (ModelError, StorageError) as error:
-            if str(error) == self._reported:
-                return None
-            self._reported = str(error)
-            raise ModelError(self._reported) from error
-        self._reported = ""
-        return found
-
-
 def _check(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ModelError(f"{name!r} is no name for a model or version: use letters, digits, dot, dash and underscore")
     return name
-
-
-def _attempt(fields: dict[str, Any]) -> Attempt:
-    """Return the attempt in these fields. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
-    names = {"at": int, "champion": str, "challenger": str, "was_held": bool, "promotes": bool}
-    if any(type(fields[name]) is not kind for name, kind in names.items()):
-        raise ValueError("a field has another type")
-    return Attempt(**{name: fields[name] for name in names})
 
 
 def _json(content: bytes, key: str) -> dict[str, Any]:

@@ -9,20 +9,17 @@ is no better is taken for better has a chance of at most 5% (`python -m tests.pr
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
 from tapeline.core.market import Direction, Flags, Floats, Ints
+from tapeline.forecast.contests import error_of_attempt
 from tapeline.forecast.estimates import Estimate, Sampling
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.dataset import Dataset
 from tapeline.research.metrics import auc, log_loss
-
-#: The chance of error that the attempts of a year share.
-ERROR = 0.05
 
 #: Fewer times than this are not looked at: no attempt is made of them.
 FEWEST_TIMES = 60
@@ -71,13 +68,6 @@ class Contest:
             f"{self.outcome.value} on {self.times} times that neither model had seen: gain {self.gain}, above "
             f"{self.bound:+.4f} but for a chance of {self.error:.3%}"
         )
-
-
-def error_of_attempt(attempt: int) -> float:
-    """Return the chance of error that the attempt may use, counted from 1. Raises `ValueError` below 1."""
-    if attempt < 1:
-        raise ValueError(f"attempts are counted from 1, not {attempt}")
-    return ERROR * 6 / (math.pi * attempt) ** 2
 
 
 def contest(

@@ -13,8 +13,9 @@ from typing import Any
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
 from tapeline.core.times import DAY
+from tapeline.forecast.contests import Attempt, held_this_year
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import Attempt, Registry
+from tapeline.forecast.registry import Registry
 from tapeline.research.dataset import build
 from tapeline.research.gate import Contest, shadow_contest
 from tapeline.research.training import MAX_ROWS, fit
@@ -24,8 +25,6 @@ SCHEDULES = {"daily": 1, "weekly": 7, "monthly": 30}
 
 #: A champion that was promoted this many periods ago is old: it yields to a challenger that is not worse.
 OLD_PERIODS = 26
-
-_YEAR = 365 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,8 @@ def retrain(
         history, horizon=asked.horizon, no_trade_band=asked.no_trade_band, max_rows=training.get("max_rows", MAX_ROWS)
     )
     held = shadow_contest(champion, model, data, attempt, attempt_when_old)
-    registry.record(name, Attempt(at, champion.version, model.version, held.was_held, held.promotes))
+    versions = champion.version, model.version
+    registry.record(name, Attempt.of(at, *versions, was_held=held.was_held, promotes=held.promotes, gain=held.gain))
     if held.promotes:
         registry.promote(name, model.version, at=at)
     return Retrained(model, promoted=held.promotes, contest=held)
@@ -90,8 +90,6 @@ def attempt_numbers(registry: Registry, name: str, at: int, period: int) -> tupl
     ms.
     """
     promoted = registry.promoted_at(name) or 0
-    year = promoted + (at - promoted) // _YEAR * _YEAR
-    held = [attempt.at for attempt in registry.attempts(name) if attempt.was_held and attempt.at >= promoted]
-    old = promoted + OLD_PERIODS * period
-    attempt = 1 + sum(time >= year for time in held)
-    return attempt, (1 + sum(time >= max(old, year) for time in held)) if at >= old else 0
+    attempts, old = registry.attempts(name), promoted + OLD_PERIODS * period
+    attempt = 1 + held_this_year(attempts, promoted, at)
+    return attempt, 1 + held_this_year(attempts, promoted, at, since=old) if at >= old else 0

@@ -18,7 +18,7 @@ from tapeline.errors import ModelError, OtherIntervalError
 from tapeline.feeds.files import Scan
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import PromotionWatcher
+from tapeline.forecast.promotion_watcher import PromotionWatcher
 from tapeline.research.training import fit
 
 

@@ -14,9 +14,11 @@ from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.cli.main import app
 from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.contests import Attempt
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import Attempt, PromotionWatcher, Registry
+from tapeline.forecast.promotion_watcher import PromotionWatcher
+from tapeline.forecast.registry import Registry
 
 NAME = DEFAULT_NAME
 

@@ -8,12 +8,12 @@ import pytest
 from tests.daily import DAY
 from tests.promotions import false_promotions
 
+from tapeline.forecast.contests import error_of_attempt
 from tapeline.forecast.model import LightGBMModel
 from tapeline.research.gate import (
     FEWEST_TIMES,
     ContestOutcome,
     contest,
-    error_of_attempt,
     judged,
     later_rows,
     shadow_contest,

@@ -8,8 +8,9 @@ from tests.daily import DAY
 
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.errors import NotBetterError, NotEnoughHistoryError
+from tapeline.forecast.contests import Attempt
 from tapeline.forecast.model import LightGBMModel
-from tapeline.forecast.registry import Attempt, Registry
+from tapeline.forecast.registry import Registry
 from tapeline.research.gate import ContestOutcome
 from tapeline.research.retraining import OLD_PERIODS, attempt_numbers, due, last_attempt, retrain
 
@@ -50,7 +51,11 @@ def test_a_challenger_that_is_no_better_is_refused_and_the_attempt_is_remembered
     assert made.contest.outcome is ContestOutcome.REFUSED
     assert registry.current("default") == model.version
     [attempt] = Registry(registry._folder).attempts("default")
-    assert attempt == Attempt(9 * DAY, model.version, made.model.version, was_held=True, promotes=False)
+    assert (attempt.at, attempt.champion, attempt.challenger) == (9 * DAY, model.version, made.model.version)
+    assert attempt.was_held
+    assert not attempt.promotes
+    assert made.contest is not None
+    assert (attempt.gain, attempt.low) == (made.contest.gain.value, made.contest.gain.low)
     assert last_attempt(registry, "default") == 9 * DAY
     with pytest.raises(NotBetterError, match=r"has not beaten .* not promoted \(with force"):
         registry.promote("default", made.model.version, at=10 * DAY)

@@ -26,6 +26,7 @@ from tapeline.web.api import (
     model_routes,
     row_routes,
     scan_routes,
+    score_routes,
     session_routes,
     symbol_routes,
 )
@@ -39,8 +40,8 @@ from tapeline.web.security import Guard
 _ASSETS = Path(__file__).parents[1] / "assets"
 _PREFIX = "/api/v1"
 _ROUTES = (
-    session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, model_routes, health_routes, event_routes,
-    alert_routes, forecast_routes, forecast_table_routes, scan_routes, desk_routes,
+    session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, score_routes, model_routes, health_routes,
+    event_routes, alert_routes, forecast_routes, forecast_table_routes, scan_routes, desk_routes,
 )  # fmt: skip
 
 

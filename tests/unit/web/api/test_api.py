@@ -21,9 +21,11 @@ from tapeline.core.candle_intervals import INTERVALS
 from tapeline.core.times import DAY
 from tapeline.errors import StorageError
 from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.contests import Attempt, error_of_attempt
 from tapeline.forecast.registry import Registry
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.research.training import fit
+from tapeline.runtime.clock import now_ms
 from tapeline.web import PageData, ReplayProgress
 
 PARQUET = "application/vnd.apache.parquet"
@@ -227,8 +229,13 @@ def test_scores_are_graded_with_intervals_and_base_rates(client: Client, registr
 
 
 def test_models_come_with_grades_drift_and_importance(client: Client, registry: Registry) -> None:
+    registry.record(DEFAULT_NAME, Attempt(now_ms(), "one", "two", was_held=True, promotes=False, gain=-0.25))
     document = client.document("/models")
     old, new = document["models"]
+    [contests] = document["contests"]
+    assert contests["attempts"][0]["gain"] == -0.25
+    assert (contests["held"], contests["next"]) == (1, error_of_attempt(2))
+    assert contests["left"] == pytest.approx(contests["error"] - error_of_attempt(1))
     assert (old["current"], new["current"]) == (False, True)
     assert new["version"] == registry.current(DEFAULT_NAME)
     assert new["grade"]["model"] == new["version"]

@@ -38,7 +38,7 @@ export class ModelTab {
     this._turn++;
   }
 
-  _draw({ models: oldestFirst, evaluation, no_model: reason }, scores, ranges) {
+  _draw({ models: oldestFirst, contests, evaluation, no_model: reason }, scores, ranges) {
     const models = oldestFirst.reverse();
     const current = models.find((model) => model.current);
     const total = scores.grades[0]; // the grade of all rows comes first; without graded rows there is none
@@ -56,6 +56,7 @@ export class ModelTab {
         current && importance(current),
         current?.drift?.length > 0 && drift(current.drift),
         bySymbol(scores.grades.filter((grade) => grade.symbol)),
+        contests.map(shadowContests),
         models.length > 0 && this._versions(models)));
   }
 
@@ -179,6 +180,18 @@ function drift(features) {
   return card("Drift", "", h("p", {}, count ? `${count} of ${features.length} features ${count === 1 ? "has" : "have"} drifted since training: time to retrain.` : `None of ${features.length} features has drifted since training.`),
     barList(worst.map((one) => [one.feature, one.psi, one.warning ? "warn" : ""]), price, DRIFT_SCALE),
     h("p", { class: "note" }, "Population stability index since training; marked above 0.25."));
+}
+
+// How challengers fared against the model in use, and how much chance of error is left to this year's contests.
+function shadowContests({ name, attempts, held, error, left, next }) {
+  const ended = (one) => (one.promotes ? "won" : one.was_held ? "not better" : "too few bars");
+  return card(`Shadow contests of ${name}`, "wide",
+    facts({ "Held this year": integer(held), "Chance of error left": `${percent(left, 2)} of ${percent(error, 2)}`, "The next one's": percent(next, 2) }),
+    attempts.length > 0 ? table(["When", "In use", "Challenger", "Log-loss gained", "Ended"], attempts.map((one) => h("tr", {},
+      rowHeading(date(one.at)), cell(one.champion), cell(one.challenger),
+      estimateCell({ value: one.gain, low: one.low, high: one.high }, (value) => signed(value, 4)), cell(ended(one)))))
+      : nothing("No challenger yet: tapeline run --retrain weekly trains one every week."),
+    h("p", { class: "note" }, "A new model takes over only if it is better on bars that neither it nor the one in use has seen. All contests of a year share one chance to be wrong, and each gets a smaller part of it."));
 }
 
 function bySymbol(grades) {
