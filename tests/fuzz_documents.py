@@ -487,5 +487,10 @@ DOCUMENTS = (
         weight=0.5,
         vary=lambda value, rng: (*value[:2], rng.random(), rng.getrandbits(32), rng.randint(1, BARS_AFTER)),
     ),
-    Target("symbol states", symbol_states, check_symbol_state),
+    Target(
+        "symbol states",
+        symbol_states,
+        check_symbol_state,
+        lambda: [bytes([version]) + bytes(size) for version in (1, 2) for size in range(150)],
+    ),
 )

@@ -206,7 +206,7 @@ def with_pending_correction(state: SymbolState, since: int) -> SymbolState:
 
 def without_pending_correction(state: SymbolState) -> tuple[SymbolState, int | None]:
     """Return the state without the note, and what it said (None: there was none)."""
-    if state.data[:4] != _MAGIC:
+    if state.data[:4] != _MAGIC or len(state.data) < _MARK.size:
         return state, None
     _, since = _MARK.unpack_from(state.data)
     return replace(state, data=state.data[_MARK.size :]), since

@@ -141,7 +141,7 @@ class Processor:
         version = state.data[0] if state.data else -1
         if version not in (_STATE_VERSION, _RANGE_VERSION):
             raise DecodeError(f"the stored state of {symbol} has version {version}, not {_RANGE_VERSION}")
-        if len(state.data) < _STATE.size:
+        if len(state.data) < _STATE.size + (_SIZE.size if version == _RANGE_VERSION else 0):
             raise DecodeError(f"the stored state of {symbol} was cut short")
         _, count, last, *rest = _STATE.unpack_from(state.data)
         slot, engine = self._slot([symbol])[0], state.data[_STATE.size :]
