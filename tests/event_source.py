@@ -11,7 +11,7 @@ import numpy as np
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bar, Bars
 from tapeline.errors import DecodeError, StorageError
-from tapeline.runtime.batches import Record
+from tapeline.runtime.batch_records import Record
 from tests.conftest import random_bars
 from tests.fakes import CrashError
 

@@ -38,7 +38,8 @@ from tapeline.feeds.yahoo import INTERVALS
 from tapeline.feeds.yahoo.chart import decode
 from tapeline.feeds.yahoo.stream_frames import quote
 from tapeline.feeds.yahoo.transport import _answer
-from tapeline.runtime.batches import Batches, Record
+from tapeline.runtime.batch_records import Record
+from tapeline.runtime.batches import Batches
 from tapeline.runtime.processor import Processor
 from tests.archived import series
 from tests.fakes.stores import MemoryStore

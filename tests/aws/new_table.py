@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tapeline.lambdas import handler as lambda_handler
-from tapeline.runtime.batches import Record
+from tapeline.runtime.batch_records import Record
 from tapeline.runtime.deadline import Deadline
 from tests.conftest import random_bars
 from tests.event_source import records

@@ -30,7 +30,7 @@ from tapeline.backends.aws.dynamodb.items import read_rows
 from tapeline.errors import StorageError
 from tapeline.lambdas.handler import Function
 from tapeline.lambdas.row_copying import Copier
-from tapeline.runtime.batches import Record
+from tapeline.runtime.batch_records import Record
 from tests.event_source import EventSource, eventful_day, two_collectors
 from tests.fakes.aws_account import FakeAccount, change_event, event, items, prepared
 from tests.fakes.dynamodb import FakeDynamo

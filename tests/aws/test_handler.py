@@ -15,7 +15,7 @@ from tapeline.core.market import Bar
 from tapeline.errors import StorageError
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.lambdas.heartbeat import HEARTBEAT
-from tapeline.runtime.batches import Record
+from tapeline.runtime.batch_records import Record
 from tests.aws.new_table import first_load, load, prepared_for_slow_tables
 from tests.aws.schedules import prepared_for_schedules, run_schedule
 from tests.conftest import MINUTE, START

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from tapeline.app.config import variable
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.lambdas import row_copying as lambda_copying
-from tapeline.runtime.batches import Record
+from tapeline.runtime.batch_records import Record
 from tests.aws.conformance import watching
 from tests.fakes.dynamodb import FakeDynamo
 

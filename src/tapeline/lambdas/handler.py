@@ -21,7 +21,7 @@ from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.embedded_metrics import NAMESPACE, metric_line
 from tapeline.lambdas.heartbeat import HEARTBEAT, Heartbeat
 from tapeline.lambdas.remaining_time import seconds_left
-from tapeline.runtime.batches import Record
+from tapeline.runtime.batch_records import Record
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.deadline import Deadline
 

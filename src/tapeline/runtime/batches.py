@@ -13,20 +13,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
 
-from tapeline.core.bar_faults import FAULTS, faults
-from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bars, Ints, Reject
 from tapeline.core.ports import Commit, Store, SymbolState
 from tapeline.core.rejects import count_of
-from tapeline.core.symbol_forms import symbol_fault
-from tapeline.core.times import MINUTE
 from tapeline.errors import ConflictError, DecodeError, StorageError, one_line
 from tapeline.forecast.range_model import RangeModel
+from tapeline.runtime.batch_records import Outcome, Record, bars_of_records
 from tapeline.runtime.corrections import (
     NO_ROWS,
     recomputed,
@@ -46,35 +43,6 @@ _QUICK, _SLOW = 1.0, 4.0
 
 #: Seconds that must be left for another chunk to begin; twice what the slowest so far took, where that is more.
 _LEFT = 5.0
-
-#: How far a collector's clock may be ahead of this machine's.
-SKEW = 5 * MINUTE
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Hold one record of the stream. `position` grows along one symbol's records; `place` names it in messages."""
-
-    position: int
-    place: str
-    data: bytes
-
-
-@dataclass(slots=True)
-class Outcome:
-    """Count what a batch came to.
-
-    `failed` are the places of records to deliver again: the first of every symbol in trouble, and the first for which
-    there was no time. `stopped` says why not all were tried, '' when they were.
-    """
-
-    bars: int = 0
-    rows: int = 0
-    repeated: int = 0
-    corrected: int = 0
-    rejects: int = 0
-    failed: tuple[str, ...] = ()
-    stopped: str = ""
 
 
 class Batches:
@@ -113,7 +81,7 @@ class Batches:
         """
         outcome = Outcome()
         self._take_range_model(self._current_range())
-        bars, source, rejects = self._decoded(records)
+        bars, source, rejects = bars_of_records(records, self._clock())
         if rejects:
             self._refuse(rejects)
         outcome.bars, outcome.rejects = len(bars), count_of(rejects)
@@ -193,37 +161,6 @@ class Batches:
         """Forget what is in memory: it may be ahead of the store."""
         self._processor = None
         self._held = {}
-
-    # -- records to bars ---------------------------------------------------------------------------------------------
-
-    def _decoded(self, records: Sequence[Record]) -> tuple[Bars, Ints, list[Reject]]:
-        """Return the good bars of all records, the index of the record of each (int64 [n]), and the rejects."""
-        parts: list[Bars] = []
-        indices: list[int] = []
-        rejects: list[Reject] = []
-        newest = -1
-        for index, record in enumerate(records):
-            if record.position <= newest:
-                continue  # delivered twice in one batch
-            newest = record.position
-            try:
-                parts.append(decode(record.data))
-                indices.append(index)
-            except DecodeError as error:
-                rejects.append(Reject("stream", record.place, str(error), record.data))
-        bars = Bars.concat(parts)
-        source = np.repeat(np.array(indices, np.int64), [len(part) for part in parts])
-        wrong = faults(bars, self._clock() + SKEW)
-        names = [symbol_fault(symbol) for symbol in bars.symbols]
-        named = np.array([bool(name) for name in names], np.bool_)[bars.code]
-        for i in np.flatnonzero((wrong > 0) | named).tolist():
-            record = records[source[i]]
-            reason = names[bars.code[i]] or FAULTS[wrong[i]]
-            number = i - int(np.searchsorted(source, source[i]))
-            own = encode(Bars.of(bars[i : i + 1]))  # not the whole record, which may have hundreds such
-            rejects.append(Reject("stream", f"{record.place} bar {number}", reason, own))
-        good = (wrong == 0) & ~named
-        return bars[good], source[good], rejects
 
     # -- bars to rows ------------------------------------------------------------------------------------------------
 

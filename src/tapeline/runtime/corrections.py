@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tapeline.core.bars import usual_interval
-from tapeline.core.codec import encode
 from tapeline.core.market import OHLCV, Bars, Reject, Rows
 from tapeline.core.ports import Commit, Store, SymbolState
 from tapeline.core.rejects import KEPT_ALIKE, repeated
@@ -100,8 +99,8 @@ def _attempted(
 ) -> Correction:
     """Do `_replayed`; where that fails again and again, for want of memory or by a defect, set the records aside.
 
-    They would end every later start otherwise. What the store cannot read now it may another time, and what was
-    interrupted has to be finished: then the error is raised.
+    They would end every later start otherwise, and are kept as lines of CSV, which can be replayed later. What the
+    store cannot read now it may another time, and what was interrupted has to be finished: then the error is raised.
     """
     before = processor.state(symbol)
     reason = ""
@@ -116,11 +115,13 @@ def _attempted(
             why = " ".join(dict.fromkeys((type(error).__name__, one_line(error))))
             reason = f"set aside, as its correction failed {ATTEMPTS} times: {why}"
             processor.restore({symbol: before}, begin_ranges=True)
-    first = late[:KEPT_ALIKE]
-    places = [f"{symbol} {timestamp}" for timestamp in first.timestamp.tolist()]
-    rejects = [Reject("late", place, reason, encode(first[at : at + 1])) for at, place in enumerate(places)]
-    if len(late) > len(first):
-        rejects.append(repeated("late", reason, len(late) - len(first)))
+    rejects = []
+    columns = [getattr(late, name)[:KEPT_ALIKE].tolist() for name in ("timestamp", *OHLCV)]
+    for time, *values in zip(*columns, strict=True):
+        line = ",".join(map(str, (symbol, time, *values)))
+        rejects.append(Reject("late", f"{symbol} {time}", reason, line.encode()))
+    if len(late) > KEPT_ALIKE:
+        rejects.append(repeated("late", reason, len(late) - KEPT_ALIKE))
     return Correction(symbol, 0, 0, rejects=rejects)
 
 
