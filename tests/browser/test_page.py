@@ -326,6 +326,54 @@ def test_drawings_are_kept_and_undone_and_alerts_are_set_and_dragged(open_page: 
     kinds()
 
 
+def test_four_charts_share_what_is_linked_and_come_back(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
+    drawn(page)
+    page.keyboard.press("Alt+c")
+    page.get_by_label("Four charts").check()
+    page.keyboard.press("Escape")
+    charts = page.locator("article.chart")
+    expect(charts).to_have_count(4)
+    charts.nth(1).locator("[data-part=canvas]").click(position={"x": 200, "y": 120})
+    page.locator(".row", has_text="MSFT").click()
+    expect(page.locator("h1")).to_have_text(["AAPL", "MSFT", "AAPL", "AAPL"])
+    until(page, "chart._bars?.symbol === 'MSFT'")  # the one in use
+    page.keyboard.press("Alt+c")
+    page.get_by_label("Interval shared").check()
+    page.keyboard.press("Escape")
+    charts.nth(2).locator("[data-interval='15m']").click()
+    address = "#chart/AAPL/15m+MSFT/15m+AAPL/15m+AAPL/15m"
+    expect(page).to_have_url(server.url + address)
+    until(page, "chart._bars?.interval === '15m'")
+    expect(page.locator(".state[role]:visible")).to_have_count(0)
+    box = charts.nth(0).locator("[data-part=canvas]").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 150, box["y"] + 120)
+    times = charts.locator(".legend .time")
+    expect(times).to_have_text([re.compile("15 EST|30 EST|45 EST|00 EST")] * 4)
+    until(
+        page,
+        "new Set([...document.querySelectorAll('.legend .time')].map(({ textContent }) => textContent)).size === 1",
+    )
+    before = page.evaluate("document.querySelectorAll('.legend .time')[3].textContent")
+    page.mouse.move(10, 300)
+    expect(times.nth(3)).not_to_have_text(before)
+    server.tell("play 15")  # one stream of events brings bars for all of them
+    page.wait_for_function(
+        "() => new Set([...document.querySelectorAll('.legend .time')].map((e) => e.textContent)).size === 1"
+    )
+    assert problems(page) == []
+    page.goto("about:blank")
+    page.goto(server.url)
+    expect(page).to_have_url(server.url + address)
+    expect(page.locator("h1")).to_have_text(["AAPL", "MSFT", "AAPL", "AAPL"])
+    page.get_by_role("button", name="Watch-list").click()
+    expect(page.locator(".watch")).to_be_hidden()
+    page.set_viewport_size({"width": _PHONE[0], "height": _PHONE[1]})
+    expect(page.locator("article.chart:visible")).to_have_count(1)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= _PHONE[0]
+
+
 def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page: Open, server: Server) -> None:
     server.tell("play 60")  # the last session had ended
     page = open_page(server.url)

@@ -42,6 +42,8 @@ T = TypeVar("T")
 class Client:
     """Hold one open connection. `is_alive` says whether it may go on: False once its session is over.
 
+    `also` are the charts that it shows beside the first.
+
     `alert` is the id of the last alert that was sent to it; None for a client that wants those that fire from now on.
     `address` is what counts as one client.
     """
@@ -50,7 +52,13 @@ class Client:
     is_alive: Callable[[], bool]
     alert: int | None = None
     address: str = ""
+    also: tuple[ChartRequest, ...] = ()
     waiting: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+
+    @property
+    def charts(self) -> tuple[ChartRequest, ...]:
+        """Return the charts that it shows, each once."""
+        return tuple(dict.fromkeys((*((self.chart,) if self.chart else ()), *self.also)))
 
     def send(self, message: bytes | None) -> bool:
         """Queue the message. Return whether there was room for it."""
@@ -193,10 +201,10 @@ class Broadcast:
             self._send([client], _event("quotes", {"quotes": self._watchlist.shown()}))
             if self._clients <= {client}:
                 self._watchlist.forget_changes()  # nobody else waits for them
-            if client.chart is not None:
-                if client.chart not in self._followers:
-                    await self._bars(client.chart)
-                if message := await self._ask(self._followers[client.chart].newest):
+            for chart in client.charts:
+                if chart not in self._followers:
+                    await self._bars(chart)
+                if message := await self._ask(self._followers[chart].newest):
                     self._send([client], _event("bars", message))
             self._send([client], _event("status", await self._summary()))
 
@@ -212,8 +220,8 @@ class Broadcast:
                 self._send(self._clients, _event("quotes", {"quotes": changes}))
             groups: dict[ChartRequest, list[Client]] = {}
             for client in self._clients:
-                if client.chart is not None:
-                    groups.setdefault(client.chart, []).append(client)
+                for chart in client.charts:
+                    groups.setdefault(chart, []).append(client)
             for chart in self._followers.keys() - groups.keys():
                 del self._followers[chart]
             for chart, clients in groups.items():

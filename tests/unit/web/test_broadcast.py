@@ -75,6 +75,17 @@ def run(data: PageData, play: Callable[[Broadcast], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
+def test_a_client_with_several_charts_gets_the_bars_of_each() -> None:
+    async def play(cast: Broadcast) -> None:
+        one, two = ChartRequest("A", "1m", ()), ChartRequest("B", "1m", ())
+        reader = Reading(cast, one, also=(two, one))
+        found = [await reader.until("bars") for _ in range(2)]
+        assert [each["symbol"] for each in found] == ["A", "B"]
+        assert await reader.until("status")
+
+    run(PageData(store_of_two()), play)
+
+
 def test_a_client_is_brought_up_to_date_and_then_gets_what_changed() -> None:
     store = store_of_two()
 

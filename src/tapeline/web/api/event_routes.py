@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
 from tapeline.web.api.bar_routes import Indicators, Interval, chart_request
-from tapeline.web.api.parameters import AnySymbolQuery, CurrentPage
+from tapeline.web.api.parameters import SYMBOL_PATTERN, AnySymbolQuery, CurrentPage, checked
 from tapeline.web.api.problems import problems
 from tapeline.web.broadcast import Broadcast, Client
 from tapeline.web.client_address import client_group
 from tapeline.web.security import credentials
+
+#: A chart: a symbol, an at sign and an interval.
+Also = Annotated[str, Field(max_length=44, pattern=SYMBOL_PATTERN[:-2] + r"+@[1-9][0-9]{0,8}(ms|s|m|h|d|w|mo)$")]
 
 routes = APIRouter(tags=["events"])
 
@@ -49,6 +53,7 @@ async def events(
     symbol: AnySymbolQuery,
     interval: Interval = None,
     indicators: Indicators = None,
+    also: Annotated[list[Also], Query(max_length=3, description="Further charts, such as `MSFT@5m`.")] = [],  # noqa: B006
     last_event_id: Annotated[int | None, Header(ge=0, le=2**62)] = None,
 ) -> StreamingResponse:
     """Stream until the client goes, its session ends or the server does.
@@ -56,10 +61,12 @@ async def events(
     `X-Accel-Buffering` keeps nginx from holding events back.
     """
     chart = None if symbol is None else chart_request(symbol, interval, indicators)
+    others = [each.rpartition("@") for each in also]
+    further = tuple(chart_request(checked(name), length, indicators) for name, _, length in others)
     session, bearer = credentials(request.scope)
 
     def is_alive() -> bool:
         return page.access.identify(session, bearer, is_use=False) is not None
 
     address = client_group(page.access.proxies.client(request.scope))
-    return EventStream(page.broadcast, Client(chart, is_alive, last_event_id, address))
+    return EventStream(page.broadcast, Client(chart, is_alive, last_event_id, address, further))

@@ -17,9 +17,11 @@ export class Events {
     setInterval(() => this._connected && performance.now() - this._heard > SILENCE_MS && this._lose(), SILENCE_MS / 10);
   }
 
-  // Listens for this symbol's bars; null: for quotes, status and alerts only.
-  open(symbol, interval, indicators) {
-    const query = String(new URLSearchParams(symbol ? { symbol, interval, indicators: indicators.join(",") } : {}));
+  // Listens for the bars of these charts, { symbol, interval }; without any for quotes, status and alerts only.
+  open([first, ...others], indicators) {
+    const wanted = new URLSearchParams(first ? { symbol: first.symbol, interval: first.interval, indicators: indicators.join(",") } : {});
+    for (const { symbol, interval } of others) wanted.append("also", `${symbol}@${interval}`);
+    const query = String(wanted);
     if (this._connected && query === this._query) return;
     this._query = query;
     this._connect();

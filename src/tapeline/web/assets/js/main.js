@@ -1,25 +1,26 @@
 // The page: puts its parts together, follows the address, and passes on what the server sends.
 import { first } from "./first.js"; // before all else, so that its requests are under way while the rest loads
-import { get, mayChange, outcome, readSession, session, whenDenied } from "./api.js";
+import { Account } from "./account.js";
+import { get, outcome, readSession } from "./api.js";
 import { AlertsTab } from "./alerts.js";
-import { change as changeLook, look } from "./chart/look.js";
-import { fullScreen, openMenu, savePictureOf } from "./chart/menu.js";
+import { openMenu } from "./chart/menu.js";
 import { shownIndicators } from "./chart/selection.js";
 import { ChartTab } from "./chart/tab.js";
+import { recall } from "./desk.js";
 import { attribute, text } from "./dom.js";
 import { Events } from "./events.js";
+import { bindFold } from "./fold.js";
 import { clockOf, money, signedPercent } from "./format.js";
 import { HealthTab } from "./health.js";
 import { openAppearance, openHelp } from "./help.js";
-import { bindKeys } from "./keys.js";
-import { logOut, showLogin } from "./login.js";
+import { Layout } from "./layout.js";
 import { isOpen } from "./market.js";
 import { ModelTab } from "./model.js";
 import { remember } from "./prefs.js";
 import { TABS, chartHash, readRoute } from "./route.js";
+import { bindShortcuts } from "./shortcuts.js";
 import { StatusBar } from "./statusbar.js";
 import { toast } from "./toast.js";
-import { askInterval } from "./typing.js";
 import { Watchlist } from "./watchlist.js";
 
 const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page hidden for this long gives its own back
@@ -27,10 +28,23 @@ const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page h
 const part = (name) => document.querySelector(`[data-part=${name}]`);
 const panel = (name) => document.getElementById(name);
 let tab = null;
+let catalogue = null; // the answer of GET /indicators
 let wasLost = false;
 
 const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
-export const chart = new ChartTab(panel("chart"), { listen, pick, daily: (symbol) => watchlist.quotes.get(symbol)?.daily });
+const layout = new Layout(panel("chart"), (root) => {
+  const made = new ChartTab(root, {
+    listen, pick, menu, daily: (symbol) => watchlist.quotes.get(symbol)?.daily,
+    pointed: (time) => layout.point(made, time), active: () => made === chart,
+  });
+  if (catalogue) made.setCatalogue(catalogue);
+  return made;
+}, () => {
+  chart = layout.active;
+  watchlist.select(chart.symbol);
+  setQuote();
+});
+export let chart = layout.active; // the one in use
 const usual = () => first.symbol ?? watchlist.first; // shown unless something else is asked for
 const zone = () => watchlist.quotes.get(chart.symbol ?? usual())?.market?.zone ?? "UTC";
 const tabs = {
@@ -38,6 +52,8 @@ const tabs = {
   alerts: new AlertsTab(panel("alerts"), { counted, zone, jump }),
   health: new HealthTab(panel("health"), zone),
 };
+
+const account = new Account(part, () => watchlist.allow());
 
 const bar = new StatusBar(part, {
   open: () => [...watchlist.quotes.values()].some(({ market }) => isOpen(market)),
@@ -50,18 +66,19 @@ const events = new Events({
     setQuote();
     if (chart.symbol === null && tab === "chart" && watchlist.first) pick(watchlist.first, undefined, true);
   },
-  bars: (event) => chart.change(event),
+  bars: (event) => layout.shown.forEach((one) => one.change(event)),
   status: setStatus,
   alert: (event) => {
     tabs.alerts.fire(event);
-    chart.onChart.fire(event);
+    layout.shown.forEach((one) => one.onChart.fire(event));
   },
 }, connected);
 
 // -- the address --------------------------------------------------------------------------------------------------------
 
-function pick(symbol, interval = chart.wanted, quietly = false) {
-  const hash = chartHash(symbol, interval);
+function pick(symbol, interval = chart.wanted, quietly = false, count = layout.count) {
+  const [one, ...others] = layout.after(symbol, interval, count);
+  const hash = chartHash(one.symbol, one.interval, others);
   if (quietly) {
     history.replaceState(null, "", hash);
     go();
@@ -89,26 +106,42 @@ function go() {
     tabs[tab]?.show();
   }
   if (tab !== "chart") return;
-  const symbol = route.symbol ?? chart.symbol ?? usual();
-  const interval = route.interval ?? chart.wanted;
-  if (symbol !== null && (symbol !== chart.symbol || interval !== chart.wanted)) show(symbol, interval);
+  const symbol = route.symbol ?? layout.charts[0].symbol ?? usual();
+  if (symbol === null) return;
+  layout.arrange(route.others.length + 1);
+  [{ symbol, interval: route.interval ?? layout.charts[0].wanted }, ...route.others].forEach((wanted, k) => show(layout.charts[k], wanted));
 }
 
-function show(symbol, interval, asked) {
+// Shows something on a chart, unless it is shown there.
+function show(one, { symbol, interval }, asked) {
+  if (symbol === one.symbol && interval === one.wanted) return;
   remember("symbol", symbol);
   remember("interval", interval);
+  one.show(symbol, interval, asked);
+  one.heading.quote(watchlist.quotes.get(symbol));
+  attribute(document.querySelector("nav [data-tab=chart]"), "href", hashOf(layout));
+  if (layout.charts.length > 1) layout.save();
+  if (one !== chart) return;
   watchlist.select(symbol);
-  text(part("chosen"), symbol);
-  attribute(document.querySelector("nav [data-tab=chart]"), "href", chartHash(symbol, interval));
-  const shown = chart.show(symbol, interval, asked);
   setQuote();
-  return shown;
+}
+
+function hashOf({ shown: [one, ...others] }) {
+  return chartHash(one.symbol, one.wanted, others.filter(({ symbol }) => symbol !== null).map(({ symbol, wanted }) => ({ symbol, interval: wanted })));
+}
+
+// Opens the menu of the chart in use.
+function menu() {
+  return chart.bars && openMenu(chart, layout, (count) => {
+    pick(chart.symbol, chart.wanted, false, count);
+    layout.save();
+  });
 }
 
 // Shows the quote above the chart and in the browser's tab, which is read from other windows.
 function setQuote() {
+  for (const one of layout.shown) one.heading.quote(watchlist.quotes.get(one.symbol));
   const quote = watchlist.quotes.get(chart.symbol);
-  chart.setQuote(quote);
   const price = quote && `${money(quote.price, quote.decimals, quote.currency)} ${quote.change === null ? "" : signedPercent(quote.change)}`.trim();
   document.title = [price, chart.symbol, "tapeline"].filter(Boolean).join(" · ");
 }
@@ -116,7 +149,8 @@ function setQuote() {
 // -- the server ---------------------------------------------------------------------------------------------------------
 
 function listen() {
-  events.open(chart.known ? chart.symbol : null, chart.interval, shownIndicators());
+  const known = layout.shown.filter((one) => one.known && one.symbol !== null);
+  events.open(known.map(({ symbol, interval }) => ({ symbol, interval })), shownIndicators());
 }
 
 async function connected(state) {
@@ -125,23 +159,25 @@ async function connected(state) {
   if (state === "lost") {
     wasLost = true;
     const { value } = await outcome(readSession());
-    if (value?.login_needed) logIn(); // the session is over
+    if (value?.login_needed) account.logIn(); // the session is over
     return;
   }
   if (wasLost) { // perhaps it is another server: symbols may have come or gone, and changes need its own token
     wasLost = false;
-    if ((await outcome(readSession())).value) allow();
+    if ((await outcome(readSession())).value) account.show();
     const { value } = await outcome(get("/symbols"));
     if (value) watchlist.replace(value.symbols, value.collected);
   }
-  chart.retry();
+  layout.shown.forEach((one) => one.retry());
   tabs.alerts.catchUp();
 }
 
 function setStatus(event) {
   bar.take(event);
-  chart.heading.setHorizon(event.horizon);
-  chart.panel.setHorizon(event.horizon);
+  for (const one of layout.shown) {
+    one.heading.setHorizon(event.horizon);
+    one.panel.setHorizon(event.horizon);
+  }
   watchlist.setReplaying(event.replay !== null);
   watchlist.setProblems(event.feed?.problems ?? {});
 }
@@ -151,38 +187,25 @@ function counted(count) {
   attribute(part("unseen"), "aria-label", count ? `${count} new` : null);
 }
 
-// -- the user -----------------------------------------------------------------------------------------------------------
-
-function allow() {
-  watchlist.allow();
-  const { name, role } = session;
-  const out = part("logout");
-  out.hidden = !name;
-  attribute(out, "title", name ? `${name}, ${role}. Log out` : "Log out");
-  part("login").hidden = role !== "viewer" || Boolean(name);
-  attribute(document.body, "data-role", mayChange() ? "admin" : role ?? "none");
-}
-
-function logIn() {
-  showLogin(() => location.reload());
-}
-
 // -- the start ----------------------------------------------------------------------------------------------------------
 
 async function begin() {
   const route = readRoute();
   chart.wanted = first.interval;
   if (first.symbol !== null && route.tab === "chart") {
-    history.replaceState(null, "", chartHash(first.symbol, first.interval));
-    show(first.symbol, first.interval, first.bars);
+    history.replaceState(null, "", chartHash(first.symbol, first.interval, route.others));
+    show(chart, first, first.bars);
   }
   go();
   addEventListener("hashchange", go);
-  first.catalogue.then(({ value }) => value && chart.setCatalogue(value));
+  first.catalogue.then(({ value }) => {
+    catalogue = value;
+    if (value) layout.charts.forEach((one) => one.setCatalogue(value));
+  });
   const [who, quotes] = await Promise.all([first.session, first.quotes]);
-  if (who.value) allow();
+  if (who.value) account.show();
   if (who.value?.login_needed) {
-    logIn();
+    account.logIn();
     return;
   }
   if (quotes.error) watchlist.fail(`The symbols cannot be read: ${quotes.error.message}.`);
@@ -194,7 +217,17 @@ async function begin() {
     else watchlist.select(usual());
   }
   setQuote();
+  if (route.symbol === null) restore();
   if (tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart listens once its bars are there
+}
+
+// Shows the charts that this user left, where the address names none.
+async function restore() {
+  const charts = layout.restore(await recall("layout"));
+  if (!charts || charts.length < 2 || tab !== "chart") return;
+  const [{ symbol, interval }, ...others] = charts;
+  history.replaceState(null, "", chartHash(symbol, interval, others));
+  go();
 }
 
 let hiddenTimer = 0;
@@ -204,39 +237,11 @@ document.addEventListener("visibilitychange", () => {
   else if (!events.isOpen) listen();
 });
 
-whenDenied(logIn);
 part("help").addEventListener("click", openHelp);
 part("appearance").addEventListener("click", openAppearance);
-part("logout").addEventListener("click", logOut);
-part("login").addEventListener("click", logIn);
+bindFold(part("fold"));
 part("chosen").addEventListener("click", () => document.body.classList.toggle("choosing"));
-function openTab(number) {
-  location.hash = number ? `#${TABS[number]}` : chartHash(chart.symbol, chart.wanted);
-}
-
-bindKeys({
-  alt: {
-    ...Object.fromEntries(TABS.map((_, i) => [i + 1, () => openTab(i)])),
-    ...chart.onChart.keys,
-    A: () => chart.onChart.ask(), I: () => chart.openPicker(), R: () => chart.expected.toggle(), C: () => chart.bars && openMenu(chart),
-    G: () => chart.bars && openMenu(chart).day.focus(), K: () => chart.bars && openMenu(chart).other.focus(),
-    L: () => changeLook({ scale: look.scale === "log" ? "normal" : "log" }), P: () => changeLook({ scale: look.scale === "percent" ? "normal" : "percent" }),
-    W: () => changeLook({ values: !look.values }), S: () => savePictureOf(chart), X: () => fullScreen(chart),
-  },
-  digit: (typed) => chart.symbol !== null && askInterval(typed, chart.heading.intervals, (interval) => pick(chart.symbol, interval)),
-  move: (by) => watchlist.move(by),
-  search: (typed) => {
-    document.body.classList.add("choosing");
-    watchlist.search(typed);
-  },
-  interval: (by) => {
-    const next = chart.heading.beside(chart.interval, by);
-    if (next && chart.symbol !== null) pick(chart.symbol, next);
-  },
-  zoom: (factor) => chart.window?.zoom(factor),
-  pan: (share) => chart.window?.pan(share),
-  newest: () => chart.newest(),
-  help: openHelp,
-  leave: () => document.body.classList.remove("choosing"),
-});
+bindShortcuts({ chart: () => chart, watchlist, menu, pick, help: openHelp, openTab: (number) => {
+  location.hash = number ? `#${TABS[number]}` : hashOf(layout);
+} });
 begin();

@@ -7,22 +7,25 @@ const NEWEST = 40; // bars asked for again when a new one has come
 const PREFIX = "vs ";
 
 export class Compare {
-  // `changed(error)` hears that columns came, or why they did not.
-  constructor(changed) {
+  // `shown()` gives the bars that are shown, null without any; `changed(error)` hears that columns came or went, or why they
+  // did not.
+  constructor(shown, changed) {
+    this._shown = shown;
     const kept = remembered("compare", []);
     this.symbols = Array.isArray(kept) ? kept.filter((symbol) => typeof symbol === "string").slice(0, MOST) : [];
     this._changed = changed;
     this._count = 0; // bars at the last question
   }
 
-  put(symbol) {
-    if (this.symbols.includes(symbol) || this.symbols.length >= MOST) return false;
-    this._keep([...this.symbols, symbol]);
+  // Draws another symbol beside the one that is shown, or no more; whether that was possible.
+  set(symbol, on) {
+    if (on && (this.symbols.includes(symbol) || this.symbols.length >= MOST)) return false;
+    this.symbols = [...this.symbols.filter((other) => other !== symbol), ...(on ? [symbol] : [])];
+    remember("compare", this.symbols);
+    const bars = this._shown();
+    if (bars && on) this.load(bars);
+    else if (bars) this._changed(null);
     return true;
-  }
-
-  drop(symbol) {
-    this._keep(this.symbols.filter((other) => other !== symbol));
   }
 
   // The symbol of a study that `studies` made, null for an indicator's.
@@ -58,12 +61,7 @@ export class Compare {
       if (!value) this._changed(`${others[k]} cannot be compared: ${error.message}.`);
       else bars.put(PREFIX + others[k], aligned(bars.t, value.columns, bars.column(PREFIX + others[k])));
     });
-    if (others.length) this._changed(null, bars);
-  }
-
-  _keep(symbols) {
-    this.symbols = symbols;
-    remember("compare", symbols);
+    if (others.length && bars === this._shown()) this._changed(null);
   }
 }
 

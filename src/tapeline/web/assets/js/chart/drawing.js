@@ -18,7 +18,7 @@ const PRICE_STRETCH = 3.2; // the height of the price pane, in those of the othe
 const MOST_UPDATED = 200; // bars drawn one by one; beyond that, drawing all of them is faster
 
 export class Drawing {
-  // `pointed(i, value)` hears which bar and price the crosshair is on (null: none), `olderWanted()` that older bars come into view,
+  // `pointed(i, value, byHand)` hears which bar and price the crosshair is on (null: none), `olderWanted()` that older bars come into view,
   // `moved()` that the window moved.
   constructor(element, { pointed, olderWanted, moved }) {
     this.bars = null;
@@ -43,7 +43,7 @@ export class Drawing {
     this.chart.subscribeCrosshairMove((event) => {
       const i = event.time === undefined || !event.point || !this.bars ? -1 : this.bars.at(event.time);
       const value = event.point && event.paneIndex === 0 ? this._candles.coordinateToPrice(event.point.y) : null;
-      pointed(i < 0 ? null : i, value);
+      pointed(i < 0 ? null : i, value, event.sourceEvent !== undefined);
     });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       moved();
@@ -185,6 +185,12 @@ export class Drawing {
       this._top = top;
       this.chart.priceScale("right").applyOptions({ scaleMargins: { top, bottom: 0.18 } });
     }
+  }
+
+  // Puts the crosshair on the bar with this index; null takes it away.
+  pointAt(i) {
+    if (i === null) this.chart.clearCrosshairPosition();
+    else this.chart.setCrosshairPosition(this.bars.columns.c[i], this.bars.keys[i], this._candles);
   }
 
   // Moves the window to the newest bar, with room for the fan.

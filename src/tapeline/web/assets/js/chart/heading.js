@@ -10,7 +10,7 @@ const USUAL = innerWidth < 760 ? ["5m", "1h", "1d"] : ["5m", "15m", "1h", "1d", 
 export class Heading {
   // `find(name)` gives the elements, `choose(interval)` is called when an interval is chosen.
   constructor(find, choose) {
-    this._parts = Object.fromEntries(["symbol", "price", "change", "market", "signal", "intervals"].map((name) => [name, find(name)]));
+    this._parts = Object.fromEntries(["symbol", "chosen", "price", "change", "market", "signal", "intervals"].map((name) => [name, find(name)]));
     this._choose = choose;
     this._meaning = "";
     this.intervals = []; // none until an answer says which ones a symbol's bars allow
@@ -18,7 +18,9 @@ export class Heading {
 
   // Shows a symbol of which nothing else is known yet.
   begin(symbol) {
+    this._symbol = symbol;
     text(this._parts.symbol, symbol ?? "–");
+    text(this._parts.chosen, symbol ?? "–");
     for (const name of ["price", "change", "signal", "market"]) text(this._parts[name], "");
   }
 
@@ -26,7 +28,9 @@ export class Heading {
     this._meaning = meaningText(horizon) ?? "";
   }
 
+  // Takes a quote, which may be another symbol's or none.
   quote(quote) {
+    if (quote?.symbol !== this._symbol) return;
     const { price, change, market, signal } = this._parts;
     text(price, money(quote.price, quote.decimals, quote.currency));
     text(change, quote.change === null ? "" : `${signed(quote.price - quote.reference, quote.decimals)} (${signedPercent(quote.change)})`);

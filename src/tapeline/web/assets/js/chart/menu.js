@@ -1,12 +1,13 @@
 // The dialog that says how the chart looks, what it is compared with, and where it goes.
 import { dialog, fill, h, text } from "../dom.js";
 import { toast } from "../toast.js";
+import { COUNTS, LINKS } from "../layout.js";
 import { MOST } from "./compare.js";
 import { savePicture, saveTable } from "./export.js";
 import { SCALES, STYLES, change, look } from "./look.js";
 
-// `chart` is the chart tab's; the dialog does what its buttons and keys do.
-export function openMenu(chart) {
+// `chart` is the one in use, `layout` says how many there are; `arrange(count)` shows another number of them.
+export function openMenu(chart, layout, arrange) {
   const radios = (name, title, labels) => h("fieldset", { class: "radios" }, h("legend", {}, title), Object.entries(labels).map(([value, label]) =>
     h("div", { class: "check" },
       h("input", { type: "radio", name, id: `${name}-${value}`, value, checked: look[name] === value, onchange: () => change({ [name]: value }) }),
@@ -19,16 +20,22 @@ export function openMenu(chart) {
   const compared = h("ul", { class: "chips" });
   const other = h("input", { id: "compare", placeholder: "Symbol", maxlength: "32", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" });
   const list = () => fill(compared, chart.compare.symbols.map((symbol) => h("li", {}, symbol,
-    h("button", { type: "button", class: "icon", "aria-label": `Compare no more with ${symbol}`, onclick: () => { chart.compareWith(symbol, false); list(); } }, "×"))));
+    h("button", { type: "button", class: "icon", "aria-label": `Compare no more with ${symbol}`, onclick: () => { chart.compare.set(symbol, false); list(); } }, "×"))));
   function compare(event) {
     event.preventDefault();
     const symbol = other.value.trim().toUpperCase();
     if (!symbol) return;
-    text(problem, chart.compareWith(symbol, true) ? "" : `At most ${MOST} symbols, each once.`);
+    text(problem, chart.compare.set(symbol, true) ? "" : `At most ${MOST} symbols, each once.`);
     other.value = "";
     list();
   }
 
+  const counts = h("fieldset", { class: "radios" }, h("legend", {}, "Layout"), Object.entries(COUNTS).map(([count, label]) => h("div", { class: "check" },
+    h("input", { type: "radio", name: "count", id: `count-${count}`, checked: layout.count === Number(count), onchange: () => arrange(Number(count)) }),
+    h("label", { for: `count-${count}` }, label))),
+  Object.entries(LINKS).map(([name, label]) => h("div", { class: "check" },
+    h("input", { type: "checkbox", id: `link-${name}`, checked: layout.links[name], onchange: (event) => { layout.links[name] = event.target.checked; arrange(layout.count); } }),
+    h("label", { for: `link-${name}` }, `${label} shared`))));
   const day = h("input", { type: "date", id: "go-to", required: true });
   function go(event) {
     event.preventDefault();
@@ -38,7 +45,7 @@ export function openMenu(chart) {
 
   const button = (label, run) => h("button", { type: "button", onclick: () => { box.close(); run(); } }, label);
   const box = dialog("Chart", h("div", { class: "menu" },
-    radios("style", "Style", STYLES),
+    h("div", {}, radios("style", "Style", STYLES)), counts,
     h("div", {}, radios("scale", "Scale", SCALES),
       h("fieldset", {}, h("legend", {}, "Show"),
         check("priceOnly", "Scale to the price only"), check("sessions", "Session breaks, extended hours"), check("values", "Data window"))),

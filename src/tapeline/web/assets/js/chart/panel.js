@@ -50,6 +50,7 @@ export class Panel {
 
   // Says this in place of the chart; null shows the chart.
   say(state, symbol, detail) {
+    this._parts.menu.disabled = state !== null;
     showState(this._parts.state, state, symbol, detail);
   }
 }

@@ -1,6 +1,5 @@
 // One chart: which symbol and interval are shown, and how bars, indicators and quotes come together on it.
 import { PAGE_BARS } from "../api.js";
-import { attribute } from "../dom.js";
 import { OnChart } from "../draw/onchart.js";
 import { watchTheme } from "../theme.js";
 import { toast } from "../toast.js";
@@ -12,7 +11,6 @@ import { Expected } from "./expected.js";
 import { Heading } from "./heading.js";
 import { askAgain, askBars, unknown } from "./loading.js";
 import { watchLook } from "./look.js";
-import { openMenu } from "./menu.js";
 import { Older } from "./older.js";
 import { Panel } from "./panel.js";
 import { openPicker } from "./picker.js";
@@ -22,9 +20,10 @@ const RETRY_MS = 3000;
 const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "state", "values", "key", "grade", "words", "trail", "meaning", "tools"];
 
 export class ChartTab {
-  // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else; `daily(symbol)`
-  // answers whether a symbol has daily bars only, undefined where that is not known yet.
-  constructor(root, { listen, pick, daily }) {
+  // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else, `menu()` for the
+  // chart's menu; `daily(symbol)` answers whether a symbol has daily bars only, undefined where that is not known yet.
+  // `pointed(time)` hears where the mouse is, `active()` says whether keys are about this chart.
+  constructor(root, { listen, pick, daily, menu, pointed, active }) {
     this.root = root;
     this.symbol = null;
     this.wanted = "1m"; // the interval asked for
@@ -32,6 +31,7 @@ export class ChartTab {
     this.known = true; // whether the server knows the symbol
     this._listen = listen;
     this._daily = daily;
+    this._pointed = pointed;
     this._bars = null;
     this._drawing = null;
     this._catalogue = null;
@@ -42,15 +42,12 @@ export class ChartTab {
     this._parts = Object.fromEntries(PARTS.map((name) => [name, find(name)]));
     this.heading = new Heading(find, (interval) => pick(this.symbol, interval));
     this._parts.indicators.addEventListener("click", () => this.openPicker());
-    this._parts.menu.addEventListener("click", () => openMenu(this));
+    this._parts.menu.addEventListener("click", menu);
     this._parts.newest.addEventListener("click", () => this.newest());
     this.panel = new Panel(this._parts, { edit: (spec) => this.openPicker(spec), remove: (spec) => this._remove(spec) });
     this.expected = new Expected(this._parts, (words) => this.panel.odds(words));
-    this.compare = new Compare((error, bars) => {
-      if (error) toast(error, "bad");
-      else if (bars === this._bars) this._select();
-    });
-    this.onChart = new OnChart(this._parts, () => ({ symbol: this.symbol, bars: this._bars, drawing: this._drawing }));
+    this.compare = new Compare(() => this._bars, (error) => (error ? toast(error, "bad") : this._select()));
+    this.onChart = new OnChart(this._parts, () => ({ symbol: this.symbol, bars: this._bars, drawing: this._drawing }), active);
     this.older = new Older({ shown: () => (this._asking ? null : this._bars), added: (time) => this._added(time), reveal: (i) => this.window.reveal(i) });
     watchLook(() => {
       if (!this._bars) return;
@@ -122,10 +119,6 @@ export class ChartTab {
     this._select();
   }
 
-  setQuote(quote) {
-    if (quote?.symbol === this.symbol) this.heading.quote(quote);
-  }
-
   // Takes a `bars` event.
   change(event) {
     if (event.symbol !== this.symbol || event.interval !== this.interval || this._asking) return;
@@ -149,13 +142,18 @@ export class ChartTab {
     if (this._catalogue) openPicker(this._catalogue, () => this._reselect(), spec);
   }
 
-  // Draws another symbol beside this one, or no more; whether that was possible.
-  compareWith(symbol, on) {
-    if (on && !this.compare.put(symbol)) return false;
-    if (!on) this.compare.drop(symbol);
-    if (this._bars && on) this.compare.load(this._bars);
-    else if (this._bars) this._select();
-    return true;
+  // Points at the bar of this time, as another chart is pointed at; null: at none.
+  pointAt(time) {
+    const i = !this._bars || time === null || time < this._bars.t[0] ? null : this._bars.around(time);
+    this._drawing?.pointAt(i);
+    this._point(i, null);
+  }
+
+  // Shows nothing any more, until something is shown again.
+  rest() {
+    this._turn++;
+    this.symbol = null;
+    this._clear("loading");
   }
 
   newest() {
@@ -175,7 +173,10 @@ export class ChartTab {
     this._catalogue?.learn(answer.outputs);
     this._say(null);
     this._drawing ??= new Drawing(this._parts.canvas, {
-      pointed: (i, value) => this._point(i, value),
+      pointed: (i, value, byHand) => {
+        this._point(i, value);
+        if (byHand) this._pointed(i === null ? null : this._bars.t[i]);
+      },
       olderWanted: () => this.older.load(this._bars),
       moved: () => { this._parts.newest.hidden = this.window?.atNewest ?? true; },
     });
@@ -198,7 +199,7 @@ export class ChartTab {
   _remove(spec) {
     const symbol = Compare.symbolOf(spec);
     if (symbol) {
-      this.compareWith(symbol, false);
+      this.compare.set(symbol, false);
       return;
     }
     if (spec) selection.drop(spec);
@@ -243,6 +244,5 @@ export class ChartTab {
   _say(state, detail) {
     clearTimeout(this._again);
     this.panel.say(state, this.symbol, detail);
-    attribute(this._parts.menu, "disabled", state === null ? null : "");
   }
 }

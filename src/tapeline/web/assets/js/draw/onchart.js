@@ -4,11 +4,12 @@ import { AlertLines } from "./alertlines.js";
 import { Drawings } from "./drawings.js";
 import { Gestures } from "./gestures.js";
 import { Layer } from "./layer.js";
-import { KINDS } from "./shapes.js";
 
 export class OnChart {
-  // `parts` has the elements `canvas` and `tools`; `view()` gives { symbol, bars, drawing } of what is shown.
-  constructor(parts, view) {
+  // `parts` has the elements `canvas` and `tools`; `view()` gives { symbol, bars, drawing } of what is shown, `active()`
+  // says whether keys are about this chart.
+  constructor(parts, view, active) {
+    this._active = active;
     this._view = view;
     this._parts = parts;
     this._layer = null;
@@ -39,11 +40,6 @@ export class OnChart {
     if (this._view().bars) this.drawings.choose(kind);
   }
 
-  // The actions of keys with Alt, by letter.
-  get keys() {
-    return Object.fromEntries(Object.entries(KINDS).map(([kind, { key }]) => [key, () => this.choose(kind)]));
-  }
-
   _make(drawing) {
     this._layer = new Layer(drawing.chart, () => drawing.colors);
     drawing.prices.attach(this._layer);
@@ -53,7 +49,7 @@ export class OnChart {
   }
 
   _key(event) {
-    if (!this.drawings || !this._view().bars || this._parts.canvas.offsetParent === null) return;
+    if (!this.drawings || !this._active() || !this._view().bars || this._parts.canvas.offsetParent === null) return;
     if (event.target.closest("input, select, textarea, dialog") || document.querySelector("dialog[open]")) return;
     const removes = event.key === "Delete" || event.key === "Backspace";
     if (!(removes && this.alerts.remove()) && !this.drawings.key(event)) return;
