@@ -99,7 +99,8 @@ class Collector:
                     calendar = await in_thread(None, calendar_of, symbol)
                     self.tracked[symbol] = TrackedBars(symbol, calendar)
                     self.streamed.follow(calendar)
-                self.tracked[symbol].continued |= symbol in continued
+                if symbol in continued:
+                    self.tracked[symbol].continued = self._clock.now()
             self._wake.set()
             await self.stream.watch(wanted)
 

@@ -116,7 +116,7 @@ class StreamedBars:
             self._outbox.note(notices=[ahead])
         if not quote.regular and tracked.calendar.exchange not in CONTINUOUS:
             return
-        if quote.time < tracked.official:
+        if quote.time < tracked.streamed_from:
             return
         session = int(tracked.calendar.days(np.array([quote.time]))[0])
         size = self._meter.size(quote, session)
@@ -140,7 +140,7 @@ class StreamedBars:
         new = [
             bar
             for bar in bars
-            if (tracked := self._tracked.get(bar.symbol)) and tracked.streams and bar.timestamp >= tracked.official
+            if (tracked := self._tracked.get(bar.symbol)) and tracked.streams and bar.timestamp >= tracked.streamed_from
         ]
         if new:
             self._outbox.put(Bars.of(new))

@@ -27,8 +27,9 @@ class TrackedBars:
 
     Every bar that opens before `official` was delivered as the venue's history has it. `known` are the values delivered
     for the latest session, so that an answer that says nothing new leads to nothing. `basis` names the splits that the
-    delivered bars are adjusted for, `splits` are their times. `ready` says that the back-fill is done, `continued` that
-    another process delivered these bars until now. `problem` is the last error about this symbol, '' without one.
+    delivered bars are adjusted for, `splits` are their times. `ready` says that the back-fill is done, `continued`
+    until when another process delivered these bars (UTC epoch ms; 0: none did). `problem` is the last error about this
+    symbol, '' without one.
 
     What is waited for is in monotonic seconds: `due` is when history is to be asked next (0: at once), `archived` when
     it was last archived, `reconciled` when it was last delivered, `period` how long it may take until the next time.
@@ -41,7 +42,7 @@ class TrackedBars:
     splits: frozenset[int] = frozenset()
     archived: float = float("-inf")
     ready: bool = False
-    continued: bool = False
+    continued: int = 0
     due: float = 0.0
     reconciled: float = float("-inf")
     period: float = 0.0
@@ -51,7 +52,12 @@ class TrackedBars:
     @property
     def streams(self) -> bool:
         """Return whether streamed bars go out: after the back-fill, or at once where another process went before."""
-        return self.ready or self.continued
+        return self.ready or self.continued > 0
+
+    @property
+    def streamed_from(self) -> int:
+        """Return from which time on prices make bars (UTC epoch ms), which are final if they open after it."""
+        return self.official if self.ready else max(self.official, self.continued)
 
     def changed_since_delivery(self, bars: Bars) -> Bars:
         """Return those of the final bars that were not delivered with these values before, and remember them."""

@@ -340,12 +340,19 @@ def test_what_another_process_collected_until_now_goes_out_before_its_history(mo
     async def act(desk: Desk) -> None:
         desk.history.failures |= dict.fromkeys(("AAPL", "MSFT"), UnusableAnswerError("no chart"))
         assert desk.collector.settled() == {"TSLA"}
+        await desk.to(30)
         await desk.collector.watch(["TSLA", "AAPL", "MSFT"], continued={"AAPL"})
         desk.taken()
         for symbol in ("AAPL", "MSFT"):
+            desk.hear(7, symbol=symbol, late=1000)  # the last price, as an answer to the subscription
             desk.hear(101, symbol=symbol)
         await desk.to(60 + STREAM_GRACE / 1000 + 0.5)
-        assert set(desk.taken().bars.symbols) == {"AAPL"}
+        assert [(b.symbol, b.low, b.final) for b in desk.taken().bars] == [("AAPL", 101, False)]  # it began before us
+        desk.hear(102, symbol="AAPL")
+        await desk.to(120 + STREAM_GRACE / 1000 + 0.5)
+        assert [(b.timestamp - OPEN, b.low) for b in desk.taken().bars if b.final and b.symbol == "AAPL"] == [
+            (MINUTE, 102)
+        ]
         desk.history.failures.clear()
         await desk.to(600)
         assert set(desk.taken().bars.symbols) == {"TSLA", "AAPL", "MSFT"}
