@@ -14,6 +14,7 @@ import pytest
 from tapeline.backends.aws.s3_registry import S3Folder
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.forecast import DEFAULT_NAME
+from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
 from tests.aws.conformance import watching
 from tests.aws.conftest import REGION, aws, moto_server
@@ -63,6 +64,9 @@ def test_it_trains_reports_and_deploys_here_and_to_sagemaker(
     assert version is not None
     assert f"('{version}', True)" in text
     assert re.search(r"0\.\d{3}  (UP|DOWN|HOLD)", text)
+    assert "Expected move: " in text
+    assert "AAPL between" in text
+    assert RangeRegistry(registry.folder).current(DEFAULT_NAME) is not None
 
     sagemaker = boto3.client("sagemaker")
     (model,) = sagemaker.list_models()["Models"]

@@ -235,4 +235,4 @@ def _volume_saved(history: Bars, done: _Tested, came: Floats, k: int) -> Estimat
         ewma = np.log(weighted_mean(history.volume, history.code))
     rows = np.flatnonzero(done.tested & np.isfinite(truth) & np.isfinite(ours) & np.isfinite(ewma))
     sampling = Sampling(history.timestamp[rows], HORIZONS[k])
-    return saved(sampling, np.abs(ours - truth)[rows], np.abs(ewma - truth)[rows])
+    return saved(sampling, np.abs(ours[rows] - truth[rows]), np.abs(ewma[rows] - truth[rows]))
