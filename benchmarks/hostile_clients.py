@@ -3,7 +3,7 @@
 Each hostile client sends a header without its end, a byte of it every few seconds, and connects again some seconds
 after it was closed. All come from one address, that of the honest client too: the worst case for a cap per client.
 Measured are the answers to an honest client with a new connection for each request, what the server logs, its memory
-and its share of one core. "Less waiting" is the worst answer without the time in which Linux let the server, or the
+and its share of one core. "Without waiting" is the worst answer without the time in which Linux let the server, or the
 honest client (whichever waited longer), wait for a core that other programs were using: what the server answers for.
 Exit code 1 when an honest request is not answered, when such an answer takes more than a second beside hostile clients,
 or when the log would grow by more than 1 MB in an hour.
@@ -147,14 +147,14 @@ def measure(name: str, url: str, log: Path, pid: int, seconds: float) -> list[st
     an_hour = (log.stat().st_size - logged) * 3600 / seconds
     print(
         f"{name:<36}{len(took):>9}{p50 * 1000:>8.0f} ms{p99 * 1000:>8.0f} ms{max(took) * 1000:>8.0f} ms"
-        f"{max(own) * 1000:>12.0f} ms"
+        f"{max(own) * 1000:>15.0f} ms"
         f"{most:>9}{an_hour / 1e6:>10.3f} MB{memory(pid):>8.0f} MB"
         f"{(cpu(pid) - used) / (time.monotonic() - began):>8.0%}",
         flush=True,
     )
     beyond = []
     if max(own) > MOST_SECONDS:
-        beyond.append(f"{name}: {max(own):.2f} s for an answer, less waiting for a core, at most {MOST_SECONDS} s")
+        beyond.append(f"{name}: {max(own):.2f} s for an answer, without waiting for a core, at most {MOST_SECONDS} s")
     if an_hour > MOST_LOGGED:
         beyond.append(f"{name}: {an_hour / 1e6:.2f} MB of log in an hour, at most {MOST_LOGGED / 1e6} MB")
     return beyond
@@ -185,7 +185,7 @@ def main() -> None:
         url = server.stdout.readline().strip()
         port = url.rstrip("/").rpartition(":")[2]
         print(
-            f"{'':<36}{'answers':>9}{'p50':>11}{'p99':>11}{'worst':>11}{'less waiting':>15}{'sockets':>9}"
+            f"{'':<36}{'answers':>9}{'p50':>11}{'p99':>11}{'worst':>11}{'without waiting':>18}{'sockets':>9}"
             f"{'log, 1 h':>13}{'memory':>11}{'CPU':>8}"
         )
         beyond: list[str] = []
