@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from tapeline.alerts.names import FIELDS
 from tapeline.alerts.range_terms import is_range_term, range_values
 from tapeline.alerts.rule_state import BarValues
+from tapeline.alerts.window_terms import is_window_term, window_values
 from tapeline.core.bars import shortest_interval
-from tapeline.core.market import Rows
+from tapeline.core.market import Floats, Rows
 from tapeline.core.ports import Store
 from tapeline.core.times import MINUTE
 from tapeline.forecast.range_model import RangeModel
@@ -32,9 +33,8 @@ class NewBarsReader:
         self._view = IndicatorView(store)
         fields = set(FIELDS.values())
         self._columns = tuple(dict.fromkeys(name for name in columns if name not in fields))
-        outputs = [name for name in self._columns if not is_range_term(name)]
-        self._ranges = ranges if len(outputs) < len(self._columns) else dict
-        self._specs = tuple(dict.fromkeys(spec.text for spec, _ in map(spec_of_output, outputs)))
+        self._ranges = ranges if any(is_range_term(name) or is_window_term(name) for name in self._columns) else dict
+        self._specs = specs_of(self._columns)
         self._last: dict[str, int] = {}
         self._lengths: dict[str, int] = {}
 
@@ -55,17 +55,32 @@ class NewBarsReader:
         final = rows.bars.timestamp[rows.bars.final]
         if len(final):
             self._last[symbol] = int(final[-1])
-        return list(seen_in(rows, self._columns, self._ranges()))
+        windows = window_values(self._store.rows, symbol, rows.bars.timestamp, self._columns, self._ranges)
+        return list(seen_in(rows, self._columns, self._ranges(), windows))
 
 
-def seen_in(rows: Rows, columns: Sequence[str], ranges: Mapping[str, RangeModel]) -> Iterator[BarValues]:
-    """Yield the rows as rules see them, with those of `columns` that they have; `ranges` are models by version."""
+def specs_of(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the indicators that these columns of rules are outputs of, each once."""
+    outputs = [
+        name for name in columns
+        if name not in FIELDS.values() and not is_range_term(name) and not is_window_term(name)
+    ]  # fmt: skip
+    return tuple(dict.fromkeys(spec_of_output(name)[0].text for name in outputs))
+
+
+def seen_in(
+    rows: Rows, columns: Sequence[str], ranges: Mapping[str, RangeModel], windows: Mapping[str, Floats] | None = None
+) -> Iterator[BarValues]:
+    """Yield the rows as rules see them, with those of `columns` that they have; `ranges` are models by version.
+
+    `windows` are the values of columns that look back at earlier bars (`window_terms.window_values`).
+    """
     found = {"price": rows.bars.close, "probability": rows.probability}
     found |= {name: getattr(rows.bars, name) for name in ("open", "high", "low", "volume")}
     for name in columns:
         if name in rows.names:
             found[name] = rows.indicator[:, rows.names.index(name)]
-    found |= range_values(rows, columns, ranges)
+    found |= range_values(rows, columns, ranges) | dict(windows or {})
     names = tuple(found)
     lists = zip(*(column.tolist() for column in found.values()), strict=True)
     bars = rows.bars

@@ -9,6 +9,7 @@ import math
 import re
 
 from tapeline.alerts.names import column_of
+from tapeline.alerts.phrases import Phrases
 from tapeline.alerts.range_terms import MOST_BARS_AHEAD, ODDS, is_range_term, odds_column
 from tapeline.alerts.rules import (
     AllOf,
@@ -23,25 +24,21 @@ from tapeline.alerts.rules import (
     Value,
     number,
 )
-from tapeline.alerts.tokens import TOKEN, Cursor
+from tapeline.alerts.tokens import TOKEN
+from tapeline.alerts.window_terms import change_column, is_window_term
 from tapeline.core.market import Direction
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
-from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
+from tapeline.core.times import MINUTE, SECOND
 from tapeline.errors import RuleError, SpecError
 
 LONGEST_RULE = 500
 _DEEPEST = 16
 _MOST_CONDITIONS = 16
 _MOST_SYMBOLS = 100
-_LONGEST_DURATION = 366 * DAY
 _LARGEST_PRICE = 1e15
 
 _SYMBOL = re.compile(r"\s*([^\s,()]+)")
 _OPTIONS = ("for", "on", "quiet", "reset")
-_UNITS = {
-    "s": SECOND, "sec": SECOND, "second": SECOND, "m": MINUTE, "min": MINUTE, "minute": MINUTE, "h": HOUR,
-    "hour": HOUR, "d": DAY, "day": DAY,
-}  # fmt: skip
 
 
 def parse_rule(text: str) -> Rule:
@@ -54,7 +51,7 @@ def parse_rule(text: str) -> Rule:
     return rule
 
 
-class _Parser(Cursor):
+class _Parser(Phrases):
     """Parse with one method for each rule of the grammar; each leaves `at` after what it has read."""
 
     def __init__(self, text: str) -> None:
@@ -87,7 +84,7 @@ class _Parser(Cursor):
             elif option == "on":
                 forming = self._bars(condition)
             elif option == "quiet":
-                quiet = self._duration(least=0)
+                quiet = self.duration(least=0)
             else:
                 reset = self._reset(condition, place)
         return Rule(condition, symbols, forming, quiet, reset)
@@ -125,6 +122,9 @@ class _Parser(Cursor):
     def _comparison(self) -> Condition:
         place = self.start()
         left = self._value()
+        found = self.phrase(left, place)
+        if found is not None:
+            return found
         if self.accept("crosses"):
             above = self.one_of("above", "below", after="`crosses`") == "above"
             right = self._value()
@@ -137,7 +137,8 @@ class _Parser(Cursor):
         if sign not in {"<", "<=", ">", ">="}:
             self.fail(f"after {left} comes <, <=, >, >=, `crosses above` or `crosses below`")
         self.accept(sign)
-        right = self._value()
+        sides = self.own_mean(left, place)
+        left, right = (left, self._value()) if sides is None else sides
         above, equal = sign[0] == ">", len(sign) == 2
         if not left.name:
             if not right.name:
@@ -168,7 +169,7 @@ class _Parser(Cursor):
     def _silence(self) -> Silence:
         self.expect("bar", "after `no` comes `bar`")
         self.expect("for", "after `bar` comes `for` and a time")
-        length = self._duration(least=SECOND)
+        length = self.duration(least=SECOND)
         for word in ("in", "an", "open", "session"):
             self.expect(word, f"after {length // SECOND:,} seconds comes `in an open session`")
         return Silence(length)
@@ -211,26 +212,13 @@ class _Parser(Cursor):
             self.fail(f"{number(value)} is on the wrong side: `{condition}` resets {side} {condition.right}", place)
         return value
 
-    def _duration(self, least: int) -> int:
-        place = self.start()
-        count = self.number()
-        unit = self.peek()
-        size = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
-        if size is None:
-            self.fail("a time is a number and seconds, minutes, hours or days")
-        self.accept(unit)
-        if not least <= count * size <= _LONGEST_DURATION or count * size % SECOND:
-            low = "0 seconds" if least == 0 else "1 second"
-            self.fail(f"a time is from {low} to 366 days, in whole seconds", place)
-        return int(count * size)
-
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _value(self) -> Value:
         """Parse a number, a name, or one times the other."""
         place = self.start()
         first = self._factor()
-        if not self.accept("*"):
+        if not (self.accept("*") or self.accept("×")):
             return first
         second = self._factor()
         if bool(first.name) == bool(second.name):
@@ -248,13 +236,19 @@ class _Parser(Cursor):
             self.fail("expected a number, price, open, high, low, volume, probability, prediction or an indicator")
         place = match.start("word")
         word = match["word"].lower()
+        if word == "change":
+            self.at = match.end()
+            self.expect("(", "after `change` comes a time in brackets, as in `change(1 day)`")
+            column = change_column(self.duration(least=MINUTE))
+            self.expect(")", "the bracket is closed by )")
+            return Value(column)
         if word in ODDS:
             self.at = match.end()
             return self._odds(word)
         if word == "prediction":
             self.fail("`prediction` is no number: write `prediction is UP` or `prediction changes to UP`", place)
         try:
-            column = word if is_range_term(word) else column_of(word)
+            column = word if is_range_term(word) or is_window_term(word) else column_of(word)
         except SpecError as error:
             self.fail(str(error), place, len(word))
         self.at = match.end()

@@ -25,8 +25,9 @@ JOURNAL_FILE = "alerts.db"
 #: The most alerts kept; older ones are deleted.
 KEPT_ALERTS = 10_000
 
-_VERSION = 2
-_SCHEMA = """
+_VERSION = 3
+_PAUSES = "CREATE TABLE pauses (rule TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"
+_SCHEMA = f"""
 CREATE TABLE rules (id TEXT PRIMARY KEY, text TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE states (rule TEXT NOT NULL, symbol TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rule, symbol))
     WITHOUT ROWID;
@@ -38,6 +39,7 @@ CREATE TABLE deliveries (
     alert INTEGER NOT NULL REFERENCES fired (id) ON DELETE CASCADE, channel TEXT NOT NULL, state TEXT NOT NULL,
     attempts INTEGER NOT NULL, error TEXT NOT NULL, at INTEGER, PRIMARY KEY (alert, channel)
 ) WITHOUT ROWID;
+{_PAUSES};
 CREATE INDEX deliveries_pending ON deliveries (channel, alert) WHERE state = 'pending';
 """
 
@@ -47,7 +49,11 @@ _COVERED = {
     "states": ("rule", "symbol", "state"),
     "fired": ("id", "key", "rule", "symbol", "timestamp", "at", "text", "price"),
     "deliveries": ("alert", "channel", "state", "attempts", "error", "at"),
+    "pauses": ("rule", "at"),
 }
+
+#: The first version with checksums, and the first with pauses.
+_CHECKSUMS_SINCE, _PAUSES_SINCE = 2, 3
 
 
 def _checksum(table: str, prefix: str = "") -> str:
@@ -148,8 +154,38 @@ class Journal:
     def remove_rule(self, rule_id: str) -> bool:
         """Delete the rule and what it remembers, not what it fired. Return False if it is not there."""
         with self._transaction() as connection:
-            connection.execute("DELETE FROM states WHERE rule = ?", (rule_id,))
+            for table in ("states", "pauses"):
+                connection.execute(f"DELETE FROM {table} WHERE rule = ?", (rule_id,))  # noqa: S608 - as above
             return connection.execute("DELETE FROM rules WHERE id = ?", (rule_id,)).rowcount > 0
+
+    def replace_rule(self, rule_id: str, new_id: str, text: str) -> bool:
+        """Put another rule in a rule's place: it remembers nothing. Return False if the first is not there.
+
+        Where the new one is there already, the first is removed.
+        """
+        with self._transaction() as connection:
+            found = connection.execute("SELECT added FROM rules WHERE id = ?", (rule_id,)).fetchone()
+            if found is None:
+                return False
+            for table in ("states", "pauses"):
+                connection.execute(f"DELETE FROM {table} WHERE rule = ?", (rule_id,))  # noqa: S608 - as above
+            connection.execute("DELETE FROM rules WHERE id = ?", (rule_id,))
+            connection.execute("INSERT OR IGNORE INTO rules (id, text, added) VALUES (?, ?, ?)", (new_id, text, *found))
+            _sum_up(connection, "rules", "id = ?", [(new_id,)])
+            return True
+
+    def paused(self) -> frozenset[str]:
+        """Return the ids of the rules that are paused."""
+        return frozenset(row[0] for row in self._read(f"SELECT rule FROM pauses WHERE {_whole('pauses')}"))  # noqa: S608
+
+    def pause(self, rule_id: str, at: int | None) -> None:
+        """Pause a rule from this time (UTC epoch ms) on, or, with None, let it go on as if it were new."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM states WHERE rule = ?", (rule_id,))
+            connection.execute("DELETE FROM pauses WHERE rule = ?", (rule_id,))
+            if at is not None:
+                connection.execute("INSERT INTO pauses (rule, at) VALUES (?, ?)", (rule_id, at))
+                _sum_up(connection, "pauses", "rule = ?", [(rule_id,)])
 
     # -- what rules remember and what fired --------------------------------------------------------------------------
 
@@ -193,13 +229,13 @@ class Journal:
                 connection.execute("DELETE FROM fired WHERE id <= ?", (new[-1].id - KEPT_ALERTS,))
         return new
 
-    def fired(self, after: int = 0, limit: int = 200) -> list[FiredAlert]:
-        """Return the newest `limit` alerts with an id above `after`, oldest first."""
+    def fired(self, after: int = 0, limit: int = 200, rule: str | None = None) -> list[FiredAlert]:
+        """Return the newest `limit` alerts with an id above `after`, oldest first; of one rule, by its text."""
         with self._lock:
             found = self._read(
                 "SELECT * FROM (SELECT key, rule, symbol, timestamp, at, text, price, id FROM fired "  # noqa: S608
-                f"WHERE id > ? AND {_whole('fired')} ORDER BY id DESC LIMIT ?) ORDER BY id",
-                (after, limit),
+                f"WHERE id > ? AND (? IS NULL OR rule = ?) AND {_whole('fired')} ORDER BY id DESC LIMIT ?) ORDER BY id",
+                (after, rule, rule, limit),
             )
             if not found:
                 return []
@@ -286,8 +322,10 @@ class Journal:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
+            if 0 < version < _PAUSES_SINCE:
+                connection.execute(_PAUSES)
             if version < _VERSION:
-                for table in _COVERED:
+                for table in _COVERED if version < _CHECKSUMS_SINCE else ("pauses",):
                     connection.execute(f"ALTER TABLE {table} ADD COLUMN crc INTEGER NOT NULL DEFAULT 0")
                     connection.execute(f"UPDATE {table} SET crc = {_checksum(table)}")  # noqa: S608 - as above
                 connection.execute(f"PRAGMA user_version = {_VERSION}")

@@ -21,7 +21,7 @@ from tapeline.alerts.rule_state import (
 )
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.core.bars import shortest_interval
-from tapeline.core.market import Rows
+from tapeline.core.market import Floats, Rows
 from tapeline.core.times import DAY, MINUTE
 from tapeline.forecast.range_model import RangeModel
 
@@ -40,16 +40,21 @@ class Rehearsal:
         self._lengths: dict[str, int] = {}
         self._began: int | None = None
 
-    def judge(self, rows: Rows) -> list[dict[str, Any]]:
-        """Return what fires on these rows, in order: `timestamp` (UTC epoch ms), `time`, `symbol`, `price`, `text`."""
+    def judge(self, rows: Rows, windows: Mapping[str, Floats] = MappingProxyType({})) -> list[dict[str, Any]]:
+        """Return what fires on these rows, in order: `timestamp` (UTC epoch ms), `time`, `symbol`, `price`, `text`.
+
+        `windows` are the values of the rule's columns that look back at earlier bars, float64 [len(rows)] each.
+        """
         order = np.argsort(rows.bars.timestamp, kind="stable")
         rows = rows[order]
-        return self._silences(rows) if isinstance(self._rule.condition, Silence) else self._bars(rows)
+        if isinstance(self._rule.condition, Silence):
+            return self._silences(rows)
+        return self._bars(rows, {name: column[order] for name, column in windows.items()})
 
-    def _bars(self, rows: Rows) -> list[dict[str, Any]]:
+    def _bars(self, rows: Rows, windows: Mapping[str, Floats]) -> list[dict[str, Any]]:
         found = []
         symbols = [rows.bars.symbols[code] for code in rows.bars.code.tolist()]
-        for symbol, seen in zip(symbols, seen_in(rows, self._rule.columns, self._ranges), strict=True):
+        for symbol, seen in zip(symbols, seen_in(rows, self._rule.columns, self._ranges, windows), strict=True):
             if not self._rule.applies(symbol):
                 continue
             self._states[symbol], fires = step(self._rule, self._states.get(symbol) or State(), seen)

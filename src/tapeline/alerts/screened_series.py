@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tapeline.alerts.rules import Rule
+from tapeline.alerts.window_terms import RowsReader, window_values
 from tapeline.core.candle_intervals import choices
-from tapeline.core.market import Rows
+from tapeline.core.market import Floats, Rows
 from tapeline.core.ports import Store
 from tapeline.core.series import split_series, symbol_of
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.core.times import interval_ms, interval_name
 from tapeline.errors import NotPossibleError
+from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.interval_views import IntervalViews
 from tapeline.runtime.newest_rows import TAIL, NewestRows
 from tapeline.runtime.stored_series import shown_of
@@ -23,10 +26,26 @@ from tapeline.runtime.stored_series import shown_of
 
 @dataclass(frozen=True, slots=True)
 class NewestOfAll:
-    """Hold the newest rows of each series, series after series. `interval` returns that of a series, by its name."""
+    """Hold the newest rows of each series, series after series. `interval` returns that of a series, by its name.
+
+    `reader` returns what reads a series' rows, or the candles made of them.
+    """
 
     rows: Rows
     interval: Callable[[str], str]
+    reader: Callable[[str], RowsReader]
+
+    def windows(self, columns: Sequence[str], models: Callable[[], Mapping[str, RangeModel]]) -> dict[str, Floats]:
+        """Return those of these columns that look back at earlier bars, float64 [len(rows)] each."""
+        bars = self.rows.bars
+        edges = np.flatnonzero(np.diff(bars.code, prepend=-1, append=-1)).tolist()
+        parts: dict[str, list[Floats]] = {}
+        for start, stop in itertools.pairwise(edges):
+            name = bars.symbols[bars.code[start]]
+            own = window_values(self.reader(name), name, bars.timestamp[start:stop], columns, models)
+            for column, values in own.items():
+                parts.setdefault(column, []).append(values)
+        return {column: np.concatenate(values) for column, values in parts.items()}
 
 
 class ScreenedSeries:
@@ -72,7 +91,20 @@ class ScreenedSeries:
             own = chosen[name]
             return interval_name(self._length(name) if own is None else own[1])
 
-        return NewestOfAll(Rows.concat(found), interval_of)
+        def reader_of(name: str) -> RowsReader:
+            own = chosen[name]
+            if own is None or own[0] == own[1]:
+                return self._store.rows
+            view = self._views.at(*own)
+
+            def candles(
+                symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None
+            ) -> Rows:
+                return view.rows(symbol, (), start, end, limit)
+
+            return candles
+
+        return NewestOfAll(Rows.concat(found), interval_of, reader_of)
 
     def _chosen(self, rule: Rule, newest: Mapping[str, int], interval: str | None) -> dict[str, tuple[int, int] | None]:
         """Return the series to read with the lengths (ms) of their bars and of the candles wanted.

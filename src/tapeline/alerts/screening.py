@@ -12,19 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tapeline.alerts.bar_values import seen_in
+from tapeline.alerts.bar_values import seen_in, specs_of
 from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.names import FIELDS, column_of
 from tapeline.alerts.range_terms import is_range_term
 from tapeline.alerts.rule_state import BarValues, holds
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.alerts.screened_series import ScreenedSeries
+from tapeline.alerts.window_terms import is_window_term
 from tapeline.core.market import Direction
 from tapeline.core.ports import Store
 from tapeline.core.series import symbol_of
 from tapeline.errors import InputError, RuleError
 from tapeline.forecast.range_model import RangeModel
-from tapeline.indicators.spec import spec_of_output
 
 #: Columns of the answer that no rule can name: the move from the bar before, as a fraction, and what a model said.
 CHANGE, PREDICTION = "change", "prediction"
@@ -104,7 +104,8 @@ def _columns(rule: Rule, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def _column(name: str) -> str:
     word = name.strip().lower()
-    return word if word in (CHANGE, PREDICTION) or is_range_term(word) else column_of(word)
+    known = word in (CHANGE, PREDICTION) or is_range_term(word) or is_window_term(word)
+    return word if known else column_of(word)
 
 
 class Screener:
@@ -122,12 +123,14 @@ class Screener:
         rule = asked.rule
         names = dict.fromkeys((*rule.columns, *asked.columns))
         outputs = [name for name in names if not (name in FIELDS.values() or name in (CHANGE, PREDICTION))]
-        specs = dict.fromkeys(spec_of_output(name)[0].text for name in outputs if not is_range_term(name))
-        found = self._series.read(rule, tuple(specs), asked.interval, asked.at)
+        looks_back = any(map(is_window_term, outputs))
+        found = self._series.read(rule, specs_of(outputs), asked.interval, asked.at)
         matches, unknown = [], 0
         if found is not None:
             bars = found.rows.bars
-            seen = list(seen_in(found.rows, outputs, self._ranges() if any(map(is_range_term, outputs)) else {}))
+            ranges = self._ranges() if any(map(is_range_term, outputs)) else {}
+            windows = found.windows(outputs, self._ranges) if looks_back else {}
+            seen = list(seen_in(found.rows, outputs, ranges, windows))
             codes = bars.code.tolist()
             lasts = [i for i, (own, after) in enumerate(itertools.pairwise((*codes, -1))) if own != after]
             for i in lasts:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,21 @@ _END_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class KeptRule:
-    """Hold a rule and where it comes from: `settings`, which only an edit changes, or `page` (or the command line)."""
+    """Hold a rule and where it comes from: `settings`, which only an edit changes, or `page` (or the command line).
+
+    One that is `paused` is not judged.
+    """
 
     rule: Rule
     source: str
+    paused: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the rule as JSON types, for page, API and command line."""
         level = self.rule.level
         return {
             "id": self.rule.id, "text": self.rule.text, "source": self.source, "removable": self.source == "page",
-            "symbols": list(self.rule.symbols),
+            "paused": self.paused, "symbols": list(self.rule.symbols),
             "level": None if level is None else {"price": level.right.factor, "above": level.above},
         }  # fmt: skip
 
@@ -65,7 +69,12 @@ class Alerts:
             with contextlib.suppress(RuleError):  # it names an indicator that this version does not have
                 rule = _parsed(text)
                 found.setdefault(rule.id, KeptRule(rule, "page"))
-        return list(found.values())
+        paused = self._journal.paused()
+        return [replace(kept, paused=True) if kept.rule.id in paused else kept for kept in found.values()]
+
+    def judged(self) -> list[Rule]:
+        """Return the rules that are not paused."""
+        return [kept.rule for kept in self.rules() if not kept.paused]
 
     def add(self, text: str) -> KeptRule:
         """Add a rule. What runs over this journal takes it up within a second.
@@ -84,20 +93,48 @@ class Alerts:
 
     def remove(self, rule_id: str) -> None:
         """Remove an added rule. Raises `NotPossibleError` for one of the settings, `NotFoundError` for none."""
+        self._refuse_settings(rule_id)
+        if not self._journal.remove_rule(rule_id):
+            raise _no_rule(rule_id)
+
+    def edit(self, rule_id: str, text: str) -> KeptRule:
+        """Put another rule in the place of an added one; it begins anew, and what the first fired is kept.
+
+        Raises `RuleError`, and what `remove` raises.
+        """
+        rule = parse_rule(text)
+        self._refuse_settings(rule_id)
+        if rule.id != rule_id and not self._journal.replace_rule(rule_id, rule.id, rule.text):
+            raise _no_rule(rule_id)
+        return KeptRule(rule, "page", rule.id in self._journal.paused())
+
+    def pause(self, rule_id: str, *, paused: bool) -> KeptRule:
+        """Stop judging a rule, or judge it again: from then on, as if it were new. Raises `NotFoundError`."""
+        known = {kept.rule.id: kept for kept in self.rules()}
+        if rule_id not in known:
+            raise _no_rule(rule_id)
+        if known[rule_id].paused != paused:
+            self._journal.pause(rule_id, self._clock() if paused else None)
+        return replace(known[rule_id], paused=paused)
+
+    def _refuse_settings(self, rule_id: str) -> None:
         if any(kept.rule.id == rule_id for kept in self._settings):
             raise NotPossibleError(
-                "the rule is in the settings: remove it there (`rules` in [alerts] of tapeline.toml)"
+                "the rule is in the settings: change it there (`rules` in [alerts] of tapeline.toml)"
             )
-        if not self._journal.remove_rule(rule_id):
-            raise NotFoundError(f"there is no rule {rule_id}: `tapeline alerts list` shows all")
 
     def since(self, alert_id: int) -> list[FiredAlert]:
         """Return the alerts with an id above this one, oldest first, at most the newest 200."""
         return self._journal.fired(after=alert_id)
 
-    def newest(self, limit: int) -> list[FiredAlert]:
-        """Return the newest alerts, newest first."""
-        return self._journal.fired(limit=limit)[::-1]
+    def newest(self, limit: int, rule_id: str | None = None) -> list[FiredAlert]:
+        """Return the newest alerts, newest first; of one rule that is in force. Raises `NotFoundError` without it."""
+        text = None
+        if rule_id is not None:
+            text = next((kept.rule.text for kept in self.rules() if kept.rule.id == rule_id), None)
+            if text is None:
+                raise _no_rule(rule_id)
+        return self._journal.fired(limit=limit, rule=text)[::-1]
 
 
 @contextlib.contextmanager
@@ -128,7 +165,13 @@ def running(
     lock = filelock.FileLock(folder / "alerts.lock", mode=PRIVATE, thread_local=False)
     clock: Callable[[], int | None] = now_ms if live else lambda: None
     runner = Runner(
-        store, journal, lambda: [kept.rule for kept in alerts.rules()], tuple(channels), clock, now_ms, ranges
+        store,
+        journal,
+        alerts.judged,
+        tuple(channels),
+        clock,
+        now_ms,
+        ranges,
     )
     watch = SystemWatch(journal, tuple(channels), troubles)
     ended = threading.Event()
@@ -163,6 +206,10 @@ def running(
         couriers.stop()
         lock.release()
         journal.close()
+
+
+def _no_rule(rule_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no rule {rule_id}: `tapeline alerts list` shows all")
 
 
 @functools.lru_cache(2 * MOST_RULES)

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from tapeline.alerts.names import FIELDS
-from tapeline.alerts.range_terms import is_range_term
+from tapeline.alerts.bar_values import specs_of
 from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.alerts.watched_series import WatchedSeries
+from tapeline.alerts.window_terms import window_values
 from tapeline.core.market import Rows
 from tapeline.core.ports import Store
 from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.core.times import DAY
 from tapeline.forecast.range_model import RangeModel
-from tapeline.indicators.spec import spec_of_output
 from tapeline.runtime.indicator_view import IndicatorView
 
 #: The most bars that are judged for one answer.
@@ -39,12 +38,6 @@ class Rehearsed:
     bars: int
     complete: bool
     unknown: tuple[str, ...]
-
-
-def specs_of_rule(rule: Rule) -> tuple[str, ...]:
-    """Return the indicators that a rule reads."""
-    names = [name for name in rule.columns if name not in FIELDS.values() and not is_range_term(name)]
-    return tuple(dict.fromkeys(spec_of_output(name)[0].text for name in names))
 
 
 def unknown_symbols(rule: Rule, store: Store) -> tuple[str, ...]:
@@ -74,7 +67,7 @@ def rehearse(
     since = until - span
     parts: list[Rows] = []
     count, complete = 0, True
-    for rows in _final_rows(store, names, specs_of_rule(rule), since):
+    for rows in _final_rows(store, names, specs_of(rule.columns), since):
         if count + len(rows) > most_bars and parts:
             complete = False
             break
@@ -83,7 +76,11 @@ def rehearse(
     if isinstance(rule.condition, Silence):  # which is about all symbols together, in the order of time
         found = Rehearsal(rule, ranges).judge(Rows.concat(parts)) if parts else []
     else:
-        found = [each for rows in parts for each in Rehearsal(rule, ranges).judge(rows)]
+        found = []
+        for rows in parts:
+            name = rows.bars.symbols[rows.bars.code[0]]
+            windows = window_values(store.rows, name, rows.bars.timestamp, rule.columns, lambda: ranges)
+            found += Rehearsal(rule, ranges).judge(rows, windows)
     found = sorted((each for each in found if each["timestamp"] >= since), key=lambda each: each["timestamp"])
     return Rehearsed(found, since, until, count, complete, unknown)
 

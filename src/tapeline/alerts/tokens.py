@@ -9,9 +9,9 @@ from typing import NoReturn
 from tapeline.errors import RuleError
 
 TOKEN = re.compile(
-    r"\s*(?:(?P<number>-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<sign><=|>=|[<>*(),]))"
+    r"\s*(?:(?P<number>-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<word>[A-Za-z_][A-Za-z0-9_.]*)|(?P<sign><=|>=|[<>*×%(),]))"
 )
-_ANY = re.compile(r"\s*(\S[^\s(),<>=*]*|$)")
+_ANY = re.compile(r"\s*(\S[^\s(),<>=*×%]*|$)")
 
 
 class Cursor:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RuleText = Annotated[str, typer.Argument(metavar="RULE", help="Such as 'rsi_14 < 30 for TSLA'.", show_default=False)]
 
+RuleId = Annotated[str, typer.Argument(metavar="ID", help="See `tapeline alerts list`.", show_default=False)]
+
 app = typer.Typer(help="Add, list, remove or try alert rules, and list what fired.", no_args_is_help=True)
 
 
@@ -67,23 +69,53 @@ def _name_unknown(rule: Rule, settings: Settings) -> None:
 
 
 @app.command()
-def remove(
-    rule: Annotated[str, typer.Argument(metavar="ID", help="See `tapeline alerts list`.", show_default=False)],
-    data_dir: DataDir = None,
-) -> None:
+def remove(rule_id: RuleId, data_dir: DataDir = None) -> None:
     """Remove a rule by its id. The alerts that it fired are kept."""
+    with _known(data_dir) as alerts:
+        alerts.remove(rule_id)
+        notice(f"{rule_id} is removed")
+
+
+@app.command()
+def edit(rule_id: RuleId, rule: RuleText, data_dir: DataDir = None) -> None:
+    """Put another rule in the place of one. It begins anew; the alerts of the first are kept."""
+    with _known(data_dir) as alerts:
+        kept = alerts.edit(rule_id, rule)
+        notice(f"{kept.rule.id}  {kept.rule.text}")
+
+
+@app.command()
+def pause(rule_id: RuleId, data_dir: DataDir = None) -> None:
+    """Stop judging a rule, until `tapeline alerts resume`."""
+    with _known(data_dir) as alerts:
+        notice(f"paused: {alerts.pause(rule_id, paused=True).rule.text}")
+
+
+@app.command()
+def resume(rule_id: RuleId, data_dir: DataDir = None) -> None:
+    """Judge a paused rule again, from now on."""
+    with _known(data_dir) as alerts:
+        notice(f"judged again: {alerts.pause(rule_id, paused=False).rule.text}")
+
+
+@contextlib.contextmanager
+def _known(data_dir: Path | None) -> Iterator[Alerts]:
+    """Open the alerts of the data directory. Raises `NotFoundError` where no rule was ever added."""
     from tapeline.app.data_directory import settings_for_reading
 
-    with _alerts(settings_for_reading(data_dir), create=False) as alerts:
+    settings = settings_for_reading(data_dir)
+    with _alerts(settings, create=bool(settings.alerts.rules)) as alerts:
         if alerts is None:
-            raise NotFoundError(f"there is no rule {rule}: no rule was ever added here")
-        alerts.remove(rule)
-        notice(f"{rule} is removed")
+            raise NotFoundError("no rule was ever added here: tapeline alerts add 'rsi_14 < 30'")
+        yield alerts
 
 
 @app.command("list")
 def list_(
     fired: Annotated[bool, typer.Option("--fired", help="List what fired, newest first, not the rules.")] = False,
+    of: Annotated[
+        str | None, typer.Option("--of", metavar="ID", help="With --fired: only of this rule.", show_default=False)
+    ] = None,
     last: Annotated[int, typer.Option(help="With --fired: how many of the newest alerts.", min=1)] = 50,
     data_dir: DataDir = None,
     json: Json = False,
@@ -95,17 +127,21 @@ def list_(
     settings = settings_for_reading(data_dir)
     with _alerts(settings, create=False) as alerts:
         if fired:
-            _print_fired([asdict(alert) for alert in alerts.newest(last)] if alerts else [], as_json=json)
+            _print_fired([asdict(alert) for alert in alerts.newest(last, of)] if alerts else [], as_json=json)
             return
         if alerts:
             rules = [kept.as_json() for kept in alerts.rules()]
         else:
-            own = map(parse_rule, settings.alerts.rules)
-            rules = [{"id": r.id, "text": r.text, "source": "settings", "removable": False} for r in own]
+            from tapeline.alerts.service import KeptRule
+
+            rules = [KeptRule(parse_rule(text), "settings").as_json() for text in settings.alerts.rules]
     if json:
         print_json(rules)
     elif rules:
-        print_table(("id", "from", "rule"), ([each["id"], each["source"], each["text"]] for each in rules))
+        print_table(
+            ("id", "from", "judged", "rule"),
+            ([each["id"], each["source"], "paused" if each["paused"] else "yes", each["text"]] for each in rules),
+        )
     else:
         notice("no rules yet: tapeline alerts add 'rsi_14 < 30'")
 

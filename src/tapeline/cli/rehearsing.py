@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tapeline.cli.console import notice
-from tapeline.errors import ModelError
+from tapeline.errors import ModelError, NotPossibleError
 from tapeline.forecast import DEFAULT_NAME
 
 if TYPE_CHECKING:
@@ -41,13 +41,16 @@ def over_file(
     rule: Rule, file: Path, reading: FileReading, data_dir: Path | None, *, quiet: bool
 ) -> tuple[list[dict[str, Any]], str]:
     """Return what would have fired on the bars of a file, and a line about it."""
+    from tapeline.alerts.bar_values import specs_of
     from tapeline.alerts.range_terms import is_range_term
     from tapeline.alerts.rehearsal import Rehearsal
-    from tapeline.alerts.stored_rehearsal import specs_of_rule
+    from tapeline.alerts.window_terms import is_window_term
     from tapeline.app.data_directory import settings_for_reading
     from tapeline.cli.bar_files import open_all, read_bars
     from tapeline.runtime.processor import Processor
 
+    if any(map(is_window_term, rule.columns)):
+        raise NotPossibleError("a rule that looks back at earlier bars is tried on stored ones: leave the file out")
     settings = settings_for_reading(data_dir)
     model = _model(settings) if rule.predictions else None
     source = open_all([file], reading)
@@ -58,7 +61,7 @@ def over_file(
     ranges = _range_model(settings) if any(map(is_range_term, rule.columns)) else None
     if ranges is not None:
         ranges.check(source.scan().interval)
-    processor = Processor(specs_of_rule(rule), model, range_model=ranges)
+    processor = Processor(specs_of(rule.columns), model, range_model=ranges)
     rehearsal = Rehearsal(rule, {} if ranges is None else {ranges.version: ranges})
     found: list[dict[str, Any]] = []
     done = 0

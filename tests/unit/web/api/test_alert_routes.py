@@ -58,9 +58,16 @@ def test_rules_are_added_and_removed(client: Client) -> None:
     assert answer.status_code == 201
     made = answer.json()
     assert (made["text"], made["source"], made["removable"]) == ("price crosses above 10 for AAPL", "page", True)
+    assert (made["paused"], made["unknown"]) == (False, ["AAPL"])
+    edited = client.request("PATCH", f"/alerts/rules/{made['id']}", json={"text": "price > 12", "paused": True}).json()
+    assert (edited["text"], edited["paused"]) == ("price > 12", True)
+    assert client.request("PATCH", f"/alerts/rules/{made['id']}", json={"paused": True}).status_code == 404
+    assert client.document(f"/alerts?rule={edited['id']}") == {"alerts": []}
+    back = {"text": made["text"], "paused": False}
+    made = client.request("PATCH", f"/alerts/rules/{edited['id']}", json=back).json()
     assert (own["symbols"], own["level"]) == ([], None)
     assert (made["symbols"], made["level"]) == (["AAPL"], {"price": 10.0, "above": True})
-    assert client.document("/alerts/rules")["rules"] == [own, made]
+    assert client.document("/alerts/rules")["rules"] == [own, {name: made[name] for name in own}]
     assert client.request("POST", "/alerts/rules", json={"text": made["text"]}).status_code == 409
     assert client.request("DELETE", f"/alerts/rules/{own['id']}").status_code == 409
     assert client.request("DELETE", f"/alerts/rules/{made['id']}").status_code == 204
@@ -115,7 +122,7 @@ def test_every_answer_is_as_described(journal: Journal) -> None:
         "/api/v1/openapi.json", create_app(page), headers={"Host": "127.0.0.1:8000"}
     )
     own = [found.ok() for found in schema.include(path_regex="^/api/v1/alerts").get_all_operations()]
-    assert len(own) == 4
+    assert len(own) == 6
     answered: set[int] = set()
     for operation in own:
         modes = [GenerationMode.POSITIVE]
