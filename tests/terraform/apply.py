@@ -53,7 +53,7 @@ FORGOTTEN_BY_MOTO: dict[str, str] = {
     "aws_iam_role_policy.": "follows its document",
     "aws_vpc_security_group_": "the account is returned in front of the referenced group",
     "aws_ecs_service.": "the capacity provider strategy is not returned",
-    "aws_lambda_function.processor": "the logging configuration is not returned",
+    "aws_lambda_function.": "the logging configuration is not returned",
     "aws_lambda_alias.live": "follows the function, of which a change makes a version",
     "aws_lambda_event_source_mapping.stream": "the alias is not returned",
     "aws_sagemaker_endpoint_configuration.this": "a data capture configuration is returned that was not asked for",
