@@ -112,7 +112,7 @@ def test_the_later_upload_wins_where_both_have_a_bar(s3: Any, tmp_path: Path) ->
 def test_files_of_several_symbols_and_other_lengths(s3: Any, tmp_path: Path) -> None:
     path = tmp_path / "many.csv"
     days = "".join(f"{s},2026-01-{d:02d},10,12,9,11,100\n" for d in range(5, 9) for s in ("A", "^GSPC"))
-    path.write_text("symbol," + HEAD + days)
+    path.write_text("symbol," + HEAD + days + "B,2026-01-05,10,9,12,11,100\n")  # of B there is no usable bar
     assert counts(run("upload", path, "--json")) == [("1d", "A", 4, 0, 0), ("1d", "^GSPC", 4, 0, 0)]
     with pytest.raises(FileError, match="--symbol is for files of one symbol"):
         run("upload", path, "--symbol", "X")

@@ -117,6 +117,8 @@ def _series(path: Path, bars: Bars, symbol: str | None, interval: str, scan: Sca
         raise FileError(f"{path}: has bars of {', '.join(bars.symbols[:5])}: --symbol is for files of one symbol")
     for code, own in enumerate(bars.symbols):
         some = bars[bars.code == code]
+        if not len(some):  # all of its records were refused
+            continue
         one = symbol or own
         table = Bars(
             (one,), np.zeros(len(some), np.int32), some.timestamp, some.open, some.high, some.low, some.close,

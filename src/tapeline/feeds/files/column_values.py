@@ -223,17 +223,21 @@ def symbols(column: Any, table: dict[str, int]) -> tuple[NDArray[np.int32], dict
     Texts that are no symbol have negative codes; the second value says what is wrong with each of those.
     """
     encoded = column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
+    indices = encoded.indices.cast(pa.int64()).fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    used = np.zeros(len(encoded.dictionary) + 1, np.bool_)
+    used[indices] = True  # a table that was filtered keeps the symbols of rows that it has no more
     codes: list[int] = []
     wrong = {-1: "the symbol is empty"}
-    for value in encoded.dictionary.to_pylist():
+    for value, is_used in zip(encoded.dictionary.to_pylist(), used[:-1].tolist(), strict=True):
         symbol = "" if value is None else canonical_symbol(str(value))
-        if fault := symbol_fault(symbol):
+        if not is_used:
+            codes.append(-1)
+        elif fault := symbol_fault(symbol):
             codes.append(-1 - len(wrong))
             wrong[codes[-1]] = fault
         else:
             codes.append(table.setdefault(symbol, len(table)))
     codes.append(-1)  # of null
-    indices = encoded.indices.cast(pa.int64()).fill_null(len(codes) - 1).to_numpy(zero_copy_only=False)
     return np.array(codes, np.int32)[indices], wrong
 
 

@@ -154,6 +154,17 @@ def test_columns_are_found_by_name(header: str, tmp_path: Path) -> None:
     assert read(path)[0] == [Bar("A", START, 2, 4, 1, 3, 7)]
 
 
+def test_a_filtered_table_has_the_symbols_of_its_rows_only(tmp_path: Path) -> None:
+    """A column of categories keeps all of them, in pandas as in Arrow, whatever rows are left."""
+    plain = table(random_bars(3, 4))
+    every = plain.set_column(0, "symbol", plain["symbol"].combine_chunks().dictionary_encode())
+    path = tmp_path / "some.parquet"
+    pyarrow.parquet.write_table(every.filter(pa.array([name != "S01" for name in plain["symbol"].to_pylist()])), path)
+    source = FileSource([path])
+    assert source.scan().files[0].symbols == ("S00", "S02")
+    assert {symbol for delivery in source.deliveries("") for symbol in delivery.bars.symbols} == {"S00", "S02"}
+
+
 @pytest.mark.parametrize(
     ("name", "symbol"),
     [("AAPL.csv", "AAPL"), ("BRK-B_1d.csv.gz", "BRK-B"), ("^GSPC.csv", "^GSPC"), ("AAPL (1).csv", "AAPL"),
