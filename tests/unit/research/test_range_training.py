@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from crepes import ConformalPredictiveSystem
 from tests.daily import clustered_bars
 
 from tapeline.core.bars import sort_and_dedupe
@@ -62,6 +63,19 @@ def test_its_bands_hold_on_later_bars(clustered: Bars, trained: RangeModel) -> N
         low, high = bands.band(trained, 5, close, sigma, coverage)
         held = (close * np.exp(move) >= low) & (close * np.exp(move) <= high)
         assert held.mean() == pytest.approx(coverage / 100, abs=0.05)
+
+
+@pytest.mark.parametrize("coverage", bands.COVERAGES)
+def test_bands_are_those_of_a_conformal_predictive_system(clustered: Bars, trained: RangeModel, coverage: int) -> None:
+    """`crepes` makes them of the same standardised training returns."""
+    before = clustered[clustered.timestamp <= trained.trained_until]
+    sigma, move = RangeStates().update(before, trained)[:, 1], outcomes(before, trained).move[:, 1]
+    some = ~np.isnan(sigma) & ~np.isnan(move)
+    system = ConformalPredictiveSystem().fit(residuals=move[some], sigmas=sigma[some])
+    asked = np.array([0.01, 0.05])
+    theirs = system.predict_int(np.zeros(2), sigmas=asked, confidence=coverage / 100)
+    ours = np.log(np.stack(bands.band(trained, 5, np.ones(2), asked, coverage), axis=1))
+    assert ours == pytest.approx(theirs, rel=0.02)
 
 
 def test_outcomes_are_what_came_after_each_bar(clustered: Bars, trained: RangeModel) -> None:
