@@ -35,6 +35,7 @@ from tapeline.web import Desks, FeedPulse, PageData, ReplayProgress, broadcast, 
 from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
 from tests.conftest import START
+from tests.fakes.lookups import TeslaLookup
 from tests.fakes.stores import MemoryStore
 from tests.fakes.watchlists import MemoryWatchlist
 from tests.rows import row
@@ -171,6 +172,7 @@ def empty(_: Path) -> tuple[PageData, Access, Answer]:
     data = PageData(
         store, no_model="<b>too little</b> history", troubles=lambda: dict(troubles),
         feed=lambda: feed[0] if feed else None, watchlist=MemoryWatchlist("NOPE"),
+        lookup=TeslaLookup(),
     )  # fmt: skip
     return data, Access(), answer
 

@@ -374,6 +374,49 @@ def test_four_charts_share_what_is_linked_and_come_back(open_page: Open, server:
     assert page.evaluate("document.scrollingElement.scrollWidth") <= _PHONE[0]
 
 
+def test_lists_of_ones_own_have_groups_columns_and_an_order(open_page: Open, server: Server) -> None:
+    page = open_page(server.url)
+    drawn(page)
+    rows, dialog = page.locator(".rows li"), page.get_by_role("dialog")
+    page.get_by_role("button", name="Lists").click()
+    dialog.get_by_label("Name", exact=True).fill("<b>Mine</b>")
+    dialog.get_by_label("Symbols in their order").fill("# Tech\nmsft aapl\n# Banks\njpm\nnope")
+    dialog.get_by_label("Columns in every list").fill("rsi_14, volume")
+    assert problems(page) == []
+    dialog.get_by_role("button", name="Save").click()
+
+    def stands(*lines: str) -> None:
+        expect(page.locator(".rows li > .row > b, .rows .group")).to_have_text(list(lines))
+
+    stands("Tech", "MSFT", "AAPL", "Banks", "JPM", "NOPE")
+    expect(rows.nth(1)).to_contain_text(re.compile(r"rsi 14 \d+\.\d\d +volume \d"))
+    expect(rows.nth(5)).to_contain_text("not collected")
+    rows.filter(has_text="JPM").drag_to(rows.filter(has_text="AAPL"))
+    stands("Tech", "MSFT", "JPM", "AAPL", "Banks", "NOPE")
+    rows.filter(has_text="AAPL").locator(".row").focus()
+    page.keyboard.press("Alt+ArrowDown")
+    stands("Tech", "MSFT", "JPM", "Banks", "AAPL", "NOPE")
+    rows.filter(has_text="NOPE").hover()
+    page.get_by_role("button", name="Take out NOPE").click()
+    stands("Tech", "MSFT", "JPM", "Banks", "AAPL")
+    page.locator(".sorts [data-by=symbol]").click()
+    stands("AAPL", "JPM", "MSFT")
+    assert problems(page) == []
+    page.wait_for_timeout(600)  # a change is kept once nothing has changed for a while
+    page.reload()
+    stands("Tech", "MSFT", "JPM", "Banks", "AAPL")
+    page.get_by_role("combobox", name="List").select_option("All symbols")
+    expect(rows).to_have_count(24)
+    page.get_by_role("combobox", name="List").select_option("<b>Mine</b>")
+    page.get_by_role("button", name="Lists").click()
+    dialog.get_by_label("Columns in every list").fill("")
+    dialog.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Lists").click()
+    dialog.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(24)
+
+
 def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page: Open, server: Server) -> None:
     server.tell("play 60")  # the last session had ended
     page = open_page(server.url)
@@ -629,6 +672,14 @@ def test_the_header_says_what_is_wrong_with_system_and_feed_until_it_is_over(
     page.get_by_label("Symbol to add").fill("a b c")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.locator(".toast").last).to_contain_text("has a blank")
+    page.locator("body").press("t")  # wherever the keyboard is
+    page.keyboard.type("esla")
+    found = page.get_by_role("list", name="Found by name")
+    expect(found).to_contain_text("TSLATesla, Inc. · NASDAQAdd")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rows li", has_text="TSLA")).to_contain_text("no bars yet")
+    expect(page.locator("h1")).to_have_text("TSLA")
+    expect(found.locator("li")).to_have_count(0)
 
 
 def test_the_page_says_that_a_store_is_empty_or_unreadable_until_it_is_not(

@@ -6,46 +6,23 @@ from collections.abc import Iterator
 
 import pytest
 from tests.conftest import random_bars
+from tests.fakes.lookups import TeslaLookup
 from tests.fakes.stores import MemoryStore
 from tests.fakes.watchlists import MemoryWatchlist
 from tests.rows import random_rows
 from tests.web_site import Client, client_of
 
-from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.ports import Commit
-from tapeline.errors import NotFoundError, ServerError
 from tapeline.web import PageData
 
-TESLA = ListedSymbol("TSLA", "Tesla, Inc.", "NASDAQ", "equity")
 
-
-class Lookup:
-    """A venue that lists Tesla only."""
-
-    venue = "Venue"
-    down = False
-
-    def find(self, text: str) -> list[ListedSymbol]:
-        if self.down:
-            raise ServerError("Venue is down")
-        return [TESLA] if text in "TSLA TESLA" else []
-
-    def check(self, symbol: str) -> ListedSymbol:
-        if not self.find(symbol):
-            raise NotFoundError(f"Venue lists no {symbol}; did you mean TSLA?")
-        return TESLA
-
-    def names(self) -> dict[str, ListedSymbol]:
-        return {"TSLA": TESLA}
+@pytest.fixture
+def lookup() -> TeslaLookup:
+    return TeslaLookup()
 
 
 @pytest.fixture
-def lookup() -> Lookup:
-    return Lookup()
-
-
-@pytest.fixture
-def client(lookup: Lookup) -> Iterator[Client]:
+def client(lookup: TeslaLookup) -> Iterator[Client]:
     store = MemoryStore()
     store.commit(Commit(random_rows(random_bars(2, 3, 5), ()), {}, 0))
     with client_of(PageData(store, watchlist=MemoryWatchlist("S00"), lookup=lookup)) as found:
@@ -53,7 +30,7 @@ def client(lookup: Lookup) -> Iterator[Client]:
         yield found
 
 
-def test_stored_and_listed_symbols_are_found(client: Client, lookup: Lookup) -> None:
+def test_stored_and_listed_symbols_are_found(client: Client, lookup: TeslaLookup) -> None:
     found = client.document("/search?q=s")["symbols"]
     assert [(each["symbol"], each["stored"], each["collected"]) for each in found] == [
         ("S00", True, True), ("S01", True, False), ("TSLA", False, False),
@@ -65,7 +42,7 @@ def test_stored_and_listed_symbols_are_found(client: Client, lookup: Lookup) -> 
     client.document("/search?q=%20", 422)
 
 
-def test_a_mistyped_symbol_is_not_added(client: Client, lookup: Lookup) -> None:
+def test_a_mistyped_symbol_is_not_added(client: Client, lookup: TeslaLookup) -> None:
     def add(**wish: object) -> tuple[int, dict[str, object]]:
         answer = client.request("POST", "/symbols", json=wish)
         return answer.status_code, answer.json()

@@ -166,7 +166,7 @@ async function connected(state) {
     wasLost = false;
     if ((await outcome(readSession())).value) account.show();
     const { value } = await outcome(get("/symbols"));
-    if (value) watchlist.replace(value.symbols, value.collected);
+    if (value) watchlist.replace(value.symbols, value.collected, value.names);
   }
   layout.shown.forEach((one) => one.retry());
   tabs.alerts.catchUp();
@@ -209,7 +209,7 @@ async function begin() {
     return;
   }
   if (quotes.error) watchlist.fail(`The symbols cannot be read: ${quotes.error.message}.`);
-  else watchlist.replace(quotes.value.symbols, quotes.value.collected);
+  else watchlist.replace(quotes.value.symbols, quotes.value.collected, quotes.value.names);
   if (route.symbol === null && !watchlist.quotes.has(chart.symbol) && watchlist.first && tab === "chart") {
     pick(watchlist.first, first.interval, true); // the symbol that this browser remembers is gone
   } else if (chart.symbol === null) {

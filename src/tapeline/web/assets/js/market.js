@@ -26,6 +26,14 @@ export function marketText(market) {
   return `${label} · ${verb} ${clock.short(next)} ${clock.zoneName(next)}`;
 }
 
+// The time that ages count against: now, in a replay that of the newest bar of all.
+export function timeOf(quotes, replaying) {
+  if (!replaying) return Date.now();
+  let newest = 0;
+  for (const { timestamp } of quotes.values()) newest = Math.max(newest, timestamp);
+  return newest;
+}
+
 // How old a quote is, and whether it should be newer. `now` is UTC epoch ms: in a replay, the replay's own time.
 export function freshness({ timestamp, daily, market }, now) {
   const { phase = "open", zone = "UTC" } = market ?? {};

@@ -18,16 +18,28 @@ export const MOVE_TITLE = "how far the price is expected to go in the next 5 bar
 export const moveText = ({ move }) => (move ? `±${percent(move, move < 0.1 ? 2 : 1)}` : "");
 
 export class QuoteRow {
-  constructor(symbol, { pick, remove }) {
+  // `move(by)` moves the row within a list of one's own.
+  constructor(symbol, { pick, remove, move }) {
     this._line = svg("polyline", { points: "" });
     this._spark = svg("svg", { viewBox: "0 0 60 22", preserveAspectRatio: "none", "aria-hidden": "true" }, this._line);
     this._parts = { last: h("span", { class: "last" }), change: h("span"), state: h("span"), call: h("span"), age: h("span", { class: "age" }) };
     const { last, change, state, call, age } = this._parts;
-    this._button = h("button", { type: "button", class: "row", onclick: pick }, h("b", { title: symbol }, symbol), this._spark, last, change, state, call, age);
     this._symbol = symbol;
+    this._name = null; // what is known of the company
+    this._label = h("b", { title: symbol }, symbol);
+    this._extra = h("span", { class: "extra", hidden: true });
+    this._button = h("button", {
+      type: "button", class: "row", onclick: pick,
+      onkeydown: (event) => {
+        if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
+        event.preventDefault();
+        move(event.key === "ArrowUp" ? -1 : 1);
+        this._button.focus();
+      },
+    }, this._label, this._spark, last, change, state, call, age, this._extra);
     this._remove = h("button", { type: "button", class: "remove icon", onclick: remove }, "×");
-    this.item = h("li", { "data-symbol": symbol }, this._button, this._remove);
-    this.endable(false);
+    this.item = h("li", { "data-symbol": symbol, ondragstart: (event) => event.dataTransfer.setData("text/plain", symbol) }, this._button, this._remove);
+    this.endable(false, false);
   }
 
   // Shows a quote. `before` is the one shown until now, undefined for the first; `now` is as in `freshness`.
@@ -37,9 +49,9 @@ export class QuoteRow {
     text(last, money(quote.price, quote.decimals, quote.currency));
     text(change, signedPercent(quote.change));
     attribute(change, "class", `change ${trend(quote.change)}`);
-    text(state, PHASES[phase] ?? "");
+    text(state, this._name?.name || (PHASES[phase] ?? ""));
     attribute(state, "class", `state ${phase ?? ""}`);
-    attribute(state, "title", null);
+    attribute(state, "title", PHASES[phase]);
     const called = isCall(quote.signal);
     text(call, called ? `${quote.signal} ${percent(quote.probability, 0)}` : moveText(quote));
     attribute(call, "class", `call ${callStyle(quote.signal)}`);
@@ -68,10 +80,28 @@ export class QuoteRow {
     attribute(this._parts.state, "class", problem ? "state problem" : "state");
   }
 
-  // Says what the button at the right does: end the symbol's collection, or hide the row in this browser.
-  endable(ends) {
-    attribute(this._remove, "aria-label", `${ends ? "Stop collecting" : "Hide"} ${this._symbol}`);
-    attribute(this._remove, "title", ends ? "Stop collecting" : "Hide from this list");
+  // Says what the button at the right does: take the row out of a list of one's own, end the symbol's collection, or hide the
+  // row in this browser. Rows of a list of one's own can be dragged.
+  endable(ends, listed) {
+    const does = listed ? "Take out" : ends ? "Stop collecting" : "Hide";
+    attribute(this._remove, "aria-label", `${does} ${this._symbol}`);
+    attribute(this._remove, "title", listed ? "Take out of this list" : ends ? "Stop collecting" : "Hide from this list");
+    attribute(this.item, "draggable", listed ? "true" : null);
+  }
+
+  // Takes what is known of the company: { name, exchange }; undefined: nothing.
+  name(known) {
+    this._name = known ?? null;
+    attribute(this._label, "title", [this._symbol, known?.name, known?.exchange].filter(Boolean).join(" · "));
+    if (known?.name) text(this._parts.state, known.name);
+  }
+
+  // Shows these values below, by name; without any, nothing.
+  columns(names, values) {
+    this._extra.hidden = names.length === 0;
+    const words = names.map((name, k) => `${name.replaceAll("_", " ")} ${values[k] ?? "–"}`).join("   ");
+    text(this._extra, words);
+    attribute(this._extra, "title", words);
   }
 
   choose(on) {

@@ -1,9 +1,14 @@
-// The watch-list: every symbol with its last price, change, spark line, market, call and age.
-import { del, mayChange, outcome, part, post } from "./api.js";
-import { attribute, confirmed, h, text } from "./dom.js";
+// The watch-list: every symbol with its last price, change, spark line, market, call and age; all of them or a list of one's own.
+import { mayChange } from "./api.js";
+import { attribute, h, text } from "./dom.js";
+import { timeOf } from "./market.js";
 import { remember, remembered } from "./prefs.js";
 import { QuoteRow } from "./quoterow.js";
-import { SORTS, sorted } from "./watchorder.js";
+import { Columns } from "./watch/columns.js";
+import { ListBox } from "./watch/listbox.js";
+import { groupOf } from "./watch/lists.js";
+import { SymbolSearch, collect, stopCollecting } from "./watch/search.js";
+import { SortBar } from "./watch/sortbar.js";
 
 const AGE_MS = 1000;
 const hovers = matchMedia("(hover: hover)"); // what a finger touched last counts as hovered until the next touch
@@ -20,6 +25,7 @@ export class Watchlist {
     this._known = false;
     this._late = false; // whether the rows wait to be sorted until nobody points at them
     this._collected = null;
+    this._names = {}; // what is known of companies and exchanges, by symbol
     this._problems = {};
     this._hidden = new Set(remembered("hidden", [])); // removed from this browser's list
     const find = (name) => root.querySelector(`[data-part=${name}]`);
@@ -28,43 +34,48 @@ export class Watchlist {
     this._none = find("none");
     this._unhide = find("unhide");
     this._unhide.addEventListener("click", () => this._hide(null));
-    this._filter = find("filter");
-    this._filter.addEventListener("input", () => this._arrange());
-    this._filter.addEventListener("keydown", (event) => this._filterKey(event));
+    this._search = new SymbolSearch(find("filter"), find("found"), {
+      listed: () => this._shown(), changed: () => this._arrange(), pick,
+      collect: () => (mayChange() && this._collected ? (symbol, known) => this._collect(symbol, known) : null),
+    });
     this._form = find("add");
     this._form.addEventListener("submit", (event) => this._add(event));
-    this._sort = remembered("sort", null);
-    if (!(this._sort?.by in SORTS)) this._sort = { by: "symbol", way: 1 };
-    this._headings = Object.entries(SORTS).map(([by, { label }]) =>
-      h("button", { type: "button", "data-by": by, onclick: () => this._sortBy(by) }, h("span", {}, label)));
-    find("sorts").append(...this._headings);
-    this._showSort();
+    this._sort = new SortBar(find("sorts"), () => this._arrange());
+    this._columns = new Columns((names, values) => this._showColumns(names, values), (message) => tell(message, "bad"));
+    this._box = new ListBox(find("lists"), () => {
+      this._columns.want(this._box.columns);
+      this._arrange();
+    });
+    this._list.addEventListener("dragover", (event) => this._box.lines && event.preventDefault());
+    this._list.addEventListener("drop", (event) => this._drop(event));
     setInterval(() => document.hidden || this._ages(), AGE_MS);
   }
 
   // Takes the quotes of all symbols; symbols without one are gone. A quote that is here already came with the stream of
   // events, may be newer, and stays. `collected` are the symbols that are collected, some of which may have no bars yet;
-  // null where that list cannot be changed.
-  replace(quotes, collected) {
+  // null where that list cannot be changed. `names` says what companies they are.
+  replace(quotes, collected, names) {
+    if (!this._known) this._box.load();
     this._known = true;
     this._collected = collected;
+    this._names = names;
     const kept = new Set(quotes.map((quote) => quote.symbol));
     for (const symbol of this.quotes.keys()) if (!kept.has(symbol)) this._forget(symbol);
     this.update(quotes.filter((quote) => !this.quotes.has(quote.symbol)));
+    for (const [symbol, row] of this._rows) row.name(names[symbol]);
     this._arrange();
     this.allow();
   }
 
   // Takes changed quotes.
   update(quotes) {
-    const { key } = SORTS[this._sort.by];
     let [arrange, added] = [this._late, false];
     const earlier = quotes.map((quote) => this.quotes.get(quote.symbol));
     for (const quote of quotes) this.quotes.set(quote.symbol, quote);
-    const now = this._now();
+    const now = timeOf(this.quotes, this._replaying);
     quotes.forEach((quote, i) => {
       added ||= !earlier[i];
-      arrange ||= added || key(earlier[i]) !== key(quote);
+      arrange ||= added || this._sort.moves(earlier[i], quote);
       this._row(quote.symbol).draw(quote, earlier[i], now);
     });
     this._late = arrange && !added && this._used();
@@ -84,7 +95,7 @@ export class Watchlist {
 
   // Picks the symbol `by` rows below the chosen one, among those shown.
   move(by) {
-    const shown = [...this._list.children].map((item) => item.dataset.symbol);
+    const shown = [...this._list.querySelectorAll("[data-symbol]")].map((item) => item.dataset.symbol);
     if (!shown.length) return;
     const index = shown.indexOf(this.chosen);
     this._pick(shown[index < 0 ? 0 : Math.min(Math.max(index + by, 0), shown.length - 1)]);
@@ -104,77 +115,63 @@ export class Watchlist {
 
   // Gives the search the keyboard, with what was typed already.
   search(typed) {
-    this._filter.focus();
-    if (typed) this._filter.value = typed;
-    else this._filter.select();
-    this._arrange();
+    this._search.begin(typed);
   }
 
-  get first() {
-    return this._shown()[0] ?? null;
-  }
+  get first() { return this._shown()[0] ?? null; }
 
   fail(message) {
     if (!this._known) text(this._none, message);
   }
 
-  // Ages count against now, in a replay against the newest bar of all.
-  _now() {
-    if (!this._replaying) return Date.now();
-    let newest = 0;
-    for (const { timestamp } of this.quotes.values()) newest = Math.max(newest, timestamp);
-    return newest;
-  }
-
-  // Whether the search finds a symbol that is not hidden.
+  // Whether the search finds a symbol, by itself or by its company, that is not hidden.
   _found(symbol) {
-    return symbol.toUpperCase().includes(this._filter.value.trim().toUpperCase()) && !this._hidden.has(symbol);
+    const called = `${symbol} ${this._names[symbol]?.name ?? ""}`.toUpperCase();
+    return called.includes(this._search.text) && (this._box.lines !== null || !this._hidden.has(symbol));
   }
 
+  // The symbols with quotes in the order in which they stand.
   _shown() {
-    const found = [...this.quotes.values()].filter(({ symbol }) => this._found(symbol));
-    return sorted(found, this._sort).map((quote) => quote.symbol);
+    const { lines } = this._box;
+    const wanted = lines === null ? [...this.quotes.keys()] : lines.filter((line) => this.quotes.has(line));
+    const found = wanted.filter((symbol) => this._found(symbol)).map((symbol) => this.quotes.get(symbol));
+    return (this._sort.owns(lines) ? found : this._sort.sorted(found)).map(({ symbol }) => symbol);
+  }
+
+  // The rows and, in a list of one's own, its groups.
+  _items(shown, waiting) {
+    const { lines } = this._box;
+    if (!this._sort.owns(lines)) return [...shown, ...waiting].map((symbol) => this._row(symbol).item);
+    const rows = new Set([...shown, ...waiting]);
+    const item = (line) => (groupOf(line) ? h("li", { class: "group", "data-group": line }, groupOf(line)) : rows.has(line) && this._row(line).item);
+    return lines.map(item).filter(Boolean);
   }
 
   _arrange() {
-    const waiting = (this._collected ?? []).filter((symbol) => !this.quotes.has(symbol) && this._found(symbol));
-    const items = [...this._shown(), ...waiting].map((symbol) => this._row(symbol).item);
-    for (const [symbol, row] of this._rows) row.endable(this._ends(symbol));
-    for (const symbol of waiting) this._row(symbol).wait(this._problems[symbol]);
+    const { lines } = this._box;
+    const waiting = (lines ?? this._collected ?? []).filter((symbol) => !groupOf(symbol) && !this.quotes.has(symbol) && this._found(symbol));
+    const shown = this._shown();
+    const items = this._items(shown, waiting);
+    for (const [symbol, row] of this._rows) row.endable(this._ends(symbol), lines !== null);
+    for (const symbol of waiting) this._row(symbol).wait(this._problems[symbol] ?? (this._collected?.includes(symbol) ? undefined : "not collected"));
     const now = this._list.children;
     if (items.length !== now.length || items.some((item, i) => item !== now[i])) this._list.replaceChildren(...items);
-    this._unhide.hidden = this._hidden.size === 0;
+    this._unhide.hidden = this._hidden.size === 0 || lines !== null;
     text(this._unhide, `Show ${this._hidden.size} hidden`);
     this._none.hidden = items.length > 0 || !this._known;
-    if (this._known) text(this._none, this.quotes.size ? "No symbol matches the search." : "No symbols yet. Add one below.");
-  }
-
-  _sortBy(by) {
-    this._sort = { by, way: this._sort.by === by ? -this._sort.way : SORTS[by].first };
-    remember("sort", this._sort);
-    this._showSort();
-    this._arrange();
-  }
-
-  _showSort() {
-    const { by, way } = this._sort;
-    for (const heading of this._headings) {
-      const pressed = heading.dataset.by === by;
-      attribute(heading, "aria-pressed", String(pressed));
-      attribute(heading, "data-way", pressed ? (way > 0 ? "up" : "down") : null);
-      attribute(heading, "title", `Sort by ${SORTS[heading.dataset.by].label.toLowerCase()}${pressed ? ", in reverse" : ""}`);
-    }
+    if (this._known) text(this._none, lines?.length === 0 ? "This list is empty." : this.quotes.size ? "No symbol matches the search." : "No symbols yet. Add one below.");
   }
 
   _ages() {
-    const now = this._now();
+    const now = timeOf(this.quotes, this._replaying);
     for (const [symbol, row] of this._rows) if (this.quotes.has(symbol)) row.age(this.quotes.get(symbol), now);
   }
 
   _row(symbol) {
     if (!this._rows.has(symbol)) {
-      const row = new QuoteRow(symbol, { pick: () => this._pick(symbol), remove: () => this._remove(symbol) });
+      const row = new QuoteRow(symbol, { pick: () => this._pick(symbol), remove: () => this._remove(symbol), move: (by) => this._box.lines && this._box.move(symbol, by) });
       row.choose(symbol === this.chosen);
+      row.name(this._names[symbol]);
       this._rows.set(symbol, row);
     }
     return this._rows.get(symbol);
@@ -186,43 +183,44 @@ export class Watchlist {
     this._rows.delete(symbol);
   }
 
-  // Enter picks the first match, Escape clears the search.
-  _filterKey(event) {
-    const picked = event.key === "Enter" ? this.first : null;
-    if (event.key !== "Escape" && picked === null) return;
-    if (picked !== null) this._pick(picked);
-    this._filter.value = "";
-    this._filter.blur();
-    this._arrange();
+  _showColumns(names, values) {
+    for (const [symbol, row] of this._rows) row.columns(names, values.get(symbol) ?? []);
+  }
+
+  // A row was dropped on another one, or on a group.
+  _drop(event) {
+    const symbol = event.dataTransfer.getData("text/plain");
+    const before = event.target.closest("li")?.dataset;
+    if (this._box.lines?.includes(symbol)) this._box.put(symbol, before?.symbol ?? before?.group ?? null);
   }
 
   async _add(event) {
     event.preventDefault();
     const input = this._form.elements.symbol;
     const symbol = input.value.trim().toUpperCase();
-    if (!symbol) return;
-    const { value, error } = await outcome(post("/symbols", { symbol }));
-    if (error) {
-      this._tell(`${symbol} was not added: ${error.message}`, "bad");
-      return;
-    }
-    this._collected = value.collected;
-    input.value = "";
-    this._hidden.delete(symbol);
-    remember("hidden", [...this._hidden]);
-    this._tell(`${symbol} is now collected.`);
+    if (symbol && await this._collect(symbol)) input.value = "";
+  }
+
+  async _collect(symbol, known) {
+    const answer = await collect(symbol, this._tell);
+    if (!answer) return false;
+    if (known) this._names[symbol] = known;
+    this._collected = answer.collected;
+    if (this._hidden.delete(symbol)) remember("hidden", [...this._hidden]);
+    if (this._box.lines && !this._box.lines.includes(symbol)) this._box.put(symbol, null);
     this._arrange();
+    return true;
   }
 
   async _remove(symbol) {
+    if (this._box.lines) {
+      this._box.drop(symbol);
+      return;
+    }
     if (this._ends(symbol)) {
-      if (!await confirmed(`Stop collecting ${symbol}?`, "It leaves the list. Stored bars are kept.", "Stop collecting")) return;
-      const { value, error } = await outcome(del(`/symbols/${part(symbol)}`));
-      if (error) {
-        this._tell(`${symbol} is still collected: ${error.message}`, "bad");
-        return;
-      }
-      this._collected = value.collected;
+      const answer = await stopCollecting(symbol, this._tell);
+      if (!answer) return;
+      this._collected = answer.collected;
     }
     if (this.quotes.has(symbol)) this._hide(symbol);
     else this._forget(symbol);
@@ -245,7 +243,7 @@ export class Watchlist {
 
   // Shows adding and removing to those who may.
   allow() {
-    this._root.classList.toggle("read-only", !mayChange() || this._collected === null);
-    for (const [symbol, row] of this._rows) row.endable(this._ends(symbol));
+    attribute(this._root, "class", `watch${!mayChange() || this._collected === null ? " read-only" : ""}`);
+    this._arrange();
   }
 }

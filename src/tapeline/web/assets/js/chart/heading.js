@@ -30,7 +30,7 @@ export class Heading {
 
   // Takes a quote, which may be another symbol's or none.
   quote(quote) {
-    if (quote?.symbol !== this._symbol) return;
+    if (!quote || quote.symbol !== this._symbol) return;
     const { price, change, market, signal } = this._parts;
     text(price, money(quote.price, quote.decimals, quote.currency));
     text(change, quote.change === null ? "" : `${signed(quote.price - quote.reference, quote.decimals)} (${signedPercent(quote.change)})`);

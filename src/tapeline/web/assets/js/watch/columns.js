@@ -1,0 +1,44 @@
+// Columns of choice in the watch-list: what the screener says of each symbol's newest bar, asked for again and again.
+import { get, outcome } from "../api.js";
+import { compact, price } from "../format.js";
+
+const EVERY_MS = 5000;
+const EVERY_BAR = "price > 0"; // a rule that holds on every bar
+
+export class Columns {
+  // `shown(names, values)` hears the names of the columns and, by symbol, their values as text; `failed(message)` what the
+  // server says of wrong ones.
+  constructor(shown, failed) {
+    this._shown = shown;
+    this._failed = failed;
+    this._names = "";
+    setInterval(() => document.hidden || this._ask(true), EVERY_MS);
+  }
+
+  want(names) {
+    if (names === this._names) return;
+    this._names = names;
+    if (names) this._ask(false);
+    else this._shown([], new Map());
+  }
+
+  async _ask(unattended) {
+    const names = this._names;
+    if (!names) return;
+    const { value, error } = await outcome(get(`/scan?${new URLSearchParams({ rule: EVERY_BAR, columns: names, limit: 10_000 })}`, { unattended }));
+    if (names !== this._names) return;
+    if (error) {
+      if (!unattended) this._failed(error.message);
+      return;
+    }
+    const words = (match) => value.columns.map((name) => valueText(match[name]));
+    this._shown(value.columns, new Map(value.matches.map((match) => [match.symbol, words(match)])));
+  }
+}
+
+// A value in few characters, whatever its size.
+export function valueText(value) {
+  if (typeof value !== "number") return value ?? "–";
+  const size = Math.abs(value);
+  return size >= 1e5 ? compact(value) : price(value, size >= 1000 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);
+}
