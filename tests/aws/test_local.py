@@ -36,6 +36,7 @@ def handler(event, context):
 """
 
 
+@pytest.mark.timeout(900)  # seven programs start and compile; on a busy machine five minutes were not enough
 def test_a_session_through_aws_gives_the_rows_of_an_embedded_run(tmp_path: Path) -> None:
     with Local(tmp_path, 6, print, terraform=False, port=0) as local:
         wanted = local.wanted()

@@ -236,6 +236,6 @@ class Pipeline:
     def _set_aside(self, symbol: str, rejects: Sequence[Reject]) -> None:
         count = count_of(rejects)
         self.progress.rejected += count
-        records = "a late record" if count == 1 else f"{count:,} late records"
-        self.set_aside[symbol] = f"{symbol}: {records} {rejects[0].reason}; `tapeline rejects` has them"
+        records = "a late record was" if count == 1 else f"{count:,} late records were"
+        self.set_aside[symbol] = f"{symbol}: {records} {rejects[0].reason}; see `tapeline rejects`"
         self._notify(self.set_aside[symbol])

@@ -164,7 +164,7 @@ def test_a_late_bar_that_cannot_be_dealt_with_is_set_aside_and_everything_else_g
     pipeline = home.run([bars[:30], wrong, bars[33:600], bars[30:33], bars[600:]])
     assert (len(tries), pipeline.progress.corrected, pipeline.progress.rejected) == (3, 2, 1)
     (line,) = pipeline.set_aside.values()
-    assert line.startswith("S01: a late record set aside, as its correction failed 3 times: MemoryError;")
+    assert line.startswith("S01: a late record was set aside, as its correction failed 3 times: MemoryError;")
     (kept,) = home.store.rejects()
     assert kept.raw.startswith(f"S01,{bars.timestamp[31]},{bars.open[31]},".encode())
     found, wanted = without_what_was_said(home.rows()), without_what_was_said(orderly)
