@@ -192,6 +192,15 @@ class SeriesStamps(Protocol):
         ...
 
 
+@runtime_checkable
+class SeriesExtents(Protocol):
+    """Tell where the history of each series begins and ends, without reading it."""
+
+    def extents(self) -> dict[str, tuple[int, int, int]]:
+        """Return the open times (UTC epoch ms) of each series' first and newest bar, and how many are final."""
+        ...
+
+
 class RejectLog(Protocol):
     """Keep records that were refused, in the order they came in."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.market import Bar, Bars, Rows
-from tapeline.core.ports import Store
+from tapeline.core.ports import SeriesExtents, Store
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import SpecError
 from tapeline.forecast import HORIZON
@@ -28,6 +28,9 @@ from tapeline.web.quote_table import decimals
 
 #: Indicators asked for at once, at most.
 MOST_INDICATORS = 30
+
+#: Candles in one part of a whole history, at most.
+PAGE_CANDLES = 50_000
 
 Columns = dict[str, NDArray[Any]]
 
@@ -131,6 +134,35 @@ class CandleReader:
         return Candles(
             columns, rows.names, interval, stored, grades, decimals(newest.bars.close), rows if same else None
         ), older
+
+    def pages(
+        self, chart: ChartRequest, start: int | None = None, end: int | None = None
+    ) -> tuple[Iterator[Rows], int, bool]:
+        """Return all candles with start <= t < end in the order of time, some ten thousand at once.
+
+        Beside them, the length of the candles (ms), and whether they are the stored bars. A store that does not tell
+        where a series begins (`SeriesExtents`) is read at once. Raises `NotPossibleError` as `read` does.
+        """
+        name, stored, interval = self._views.series.find(chart.symbol, chart.interval)
+        specs = self._usual(self.store.rows(name, limit=TELLING_ROWS)) if chart.indicators is None else chart.indicators
+        view = self._views.at(stored, interval)
+        extent = self.store.extents().get(name) if isinstance(self.store, SeriesExtents) else None
+
+        def parts() -> Iterator[Rows]:
+            if extent is None:
+                yield from (rows for rows in [view.rows(name, specs, start, end)] if len(rows))
+                return
+            room = 2 * interval  # a week or a month opens before the first bar in it
+            low, high = extent[0] - room, extent[1] + room + 1
+            low, high = low if start is None else max(low, start), high if end is None else min(high, end)
+            while low < high:
+                stop = min(low + PAGE_CANDLES * interval, high)
+                rows = view.rows(name, specs, low, stop)
+                if len(rows):
+                    yield rows
+                low = stop
+
+        return parts(), interval, interval == stored
 
     def _usual(self, newest: Rows) -> tuple[str, ...]:
         """Return the specs shown where none are asked for: those of the columns that the store keeps, if it does."""

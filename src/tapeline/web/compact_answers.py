@@ -23,7 +23,7 @@ _TEXTS = (
     "application/json", "application/javascript", "image/svg+xml", "text/css", "text/csv", "text/html",
     "text/javascript",
 )  # fmt: skip
-_TAGGED = ("application/json", "text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow")
+_TAGGED = ("application/json", "text/csv", "application/vnd.apache.parquet")
 _SESSION = "/api/v1/session"
 _LEVEL = 4  # higher levels save 3 % and cost twice the time
 _IN_THREAD = 128 * 1024  # bytes that take longer than the event loop may be held up
@@ -47,9 +47,12 @@ class CompactAnswers:
             nonlocal start, passing
             if message["type"] == "http.response.start":
                 start = message
-                passing = message["status"] != 200 or not Headers(raw=message["headers"]).get(
-                    "content-type", ""
-                ).startswith((*_TEXTS, *_TAGGED))
+                whole = "content-length" in Headers(raw=message["headers"])  # and no stream
+                passing = (
+                    message["status"] != 200
+                    or not whole
+                    or not Headers(raw=message["headers"]).get("content-type", "").startswith((*_TEXTS, *_TAGGED))
+                )
             elif not passing:
                 parts.append(message.get("body", b""))
                 more = message.get("more_body", False)
