@@ -447,7 +447,7 @@ def test_the_model_tab_grades_the_expected_move(open_page: Open, server: Server)
     expect(model).to_contain_text(re.compile(r"80% band: held \d\d\.\d% of \d,\d{3}"))
     expect(model.get_by_role("img", name=re.compile("Closes by tenth of what was said"))).to_be_visible()
     expect(model.get_by_role("row", name=re.compile("^middle third"))).to_be_visible()
-    expect(model).to_contain_text(re.compile(r"is touched with \d+\.\d%, it was said"))
+    expect(model).to_contain_text(re.compile(r"\d+\.\d% were said to be touched, and \d+\.\d% were"))
     model.get_by_role("button", name="20 bars ahead").click()
     expect(model.get_by_role("button", name="20 bars ahead")).to_have_attribute("aria-pressed", "true")
 

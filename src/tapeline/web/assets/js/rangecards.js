@@ -34,7 +34,7 @@ export function rangeCards(scores, evaluation, clock, choose) {
         "Odds of a big move (Brier)": twoLines(total.brier),
         "Odds of a touch (Brier)": twoLines(total.touch_brier),
       }),
-      h("p", { class: "note" }, `On the same rows; above 0 is better than EWMA. GARCH(1,1) needs parameters that are not stored with a row: tapeline evaluate compares with it on earlier bars. A stop or a target one usual sigma away is touched with ${percent(total.touch_odds)}, it was said, and ${percent(total.touched.value)} were.`)),
+      h("p", { class: "note" }, `On the same rows; above 0 is better than EWMA. GARCH(1,1) needs parameters that no stored row has: tapeline evaluate compares with it. Of stops and targets one usual sigma away ${percent(total.touch_odds)} were said to be touched, and ${percent(total.touched.value)} were.`)),
     card("Coverage over time", "",
       linePlot(scores.rolling.timestamp, BANDS.map((band, i) => ({ name: `${band}% band`, values: scores.rolling[band] ?? [], style: ["one", "two", "three"][i] })),
         { formatTime: (time) => clock.full(time), title: `Over ${integer(scores.rolling.window)} closes at a time`, marks: [0.5, 0.8, 0.95] })
