@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BENCH  := .venv-bench
 SCAN   := .venv-checkov
+AUDIT  := .venv-audit
 BIN    := $(VENV)/bin
 PINS   := constraints.txt
 EXTRAS := aws,sql,train,research,yahoo,docs,dev
@@ -11,7 +12,7 @@ PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network servic
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint kernels site bench nightly terraform-apply aws-local try-image deploy constraints clean
+.PHONY: help demo test check lint kernels site audit locked bench nightly terraform-apply aws-local try-image deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,17 @@ lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, sp
 site: $(VENV)/.dev ## the documentation site, into build/site
 	$(BIN)/python -m mkdocs build --strict --quiet
 
+audit: $(VENV)/.dev ## advisories about the pinned libraries (asks their index), and build/sbom.json of what is installed
+	@$(call install,$(AUDIT),,pip-audit==2.10.1 cyclonedx-bom==7.5.0)
+	$(AUDIT)/bin/pip-audit --no-deps --disable-pip --requirement $(PINS)
+	@mkdir -p build
+	$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --output-reproducible --output-file build/sbom.json
+
+locked: ## deploy/locked.txt: what the image needs on every system, with hashes and without addresses (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --constraint $(PINS) --extra aws --extra train --extra yahoo \
+		--output-file deploy/locked.txt pyproject.toml
+
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BENCH)/bin/python "$$script" $(ARGS) || exit 1; done
 
@@ -64,7 +76,7 @@ deploy: ## the steps to AWS one by one, each shown and confirmed before it runs 
 	@$(PYTHON) deploy/steps.py $(ARGS)
 
 clean: ## removes the virtual environments and every cache, not data
-	rm -rf $(VENV) $(VENV)-constraints $(BENCH) $(SCAN) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-constraints $(BENCH) $(SCAN) $(AUDIT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- virtual environments ----------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 Compiled functions are kept on disk, by Numba as pickle, and whoever can write a pickle can run any code in the
 process that reads it. So a cache is used only where nobody can write but this user, the superuser and the owner of this
 package, who could change the package itself.
+
+Windows tells neither owners nor writers by `stat`. What it gives to a user alone is the user's profile, and the package
+lies where whoever installed it wanted it; so these two are trusted there, and nothing else.
 """
 
 from __future__ import annotations
@@ -12,19 +15,24 @@ import stat
 from functools import cache
 from pathlib import Path
 
+_HAS_OWNERS = hasattr(os, "geteuid")
+_PACKAGE = Path(__file__).resolve().parents[1]
+
 
 def is_trusted_folder(path: Path) -> bool:
     """Return whether only trusted users can put files into this folder, or another folder in its place."""
     try:
         real = path.resolve(strict=True)
+        if not _HAS_OWNERS:
+            return any(real.is_relative_to(home) for home in (Path.home().resolve(), _PACKAGE))
         return is_trusted(real.stat()) and all(_holds_its_folders(parent.stat()) for parent in real.parents)
     except OSError:
         return False
 
 
 def is_trusted(found: os.stat_result) -> bool:
-    """Return whether only trusted users can write what `found` describes."""
-    return found.st_uid in _trusted_users() and not _others_write(found)
+    """Return whether only trusted users can write what `found` describes; for files of the package, on Windows."""
+    return not _HAS_OWNERS or (found.st_uid in _trusted_users() and not _others_write(found))
 
 
 def _holds_its_folders(found: os.stat_result) -> bool:

@@ -33,7 +33,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
             Path(temporary).chmod(mode)
-            Path(temporary).replace(path)
+        Path(temporary).replace(path)  # closed: Windows moves no open file
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -55,7 +55,7 @@ def remove_leftovers(folders: Iterable[Path]) -> int:
 def _is_left_over(path: Path) -> bool:
     """Delete this file if nobody writes it any more. Return whether it is gone."""
     with contextlib.suppress(OSError):
-        handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
         try:
             if time.time() - os.fstat(handle).st_mtime > _FRESH_SECONDS and _is_locked(handle):
                 path.unlink()

@@ -9,10 +9,11 @@ This module knows no sockets: `guarded_protocol` has them.
 from __future__ import annotations
 
 import logging
-import resource
 import time
 from collections.abc import Callable
 from typing import Protocol
+
+from tapeline.runtime.open_files import allow_open_files
 
 #: The most connections: 500 open pages, and as many for requests. Fewer where the process may open fewer files.
 MOST_CONNECTIONS = 1_000
@@ -64,12 +65,9 @@ class Connections:
 
     def prepare(self) -> None:
         """Raise the number of files that this process may open as far as it is allowed, and take the cap from it."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft != resource.RLIM_INFINITY and soft < _WANTED_FILES:
-            soft = _WANTED_FILES if hard == resource.RLIM_INFINITY else min(_WANTED_FILES, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        if soft != resource.RLIM_INFINITY:
-            self._most = min(MOST_CONNECTIONS, max(soft - _OTHER_FILES, soft // 4))
+        files = allow_open_files(_WANTED_FILES)
+        if files is not None:
+            self._most = min(MOST_CONNECTIONS, max(files - _OTHER_FILES, files // 4))
 
     def admit(self, connection: Connection, client: str) -> bool:
         """Take a new connection of this client ('': a trusted proxy), in place of another if need be.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -19,6 +20,9 @@ from tapeline.core.ports import Series
 from tapeline.errors import StorageError
 from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.private_files import PRIVATE, make_private_folder
+
+#: Names that mean a device to Windows, whatever follows a dot: PRN and CON are symbols, too.
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(10))}
 
 
 class LocalArchive:
@@ -69,7 +73,8 @@ class LocalArchive:
 
     def path(self, symbol: str, interval: str) -> Path:
         name = quote(symbol, safe="=^-")
-        name = f"%2E{name[1:]}" if name.startswith(".") else name  # hidden files are saves that were cut short
+        if name.startswith(".") or (os.name == "nt" and name.upper() in _DEVICES):
+            name = f"%{ord(name[0]):02X}{name[1:]}"  # hidden files are saves that were cut short
         return self.folder / interval / f"{name}.parquet"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from tapeline.feeds.files.read_options import Doubt, ReadOptions
 from tapeline.feeds.files.readers import open_reader
 from tapeline.feeds.files.scan import FileScan, Scan, combined_scan, scanned
 from tapeline.feeds.files.splits import Splits, at_sessions, read_splits
+from tapeline.runtime.open_files import allow_open_files
 
 #: How many files a process has open besides: databases, logs, connections of the page.
 _OTHER_FILES = 1024
@@ -104,7 +104,7 @@ class FileSource:
         before that are good.
         """
         scan = self.scan()
-        _allow_open(len(self._readers))
+        allow_open_files(len(self._readers) + _OTHER_FILES)  # they are merged by time; S3 has one per symbol and day
         passes = [(reader, self._pass(reader)) for reader in self._readers]
         replay = Replay(
             self.name, scan, passes, resume, names=self._names, closed=self._closed,
@@ -138,19 +138,3 @@ def _name(paths: list[Path]) -> str:
     digest = hashlib.sha256("\0".join(str(path.resolve()) for path in paths).encode()).hexdigest()[:8]
     first = paths[0].name if paths else "no files"
     return f"{first}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''} #{digest}"
-
-
-def _allow_open(files: int) -> None:
-    """Let this process hold this many files open, as far as the machine allows: they are merged by time.
-
-    The usual limit is 1,024 (macOS: 256), and history on S3 is one file for each symbol and day.
-    """
-    with contextlib.suppress(ImportError, OSError, ValueError):  # no such limits on Windows
-        import resource
-
-        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = files + _OTHER_FILES
-        if now != resource.RLIM_INFINITY and now < wanted:
-            resource.setrlimit(
-                resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most)
-            )

@@ -16,12 +16,13 @@ import hashlib
 import importlib.util
 import json
 import os
-import stat
 import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tapeline.core.trusted_code import is_trusted
 
 FOLDER = Path(__file__).parent / "__pycache__" / "machine_code"
 
@@ -71,7 +72,7 @@ def keep(function: Name, symbol: str, code: bytes, externals: Iterable[str]) -> 
     path, partial = FOLDER / file, FOLDER / f".{file}-{os.getpid()}"
     with contextlib.suppress(OSError):
         FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if not _trusted(FOLDER.lstat()):
+        if not is_trusted(FOLDER.lstat()):
             return
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as opened:
             opened.write(head.encode() + b"\n" + code)
@@ -124,21 +125,16 @@ def _compiler() -> tuple[str, str, str]:
 def _read(file: str) -> tuple[str, bytes] | None:
     """Return the symbol and the object code in a file, None where it is missing, damaged or not to be trusted."""
     try:
-        if not _trusted(FOLDER.lstat()):
+        if not is_trusted(FOLDER.lstat()):
             return None
-        with os.fdopen(os.open(FOLDER / file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as opened:
-            if not _trusted(os.fstat(opened.fileno())):
+        with os.fdopen(os.open(FOLDER / file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as opened:
+            if not is_trusted(os.fstat(opened.fileno())):
                 return None
             head, _, code = opened.read(_LONGEST).partition(b"\n")
         known = json.loads(head)
         return (known["symbol"], code) if known["sha256"] == hashlib.sha256(code).hexdigest() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _trusted(found: os.stat_result) -> bool:
-    owners = {0, os.geteuid(), Path(__file__).stat().st_uid}
-    return found.st_uid in owners and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _link(kept: dict[str, tuple[str, bytes]]) -> dict[str, int]:

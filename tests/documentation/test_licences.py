@@ -1,0 +1,46 @@
+"""Hold the licences of what tapeline brings along, and the locked versions with their hashes."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+def licences() -> Any:
+    spec = importlib.util.spec_from_file_location("licences", ROOT / "deploy" / "licences.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_library_of_the_core_asks_anything_of_what_is_built_with_it() -> None:
+    module = licences()
+    libraries = list(module.found())
+    assert len([name for name, _, part in libraries if part == "core"]) > 20
+    asking = {name: licence for name, licence, part in libraries if part == "core" and not module.permissive(licence)}
+    assert asking == {}
+    assert {licence for _, licence, _ in libraries if re.search(r"GPL", licence)} == set()
+    assert not module.permissive("GPL-3.0-only")
+    assert not module.permissive("MIT AND LGPL-2.1-only")
+
+
+def test_the_list_of_licences_is_current() -> None:
+    assert (ROOT / "docs" / "licences.md").read_text() == licences().page()
+
+
+def test_locked_versions_are_the_pinned_ones_with_hashes_and_without_addresses() -> None:
+    text = (ROOT / "deploy" / "locked.txt").read_text()
+    assert "://" not in text
+    hashes = r"(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"
+    locked = re.findall(rf"^([\w.-]+)==(\S+)(?: ; .*?)? \\\n({hashes})", text, re.MULTILINE)
+    lines = (ROOT / "constraints.txt").read_text().lower().replace("_", "-").splitlines()
+    pins = dict(line.split("==") for line in lines)
+    assert len(locked) > 60
+    assert {name: version for name, version, _ in locked if pins.get(name.lower(), version) != version} == {}
+    assert len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) == len(locked)
