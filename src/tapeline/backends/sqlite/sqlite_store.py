@@ -8,36 +8,28 @@ forming, is a row of its own. Indicator values are not stored: computing them fr
 from __future__ import annotations
 
 import contextlib
-import itertools
-import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tapeline.backends.sqlite.bar_blocks import Block
-from tapeline.backends.sqlite.block_table import BlockTable, PreparedBlock, symbol_name
+from tapeline.backends.sqlite.block_table import BlockTable, symbol_name
 from tapeline.backends.sqlite.checked_rows import checked_rows, is_whole, put_rows, selected, whole_row
+from tapeline.backends.sqlite.commit_blocks import NEWEST, PreparedSymbol, prepare
 from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.reject_table import RejectTable, are_complete
 from tapeline.backends.sqlite.series_facts import series_extents, series_stamps
-from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Reject, Revisions, Rows
+from tapeline.backends.sqlite.stored_rows import newest_rows, rows_of_symbol
+from tapeline.core.market import Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
 from tapeline.core.series import is_series_of
 
 _EARLIEST, _LATEST = -(1 << 62), 1 << 62
-_NEVER_CORRECTED = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
-_EMPTY = Block(
-    np.zeros(0, np.int64), np.zeros((0, len(OHLCV))),
-    {name: np.zeros(0, dtype) for name, (dtype, _) in FORECAST.items()}, np.zeros(0, np.int32), *_NEVER_CORRECTED,
-)  # fmt: skip
 _KEPT_REVISIONS = 64  # a symbol; whoever looks less often computes its indicators anew
-_NewestRow = tuple[float, ...]
-_NEWEST = ("timestamp", *OHLCV, "final", "model", *FORECAST)
 
 
 class SqliteStore:
@@ -80,56 +72,24 @@ class SqliteStore:
             self._blocks.forget()
             raise
 
-    def _prepared(self, rows: Rows) -> list[tuple[int, PreparedBlock | None, _NewestRow]]:
-        """Return what to store of each symbol: its number, its final bars, and its newest row."""
+    def _prepared(self, rows: Rows) -> list[PreparedSymbol]:
+        """Return what to store of each symbol, encoded before the file is locked."""
         if not len(rows):
             return []
-        bars = rows.bars
-        symbols = self._names.known_numbers("symbols", bars.symbols)
-        versions = self._names.known_numbers("models", rows.models)
-        if symbols is None or versions is None:
+        symbols = self._names.known_numbers("symbols", rows.bars.symbols)
+        models = self._names.known_numbers("models", rows.models)
+        if symbols is None or models is None:
             with self._database.transaction() as connection:
-                symbols = self._names.numbers(connection, "symbols", bars.symbols)
-                versions = self._names.numbers(connection, "models", rows.models)
-        order = np.lexsort((bars.timestamp, bars.code))  # stable: of two rows of one bar the later one stays last
-        code, timestamp = bars.code[order], bars.timestamp[order]
-        kept = np.append((np.diff(code) != 0) | (np.diff(timestamp) != 0), True)
-        order = order[kept]
-        models = np.array([*(versions[version] for version in rows.models), -1], np.int32)
-        known = np.full((len(rows), len(OHLCV)), np.nan) if rows.known is None else rows.known[order]
-        corrected = np.flatnonzero(~np.isnan(known[:, 0]))
-        said = {name: column[order] for name, column in rows.forecast.items()}
-        said["probability"] = np.where(said["prediction"] != 0, said["probability"], np.nan)
-        ranges = None if rows.ranges is None else rows.ranges[order]
-        by = None if rows.range_model is None else models[rows.range_model[order]]
-        whole = Block(
-            bars.timestamp[order], np.stack([getattr(bars, name)[order] for name in OHLCV], axis=1), said,
-            models[rows.model[order]], corrected, known[corrected], ranges, by,
-        )  # fmt: skip
-        final = bars.final[order]
-        edges = np.flatnonzero(np.diff(bars.code[order], prepend=-1, append=-1)).tolist()
-        prepared = []
-        for start, stop in itertools.pairwise(edges):
-            symbol = symbols[bars.symbols[bars.code[order[start]]]]
-            closed = start + int(np.count_nonzero(final[start:stop]))
-            if not final[start:closed].all():  # a forming bar before a final one was replaced by it
-                raise ValueError("a forming bar must be its symbol's newest")
-            last = stop - 1
-            newest = (
-                int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]), int(whole.model[last]),
-                *(_stored(column[last].item()) for column in said.values()),
-            )  # fmt: skip
-            prepared.append((symbol, PreparedBlock(whole[start:closed]) if closed > start else None, newest))
-        return prepared
+                symbols = self._names.numbers(connection, "symbols", rows.bars.symbols)
+                models = self._names.numbers(connection, "models", rows.models)
+        return prepare(rows, symbols, models)
 
-    def _put_rows(
-        self, connection: sqlite3.Connection, prepared: Sequence[tuple[int, PreparedBlock | None, _NewestRow]]
-    ) -> None:
+    def _put_rows(self, connection: sqlite3.Connection, prepared: Sequence[PreparedSymbol]) -> None:
         """Store final bars as blocks, one a symbol, and the newest row of each symbol by itself."""
         for symbol, block, _ in prepared:
             if block is not None and self._blocks.put(connection, symbol, block):
                 self._revised(connection, symbol, int(block.block.timestamp[0]))
-        updated = ", ".join(f"{name} = excluded.{name}" for name in (*_NEWEST, "crc"))
+        updated = ", ".join(f"{name} = excluded.{name}" for name in (*NEWEST, "crc"))
         put_rows(
             connection, "newest", [(symbol, *newest) for symbol, _, newest in prepared],
             clause=f"ON CONFLICT (symbol) DO UPDATE SET {updated} WHERE excluded.timestamp > timestamp "
@@ -200,7 +160,7 @@ class SqliteStore:
         with self._snapshot() as reader:
             number = self._names.find(reader, "symbols", symbol)
             if number is None:
-                return self._made(reader, (symbol,), [], None, ())
+                return rows_of_symbol(symbol, [], None, (), dict)
             revisions = self._revisions(reader, number)
             self._blocks.check_index(reader, number)
             newest = self._forming(reader, number, symbol)
@@ -220,7 +180,8 @@ class SqliteStore:
             blocks.reverse()
             if wanted < 0:
                 blocks[0] = blocks[0][-wanted:]
-            return self._made(reader, (symbol,), blocks, newest if limit != 0 else None, revisions)
+            forming = newest if limit != 0 else None
+            return rows_of_symbol(symbol, blocks, forming, revisions, lambda: self._names.all(reader, "models"))
 
     def _forming(self, reader: sqlite3.Connection, number: int, symbol: str) -> tuple[float, ...] | None:
         """Return the forming bar's row of a symbol, without its number, None where there is none."""
@@ -250,14 +211,7 @@ class SqliteStore:
                 name = names.get(number, f"symbol number {number}")
                 self._damage.note(("newest", number), f"{name}: its newest row is damaged, and left out")
             found.sort(key=lambda row: row[0])
-            columns = tuple(zip(*found, strict=True)) if found else ((),) * (len(_NEWEST) + 1)
-            symbols, timestamp, open_, high, low, close, volume, final, model, *said = columns
-            bars = Bars(
-                tuple(symbols), np.arange(len(found), dtype=np.int32), np.array(timestamp, np.int64),
-                np.array(open_, np.float64), np.array(high, np.float64), np.array(low, np.float64),
-                np.array(close, np.float64), np.array(volume, np.float64), np.array(final, np.bool_),
-            )  # fmt: skip
-            return self._rows(reader, bars, _forecast(said), np.array(model, np.int32))
+            return newest_rows(found, lambda: self._names.all(reader, "models"))
 
     def series(self, symbol: str) -> tuple[str, ...]:
         with self._snapshot() as reader:
@@ -342,54 +296,3 @@ class SqliteStore:
     def damaged(self) -> tuple[str, ...]:
         """Return what was found damaged so far, one line each. What cannot be read is passed over."""
         return self._damage.lines
-
-    def _made(
-        self, reader: sqlite3.Connection, symbols: tuple[str, ...], blocks: list[Block],
-        newest: tuple[float, ...] | None, revisions: Revisions,
-    ) -> Rows:  # fmt: skip
-        """Return one symbol's rows: those of its blocks, and the forming one."""
-        closed = sum(map(len, blocks))
-        if newest is not None:
-            forming = Block(
-                np.array(newest[:1], np.int64), np.array([newest[1:6]], np.float64),
-                _forecast([(value,) for value in newest[8:]]), np.array(newest[7:8], np.int32), *_NEVER_CORRECTED,
-            )  # fmt: skip
-            blocks = [*blocks, forming]
-        whole = Block.concat(blocks) if blocks else _EMPTY
-        count = len(whole)
-        open_, high, low, close, volume = (np.ascontiguousarray(whole.values[:, i]) for i in range(len(OHLCV)))
-        code, final = np.zeros(count, np.int32), np.arange(count) < closed
-        bars = Bars(symbols, code, whole.timestamp, open_, high, low, close, volume, final)
-        known = None
-        if len(whole.corrected):
-            known = np.full((count, len(OHLCV)), np.nan)
-            known[whole.corrected] = whole.known
-        return self._rows(reader, bars, whole.forecast, whole.model, known, revisions, whole)
-
-    def _rows(
-        self, reader: sqlite3.Connection, bars: Bars, forecast: Mapping[str, Any], model: NDArray[np.int32],
-        known: Floats | None = None, revisions: Revisions | None = None, block: Block | None = None,
-    ) -> Rows:  # fmt: skip
-        """Return the rows with the names of their models, in the order of their numbers."""
-        by = None if block is None else block.range_model
-        used = model if by is None else np.concatenate((model, by))
-        numbers = np.unique(used[used >= 0])
-        names = self._names.all(reader, "models") if len(numbers) else {}
-        index = np.full(int(numbers[-1]) + 2 if len(numbers) else 1, -1, np.int32)  # -1, for no model, is the last
-        index[numbers] = np.arange(len(numbers), dtype=np.int32)
-        versions = tuple(names.get(number, f"damaged-{number}") for number in numbers.tolist())
-        none = np.empty((len(bars), 0))
-        return Rows(
-            bars, (), none, models=versions, model=index[model], known=known, revisions=revisions,
-            ranges=None if block is None else block.ranges, range_model=None if by is None else index[by], **forecast,
-        )  # fmt: skip
-
-
-def _stored(value: float) -> float | None:
-    """Return a value as SQLite gives it back: NaN is NULL there."""
-    return None if math.isnan(value) else value
-
-
-def _forecast(columns: Sequence[Sequence[float | None]]) -> dict[str, NDArray[Any]]:
-    """Return the columns of `FORECAST` with these values, in its order."""
-    return {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(FORECAST.items(), columns, strict=True)}

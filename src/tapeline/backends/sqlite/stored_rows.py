@@ -1,0 +1,79 @@
+"""Make rows of what the file keeps of a symbol: its blocks, and the row that is still forming."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeline.backends.sqlite.bar_blocks import Block
+from tapeline.backends.sqlite.commit_blocks import NEWEST
+from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Revisions, Rows
+
+_NEVER_CORRECTED = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
+_EMPTY = Block(
+    np.zeros(0, np.int64), np.zeros((0, len(OHLCV))),
+    {name: np.zeros(0, dtype) for name, (dtype, _) in FORECAST.items()}, np.zeros(0, np.int32), *_NEVER_CORRECTED,
+)  # fmt: skip
+
+#: Gives the version of each model by its number in the file; asked only where a model answered.
+ModelNames = Callable[[], Mapping[int, str]]
+
+
+def rows_of_symbol(
+    symbol: str, blocks: Sequence[Block], forming: Sequence[Any] | None, revisions: Revisions, names: ModelNames
+) -> Rows:
+    """Return a symbol's rows: those of its blocks, then `forming`, which has the columns of `commit_blocks.NEWEST`."""
+    closed = sum(map(len, blocks))
+    parts = list(blocks)
+    if forming is not None:
+        said = _forecast([(value,) for value in forming[8:]])
+        values, model = np.array([forming[1:6]], np.float64), np.array(forming[7:8], np.int32)
+        parts.append(Block(np.array(forming[:1], np.int64), values, said, model, *_NEVER_CORRECTED))
+    whole = Block.concat(parts) if parts else _EMPTY
+    count = len(whole)
+    open_, high, low, close, volume = (np.ascontiguousarray(whole.values[:, i]) for i in range(len(OHLCV)))
+    code, final = np.zeros(count, np.int32), np.arange(count) < closed
+    bars = Bars((symbol,), code, whole.timestamp, open_, high, low, close, volume, final)
+    known = None
+    if len(whole.corrected):
+        known = np.full((count, len(OHLCV)), np.nan)
+        known[whole.corrected] = whole.known
+    return _rows(bars, whole.forecast, whole.model, names, known, revisions, whole)
+
+
+def newest_rows(found: Sequence[Sequence[Any]], names: ModelNames) -> Rows:
+    """Return newest rows as rows: `found` has of each its symbol, then the columns of `commit_blocks.NEWEST`."""
+    columns = tuple(zip(*found, strict=True)) if found else ((),) * (len(NEWEST) + 1)
+    symbols, timestamp, open_, high, low, close, volume, final, model, *said = columns
+    bars = Bars(
+        tuple(symbols), np.arange(len(found), dtype=np.int32), np.array(timestamp, np.int64),
+        np.array(open_, np.float64), np.array(high, np.float64), np.array(low, np.float64),
+        np.array(close, np.float64), np.array(volume, np.float64), np.array(final, np.bool_),
+    )  # fmt: skip
+    return _rows(bars, _forecast(said), np.array(model, np.int32), names)
+
+
+def _rows(
+    bars: Bars, forecast: Mapping[str, Any], model: NDArray[np.int32], names: ModelNames,
+    known: Floats | None = None, revisions: Revisions | None = None, block: Block | None = None,
+) -> Rows:  # fmt: skip
+    """Return the rows with the names of their models, in the order of their numbers."""
+    by = None if block is None else block.range_model
+    used = model if by is None else np.concatenate((model, by))
+    numbers = np.unique(used[used >= 0])
+    known_names = names() if len(numbers) else {}
+    index = np.full(int(numbers[-1]) + 2 if len(numbers) else 1, -1, np.int32)  # -1, for no model, is the last
+    index[numbers] = np.arange(len(numbers), dtype=np.int32)
+    versions = tuple(known_names.get(number, f"damaged-{number}") for number in numbers.tolist())
+    return Rows(
+        bars, (), np.empty((len(bars), 0)), models=versions, model=index[model], known=known, revisions=revisions,
+        ranges=None if block is None else block.ranges, range_model=None if by is None else index[by], **forecast,
+    )  # fmt: skip
+
+
+def _forecast(columns: Sequence[Sequence[float | None]]) -> dict[str, NDArray[Any]]:
+    """Return the columns of `FORECAST` with these values, in its order."""
+    return {name: np.array(column, dtype) for (name, (dtype, _)), column in zip(FORECAST.items(), columns, strict=True)}
