@@ -58,6 +58,12 @@ class Client:
         assert answer.status_code == status, answer.text
         return answer.json()
 
+    def http_text(self, path: str) -> str:
+        """Return a file of the site, by its address without the API's prefix; it must be there."""
+        answer = self._runner.run(self.http.get(path))
+        assert answer.status_code == 200, path
+        return answer.text
+
     def take_csrf(self) -> None:
         """Ask for the token that changes need, as the page does."""
         self.csrf = self.document("/session")["csrf"]

@@ -39,6 +39,7 @@ from tapeline.web.page import Page
 from tapeline.web.security import Guard
 
 _ASSETS = Path(__file__).parents[1] / "assets"
+_REFERENCE = Path(__file__).parents[1] / "reference"
 _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, score_routes, model_routes, health_routes,
@@ -73,6 +74,7 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
     for module in _ROUTES:
         app.include_router(module.routes, prefix=_PREFIX)
     app.include_router(metric_routes.routes)
+    app.mount("/reference", StaticFiles(directory=_REFERENCE, html=True))
     app.mount("/", StaticFiles(directory=_ASSETS, html=True))
     add_handlers(app)
     app.add_middleware(CompactAnswers)
