@@ -241,6 +241,19 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
           savePictureOf(chart);
         }""")
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")
+    page.keyboard.press("Alt+y")
+    about = page.get_by_role("dialog", name="AAPL")
+    for text in (
+        r"Since 11 Feb 2019\d+",
+        r"1 day.\d\.\d\d%",
+        "between",
+        r"80% band held\d+\.\d%",
+        "Next session",
+        "high is below low",
+    ):
+        expect(about).to_contain_text(re.compile(text))
+    assert problems(page) == []
+    page.keyboard.press("Escape")
     page.keyboard.type("15")
     page.keyboard.press("Enter")
     until(page, "chart._bars?.interval === '15m'")

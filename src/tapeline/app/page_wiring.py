@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +20,7 @@ from tapeline.app.data_directory import DataDirectory, archive_in, users_in, wat
 from tapeline.app.system_health import SystemHealth
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core.candle_intervals import INTERVALS
+from tapeline.core.ports import Action
 from tapeline.core.troubles import Troubles
 from tapeline.errors import StorageError
 from tapeline.feeds.live.live_source import Status
@@ -91,6 +93,7 @@ def page_data_of(
         health=health,
         currency=_currencies(archive_in(directory.path)),
         alerts=alerts,
+        actions=_actions(archive_in(directory.path)),
         desks=Desks(directory.path / DESKS_FOLDER),
         scans=SavedScans(directory.path / SCANS_FILE),
         troubles=SystemHealth(directory, collector).troubles if troubles is None else troubles,
@@ -141,6 +144,20 @@ def _depth(directory: DataDirectory) -> int:
     """Return how many bars of the stream are not in the store yet."""
     _, position = directory.store.load(())
     return max(directory.stream.end() - position, 0)
+
+
+def _actions(archive: LocalArchive) -> Callable[[str], Iterable[Action]]:
+    """Return a function that gives the splits and dividends in a symbol's archived history, of any interval."""
+
+    def actions(symbol: str) -> Iterable[Action]:
+        found: dict[Action, None] = {}
+        for interval in INTERVALS:
+            with contextlib.suppress(StorageError):  # `tapeline check` tells of damage
+                series = archive.load(symbol, interval)
+                found |= dict.fromkeys(series.actions if series is not None else ())
+        return found
+
+    return actions
 
 
 def _currencies(archive: LocalArchive) -> Callable[[str], str]:

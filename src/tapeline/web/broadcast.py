@@ -101,6 +101,10 @@ class Broadcast:
         """Return how many are connected."""
         return len(self._clients)
 
+    def now(self) -> int:
+        """Return the time that markets are judged by, UTC epoch ms."""
+        return self._watchlist.now()
+
     async def warm_up(self) -> None:
         """Read what the first page asks for: the calendars of the exchanges alone take a second each."""
         await self._ask(lambda: [zone_of(row.stock_symbol) for row in self._data.store.latest()])

@@ -70,6 +70,19 @@ def regular_hours(symbol: str, timestamp: int) -> tuple[int, int] | None:
     return None if session is None else (session.open, session.close)
 
 
+def next_session(symbol: str, now: int) -> dict[str, int | bool] | None:
+    """Return when the next regular session `opens` and `closes` (UTC epoch ms), and whether it is `half` a day.
+
+    None where trading never ends, and after the last session that the calendar knows.
+    """
+    known = calendar(exchange_of(symbol_of(symbol)))
+    index = int(np.searchsorted(known.open, now, "right"))
+    if known.exchange == "24/7" or index >= len(known):
+        return None
+    session = known.session(index)
+    return {"opens": session.open, "closes": session.close, "half": session.half}
+
+
 def trading_hours(symbol: str, timestamps: Ints) -> NDArray[np.int8]:
     """Return when each time (UTC epoch ms) is: 0 in regular hours, 1 before a session's open, 2 after its close."""
     own = symbol_of(symbol)

@@ -10,7 +10,7 @@ from tapeline.alerts.saved_scans import SavedScans
 from tapeline.alerts.service import Alerts
 from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.market import Reject
-from tapeline.core.ports import Store
+from tapeline.core.ports import Action, Store
 from tapeline.core.troubles import Troubles
 from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry
@@ -96,6 +96,7 @@ class PageData:
     - `scans` are the saved questions to the screener, None where none can be kept.
     - `indicators` are the specs shown where none are asked for, None for those that the store keeps with its rows;
       `candles` reads with them.
+    - `actions` returns the splits and dividends in a symbol's archived history, in any order.
     - `desks` keeps what each user arranged on the page, None where nothing can be kept.
     - `evaluation` returns the last walk-forward report as JSON types, None where none was kept.
     """
@@ -115,6 +116,7 @@ class PageData:
     currency: Callable[[str], str] = lambda _: ""
     alerts: Alerts | None = None
     scans: SavedScans | None = None
+    actions: Callable[[str], Iterable[Action]] = lambda _: ()
     desks: Desks | None = None
     evaluation: Callable[[], Mapping[str, Any] | None] = lambda: None
     indicators: Sequence[str] | None = None

@@ -61,7 +61,7 @@ class WatchedQuotes:
         """Read the store. A market that opens or closes changes its quotes too."""
         self._changed.update(dict.fromkeys(quote.symbol for quote in self._table.refresh(_TABLE_SECONDS)))
         self._read_at = time.monotonic()
-        now = self._now()
+        now = self.now()
         if self._read_at >= self._currencies_until:  # the history that names a currency may have come since
             self._currencies_until = self._read_at + _CURRENCIES_SECONDS
             self._currencies = {symbol: known for symbol, known in self._currencies.items() if known}
@@ -76,8 +76,8 @@ class WatchedQuotes:
                 self._hours[symbol] = hours
                 self._changed[symbol] = None
 
-    def _now(self) -> int:
-        """Return the time that markets are judged by: in a replay, that of the newest bar."""
+    def now(self) -> int:
+        """Return the time that markets are judged by (UTC epoch ms): in a replay, that of the newest bar."""
         if self._data.replay() is not None:
             return max((quote.timestamp for quote in self.quotes), default=0)
         return now_ms()

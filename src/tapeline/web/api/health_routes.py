@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
+from tapeline.core.market import Reject
 from tapeline.core.troubles import lines_of
 from tapeline.errors import one_line
 from tapeline.web.api.formats import json_answer
@@ -135,14 +136,14 @@ async def rejects(
 ) -> RejectsAnswer:
     """Answer with the records as they came; bytes that are no UTF-8 are written as escapes."""
     found = await page.read(lambda: list(page.data.rejects(limit)))
-    return RejectsAnswer(
-        rejects=[
-            RejectAnswer(
-                source=reject.source, place=reject.place, reason=reject.reason,
-                raw=reject.raw[:_RAW_BYTES].decode("utf-8", "backslashreplace"), count=reject.count,
-            )
-            for reject in found
-        ]
+    return RejectsAnswer(rejects=[reject_answer(reject) for reject in found])
+
+
+def reject_answer(reject: Reject) -> RejectAnswer:
+    """Return a refused record as JSON types, of a long one the start."""
+    return RejectAnswer(
+        source=reject.source, place=reject.place, reason=reject.reason,
+        raw=reject.raw[:_RAW_BYTES].decode("utf-8", "backslashreplace"), count=reject.count,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ const KEYS = [
   ["Alt+L Alt+P", "logarithmic scale, percent"],
   ["Alt+K", "compare with another symbol"],
   ["Alt+G", "go to a date"],
+  ["Alt+Y", "all about the symbol"],
   ["Alt+W", "data window"],
   ["Alt+T H J B N M O", "draw a line, level, ray, rectangle, Fibonacci levels, measure, text; Enter places it"],
   ["Ctrl+Z", "undo a drawing, with Shift do it again; Del deletes, arrows move the selected one"],

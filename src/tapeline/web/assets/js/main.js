@@ -1,5 +1,6 @@
 // The page: puts its parts together, follows the address, and passes on what the server sends.
 import { first } from "./first.js"; // before all else, so that its requests are under way while the rest loads
+import { openAbout } from "./about/about.js";
 import { Account } from "./account.js";
 import { get, outcome, readSession } from "./api.js";
 import { AlertsTab } from "./alerts.js";
@@ -34,7 +35,7 @@ let wasLost = false;
 const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
 const layout = new Layout(panel("chart"), (root) => {
   const made = new ChartTab(root, {
-    listen, pick, menu, daily: (symbol) => watchlist.quotes.get(symbol)?.daily,
+    listen, pick, menu, about, daily: (symbol) => watchlist.quotes.get(symbol)?.daily,
     pointed: (time) => layout.point(made, time), active: () => made === chart,
   });
   if (catalogue) made.setCatalogue(catalogue);
@@ -73,8 +74,6 @@ const events = new Events({
     layout.shown.forEach((one) => one.onChart.fire(event));
   },
 }, connected);
-
-// -- the address --------------------------------------------------------------------------------------------------------
 
 function pick(symbol, interval = chart.wanted, quietly = false, count = layout.count) {
   const [one, ...others] = layout.after(symbol, interval, count);
@@ -130,12 +129,17 @@ function hashOf({ shown: [one, ...others] }) {
   return chartHash(one.symbol, one.wanted, others.filter(({ symbol }) => symbol !== null).map(({ symbol, wanted }) => ({ symbol, interval: wanted })));
 }
 
+// Opens the page about the symbol of the chart in use.
+function about() {
+  if (chart.bars) openAbout(chart.symbol, watchlist.quotes.get(chart.symbol));
+}
+
 // Opens the menu of the chart in use.
 function menu() {
   return chart.bars && openMenu(chart, layout, (count) => {
     pick(chart.symbol, chart.wanted, false, count);
     layout.save();
-  });
+  }, about);
 }
 
 // Shows the quote above the chart and in the browser's tab, which is read from other windows.
@@ -145,8 +149,6 @@ function setQuote() {
   const price = quote && `${money(quote.price, quote.decimals, quote.currency)} ${quote.change === null ? "" : signedPercent(quote.change)}`.trim();
   document.title = [price, chart.symbol, "tapeline"].filter(Boolean).join(" · ");
 }
-
-// -- the server ---------------------------------------------------------------------------------------------------------
 
 function listen() {
   const known = layout.shown.filter((one) => one.known && one.symbol !== null);
@@ -186,8 +188,6 @@ function counted(count) {
   text(part("unseen"), count ? String(count) : "");
   attribute(part("unseen"), "aria-label", count ? `${count} new` : null);
 }
-
-// -- the start ----------------------------------------------------------------------------------------------------------
 
 async function begin() {
   const route = readRoute();
@@ -241,7 +241,7 @@ part("help").addEventListener("click", openHelp);
 part("appearance").addEventListener("click", openAppearance);
 bindFold(part("fold"));
 part("chosen").addEventListener("click", () => document.body.classList.toggle("choosing"));
-bindShortcuts({ chart: () => chart, watchlist, menu, pick, help: openHelp, openTab: (number) => {
+bindShortcuts({ chart: () => chart, watchlist, menu, about, pick, help: openHelp, openTab: (number) => {
   location.hash = number ? `#${TABS[number]}` : hashOf(layout);
 } });
 begin();

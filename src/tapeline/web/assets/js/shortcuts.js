@@ -6,8 +6,8 @@ import { bindKeys } from "./keys.js";
 import { TABS } from "./route.js";
 import { askInterval } from "./typing.js";
 
-// `chart()` gives the chart in use; `menu()` opens its menu, `pick(symbol, interval)` shows something on it.
-export function bindShortcuts({ chart, watchlist, menu, pick, help, openTab }) {
+// `chart()` gives the chart in use; `menu()` opens its menu, `about()` the page about its symbol, `pick(symbol, interval)` shows something on it.
+export function bindShortcuts({ chart, watchlist, menu, about, pick, help, openTab }) {
   const scale = (name) => changeLook({ scale: look.scale === name ? "normal" : name });
   const choosing = (on) => document.body.classList.toggle("choosing", on);
   const show = (interval) => interval && chart().symbol !== null && pick(chart().symbol, interval);
@@ -15,7 +15,7 @@ export function bindShortcuts({ chart, watchlist, menu, pick, help, openTab }) {
     alt: {
       ...Object.fromEntries(TABS.map((_, i) => [i + 1, () => openTab(i)])),
       ...Object.fromEntries(Object.entries(KINDS).map(([kind, { key }]) => [key, () => chart().onChart.choose(kind)])),
-      A: () => chart().onChart.ask(), I: () => chart().openPicker(), R: () => chart().expected.toggle(), C: menu,
+      A: () => chart().onChart.ask(), I: () => chart().openPicker(), R: () => chart().expected.toggle(), C: menu, Y: about,
       G: () => menu()?.day.focus(), K: () => menu()?.other.focus(),
       L: () => scale("log"), P: () => scale("percent"),
       W: () => changeLook({ values: !look.values }), S: () => savePictureOf(chart()), X: () => fullScreen(chart()),

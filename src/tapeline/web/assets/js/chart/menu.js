@@ -6,8 +6,9 @@ import { MOST } from "./compare.js";
 import { savePicture, saveTable } from "./export.js";
 import { SCALES, STYLES, change, look } from "./look.js";
 
-// `chart` is the one in use, `layout` says how many there are; `arrange(count)` shows another number of them.
-export function openMenu(chart, layout, arrange) {
+// `chart` is the one in use, `layout` says how many there are; `arrange(count)` shows another number of them,
+// `about()` opens the page about the symbol.
+export function openMenu(chart, layout, arrange, about) {
   const radios = (name, title, labels) => h("fieldset", { class: "radios" }, h("legend", {}, title), Object.entries(labels).map(([value, label]) =>
     h("div", { class: "check" },
       h("input", { type: "radio", name, id: `${name}-${value}`, value, checked: look[name] === value, onchange: () => change({ [name]: value }) }),
@@ -52,7 +53,7 @@ export function openMenu(chart, layout, arrange) {
     h("div", {},
       h("form", { onsubmit: compare }, h("label", { for: "compare" }, "Compare with"), h("div", { class: "line" }, other, h("button", { type: "submit" }, "Compare")), problem, compared),
       h("form", { onsubmit: go }, h("label", { for: "go-to" }, "Go to date"), h("div", { class: "line" }, day, h("button", { type: "submit" }, "Go"))),
-      h("div", { class: "line" }, button("Picture", () => savePictureOf(chart)), button("CSV", () => saveTableOf(chart)), button("Full screen", () => fullScreen(chart))))));
+      h("div", { class: "line" }, button("Picture", () => savePictureOf(chart)), button("CSV", () => saveTableOf(chart)), button("Full screen", () => fullScreen(chart)), button("About", about)))));
   list();
   return { box, other, day };
 }

@@ -20,10 +20,10 @@ const RETRY_MS = 3000;
 const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "state", "values", "key", "grade", "words", "trail", "meaning", "tools"];
 
 export class ChartTab {
-  // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else, `menu()` for the
-  // chart's menu; `daily(symbol)` answers whether a symbol has daily bars only, undefined where that is not known yet.
+  // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else, `menu()` and `about()` for
+  // the chart's menu and the page about its symbol; `daily(symbol)` answers whether a symbol has daily bars only, undefined where that is not known yet.
   // `pointed(time)` hears where the mouse is, `active()` says whether keys are about this chart.
-  constructor(root, { listen, pick, daily, menu, pointed, active }) {
+  constructor(root, { listen, pick, daily, menu, about, pointed, active }) {
     this.root = root;
     this.symbol = null;
     this.wanted = "1m"; // the interval asked for
@@ -43,6 +43,7 @@ export class ChartTab {
     this.heading = new Heading(find, (interval) => pick(this.symbol, interval));
     this._parts.indicators.addEventListener("click", () => this.openPicker());
     this._parts.menu.addEventListener("click", menu);
+    find("symbol").addEventListener("click", about);
     this._parts.newest.addEventListener("click", () => this.newest());
     this.panel = new Panel(this._parts, { edit: (spec) => this.openPicker(spec), remove: (spec) => this._remove(spec) });
     this.expected = new Expected(this._parts, (words) => this.panel.odds(words));
