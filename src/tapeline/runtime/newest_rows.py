@@ -99,7 +99,11 @@ class NewestRows:
             stamps = stamped.stamps()
             moved = [name for name in names if name in stamps and kept.stamps.get(name) != stamps[name]]
             if moved:
-                kept.put({name: self._moved(kept, name, stamps[name][0]) for name in moved})
+                try:
+                    kept.put({name: self._moved(kept, name, stamps[name][0]) for name in moved})
+                except BaseException:
+                    del self._kept[tuple(specs)]  # some engine states are ahead of the tails now: begin anew
+                    raise
                 kept.stamps |= {name: stamps[name] for name in moved}
                 self._make_room()
             known = [name for name in names if name in kept.tails]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from tapeline.alerts.saved_scans import SavedScan, SavedScans
 from tapeline.alerts.screening import Screener, question
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import Bar, Bars
+from tapeline.core.market import Bar, Bars, Rows
 from tapeline.core.ports import Commit, Store
 from tapeline.errors import InputError, NotFoundError, NotPossibleError, RuleError, SpecError, StorageError
 from tapeline.runtime.indicator_view import IndicatorView
@@ -92,6 +93,31 @@ def test_an_unchanged_series_is_not_read_again(store: SqliteStore, monkeypatch: 
     assert first is not None
     monkeypatch.setattr(store, "rows", None)
     assert newest.read(("S00", "S01", "S02"), SPECS) is first
+
+
+def test_a_read_that_failed_leaves_no_half_of_an_answer(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = random_bars(2, 30, 4)
+    cut = START + 20 * MINUTE
+    commit(store, bars[bars.timestamp < cut])
+    newest = NewestRows(store)
+    newest.read(bars.symbols, SPECS)
+    commit(store, bars[bars.timestamp >= cut])
+    read = store.rows
+
+    def failing(symbol: str, *arguments: Any, **options: Any) -> Rows:
+        if symbol == "S01":
+            raise StorageError("busy")
+        return read(symbol, *arguments, **options)
+
+    monkeypatch.setattr(store, "rows", failing)
+    with pytest.raises(StorageError):
+        newest.read(bars.symbols, SPECS)
+    monkeypatch.undo()
+    rows = newest.read(bars.symbols, SPECS)
+    assert rows is not None
+    own = rows[np.flatnonzero(rows.bars.code == rows.bars.symbols.index("S00"))]
+    values = np.column_stack((own.bars.timestamp, own.bars.close, own.indicator))
+    np.testing.assert_array_equal(values, as_the_view_has_it(store, ("S00",), forming=False)["S00"])
 
 
 @pytest.mark.parametrize("make", [lambda _: MemoryStore(), lambda path: SqliteStore(Database(path / "t.db"))])
