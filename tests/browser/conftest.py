@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-_FLAGS = (
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run",
 )  # fmt: skip
-_MISSING = f"no browser found ({', '.join(_NAMES)}): on Debian or Ubuntu run `apt-get install chromium`"
+_MISSING = f"no browser found ({', '.join(BROWSERS)}): on Debian or Ubuntu run `apt-get install chromium`"
 
 #: Turns what the content security policy refuses into a console error.
 _VIOLATIONS = """
@@ -33,11 +33,11 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")  # not longer: while it runs, no other test of this process can start an event loop
 def browser() -> Iterator[Browser]:
     """Start the Chromium that is installed. Without one, tests fail in CI and are skipped elsewhere."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(_MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield browser
         browser.close()
 
