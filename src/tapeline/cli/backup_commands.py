@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tapeline.cli.console import notice
+from tapeline.cli.console import Ticker, notice
 from tapeline.cli.options import DataDir
 
 
@@ -22,7 +22,8 @@ def backup(
     from tapeline.app.data_directory import settings_for_reading
 
     settings = settings_for_reading(data_dir)
-    size = back_up(settings, folder, at=datetime.now(UTC))
+    with Ticker("copying", None):
+        size = back_up(settings, folder, at=datetime.now(UTC))
     notice(f"{folder}: {size / 1e6:,.1f} MB of {settings.data_dir}, verified")
 
 
@@ -40,7 +41,8 @@ def restore(
     from tapeline.app.backing_up import restore as put_back
 
     settings = config.load(data_dir=data_dir)
-    replaced = put_back(folder, settings, overwrite=overwrite, at=datetime.now(UTC))
+    with Ticker("copying", None):
+        replaced = put_back(folder, settings, overwrite=overwrite, at=datetime.now(UTC))
     if replaced is not None:
         notice(f"{replaced}: what was in {settings.data_dir} before")
     notice(f"{settings.data_dir}: restored from {folder}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tapeline.cli.console import notice, print_records
+from tapeline.cli.console import Ticker, notice, print_records
 from tapeline.cli.options import DataDir, Json
 
 
@@ -33,7 +33,8 @@ def check(
         raise StorageError(
             f"{settings.data_dir}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first"
         )
-    found = list(checking.flaws(settings))
+    with Ticker("looking for damage", None, quiet=json):
+        found = list(checking.flaws(settings))
     if found and repair:
         checking.repair(settings, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", notice)
         found = list(checking.flaws(settings))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tapeline.cli.console import notice, print_json, print_table, stdout
+from tapeline.cli.console import Ticker, notice, print_json, print_table, stdout
 from tapeline.cli.model_commands import ranges_at, registry_at
 from tapeline.cli.options import DataDir, Json, ModelsAt, StoredInterval
 from tapeline.errors import NotFoundError
@@ -43,13 +43,13 @@ def score(
     from tapeline.runtime.stored_grades import grade_stored
     from tapeline.runtime.stored_ranges import grade_stored_ranges
 
-    with open_stored(data_dir) as directory:
+    with open_stored(data_dir) as directory, Ticker("grading", None, quiet=json):
         wanted = stored_series(directory, symbols or None, interval)
         known = directory.ranges if models is None else ranges_at(models)
         ranged = grade_stored_ranges(directory.store, wanted, known.models()[0], last)
         found = grade_stored(directory.store, wanted, registry_at(directory.path, models).metadata(), last)
-    table = grade(found.grades) if len(found.grades) else []
-    ranges = {horizon: range_record(grades) for horizon, grades in ranged.items()}
+        table = grade(found.grades) if len(found.grades) else []
+        ranges = {horizon: range_record(grades) for horizon, grades in ranged.items()}
     if not table and not ranges:
         raise NotFoundError(f"no stored row of {', '.join(wanted) or 'any symbol'} has a forecast yet")
     if json:
