@@ -257,6 +257,21 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     page.keyboard.type("15")
     page.keyboard.press("Enter")
     until(page, "chart._bars?.interval === '15m'")
+    page.keyboard.press("Alt+q")  # from the middle of the view on
+    replay = page.get_by_role("group", name="Replay")
+    until(page, "chart._bars.length < 60 && chart._drawing._candles.data().length === chart._bars.length")
+    count = drawn(page)["bars"]
+    for name, by in (("One bar on", 1), ("One bar on", 2), ("One bar back", 1)):
+        replay.get_by_role("button", name=name).click()
+        until(page, "chart._bars.length === arg", count + by)
+    replay.get_by_label("Speed").select_option("30")
+    replay.get_by_role("button", name="Play", exact=True).click()
+    until(page, "chart._bars.length > arg", count + 3)
+    replay.get_by_role("button", name="Pause").click()
+    server.tell("play 1")  # what comes meanwhile waits for the end
+    assert problems(page) == []
+    replay.get_by_role("button", name="End the replay").click()
+    until(page, "chart._bars.length > 60")
     page.keyboard.press("Alt+g")
     page.get_by_label("Go to date").fill("2019-02-12")
     page.keyboard.press("Enter")
@@ -748,7 +763,7 @@ def test_a_hanging_server_is_noticed_and_a_restarted_one_accepts_changes(empty_s
     again = Server("empty", str(urlsplit(empty_server.url).port))
     with contextlib.closing(again):
         again.tell("put NEW")
-        expect(page.locator(".rows b")).to_have_text(["NEW"])
+        expect(page.locator(".rows b")).to_have_text(["NEW", "NOPE"])
         page.keyboard.press("Alt+3")
         page.get_by_label("New rule").fill("rsi_14 < 30")
         page.keyboard.press("Enter")

@@ -15,7 +15,7 @@ import { clockOf, money, signedPercent } from "./format.js";
 import { HealthTab } from "./health.js";
 import { openAppearance, openHelp } from "./help.js";
 import { Layout } from "./layout.js";
-import { isOpen } from "./market.js";
+import { isOpen, timeOf } from "./market.js";
 import { ModelTab } from "./model.js";
 import { remember } from "./prefs.js";
 import { TABS, chartHash, readRoute } from "./route.js";
@@ -59,6 +59,7 @@ const account = new Account(part, () => watchlist.allow());
 const bar = new StatusBar(part, {
   open: () => [...watchlist.quotes.values()].some(({ market }) => isOpen(market)),
   at: (time) => clockOf(zone()).second(time),
+  newest: () => (watchlist.quotes.size ? timeOf(watchlist.quotes, true) : null),
 });
 
 const events = new Events({

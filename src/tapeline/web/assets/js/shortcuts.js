@@ -15,7 +15,7 @@ export function bindShortcuts({ chart, watchlist, menu, about, pick, help, openT
     alt: {
       ...Object.fromEntries(TABS.map((_, i) => [i + 1, () => openTab(i)])),
       ...Object.fromEntries(Object.entries(KINDS).map(([kind, { key }]) => [key, () => chart().onChart.choose(kind)])),
-      A: () => chart().onChart.ask(), I: () => chart().openPicker(), R: () => chart().expected.toggle(), C: menu, Y: about,
+      A: () => chart().onChart.ask(), I: () => chart().openPicker(), R: () => chart().expected.toggle(), C: menu, Y: about, Q: () => chart().replay.toggle(),
       G: () => menu()?.day.focus(), K: () => menu()?.other.focus(),
       L: () => scale("log"), P: () => scale("percent"),
       W: () => changeLook({ values: !look.values }), S: () => savePictureOf(chart()), X: () => fullScreen(chart()),

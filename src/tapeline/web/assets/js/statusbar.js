@@ -5,11 +5,13 @@ import { capital, feedState } from "./feed.js";
 const LOOK_MS = 1000;
 
 export class StatusBar {
-  // `find(name)` gives the elements; `open()` says whether a market is open, `at(time)` says a time in words.
-  constructor(find, { open, at }) {
+  // `find(name)` gives the elements; `open()` says whether a market is open, `at(time)` says a time in words,
+  // `newest()` gives that of the newest bar for as long as the server has not said anything.
+  constructor(find, { open, at, newest }) {
     this._parts = Object.fromEntries(["status", "tick", "banner", "trouble"].map((name) => [name, find(name)]));
     this._open = open;
     this._at = at;
+    this._newest = newest;
     this._connection = "connecting";
     this._status = null;
     setInterval(() => document.hidden || this.show(), LOOK_MS);
@@ -29,7 +31,7 @@ export class StatusBar {
 
   // The age of the last price stands beside the live region, which would read it out every second.
   show() {
-    const state = feedState({ connection: this._connection, status: this._status, open: this._open(), at: this._at, now: Date.now() });
+    const state = feedState({ connection: this._connection, status: this._status ?? { last: this._newest() }, open: this._open(), at: this._at, now: Date.now() });
     text(this._parts.status, state.text);
     attribute(this._parts.status, "data-state", state.level);
     text(this._parts.tick, state.tick);

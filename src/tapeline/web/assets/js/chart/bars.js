@@ -105,6 +105,12 @@ export class Bars {
     return from;
   }
 
+  // Leaves the first `count` bars.
+  cut(count) {
+    for (const column of Object.values(this.columns)) column.length = count;
+    this.keys.length = count;
+  }
+
   // Whether the columns of a study are here.
   has(study) {
     return Boolean(study) && study.columns.every(({ name }) => name in this.columns);

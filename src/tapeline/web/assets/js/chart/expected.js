@@ -86,6 +86,7 @@ export class Expected {
 
   // The crosshair is on this bar and this price, null where on none.
   point(i, value) {
+    if (!this._view) return; // as in a replay
     const { bars, drawing } = this._view;
     if (this._ranges) drawing.pastForecast(i === null ? null : this._ranges.forecast(bars.t[i]));
     clearTimeout(this._timer);

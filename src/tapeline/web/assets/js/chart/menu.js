@@ -53,7 +53,7 @@ export function openMenu(chart, layout, arrange, about) {
     h("div", {},
       h("form", { onsubmit: compare }, h("label", { for: "compare" }, "Compare with"), h("div", { class: "line" }, other, h("button", { type: "submit" }, "Compare")), problem, compared),
       h("form", { onsubmit: go }, h("label", { for: "go-to" }, "Go to date"), h("div", { class: "line" }, day, h("button", { type: "submit" }, "Go"))),
-      h("div", { class: "line" }, button("Picture", () => savePictureOf(chart)), button("CSV", () => saveTableOf(chart)), button("Full screen", () => fullScreen(chart)), button("About", about)))));
+      h("div", { class: "line" }, button("Picture", () => savePictureOf(chart)), button("CSV", () => saveTableOf(chart)), button("Full screen", () => fullScreen(chart)), button("About", about), button("Replay", () => chart.replay.toggle())))));
   list();
   return { box, other, day };
 }

@@ -13,11 +13,12 @@ import { askAgain, askBars, unknown } from "./loading.js";
 import { watchLook } from "./look.js";
 import { Older } from "./older.js";
 import { Panel } from "./panel.js";
+import { Replay } from "./replay.js";
 import { openPicker } from "./picker.js";
 import * as selection from "./selection.js";
 
 const RETRY_MS = 3000;
-const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "state", "values", "key", "grade", "words", "trail", "meaning", "tools"];
+const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "state", "values", "key", "grade", "words", "trail", "meaning", "tools", "replay"];
 
 export class ChartTab {
   // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else, `menu()` and `about()` for
@@ -48,7 +49,9 @@ export class ChartTab {
     this.panel = new Panel(this._parts, { edit: (spec) => this.openPicker(spec), remove: (spec) => this._remove(spec) });
     this.expected = new Expected(this._parts, (words) => this.panel.odds(words));
     this.compare = new Compare(() => this._bars, (error) => (error ? toast(error, "bad") : this._select()));
-    this.onChart = new OnChart(this._parts, () => ({ symbol: this.symbol, bars: this._bars, drawing: this._drawing }), active);
+    const view = () => ({ symbol: this.symbol, bars: this._bars, drawing: this._drawing });
+    this.onChart = new OnChart(this._parts, view, active);
+    this.replay = new Replay(this._parts.replay, { view, begun: () => this.expected.show(null), changed: () => this.panel.show(), ended: () => this.show(this.symbol, this.wanted) });
     this.older = new Older({ shown: () => (this._asking ? null : this._bars), added: (time) => this._added(time), reveal: (i) => this.window.reveal(i) });
     watchLook(() => {
       if (!this._bars) return;
@@ -75,6 +78,7 @@ export class ChartTab {
   // Shows this symbol; null: that there is none. `asked` is the promise of an answer that was asked for earlier.
   async show(symbol, interval, asked = null) {
     const turn = ++this._turn;
+    this.replay.stop();
     const other = symbol !== this.symbol;
     this.symbol = symbol;
     this.wanted = interval;
@@ -122,7 +126,7 @@ export class ChartTab {
 
   // Takes a `bars` event.
   change(event) {
-    if (event.symbol !== this.symbol || event.interval !== this.interval || this._asking) return;
+    if (event.symbol !== this.symbol || event.interval !== this.interval || this._asking || this.replay.on) return;
     const before = this._bars?.length;
     const from = this._bars?.merge(event.columns) ?? null;
     if (from === null) this.show(this.symbol, this.wanted); // nothing was shown, or bars are missing between
@@ -152,9 +156,7 @@ export class ChartTab {
 
   // Shows nothing any more, until something is shown again.
   rest() {
-    this._turn++;
-    this.symbol = null;
-    this._clear("loading");
+    this.show(null, this.wanted);
   }
 
   newest() {
@@ -174,10 +176,7 @@ export class ChartTab {
     this._catalogue?.learn(answer.outputs);
     this._say(null);
     this._drawing ??= new Drawing(this._parts.canvas, {
-      pointed: (i, value, byHand) => {
-        this._point(i, value);
-        if (byHand) this._pointed(i === null ? null : this._bars.t[i]);
-      },
+      pointed: (i, value, byHand) => this._point(i, value, byHand),
       olderWanted: () => this.older.load(this._bars),
       moved: () => { this._parts.newest.hidden = this.window?.atNewest ?? true; },
     });
@@ -231,9 +230,10 @@ export class ChartTab {
   }
 
   // The crosshair is on this bar and this price, null where on none.
-  _point(i, value) {
+  _point(i, value, byHand = false) {
     this.panel.point(i);
-    if (this._bars) this.expected.point(i, value);
+    this.expected.point(i, value);
+    if (byHand) this._pointed(i === null ? null : this._bars.t[i]);
   }
 
   _clear(state, detail) {
