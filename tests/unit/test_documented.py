@@ -24,8 +24,8 @@ USER_TEXT = "\n".join(path.read_text() for path in PAGES if path.name != "CONTRI
 
 #: First parts of paths that are not in the repository: in a data directory, a bucket or a package, or kinds of content.
 ELSEWHERE = {
-    "application", "archive", "aws", "dist", "history", "models", "rejects", "rows", "rows-failed", "tapeline-data",
-    "text",
+    "application", "archive", "aws", "build", "dist", "history", "models", "rejects", "rows", "rows-failed",
+    "tapeline-data", "text",
 }  # fmt: skip
 
 #: Files that the guides tell a user to write.
