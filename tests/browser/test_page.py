@@ -17,7 +17,7 @@ from tests.browser.page import PIXELS, drawn, newest, problems, until
 
 _DESKTOP, _PHONE = (1440, 900), (390, 844)
 _ASSETS = Path(tapeline.web.__file__).with_name("assets")
-_TABS = ("chart", "model", "alerts", "health")
+_TABS = ("chart", "model", "alerts", "health", "screener")
 
 
 def test_the_page_preloads_every_module() -> None:
@@ -443,6 +443,34 @@ def test_lists_of_ones_own_have_groups_columns_and_an_order(open_page: Open, ser
     dialog.get_by_role("button", name="Delete").click()
     dialog.get_by_role("button", name="Delete").click()
     expect(rows).to_have_count(24)
+
+
+def test_the_screener_finds_sorts_and_stays_up_to_date(open_page: Open, server: Server) -> None:
+    page = open_page(server.url, expected="status of (404|409|422)")
+    drawn(page)
+    page.keyboard.press("Alt+5")
+    tab = page.locator("#screener")
+    tab.get_by_label("Rule").fill("price > 100")
+    tab.get_by_label("Columns").fill("price, change, rsi_14")
+    page.keyboard.press("Enter")
+    expect(tab).to_contain_text(re.compile(r"\d+ of 24 series"))
+    tab.get_by_role("button", name="price").click()
+    expect(tab.get_by_role("button", name="price ▼")).to_be_visible()
+    row = tab.get_by_role("row").nth(1)
+    expect(row).to_contain_text(re.compile(r"^(AMZN|GOOG)"))
+    before = row.inner_text()
+    server.tell("play 1")
+    expect(row).not_to_have_text(before, timeout=10_000)
+    tab.get_by_label("Rule").fill("rsi_14 << 30")
+    page.keyboard.press("Enter")
+    expect(tab.get_by_role("alert")).to_contain_text("column 9")
+    tab.get_by_label("Rule").fill("price > 100")
+    page.keyboard.press("Enter")
+    expect(tab.get_by_role("alert")).to_be_empty()
+    button = row.get_by_role("button")
+    name = button.inner_text()
+    button.click()
+    expect(page.locator("h1")).to_have_text(name)
 
 
 def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page: Open, server: Server) -> None:

@@ -6,7 +6,7 @@ const KEYS = [
   ["letters, /", "search the watch-list; Enter shows the first match"],
   ["digits", "an interval: 15 (minutes), 4h, 1d"],
   ["↑ ↓", "the symbol above or below"],
-  ["Alt+1 2 3 4", "chart, model, alerts, health"],
+  ["Alt+1 2 3 4 5", "chart, model, alerts, health, screener"],
   ["[ ]", "shorter or longer candles"],
   ["Alt+I", "indicators"],
   ["Alt+R", "past ranges, and the closes that left them"],

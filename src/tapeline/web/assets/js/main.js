@@ -19,6 +19,7 @@ import { isOpen, timeOf } from "./market.js";
 import { ModelTab } from "./model.js";
 import { remember } from "./prefs.js";
 import { TABS, chartHash, readRoute } from "./route.js";
+import { ScreenerTab } from "./screener.js";
 import { bindShortcuts } from "./shortcuts.js";
 import { StatusBar } from "./statusbar.js";
 import { toast } from "./toast.js";
@@ -52,6 +53,7 @@ const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
   alerts: new AlertsTab(panel("alerts"), { counted, zone, jump }),
   health: new HealthTab(panel("health"), zone),
+  screener: new ScreenerTab(panel("screener"), { zone, pick: (symbol) => pick(symbol) }),
 };
 
 const account = new Account(part, () => watchlist.allow());

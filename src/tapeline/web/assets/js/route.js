@@ -1,6 +1,6 @@
-// The address: #chart/AAPL/5m, #chart/AAPL/5m+MSFT/1h for two charts, #model, #alerts, #health.
+// The address: #chart/AAPL/5m, #chart/AAPL/5m+MSFT/1h for two charts, #model, #alerts, #health, #screener.
 
-export const TABS = ["chart", "model", "alerts", "health"];
+export const TABS = ["chart", "model", "alerts", "health", "screener"];
 const INTERVAL = /^\d+(ms|s|m|h|d|w|mo)$/;
 
 // `symbol` and `interval` are null where the address names none; `others` are the further charts.

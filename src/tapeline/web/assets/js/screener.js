@@ -1,0 +1,129 @@
+// The screener tab: the symbols on whose newest bar a rule holds, with columns of choice, sorted, saved by name, and live.
+import { del, get, mayChange, outcome, part, put } from "./api.js";
+import { card, cell, nothing, table } from "./cards.js";
+import { attribute, fill, h, text } from "./dom.js";
+import { clockOf, integer } from "./format.js";
+import { remember, remembered } from "./prefs.js";
+import { valueText } from "./watch/columns.js";
+
+const EVERY_MS = 5000;
+const FIRST = { rule: "rsi_14 < 30", columns: "price, change, rsi_14", interval: "", sort: "" };
+const FIELDS = {
+  rule: ["Rule", { maxlength: "500", placeholder: "rsi_14 < 30 and price > sma_200" }],
+  columns: ["Columns", { maxlength: "300", placeholder: "price, change, rsi_14" }],
+  interval: ["Bars", { maxlength: "6", placeholder: "as shown" }],
+};
+
+export class ScreenerTab {
+  // `zone()` says whose times are shown, `pick(symbol)` shows one.
+  constructor(root, { zone, pick }) {
+    this._root = root;
+    this._zone = zone;
+    this._pick = pick;
+    this._timer = 0;
+    this._turn = 0;
+    const kept = remembered("screener", FIRST);
+    this._asked = Object.fromEntries(Object.entries(FIRST).map(([name, usual]) => [name, typeof kept?.[name] === "string" ? kept[name] : usual]));
+  }
+
+  show() {
+    if (!this._fields) this._build();
+    this._list();
+    this._ask(false);
+  }
+
+  hide() {
+    clearTimeout(this._timer);
+    this._turn++;
+  }
+
+  _build() {
+    this._fields = Object.fromEntries(Object.entries(FIELDS).map(([name, [, options]]) =>
+      [name, h("input", { id: `scan-${name}`, type: "text", value: this._asked[name], autocomplete: "off", spellcheck: "false", ...options })]));
+    this._problem = h("div", { class: "rule-error", role: "alert" });
+    this._name = h("input", { id: "scan-name", maxlength: "40", placeholder: "oversold", autocomplete: "off", spellcheck: "false" });
+    this._saved = h("ul", { class: "chips" });
+    this._keeping = h("form", { class: "line", onsubmit: (event) => this._save(event) }, h("label", { for: "scan-name" }, "Save as"), this._name, h("button", { type: "submit" }, "Save"));
+    this._found = h("div");
+    fill(this._root, h("div", { class: "cards" },
+      card("Screener", "wide",
+        h("form", { class: "scan", onsubmit: (event) => this._submit(event) },
+          Object.entries(FIELDS).map(([name, [label]]) => [h("label", { for: `scan-${name}` }, label), this._fields[name]]),
+          h("button", { type: "submit", class: "primary" }, "Scan")),
+        this._problem, this._keeping, this._saved),
+      card("Found", "wide", this._found)));
+  }
+
+  _submit(event) {
+    event.preventDefault();
+    for (const [name, field] of Object.entries(this._fields)) this._asked[name] = field.value.trim();
+    this._asked.sort = "";
+    this._ask(false);
+  }
+
+  async _ask(unattended) {
+    clearTimeout(this._timer);
+    const turn = ++this._turn;
+    remember("screener", this._asked);
+    const wanted = Object.entries(this._asked).filter(([, value]) => value);
+    const { value, error } = await outcome(get(`/scan?${new URLSearchParams(wanted)}`, { unattended }));
+    if (turn !== this._turn) return;
+    text(this._problem, error ? error.message : "");
+    attribute(this._fields.rule, "aria-invalid", error ? "" : null);
+    if (value) this._draw(value);
+    this._timer = setTimeout(() => this._ask(true), EVERY_MS);
+  }
+
+  _draw({ columns, matches, matched, looked_at: looked, unknown }) {
+    const clock = clockOf(this._zone());
+    const counts = `${integer(matched)} of ${integer(looked)} series${unknown ? `; of ${integer(unknown)} it is not known` : ""}${matches.length < matched ? `; the first ${integer(matches.length)} are shown` : ""}.`;
+    const focused = this._found.contains(document.activeElement) ? document.activeElement.textContent : null;
+    const scrolled = this._found.querySelector(".scroll")?.scrollTop ?? 0;
+    const sortable = (name) => h("button", { type: "button", class: "link", title: `Sort by ${name}`, onclick: () => this._sortBy(name) }, this._sign(name));
+    fill(this._found, h("p", {}, counts), matches.length ? table(["Symbol", "Bar", ...columns.map(sortable)], matches.map((match) => h("tr", {},
+      cell(h("button", { type: "button", class: "link", onclick: () => this._pick(match.symbol) }, match.symbol)), cell(clock.full(match.timestamp)),
+      columns.map((name) => cell(name === "change" ? valueText(match[name] * 100) + "%" : valueText(match[name])))))) : nothing("The rule holds on no newest bar."));
+    const scroll = this._found.querySelector(".scroll");
+    if (scroll) scroll.scrollTop = scrolled;
+    if (focused) [...this._found.querySelectorAll("button")].find(({ textContent }) => textContent === focused)?.focus();
+  }
+
+  _sign(name) {
+    return { [name]: `${name} ▲`, [`-${name}`]: `${name} ▼` }[this._asked.sort] ?? name;
+  }
+
+  _sortBy(name) {
+    this._asked.sort = this._asked.sort === `-${name}` ? name : `-${name}`;
+    this._ask(false);
+  }
+
+  async _list() {
+    const { value } = await outcome(get("/scans"));
+    this._keeping.hidden = !mayChange();
+    fill(this._saved, (value?.scans ?? []).map((scan) => h("li", {},
+      h("button", { type: "button", class: "link", title: scan.rule, onclick: () => this._take(scan) }, scan.name),
+      mayChange() && h("button", { type: "button", class: "icon", "aria-label": `Forget ${scan.name}`, onclick: () => this._forget(scan.name) }, "×"))));
+  }
+
+  _take({ rule, columns, interval, sort }) {
+    this._asked = { rule, columns: columns.join(", "), interval, sort };
+    for (const [name, field] of Object.entries(this._fields)) field.value = this._asked[name];
+    this._ask(false);
+  }
+
+  async _save(event) {
+    event.preventDefault();
+    const { rule, columns, interval, sort } = this._asked;
+    const wording = { rule, columns: columns.split(/,(?![^(]*\))/).map((name) => name.trim()).filter(Boolean), interval, sort };
+    const { error } = await outcome(put(`/scans/${part(this._name.value.trim())}`, wording));
+    text(this._problem, error ? error.message : "");
+    if (!error) this._name.value = "";
+    this._list();
+  }
+
+  async _forget(name) {
+    const { error } = await outcome(del(`/scans/${part(name)}`));
+    if (error) text(this._problem, error.message);
+    this._list();
+  }
+}
