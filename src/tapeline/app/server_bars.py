@@ -17,7 +17,7 @@ from tapeline.errors import StorageError
 _PAGE = 20_000  # the most that the API gives at once
 
 #: What an answer has beside a bar's own columns that a data directory does not keep with the bar.
-_JUDGED = "outcome"
+_ADDED = frozenset({"outcome", "hours"})
 
 
 class ServerBars:
@@ -51,7 +51,7 @@ class ServerBars:
             table, older = pyarrow.parquet.read_table(io.BytesIO(content)), headers.get("link")
         except pa.ArrowInvalid as error:
             raise StorageError(f"{self._requests.base}: no answer ({error}); is a page served there?") from error
-        names = [name for name in table.column_names if name != _JUDGED]
+        names = [name for name in table.column_names if name not in _ADDED]
         table = table.select(names).add_column(0, "symbol", pa.array([symbol] * len(table), pa.string()))
         return table.cast(arrow_columns.schema(table.column_names)), _before(older)
 
