@@ -50,14 +50,20 @@ class Desks:
         return document if isinstance(document, dict) else None
 
     def save(self, user: str, name: str, document: Mapping[str, Any]) -> None:
-        """Keep a user's document. Raises `InputError`, `NotPossibleError` for one too many, and `StorageError`."""
-        content = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+        """Keep a user's document; an empty one makes room for another.
+
+        Raises `InputError`, `NotPossibleError` for one too many, and `StorageError`.
+        """
         try:
+            content = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
             load_json(content, _BOUNDS)
-        except DecodeError as error:
+        except (DecodeError, ValueError, RecursionError) as error:  # the last two are of `dumps`
             raise InputError(f"{name}: {error}") from error
         path = self._file(user, name)
         try:
+            if not document:
+                path.unlink(missing_ok=True)
+                return
             make_private_folder(path.parent)
             if not path.exists() and sum(1 for _ in path.parent.glob("*.json")) >= MOST_DOCUMENTS:
                 raise NotPossibleError(f"{MOST_DOCUMENTS} documents are kept already; empty one of them first")

@@ -42,10 +42,16 @@ def test_names_sizes_and_numbers_are_bounded(tmp_path: Path, monkeypatch: pytest
             assert client.request("PUT", f"/desk/{name}", json={}).status_code in {404, 405, 422}, name
         assert client.request("PUT", "/desk/layout", json={"a": "x" * desks.LONGEST_DOCUMENT}).status_code == 422
         assert client.request("PUT", "/desk/layout", json=[1]).status_code == 422
+        for content in (b'{"a": NaN}', b'{"a": 1e999}', b'{"a":' + b"[" * 900 + b"]" * 900 + b"}"):
+            sent = client.request("PUT", "/desk/layout", content=content, headers={"Content-Type": "application/json"})
+            assert sent.status_code == 422, content[:20]
     monkeypatch.setattr(desks, "MOST_DOCUMENTS", 1)
-    kept.save("", "layout", {})
+    kept.save("", "layout", {"b": 1})
     kept.save("", "layout", {"a": 1})
     with pytest.raises(NotPossibleError):
-        kept.save("", "watchlists", {})
+        kept.save("", "watchlists", {"a": 1})
+    kept.save("", "layout", {})  # as the message says, an empty one makes room
+    kept.save("", "watchlists", {"a": 1})
+    assert kept.load("", "layout") is None
     with client_of(PageData(MemoryStore())) as client:
         assert client.get("/desk/layout").status_code == 409
