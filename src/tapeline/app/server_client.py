@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import quote
@@ -54,7 +54,7 @@ class ServerClient:
 
         tapeline.connect("http://127.0.0.1:8000").symbols()
         """
-        found: list[dict[str, Any]] = self._requests.document("/symbols", {})["symbols"]
+        found: list[dict[str, Any]] = self._requests.document("/symbols", {}, ("symbols",))["symbols"]
         return found
 
     def load(
@@ -82,7 +82,7 @@ class ServerClient:
             "rule": rule, "columns": ",".join(columns), "interval": interval, "at": in_epoch_ms(at), "sort": sort,
             "limit": limit,
         }  # fmt: skip
-        found = self._requests.document("/scan", query)
+        found = self._requests.document("/scan", query, ("matches", "columns"))
         return frame_of(matches_table(found["matches"], found["columns"]), to, index=None)
 
     def forecast(self, symbol: str, *, interval: str | None = None) -> Forecast:
@@ -90,7 +90,8 @@ class ServerClient:
         from tapeline.app.expectations import Forecast
         from tapeline.app.stored_forecasts import no_forecast
 
-        found = self._requests.document(f"/symbols/{quote(symbol, safe='')}/forecast", {"interval": interval})
+        path = f"/symbols/{quote(symbol, safe='')}/forecast"
+        found = self._requests.document(path, {"interval": interval}, ("symbol", "interval"))
         if found.get("horizons") is None:
             raise no_forecast(symbol)
         return Forecast(
@@ -104,12 +105,13 @@ class ServerClient:
         from tapeline.app.expectations import PriceOdds
 
         query = {"price": price, "within": within, "interval": interval}
-        found = self._requests.document(f"/symbols/{quote(symbol, safe='')}/odds", query)
-        return PriceOdds(**{**found, "timestamp": _time(found["timestamp"])})
+        names = [each.name for each in fields(PriceOdds)]  # a newer server may have more to say
+        found = self._requests.document(f"/symbols/{quote(symbol, safe='')}/odds", query, names)
+        return PriceOdds(**{name: found[name] for name in names} | {"timestamp": _time(found["timestamp"])})
 
     def alerts(self, limit: int = 200) -> list[dict[str, Any]]:
         """Return the newest alerts, newest first."""
-        found: list[dict[str, Any]] = self._requests.document("/alerts", {"limit": limit})["alerts"]
+        found: list[dict[str, Any]] = self._requests.document("/alerts", {"limit": limit}, ("alerts",))["alerts"]
         return found
 
     def events(
@@ -132,6 +134,8 @@ class ServerClient:
             headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
             try:
                 with self._requests.open("/events", query, headers) as answer:
+                    if answer.headers.get_content_type() != "text/event-stream":
+                        raise StorageError(f"{self._requests.base}: no events come; is a page served there?")
                     for event in parsed_events(answer):
                         began, failures, last = True, 0, event.id or last
                         if event.kind != "beat":
@@ -148,7 +152,10 @@ class ServerClient:
 
 
 def parsed_events(lines: Iterable[bytes]) -> Iterator[ServerEvent]:
-    """Yield the server-sent events in these lines, as the HTML standard has them; comments are passed over."""
+    """Yield the server-sent events in these lines, as the HTML standard has them; comments are passed over.
+
+    Raises `StorageError` for an event whose data is not JSON.
+    """
     kind, identifier = "message", ""
     data: list[str] = []
     for raw in lines:
@@ -157,7 +164,11 @@ def parsed_events(lines: Iterable[bytes]) -> Iterator[ServerEvent]:
         value = value.removeprefix(" ")
         if not line:
             if data:
-                yield ServerEvent(kind, json.loads("\n".join(data)), identifier)
+                try:
+                    value = json.loads("\n".join(data))
+                except ValueError as error:
+                    raise StorageError(f"an event of the server is not JSON: {error}") from error
+                yield ServerEvent(kind, value, identifier)
             kind, identifier, data = "message", "", []
         elif name == "event":
             kind = value

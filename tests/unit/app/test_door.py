@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
 import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +140,40 @@ def test_events_are_parsed_as_the_standard_has_them() -> None:
         ("alert", {"a": 1}, "7"),
         ("beat", {}, ""),
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"<html>", b"[1]", b"null", b'"x"', b"{}", b'event: bars\ndata: {"a":\n\n'],
+    ids=["page", "list", "null", "text", "empty", "events"],
+)
+def test_what_is_no_server_of_tapeline_is_said_in_one_line(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = content.startswith(b"event")
+
+    def answer(*_: Any, **__: Any) -> Any:
+        found: Any = io.BytesIO(content)
+        found.headers = Message()
+        found.headers["Content-Type"] = "text/event-stream" if events else "application/json"
+        return found
+
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    client = tapeline.connect(ADDRESS)
+    asked: list[Callable[[], Any]] = [
+        client.symbols, client.alerts, lambda: client.scan("price > 1"), lambda: client.odds("TSLA", 1.0),
+        lambda: client.forecast("TSLA"), lambda: next(client.events()),
+    ]  # fmt: skip
+    for each in asked:
+        with pytest.raises(StorageError):
+            each()
+
+
+@pytest.mark.parametrize("url", ["http://a..b", "http://[::1", f"http://{'a' * 70}.com", "http://\u0130.example"])
+def test_an_address_or_a_token_that_cannot_be_sent_is_said_in_one_line(url: str) -> None:
+    with pytest.raises(InputError, match="no address"):
+        tapeline.connect(url).symbols()
+    for token in ("a\nb", "\u20ac"):
+        with pytest.raises(InputError, match="token"):
+            tapeline.connect(ADDRESS, token)
 
 
 def test_a_picture_has_a_candle_for_each_bar(home: Path, tmp_path: Path) -> None:
