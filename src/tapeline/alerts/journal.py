@@ -161,12 +161,15 @@ class Journal:
     def replace_rule(self, rule_id: str, new_id: str, text: str) -> bool:
         """Put another rule in a rule's place: it remembers nothing. Return False if the first is not there.
 
-        Where the new one is there already, the first is removed.
+        In the place of a paused rule it is paused. Where the new one is there already, the first is removed.
         """
         with self._transaction() as connection:
             found = connection.execute("SELECT added FROM rules WHERE id = ?", (rule_id,)).fetchone()
             if found is None:
                 return False
+            if connection.execute("SELECT 1 FROM rules WHERE id = ?", (new_id,)).fetchone() is None:
+                connection.execute("UPDATE OR REPLACE pauses SET rule = ? WHERE rule = ?", (new_id, rule_id))
+                _sum_up(connection, "pauses", "rule = ?", [(new_id,)])
             for table in ("states", "pauses"):
                 connection.execute(f"DELETE FROM {table} WHERE rule = ?", (rule_id,))  # noqa: S608 - as above
             connection.execute("DELETE FROM rules WHERE id = ?", (rule_id,))

@@ -5,7 +5,7 @@ Each is written out in the rule's canonical text: `price falls 5% in 5 bars` is 
 
 from __future__ import annotations
 
-from tapeline.alerts.rules import AnyOf, Comparison, Condition, Value, number
+from tapeline.alerts.rules import AnyOf, Comparison, Condition, Value, duration, number
 from tapeline.alerts.tokens import TOKEN, Cursor
 from tapeline.alerts.window_terms import change_column
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
@@ -34,7 +34,7 @@ class Phrases(Cursor):
             self.fail("a time is a number and seconds, minutes, hours or days")
         self.accept(unit)
         if not least <= count * size <= LONGEST_DURATION or count * size % SECOND:
-            low = "0 seconds" if least == 0 else "1 second"
+            low = duration(least) if least else "0 seconds"
             self.fail(f"a time is from {low} to 366 days, in whole seconds", place)
         return int(count * size)
 
@@ -104,9 +104,10 @@ class Phrases(Cursor):
         horizon = HORIZONS[0]
         if self.accept("of"):
             at = self.start()
-            horizon = int(self.number())
-            if horizon not in HORIZONS:
-                self.fail(f"bands are of {', '.join(map(str, HORIZONS))} bars, not {horizon}", at)
+            bars = self.number()
+            if bars not in HORIZONS:
+                self.fail(f"bands are of {', '.join(map(str, HORIZONS))} bars, not {number(bars)}", at)
+            horizon = int(bars)
             self.one_of("bars", "bar", after=str(horizon))
         high, low = (Value(f"was_{end}_{int(coverage)}_{horizon}") for end in ("high", "low"))
         return AnyOf((Comparison(left, True, False, high), Comparison(left, False, False, low)))

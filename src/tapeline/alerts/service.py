@@ -98,7 +98,9 @@ class Alerts:
             raise _no_rule(rule_id)
 
     def edit(self, rule_id: str, text: str) -> KeptRule:
-        """Put another rule in the place of an added one; it begins anew, and what the first fired is kept.
+        """Put another rule in the place of an added one; it begins anew, paused where the first was.
+
+        What the first fired is kept.
 
         Raises `RuleError`, and what `remove` raises.
         """

@@ -56,6 +56,8 @@ def test_a_phrase_is_written_out(text: str, written: str) -> None:
     [
         ("price falls 5%", "column 15: after the percent comes `in`"),
         ("volume falls 5% in 1 day", "only the price falls"),
+        ("price falls 5% in 30 seconds", "a time is from 1 minute"),
+        ("price leaves the 95% band of 5.5 bars", "not 5.5"),
         ("price falls 0% in 1 day", "above 0%"),
         ("price rises 5% in 1.5 bars", "a number of bars is from 1"),
         ("price leaves the 90% band", "50, 80, 95%, not 90%"),
@@ -136,6 +138,9 @@ def test_a_paused_rule_is_not_judged_and_an_edited_one_begins_anew(store: Memory
     assert follow(90, 5) == []
     assert follow(110, 6) == [edited.rule.text]
     assert [alert.rule for alert in alerts.newest(9, edited.rule.id)] == [edited.rule.text]
+    alerts.pause(edited.rule.id, paused=True)
+    assert alerts.edit(edited.rule.id, "price > 106 for A").paused
+    assert [(each.rule.text, each.paused) for each in alerts.rules()][1:] == [("price > 106 for A", True)]
     with pytest.raises(NotFoundError, match="there is no rule"):
         alerts.pause("0" * 12, paused=True)
     with pytest.raises(NotPossibleError, match="in the settings"):
