@@ -580,15 +580,15 @@ def test_the_watch_list_is_searched_sorted_and_used_by_keyboard(open_page: Open,
     page.get_by_role("button", name="Change", exact=True).click()
 
     def changes() -> list[float]:
-        texts = page.locator(".rows .change").all_inner_texts()
+        texts = page.locator(".rows .change").all_text_contents()
         return [float(text[:-1].replace("\u2212", "-")) for text in texts]
 
     def order() -> list[str]:
-        return page.locator(".rows b").all_inner_texts()
+        return page.locator(".rows b").all_text_contents()
 
     assert changes() == sorted(changes(), reverse=True)
     page.locator(".row").nth(3).hover()
-    held, seen = order(), page.locator(".rows .change").all_inner_texts()
+    held, seen = order(), page.locator(".rows .change").all_text_contents()
     newest(page, int(server.tell("play 90")))
     expect(page.locator(".rows .change")).not_to_have_text(seen)
     assert changes() != sorted(changes(), reverse=True)

@@ -1,7 +1,7 @@
 // How the feed is doing, in words: what the header says, and the banner below it while something is wrong.
 import { duration, percent } from "./format.js";
 
-export const SILENT_MS = 30_000; // without a price in an open market
+const SILENT_MS = 30_000; // without a price in an open market
 const STATES = { streaming: "Streaming", polling: "Polling", "not connected": "Feed stopped" };
 
 // Returns { text, tick, level, banner }: the words, how old the last price is, "good", "warn" or "bad", and the banner's

@@ -20,7 +20,7 @@ export class DataWindow {
 }
 
 // The names and values of a bar as text.
-export function valuesOf({ bars, studies }, i) {
+function valuesOf({ bars, studies }, i) {
   const { o, h: high, l, c, v, f, s, p, y, x } = bars.columns;
   const show = (value) => price(value, bars.decimals);
   const lines = [

@@ -62,7 +62,7 @@ export function savePictureOf(chart) {
   if (chart.bars) savePicture(chart.drawing, `${chart.symbol} ${chart.interval} ${new Date(chart.bars.t.at(-1)).toISOString().slice(0, 10)}`);
 }
 
-export function saveTableOf(chart) {
+function saveTableOf(chart) {
   if (chart.bars) saveTable(chart.bars);
 }
 

@@ -11,7 +11,7 @@ export const KINDS = {
   text: { label: "Text", points: 1, key: "O" },
 };
 
-export const RATIOS = [0, 0.236, 0.382, 0.5, 0.618, 0.786, 1];
+const RATIOS = [0, 0.236, 0.382, 0.5, 0.618, 0.786, 1];
 const MOST = 200; // shapes of one symbol
 const LONGEST = 120; // characters
 
