@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -57,7 +58,7 @@ class SavedScans:
         """Return the questions by name, in the order they were saved."""
         try:
             document = load_json(self.path.read_bytes(), _BOUNDS)
-            entries = [SavedScan(**{**entry, "columns": tuple(entry["columns"])}) for entry in document["scans"]]
+            entries = [_scan(entry) for entry in document["scans"]]
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -73,7 +74,7 @@ class SavedScans:
 
     def save(self, scan: SavedScan) -> None:
         """Keep a question, in place of the one of its name. Raises `InputError`, `SpecError` for what is none."""
-        if not re.match(SCAN_NAME, scan.name):
+        if not re.fullmatch(SCAN_NAME, scan.name):
             raise InputError(
                 f"{scan.name!r} is no name for a scan: a letter, then letters, digits, dash and underscore, at most 40"
             )
@@ -101,3 +102,12 @@ class SavedScans:
                 write_atomically(self.path, (json.dumps(document, indent=2) + "\n").encode(), PRIVATE)
         except OSError as error:
             raise StorageError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+
+
+def _scan(entry: Mapping[str, Any]) -> SavedScan:
+    """Return a question of the file. Raises `TypeError` and `KeyError` for what was not written by `save`."""
+    found = SavedScan(**{**entry, "columns": tuple(entry["columns"])})
+    texts = (found.name, found.rule, found.interval, found.sort, *found.columns)
+    if not isinstance(entry["columns"], list) or not all(isinstance(text, str) for text in texts):
+        raise TypeError("a scan is made of texts")
+    return found

@@ -187,6 +187,13 @@ def test_scans_are_kept_by_name(tmp_path: Path) -> None:
         scans.save(SavedScan("two words", "price < 5"))
     with pytest.raises(SpecError):
         scans.save(SavedScan("other", "price < 5", ("nothing_14",)))
-    (tmp_path / "scans.json").write_text("{}")
-    with pytest.raises(StorageError, match="cannot be read as a list of scans"):
-        scans.load()
+    with pytest.raises(InputError, match="is no name"):
+        scans.save(SavedScan("cheap\n", "price < 5"))
+    for content in (
+        "{}",
+        '{"scans":[{"name":[],"rule":"x","columns":[]}]}',
+        '{"scans":[{"name":"a","rule":5,"columns":[]}]}',
+    ):
+        (tmp_path / "scans.json").write_text(content)
+        with pytest.raises(StorageError, match="cannot be read as a list of scans"):
+            scans.load()
