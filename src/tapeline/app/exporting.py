@@ -42,9 +42,12 @@ PARTITION_COLUMNS = (
 def bar_tables(history: StoredHistory, selection: Selection) -> Iterator[pa.Table]:
     """Yield the final bars of one symbol after the other, with forecasts and a column for each output.
 
-    Where there are range models, there is a column for what is expected over each horizon, too.
+    Where there are range models, there is a column for what is expected over each horizon, too. Candles alone have no
+    columns of forecasts, since these are about stored bars.
     """
-    names = arrow_columns.names_of(outputs_of(selection.indicators), forecasts=True, ranges=bool(history.ranges))
+    stored = not all(map(history.resamples, selection.symbols))
+    outputs = outputs_of(selection.indicators)
+    names = arrow_columns.names_of(outputs, forecasts=stored, ranges=stored and bool(history.ranges))
     names.remove("final")
     for symbol in selection.symbols:
         for rows in history.pages(symbol, selection):

@@ -139,7 +139,9 @@ def _rows(source: FileSource, file: FileScan, how: Interpretation, options: Read
                 refused[reject.reason] += reject.count
     repeated = file.rows - good
     accept = "--accept-rejects" if file.rejected > file.rows else ""
-    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(3))
+    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(_SHOWN))
+    if others := refused.total() - sum(count for _, count in refused.most_common(_SHOWN)):
+        reasons += f"; others ({others:,})"
     return [
         FileFact("rows good", f"{good:,}"),
         FileFact("rows refused", f"{file.rejected:,}", reasons, accept),

@@ -169,7 +169,7 @@ class Query:
         try:
             yield
         except self._errors as error:
-            refused = InputError(one_line(InputError(str(error).partition("\n\nLINE ")[0])))
+            refused = InputError(one_line(Exception(str(error).partition("\n\nLINE ")[0])))
             raise self._reading.failure or refused from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.cli.console import notice, print_json, print_table
+from tapeline.cli.console import notice, print_json, print_table, utc_text
 from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
 from tapeline.cli.options import DataDir, Json
 from tapeline.errors import NotFoundError
@@ -178,19 +178,20 @@ def rehearse(
         return
     print_table(
         ("time (UTC)", "symbol", "price", "what was seen"),
-        ((each["time"], each["symbol"], _price(each["price"]), each["text"]) for each in fired),
+        ((utc_text(each["timestamp"]), each["symbol"], _price(each["price"]), each["text"]) for each in fired),
     )
     notice(f"{parsed.text}: {said}")
 
 
 def _print_fired(alerts: list[dict[str, Any]], *, as_json: bool) -> None:
-    from tapeline.alerts.rule_state import utc
-
     if as_json:
         print_json(alerts)
     elif alerts:
         columns = ("time (UTC)", "symbol", "rule", "what was seen", "delivered")
-        print_table(columns, ([utc(a["timestamp"]), a["symbol"], a["rule"], a["text"], _deliveries(a)] for a in alerts))
+        print_table(
+            columns,
+            ([utc_text(a["timestamp"]), a["symbol"], a["rule"], a["text"], _deliveries(a)] for a in alerts),
+        )
     else:
         notice("nothing has fired yet")
 

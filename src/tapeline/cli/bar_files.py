@@ -85,7 +85,8 @@ def say_reading(source: FileSource) -> None:
             done = "prices before it are scaled" if how.adjust == "detected" else _HOW_TO_ADJUST
             notice(f"{path.name}: {jump}; {done}")
     if len(readings) > _SAID:
-        notice(f"and {len(readings) - _SAID:,} more files")
+        others = len(readings) - _SAID
+        notice(f"and {others:,} more file{'s' * (others > 1)}: tapeline inspect says how each is read")
 
 
 def calendars_of(source: FileSource) -> dict[str, str]:

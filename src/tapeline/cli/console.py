@@ -131,13 +131,14 @@ class ConversionTicker:
 class Ticker:
     """Show how far a long job has come: a bar on a terminal, a plain line every five seconds otherwise.
 
-    `total` is None where it is not known.
+    `total` is None where it is not known; with `percent` it is 100, and what is done is a share.
     """
 
-    def __init__(self, what: str, total: int | None, *, quiet: bool = False) -> None:
+    def __init__(self, what: str, total: int | None, *, quiet: bool = False, percent: bool = False) -> None:
         self._what = what
         self._total = total
         self._quiet = quiet
+        self._percent = percent
         self._last = time.monotonic()
         self._progress: Progress | None = None
 
@@ -148,11 +149,13 @@ class Ticker:
                 MofNCompleteColumn,
                 Progress,
                 SpinnerColumn,
+                TaskProgressColumn,
                 TextColumn,
                 TimeElapsedColumn,
             )
 
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            share = TaskProgressColumn() if self._percent else MofNCompleteColumn()
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), share)
             self._progress = Progress(*columns, TimeElapsedColumn(), console=stderr(), transient=True)
             self._progress.start()
             self._task = self._progress.add_task(self._what, total=self._total)
@@ -170,4 +173,5 @@ class Ticker:
             self._progress.update(self._task, completed=done)
         elif not self._quiet and time.monotonic() - self._last >= _PLAIN_SECONDS:
             self._last = time.monotonic()
-            stderr().print(f"{self._what}: {done:,}" + (f" of {self._total:,}" if self._total else ""))
+            total = f" of {self._total:,}" if self._total else ""
+            stderr().print(f"{self._what}: {done}%" if self._percent else f"{self._what}: {done:,}{total}")

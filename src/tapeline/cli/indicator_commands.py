@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.cli.console import notice, print_json, print_records, print_table
+from tapeline.cli.console import notice, print_json, print_records, print_summary, print_table, utc_text
 from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
 from tapeline.cli.options import Json, Out
 from tapeline.indicators import DEFAULT
@@ -67,14 +67,16 @@ def indicators(
     if silent:
         notice(f"{file}: has no volume, so {', '.join(silent)} have no values")
     newest: dict[str, tuple[int, float, Floats]] = {}
+    rows = 0
 
     def tables() -> Iterator[pa.Table]:
+        nonlocal rows
         for bars in read_bars(source, "computing", quiet=json):
+            rows += len(bars)
             values = engine.update(bars, session=session_ids(bars, calendars) if sessions and len(bars) else None)
-            if out is None:
-                codes, back = np.unique(bars.code[::-1], return_index=True)
-                for code, row in zip(codes.tolist(), (len(bars) - 1 - back).tolist(), strict=True):
-                    newest[bars.symbols[code]] = int(bars.timestamp[row]), float(bars.close[row]), values[row]
+            codes, back = np.unique(bars.code[::-1], return_index=True)
+            for code, row in zip(codes.tolist(), (len(bars) - 1 - back).tolist(), strict=True):
+                newest[bars.symbols[code]] = int(bars.timestamp[row]), float(bars.close[row]), values[row]
             yield bar_table(
                 bars, {name: pa.array(values[:, i], from_pandas=True) for i, name in enumerate(engine.outputs)}
             )
@@ -85,6 +87,7 @@ def indicators(
         _print_newest(newest, engine.outputs, as_json=json)
     else:
         write_tables(out, tables())
+        print_summary({"out": str(out), "symbols": len(newest), "rows": rows}, as_json=json)
 
 
 def _print_newest(newest: dict[str, tuple[int, float, Floats]], outputs: tuple[str, ...], *, as_json: bool) -> None:
@@ -104,9 +107,14 @@ def _print_newest(newest: dict[str, tuple[int, float, Floats]], outputs: tuple[s
         return
     shown = [{name: f"{value:.6g}" for name, value in row["indicator"].items()} for row in rows]
     print_table(
-        ("symbol", "timestamp", "close", *outputs),
+        ("symbol", "time (UTC)", "close", *outputs),
         (
-            (row["symbol"], row["timestamp"], f"{row['close']:.10g}", *(own.get(name, "-") for name in outputs))
+            (
+                row["symbol"],
+                utc_text(row["timestamp"]),
+                f"{row['close']:.10g}",
+                *(own.get(name, "-") for name in outputs),
+            )
             for row, own in zip(rows, shown, strict=True)
         ),
     )

@@ -58,9 +58,11 @@ def replay_files(
         for problem in source.problems:
             notice_once(problem)
 
-    notice_problems()
     if len(source.problems) == len(files):
+        for problem in source.problems[1:]:
+            notice_once(problem)
         raise FileError(source.problems[0])
+    notice_problems()
     if page:
         check_port(settings.page.host, settings.page.port, access_of(settings))
     with processing_alone(settings) as directory:

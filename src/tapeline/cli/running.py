@@ -115,7 +115,7 @@ def page_settings(data_dir: Path | None, port: int | None, *, page: bool, feed: 
 
 def compile_kernels(settings: Settings, *, quiet: bool) -> None:
     """Make the compiled kernels ready, and say so: the first time on a machine it takes a minute."""
-    with Ticker("compiling the kernels (once)", None, quiet=quiet):
+    with Ticker("loading the kernels, which are compiled at the first start", None, quiet=quiet):
         wiring.warm_up(settings)
 
 
@@ -123,7 +123,7 @@ def first_model(
     directory: DataDirectory, settings: Settings, history: Callable[[int], Iterator[Bars]], scan: Scan, *, quiet: bool
 ) -> tuple[LightGBMModel | None, str]:
     """Return the model to predict with, trained first where there is none; without one, None and why."""
-    with Ticker("training on the first part, percent", 100, quiet=quiet) as ticker:
+    with Ticker("training on the first part", 100, quiet=quiet, percent=True) as ticker:
         try:
             model = starting_model(
                 directory, settings, history, scan, notice, lambda done, _: ticker.show(int(100 * done))

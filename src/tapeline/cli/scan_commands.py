@@ -11,6 +11,9 @@ import typer
 from tapeline.cli.console import Ticker, notice, print_json, print_table, utc_text
 from tapeline.cli.options import CandleInterval, DataDir, Json
 
+#: Columns that are shown with every digit they have, as `tapeline show` does.
+_OF_A_BAR = frozenset({"price", "open", "high", "low", "volume"})
+
 if TYPE_CHECKING:
     from tapeline.alerts.saved_scans import SavedScans
 
@@ -91,7 +94,7 @@ def _cell(name: str, value: Any) -> str:
         return "-"
     if isinstance(value, str):
         return value
-    return f"{100 * value:+.2f}%" if name == "change" else f"{value:.8g}" if name == "price" else f"{value:.6g}"
+    return f"{100 * value:+.2f}%" if name == "change" else f"{value:.10g}" if name in _OF_A_BAR else f"{value:.6g}"
 
 
 def _list(scans: SavedScans, *, as_json: bool) -> None:

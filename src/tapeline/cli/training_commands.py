@@ -147,7 +147,7 @@ def train(
                 "horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows,
                 "trials": trials, "progress": progress, "until": end,
             }  # fmt: skip
-            history = _history(files, symbols, data_dir, reading)
+            history = _history(files, symbols, data_dir, reading, again=True)
             if promote:
                 made = retrain(registry, name, history, at=now_ms(), **options)
                 model = made.model
@@ -259,7 +259,7 @@ def evaluate(
             folds=folds, embargo=embargo, forest=forest, trials=trials,
             trade=trade, cost_bps=cost_bps, leaks=audit, features=chosen, progress=progress,
         )  # fmt: skip
-    moves = _ranges(_history(files, symbols, data_dir, reading), folds) if ranges else None
+    moves = _ranges(_history(files, symbols, data_dir, reading, again=True), folds) if ranges else None
     if report is not None:
         write_text(report, html(found))
     if table is not None:
@@ -295,11 +295,12 @@ def _ranges(history: Iterator[Bars], folds: int) -> RangeReport | None:
 
 
 def _history(
-    files: list[Path] | None, symbols: str | None, data_dir: Path | None, reading: FileReading
+    files: list[Path] | None, symbols: str | None, data_dir: Path | None, reading: FileReading, *, again: bool = False
 ) -> Iterator[Bars]:
     """Yield the bars of the files, or the stored ones of these symbols, with the values that were known live.
 
-    A volume that was corrected after the close would tell a model what nobody knew at the close.
+    A volume that was corrected after the close would tell a model what nobody knew at the close. How the files are read
+    is said once, not when they are read `again`.
     """
     if bool(files) == bool(symbols):
         raise typer.BadParameter("give files of bars, or --symbols for stored ones, and not both")
@@ -310,12 +311,13 @@ def _history(
 
         source = open_files(files, reading, future=True)
         scan = scan_of(source, reading)
-        for problem in source.problems:
-            notice(problem)
-        say_reading(source)
+        if not again:
+            for problem in source.problems:
+                notice(problem)
+            say_reading(source)
         series = series_of_files(None, scan)
         source.name_series(series.names)
-        if others := series.others(scan.interval):
+        if (others := series.others(scan.interval)) and not again:
             length = interval_name(scan.interval or 0)
             notice(f"{len(others)} series are left out, whose bars are not {length} long")
         for bars in read_bars(source, "reading", quiet=True):
@@ -334,7 +336,7 @@ def _history(
 
 @contextlib.contextmanager
 def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[float, str], None]]:
-    with Ticker(what, 100, quiet=quiet) as ticker:
+    with Ticker(what, 100, quiet=quiet, percent=True) as ticker:
         yield lambda done, _: ticker.show(int(100 * done))
 
 

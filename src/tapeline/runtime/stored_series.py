@@ -102,7 +102,9 @@ class StoredSeries:
         if base in series and may_have_interval(self._times(base), interval_ms(wanted) or 0):  # a thin share's
             return base
         lengths = " and ".join(map(interval_name, series.values())) or "nothing"
-        raise NotFoundError(f"no {wanted} bars of {base} are stored; there is {lengths}")
+        made = any(wanted in choices(length) for length in series.values())
+        hint = f"; `tapeline export {base} --interval {wanted}` and the chart make candles of them" if made else ""
+        raise NotFoundError(f"no {wanted} bars of {base} are stored; there is {lengths}{hint}")
 
     def intervals(self, symbol: str) -> list[str]:
         """Return the names of the intervals that the symbol can be shown at, the shortest first."""

@@ -18,7 +18,7 @@ from tests.stored import fill, opened, session_bars
 from tapeline.app import exporting
 from tapeline.app.exporting import PARTITION_COLUMNS, bar_tables, write_partitions
 from tapeline.app.stored_history import Selection, StoredHistory
-from tapeline.core.market import Bars, Row
+from tapeline.core.market import OHLCV, Bars, Row
 from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.errors import NotEnoughHistoryError, NotFoundError, StorageError
 from tapeline.runtime.indicator_view import IndicatorView
@@ -107,7 +107,7 @@ def test_candles_are_exported_without_forecasts(path: Path, tmp_path: Path) -> N
     found = read(tmp_path / "out").to_pylist()
     assert {row["prediction"] for row in found} == {None}
     assert [len(row["indicator"]) for row in found] == [0] * 6
-    assert tables[0].column_names[-1] == "sma_3"
+    assert tables[0].column_names == ["symbol", "timestamp", *OHLCV, "sma_3"]
     assert tables[0].column("close").to_pylist() == [row["price"] for row in found]
 
 

@@ -248,6 +248,7 @@ def test_sql_that_cannot_be_run_is_one_line(
     with pytest.raises(kind, match=said) as caught:
         asked(directory, sql)
     assert "\n" not in str(caught.value)
+    assert r"\n" not in str(caught.value)
 
 
 def test_what_reading_says_is_said_as_it_is(directory: DataDirectory) -> None:

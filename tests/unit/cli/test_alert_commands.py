@@ -62,7 +62,7 @@ def test_a_rule_is_tried_on_a_file() -> None:
         "text": "rsi_14 29.2087, price 314.35",
     }  # fmt: skip
     assert len(found) == 16
-    assert "2019-02-11 18:37 UTC\tTSLA\t314.35" in run(
+    assert "2019-02-11 18:37:00\tTSLA\t314.35" in run(
         "test", "rsi_14 < 30 for TSLA on forming bars", str(sample_path())
     )
 

@@ -88,6 +88,24 @@ def test_a_file_of_mostly_refused_rows_needs_a_word(tmp_path: Path) -> None:
     assert json.loads(call("indicators", path, "--accept-rejects", "--set", "sma_2", "--json"))[0]["close"] == 1.5
 
 
+def test_inspect_counts_every_refused_row_whatever_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "A.csv"
+    good = "".join(f"2024-03-{day:02},1,2,0.5,1.5\n" for day in (4, 5, 6, 7, 8, 11, 12, 13))
+    bad = "x\n,1,2,0.5,1.5\n2024-03-14,,2,0.5,1.5\n2024-03-14,1,,0.5,1.5\n2024-03-14,1,2,,1.5\n2024-03-14,1,2,0.5,\n"
+    path.write_text("date,open,high,low,close\n" + good + bad + "2024-03-14,1,2,0.5,-1\n")
+    [found] = json.loads(call("inspect", path, "--json"))
+    [refused] = [fact for fact in found["findings"] if fact["what"] == "rows refused"]
+    assert refused["found"] == "7"
+    assert refused["why"].endswith("; others (2)")
+
+
+def test_indicators_written_to_a_file_are_counted(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    said = json.loads(call("indicators", LAYOUTS / "11_DUPB.csv", "--set", "sma_2", "--out", out, "--json"))
+    assert said == {"out": str(out), "symbols": 1, "rows": 3}
+    assert "2024-03-08 00:00:00" in call("indicators", LAYOUTS / "11_DUPB.csv", "--set", "sma_2")
+
+
 def test_bars_of_another_length_are_a_series_of_their_own(tmp_path: Path) -> None:
     def shown(*options: str, fails: int = 0) -> Any:
         said = call("show", "ABC", "--data-dir", tmp_path, "--json", *options, fails=fails)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from tapeline.cli.main import app
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fill(tmp_path_factory.mktemp("scan"), random_bars(4, 30, 3))
+    bars = random_bars(4, 30, 3)
+    return fill(tmp_path_factory.mktemp("scan"), replace(bars, volume=bars.volume * 100))
 
 
 def run(folder: Path, *arguments: str) -> str:
@@ -30,6 +32,7 @@ def test_a_question_is_saved_asked_by_name_and_forgotten(folder: Path) -> None:
     assert found["matched"] == found["looked_at"] == 4
     assert json.loads(run(folder, "all", "--json")) == found
     assert len(run(folder, "all", "--limit", "1").splitlines()) == 2
+    assert "e+" not in run(folder, "volume > 0", "--columns", "volume"), "volumes have all their digits"
     assert [each["name"] for each in json.loads(run(folder, "--saved", "--json"))] == ["all"]
     run(folder, "--forget", "all")
     assert json.loads(run(folder, "--saved", "--json")) == []

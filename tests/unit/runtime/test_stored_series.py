@@ -43,8 +43,10 @@ def test_only_stored_bars_are_found_where_candles_are_no_answer() -> None:
     assert series.stored("TSLA") == series.stored("TSLA", "1m") == "TSLA@1m"
     assert series.stored("TSLA", "1d") == series.stored("TSLA@1d") == "TSLA"
     assert series.stored("NONE") == "NONE"
-    with pytest.raises(NotFoundError, match="no 5m bars of TSLA are stored; there is 1m and 1d"):
+    with pytest.raises(NotFoundError, match="no 5m bars of TSLA are stored; there is 1m and 1d; `tapeline export"):
         series.stored("TSLA", "5m")
+    with pytest.raises(NotFoundError, match=r"there is 1m and 1d$"):
+        series.stored("TSLA", "7m")
 
 
 def test_new_bars_go_to_the_series_of_their_length() -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
 from tapeline.core.series import symbol_of
@@ -41,12 +42,12 @@ _ISO = (
 
 
 def _in_epoch_ms(value: object) -> object:
-    """Return a time in ISO format as epoch ms; anything else is left to the check of numbers."""
-    if isinstance(value, str) and "-" in value[1:]:
+    """Return a text as epoch ms; anything else is left to the check of numbers."""
+    if isinstance(value, str):
         try:
             return epoch_ms(value)
         except InputError as error:
-            raise ValueError(str(error)) from None
+            raise PydanticCustomError("time", "{fault}", {"fault": str(error)}) from None
     return value
 
 

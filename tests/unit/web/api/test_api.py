@@ -130,7 +130,9 @@ def test_intervals_of_a_symbol_are_stored_side_by_side() -> None:
         assert client.document("/scores?symbol=T&interval=1d")["rows"] == 5
         missing = client.get("/symbols/T/rows?interval=5m")
         assert missing.status_code == 404
-        assert missing.json()["detail"] == "no 5m bars of T are stored; there is 1m and 1d"
+        assert missing.json()["detail"].startswith(
+            "no 5m bars of T are stored; there is 1m and 1d; `tapeline export T --in"
+        )
         assert sorted(row["stock_symbol"] for row in client.document("/latest")["rows"]) == ["T", "T@1m", "U"]
 
 
@@ -372,6 +374,8 @@ def test_wrong_parameters_are_refused_in_one_line(client: Client, query: str, st
     detail = client.document(f"/symbols/S00/bars?{query}", status)["detail"]
     assert detail
     assert "\n" not in detail
+    assert "Value error" not in detail
+    assert ("write 2026-01-02" in detail) == query.startswith(("start=now", "before=1.5"))
 
 
 def test_an_unknown_path_is_404_as_json(client: Client) -> None:
