@@ -97,7 +97,7 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
             "Train a model on files of bars, or on stored ones, and put it into the registry.",
         ),
         "evaluate": (
-            "training_commands.evaluate",
+            "evaluation_commands.evaluate",
             "Test the model walk-forward beside its baselines. The first line says whether it is better than they are.",
         ),
         "score": (

@@ -1,45 +1,29 @@
-"""`tapeline train` and `evaluate`: make models, and test whether they are worth anything."""
+"""`tapeline train`: make models, here or on SageMaker."""
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import importlib.util
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.cli.console import Ticker, notice, print_json, print_table, stdout
+from tapeline.cli.console import notice, print_json, stdout
 from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
 from tapeline.cli.model_commands import metadata_as_json, print_facts, registry_at
 from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt
+from tapeline.cli.training_bars import Band, Horizon, OptionalFiles, StoredSymbols, Trials, history, progress
 from tapeline.errors import NotBetterError
 from tapeline.forecast import DEFAULT_NAME, HORIZON, NO_TRADE_BAND
-from tapeline.research import COST_BPS, FOLDS
 from tapeline.runtime.clock import now_ms
 
 if TYPE_CHECKING:
     from tapeline.cli.cloud_training import SageMakerTrainer
     from tapeline.core.market import Bars
-    from tapeline.forecast.features import FeatureSet
     from tapeline.forecast.model import Metadata
     from tapeline.forecast.range_model import RangeModel
     from tapeline.forecast.registry import Registry
-    from tapeline.research.range_report import RangeReport
-
-OptionalFiles = Annotated[
-    list[Path] | None, typer.Argument(help="CSV (also gz, zst, zip) or Parquet files of bars.", show_default=False)
-]
-StoredSymbols = Annotated[
-    str | None, typer.Option(help="Instead of files: the stored bars of these symbols, comma-separated, or `all`.")
-]
-Horizon = Annotated[int, typer.Option(help="How many bars ahead to predict.", min=1, max=1000)]
-Band = Annotated[float, typer.Option(help="No-trade band, in standard deviations of the move.", min=0.0)]
-Trials = Annotated[int, typer.Option(help="Optuna trials for LightGBM's parameters, on training bars only.", min=0)]
 
 
 class Machine(enum.StrEnum):
@@ -141,19 +125,19 @@ def train(
         from tapeline.research.training import fit
 
         registry = registry_at(data_dir, models)
-        _train_ranges(registry, name, _history(files, symbols, data_dir, reading), end, promote=promote)
-        with _progress("training", quiet=json) as progress:
+        _train_ranges(registry, name, history(files, symbols, data_dir, reading), end, promote=promote)
+        with progress("training", quiet=json) as show:
             options: dict[str, Any] = {
                 "horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows,
-                "trials": trials, "progress": progress, "until": end,
+                "trials": trials, "progress": show, "until": end,
             }  # fmt: skip
-            history = _history(files, symbols, data_dir, reading, again=True)
+            bars = history(files, symbols, data_dir, reading, again=True)
             if promote:
-                made = retrain(registry, name, history, at=now_ms(), **options)
+                made = retrain(registry, name, bars, at=now_ms(), **options)
                 model = made.model
                 reason = "" if made.promoted else f"not promoted: {made.contest}"
             else:
-                model = fit(history, **options)
+                model = fit(bars, **options)
                 registry.save(name, model)
     in_use = registry.current(name) == model.version
     if cloud is not None:
@@ -167,13 +151,13 @@ def train(
     print_facts(name, model.version, model.metadata, in_use=in_use)
 
 
-def _train_ranges(registry: Registry, name: str, history: Iterator[Bars], until: int | None, *, promote: bool) -> None:
+def _train_ranges(registry: Registry, name: str, bars: Iterator[Bars], until: int | None, *, promote: bool) -> None:
     """Train a range model on the same bars, and with `promote` put it to use; too few bars are reported."""
     from tapeline.errors import NotEnoughHistoryError
     from tapeline.research.range_training import fit_range
 
     try:
-        model = fit_range(history, until=until)
+        model = fit_range(bars, until=until)
     except NotEnoughHistoryError as error:
         notice(f"no ranges: {error}")
         return
@@ -202,157 +186,3 @@ def _verdict(metadata: Metadata) -> str:
         return f"Direction: BETTER than the base rate: {facts}. tapeline evaluate says whether by luck."
     verdict = "WORSE than the base rate" if gain.high < 0 else "no skill"
     return f"Direction: {verdict}: {facts}. HOLD is answered."
-
-
-@reads_files()
-def evaluate(
-    files: OptionalFiles = None,
-    symbols: StoredSymbols = None,
-    horizon: Horizon = HORIZON,
-    no_trade_band: Band = NO_TRADE_BAND,
-    folds: Annotated[int, typer.Option(help="Walk-forward folds.", min=1, max=100)] = FOLDS,
-    embargo: Annotated[
-        int | None, typer.Option(help="Bar times left out before each test.  [default: the horizon]", min=0)
-    ] = None,
-    forest: Annotated[
-        bool | None,
-        typer.Option(
-            "--forest/--no-forest",
-            help="With the random-forest baseline, which takes most of the time.  [default: if scikit-learn is there]",
-            show_default=False,
-        ),
-    ] = None,
-    trials: Trials = 0,
-    trade: Annotated[
-        bool | None,
-        typer.Option("--trade/--no-trade", help="With the backtest.  [default: if bt is there]", show_default=False),
-    ] = None,
-    cost_bps: Annotated[float, typer.Option(help="Cost of a trade, in 1/100 of a percent of its value.", min=0)] = (
-        COST_BPS
-    ),
-    audit: Annotated[bool, typer.Option("--audit", help="Look for features and labels that see the future.")] = False,
-    features: Annotated[
-        str | None, typer.Option(help="Features of your own: FILE.py:NAME of a FeatureSet.", show_default=False)
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.", show_default=False)] = None,
-    table: Annotated[Path | None, typer.Option(help="Write the tables as Markdown.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
-    ranges: Annotated[bool, typer.Option(help="Test the expected move, too.")] = True,
-    data_dir: DataDir = None,
-    reading: FileReading = AS_FOUND,
-    json: Json = False,
-) -> None:
-    """Test the model walk-forward beside its baselines. The first line says whether it is better than they are.
-
-    Exit code 1 when the audit finds a leak.
-    """
-    from tapeline.cli.output_files import write_text
-    from tapeline.forecast.features import DEFAULT_FEATURES
-    from tapeline.research import evaluation
-    from tapeline.research.range_tables import range_tables
-    from tapeline.research.report import html, markdown, summary, tables
-
-    chosen = DEFAULT_FEATURES if features is None else _feature_set(features)
-    with _progress("evaluating", quiet=json) as progress:
-        found = evaluation.evaluate(
-            _history(files, symbols, data_dir, reading), horizon=horizon, no_trade_band=no_trade_band, seed=seed,
-            folds=folds, embargo=embargo, forest=forest, trials=trials,
-            trade=trade, cost_bps=cost_bps, leaks=audit, features=chosen, progress=progress,
-        )  # fmt: skip
-    moves = _ranges(_history(files, symbols, data_dir, reading, again=True), folds) if ranges else None
-    if report is not None:
-        write_text(report, html(found))
-    if table is not None:
-        write_text(table, markdown(found))
-    if json:
-        print_json(found.as_dict() | ({} if moves is None else {"ranges": evaluation.without_nan(moves.as_dict())}))
-    else:
-        if moves is not None:
-            stdout().print(moves.headline, markup=False)
-        stdout().print(found.headline, markup=False)
-        for line in summary(found):
-            stdout().print(line, markup=False)
-        for title, (heads, rows) in tables(found).items():
-            stdout().print(f"\n{title}", markup=False)
-            print_table(heads, rows)
-        for title, (heads, rows) in range_tables(moves).items() if moves is not None else ():
-            stdout().print(f"\n{title}", markup=False)
-            print_table(heads, rows)
-    if any(not finding.passed for finding in found.findings):
-        raise typer.Exit(1)
-
-
-def _ranges(history: Iterator[Bars], folds: int) -> RangeReport | None:
-    """Return what the expected move is worth on these bars; None where there are too few, which is said."""
-    from tapeline.errors import NotEnoughHistoryError
-    from tapeline.research.range_evaluation import evaluate_ranges
-
-    try:
-        return evaluate_ranges(history, folds=folds)
-    except NotEnoughHistoryError as error:
-        notice(f"Expected move: not tested, {error}")
-        return None
-
-
-def _history(
-    files: list[Path] | None, symbols: str | None, data_dir: Path | None, reading: FileReading, *, again: bool = False
-) -> Iterator[Bars]:
-    """Yield the bars of the files, or the stored ones of these symbols, with the values that were known live.
-
-    A volume that was corrected after the close would tell a model what nobody knew at the close. How the files are read
-    is said once, not when they are read `again`.
-    """
-    if bool(files) == bool(symbols):
-        raise typer.BadParameter("give files of bars, or --symbols for stored ones, and not both")
-    if files:
-        from tapeline.app.file_series import series_of_files
-        from tapeline.cli.bar_files import open_files, read_bars, say_reading, scan_of
-        from tapeline.core.times import interval_name
-
-        source = open_files(files, reading, future=True)
-        scan = scan_of(source, reading)
-        if not again:
-            for problem in source.problems:
-                notice(problem)
-            say_reading(source)
-        series = series_of_files(None, scan)
-        source.name_series(series.names)
-        if (others := series.others(scan.interval)) and not again:
-            length = interval_name(scan.interval or 0)
-            notice(f"{len(others)} series are left out, whose bars are not {length} long")
-        for bars in read_bars(source, "reading", quiet=True):
-            yield series.only(bars, scan.interval)
-        return
-    from tapeline.app.config import comma_separated
-    from tapeline.app.stored_history import stored_series
-    from tapeline.cli.stored_data import open_stored
-    from tapeline.core.series import symbol_of
-
-    wanted = None if symbols == "all" else comma_separated(symbols or "")
-    with open_stored(data_dir) as directory:
-        for name in stored_series(directory, wanted, reading.interval):
-            yield replace(directory.store.rows(name).as_known().bars, symbols=(symbol_of(name),))
-
-
-@contextlib.contextmanager
-def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[float, str], None]]:
-    with Ticker(what, 100, quiet=quiet, percent=True) as ticker:
-        yield lambda done, _: ticker.show(int(100 * done))
-
-
-def _feature_set(place: str) -> FeatureSet:
-    """Return the FeatureSet called NAME in FILE.py, which is run: the user asked for it."""
-    from tapeline.forecast.features import FeatureSet
-
-    path, _, name = place.rpartition(":")
-    if not path or not Path(path).is_file():
-        raise typer.BadParameter(f"{place!r}: give it as FILE.py:NAME of an existing file", param_hint="--features")
-    spec = importlib.util.spec_from_file_location("tapeline_user_features", path)
-    if spec is None or spec.loader is None:
-        raise typer.BadParameter(f"{path} is not a Python file", param_hint="--features")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = getattr(module, name, None)
-    if not isinstance(found, FeatureSet):
-        raise typer.BadParameter(f"{path} has no FeatureSet called {name}", param_hint="--features")
-    return found
