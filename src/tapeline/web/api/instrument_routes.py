@@ -37,7 +37,7 @@ class ActionAnswer(BaseModel):
     currency: str
 
 
-class SessionAnswer(BaseModel):
+class TradingSession(BaseModel):
     """Say when regular trading opens and closes, UTC epoch ms; `half` marks an early close."""
 
     opens: int
@@ -56,7 +56,7 @@ class InstrumentAnswer(BaseModel):
     name: str
     exchange: str
     zone: str
-    session: SessionAnswer | None
+    session: TradingSession | None
     actions: list[ActionAnswer]
     rejects: list[RejectAnswer]
 
