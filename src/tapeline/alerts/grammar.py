@@ -51,6 +51,17 @@ def parse_rule(text: str) -> Rule:
     return rule
 
 
+def parse_column(text: str) -> str:
+    """Return the column that a name stands for, as in a rule: `p_touched(240,5)` is `p_touched(240, 5)`.
+
+    Raises `RuleError` for what stands in brackets, `SpecError` for an unknown name.
+    """
+    word = text.strip().lower()
+    if word.partition("(")[0].strip() in (*ODDS, "change"):
+        return _Parser(word).column()
+    return word if is_range_term(word) or is_window_term(word) else column_of(word)
+
+
 class _Parser(Phrases):
     """Parse with one method for each rule of the grammar; each leaves `at` after what it has read."""
 
@@ -88,6 +99,13 @@ class _Parser(Phrases):
             else:
                 reset = self._reset(condition, place)
         return Rule(condition, symbols, forming, quiet, reset)
+
+    def column(self) -> str:
+        """Parse the whole text as a name."""
+        value = self._factor()
+        if not self.ended():
+            self.fail(f"after {value} comes the end")
+        return value.name
 
     def _either(self, depth: int) -> Condition:
         parts = [self._both(depth)]

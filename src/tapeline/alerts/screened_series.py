@@ -118,6 +118,7 @@ class ScreenedSeries:
         self._names.update(several)
         found: dict[str, tuple[int, int] | None] = {}
         refused: set[str] = set()
+        impossible = interval
         for wanted, own, names in _wanted(rule, several):
             asked = interval if own is None else own
             if asked is None:
@@ -129,12 +130,13 @@ class ScreenedSeries:
             try:
                 name, length, candles = self._views.series.find(wanted, asked)
             except NotPossibleError:
+                impossible = asked
                 refused.update(each for name in names for each in choices(self._length(name)))
                 continue
             found[name] = (length, candles)
         if not found and refused:
             possible = ", ".join(sorted(refused, key=lambda name: interval_ms(name) or 0))
-            raise NotPossibleError(f"no bars make {interval} candles; intervals to choose from: {possible}")
+            raise NotPossibleError(f"no bars make {impossible} candles; intervals to choose from: {possible}")
         return found
 
     def _length(self, name: str) -> int:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tapeline.alerts.bar_values import seen_in, specs_of
-from tapeline.alerts.grammar import parse_rule
-from tapeline.alerts.names import FIELDS, column_of
+from tapeline.alerts.grammar import parse_column, parse_rule
+from tapeline.alerts.names import FIELDS
 from tapeline.alerts.range_terms import is_range_term
 from tapeline.alerts.rule_state import BarValues, holds
 from tapeline.alerts.rules import Rule, Silence
@@ -71,7 +71,7 @@ def question(
 ) -> Question:  # fmt: skip
     """Return the question that these mean. A `-` before `sort` asks for the largest first.
 
-    Raises `RuleError` for the rule, `SpecError` for a column, `InputError` for an order by what is no column.
+    Raises `RuleError` for the rule, that or `SpecError` for a column, `InputError` for an order by what is no column.
     """
     rule = parse_rule(text)
     if isinstance(rule.condition, Silence):
@@ -104,8 +104,7 @@ def _columns(rule: Rule, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def _column(name: str) -> str:
     word = name.strip().lower()
-    known = word in (CHANGE, PREDICTION) or is_range_term(word) or is_window_term(word)
-    return word if known else column_of(word)
+    return word if word in (CHANGE, PREDICTION) else parse_column(word)
 
 
 class Screener:

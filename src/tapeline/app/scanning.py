@@ -34,8 +34,8 @@ def scan(
     for the largest first; what lacks the value comes last. `data_dir` is a folder, by default that of the settings.
 
     The frame has `symbol`, `interval`, `timestamp` (when the bar opened, UTC), `final` and the columns; its order is
-    that asked for. Raises `RuleError` for the rule, `SpecError` for a column, `NotPossibleError` for an interval that
-    no bars make, `StorageError` where the data directory cannot be read.
+    that asked for. Raises `RuleError` for the rule, that or `SpecError` for a column, `NotPossibleError` for an
+    interval that no bars make, `StorageError` where the data directory cannot be read.
     """
     checked_kind(to)
     asked = question(rule, columns, interval, in_epoch_ms(at), sort)

@@ -25,8 +25,12 @@ _BETWEEN = 2  # blanks between two columns on a terminal
 
 
 def named_columns(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the columns in this text, and the specs of the indicators that they need. Raises `SpecError`."""
-    from tapeline.alerts.names import FIELDS, column_of
+    """Return the columns in this text, and the specs of the indicators that they need.
+
+    Raises `SpecError`, and `RuleError` for what stands in brackets.
+    """
+    from tapeline.alerts.grammar import parse_column
+    from tapeline.alerts.names import FIELDS
     from tapeline.alerts.range_terms import is_range_term
     from tapeline.indicators.spec import spec_of_output
     from tapeline.indicators.spelling import separated
@@ -36,9 +40,9 @@ def named_columns(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for part in separated(text):
         word = part.lower()
         known = word in BAR_COLUMNS or word in FIELDS
-        name = FIELDS.get(word, word) if known or is_range_term(word) else column_of(word)
+        name = FIELDS.get(word, word) if known else parse_column(word)
         found[name] = None
-        if not known and not is_range_term(word):
+        if not known and not is_range_term(name):
             specs[spec_of_output(name)[0].text] = None
     return tuple(found), tuple(specs)
 

@@ -57,7 +57,7 @@ class Desks:
         try:
             content = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
             load_json(content, _BOUNDS)
-        except (DecodeError, ValueError, RecursionError) as error:  # the last two are of `dumps`
+        except (ValueError, RecursionError) as error:  # a `DecodeError`, or what `dumps` raises
             raise InputError(f"{name}: {error}") from error
         path = self._file(user, name)
         try:

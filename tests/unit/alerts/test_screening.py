@@ -86,6 +86,18 @@ def test_values_are_those_of_the_view_after_every_kind_of_change(store: SqliteSt
     check()
 
 
+def test_columns_are_written_as_in_rules_and_refused_as_there(store: SqliteStore) -> None:
+    asked = question("price > 0", ("p_touched(300,5)", "change(24 hours)", "change(90 min)", "sma(20)"))
+    assert asked.columns == ("p_touched(300, 5)", "change(1 day)", "change(90 minutes)", "sma_20")
+    for column in ("change(99999999999999999999 days)", "change(0 days)", "p_touched(abc, 5)", "p_touched(1, 99)",
+                   "change(1 day) > 5"):  # fmt: skip
+        with pytest.raises(RuleError):
+            question("price > 0", (column,))
+    commit(store, closes("A", 1.0, 2.0, 3.0))
+    with pytest.raises(NotPossibleError, match="no bars make 7m candles"):
+        Screener(store).answer(question("price > 0 for A@7m"))
+
+
 def test_an_unchanged_series_is_not_read_again(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(store, random_bars(3, 20, 1))
     newest = NewestRows(store)
