@@ -123,9 +123,9 @@ some_records = st.lists(
 #: Times mostly go on, as in a market.
 moves = st.sampled_from([1, 1, 1, 0, 0, 2, -1, -3, -6])
 #: A bar may be said again at once, and then as it was first: the newest one says so only while the other one waits.
-agains = st.sampled_from([(), (), (), (0,), (1,), (1, 0), (1, 2, 0)])
+repeats = st.sampled_from([(), (), (), (0,), (1,), (1, 0), (1, 2, 0)])
 market_records = st.lists(
-    st.tuples(st.sampled_from("AAAB"), moves, st.integers(3, 6), st.booleans(), agains), min_size=1, max_size=MOST // 2
+    st.tuples(st.sampled_from("AAAB"), moves, st.integers(3, 6), st.booleans(), repeats), min_size=1, max_size=MOST // 2
 ).map(walked)
 records = some_records | market_records
 cuts = st.just([*range(1, MOST)]) | st.lists(st.integers(1, MOST), max_size=MOST // 2)
