@@ -140,10 +140,17 @@ def may_have_interval(timestamps: Ints, interval: int) -> bool:
     if interval >= DAY or not (timestamps % DAY).any():
         return False
     steps = np.diff(timestamps)
-    same_day = np.diff(timestamps // DAY) == 0
     if not len(steps) or steps.min() <= interval:
         return not len(steps) or bool(steps.min() == interval)
-    lengths, counts = np.unique(steps[same_day], return_counts=True)
+    return is_thin(timestamps)
+
+
+def is_thin(timestamps: Ints) -> bool:
+    """Return whether no time between two bars is that of most in a day, as of a share that trades now and then.
+
+    `timestamps` are the open times (ms) of one symbol's bars, in order. Such bars are further apart than they are long.
+    """
+    lengths, counts = np.unique(np.diff(timestamps)[np.diff(timestamps // DAY) == 0], return_counts=True)
     return len(lengths) > 0 and bool(2 * counts.max() <= counts.sum())
 
 

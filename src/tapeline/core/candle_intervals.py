@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapeline.core.bars import Grid, Sessions, usual_interval
+from tapeline.core.bars import Grid, Sessions, is_thin, shortest_interval, usual_interval
 from tapeline.core.market import Ints
 from tapeline.core.sessions import calendar, exchange_of
 from tapeline.core.times import DAY, HOUR, MINUTE, MONTH, WEEK, interval_name
@@ -45,8 +45,14 @@ class CandleGrid(Grid):
 
 
 def stored_interval(timestamp: Ints) -> int:
-    """Return the interval (ms) of one symbol's bars, which open at these times; a minute where they do not tell."""
-    return usual_interval(timestamp) or MINUTE
+    """Return the interval (ms) of one symbol's bars, which open at these times, in order; a minute where none is told.
+
+    It is the usual one, except of a thin share: where no time apart is that of most bars, it is the shortest.
+    """
+    usual, shortest = usual_interval(timestamp), shortest_interval(timestamp)
+    if usual is None or shortest is None:
+        return MINUTE
+    return shortest if is_thin(timestamp) else usual
 
 
 def choices(stored: int) -> list[str]:

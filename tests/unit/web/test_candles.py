@@ -47,6 +47,9 @@ def test_the_stored_interval_is_told_from_the_bars() -> None:
     assert interval_name(stored_interval(times)) == "1m"
     assert interval_name(stored_interval(times[::5])) == "5m"
     assert interval_name(stored_interval(np.array([3 * DAY, 4 * DAY, 7 * DAY]))) == "1d"
+    thin = np.cumsum([0, 2, 1, 2, 3, 2, 1, 5, 2, 3, 1, 7, 3, 2]) * MINUTE
+    assert interval_name(stored_interval(thin)) == "1m"  # two minutes apart more often than one
+    assert interval_name(stored_interval(np.array([0, 5, 10, 11, 15, 20, 25]) * MINUTE)) == "5m"  # one bar is odd
     assert stored_interval(times[:1]) == stored_interval(times[:0]) == MINUTE
 
 
