@@ -45,7 +45,7 @@ class CandleGrid(Grid):
 
 
 def stored_interval(timestamp: Ints) -> int:
-    """Return the interval (ms) of one symbol's bars, which open at these times, in order; a minute where none is told.
+    """Return the interval (ms) of one symbol's bars, which open at these times, in order; a minute where these tell none.
 
     It is the usual one, except of a thin share: where no time apart is that of most bars, it is the shortest.
     """
