@@ -45,9 +45,10 @@ class CandleGrid(Grid):
 
 
 def stored_interval(timestamp: Ints) -> int:
-    """Return the interval (ms) of one symbol's bars, which open at these times, in order; a minute where these tell none.
+    """Return the interval (ms) of one symbol's bars, which open at these times, in order.
 
-    It is the usual one, except of a thin share: where no time apart is that of most bars, it is the shortest.
+    It is the usual one, except of a thin share: where no time apart is that of most bars, it is the shortest. Where
+    there are no two bars, it is a minute.
     """
     usual, shortest = usual_interval(timestamp), shortest_interval(timestamp)
     if usual is None or shortest is None:
