@@ -65,13 +65,15 @@ class Driver:
             "path": path, "raw_path": path.encode("utf-8", "surrogatepass"), "root_path": "", "query_string": query,
             "headers": list(headers), "client": ("127.0.0.1", 5), "server": ("127.0.0.1", 8000),
         }  # fmt: skip
-        waiting = [
-            {"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"},
-        ]  # fmt: skip
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
         sent: list[Message] = []
 
         async def receive() -> Message:
-            return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            if waiting:
+                return waiting.pop()
+            if not path.endswith("/events"):  # whose answer ends with its client
+                await asyncio.Event().wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
             sent.append(message)

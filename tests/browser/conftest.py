@@ -137,14 +137,21 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """Serve the packaged week of real minutes, 60% of it processed.
-
-    `play N` processes N more minutes; `form PRICE` makes the next minute form, with all bars at this price.
-    """
+def shared_server() -> Iterator[Server]:
+    """Serve the packaged week of real minutes, 60% of it processed."""
     server = Server("sample")
     yield server
     server.close()
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Server:
+    """Return the shared server, which has forgotten what users arranged: layouts, lists, drawings.
+
+    `play N` processes N more minutes; `form PRICE` makes the next minute form, with all bars at this price.
+    """
+    shared_server.tell("forget")
+    return shared_server
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shutil
 import sys
 import tempfile
 import threading
@@ -45,6 +46,9 @@ Answer = Callable[[str], str]
 #: A walk-forward report of the sample's first three days, as `tapeline evaluate --json` prints it, shortened.
 _EVALUATION = Path(__file__).with_name("evaluation.json")
 
+#: The folder of what users arrange.
+_DESKS = "desks"
+
 _REFUSED = (
     Reject("sample", "line 17", "high is below low", b"AAPL,1549895400000,170.1,169.9,170.4,170.0,1200"),
     Reject("sample", "line 18", "a price is zero or negative", b"<script>alert(1)</script>,0"),
@@ -57,7 +61,7 @@ def main(kind: str, port: int = 0) -> None:
         folder = Path(name)
         data, access, answer = {"sample": sample, "empty": empty, "guarded": guarded}[kind](folder)
         alerts = stack.enter_context(service.running(data.store, folder, (), {}, live=False, notify=lambda _: None))
-        data = dataclasses.replace(data, alerts=alerts, desks=Desks(folder / "desks"))
+        data = dataclasses.replace(data, alerts=alerts, desks=Desks(folder / _DESKS))
 
         def listen() -> None:
             for line in sys.stdin:
@@ -113,6 +117,9 @@ def sample(folder: Path) -> tuple[PageData, Access, Answer]:
 
     def answer(line: str) -> str:
         command, _, rest = line.partition(" ")
+        if command == "forget":
+            shutil.rmtree(folder / _DESKS, ignore_errors=True)
+            return "done"
         return play(int(rest)) if command == "play" else form(float(rest))
 
     play(int(len(minutes) * 0.6))

@@ -400,9 +400,6 @@ def test_four_charts_share_what_is_linked_and_come_back(open_page: Open, server:
     page.set_viewport_size({"width": _PHONE[0], "height": _PHONE[1]})
     expect(page.locator("article.chart:visible")).to_have_count(1)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= _PHONE[0]
-    page.keyboard.press("Alt+c")  # the server keeps the layout, and the next test begins with what is kept
-    with page.expect_response(re.compile("/desk/layout$")):
-        page.get_by_label("One chart").check()
 
 
 def test_lists_of_ones_own_have_groups_columns_and_an_order(open_page: Open, server: Server) -> None:

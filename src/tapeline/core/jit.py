@@ -29,7 +29,7 @@ def jit(function: _Function) -> _Function:
         trust_no_shared_caches()
         found = function.__globals__[function.__name__] = njit(nogil=True)(function)
         with contextlib.suppress(RuntimeError):  # no place for a cache
-            found.enable_caching()
+            found._cache = _cache_of(function)  # noqa: SLF001
         return found
 
     def first(*arguments: Any) -> Any:
@@ -70,25 +70,32 @@ def trust_no_shared_caches() -> None:
 
 def _guarded(locator: Any) -> Any:
     class Guarded(locator):  # type: ignore[misc]
-        """Find no place for a cache where others can write, and let it be of all modules beside the function's."""
+        """Find no place for a cache where others can write."""
 
         @classmethod
         def from_function(cls, function: Any, file: str) -> Any:
             found = super().from_function(function, file)
-            if found is None or not is_trusted_folder(Path(found.get_cache_path())):
-                return None
-            found.sources = Path(file).parent
-            return found
-
-        def get_source_stamp(self) -> tuple[object, str]:
-            return super().get_source_stamp(), _digest(self.sources)
+            return found if found is not None and is_trusted_folder(Path(found.get_cache_path())) else None
 
     return Guarded
 
 
+def _cache_of(function: Callable[..., Any]) -> Any:
+    """Return Numba's cache of a function, which is another one after a change to any module of the same folder."""
+    from numba.core.caching import FunctionCache
+
+    class FolderCache(FunctionCache):  # type: ignore[misc]
+        """Know the modules beside the function's; Numba itself looks at that one only."""
+
+        def _index_key(self, signature: Any, codegen: Any) -> Any:
+            return *super()._index_key(signature, codegen), _digest(Path(function.__code__.co_filename).parent)
+
+    return FolderCache(function)
+
+
 @cache
 def _digest(folder: Path) -> str:
-    """Return a digest of the modules in a folder; Numba itself looks at the function's own module only."""
+    """Return a digest of the modules in a folder."""
     found = hashlib.sha256()
     for path in sorted(folder.glob("*.py")):
         found.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())

@@ -75,7 +75,9 @@ def test_the_health_of_a_data_directory(tmp_path: Path, monkeypatch: pytest.Monk
                 "events": [{"time": 7, "text": "lost"}], "problems": {"X": "unknown"},
             }  # fmt: skip
             assert found["disk_free"] > 0
-            assert client.document("/models") == {"models": [], "evaluation": None, "no_model": ""}
+            assert client.document("/models") == {
+            "models": [], "contests": [], "evaluation": None, "no_model": "",
+        }  # fmt: skip
             assert not is_live(directory)
             client.take_csrf()
             client.request("POST", "/symbols", json={"symbol": "nvda"})

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.conftest import random_bars
 
+from tapeline.core import trusted_code
 from tapeline.indicators import CATALOGUE, DEFAULT, Engine
 from tapeline.indicators.engine import machine_code
 from tapeline.indicators.engine.alone import entry_points
@@ -99,7 +100,10 @@ def test_damaged_code_is_not_loaded_and_replaced(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775])
-def test_code_that_others_could_have_written_is_not_loaded(folder: Path, mode: int) -> None:
+def test_code_that_others_could_have_written_is_not_loaded(
+    folder: Path, mode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trusted_code, "_private_group", lambda: -1)  # a group that others are in
     file = kept(folder)
     file.chmod(mode)
     assert not loaded()

@@ -269,7 +269,7 @@ def test_a_market_that_opens_changes_its_quotes() -> None:
 
     async def play(cast: Broadcast) -> None:
         now = START - 1
-        cast._watchlist._now = lambda: now  # type: ignore[method-assign]
+        cast._watchlist.now = lambda: now  # type: ignore[method-assign]
         one = Reading(cast)
         (quote,) = (await one.until("quotes"))["quotes"]
         assert (quote["market"]["phase"], quote["market"]["next"]) == ("pre", START)
