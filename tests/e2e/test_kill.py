@@ -14,7 +14,7 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tests.conftest import random_bars
 
-BARS, SYMBOLS, KILLS = 4_000, 12, 20
+BARS, SYMBOLS, KILLS = 2_400, 10, 20
 #: Kills of the store and of conversions. `KILLS=200` in the environment is a long run, of a few minutes.
 MORE_KILLS = int(os.environ.get("KILLS", "24"))
 
