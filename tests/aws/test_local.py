@@ -38,10 +38,10 @@ def handler(event, context):
 
 @pytest.mark.timeout(900)  # seven programs start and compile; on a busy machine five minutes were not enough
 def test_a_session_through_aws_gives_the_rows_of_an_embedded_run(tmp_path: Path) -> None:
-    with Local(tmp_path, 3, print, terraform=False, port=0) as local:
+    with Local(tmp_path, 6, print, terraform=False, port=0) as local:
         wanted = local.wanted()
         local.wait(wanted)
-        assert sum(map(len, wanted.values())) > 3 * 200
+        assert sum(map(len, wanted.values())) > 6 * 200
         assert any(row.prediction for rows in wanted.values() for row in rows)
         assert compared(local, wanted) == []
         assert local.events.failures == 0

@@ -14,7 +14,7 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tests.conftest import random_bars
 
-BARS, SYMBOLS, KILLS = 2_400, 10, 20
+BARS, SYMBOLS, KILLS = 4_000, 12, 20
 #: Kills of the store and of conversions. `KILLS=200` in the environment is a long run, of a few minutes.
 MORE_KILLS = int(os.environ.get("KILLS", "24"))
 
@@ -70,10 +70,11 @@ def whole(replayed_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     return contents(folder / "tapeline.db")
 
 
+@pytest.mark.parametrize("seed", [1, 2])
 def test_rows_after_20_kills_are_those_of_an_uninterrupted_run(
-    replayed_file: Path, whole: dict[str, list[Any]], tmp_path: Path
+    seed: int, replayed_file: Path, whole: dict[str, list[Any]], tmp_path: Path
 ) -> None:
-    answer = replay(1, KILLS, replayed_file, tmp_path)
+    answer = replay(seed, KILLS, replayed_file, tmp_path)
     assert answer[2:] == ["exit", "0"]
     assert int(answer[1]) >= KILLS - 3  # a child may be faster than its killer
     killed = contents(tmp_path / "tapeline.db")

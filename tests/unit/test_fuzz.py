@@ -15,7 +15,7 @@ def test_foreign_bytes_lead_to_nothing_that_is_not_meant(target: Target) -> None
     for value in target.harmful():
         target.run(value)
 
-    @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(target.values)
     def check(value: object) -> None:
         with warnings.catch_warnings():

@@ -83,7 +83,7 @@ def test_a_share_of_all_or_none_is_not_certain():
     assert 0 < half.low < 0.5 < half.high < 1
 
 
-@pytest.mark.parametrize(("times", "horizon", "symbols"), [(60, 5, 1), (100, 5, 3)])
+@pytest.mark.parametrize(("times", "horizon", "symbols"), [(60, 5, 1), (250, 5, 5)])
 def test_intervals_hold_the_truth_of_no_skill_nineteen_times_in_twenty(times, horizon, symbols):
     """Hold it 93 to 97% of the time (`python -m tests.no_skill`), here within what 150 samples may differ by chance."""
     held = coverage(150, times, horizon, symbols)

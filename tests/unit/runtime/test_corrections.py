@@ -211,7 +211,7 @@ def limits(patched: pytest.MonkeyPatch, commit_bars: int, late_bars: int) -> Non
     patched.setattr("tapeline.runtime.pipeline._LATE_BARS", late_bars)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(bars=records, ends=cuts, commit_bars=st.integers(1, 12), late_bars=st.integers(0, 12))
 def test_the_loop_ends_with_the_truth_however_records_are_cut(
     bars: list[Bar], ends: list[int], commit_bars: int, late_bars: int, tmp_path_factory: pytest.TempPathFactory
@@ -226,7 +226,7 @@ def test_the_loop_ends_with_the_truth_however_records_are_cut(
 deaths = st.lists(st.tuples(st.integers(0, 8), st.booleans(), cuts), max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(bars=records, ends=cuts, commit_bars=st.integers(1, 12), late_bars=st.integers(0, 12), deaths=deaths)
 def test_the_loop_ends_with_the_truth_wherever_it_dies(
     bars: list[Bar],

@@ -99,7 +99,7 @@ _ACTS = st.lists(
         if interval > stored
     ],
 )
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(acts=_ACTS)
 def test_continued_candles_are_those_of_a_fresh_build(
     tmp_path_factory: pytest.TempPathFactory, series: str, interval: int, acts: list[tuple[str, int, float]]

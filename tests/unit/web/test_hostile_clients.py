@@ -214,8 +214,10 @@ def test_an_honest_connection_outlives_the_limits_while_it_is_used(site: Site) -
         time.sleep(0.6)
     with urllib.request.urlopen(site.url + "api/v1/events", timeout=10) as events:
         began = time.monotonic()
-        while events.readline() != b"event: beat\n":
-            assert time.monotonic() - began < 30, "a stream that is quiet for seconds stays open"
+        beats = 0
+        while time.monotonic() - began < 6:
+            beats += events.readline() == b"event: beat\n"
+        assert beats >= 1, "a stream that is quiet for seconds stays open"
 
 
 def test_whoever_does_not_read_its_answers_is_closed(site: Site) -> None:

@@ -22,7 +22,7 @@ from tapeline.web.api.application import create_app
 from tapeline.web.page import Page
 
 _TOKEN = "a-token-of-more-than-24-characters"  # a test's own
-_EXAMPLES = 12
+_EXAMPLES = 40
 
 #: Operations that take a rule: no pattern says which texts are rules, so a text that fits is refused all the same.
 _RULES = ("/alerts/rehearsal", "/scan")
