@@ -10,13 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from tapeline.alerts.screening import Question, question
 from tapeline.core.foreign import Bounds, load_json
 from tapeline.errors import InputError, NotFoundError, NotPossibleError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
-from tapeline.runtime.private_files import PRIVATE, make_private_folder
+from tapeline.runtime.private_files import PRIVATE, changing
 
 SCANS_FILE = "scans.json"
 
@@ -27,7 +25,6 @@ SCAN_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 MOST_SCANS = 200
 
 _BOUNDS = Bounds(size=1 << 20)
-_LOCK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +90,11 @@ class SavedScans:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, SavedScan]]:
         """Yield the questions to be changed; they are written when the block ends without an error."""
-        try:
-            make_private_folder(self.path.parent)
-            with filelock.FileLock(self.path.with_suffix(".lock"), _LOCK_SECONDS, PRIVATE):
-                known = self.load()
-                yield known
-                document = {"scans": [asdict(scan) for scan in known.values()]}
-                write_atomically(self.path, (json.dumps(document, indent=2) + "\n").encode(), PRIVATE)
-        except OSError as error:
-            raise StorageError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+        with changing(self.path):
+            known = self.load()
+            yield known
+            document = {"scans": [asdict(scan) for scan in known.values()]}
+            write_atomically(self.path, (json.dumps(document, indent=2) + "\n").encode(), PRIVATE)
 
 
 def _scan(entry: Mapping[str, Any]) -> SavedScan:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+
+from tapeline.errors import StorageError
 
 #: The mode of a file that only its owner can read and write.
 PRIVATE = 0o600
+
+_LOCK_SECONDS, _LOOK_SECONDS = 10.0, 0.005
 
 
 def make_private_folder(path: Path) -> None:
@@ -22,3 +28,20 @@ def make_private_file(path: Path) -> None:
     """Make an empty file with mode 0600 where there is none, for a library that would make it readable by all."""
     if not path.exists():
         path.touch(PRIVATE)
+
+
+@contextlib.contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Let no other process or thread change the file at `path` until the block ends; its folder is made if need be.
+
+    Raises `StorageError` where the file cannot be written, or another has not finished for ten seconds.
+    """
+    import filelock
+
+    try:
+        make_private_folder(path.parent)
+        lock = filelock.FileLock(path.with_suffix(".lock"), _LOCK_SECONDS, PRIVATE)
+        with lock.acquire(poll_interval=_LOOK_SECONDS):
+            yield
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written ({error.strerror or error})") from error

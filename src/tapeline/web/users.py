@@ -14,7 +14,7 @@ from typing import Any
 from tapeline.core.foreign import Bounds, load_json
 from tapeline.errors import InputError
 from tapeline.runtime.atomic_files import write_atomically
-from tapeline.runtime.private_files import PRIVATE, make_private_folder
+from tapeline.runtime.private_files import PRIVATE, changing
 
 #: The shortest password accepted. Length is what makes one hard to guess.
 SHORTEST_PASSWORD = 12
@@ -67,7 +67,7 @@ class Users:
         return self._known
 
     def add(self, name: str, role: Role, password: str) -> None:
-        """Add a user, or give a known one another role and password. Raises `InputError`."""
+        """Add a user, or give a known one another role and password. Raises `InputError`, `StorageError`."""
         if not _NAME.fullmatch(name):
             raise InputError(f"{name!r} is no user name: letters, digits, dot, dash, underscore and @, at most 64")
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
@@ -78,7 +78,7 @@ class Users:
             users[name] = User(name, role, hashed(password))
 
     def remove(self, name: str) -> None:
-        """Remove a user, whose sessions end at once. Raises `InputError` for one that is not there."""
+        """Remove a user, whose sessions end at once. Raises `InputError` for one that is not there, `StorageError`."""
         with self._changing() as users:
             if users.pop(name, None) is None:
                 raise InputError(f"there is no user {name}; there are: {', '.join(sorted(users)) or 'none'}")
@@ -86,16 +86,10 @@ class Users:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, User]]:
         """Yield the users to be changed; they are written when the block ends without an error."""
-        import filelock
-
-        try:
-            make_private_folder(self.path.parent)
-            with filelock.FileLock(self.path.with_suffix(".lock"), 10, PRIVATE):
-                users = dict(self.load())
-                yield users
-                self._write(users)
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+        with changing(self.path):
+            users = dict(self.load())
+            yield users
+            self._write(users)
 
     def _write(self, users: dict[str, User]) -> None:
         document = {

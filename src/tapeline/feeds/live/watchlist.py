@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-import filelock
 
 from tapeline.core.symbol_forms import canonical_symbol, collected_fault
 from tapeline.errors import FeedError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
-from tapeline.runtime.private_files import PRIVATE, make_private_folder
+from tapeline.runtime.private_files import PRIVATE, changing
 
 _LOOK_SECONDS = 1.0
-_LOCK_SECONDS = 10.0
-_LOCK_LOOK_SECONDS = 0.005
 
 
 def symbols_of(text: str) -> list[str]:
@@ -53,7 +48,7 @@ class Watchlist:
 
     def save(self, symbols: Iterable[str]) -> None:
         """Replace the list; a reader sees the old or the new one. Raise `StorageError` when it cannot be written."""
-        with self._locked():
+        with changing(self.path):
             self._write(symbols)
 
     def change(self, change: Callable[[list[str]], Iterable[str]]) -> list[str]:
@@ -61,22 +56,12 @@ class Watchlist:
 
         Raise `StorageError` when it cannot be read or written, and what `change` raises; then the list stays as it is.
         """
-        with self._locked():
+        with changing(self.path):
             before = self.load()
             after = list(change(list(before)))
             if after != before:
                 self._write(after)
             return after
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            make_private_folder(self.path.parent)
-            lock = filelock.FileLock(self.path.with_suffix(".lock"), _LOCK_SECONDS, PRIVATE)
-            with lock.acquire(poll_interval=_LOCK_LOOK_SECONDS):
-                yield
-        except OSError as error:
-            raise StorageError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
     def _write(self, symbols: Iterable[str]) -> None:
         write_atomically(self.path, "".join(f"{symbol}\n" for symbol in symbols).encode(), PRIVATE)

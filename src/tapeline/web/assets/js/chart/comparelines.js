@@ -1,9 +1,11 @@
 // The closes of other symbols as lines that begin where the price does at the left edge of the view.
 //
 // The library's own percent mode would let every indicator begin there as well, away from the prices it is made of.
-export class CompareLines {
+import { Primitive } from "./primitive.js";
+
+export class CompareLines extends Primitive {
   constructor(chart) {
-    this._chart = chart;
+    super(chart);
     this._lines = [];
   }
 
@@ -11,19 +13,10 @@ export class CompareLines {
   show(lines, bars) {
     this._lines = lines;
     this._bars = bars;
-    this._request?.();
+    this.redraw();
   }
 
   // -- what the library calls
-
-  attached({ series, requestUpdate }) {
-    this._series = series;
-    this._request = requestUpdate;
-  }
-
-  detached() {
-    this._request = null;
-  }
 
   paneViews() {
     return [{ zOrder: () => "normal", renderer: () => ({ draw: (target) => this._draw(target) }) }];

@@ -2,12 +2,13 @@
 //
 // The drawing library has no bars in the future, but its time scale goes on: a place there is a number of bars.
 import { look } from "./look.js";
+import { Primitive } from "./primitive.js";
 
 const BANDS = [[95, 0.1], [80, 0.14], [50, 0.2]];
 
-export class Fan {
+export class Fan extends Primitive {
   constructor(chart) {
-    this._chart = chart;
+    super(chart);
     this._points = null;
     this._color = "";
   }
@@ -16,7 +17,7 @@ export class Fan {
   show(forecast, bars, color) {
     this._points = forecast?.horizons ? fanPoints(forecast, bars.t) : null;
     this._color = color;
-    this._request?.();
+    this.redraw();
   }
 
   // How many bars after the newest one it reaches.
@@ -25,15 +26,6 @@ export class Fan {
   }
 
   // -- what the library calls
-
-  attached({ series, requestUpdate }) {
-    this._series = series;
-    this._request = requestUpdate;
-  }
-
-  detached() {
-    this._request = null;
-  }
 
   paneViews() {
     return [{ zOrder: () => "bottom", renderer: () => ({ draw: (target) => this._draw(target) }) }];

@@ -1,10 +1,12 @@
 // Marks on an intraday chart: a line where a session begins, and a shade over pre-market and after hours.
+import { Primitive } from "./primitive.js";
+
 const LEAST_SPACING = 1.2; // pixels of a bar; below that, lines would lie side by side
 const OPACITY = 0.09;
 
-export class SessionMarks {
+export class SessionMarks extends Primitive {
   constructor(chart) {
-    this._chart = chart;
+    super(chart);
     this._marks = null;
   }
 
@@ -12,18 +14,10 @@ export class SessionMarks {
   show(bars, color) {
     this._marks = bars && !bars.daily ? { ...sessionMarks(bars), count: bars.length } : null;
     this._color = color;
-    this._request?.();
+    this.redraw();
   }
 
   // -- what the library calls
-
-  attached({ requestUpdate }) {
-    this._request = requestUpdate;
-  }
-
-  detached() {
-    this._request = null;
-  }
 
   paneViews() {
     return [{ zOrder: () => "bottom", renderer: () => ({ draw: (target) => this._draw(target) }) }];

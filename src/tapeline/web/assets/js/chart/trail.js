@@ -1,10 +1,12 @@
 // The trail of past ranges: where the 80% band of five bars earlier lay, and a ring around each close that left it.
+import { Primitive } from "./primitive.js";
+
 const OPACITY = 0.16;
 const RADIUS = 3.5;
 
-export class Trail {
+export class Trail extends Primitive {
   constructor(chart) {
-    this._chart = chart;
+    super(chart);
     this._points = null;
   }
 
@@ -14,19 +16,10 @@ export class Trail {
     this._points = points;
     this._closes = closes;
     this._colors = colors;
-    this._request?.();
+    this.redraw();
   }
 
   // -- what the library calls
-
-  attached({ series, requestUpdate }) {
-    this._series = series;
-    this._request = requestUpdate;
-  }
-
-  detached() {
-    this._request = null;
-  }
 
   paneViews() {
     return [

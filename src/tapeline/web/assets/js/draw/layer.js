@@ -1,24 +1,21 @@
 // Draws shapes, alert lines and the marks of fired alerts over the candles.
+import { Primitive } from "../chart/primitive.js";
 import { price } from "../format.js";
 import { levelText, levels, measured, pieces } from "./shapes.js";
 
 const HANDLE = 4;
 const BELL = 5;
 
-export class Layer {
+export class Layer extends Primitive {
   // `chart` is the library's, `colors()` gives the palette.
   constructor(chart, colors) {
-    this._chart = chart;
+    super(chart);
     this._colors = colors;
     this.shapes = [];
     this.alerts = []; // { price, text }
     this.fired = []; // { t, price }
     this.chosen = null; // the shape or alert that is selected
     this.bars = null;
-  }
-
-  redraw() {
-    this._request?.();
   }
 
   // Where a point of time and price is on the screen.
@@ -37,15 +34,6 @@ export class Layer {
   }
 
   // -- what the library calls
-
-  attached({ series, requestUpdate }) {
-    this._series = series;
-    this._request = requestUpdate;
-  }
-
-  detached() {
-    this._request = null;
-  }
 
   paneViews() {
     return [{ zOrder: () => "top", renderer: () => ({ draw: (target) => this.bars && target.useMediaCoordinateSpace((space) => this._draw(space)) }) }];
