@@ -191,6 +191,14 @@ class SeriesStamps(Protocol):
         """Return numbers for every series with final bars: how many, then what changes whenever one is written."""
         ...
 
+    def final_rows(self, starts: Mapping[str, int]) -> Rows:
+        """Return the final rows of several series, each from its own time on, at a fraction of the time of `rows`.
+
+        They come series after series, each in the order of time. A series that was ever revised, that is damaged or
+        that has no such rows is not in `symbols` of the answer's bars: `rows` knows more of it.
+        """
+        ...
+
 
 @runtime_checkable
 class SeriesExtents(Protocol):

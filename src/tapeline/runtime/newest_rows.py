@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -26,44 +26,49 @@ TAIL = 2
 
 _MOST_STATE_BYTES = 64 * 1024 * 1024
 _MOST_QUESTIONS = 16
-_LATER = 1 << 62
+_FIRST, _LATER = -(1 << 62), 1 << 62
+_BARS_AT_ONCE = 100_000  # enough that what a read costs by itself does not count, in some 20 MB
 
 
 @dataclass(slots=True)
 class _Kept:
     """Keep what is known for one choice of indicators: the engine (None without any), and the tail of each series.
 
-    `tails` are the newest rows of each series by itself, `whole` all of them, where `places` says which are whose.
+    `whole` has the newest rows of all series; `places` says which are whose.
     """
 
     engine: Engine | None
     stamps: dict[str, tuple[int, ...]] = field(default_factory=dict)
     revisions: dict[str, Revisions | None] = field(default_factory=dict)
-    tails: dict[str, Rows] = field(default_factory=dict)
     whole: Rows | None = None
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        return 0 if self.engine is None else self.engine.bytes_per_symbol * len(self.tails)
+        return 0 if self.engine is None else self.engine.bytes_per_symbol * len(self.places)
 
-    def put(self, moved: dict[str, Rows]) -> None:
-        """Replace the tails of these series; `whole` is cut and joined anew where few moved."""
-        stay = [name for name in self.tails if name not in moved]
-        parts = list(moved.values())
-        if self.whole is not None and len(moved) < len(stay):
-            parts = [self.at(stay), *parts]
-        else:
-            parts = [*(self.tails[name] for name in stay), *parts]
-        self.tails |= moved
-        ends = np.cumsum([len(self.tails[name]) for name in (*stay, *moved)]).tolist()
+    def put(self, moved: Sequence[tuple[Sequence[str], Rows]]) -> None:
+        """Replace the tails of series: each part has names and their rows, series after series in this order."""
+        new = {name for names, _ in moved for name in names}
+        stay = [name for name in self.places if name not in new]
+        parts = ([self.at(stay)] if stay else []) + [rows for _, rows in moved]
+        counts = [self.places[name][1] - self.places[name][0] for name in stay]
+        for names, rows in moved:
+            counts += [len(rows)] if len(names) == 1 else np.bincount(rows.bars.code, minlength=len(names)).tolist()
+        ends = np.cumsum(counts).tolist()
+        order = (*stay, *(name for names, _ in moved for name in names))
         self.whole = Rows.concat(parts)
-        self.places = dict(zip((*stay, *moved), zip([0, *ends[:-1]], ends, strict=True), strict=True))
+        self.places = dict(zip(order, zip([0, *ends[:-1]], ends, strict=True), strict=True))
 
     def at(self, names: Sequence[str]) -> Rows:
         """Return the tails of these series."""
         assert self.whole is not None  # noqa: S101 - there are tails
         return self.whole[np.concatenate([np.arange(*self.places[name]) for name in names])]
+
+    def tail(self, name: str) -> Rows | None:
+        """Return the tail of one series, None where it has none."""
+        start, stop = self.places.get(name, (0, 0))
+        return None if self.whole is None or start == stop else self.whole[start:stop]
 
 
 class NewestRows:
@@ -100,16 +105,16 @@ class NewestRows:
             moved = [name for name in names if name in stamps and kept.stamps.get(name) != stamps[name]]
             if moved:
                 try:
-                    kept.put({name: self._moved(kept, name, stamps[name][0]) for name in moved})
+                    kept.put(list(self._moved(kept, stamped, {name: stamps[name][0] for name in moved})))
                 except BaseException:
                     del self._kept[tuple(specs)]  # some engine states are ahead of the tails now: begin anew
                     raise
                 kept.stamps |= {name: stamps[name] for name in moved}
                 self._make_room()
-            known = [name for name in names if name in kept.tails]
+            known = [name for name in names if name in kept.places]
             closed = None
             if known:
-                closed = kept.whole if len(known) == len(kept.tails) else kept.at(known)
+                closed = kept.whole if len(known) == len(kept.places) else kept.at(known)
             return closed if latest is None else _with_forming(kept, closed, latest, names)
 
     def _looked_up(self, name: str, specs: Sequence[str], before: int | None, *, forming: bool) -> Rows:
@@ -128,10 +133,39 @@ class NewestRows:
         ):
             self._kept.popitem(last=False)
 
-    def _moved(self, kept: _Kept, name: str, bars: int) -> Rows:
+    def _moved(self, kept: _Kept, store: SeriesStamps, bars: Mapping[str, int]) -> Iterator[tuple[Sequence[str], Rows]]:
+        """Yield the tails of series as they are now, with their names; the engine goes on, or begins anew.
+
+        `bars` is how many final ones each series has. Short ones are read many at once; of long ones states are kept.
+        """
+        rest = {name for name in bars if bars[name] >= KEPT_BARS}
+        for starts in _together(kept, {name: count for name, count in bars.items() if name not in rest}):
+            rows = store.final_rows(starts)
+            rest |= set(starts) - set(rows.bars.symbols)
+            if not len(rows):
+                continue
+            engine = kept.engine
+            found = rows.bars.symbols
+            values: Floats = np.empty((len(rows), 0))
+            if engine is not None:
+                for name in found:
+                    if starts[name] == _FIRST:
+                        engine.forget(name)
+                values = engine.update(rows.bars, session=engine.sessions(rows.bars))
+            rows = _tails(replace(rows, names=() if engine is None else engine.outputs, indicator=values))
+            before = [name for name in found if name in kept.places]
+            if before:
+                rows = _tails(_in_order(Rows.concat([rows, kept.at(before)])))
+            kept.revisions |= dict.fromkeys(found, ())
+            yield found, rows
+        for name in bars:
+            if name in rest:
+                yield (name,), self._moved_alone(kept, name, bars[name])
+
+    def _moved_alone(self, kept: _Kept, name: str, bars: int) -> Rows:
         """Return the tail of a series as it is now; the engine goes on from where it was, or from the start."""
-        tail = kept.tails.get(name)
-        if tail is not None and len(tail):
+        tail = kept.tail(name)
+        if tail is not None:
             rows = self._final(name, int(tail.bars.timestamp[-1]) + 1)
             if rows.revisions is not None and rows.revisions == kept.revisions.get(name):
                 if not len(rows):
@@ -180,6 +214,42 @@ class NewestRows:
         return replace(rows[newest], names=() if engine is None else engine.outputs, indicator=values[newest])
 
 
+def _after(kept: _Kept, name: str) -> int:
+    """Return the time from which on the bars of a series are new: after its tail, or from its first bar on.
+
+    A series that was revised begins anew: the store does not give it together with others.
+    """
+    tail = kept.tail(name) if kept.revisions.get(name) == () else None
+    return _FIRST if tail is None else int(tail.bars.timestamp[-1]) + 1
+
+
+def _together(kept: _Kept, bars: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Yield the series to read at once, with the times from which on they are new; those that begin anew come first."""
+    starts = {name: _after(kept, name) for name in bars}
+    several: dict[str, int] = {}
+    room = _BARS_AT_ONCE
+    for name in sorted(bars, key=starts.__getitem__):
+        room -= bars[name]
+        if several and room < 0:
+            yield several
+            several, room = {}, _BARS_AT_ONCE - bars[name]
+        several[name] = starts[name]
+    if several:
+        yield several
+
+
+def _in_order(rows: Rows) -> Rows:
+    """Return the rows series after series, each in the order of time."""
+    return rows[np.lexsort((rows.bars.timestamp, rows.bars.code))]
+
+
+def _tails(rows: Rows) -> Rows:
+    """Return the newest `TAIL` of the rows of each series, which are in this order."""
+    code = rows.bars.code
+    ahead = np.concatenate((code[TAIL:], np.full(min(TAIL, len(code)), -1, np.int32)))
+    return rows[np.flatnonzero(code != ahead)]
+
+
 def _with_forming(kept: _Kept, closed: Rows | None, latest: Rows, names: Collection[str]) -> Rows | None:
     """Return the final rows with the forming bars after them, the newest `TAIL` of each series."""
     wanted = set(names)
@@ -187,8 +257,8 @@ def _with_forming(kept: _Kept, closed: Rows | None, latest: Rows, names: Collect
     index = []
     for at in np.flatnonzero(~bars.final).tolist():
         name = bars.symbols[bars.code[at]]
-        tail = kept.tails.get(name)
-        if name in wanted and (tail is None or not len(tail) or bars.timestamp[at] > tail.bars.timestamp[-1]):
+        tail = kept.tail(name)
+        if name in wanted and (tail is None or bars.timestamp[at] > tail.bars.timestamp[-1]):
             index.append(at)
     if not index:
         return closed
@@ -199,6 +269,4 @@ def _with_forming(kept: _Kept, closed: Rows | None, latest: Rows, names: Collect
         values = engine.peek(forming.bars, session=engine.sessions(forming.bars))
     forming = replace(forming, names=() if engine is None else engine.outputs, indicator=values)
     joined = forming if closed is None else Rows.concat([closed, forming])
-    joined = joined[np.lexsort((joined.bars.timestamp, joined.bars.code))]
-    code = joined.bars.code
-    return joined[np.flatnonzero(np.arange(len(joined)) >= np.searchsorted(code, code, "right") - TAIL)]
+    return _tails(_in_order(joined))

@@ -15,6 +15,7 @@ Arrow IPC and Parquet were measured instead, on bars with four decimals and a pr
 
 from __future__ import annotations
 
+import functools
 import struct
 import threading
 import zlib
@@ -52,6 +53,9 @@ _TYPES: dict[str, np.dtype[Any]] = {
     **{name: np.dtype(dtype).newbyteorder("<") for name, (dtype, _) in FORECAST.items()},
 }
 _FLOAT: np.dtype[Any] = np.dtype("<f8")
+#: Columns of one width and length that follow each other: their offset, a type of that width, how many numbers each
+#: has, and of each its name, its place in `OHLCV` or -1, how it is written, and its type.
+_Piece = tuple[int, np.dtype[Any], int, list[tuple[str, int, int, np.dtype[Any]]]]
 _THREAD = threading.local()  # a compressor may not be used by two threads at once
 
 
@@ -96,20 +100,19 @@ def decode(data: bytes) -> Block:
     packed = memoryview(data)[header.size : -_CHECKSUM.size]
     raw = _decompressor().decompress(packed, max_output_size=size) if size else b""
     columns: dict[str, Any] = {}
-    offset = 0
     values = np.empty((count, len(OHLCV)), order="F")
-    for name, code in zip(_COLUMNS[data[2]], codes, strict=True):
-        stored, offset = _joined(
-            raw, offset, _stored_type(name, code), 1 if code == written.CONSTANT and count else count
-        )
-        if name in OHLCV:
-            _decode_into(values[:, OHLCV.index(name)], code, stored)
-        else:
-            columns[name] = _decoded(code, stored, count, base)
+    pieces, offset = _pieces(data[2], tuple(codes), count)
+    for start, dtype, length, members in pieces:
+        several = _joined(raw, start, dtype, length, len(members))
+        for (name, place, code, own), stored in zip(members, several, strict=True):
+            if place < 0:
+                columns[name] = _decoded(code, stored.view(own), count, base)
+            else:
+                _decode_into(values[:, place], code, stored.view(own))
     indices, known = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
     if corrected:
-        steps, offset = _joined(raw, offset, np.dtype("<u4"), corrected)
-        bits, offset = _joined(raw, offset, np.dtype("<i8"), corrected * len(OHLCV))
+        [steps] = _joined(raw, offset, np.dtype("<u4"), corrected)
+        [bits] = _joined(raw, offset + steps.nbytes, np.dtype("<i8"), corrected * len(OHLCV))
         indices = np.cumsum(steps.astype(np.int64))
         now = np.ascontiguousarray(values[indices]).view(np.int64)
         known = (bits.reshape(len(OHLCV), corrected).T ^ now).view(np.float64)
@@ -150,7 +153,7 @@ def _decode_into(values: Floats, code: int, stored: NDArray[Any]) -> None:
 def _decoded(code: int, stored: NDArray[Any], count: int, base: int) -> NDArray[Any]:
     """Return another column; what is added to times is `base`."""
     if code == written.CONSTANT:
-        return np.repeat(stored, count) if count else stored
+        return stored.repeat(count) if count else stored
     if code in (written.DELTA_32, written.DELTA_64):
         steps = stored.astype(np.int64)
         steps[:1] += base
@@ -165,14 +168,40 @@ def _split(column: NDArray[Any]) -> bytes:
     return np.ascontiguousarray(column).view(np.uint8).reshape(len(column), column.itemsize).T.tobytes()
 
 
-def _joined(raw: bytes, offset: int, dtype: np.dtype[Any], count: int) -> tuple[NDArray[Any], int]:
-    """Return the numbers that `_split` took apart, and the offset after them."""
-    size = dtype.itemsize * count
-    planes = np.frombuffer(raw, np.uint8, size, offset).reshape(dtype.itemsize, count)
-    numbers = np.empty((count, dtype.itemsize), np.uint8)
-    for place, plane in enumerate(planes):  # twice as fast as a transposed copy
-        numbers[:, place] = plane
-    return numbers.view(dtype).reshape(count), offset + size
+@functools.lru_cache(maxsize=4096)
+def _pieces(version: int, codes: tuple[int, ...], count: int) -> tuple[list[_Piece], int]:
+    """Return where the columns of a block are in its bytes, and where they end.
+
+    Neighbours of one width in a short block are one piece, which is taken apart at once: most of the time that a short
+    block takes is spent on calls.
+    """
+    found: list[_Piece] = []
+    offset, before = 0, (0, 0)
+    for name, code in zip(_COLUMNS[version], codes, strict=True):
+        dtype, length = _stored_type(name, code), 1 if code == written.CONSTANT and count else count
+        member = (name, OHLCV.index(name) if name in OHLCV else -1, code, dtype)
+        if before == (dtype.itemsize, length) and length < written.FEW:
+            found[-1][3].append(member)
+        else:
+            found.append((offset, dtype, length, [member]))
+        before = dtype.itemsize, length
+        offset += dtype.itemsize * length
+    return found, offset
+
+
+def _joined(raw: bytes, offset: int, dtype: np.dtype[Any], count: int, columns: int = 1) -> NDArray[Any]:
+    """Return the numbers of columns that `_split` took apart, [columns, count]."""
+    if count == 1:  # a column of one number for all
+        return np.frombuffer(raw, dtype, columns, offset).reshape(columns, 1)
+    size = dtype.itemsize
+    planes = np.frombuffer(raw, np.uint8, columns * size * count, offset).reshape(columns, size, count)
+    if count < written.FEW:
+        numbers = np.ascontiguousarray(planes.transpose(0, 2, 1))
+    else:
+        numbers = np.empty((columns, count, size), np.uint8)
+        for place in range(size):  # twice as fast as a transposed copy
+            numbers[:, :, place] = planes[:, place]
+    return numbers.view(dtype).reshape(columns, count)
 
 
 def _compressor() -> zstandard.ZstdCompressor:

@@ -16,13 +16,13 @@ import itertools
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block, put_in, same
 from tapeline.backends.sqlite.block_codec import decode, encode
+from tapeline.backends.sqlite.block_index import BlockIndex, symbol_name
 from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, RunningTotals, block_checksum
 from tapeline.backends.sqlite.checked_rows import put_rows, whole_row
 from tapeline.backends.sqlite.damage_log import DamageLog
@@ -51,9 +51,9 @@ class BlockTable:
 
     def __init__(self, damage: DamageLog | None = None) -> None:
         self._damage = DamageLog() if damage is None else damage
+        self.index = BlockIndex(self._damage)
         self._open: dict[int, list[BlockEntry]] = {}  # blocks at a symbol's end that are not sealed, in order
         self._totals: dict[int, RunningTotals] = {}
-        self._verified: dict[int, BlockTotals] = {}
         self._cache: OrderedDict[int, Block] = OrderedDict()
         self._cached = 0
         self._cache_lock = threading.Lock()
@@ -82,10 +82,12 @@ class BlockTable:
     def _tail(self, connection: sqlite3.Connection, symbol: int) -> list[BlockEntry]:
         """Return the blocks at the symbol's end that may still be merged, after the last sealed one (included)."""
         if symbol not in self._totals:
-            self.check_index(connection, symbol)
+            self.index.check(connection, symbol)
             stored, whole = whole_row(connection, "block_totals", "symbol", symbol)
             totals = (
-                BlockTotals(*stored[1:]) if stored and whole else BlockTotals.of(symbol, self._all(connection, symbol))
+                BlockTotals(*stored[1:])
+                if stored and whole
+                else BlockTotals.of(symbol, self.index.entries(connection, symbol))
             )
             self._totals[symbol] = RunningTotals(totals)
         found = self._open.get(symbol)
@@ -141,7 +143,7 @@ class BlockTable:
             "SELECT id, first, last, count FROM blocks WHERE symbol = ? AND last < ? ORDER BY last DESC LIMIT 1",
             (symbol, first),
         ).fetchall()
-        near = [*(BlockEntry(*row) for row in before), *self.entries(connection, symbol, first, last + 1)]
+        near = [*(BlockEntry(*row) for row in before), *self.index.entries(connection, symbol, first, last + 1)]
         found = [(entry, own) for entry in near if (own := self.read(connection, entry, keep=False)) is not None]
         starts = np.array([entry.first for entry, _ in found], np.int64)
         target = np.maximum(np.searchsorted(starts, block.timestamp, "right") - 1, 0)
@@ -170,51 +172,13 @@ class BlockTable:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def entries(self, connection: sqlite3.Connection, symbol: int, start: int, end: int) -> list[BlockEntry]:
-        """Return the blocks that may hold bars with start <= timestamp < end, in the order of time."""
-        rows = connection.execute(
-            "SELECT id, first, last, count FROM blocks WHERE symbol = ? AND last >= ? AND first < ? ORDER BY last",
-            (symbol, start, end),
-        )
-        return [BlockEntry(*row) for row in rows]
-
-    def check_index(self, connection: sqlite3.Connection, symbol: int) -> None:
-        """Report a symbol whose blocks are not those that were written, as far as the index of blocks tells."""
-        stored, whole = whole_row(connection, "block_totals", "symbol", symbol)
-        totals = BlockTotals(*stored[1:]) if stored and whole else BlockTotals()
-        if whole and stored and self._verified.get(symbol) == totals:
-            return
-        found = BlockTotals.of(symbol, self._all(connection, symbol))
-        if whole and found == totals:
-            self._verified[symbol] = totals
-        else:
-            said = f"{totals.bars:,} bars were stored, and {found.bars:,} are found" if whole else "how many is damaged"
-            name = symbol_name(connection, symbol)
-            self._damage.note(("block_totals", symbol), f"{name}: which bars it has is damaged in the file ({said})")
-
-    def _all(self, connection: sqlite3.Connection, symbol: int) -> list[BlockEntry]:
-        rows = connection.execute("SELECT id, first, last, count FROM blocks WHERE symbol = ?", (symbol,))
-        return [BlockEntry(*row) for row in rows]
-
-    def newest_entries(self, connection: sqlite3.Connection, symbol: int, start: int, end: int) -> Iterator[BlockEntry]:
-        """Yield the same blocks as `entries`, the newest first."""
-        rows = connection.execute(
-            "SELECT id, first, last, count FROM blocks WHERE symbol = ? AND last >= ? AND first < ? ORDER BY last DESC",
-            (symbol, start, end),
-        )
-        for row in rows:
-            yield BlockEntry(*row)
-
     def read(self, connection: sqlite3.Connection, entry: BlockEntry, *, keep: bool = True) -> Block | None:
         """Return the block, None when it is damaged (see `damaged`). Large ones are kept: a block never changes."""
         kept = self._cache.get(entry.id)
         if kept is not None:
             return kept
         try:
-            block = decode(_payload(connection, entry))
-            times = block.timestamp
-            if (len(block), *times[:1].tolist(), *times[-1:].tolist()) != (entry.count, entry.first, entry.last):
-                raise DecodeError("it holds other bars than the file says")
+            block = block_of(entry, _payload(connection, entry))
         except DecodeError as error:
             self._report(connection, entry, error)
             return None
@@ -241,6 +205,15 @@ class BlockTable:
                 self._cached -= len(self._cache.popitem(last=False)[1])
 
 
+def block_of(entry: BlockEntry, payload: bytes) -> Block:
+    """Return the block in these bytes. Raises `DecodeError` when it is damaged, or not the one that is meant."""
+    block = decode(payload)
+    times = block.timestamp
+    if (len(block), *times[:1].tolist(), *times[-1:].tolist()) != (entry.count, entry.first, entry.last):
+        raise DecodeError("it holds other bars than the file says")
+    return block
+
+
 def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:
     """Return the bytes of a block. Raises `DecodeError` when damage to the file made them something else."""
     try:
@@ -252,12 +225,6 @@ def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:
     if row is None:
         raise DecodeError("it is missing")
     return row[0] or b""
-
-
-def symbol_name(connection: sqlite3.Connection, number: int) -> str:
-    """Return the name of a symbol for a line about it; one that is damaged too is called by its number."""
-    found, whole = whole_row(connection, "symbols", "id", number)
-    return str(found[1]) if found and whole else f"symbol number {number}"
 
 
 def _utc(time: int) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block
-from tapeline.backends.sqlite.block_table import BlockTable, symbol_name
+from tapeline.backends.sqlite.block_index import symbol_name
+from tapeline.backends.sqlite.block_table import BlockTable
 from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals
 from tapeline.backends.sqlite.checked_rows import CHECKED, UNREADABLE, checked_rows, whole_row
 from tapeline.backends.sqlite.damage_log import DamageLog

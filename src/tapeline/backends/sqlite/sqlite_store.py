@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block
-from tapeline.backends.sqlite.block_table import BlockTable, symbol_name
+from tapeline.backends.sqlite.block_index import symbol_name
+from tapeline.backends.sqlite.block_table import BlockTable
 from tapeline.backends.sqlite.checked_rows import checked_rows, is_whole, put_rows, selected, whole_row
 from tapeline.backends.sqlite.commit_blocks import NEWEST, PreparedSymbol, prepare
 from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.joint_reading import joint_rows
 from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.reject_table import RejectTable, are_complete
 from tapeline.backends.sqlite.series_facts import series_extents, series_stamps
@@ -162,13 +164,13 @@ class SqliteStore:
             if number is None:
                 return rows_of_symbol(symbol, [], None, (), dict)
             revisions = self._revisions(reader, number)
-            self._blocks.check_index(reader, number)
+            self._blocks.index.check(reader, number)
             newest = self._forming(reader, number, symbol)
             if newest is not None and not low <= newest[0] < high:
                 newest = None
             wanted = _LATEST if limit is None else max(limit - (newest is not None), 0)
             blocks: list[Block] = []
-            for entry in self._blocks.newest_entries(reader, number, low, high) if wanted else ():
+            for entry in self._blocks.index.newest_entries(reader, number, low, high) if wanted else ():
                 block = self._blocks.read(reader, entry)
                 if block is None:
                     continue
@@ -182,6 +184,12 @@ class SqliteStore:
                 blocks[0] = blocks[0][-wanted:]
             forming = newest if limit != 0 else None
             return rows_of_symbol(symbol, blocks, forming, revisions, lambda: self._names.all(reader, "models"))
+
+    def final_rows(self, starts: Mapping[str, int]) -> Rows:
+        with self._snapshot() as reader:
+            numbers = {self._names.find(reader, "symbols", name): (name, start) for name, start in starts.items()}
+            wanted = {number: asked for number, asked in numbers.items() if number is not None}
+            return joint_rows(reader, wanted, self._blocks.index, lambda: self._names.all(reader, "models"))
 
     def _forming(self, reader: sqlite3.Connection, number: int, symbol: str) -> tuple[float, ...] | None:
         """Return the forming bar's row of a symbol, without its number, None where there is none."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.commit_blocks import NEWEST
-from tapeline.core.market import FORECAST, OHLCV, Bars, Floats, Revisions, Rows
+from tapeline.core.market import FORECAST, OHLCV, Bars, Codes, Floats, Revisions, Rows
 
 _NEVER_CORRECTED = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
 _EMPTY = Block(
@@ -32,11 +32,23 @@ def rows_of_symbol(
         said = _forecast([(value,) for value in forming[8:]])
         values, model = np.array([forming[1:6]], np.float64), np.array(forming[7:8], np.int32)
         parts.append(Block(np.array(forming[:1], np.int64), values, said, model, *_NEVER_CORRECTED))
-    whole = Block.concat(parts) if parts else _EMPTY
+    return _of_block((symbol,), None, Block.concat(parts) if parts else _EMPTY, closed, names, revisions)
+
+
+def rows_of_blocks(symbols: tuple[str, ...], code: Codes, blocks: Sequence[Block], names: ModelNames) -> Rows:
+    """Return the rows of the blocks of several symbols, none of which was ever revised: `code` says whose each is."""
+    return _of_block(symbols, code, Block.concat(list(blocks)) if blocks else _EMPTY, len(code), names, ())
+
+
+def _of_block(
+    symbols: tuple[str, ...], code: Codes | None, whole: Block, closed: int, names: ModelNames, revisions: Revisions
+) -> Rows:
+    """Return the rows of a block, of which `closed` are final; without `code` all are of the first symbol."""
     count = len(whole)
     open_, high, low, close, volume = (np.ascontiguousarray(whole.values[:, i]) for i in range(len(OHLCV)))
-    code, final = np.zeros(count, np.int32), np.arange(count) < closed
-    bars = Bars((symbol,), code, whole.timestamp, open_, high, low, close, volume, final)
+    code = np.zeros(count, np.int32) if code is None else code
+    final = np.arange(count) < closed
+    bars = Bars(symbols, code, whole.timestamp, open_, high, low, close, volume, final)
     known = None
     if len(whole.corrected):
         known = np.full((count, len(OHLCV)), np.nan)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,8 +53,11 @@ def _by_symbol(
     width = ctypes.c_int64.from_address(code + 8 * WIDTH).value
     result, error = ctypes.c_void_p(), ctypes.c_void_p()
     columns = [column.ctypes.data for column in (open_, high, low, close, volume, session)]
-    for slot in sorted(set(slots.tolist())):
-        bars = np.flatnonzero(slots == slot)
+    order = np.argsort(slots, kind="stable")
+    edges = np.flatnonzero(np.diff(slots[order], prepend=-1, append=-1)).tolist()
+    for start, stop in itertools.pairwise(edges):
+        bars = order[start:stop]
+        slot = int(slots[bars[0]])
         given = np.array(
             (state + 8 * slot * width, code, work, out.ctypes.data, row_stride, column_stride, *columns,
              bars.ctypes.data, len(bars)), np.int64

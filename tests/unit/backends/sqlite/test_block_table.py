@@ -59,12 +59,14 @@ class Table:
 
     def entries(self) -> list[BlockEntry]:
         with self.database.reading() as reader:
-            return self.table.entries(reader, SYMBOL, -(1 << 62), 1 << 62)
+            return self.table.index.entries(reader, SYMBOL, -(1 << 62), 1 << 62)
 
     def blocks(self) -> list[Block]:
         """Return the blocks that can be read."""
         with self.database.reading() as reader:
-            found = [self.table.read(reader, entry) for entry in self.table.entries(reader, SYMBOL, -(2**62), 2**62)]
+            found = [
+                self.table.read(reader, entry) for entry in self.table.index.entries(reader, SYMBOL, -(2**62), 2**62)
+            ]
         return [block for block in found if block is not None]
 
     def bars(self) -> dict[int, float]:

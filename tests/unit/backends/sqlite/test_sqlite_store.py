@@ -196,3 +196,22 @@ def test_a_damaged_block_is_told_once_and_the_rows_around_it_are_read(tmp_path: 
         store.commit(Commit(rows[5000:5001], {}, 2))
         assert list(store.rows("S00", start=START + MINUTE * 5000, limit=1)) != []
         assert len(store.rows("S00")) == 2 * 4096 + 1
+
+
+def test_series_that_are_whole_are_read_together_and_the_others_are_left_to_be_read_alone(database: Database) -> None:
+    rows = random_rows(random_bars(5, 40))
+    store = SqliteStore(database)
+    store.commit(Commit(rows, {}, 1))
+    revised = row("S01", START + MINUTE, 7.0)
+    store.commit(Commit(Rows.of([revised]), {}, 2))
+    with database.transaction() as connection:
+        of = "WHERE symbol = (SELECT id FROM symbols WHERE symbol = ?)"
+        connection.execute(f"UPDATE blocks SET payload = zeroblob(9) {of}", ("S02",))
+        connection.execute(f"DELETE FROM blocks {of}", ("S03",))
+    later = START + 30 * MINUTE
+    found = store.final_rows({"S04": later, "S03": 0, "S02": 0, "S01": 0, "S00": 0, "UNKNOWN": 0})
+    assert sorted(found.bars.symbols) == ["S00", "S04"]
+    for name, start in (("S00", 0), ("S04", later)):
+        own = found[np.flatnonzero(found.bars.code == found.bars.symbols.index(name))]
+        assert list(own) == list(store.rows(name, start))
+    assert not len(store.final_rows({"S00": START + 40 * MINUTE}))
