@@ -33,7 +33,7 @@ def test_the_page_preloads_every_module() -> None:
 
 
 def test_every_example_of_a_rule_is_valid() -> None:
-    offered = re.search(r"EXAMPLES = \[(.+?)\];", (_ASSETS / "js" / "alerts.js").read_text(), re.DOTALL)
+    offered = re.search(r"EXAMPLES = \[(.+?)\];", (_ASSETS / "js" / "alerts" / "ruleform.js").read_text(), re.DOTALL)
     assert offered is not None
     rules = re.findall(r'"(.+?)"', offered[1])
     assert len(rules) >= 6
@@ -44,17 +44,49 @@ def test_every_example_of_a_rule_is_valid() -> None:
 def test_a_wrong_rule_is_marked_and_a_right_one_fires_and_is_removed(open_page: Open, server: Server) -> None:
     page = open_page(server.url + "#alerts", expected="status of 422")
     alerts = page.locator("#alerts")
-    field = page.get_by_label("New rule")
+    expect(page.get_by_label("New rule")).to_be_visible()
+    field = alerts.get_by_role("combobox")
     field.fill("rsi_14 << 30")
     field.press("Enter")
     expect(alerts.locator(".rule-error")).to_contain_text("column 9")
     expect(alerts.locator(".rule-error pre")).to_have_text("rsi_14 << 30\n        ^", use_inner_text=True)
     assert page.evaluate("document.activeElement.selectionStart") == 8
-    field.fill("price crosses above sma_20 for AAPL")
+    field.fill("price crosses above moving")
+    field.press("End")
+    field.press("ArrowDown")
+    expect(alerts.get_by_role("option", name=re.compile("Simple moving average"))).to_be_visible()
+    assert problems(page) == []
+    field.fill("")
+    field.press_sequentially("price crosses above sma")
+    field.press("Tab")
+    expect(field).to_have_value("price crosses above sma_20")
+    field.press_sequentially(" for nope, tsl")
+    field.press("Tab")
+    said = alerts.locator(".preview")
+    expect(said).to_contain_text("NOPE has no bars: the rule waits")
+    expect(said).to_contain_text(re.compile(r"Would have fired \d+ times in the last 7 days\. The newest: TSLA "))
+    field.fill("price crosses above sma_20 for MSFT")
     field.press("Enter")
-    expect(alerts.locator(".rules code")).to_contain_text(["price crosses above sma_20 for AAPL"])
+    rule = alerts.locator(".rules li").first
+    expect(rule).to_contain_text("price crosses above sma_20 for MSFT")
+    rule.get_by_role("button", name="Edit").click()
+    field.fill("price crosses above sma_20 for AAPL")
+    alerts.get_by_role("button", name="Change", exact=True).click()
+    expect(alerts.locator(".rules code")).to_have_text(["price crosses above sma_20 for AAPL"])
     expect(field).to_have_value("")
-    page.keyboard.press("Escape")
+    rule.get_by_role("button", name="Pause").click()
+    expect(rule).to_contain_text("paused")
+    rule.get_by_role("button", name="Resume").click()
+    expect(rule).not_to_contain_text("paused")
+    rule.get_by_role("button", name="History").click()
+    expect(alerts).to_contain_text("Of price crosses above sma_20 for AAPL Show all")
+    page.evaluate("""() => {
+      const { start } = OscillatorNode.prototype;
+      window.tones = 0;
+      OscillatorNode.prototype.start = function (when) { window.tones++; start.call(this, when); };
+    }""")
+    alerts.get_by_label("Sound when an alert fires").check()
+    assert page.evaluate("window.tones") == 2, "it is heard once when it is turned on"
     page.locator("nav [data-tab=chart]").click()
     toast = page.locator(".toast", has_text="AAPL")
     for _ in range(6):  # a new rule waits for the first bar it sees
@@ -63,6 +95,7 @@ def test_a_wrong_rule_is_marked_and_a_right_one_fires_and_is_removed(open_page: 
             toast.first.wait_for(timeout=3000)
             break
     expect(toast.first).to_contain_text("AAPL: price crosses above sma_20")
+    assert page.evaluate("window.tones") > 2
     count = toast.count()
     page.keyboard.press("ArrowDown")  # another stream of events begins: no alert shows twice
     drawn(page)
@@ -541,6 +574,28 @@ def test_an_indicator_is_added_changed_and_removed(open_page: Open, server: Serv
     dialog.get_by_label("period").fill("7")
     dialog.get_by_role("button", name="Change", exact=True).last.click()
     expect(page.locator(".legends")).to_contain_text("RSI 7")
+    page.keyboard.press("Alt+i")
+    dialog.get_by_role("button", name="Change SMA 20").click()
+    dialog.get_by_label("Colour of line").fill("#ff00aa")
+    dialog.get_by_label("Width of line").select_option("3 px")
+    dialog.get_by_label("Name and value at the price scale").check()
+    assert problems(page) == []
+    dialog.get_by_role("button", name="Change", exact=True).last.click()
+    options = "chart._drawing.studies[0]._series[0][1].options()"
+    look = f"(({{ color, lineWidth, title }}) => [color, lineWidth, title].join())({options}) === arg"
+    until(page, look, "#ff00aa,3,SMA 20")
+    page.keyboard.press("Alt+i")
+    dialog.get_by_role("button", name="Add all candle patterns").click()
+    expect(page.locator(".legend").first).to_contain_text("Patterns")
+    until(page, "chart._drawing._patterns._marks.length > 100 && chart._drawing._patterns._drawn === 'dots'")
+    dialog.get_by_label("Save as").fill("<b>Mine</b>")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("region", name="Templates")).to_contain_text("<b>Mine</b>")
+    assert problems(page) == []
+    page.keyboard.press("Escape")
+    page.locator(".study .name", has_text="Patterns").hover()
+    page.get_by_role("button", name="Remove Patterns").click()
+    until(page, "chart._drawing._patterns._marks.length === 0")
     page.locator(".study", has_text="RSI 7").hover()
     page.get_by_role("button", name="Remove RSI 7").click()
     assert drawn(page)["panes"] == 2
@@ -548,6 +603,14 @@ def test_an_indicator_is_added_changed_and_removed(open_page: Open, server: Serv
     page.get_by_role("button", name="Hide P(UP)").click()
     found = drawn(page)
     assert (found["panes"], found["markers"]) == (1, 0)
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    drawn(page)
+    page.keyboard.press("Alt+i")
+    dialog.get_by_role("button", name="<b>Mine</b>", exact=True).click()
+    until(page, "chart._drawing._patterns._marks.length > 100")
+    until(page, look, "#ff00aa,3,SMA 20")
+    assert "rsi_7" in drawn(page)["studies"]
 
 
 def test_a_remembered_indicator_that_the_server_does_not_know_is_dropped(open_page: Open, server: Server) -> None:

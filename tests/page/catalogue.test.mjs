@@ -46,9 +46,10 @@ test("an overlay's output that is not a price is not drawn, whatever the numbers
   assert.deepEqual(study.columns.map(({ suffix, drawn }) => [suffix, drawn]), [["_middle", true], ["_width", false]]);
 });
 
-test("dots and candle patterns have styles of their own", () => {
+test("dots have a style of their own, and candle patterns are marks over the price in place of lines", () => {
   assert.equal(learned().read("sar_0.02_0.2").columns[0].style, "dots");
-  assert.equal(learned().read("doji").columns[0].style, "histogram");
+  const { marks, overPrice, columns: [column] } = learned().read("doji");
+  assert.deepEqual([marks, overPrice, column.drawn], [true, true, false]);
 });
 
 test("learning again replaces what was known and keeps the rest", () => {

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
+from tapeline.alerts.grammar import LONGEST_RULE
 from tapeline.alerts.journal import FiredAlert
 from tapeline.alerts.service import Alerts, KeptRule
-from tapeline.alerts.stored_rehearsal import rehearse, unknown_symbols
-from tapeline.core.times import DAY
+from tapeline.alerts.stored_rehearsal import unknown_symbols
 from tapeline.errors import NotPossibleError
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
@@ -65,33 +63,6 @@ class RulesAnswer(BaseModel):
     """List the rules in force."""
 
     rules: list[RuleAnswer]
-
-
-class RehearsedAlert(BaseModel):
-    """Hold one time that a rule would have fired: the bar's open time (UTC epoch ms, and as text) and its values."""
-
-    timestamp: int
-    time: str
-    symbol: str
-    price: float | None
-    text: str
-
-
-class RehearsalAnswer(BaseModel):
-    """Say how many `times` a rule would have fired in since <= t <= until, and the newest of them.
-
-    `bars` were judged; where there were too many `complete` is false, and some symbols were left out. `unknown` are
-    symbols that the rule names and that have no bars.
-    """
-
-    rule: str
-    times: int
-    fired: list[RehearsedAlert]
-    since: int | None
-    until: int | None
-    bars: int
-    complete: bool
-    unknown: list[str]
 
 
 class NewRule(BaseModel):
@@ -151,22 +122,6 @@ def rules(page: CurrentPage) -> dict[str, Any]:
     """Answer with the rules of the settings, then those that were added."""
     alerts = page.data.alerts
     return {"rules": [kept.as_json() for kept in alerts.rules()] if alerts else []}
-
-
-@routes.get(
-    "/alerts/rehearsal", response_model=RehearsalAnswer, summary="When a rule would have fired",
-    responses={**problems(), 422: {"model": RuleProblem, "description": "The text is not a rule."}},
-)  # fmt: skip
-async def rehearsal(
-    page: CurrentPage,
-    rule: Annotated[str, Query(min_length=1, max_length=LONGEST_RULE, examples=["rsi_14 < 30 for TSLA"])],
-    days: Annotated[int, Query(ge=1, le=31, description="How many days before the newest bar are judged.")] = 7,
-) -> Response:
-    """Answer for stored final bars, with the forecasts that were made on them."""
-    parsed = parse_rule(rule)
-    found = await page.judge(lambda: rehearse(parsed, page.data.store, days * DAY, page.range_models()))
-    document = {**asdict(found), "rule": parsed.text, "times": len(found.fired), "fired": found.fired[-MOST_ALERTS:]}
-    return json_answer(document)
 
 
 @routes.post(

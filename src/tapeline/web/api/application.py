@@ -27,6 +27,7 @@ from tapeline.web.api import (
     metric_routes,
     model_routes,
     row_routes,
+    rule_writing_routes,
     scan_routes,
     score_routes,
     session_routes,
@@ -45,7 +46,7 @@ _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, score_routes, model_routes, health_routes,
     event_routes, alert_routes, forecast_routes, forecast_table_routes, scan_routes, desk_routes, history_routes,
-    instrument_routes,
+    instrument_routes, rule_writing_routes,
 )  # fmt: skip
 
 

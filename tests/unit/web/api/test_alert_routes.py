@@ -16,6 +16,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from tests.fakes.stores import MemoryStore
 from tests.web_site import Client, client_of
 
+from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.journal import Alert, Journal
 from tapeline.alerts.service import Alerts
 from tapeline.errors import StorageError
@@ -49,6 +50,21 @@ def test_fired_alerts_come_newest_first(client: Client, journal: Journal) -> Non
         "deliveries": [{"channel": "log", "state": "pending", "attempts": 0, "error": "", "at": None}],
     }  # fmt: skip
     client.document("/alerts?limit=0", 422)
+
+
+def test_every_name_that_is_offered_can_be_read_and_a_text_is_read_while_it_is_typed(client: Client) -> None:
+    names = {each["name"]: each["about"] for each in client.document("/alerts/names")["names"]}
+    assert names["macd_12_26_9_signal"] == "Moving average convergence/divergence: signal"
+    assert names["low_80_5"] == "lower end of the 80% band, 5 bars ahead"
+    assert {"price", "rsi_14", "p_big_move_1"} < names.keys()
+    for name in names.keys() - {"prediction"}:
+        assert parse_rule(f"{name} > 0").text
+    assert client.document("/alerts/reading?rule=RSI<30 for aapl") == {
+        "rule": "rsi_14 < 30 for AAPL", "fault": None, "unknown": ["AAPL"],
+    }  # fmt: skip
+    half = client.document("/alerts/reading?rule=rsi <")
+    assert half["rule"] is None
+    assert (half["fault"]["place"], half["fault"]["length"]) == (5, 1)
 
 
 def test_rules_are_added_and_removed(client: Client) -> None:

@@ -52,6 +52,7 @@ async function request(method, path, { body, unattended = false } = {}) {
 export const get = (path, { unattended = false } = {}) => request("GET", path, { unattended });
 export const post = (path, body = {}) => request("POST", path, { body });
 export const put = (path, body) => request("PUT", path, { body });
+export const patch = (path, body) => request("PATCH", path, { body });
 export const del = (path) => request("DELETE", path);
 export const part = encodeURIComponent;
 

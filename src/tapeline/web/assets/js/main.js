@@ -3,7 +3,7 @@ import { first } from "./first.js"; // before all else, so that its requests are
 import { openAbout } from "./about/about.js";
 import { Account } from "./account.js";
 import { get, outcome, readSession } from "./api.js";
-import { AlertsTab } from "./alerts.js";
+import { AlertsTab } from "./alerts/alerts.js";
 import { openMenu } from "./chart/menu.js";
 import { shownIndicators } from "./chart/selection.js";
 import { ChartTab } from "./chart/tab.js";
@@ -51,7 +51,7 @@ const usual = () => first.symbol ?? watchlist.first; // shown unless something e
 const zone = () => watchlist.quotes.get(chart.symbol ?? usual())?.market?.zone ?? "UTC";
 const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
-  alerts: new AlertsTab(panel("alerts"), { counted, zone, jump }),
+  alerts: new AlertsTab(panel("alerts"), { counted, zone, jump, symbols: () => [...watchlist.quotes.keys()] }),
   health: new HealthTab(panel("health"), zone),
   screener: new ScreenerTab(panel("screener"), { zone, pick: (symbol) => pick(symbol) }),
 };

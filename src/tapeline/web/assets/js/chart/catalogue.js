@@ -13,15 +13,16 @@ export class Catalogue {
     const learned = new Map();
     for (const [name, { spec, indicator: family, parameters, suffix }] of Object.entries(outputs)) {
       const indicator = this._byName.get(family);
-      if (!learned.has(spec)) learned.set(spec, { spec, indicator, numbers: parameters, overPrice: indicator.pane === "overlay", columns: [] });
+      const marks = indicator.group === "pattern"; // marks on the bars in place of lines
+      if (!learned.has(spec)) learned.set(spec, { spec, indicator, numbers: parameters, label: marks ? indicator.title : labelOf(spec), overPrice: marks || indicator.pane === "overlay", marks, columns: [] });
       // outputs of an overlay that are not prices are read in the legend, not drawn
-      const drawn = !indicator.off_price.includes(indicator.spec + suffix);
+      const drawn = !marks && !indicator.off_price.includes(indicator.spec + suffix);
       learned.get(spec).columns.push({ name, suffix, style: styleOf(indicator, suffix), drawn });
     }
     for (const [spec, study] of learned) this._studies.set(spec, study);
   }
 
-  // { spec, indicator, numbers, overPrice, columns }; null for a spec that came with no bars yet.
+  // { spec, indicator, numbers, label, overPrice, marks, columns }; null for a spec that came with no bars yet.
   read(spec) {
     return this._studies.get(spec) ?? null;
   }
@@ -39,8 +40,8 @@ export function labelOf(spec) {
 
 const DASHED = new Set(["_signal", "_d", "_middle", "_down"]);
 
-function styleOf({ name, group }, suffix) {
-  if (suffix === "_hist" || group === "pattern") return "histogram";
+function styleOf({ name }, suffix) {
+  if (suffix === "_hist") return "histogram";
   if (name === "sar") return "dots";
   return DASHED.has(suffix) ? "dashed" : "line";
 }

@@ -30,7 +30,7 @@ function valuesOf({ bars, studies }, i) {
   if (x) lines.push(["Hours", PHASES[x[i]] ?? "–"]);
   if (s?.[i]) lines.push(["P(UP)", percent(p[i])], ["Call", NAMES[s[i]]], ["Outcome", OUTCOMES[y[i]] || "–"]);
   for (const study of studies) {
-    for (const column of study.columns) lines.push([labelOf(study.spec) + labelOf(column.suffix), column.show(bars.column(column.name)?.[i])]);
+    for (const column of study.columns) lines.push([study.label + labelOf(column.suffix), column.show(bars.column(column.name)?.[i])]);
   }
   return lines;
 }

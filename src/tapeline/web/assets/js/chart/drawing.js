@@ -1,17 +1,19 @@
 // Candles, volume, indicators and calls of one symbol on the drawing library's chart.
-import { ColorType, CrosshairMode, HistogramSeries, PriceScaleMode, createChart } from "../../vendor/lightweight-charts.js";
+import { HistogramSeries, PriceScaleMode, createChart } from "../../vendor/lightweight-charts.js";
 import { palette } from "../theme.js";
 import { Calls } from "./calls.js";
 import { CompareLines } from "./comparelines.js";
 import { Fan } from "./fan.js";
 import { look } from "./look.js";
+import { chartOptions } from "./options.js";
+import { PatternMarks } from "./patternmarks.js";
 import { priceFormat } from "./priceformat.js";
 import { PriceSeries } from "./priceseries.js";
 import * as selection from "./selection.js";
 import { SessionMarks } from "./sessions.js";
 import { Study } from "./study.js";
 import { Trail } from "./trail.js";
-import { RIGHT_OFFSET, Window } from "./window.js";
+import { Window } from "./window.js";
 
 const NEAR_EDGE = 80; // with fewer bars left of the window, older ones are asked for
 const PRICE_STRETCH = 3.2; // the height of the price pane, in those of the others
@@ -24,7 +26,7 @@ export class Drawing {
     this.bars = null;
     this.studies = [];
     this.colors = palette();
-    this.chart = createChart(element, { autoSize: true, ...this._options() });
+    this.chart = createChart(element, { autoSize: true, ...chartOptions(this.colors) });
     this.window = new Window(this.chart.timeScale());
     this.prices = new PriceSeries(this.chart);
     this.prices.make(look.style, this.colors);
@@ -34,6 +36,7 @@ export class Drawing {
     this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
     this._top = 0;
     this._calls = new Calls(this.chart, this._candles);
+    this._patterns = new PatternMarks(this.chart, this._candles);
     this._sessions = new SessionMarks(this.chart);
     this._fan = new Fan(this.chart);
     this._trail = new Trail(this.chart);
@@ -81,12 +84,13 @@ export class Drawing {
     let pane = 0;
     this._calls.show(bars, selection.predictions && Calls.any(bars) ? ++pane : null, this.colors);
     this.callsPane = pane || null;
-    for (const { spec, color } of catalogue ? selection.chosen : []) {
-      const study = catalogue.read(spec);
+    for (const entry of catalogue ? selection.chosen : []) {
+      const study = catalogue.read(entry.spec);
       if (!study || !bars.has(study)) continue;
-      this.studies.push(new Study(this.chart, bars, study, color, study.overPrice ? 0 : ++pane, this.colors, () => this.span()));
+      this.studies.push(new Study(this.chart, bars, study, entry, study.overPrice ? 0 : ++pane, this.colors, () => this.span()));
     }
-    compared.forEach((study, k) => this.studies.push(new Study(this.chart, bars, study, 2 + k, 0, this.colors)));
+    compared.forEach((study, k) => this.studies.push(new Study(this.chart, bars, study, { color: 2 + k }, 0, this.colors)));
+    this._patterns.show(bars, this.studies, this.colors);
     this._compared = compared.length > 0;
     this._lines.show(this.studies.slice(this.studies.length - compared.length).map(({ columns: [{ name, color }] }) => ({ values: bars.column(name), color })), bars);
     this._scale();
@@ -100,9 +104,9 @@ export class Drawing {
   restyle() {
     if (look.style !== this.prices.style) {
       this.prices.make(look.style, this.colors);
-      this._calls.attach(this._candles);
+      for (const marks of [this._calls, this._patterns]) marks.attach(this._candles);
       this.prices.fill(this.bars);
-      this._calls.setData();
+      for (const marks of [this._calls, this._patterns]) marks.setData();
     }
     this._markSessions();
     this._scale();
@@ -151,8 +155,7 @@ export class Drawing {
   refill() {
     this._fill();
     this._drawFan();
-    this._calls.setData();
-    for (const study of this.studies) study.setData();
+    for (const shown of [this._calls, this._patterns, ...this.studies]) shown.setData();
   }
 
   // Draws the bars from index `from` on again; before the change there were `before` bars.
@@ -167,6 +170,7 @@ export class Drawing {
     this.prices.update(this.bars, from, before);
     if (this.bars.length > before) this._markSessions();
     this._calls.update(from, before);
+    this._patterns.setData();
     for (const study of this.studies) study.update(from, before);
     if (this._early) this.forecast(this._early);
   }
@@ -200,7 +204,7 @@ export class Drawing {
 
   recolor(catalogue, compared) {
     this.colors = palette();
-    this.chart.applyOptions(this._options());
+    this.chart.applyOptions(chartOptions(this.colors));
     this.prices.paint(this.colors);
     if (this.bars) {
       this._fill();
@@ -223,21 +227,5 @@ export class Drawing {
   _timeLabel(key) {
     const i = this.bars.at(key);
     return i < 0 ? "" : this.bars.clock.full(this.bars.t[i]);
-  }
-
-  _options() {
-    const { soft, grid, line, panel, raised, font } = this.colors;
-    const lineOf = { color: soft, labelBackgroundColor: raised };
-    return {
-      layout: {
-        background: { type: ColorType.Solid, color: panel }, textColor: soft, fontFamily: font, fontSize: 11,
-        attributionLogo: false, // it needs an inline style element; the link below the chart takes its place
-        panes: { separatorColor: line, separatorHoverColor: raised, enableResize: true },
-      },
-      grid: { vertLines: { color: grid }, horzLines: { color: grid } },
-      crosshair: { mode: CrosshairMode.Normal, vertLine: lineOf, horzLine: lineOf },
-      rightPriceScale: { borderColor: line, minimumWidth: 62, entireTextOnly: true },
-      timeScale: { borderColor: line, rightOffset: RIGHT_OFFSET, barSpacing: innerWidth < 760 ? 5 : 7, minBarSpacing: 0.5, secondsVisible: false },
-    };
   }
 }

@@ -3,7 +3,7 @@ import { attribute, h, text } from "../dom.js";
 import { compact, percent, price, signed, signedPercent, trend } from "../format.js";
 import { callStyle } from "../quoterow.js";
 import { HOLD, NAMES, OUTCOMES } from "./calls.js";
-import { labelOf } from "./catalogue.js";
+import { marksAt } from "./patternmarks.js";
 
 export class Legend {
   // `edit(spec)` and `remove(spec)` are called by a study's buttons; remove(null) hides the calls.
@@ -34,7 +34,15 @@ export class Legend {
       (boxes[drawing.callsPane] ??= []).push(this._line(null, "P(UP)", "the probability that the model gives to UP, and its call", [this._call]));
     }
     this._cells = [];
-    for (const study of drawing.studies) {
+    this._marks = drawing.studies.filter(({ marks }) => marks);
+    this._found = h("span");
+    if (this._marks.length) {
+      const remove = () => this._marks.forEach(({ spec }) => this._remove(spec));
+      const line = this._line(null, "Patterns", this._marks.map(({ label }) => label).join(", "), [], true, remove);
+      line.append(this._found); // after the buttons, which stay where they are as its width changes
+      boxes[0].push(line);
+    }
+    for (const study of drawing.studies.filter(({ marks }) => !marks)) {
       const { title, parameters } = study.indicator;
       const cells = study.columns.map((column) => {
         const cell = h("b", { title: column.suffix ? `${title}: ${column.suffix.slice(1).replaceAll("_", " ")}` : title });
@@ -42,7 +50,7 @@ export class Legend {
         this._cells.push({ cell, column });
         return cell;
       });
-      (boxes[study.pane] ??= []).push(this._line(study.spec, labelOf(study.spec), title, cells, parameters.length > 0));
+      (boxes[study.pane] ??= []).push(this._line(study.spec, study.label, title, cells, parameters.length > 0 || study.columns.some(({ drawn }) => drawn)));
     }
     this._boxes = boxes.map((lines) => h("div", { class: "legend" }, lines));
     this._layer.replaceChildren(...this._boxes.filter(Boolean));
@@ -86,6 +94,7 @@ export class Legend {
     const call = calls?.[i]; // only candles of the stored interval carry calls
     text(this._call, call ? `${percent(probability[i])}, ${call === HOLD ? "no call" : NAMES[call]}${outcomes[i] ? `, ${OUTCOMES[outcomes[i]]}` : ""}` : "–");
     attribute(this._call, "class", callStyle(NAMES[call]));
+    text(this._found, marksAt(this._marks, bars, i) || "–");
     for (const { cell, column } of this._cells) {
       text(cell, column.show(bars.column(column.name)?.[i])); // new bars may lack a study that the legend still has
     }
@@ -96,13 +105,13 @@ export class Legend {
     if (this._odds) text(this._odds, words);
   }
 
-  _line(spec, label, title, values, changeable = false) {
+  _line(spec, label, title, values, changeable = false, remove = () => this._remove(spec)) {
     const button = (name, sign, action) =>
       h("button", { type: "button", "aria-label": `${name} ${label}`, title: name, onclick: action }, sign);
     return h("p", { class: "study", title },
       h("span", { class: "name" }, label), values,
-      h("span", { class: "tools" },
+      h("span", { class: "edits" },
         changeable && button("Change", "⋯", () => this._edit(spec)),
-        button(spec ? "Remove" : "Hide", "×", () => this._remove(spec))));
+        button(spec || changeable ? "Remove" : "Hide", "×", remove)));
   }
 }

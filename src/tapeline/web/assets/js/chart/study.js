@@ -1,30 +1,36 @@
 // One indicator on the chart: its lines or histogram, over the price or in a pane of its own.
 import { HistogramSeries, LineSeries, LineStyle } from "../../vendor/lightweight-charts.js";
 import { compact, price } from "../format.js";
-import { GUIDES } from "./catalogue.js";
+import { GUIDES, labelOf } from "./catalogue.js";
 import { look } from "./look.js";
+import { markText } from "./patternmarks.js";
 
 const BESIDE = 0.35; // of the height of the candles: so much room an overlay may take above and below them
 const BAND = new Set(["_upper", "_middle", "_lower"]); // these share one colour
 
 export class Study {
-  // `study` is what the catalogue says of the spec, `color` an index into the palette's lines. `span()` gives the
-  // lowest and the highest price in view.
-  constructor(chart, bars, study, color, pane, colors, span) {
+  // `study` is what the catalogue says of the spec, `color` an index into the palette's lines, `style` as in linestyle.js. `span()`
+  // gives the lowest and the highest price in view.
+  constructor(chart, bars, study, { color, style }, pane, colors, span) {
     this.spec = study.spec;
     this.indicator = study.indicator;
     this._overPrice = study.overPrice;
     this.pane = pane;
+    this.marks = study.marks;
+    this.label = study.label ?? labelOf(study.spec);
     this._chart = chart;
     this._bars = bars;
     this._colors = colors;
     this._span = span;
+    this._label = style?.label;
     const format = this._format(study.columns);
-    this.columns = study.columns.map((column, i) => ({
-      ...column,
-      color: column.style === "histogram" ? colors.soft : colors.lines[(color + (BAND.has(column.suffix) ? 0 : i)) % colors.lines.length],
-      show: column.drawn || study.compared ? format : this._bySize([column]), // a band's width is not a price
-    }));
+    this.columns = study.columns.map((column, i) => {
+      const usual = column.style === "histogram" ? colors.soft : colors.lines[(color + (BAND.has(column.suffix) ? 0 : i)) % colors.lines.length];
+      return {
+        ...column, usual, color: style?.lines[column.suffix]?.color ?? usual, width: style?.lines[column.suffix]?.width,
+        show: study.marks ? markText : column.drawn || study.compared ? format : this._bySize([column]), // a band's width is not a price
+      };
+    });
     this._series = this.columns.filter((column) => column.drawn).map((column) => [column, this._add(column, format)]);
     for (const level of GUIDES[study.indicator.name] ?? []) {
       this._series[0]?.[1].createPriceLine({
@@ -63,14 +69,15 @@ export class Study {
   _add(column, format) {
     const minMove = this._overPrice ? 10 ** -this._bars.decimals : 0.0001;
     const common = {
-      priceLineVisible: false, lastValueVisible: !this._overPrice, color: column.color,
+      priceLineVisible: false, lastValueVisible: this._label || !this._overPrice, color: column.color,
+      title: this._label ? labelOf(this.spec + column.suffix) : "",
       priceFormat: { type: "custom", minMove, formatter: format },
     };
     if (this._overPrice) common.autoscaleInfoProvider = (fitting) => (look.priceOnly ? null : beside(fitting(), this._span()));
     if (column.style === "histogram") return this._chart.addSeries(HistogramSeries, { ...common, base: 0 }, this.pane);
     const dots = column.style === "dots";
     return this._chart.addSeries(LineSeries, {
-      ...common, lineWidth: this._overPrice ? 1.5 : 1, lineStyle: column.style === "dashed" ? LineStyle.Dashed : LineStyle.Solid,
+      ...common, lineWidth: column.width ?? (this._overPrice ? 1.5 : 1), lineStyle: column.style === "dashed" ? LineStyle.Dashed : LineStyle.Solid,
       lineVisible: !dots, pointMarkersVisible: dots, pointMarkersRadius: 1.5, crosshairMarkerVisible: false,
     }, this.pane);
   }

@@ -144,7 +144,7 @@ export class ChartTab {
   }
 
   openPicker(spec = null) {
-    if (this._catalogue) openPicker(this._catalogue, () => this._reselect(), spec);
+    if (this._catalogue) openPicker(this._catalogue, () => this._reselect(), (drawn) => this._drawing?.studies.find((study) => study.spec === drawn), spec);
   }
 
   // Points at the bar of this time, as another chart is pointed at; null: at none.

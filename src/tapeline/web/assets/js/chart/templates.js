@@ -1,0 +1,66 @@
+// Named sets of indicators with their looks, kept by the server for each user.
+import { keep, recall } from "../desk.js";
+import { fill, h, text } from "../dom.js";
+import * as selection from "./selection.js";
+
+const MOST = 30;
+const LONGEST_NAME = 40;
+
+// Those of a kept document that make sense: [{ name, indicators, predictions }].
+export function usableTemplates(document) {
+  const kept = Array.isArray(document?.templates) ? document.templates : [];
+  return kept.map((template) => ({ name: template?.name, indicators: selection.usable(template?.indicators), predictions: template?.predictions === true }))
+    .filter(({ name, indicators }) => typeof name === "string" && name && indicators).slice(0, MOST);
+}
+
+// The templates with this one, in place of the one of its name; null where there are too many.
+export function withTemplate(templates, added) {
+  const others = templates.filter(({ name }) => name !== added.name);
+  return others.length < MOST ? [...others, added].toSorted((a, b) => (a.name < b.name ? -1 : 1)) : null;
+}
+
+export class Templates {
+  // `root` lists them; `changed()` is called after one was chosen.
+  constructor(changed) {
+    this._changed = changed;
+    this._all = [];
+    this._list = h("ul", { class: "chips" });
+    this._problem = h("p", { class: "problem", role: "alert" });
+    this._name = h("input", { id: "template-name", maxlength: LONGEST_NAME, placeholder: "Day trading", autocomplete: "off", required: true });
+    this.root = h("section", { class: "templates", "aria-label": "Templates" }, h("h3", {}, "Templates"), this._list,
+      h("form", { class: "line", onsubmit: (event) => this._save(event) }, h("label", { for: "template-name" }, "Save as"), this._name, h("button", { type: "submit" }, "Save")),
+      this._problem);
+    recall("templates").then((document) => {
+      this._all = usableTemplates(document);
+      this._draw();
+    });
+  }
+
+  _save(event) {
+    event.preventDefault();
+    const name = this._name.value.trim();
+    if (!name) return;
+    const all = withTemplate(this._all, { name, indicators: selection.chosen, predictions: selection.predictions });
+    text(this._problem, all ? "" : `There are ${MOST} templates; remove one first.`);
+    if (!all) return;
+    this._name.value = "";
+    this._keep(all);
+  }
+
+  _keep(all) {
+    this._all = all;
+    keep("templates", all.length ? { templates: all } : {});
+    this._draw();
+  }
+
+  _take({ indicators, predictions }) {
+    selection.replace(indicators, predictions);
+    this._changed();
+  }
+
+  _draw() {
+    fill(this._list, this._all.map((template) => h("li", {},
+      h("button", { type: "button", class: "link", title: template.indicators.map(({ spec }) => spec).join(", "), onclick: () => this._take(template) }, template.name),
+      h("button", { type: "button", class: "icon", "aria-label": `Remove the template ${template.name}`, onclick: () => this._keep(this._all.filter((other) => other !== template)) }, "×"))));
+  }
+}
