@@ -53,6 +53,10 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
             "inspect_commands.show",
             "Print the newest stored rows of a symbol, oldest first.",
         ),
+        "forecast": (
+            "forecast_commands.forecast",
+            "Say how far a symbol's price is expected to move in its next bars, and how often such ranges held.",
+        ),
         "odds": (
             "odds_commands.odds",
             "Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
+import json
 import re
 import subprocess
 import sys
@@ -21,12 +22,14 @@ import pandas as pd
 import pytest
 from tests.conftest import START
 from tests.stored import served, session_bars
+from typer.testing import CliRunner
 
 import tapeline
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import open_data_directory
 from tapeline.app.expectations import Forecast
 from tapeline.app.server_client import ServerClient, parsed_events
+from tapeline.cli.main import app
 from tapeline.core.market import OHLCV, Bars
 from tapeline.core.ports import Commit
 from tapeline.core.times import DAY
@@ -52,6 +55,24 @@ def home(tmp_path_factory: pytest.TempPathFactory, learnable: Bars, range_model:
 
 
 _COLUMNS = ("timestamp", "open", "high", "low", "close", "volume", "final")
+
+
+def test_the_command_says_what_the_package_says_and_how_often_it_held(home: Path) -> None:
+    def told(*arguments: str) -> str:
+        done = CliRunner().invoke(app, ["forecast", "tsla", "--data-dir", str(home), *arguments])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    expected = tapeline.forecast("TSLA", data_dir=home)
+    document = json.loads(told("--json"))
+    assert (document["words"], document["close"]) == (expected.words, expected.close)
+    assert document["horizons"] == {str(bars): fields for bars, fields in expected.horizons.items()}
+    assert document["decided"] > 200
+    assert list(document["held"]) == ["50", "80", "95"]
+    assert sorted(document["held"].values()) == list(document["held"].values())
+    text = told()
+    assert text.startswith(expected.words)
+    assert f"{document['held']['80']:.1%}" in text
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,61 @@
+"""`tapeline forecast`: how far a price is expected to move, and how often that held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from tapeline.cli.console import notice, print_json, print_table, stdout, utc_text
+from tapeline.cli.options import DataDir, Json, StoredInterval
+
+
+def forecast(
+    symbol: Annotated[str, typer.Argument(help="Such as TSLA.", show_default=False)],
+    interval: StoredInterval = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Say how far a symbol's price is expected to move in its next bars, and how often such ranges held."""
+    from tapeline.app.stored_forecasts import held_ranges, said_about
+    from tapeline.cli.stored_data import open_stored
+    from tapeline.core.series import symbol_of
+    from tapeline.core.times import interval_name
+    from tapeline.forecast import HORIZON
+    from tapeline.forecast.range_words import sentence
+
+    with open_stored(data_dir) as directory:
+        said, length, places = said_about(directory, symbol, interval)
+        decided, held = held_ranges(directory, said.symbol)
+    words = sentence(said, length, places)
+    if json:
+        print_json(
+            {
+                "symbol": symbol_of(said.symbol), "interval": interval_name(length), "timestamp": said.timestamp,
+                "close": said.close, "model": said.model.version, "words": words, "is_newest": said.is_newest,
+                "horizons": said.horizons, "decided": decided, "held": held,
+            }
+        )  # fmt: skip
+        return
+    stdout().print(words, markup=False)
+    print_table(
+        ("bars ahead", "expected move", "50%", "80%", "95%", "big move", "volume a bar"),
+        (_line(bars, fields, said.close, places) for bars, fields in said.horizons.items()),
+    )
+    notice(f"from the bar at {utc_text(said.timestamp)} UTC, which closed at {said.close:,.{places}f}")
+    if decided:
+        shares = ", ".join(f"the {coverage}% ones {share:.1%}" for coverage, share in held.items())
+        notice(f"of {decided:,} decided ranges over {HORIZON} bars, these held the close: {shares}")
+    else:
+        notice("no range of this symbol is decided yet")
+
+
+def _line(bars: str, fields: Mapping[str, float], close: float, places: int) -> list[str]:
+    def number(name: str, kind: str) -> str:
+        return f"{fields[name]:{kind}}" if name in fields else ""
+
+    bands = [f"{number(f'low_{each}', f',.{places}f')} to {number(f'high_{each}', f',.{places}f')}"
+             for each in (50, 80, 95)]  # fmt: skip
+    move = f"{fields['expected_move']:,.{places}f} ({fields['expected_move'] / close:.2%})"
+    return [bars, move, *bands, number("p_big_move", ".1%"), number("expected_volume", ",.0f")]
