@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tapeline.alerts.names import column_of
 from tapeline.alerts.screening import Question, question
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.errors import InputError, NotFoundError, NotPossibleError, StorageError
+from tapeline.errors import InputError, NotFoundError, NotPossibleError, SpecError, StorageError
+from tapeline.indicators.spec import meant
 from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.private_files import PRIVATE, changing
 
@@ -66,7 +68,7 @@ class SavedScans:
         """Return the question of this name. Raises `NotFoundError`."""
         known = self.load()
         if name not in known:
-            raise NotFoundError(f"no scan is saved as {name}; saved are: {', '.join(known) or 'none'}")
+            raise NotFoundError(f"no scan is saved as {name}; saved are: {', '.join(known) or 'none'}{_as_rule(name)}")
         return known[name]
 
     def save(self, scan: SavedScan) -> None:
@@ -95,6 +97,15 @@ class SavedScans:
             yield known
             document = {"scans": [asdict(scan) for scan in known.values()]}
             write_atomically(self.path, (json.dumps(document, indent=2) + "\n").encode(), PRIVATE)
+
+
+def _as_rule(name: str) -> str:
+    """Return the end of the line about a name that is an indicator's, or nearly: a rule compares it with something."""
+    try:
+        near = [column_of(name.lower())]
+    except SpecError:
+        near = meant(name)
+    return f"; a rule compares, such as '{near[0]} > 50'" if near else ""
 
 
 def _scan(entry: Mapping[str, Any]) -> SavedScan:

@@ -16,6 +16,7 @@ from tapeline.core.sessions import calendar
 from tapeline.core.times import DAY, interval_name
 from tapeline.errors import FileError
 from tapeline.feeds.files import FileScan, FileSource, ReadOptions
+from tapeline.feeds.files.file_replay import LAST_ONE_USED
 from tapeline.feeds.files.interpretation import Interpretation
 
 _SHOWN = 5
@@ -127,25 +128,23 @@ def _why(how: Interpretation, name: str) -> str:
 def _rows(source: FileSource, file: FileScan, how: Interpretation, options: ReadOptions) -> list[FileFact]:
     refused: Counter[str] = Counter()
     exchange = how.guesses["calendar"].found
-    repeated = good = 0
+    good = 0
     gaps = Gaps(options.interval or file.interval, exchange)
     for delivery in source.deliveries(""):
         good += len(delivery.bars)
         gaps.look(delivery.bars)
         for reject in delivery.rejects:
-            if reject.reason.endswith("the last one is used"):
-                repeated += reject.count
-            else:
+            if not reject.reason.endswith(LAST_ONE_USED):
                 refused[reject.reason] += reject.count
-    repeated = file.rows - good
+    if again := file.rows - good:
+        refused[f"their bar comes again; {LAST_ONE_USED}"] = again
     accept = "--accept-rejects" if file.rejected > file.rows else ""
     reasons = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(_SHOWN))
     if others := refused.total() - sum(count for _, count in refused.most_common(_SHOWN)):
         reasons += f"; others ({others:,})"
     return [
         FileFact("rows good", f"{good:,}"),
-        FileFact("rows refused", f"{file.rejected:,}", reasons, accept),
-        FileFact("rows repeated", f"{repeated:,}", "the last one is used" if repeated else ""),
+        FileFact("rows refused", f"{file.rejected + again:,}", reasons, accept),
         FileFact("bars missing", f"{gaps.missing:,}", f"between others, by {exchange}'s sessions"),
         *(FileFact("price jump", str(jump), _scaled(how), "--adjust") for jump in file.jumps[:_SHOWN]),
         *([FileFact("damage", file.damage)] if file.damage else []),

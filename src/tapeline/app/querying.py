@@ -11,38 +11,31 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset
-import pyarrow.fs
 
 from tapeline.app import arrow_columns
 from tapeline.app.data_directory import DataDirectory
-from tapeline.app.stored_history import PAGE_BARS, Selection, StoredHistory, outputs_of
+from tapeline.app.query_filters import TIME, passing, uses
+from tapeline.app.stored_history import StoredHistory, outputs_of
 from tapeline.core.extras import import_extra
-from tapeline.core.market import Direction, Rows
-from tapeline.errors import InputError, TapelineError, one_line
-from tapeline.indicators.spec import parse_all
-
-#: The type of times in SQL: in the unit that DuckDB has, so that its filters need no conversion.
-TIME = pa.timestamp("us", "UTC")
+from tapeline.core.market import Direction
+from tapeline.errors import InputError, SpecError, TapelineError, one_line
+from tapeline.indicators.spec import parse_all, spec_of_output
 
 _REJECT_COLUMNS = ("source", "place", "reason", "raw", "count")
 _REJECTS_AT_ONCE = 1000
 _PIECE_ROWS = 8192
-_FORMAT, _NO_FILES = pyarrow.dataset.ParquetFileFormat(), pyarrow.fs.LocalFileSystem()
+_NAME = re.compile(r"[a-z][a-z0-9_.]*[0-9][a-z0-9_.]*")  # of an output of an indicator; few others have a number
 
 #: Which columns are needed, and the filter, if any -> batches with these columns.
 Read = Callable[[list[str], Any], Iterator[pa.RecordBatch]]
-
-
-#: A symbol and a span of its time, start <= t < end in UTC epoch ms; None for all of it.
-Span = tuple[str, int | None, int | None]
 
 
 class Reading:
@@ -94,7 +87,7 @@ class View(pyarrow.dataset.Dataset):  # type: ignore[misc]
         """Return what reads these columns (None: all) of the rows that pass the filter."""
         names = self._schema.names
         wanted = names if columns is None else columns
-        needed = [name for name in names if name in wanted or _uses(filter, name, self._schema)]
+        needed = [name for name in names if name in wanted or uses(filter, name, self._schema)]
         schema = pa.schema([self._schema.field(name) for name in needed])
         return pyarrow.dataset.Scanner.from_batches(
             self._pieces(self._read(needed, filter)), schema=schema, columns=wanted, filter=filter, batch_readahead=1
@@ -128,6 +121,7 @@ class Query:
         self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
         self._connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
         self._reading = Reading()
+        self._outputs = outputs_of(indicators)
         views = {
             "bars": _bars(StoredHistory(directory, interval, as_known=as_known), indicators),
             "forecasts": _forecasts(StoredHistory(directory, as_known=True)),
@@ -148,7 +142,7 @@ class Query:
 
         Raises `InputError` for SQL that DuckDB refuses, then or while it runs, and whatever reading the data raises.
         """
-        with self._translating_errors():
+        with self._translating_errors(sql):
             answer = self._connection.sql(sql)
             if answer is None:  # a statement that answers nothing
                 return pa.schema([]), iter(())
@@ -165,12 +159,22 @@ class Query:
             yield batch
 
     @contextlib.contextmanager
-    def _translating_errors(self) -> Iterator[None]:
+    def _translating_errors(self, sql: str = "") -> Iterator[None]:
         try:
             yield
         except self._errors as error:
-            refused = InputError(one_line(Exception(str(error).partition("\n\nLINE ")[0])))
-            raise self._reading.failure or refused from error
+            refused = one_line(Exception(str(error).partition("\n\nLINE ")[0]))
+            raise self._reading.failure or InputError(refused + self._missing(sql)) from error
+
+    def _missing(self, sql: str) -> str:
+        """Return the end of the line about SQL that is refused: outputs of indicators in it that were not asked for."""
+        found = []
+        for word in dict.fromkeys(_NAME.findall(sql.lower())):
+            with contextlib.suppress(SpecError):
+                spec, column = spec_of_output(word)
+                if column == word and word not in self._outputs:
+                    found.append(spec.text)
+        return f"; add --indicators {','.join(dict.fromkeys(found))} for these columns" if found else ""
 
 
 # -- the views ---------------------------------------------------------------------------------------------------------
@@ -182,7 +186,7 @@ def _bars(history: StoredHistory, indicators: Sequence[str]) -> tuple[pa.Schema,
 
     def read(needed: list[str], condition: Any) -> Iterator[pa.RecordBatch]:
         wanted = tuple(text for text, outputs in specs.items() if not set(needed).isdisjoint(outputs))
-        for rows in _passing(history, wanted, condition, schema):
+        for rows in passing(history, wanted, condition, schema):
             yield _batch(arrow_columns.columns(rows, needed, {}))
 
     return schema, read
@@ -192,7 +196,7 @@ def _forecasts(history: StoredHistory) -> tuple[pa.Schema, Read]:
     schema = _schema(["symbol", "timestamp", "price", *arrow_columns.FORECAST_TYPES, *arrow_columns.RANGE_TYPES])
 
     def read(needed: list[str], condition: Any) -> Iterator[pa.RecordBatch]:
-        for rows in _passing(history, (), condition, schema):
+        for rows in passing(history, (), condition, schema):
             said = rows[(rows.prediction != Direction.NONE) | (rows.said_ranges[1] >= 0)]
             if len(said):
                 own = ["close" if name == "price" else name for name in needed]
@@ -224,54 +228,3 @@ def _batch(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
     return pa.record_batch(
         {name: array.cast(TIME) if name == "timestamp" else array for name, array in columns.items()}
     )
-
-
-# -- what a filter leaves ----------------------------------------------------------------------------------------------
-
-
-def _passing(history: StoredHistory, indicators: tuple[str, ...], condition: Any, schema: pa.Schema) -> Iterator[Rows]:
-    """Yield pages that may hold rows which pass the filter, in the order of the symbols, then of time."""
-    ever: list[Span] = [(symbol, None, None) for symbol in history.symbols]
-    for symbol, _, _ in _possible(ever, condition, schema):
-        start, end = history.extent(symbol)
-        step = PAGE_BARS * history.interval(symbol)
-        windows: list[Span] = [(symbol, first, min(first + step, end)) for first in range(start, end, step)]
-        for _, first, last in _possible(windows, condition, schema):
-            yield from history.pages(symbol, Selection((symbol,), indicators, first, last))
-
-
-def _possible(spans: list[Span], condition: Any, schema: pa.Schema) -> list[Span]:
-    """Return those of the spans (symbol, start, end) in which a row may pass the filter.
-
-    Arrow answers this for the fragments of a dataset, by what is known of all of a fragment's rows. The fragments here
-    stand for no files; none is opened.
-    """
-    if condition is None:
-        return spans
-    fragments = [
-        _FORMAT.make_fragment(str(index), _NO_FILES, partition_expression=_known(*span))
-        for index, span in enumerate(spans)
-    ]
-    dataset = pyarrow.dataset.FileSystemDataset(fragments, schema, _FORMAT, _NO_FILES)
-    return [spans[int(fragment.path)] for fragment in dataset.get_fragments(condition)]
-
-
-def _known(symbol: str, start: int | None, end: int | None) -> Any:
-    """Return what is known of every row in a span, as an expression."""
-    known = pc.field("symbol") == symbol
-    if start is not None and end is not None:
-        first, last = (pa.scalar(time * 1000, TIME) for time in (start, end))
-        known &= (pc.field("timestamp") >= first) & (pc.field("timestamp") < last)
-    return known
-
-
-def _uses(condition: Any, name: str, schema: pa.Schema) -> bool:
-    """Return whether a filter refers to this column. An expression does not tell, so it is tried without the column."""
-    if condition is None:
-        return False
-    without = schema.remove(schema.get_field_index(name))
-    try:
-        pyarrow.dataset.Scanner.from_batches(iter(()), schema=without, filter=condition)
-    except (pa.ArrowInvalid, KeyError):
-        return True
-    return False

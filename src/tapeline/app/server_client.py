@@ -73,8 +73,11 @@ class ServerClient:
         self, rule: str, *, columns: Sequence[str] = (), interval: str | None = None, at: Time | None = None,
         sort: str = "", limit: int = 10_000, to: str = "pandas",
     ) -> Any:  # fmt: skip
-        """Return the symbols on whose newest bar a rule holds as a data frame, as `tapeline.scan` does."""
-        from tapeline.app.loading import checked_kind, frame_of, in_epoch_ms
+        """Return the symbols on whose newest bar a rule holds as a data frame, as `tapeline.scan` does.
+
+        A server gives at most 10,000; a warning says how many there are where that, or `limit`, leaves some out.
+        """
+        from tapeline.app.loading import checked_kind, frame_of, in_epoch_ms, warn
         from tapeline.app.scanning import matches_table
 
         checked_kind(to)
@@ -82,7 +85,9 @@ class ServerClient:
             "rule": rule, "columns": ",".join(columns), "interval": interval, "at": in_epoch_ms(at), "sort": sort,
             "limit": limit,
         }  # fmt: skip
-        found = self._requests.document("/scan", query, ("matches", "columns"))
+        found = self._requests.document("/scan", query, ("matches", "columns", "matched"))
+        if found["matched"] > len(found["matches"]):
+            warn(f"{found['matched']:,} symbols match; the first {len(found['matches']):,} in this order are here")
         return frame_of(matches_table(found["matches"], found["columns"]), to, index=None)
 
     def forecast(self, symbol: str, *, interval: str | None = None) -> Forecast:

@@ -68,8 +68,10 @@ def evaluate(
     from tapeline.forecast.features import DEFAULT_FEATURES
     from tapeline.research import evaluation
     from tapeline.research.range_tables import range_tables
-    from tapeline.research.report import html, markdown, summary, tables
+    from tapeline.research.report import figure_library, html, markdown, summary, tables
 
+    if report is not None:
+        figure_library()
     chosen = DEFAULT_FEATURES if features is None else _feature_set(features)
     with progress("evaluating", quiet=json) as show:
         found = evaluation.evaluate(

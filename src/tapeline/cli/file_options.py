@@ -65,6 +65,10 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "encoding": (
+        Annotated[str | None, typer.Option(help="Of a text, such as cp1252.  [default: UTF-8, or UTF-16 by its mark]")],
+        None,
+    ),
     "accept_rejects": (
         Annotated[bool, typer.Option("--accept-rejects", help="Go on where more than half of the rows are refused.")],
         False,
@@ -86,6 +90,7 @@ class FileReading:
     date_format: str | None = None
     layout: str | None = None
     adjust: str | None = None
+    encoding: str | None = None
     accept_rejects: bool = False
 
     def options(self) -> ReadOptions:
@@ -102,6 +107,7 @@ class FileReading:
             symbol=self.symbol, columns=_columns(self.columns), zone=self.zone, calendar=_calendar(self.calendar),
             interval=INTERVALS[self.interval] if self.interval else None, stamp=self.stamp, decimal=self.decimal,
             date_format=self.date_format, layout=self.layout, adjust=self.adjust or "",
+            encoding=_encoding(self.encoding),
         )  # fmt: skip
 
 
@@ -141,6 +147,13 @@ def reads_files(*, without: Collection[str] = ()) -> Callable[[Callable[..., Non
 def _one_of(option: str, value: str | None, allowed: Collection[str]) -> None:
     if value is not None and value not in allowed:
         raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}", param_hint=f"--{option}")
+
+
+def _encoding(name: str | None) -> str | None:
+    try:
+        return None if name is None else ("a".encode(name), name)[1]
+    except LookupError:
+        raise typer.BadParameter(f"{name!r} is no encoding of text", param_hint="--encoding") from None
 
 
 def _calendar(name: str | None) -> str | None:

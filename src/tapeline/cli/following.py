@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, watchlist_in
+from tapeline.app.live_wiring import symbol_directory
 from tapeline.app.range_models import train_first_range_model
 from tapeline.cli.console import notice
 from tapeline.cli.running import first_model
@@ -18,6 +19,7 @@ from tapeline.errors import InputError
 from tapeline.feeds.files import Scan
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.live_source import LiveSource
+from tapeline.feeds.live.symbol_directory import checked_symbols
 from tapeline.feeds.live.watchlist import Watchlist, symbols_of
 from tapeline.forecast.model import LightGBMModel
 
@@ -35,10 +37,16 @@ def following(watchlist: Watchlist, source: LiveSource) -> Iterator[None]:
 
 
 def watchlist_of(settings: Settings, symbols: str | None) -> tuple[Watchlist, list[str]]:
-    """Return the watch-list and the symbols on it, which are from now on those that were named."""
+    """Return the watch-list and the symbols on it, which are from now on those that were named.
+
+    New ones are looked up at the venue first. Raises `NotFoundError` for one that it does not have.
+    """
     watchlist = watchlist_in(settings.data_dir)
     if symbols is not None:
-        watchlist.save(symbols_of(symbols))
+        named, kept = symbols_of(symbols), watchlist.load()
+        if new := [symbol for symbol in named if symbol not in kept]:
+            checked_symbols(symbol_directory(settings), new, notice)
+        watchlist.save(named)
     wanted = watchlist.load()
     if not wanted:
         raise InputError("name the symbols: --symbols TSLA,AAPL,MSFT (or try `tapeline demo`, which needs none)")

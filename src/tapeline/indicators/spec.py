@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.indicators.entry import Indicator, Number, Parameter
 from tapeline.indicators.spelling import ALIASES, column_suffix, plain_spec
 
+_BEFORE_NUMBER = re.compile(r"(?<=[a-z])(?=[0-9])")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 #: Characters of a spec or of an output's name. The longest that mean something have half as many.
@@ -50,7 +53,7 @@ def parse(text: str) -> Spec:
     name, numbers = "_".join(words[:first]), words[first:]
     indicator = CATALOGUE.get(name)
     if indicator is None:
-        raise UnknownIndicatorError(f"there is no indicator {text!r}{_hint(name)}")
+        raise UnknownIndicatorError(f"there is no indicator {text!r}{_hint(text)}")
     wanted = indicator.parameters
     if len(numbers) not in {0, len(wanted)}:
         names = ", ".join(parameter.name for parameter in wanted) or "none"
@@ -64,12 +67,24 @@ def parse(text: str) -> Spec:
     return Spec("_".join([name, *(str(value).removesuffix(".0") for value in values)]), indicator, values)
 
 
-def _hint(name: str) -> str:
+def _hint(text: str) -> str:
     """Return the end of the message that there is no such indicator: which one may have been meant."""
-    meant = {entry.title.lower().replace(" ", "_"): entry.name for entry in CATALOGUE.values()} | ALIASES
-    meant |= {known: known for known in CATALOGUE}
-    near = dict.fromkeys(meant[close] for close in difflib.get_close_matches(name, meant, n=3))
+    near = meant(text)
     return f": did you mean {' or '.join(near)}?" if near else "; `tapeline indicators --list` shows all"
+
+
+def meant(text: str) -> list[str]:
+    """Return the specs or names of indicators that may have been meant by a text: `rsi_14` by `rsi14`."""
+    plain = plain_spec(text)
+    apart = _BEFORE_NUMBER.sub("_", plain)
+    if apart != plain:
+        with contextlib.suppress(SpecError):
+            return [parse(apart).text]
+    words = plain.split("_")
+    name = "_".join(itertools.takewhile(lambda word: not _NUMBER.fullmatch(word), words))
+    known = {entry.title.lower().replace(" ", "_"): entry.name for entry in CATALOGUE.values()} | ALIASES
+    known |= {each: each for each in CATALOGUE}
+    return list(dict.fromkeys(known[close] for close in difflib.get_close_matches(name, known, n=3)))
 
 
 def _check_length(text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.bars import sort_and_dedupe
-from tapeline.core.extras import is_installed
+from tapeline.core.extras import import_extra, is_installed
 from tapeline.core.market import Bars, Direction, Flags, Floats
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
@@ -145,6 +145,10 @@ def evaluate(
     what the model is trained or tested on. `expected_move` is a sentence on the range model of the same bars, which the
     first line begins with. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
     """
+    if trade:  # before what takes minutes
+        import_extra("bt", "the backtest needs the package bt", "research")
+    if forest:
+        import_extra("sklearn.ensemble", "the random-forest baseline needs scikit-learn", "research")
     left_out = []
     if forest is None and not (forest := is_installed("sklearn")):
         left_out.append("the random-forest baseline needs scikit-learn")

@@ -173,9 +173,13 @@ def _charts(report: Report) -> dict[str, str]:
     return charts
 
 
+def figure_library() -> Any:
+    """Return what draws the figures of `html`. Raises `MissingLibraryError`, before anything is computed if asked."""
+    return import_extra("matplotlib.figure", "the HTML report needs Matplotlib", "research")
+
+
 def _figure(width: float = 7.0, height: float = 3.0) -> tuple[Any, Any]:
-    matplotlib_figure = import_extra("matplotlib.figure", "the HTML report needs Matplotlib", "research")
-    figure = matplotlib_figure.Figure(figsize=(width, height), layout="constrained")
+    figure = figure_library().Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -31,7 +31,7 @@ class DeliveryLag:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._position = 0
-        self._under_way: collections.deque[tuple[int, float]] = collections.deque(maxlen=_NEWEST)
+        self._under_way: collections.deque[tuple[int, float]] = collections.deque()  # a reader waits before it is long
         self._taken: collections.deque[float] = collections.deque(maxlen=_NEWEST)
         self._counts = [0] * (len(BOUNDS) + 1)
         self._sum = 0.0

@@ -195,6 +195,8 @@ def test_scans_are_kept_by_name(tmp_path: Path) -> None:
     scans.remove("oversold")
     with pytest.raises(NotFoundError, match="saved are: cheap"):
         scans.find("oversold")
+    with pytest.raises(NotFoundError, match=r"such as 'rsi_14 > 50'"):
+        scans.find("RSI14")
     with pytest.raises(InputError, match="is no name"):
         scans.save(SavedScan("two words", "price < 5"))
     with pytest.raises(SpecError):

@@ -113,7 +113,7 @@ def test_a_condition_leaves_the_rows_that_it_leaves_of_a_whole_table(
     options: dict[str, Any] = {"indicators": ["sma_3"]}
     whole = asked(directory, "SELECT * FROM bars", **options)  # no condition: everything is read
     monkeypatch.setattr(stored_history, "PAGE_BARS", 96)
-    monkeypatch.setattr("tapeline.app.querying.PAGE_BARS", 96)
+    monkeypatch.setattr("tapeline.app.query_filters.PAGE_BARS", 96)
     order = "ORDER BY symbol, timestamp"
     found = asked(directory, f"SELECT symbol, timestamp, close FROM bars WHERE {condition} {order}", **options)
     with duckdb.connect() as connection:
@@ -237,6 +237,7 @@ def test_an_answer_is_read_as_it_is_taken(
     [
         ("SELEC 1", InputError, 'Parser Error: syntax error at or near "SELEC"$'),
         ("SELECT closs FROM bars", InputError, 'Referenced column "closs" not found.*Candidate bindings: "close"'),
+        ("SELECT close, RSI_14 FROM bars", InputError, 'column "RSI_14" not found.*; add --indicators rsi_14'),
         ("SELECT * FROM trades", InputError, "Table with name trades does not exist"),
         ("SELECT 'x'::INT FROM bars", InputError, "Could not convert string 'x' to INT32"),
         ("SELECT error('no') FROM bars LIMIT 1", InputError, "no"),

@@ -36,8 +36,9 @@ def test_inspect_says_what_a_file_is_taken_for_and_what_would_change_that() -> N
     found = {what: fact["found"] for what, fact in facts.items()}
     assert found.items() >= {
         "layout": "Yahoo (web)", "symbols": "DUPB", "interval": "1d", "calendar": "XNYS", "first bar": "2024-03-06",
-        "last bar": "2024-03-08", "rows good": "3", "rows refused": "0", "rows repeated": "1", "bars missing": "0",
+        "last bar": "2024-03-08", "rows good": "3", "rows refused": "1", "bars missing": "0",
     }.items()  # fmt: skip
+    assert facts["rows refused"]["why"] == "their bar comes again; the last one is used (1)"
     assert facts["symbols"]["why"] == "assumed: the file's name"
     assert facts["calendar"]["change"] == "--calendar"
     assert inspected("11_DUPB.csv", "--symbol", "VOD.L")[0]["calendar"]["found"] == "XLON"

@@ -72,6 +72,7 @@ def test_commas_in_parentheses_do_not_separate_specs() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("RSI14", "no indicator 'RSI14': did you mean rsi_14?"),
         ("smaa_20", "no indicator 'smaa_20': did you mean sma"),
         ("hul moving average", "did you mean hma"),
         ("bollinger_bands_20", "did you mean bbands"),

@@ -69,7 +69,9 @@ def _check_text(path: Path, line: bytes) -> None:
     try:
         text = line.decode("utf-8-sig").strip("\r\n ")
     except UnicodeDecodeError as error:
-        raise FileError(f"{path}: is neither UTF-8 text nor Parquet; save it as CSV in UTF-8") from error
+        raise FileError(
+            f"{path}: is neither UTF-8 text nor Parquet; if it is CSV of another encoding, name that: --encoding cp1252"
+        ) from error
     if _NOT_CSV.search(text):
         raise FileError(f"{path}: is not text; CSV, also packed as gz, zst or zip, and Parquet can be read")
     if "\r" in text:

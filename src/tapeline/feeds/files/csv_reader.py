@@ -34,6 +34,7 @@ class CsvReader:
     def __init__(self, path: Path, packing: str, options: ReadOptions) -> None:
         self.path = path
         self._packing = packing
+        self._encoding = options.encoding
         block = next(self._lines(_HEAD_BYTES), None)
         if block is None:
             raise FileError(f"{path}: is empty")
@@ -84,7 +85,10 @@ class CsvReader:
             return []
         with self.path.open("rb") as file:
             file.seek(max(seen, size - _TAIL_BYTES))
-            return [line for line in file.read(_TAIL_BYTES).split(b"\n")[1:] if line.strip()]
+            tail = file.read(_TAIL_BYTES)
+        if self._encoding:
+            tail = tail.decode(self._encoding, "replace").encode()
+        return [line for line in tail.split(b"\n")[1:] if line.strip()]
 
     def _whole(self, index: int) -> Iterable[str]:
         """Yield the texts of a column in all rows of the file."""
@@ -167,7 +171,7 @@ class CsvReader:
         rest = b""
         damage = None
         try:
-            for piece in pieces(self.path, self._packing, size):
+            for piece in pieces(self.path, self._packing, size, self._encoding):
                 rest += piece
                 if len(rest) < size:
                     continue

@@ -21,6 +21,9 @@ from tapeline.feeds.files.file_records import NO_RECORDS, FilePass, Records, as_
 from tapeline.feeds.files.merge import Spill, batches, in_order, last_of_each, merged, repeats
 from tapeline.feeds.files.scan import Scan
 
+#: How the reason ends of a row whose bar comes again.
+LAST_ONE_USED = "the last one is used"
+
 #: Bars in one delivery at most, unless more have the same time.
 DELIVERY_BARS = 16_384
 
@@ -187,7 +190,7 @@ class Replay:
         row = {"symbol": symbol, "timestamp": int(record["timestamp"])}
         row |= {name: float(record[name]) for name in OHLCV}
         places = [place_of(self._passes[one["file"]][0], int(one["row"])) for one in (record, last)]
-        reason = f"{symbol} at {time} comes again, in {places[1]}; the last one is used"
+        reason = f"{symbol} at {time} comes again, in {places[1]}; {LAST_ONE_USED}"
         return Reject(self._name, places[0], reason, json.dumps(row).encode())
 
     def _resume(self) -> str:

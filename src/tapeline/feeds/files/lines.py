@@ -55,7 +55,7 @@ class Lines:
                 try:
                     line.decode()
                 except UnicodeDecodeError:
-                    broken[index] = "not UTF-8 text"
+                    broken[index] = "not UTF-8 text; --encoding names another, such as cp1252"
         return broken
 
     def without(self, indexes: Iterable[int]) -> bytes:

@@ -27,18 +27,18 @@ def packing_of(path: Path) -> str:
     return {b"\x28\xb5\x2f\xfd": "zst", b"PK\x03\x04": "zip"}.get(magic, "")
 
 
-def pieces(path: Path, packing: str, size: int) -> Iterator[bytes]:
+def pieces(path: Path, packing: str, size: int, encoding: str | None = None) -> Iterator[bytes]:
     """Yield UTF-8 bytes in pieces of about `size`. Raise `FileError` where they are damaged, after those before.
 
-    Text in UTF-16, which begins with a mark, becomes UTF-8.
+    Text in UTF-16, which begins with a mark, becomes UTF-8, and so does text in `encoding`.
     """
-    decoder = None
+    decoder = codecs.getincrementaldecoder(encoding)("replace") if encoding else None
     first = True
     with ExitStack() as stack:
         try:
             read = _reader(path, packing, stack)
             while piece := read(size):
-                if first and piece[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+                if first and decoder is None and piece[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
                     decoder = codecs.getincrementaldecoder("utf-16")("replace")
                 first = False
                 yield decoder.decode(piece).encode() if decoder else piece

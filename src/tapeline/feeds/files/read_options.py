@@ -14,7 +14,7 @@ class ReadOptions:
     is in ms. `stamp` is `start` or `end`: what of a bar its time is. `decimal` is `.` or `,`. `date_format` is one of
     `strptime`. `layout` is a name of `known_layouts.LAYOUTS`. `adjust` is `column` (prices are scaled
     to the column of adjusted closes), `detected` (for the splits that jumps of the price look like) or the path of a
-    file of splits.
+    file of splits. `encoding` is that of a text that is neither UTF-8 nor UTF-16, by a name that Python knows.
     """
 
     symbol: str | None = None
@@ -27,6 +27,7 @@ class ReadOptions:
     date_format: str | None = None
     layout: str | None = None
     adjust: str = ""
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

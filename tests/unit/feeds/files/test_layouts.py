@@ -326,3 +326,11 @@ def test_times_that_are_no_numbers_are_refused_one_by_one(tmp_path: Path) -> Non
     bars, source = read(tmp_path / "A.parquet")
     assert [bar.timestamp for bar in bars] == [1_700_000_000_000]
     assert source.scan().files[0].rejected == 2
+
+
+def test_another_encoding_is_read_when_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "SAP.csv"
+    path.write_bytes("Datum;Eröffnung;Open;High;Low;Close\n2024-03-04;ä;1,5;2,5;0,5;1,5\n".encode("cp1252"))
+    assert "--encoding cp1252" in read(path)[1].problems[0]
+    [bar], _ = read(path, encoding="cp1252", columns={"timestamp": "Datum"})
+    assert (bar.symbol, bar.high) == ("SAP", 2.5)
