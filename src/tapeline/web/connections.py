@@ -90,6 +90,11 @@ class Connections:
         self.waits(connection)
         return True
 
+    def replace(self, old: Connection, new: Connection) -> None:
+        """Give the place of a connection, which is being answered, to another that stands for the same client."""
+        self.is_answered(old)
+        self._clients[new] = self._clients.pop(old)
+
     def waits(self, connection: Connection) -> None:
         """Note that a connection waits for a request from now on."""
         client = self._clients.get(connection)

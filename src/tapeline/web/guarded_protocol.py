@@ -8,9 +8,6 @@ the process has no descriptor left asyncio logs a traceback for each connection.
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import socket
 import time
 from typing import Any
 
@@ -18,8 +15,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tapeline.web.client_address import TrustedProxies, client_group
-from tapeline.web.connections import Connections
+from tapeline.web.connections import Connection, Connections
 
 #: Seconds in which a request's header must be complete, from the connection or the answer before; likewise its body.
 HEADER_SECONDS = 10.0
@@ -29,27 +25,25 @@ BODY_SECONDS = 30.0
 LEAST_READ = 16 * 1024
 READ_SECONDS = 20.0
 
-#: The most connections that are accepted in one turn of the event loop, so that requests are answered in between.
-_ACCEPTED_AT_ONCE = 64
-
-_NO_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_BUSY = (
+#: The answer to whoever finds no room.
+BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 67\r\nRetry-After: 5\r\n"
     b'Connection: close\r\n\r\n{"detail": "too many connections are open; try again in a moment"}\n'
 )
 
 
 class GuardedProtocol(H11Protocol):
-    """Speak HTTP/1.1 on one connection that is one of `connections`.
+    """Speak HTTP/1.1 on one connection, which has a `place` among `connections` and has sent its first header, `head`.
 
     It is closed when its client takes too long to send a header or a body, or to read an answer; what it asked for is
     cancelled when the client leaves.
     """
 
-    def __init__(self, *args: Any, connections: Connections, proxies: TrustedProxies, **values: Any) -> None:
+    def __init__(self, *args: Any, connections: Connections, place: Connection, head: bytes, **values: Any) -> None:
         super().__init__(*args, **values)
         self._connections = connections
-        self._proxies = proxies
+        self._place = place
+        self._head = head
         self._inner = self.app
         self.app = self._answer
         self._answering: set[asyncio.Task[None]] = set()
@@ -58,12 +52,13 @@ class GuardedProtocol(H11Protocol):
         self._unsent_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Admit the connection, or say that there is no room and close it."""
+        """Take the connection's place, and read what it has sent."""
         super().connection_made(transport)
-        host = self.client[0] if self.client else ""
-        if not self._connections.admit(self, "" if host in self._proxies else client_group(host)):
-            transport.write(_BUSY)
-            transport.close()
+        self._connections.replace(self._place, self)
+        self.data_received(self._head)
+        self._head = b""
+        if self.conn.their_state is h11.IDLE:  # what it sent is no request after all
+            self._connections.waits(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel what is being done for a client that did not wait for its answer."""
@@ -131,55 +126,3 @@ class GuardedProtocol(H11Protocol):
                 raise
         finally:
             self._answering.discard(task)
-
-
-class GuardedListener(socket.socket):
-    """Accept connections for asyncio: a few in each turn of its loop, and without a descriptor none, quietly.
-
-    A spare descriptor is kept for the moment in which the process has no other: it takes the waiting connections, which
-    are closed at once. Left alone they would wake the loop again and again, and each failure would be logged.
-    """
-
-    def __init__(self, listening: socket.socket, connections: Connections) -> None:
-        super().__init__(fileno=listening.detach())
-        self._connections = connections
-        self._left = _ACCEPTED_AT_ONCE
-        self._spare = os.open(os.devnull, os.O_RDONLY)
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        """Return the next connection. Raises `BlockingIOError` where none is left for this turn."""
-        if self._left == _ACCEPTED_AT_ONCE:
-            asyncio.get_running_loop().call_soon(self._renew)
-        if not self._left:
-            raise BlockingIOError
-        self._left -= 1
-        try:
-            return super().accept()
-        except OSError as error:
-            if error.errno not in _NO_RESOURCES:
-                raise
-            self._shed()
-            raise BlockingIOError from error
-
-    def close(self) -> None:
-        """Close the socket, and the spare descriptor with it."""
-        super().close()
-        if self._spare >= 0:
-            os.close(self._spare)
-            self._spare = -1
-
-    def _renew(self) -> None:
-        self._left = _ACCEPTED_AT_ONCE
-
-    def _shed(self) -> None:
-        """Close a waiting connection. Where even that fails, asyncio learns of it and tries again in a second."""
-        self._left = 0
-        if self._spare < 0:
-            self._spare = os.open(os.devnull, os.O_RDONLY)
-        os.close(self._spare)
-        self._spare = -1
-        try:
-            super().accept()[0].close()
-            self._connections.shed += 1
-        finally:
-            self._spare = os.open(os.devnull, os.O_RDONLY)

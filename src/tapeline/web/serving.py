@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import functools
 import gc
 import itertools
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tapeline.errors import ServingError
 from tapeline.web.access import Access
@@ -19,6 +18,8 @@ from tapeline.web.page_data import PageData
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from tapeline.web.connections import Connection
 
 _LOOK_SECONDS = 0.1
 _LOOKS_BETWEEN_SWEEPS = 10
@@ -50,8 +51,9 @@ def serve(
         import uvicorn
 
         from tapeline.web.api.application import create_app
-        from tapeline.web.guarded_protocol import GuardedListener, GuardedProtocol
+        from tapeline.web.guarded_protocol import GuardedProtocol
         from tapeline.web.page import Page
+        from tapeline.web.waiting_room import GuardedListener, WaitingRoom
 
         stopped = threading.Event()
         page = Page(data, access)
@@ -82,13 +84,19 @@ def serve(
         inner = app.router.lifespan_context
         app.router.lifespan_context = watched
         page.connections.prepare()
-        guarded = GuardedListener(listener, page.connections)
-        protocol = functools.partial(GuardedProtocol, connections=page.connections, proxies=access.proxies)
         config = uvicorn.Config(
-            app, http=cast("type[asyncio.Protocol]", protocol), ws="none", loop="asyncio", log_level="critical",
+            app, http=GuardedProtocol, ws="none", loop="asyncio", log_level="critical",
             access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GOODBYE_SECONDS,
         )  # fmt: skip
         server = uvicorn.Server(config)
+
+        def protocol(place: Connection, head: bytes) -> GuardedProtocol:
+            return GuardedProtocol(
+                config, server.server_state, server.lifespan.state,
+                connections=page.connections, place=place, head=head,
+            )  # fmt: skip
+
+        guarded = GuardedListener(listener, page.connections, WaitingRoom(page.connections, access.proxies, protocol))
         try:
             server.run(sockets=[guarded])
         finally:

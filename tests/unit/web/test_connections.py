@@ -114,7 +114,7 @@ def test_the_cap_leaves_descriptors_for_everything_else(monkeypatch: pytest.Monk
 
 
 steps = st.tuples(
-    st.sampled_from(["admit", "answer", "wait", "leave", "overdue"]), st.integers(0, 4), st.integers(0, 9)
+    st.sampled_from(["admit", "answer", "wait", "replace", "leave", "overdue"]), st.integers(0, 4), st.integers(0, 9)
 )
 
 
@@ -138,6 +138,10 @@ def test_the_caps_hold_whatever_clients_do(steps: list[tuple[str, int, int]]) ->
             elif one is not None and action == "wait":
                 table.waits(one)
                 busy.discard(one)
+            elif one in busy and action == "replace":
+                table.replace(one, new := FakeConnection())
+                client_of[new] = client_of.pop(one)
+                busy = busy - {one} | {new}
             elif one is not None and action == "leave":
                 table.remove(one)
                 table.remove(one)
