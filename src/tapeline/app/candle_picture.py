@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tapeline.app.frame_columns import open_frame
 from tapeline.app.frame_rows import FrameOptions, frame_bars, roles_of
 from tapeline.core.market import Bars, Floats
 from tapeline.core.times import DAY
-from tapeline.errors import InputError
+from tapeline.errors import InputError, StorageError, printable
 
 #: The most candles in one picture: more would be thinner than a pixel.
 MOST_CANDLES = 1_000
@@ -40,8 +40,11 @@ class CandlePicture:
         return self.svg
 
     def save(self, path: str | Path) -> None:
-        """Write the picture as an SVG file."""
-        Path(path).write_text(self.svg, "utf-8")
+        """Write the picture as an SVG file. Raises `StorageError` when it cannot be written."""
+        try:
+            Path(path).write_text(self.svg, "utf-8")
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be written: {error.strerror or error}; name another file") from error
 
 
 def plot(
@@ -76,6 +79,11 @@ def plot(
     return CandlePicture(_svg(bars[order], columns, title or _title(bars), width, height))
 
 
+def _text(content: str) -> str:
+    """Return text for an element; a column's name may hold what no XML may."""
+    return escape(printable(content))
+
+
 def _title(bars: Bars) -> str:
     name = bars.symbols[bars.code[0]]
     return name if name.isprintable() else ""
@@ -96,9 +104,10 @@ def _svg(bars: Bars, lines: dict[str, Floats], title: str, width: int, height: i
     def y(price: float) -> float:
         return round(floor - (price - low) / spread * (floor - _TOP), 2)
 
+    spoken = quoteattr(printable(f"{title} candles"))
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'font-family="sans-serif" font-size="11" fill="{_TEXT}" role="img" aria-label="{escape(title)} candles">'
+        f'font-family="sans-serif" font-size="11" fill="{_TEXT}" role="img" aria-label={spoken}>'
     )
     parts = [head]
     parts += _grid(low, high, right, y)
@@ -108,8 +117,8 @@ def _svg(bars: Bars, lines: dict[str, Floats], title: str, width: int, height: i
         colour = _LINES[number % len(_LINES)]
         points = [f"{x(i)},{y(value)}" for i, value in enumerate(column.tolist()) if not math.isnan(value)]
         parts.append(f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="1.3"/>')
-        parts.append(f'<text x="{90 + 110 * number}" y="13" fill="{colour}">{escape(name)}</text>')
-    parts.append(f'<text x="2" y="13" font-weight="bold">{escape(title)}</text></svg>')
+        parts.append(f'<text x="{90 + 110 * number}" y="13" fill="{colour}">{_text(name)}</text>')
+    parts.append(f'<text x="2" y="13" font-weight="bold">{_text(title)}</text></svg>')
     return "\n".join(parts)
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet
 from tapeline.app import arrow_columns
 from tapeline.app.server_requests import ServerRequests
 from tapeline.app.stored_history import Selection
+from tapeline.core.foreign import parquet_fault
 from tapeline.errors import StorageError
 
 _PAGE = 20_000  # the most that the API gives at once
@@ -39,7 +40,10 @@ class ServerBars:
             }  # fmt: skip
             pages: list[pa.Table] = []
             while not pages or query["before"] is not None:
+                asked = query.get("before")
                 page, query["before"] = self._page(symbol, query)
+                if asked is not None and query["before"] is not None and int(query["before"]) >= int(asked):
+                    raise StorageError(f"{self._requests.base}: pages of bars go round; is a page served there?")
                 pages.append(page)
             yield from reversed(pages)
 
@@ -48,12 +52,15 @@ class ServerBars:
         path = f"/symbols/{quote(symbol, safe='')}/bars"
         content, headers = self._requests.get(path, query, "application/vnd.apache.parquet")
         try:
-            table, older = pyarrow.parquet.read_table(io.BytesIO(content)), headers.get("link")
-        except pa.ArrowInvalid as error:
+            file = pyarrow.parquet.ParquetFile(io.BytesIO(content))
+            if fault := parquet_fault(file.metadata, len(content)):
+                raise StorageError(f"{self._requests.base}: the answer {fault}")
+            table = file.read()
+            names = [name for name in table.column_names if name not in _ADDED]
+            table = table.select(names).add_column(0, "symbol", pa.array([symbol] * len(table), pa.string()))
+            return table.cast(arrow_columns.schema(table.column_names)), _before(headers.get("link"))
+        except (pa.ArrowException, KeyError, ValueError) as error:
             raise StorageError(f"{self._requests.base}: no answer ({error}); is a page served there?") from error
-        names = [name for name in table.column_names if name not in _ADDED]
-        table = table.select(names).add_column(0, "symbol", pa.array([symbol] * len(table), pa.string()))
-        return table.cast(arrow_columns.schema(table.column_names)), _before(older)
 
 
 def _before(link: str | None) -> int | None:

@@ -5,8 +5,8 @@ The answers are those of the API (docs/api.md). `async_client` has the same verb
 
 from __future__ import annotations
 
+import functools
 import http.client
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,13 +17,17 @@ from urllib.parse import quote
 
 from tapeline.app import config
 from tapeline.app.server_requests import ServerRequests
+from tapeline.core.foreign import Bounds, load_json
 from tapeline.core.retrying import backoff_seconds
-from tapeline.errors import StorageError
+from tapeline.errors import DecodeError, StorageError
 
 if TYPE_CHECKING:
     from tapeline.app.async_client import AsyncClient
     from tapeline.app.expectations import Forecast, PriceOdds
     from tapeline.app.loading import Time
+
+#: What an event may have: the quotes of 10,000 symbols take 3 MB.
+EVENT = Bounds(size=16 << 20, parts=200_000, values=1_000_000)
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 
@@ -86,9 +90,11 @@ class ServerClient:
             "limit": limit,
         }  # fmt: skip
         found = self._requests.document("/scan", query, ("matches", "columns", "matched"))
-        if found["matched"] > len(found["matches"]):
-            warn(f"{found['matched']:,} symbols match; the first {len(found['matches']):,} in this order are here")
-        return frame_of(matches_table(found["matches"], found["columns"]), to, index=None)
+        with self._requests.taking_apart():
+            if found["matched"] > len(found["matches"]):
+                warn(f"{found['matched']:,} symbols match; the first {len(found['matches']):,} in this order are here")
+            table = matches_table(found["matches"], found["columns"])
+        return frame_of(table, to, index=None)
 
     def forecast(self, symbol: str, *, interval: str | None = None) -> Forecast:
         """Return the expected move after the last closed bar, as `tapeline.forecast` does."""
@@ -99,11 +105,12 @@ class ServerClient:
         found = self._requests.document(path, {"interval": interval}, ("symbol", "interval"))
         if found.get("horizons") is None:
             raise no_forecast(symbol)
-        return Forecast(
-            found["symbol"], found["interval"], _time(found["timestamp"]), found["price"],
-            {int(horizon): fields for horizon, fields in found["horizons"].items()}, found["words"], found["model"],
-            found["is_newest"],
-        )  # fmt: skip
+        with self._requests.taking_apart():
+            return Forecast(
+                found["symbol"], found["interval"], _time(found["timestamp"]), found["price"],
+                {int(horizon): fields for horizon, fields in found["horizons"].items()}, found["words"],
+                found["model"], found["is_newest"],
+            )  # fmt: skip
 
     def odds(self, symbol: str, price: float, *, within: int = 5, interval: str | None = None) -> PriceOdds:
         """Return the chance that a price is touched, or passed, as `tapeline.odds` does."""
@@ -112,7 +119,8 @@ class ServerClient:
         query = {"price": price, "within": within, "interval": interval}
         names = [each.name for each in fields(PriceOdds)]  # a newer server may have more to say
         found = self._requests.document(f"/symbols/{quote(symbol, safe='')}/odds", query, names)
-        return PriceOdds(**{name: found[name] for name in names} | {"timestamp": _time(found["timestamp"])})
+        with self._requests.taking_apart():
+            return PriceOdds(**{name: found[name] for name in names} | {"timestamp": _time(found["timestamp"])})
 
     def alerts(self, limit: int = 200) -> list[dict[str, Any]]:
         """Return the newest alerts, newest first."""
@@ -141,7 +149,7 @@ class ServerClient:
                 with self._requests.open("/events", query, headers) as answer:
                     if answer.headers.get_content_type() != "text/event-stream":
                         raise StorageError(f"{self._requests.base}: no events come; is a page served there?")
-                    for event in parsed_events(answer):
+                    for event in parsed_events(iter(functools.partial(answer.readline, EVENT.size + 1), b"")):
                         began, failures, last = True, 0, event.id or last
                         if event.kind != "beat":
                             yield event
@@ -159,22 +167,26 @@ class ServerClient:
 def parsed_events(lines: Iterable[bytes]) -> Iterator[ServerEvent]:
     """Yield the server-sent events in these lines, as the HTML standard has them; comments are passed over.
 
-    Raises `StorageError` for an event whose data is not JSON.
+    Raises `StorageError` for an event whose data is not JSON, or that is too long.
     """
     kind, identifier = "message", ""
     data: list[str] = []
+    size = 0
     for raw in lines:
+        size += len(raw)
+        if size > EVENT.size:
+            raise StorageError(f"an event of the server is longer than {EVENT.size:,} bytes; is a page served there?")
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
             if data:
                 try:
-                    value = json.loads("\n".join(data))
-                except ValueError as error:
-                    raise StorageError(f"an event of the server is not JSON: {error}") from error
+                    value = load_json("\n".join(data), EVENT)
+                except DecodeError as error:
+                    raise StorageError(f"an event of the server: {error}") from error
                 yield ServerEvent(kind, value, identifier)
-            kind, identifier, data = "message", "", []
+            kind, identifier, data, size = "message", "", [], 0
         elif name == "event":
             kind = value
         elif name == "id":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
 import inspect
 import io
 import json
@@ -10,7 +11,8 @@ import re
 import subprocess
 import sys
 import textwrap
-import urllib.request
+import threading
+import xml.etree.ElementTree
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import Message
@@ -25,6 +27,7 @@ from tests.stored import served, session_bars
 from typer.testing import CliRunner
 
 import tapeline
+from tapeline.app import server_requests
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import open_data_directory
 from tapeline.app.expectations import Forecast
@@ -165,8 +168,22 @@ def test_events_are_parsed_as_the_standard_has_them() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"<html>", b"[1]", b"null", b'"x"', b"{}", b'event: bars\ndata: {"a":\n\n'],
-    ids=["page", "list", "null", "text", "empty", "events"],
+    [
+        b"<html>",
+        b"[1]",
+        b"null",
+        b'"x"',
+        b"{}",
+        b"[" * 100_000,
+        b'event: bars\ndata: {"a":\n\n',
+        b"event: bars\ndata: " + b"[" * 100_000 + b"\n\n",
+        b"event: " + b"x" * (17 << 20),
+        (
+            b'{"horizons": 1, "symbol": 1, "interval": 1, "matches": 1, "columns": 1, "matched": 1, "timestamp": "x",'
+            b'"price": 1, "words": 1, "close": 1, "within": 1, "touched": 1, "beyond": 1, "model": 1, "is_newest": 1}'
+        ),
+    ],
+    ids=["page", "list", "null", "text", "empty", "deep", "events", "deep event", "endless event", "other form"],
 )
 def test_what_is_no_server_of_tapeline_is_said_in_one_line(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     events = content.startswith(b"event")
@@ -177,7 +194,7 @@ def test_what_is_no_server_of_tapeline_is_said_in_one_line(content: bytes, monke
         found.headers["Content-Type"] = "text/event-stream" if events else "application/json"
         return found
 
-    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    monkeypatch.setattr(server_requests._opener, "open", answer)
     client = tapeline.connect(ADDRESS)
     asked: list[Callable[[], Any]] = [
         client.symbols, client.alerts, lambda: client.scan("price > 1"), lambda: client.odds("TSLA", 1.0),
@@ -186,6 +203,28 @@ def test_what_is_no_server_of_tapeline_is_said_in_one_line(content: bytes, monke
     for each in asked:
         with pytest.raises(StorageError):
             each()
+
+
+def test_a_token_goes_nowhere_but_to_the_address_that_was_given() -> None:
+    asked: list[str] = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", f"http://localhost:{port}/stolen")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Elsewhere) as other:
+        port = other.server_port
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(InputError, match="sends on to http://localhost"):
+            tapeline.connect(f"http://127.0.0.1:{port}", "a secret").symbols()
+        other.shutdown()
+    assert asked == ["/api/v1/symbols"]
 
 
 @pytest.mark.parametrize("url", ["http://a..b", "http://[::1", f"http://{'a' * 70}.com", "http://\u0130.example"])
@@ -206,7 +245,9 @@ def test_a_picture_has_a_candle_for_each_bar(home: Path, tmp_path: Path) -> None
     assert (tmp_path / "chart.svg").read_text("utf-8") == picture.svg
     small = pd.DataFrame({"date": [datetime(2026, 1, 2, tzinfo=UTC)], "o": [1], "h": [2], "l": [1], "c": [1]})
     assert "2026-01-02" in tapeline.plot(small, title="<b>").svg
-    assert "<b>" not in tapeline.plot(small, title="<b>").svg
+    hostile = tapeline.plot(small, title='<b>" onload="x\x1b').svg
+    assert "<b>" not in hostile
+    assert "onload" not in xml.etree.ElementTree.fromstring(hostile).attrib
     with pytest.raises(InputError, match="need a column open"):
         tapeline.plot(frame.drop(columns="open"))
     with pytest.raises(InputError, match="of one symbol"):
