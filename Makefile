@@ -6,7 +6,7 @@ SCAN   := .venv-checkov
 AUDIT  := .venv-audit
 BIN    := $(VENV)/bin
 PINS   := constraints.txt
-EXTRAS := aws,sql,train,research,yahoo,docs,dev
+EXTRAS := aws,sql,train,research,yahoo,notify,docs,dev
 PEERS  := $(EXTRAS),bench
 PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services delivery deploy .github
 

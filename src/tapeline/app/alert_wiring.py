@@ -12,7 +12,7 @@ from tapeline.alerts.service import Alerts
 from tapeline.app.config import Settings
 from tapeline.core.ports import Store
 from tapeline.core.troubles import Troubles
-from tapeline.errors import ConfigError, StorageError
+from tapeline.errors import ConfigError, InputError, StorageError
 from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.web.versions import RangeVersions
 
@@ -57,7 +57,23 @@ def alerting(
 
 def channels_of(settings: Settings) -> dict[str, Channel]:
     """Return where alerts go beside the page and the log. Raises `ConfigError` for settings that lack something."""
-    return {name: channel for name, make in _CHANNELS.items() if (channel := make(settings)) is not None}
+    found = {name: channel for name, make in _CHANNELS.items() if (channel := make(settings)) is not None}
+    return found | _services(settings)
+
+
+def _services(settings: Settings) -> dict[str, Channel]:
+    """Return a channel for each address of `alerts.notify`, as one that fails must not repeat messages elsewhere."""
+    from tapeline.alerts.apprise_channel import AppriseChannel
+
+    found: dict[str, Channel] = {}
+    for number, address in enumerate(settings.alerts.notify, 1):
+        try:
+            channel = AppriseChannel(address.get_secret_value())
+        except InputError as error:
+            raise ConfigError(f"setting alerts.notify: address {number} {error}") from error
+        same = sum(name.partition(" ")[0] == channel.service for name in found)
+        found[f"{channel.service} {same + 1}" if same else channel.service] = channel
+    return found
 
 
 def _webhook(settings: Settings) -> Channel | None:

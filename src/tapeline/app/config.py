@@ -12,42 +12,23 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
+from tapeline.app.alert_settings import AlertSettings, MailSettings
 from tapeline.app.settings_file import RENAMED, in_file, refused
-from tapeline.errors import ConfigError, RuleError
+from tapeline.app.settings_group import Names, SettingsGroup
+from tapeline.errors import ConfigError
 from tapeline.indicators import DEFAULT
-from tapeline.indicators.spelling import separated
 
 _PREFIX = "TAPELINE_"
 
-_MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
 
-
-def comma_separated(text: str) -> list[str]:
-    """Return the parts of a text between commas, as `spelling.separated` does."""
-    return separated(text)
-
-
-def _split_at_commas(value: Any) -> Any:
-    return tuple(comma_separated(value)) if isinstance(value, str) else value
-
-
-#: A list in the file; in the environment and in flags also one text with commas.
-_Names = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
-
-
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class YahooSettings(_Group):
+class YahooSettings(SettingsGroup):
     """Say where Yahoo Finance is."""
 
     url: str = Field(
@@ -58,7 +39,7 @@ class YahooSettings(_Group):
     )
 
 
-class BinanceSettings(_Group):
+class BinanceSettings(SettingsGroup):
     """Say where Binance's market data are; by default the hosts that serve nothing else and need no key."""
 
     url: str = Field(
@@ -67,7 +48,7 @@ class BinanceSettings(_Group):
     stream_url: str = Field("wss://data-stream.binance.vision", description="Address of Binance's streams.")
 
 
-class PageSettings(_Group):
+class PageSettings(SettingsGroup):
     """Say where the page listens, and who may see it."""
 
     host: str = Field("127.0.0.1", description="Address the page listens on; beyond this machine only with a log-in.")
@@ -81,7 +62,7 @@ class PageSettings(_Group):
     behind_login: bool = Field(
         False, description="A load balancer in front asks for a log-in: everybody who comes through may look."
     )
-    trusted_proxies: _Names = Field(
+    trusted_proxies: Names = Field(
         (), description="Addresses or ranges of the proxies in front that are believed about who asks, and how."
     )
 
@@ -93,75 +74,7 @@ class PageSettings(_Group):
         return value
 
 
-class AlertSettings(_Group):
-    """Say which alert rules are in force, and where alerts go beside the page, the log and e-mail."""
-
-    rules: tuple[str, ...] = Field(
-        (), description="Alert rules, such as `rsi_14 < 30`; in the environment with `;` between them."
-    )
-    webhook: SecretStr | None = Field(
-        None, description='Address that alerts are posted to as {"text": ...}, as Slack takes them.'
-    )
-    sns_topic: str = Field("", description="ARN of an SNS topic that alerts are published to.")
-
-    @field_validator("rules", mode="before")
-    @classmethod
-    def _split_rules(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("rules")
-    @classmethod
-    def _check_rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        from tapeline.alerts.grammar import parse_rule
-
-        for text in value:
-            try:
-                parse_rule(text)
-            except RuleError as error:
-                raise ValueError(f"{text!r}: {error}") from error
-        return value
-
-    @field_validator("webhook")
-    @classmethod
-    def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
-        from tapeline.alerts.webhook import url_fault
-
-        if value is not None and (fault := url_fault(value.get_secret_value())):
-            raise ValueError(f"it {fault}")
-        return value
-
-    @field_validator("sns_topic")
-    @classmethod
-    def _check_topic(cls, value: str) -> str:
-        from tapeline.backends.aws.sns import TOPIC_ARN
-
-        if value and not TOPIC_ARN.fullmatch(value):
-            raise ValueError("it is not the ARN of an SNS topic, such as arn:aws:sns:eu-west-1:123456789012:alerts")
-        return value
-
-
-class MailSettings(_Group):
-    """Say who gets alerts by e-mail, and which server takes the mail."""
-
-    to: _Names = Field((), description="Addresses that alerts are mailed to.")
-    sender: str = Field("", description="Address that alerts are mailed from.")
-    host: str = Field("", description="Server that takes the mail.")
-    port: int = Field(
-        587, ge=1, le=65535, description="Its port: 465 with TLS from the start, any other with STARTTLS."
-    )
-    user: str = Field("", description="User to log in as at the server; empty: without a log-in.")
-    password: SecretStr | None = Field(None, description="That user's password.")
-
-    @field_validator("to", "sender")
-    @classmethod
-    def _check_addresses(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        for address in (value,) if isinstance(value, str) else value:
-            if address and not _MAIL_ADDRESS.fullmatch(address):
-                raise ValueError(f"{address!r} is not an e-mail address")
-        return value
-
-
-class AwsSettings(_Group):
+class AwsSettings(SettingsGroup):
     """Name the resources on AWS. Region and credentials are boto3's own settings."""
 
     kinesis_stream: str = Field("", description="Kinesis stream that `tapeline collector` puts bars on.")
@@ -188,16 +101,16 @@ class AwsSettings(_Group):
     )
 
 
-class Settings(_Group):
+class Settings(SettingsGroup):
     """Hold every setting there is. `load` reads them; made directly, they are the defaults."""
 
     data_dir: Path = Field(Path("tapeline-data"), description="Folder of the database, the models and the archive.")
-    indicators: _Names = Field(
+    indicators: Names = Field(
         DEFAULT, description="Indicators shown where none are named; on AWS they are stored with every row."
     )
     horizon: int = Field(5, ge=1, le=1000, description="How many bars ahead to predict.")
     feed: str = Field("yahoo", description="Market data feed that history and live prices come from.")
-    symbols: _Names = Field((), description="Symbols that `tapeline collector` follows.")
+    symbols: Names = Field((), description="Symbols that `tapeline collector` follows.")
     interval: str = Field("1m", description="Length of the bars that `tapeline collector` makes: 1m to 1d.")
     forming_seconds: float = Field(
         1.0, ge=0.25, le=60, description="Seconds between two updates of a forming bar; on AWS every one costs."

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tapeline.app.config import comma_separated
+from tapeline.app.settings_group import comma_separated
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.endpoint_plan import ENDPOINT
 from tapeline.backends.aws.sagemaker_job_plan import TrainingOptions, job_name, plan_training

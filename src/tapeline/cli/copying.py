@@ -12,10 +12,11 @@ import typer
 
 from tapeline.app import config
 from tapeline.app.cloud_wiring import cloud_models, dynamo_store, require
-from tapeline.app.config import Settings, comma_separated
+from tapeline.app.config import Settings
 from tapeline.app.data_directory import archive_in
 from tapeline.app.moving import Moved, move_rows, move_series, places_of
 from tapeline.app.moving_models import move_models
+from tapeline.app.settings_group import comma_separated
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive

@@ -53,8 +53,8 @@ def export(
     is there already is left out, so a second run, or one after an interruption, does what is left.
     """
     from tapeline.app import config
-    from tapeline.app.config import comma_separated
     from tapeline.app.exporting import bar_tables, write_partitions
+    from tapeline.app.settings_group import comma_separated
     from tapeline.app.stored_history import Selection, StoredHistory
     from tapeline.cli.copying import copy_to_aws
     from tapeline.cli.output_files import csv_times, write_tables

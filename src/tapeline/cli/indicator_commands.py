@@ -49,7 +49,7 @@ def indicators(
     import numpy as np
     import pyarrow as pa
 
-    from tapeline.app.config import comma_separated
+    from tapeline.app.settings_group import comma_separated
     from tapeline.cli.bar_files import calendars_of, open_all, read_bars
     from tapeline.cli.output_files import bar_table, write_tables
     from tapeline.core.sessions.session_ids import session_ids

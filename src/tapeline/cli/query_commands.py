@@ -50,8 +50,8 @@ def sql(
     import pyarrow as pa
     import pyarrow.csv
 
-    from tapeline.app.config import comma_separated
     from tapeline.app.querying import Query
+    from tapeline.app.settings_group import comma_separated
     from tapeline.cli.output_files import write_tables
     from tapeline.cli.stored_data import open_stored
     from tapeline.runtime.csv_cells import without_formulas

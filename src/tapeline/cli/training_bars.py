@@ -56,7 +56,7 @@ def history(
         for bars in read_bars(source, "reading", quiet=True):
             yield series.only(bars, scan.interval)
         return
-    from tapeline.app.config import comma_separated
+    from tapeline.app.settings_group import comma_separated
     from tapeline.app.stored_history import stored_series
     from tapeline.cli.stored_data import open_stored
     from tapeline.core.series import symbol_of

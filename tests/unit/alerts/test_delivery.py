@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import re
 import shutil
 import socket
 import socketserver
@@ -18,12 +19,17 @@ from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from apprise.plugins.discord import NotifyDiscord
+from apprise.plugins.ntfy import NotifyNtfy
+from apprise.plugins.telegram import NotifyTelegram
 from botocore.stub import Stubber
 from tests.aws.conformance import watching
 
+from tapeline.alerts.apprise_channel import AppriseChannel
 from tapeline.alerts.delivery import GIVE_UP, LONGEST_WAIT, Courier, Couriers, Log, body, subject
 from tapeline.alerts.journal import Alert, Journal
 from tapeline.alerts.mail import Mail
@@ -129,6 +135,38 @@ def test_a_refusing_webhook_is_reported_without_its_secret(status: int, again: b
         Webhook(url).send([alert()])
     assert (caught.value.again, caught.value.wait) == (again, wait)
     assert "SECRET" not in str(caught.value)
+    assert len(posted) == 1  # a redirect is not followed
+
+
+@pytest.mark.parametrize(
+    ("plugin", "address", "path", "field"),
+    [
+        (NotifyTelegram, "tgram://123456789:SECRET_abcdefghijklmnopqrstuvwxyz/42", "/bot123456789:SECRET", "text"),
+        (NotifyDiscord, "discord://123456789012345678/SECRET", "/123456789012345678/SECRET", "content"),
+        (NotifyNtfy, "ntfy://user:SECRET@127.0.0.1:{port}/topic", "/", "message"),
+    ],
+    ids=["telegram", "discord", "topic"],
+)
+def test_a_service_that_apprise_speaks_to_gets_all_alerts_and_a_refusal_keeps_the_secret(
+    plugin: type, address: str, path: str, field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def channel_to(url: str) -> AppriseChannel:
+        port = urlsplit(url).port
+        own = f"http://127.0.0.1:{port}" + ("/bot" if plugin is NotifyTelegram else "")
+        monkeypatch.setattr(plugin, "notify_url", own, raising=False)
+        return AppriseChannel(address.format(port=port))
+
+    many = [alert(n) for n in range(50)]  # more than Discord takes at once
+    with hook(200) as (url, posted):
+        channel_to(url).send(many)
+    assert all(where.startswith(path) for where, _ in posted)
+    assert re.findall(r"S\d\d", "".join(document[field] for _, document in posted)) == [each.symbol for each in many]
+    assert "tapeline: 50 alerts" in json.dumps(posted)
+    with hook(302) as (url, posted):
+        channel = channel_to(url)
+        with pytest.raises(DeliveryError, match=f"^{channel.service} did not take it$") as caught:
+            channel.send(many[:1])
+    assert caught.value.again
     assert len(posted) == 1  # a redirect is not followed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.conftest import MINUTE, START
 from tests.stored import fill
 from typer.testing import CliRunner
 
+from tapeline.alerts.apprise_channel import AppriseChannel
 from tapeline.alerts.mail import Mail
 from tapeline.alerts.webhook import Webhook
 from tapeline.app import config
@@ -18,7 +20,15 @@ from tapeline.backends.aws.sns import Sns
 from tapeline.cli.alert_commands import app
 from tapeline.core.market import Bar, Bars
 from tapeline.data import sample_path
-from tapeline.errors import ConfigError, FileError, InputError, ModelError, NotFoundError, RuleError
+from tapeline.errors import (
+    ConfigError,
+    FileError,
+    InputError,
+    MissingLibraryError,
+    ModelError,
+    NotFoundError,
+    RuleError,
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -88,23 +98,35 @@ def test_what_cannot_be_tried_is_refused() -> None:
         run("test", "rsi < 30", "missing.csv")
 
 
-def test_settings_name_channels() -> None:
+def test_settings_name_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     assert channels_of(config.load()) == {}
     everything = {
         "alerts__webhook": "https://hooks.example.com/SECRET", "mail__to": "a@example.com, b@example.com",
         "mail__sender": "c@example.com", "mail__host": "mail.example.com", "mail__password": "hunter22",
         "alerts__sns_topic": "arn:aws:sns:eu-west-1:123456789012:alerts",
+        "alerts__notify": "ntfys://ntfy.sh/SECRET1; discord://123456789012345678/SECRET2;ntfys://example.com/SECRET3",
     }  # fmt: skip
     settings = config.load(**everything)
     assert settings.mail.to == ("a@example.com", "b@example.com")
     assert {name: type(channel) for name, channel in channels_of(settings).items()} == {
         "webhook": Webhook, "e-mail": Mail, "sns": Sns,
+        "ntfy": AppriseChannel, "discord": AppriseChannel, "ntfy 2": AppriseChannel,
     }  # fmt: skip
     assert "SECRET" not in repr(settings)
     assert "hunter22" not in repr(settings)
     for needed in ("host", "sender"):
         with pytest.raises(ConfigError, match=f"mail.to needs mail.{needed}"):
             channels_of(config.load(**{**everything, f"mail__{needed}": ""}))
+    for address, says in (
+        ("SECRET://x", "is not an address that Apprise"),
+        ("ntfy://a.b/SECRET", "begin with ntfys://"),
+    ):
+        with pytest.raises(ConfigError, match=f"setting alerts.notify: address 2 .*{says}") as caught:
+            channels_of(config.load(alerts__notify=f"ntfys://ntfy.sh/x;{address}"))
+        assert "SECRET" not in str(caught.value)
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(MissingLibraryError, match=r"Apprise: pip install 'tapeline\[notify\]'"):
+        channels_of(settings)
 
 
 @pytest.mark.parametrize(
