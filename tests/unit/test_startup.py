@@ -20,8 +20,8 @@ from tapeline.indicators import warm_up
 #: Libraries that take 0.05 to 2 s to import.
 HEAVY = {
     "argon2", "bt", "boto3", "botocore", "curl_cffi", "duckdb", "exchange_calendars", "fastapi", "lightgbm", "llvmlite",
-    "matplotlib", "numba", "optuna", "pandas", "polars", "prometheus_client", "pyarrow", "rich", "scipy", "sklearn",
-    "starlette", "uvicorn", "yfinance",
+    "matplotlib", "numba", "numpy.ma", "optuna", "pandas", "polars", "prometheus_client", "pyarrow", "rich", "scipy",
+    "sklearn", "starlette", "uvicorn", "yfinance",
 }  # fmt: skip
 
 #: What only answers need: neither help nor a TAB waits for these.
@@ -31,14 +31,15 @@ RUN = "import sys; sys.argv[0] = 'tapeline'; from tapeline.__main__ import main;
 
 
 def imported(*arguments: object, **environment: str) -> set[str]:
-    """Return the names of the top-level modules that a run of the command imports."""
+    """Return the names of the modules that a run of the command imports, and of the packages that they are in."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TAPELINE_", "PYTEST_"))}
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", RUN, *map(str, arguments)],
         capture_output=True, text=True, timeout=120, check=False, env=clean | environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    return {name.partition(".")[0] for name in re.findall(r"^import time:.*\| +([\w.]+)$", done.stderr, re.MULTILINE)}
+    found = set(re.findall(r"^import time:.*\| +([\w.]+)$", done.stderr, re.MULTILINE))
+    return found | {name.partition(".")[0] for name in found}
 
 
 @pytest.fixture(scope="module")

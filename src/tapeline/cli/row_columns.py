@@ -77,22 +77,27 @@ def _times(rows: Rows) -> list[str]:
 
 def _cells(rows: Rows, models: Mapping[str, RangeModel], name: str) -> list[str]:
     """Return a column as text, `-` for what is not known."""
-    from tapeline.alerts.range_terms import range_values
-    from tapeline.core.market import Direction
-
     if name == _BAND:
-        low, high = (range_values(rows, [end], models)[end].tolist() for end in ("low_80_5", "high_80_5"))
+        from tapeline.forecast.horizons import horizon_columns
+
+        said = horizon_columns(rows, models)
+        low, high = said["low_80_5"].tolist(), said["high_80_5"].tolist()
         return [f"{a:.6g} to {b:.6g}" if a == a else "-" for a, b in zip(low, high, strict=True)]  # noqa: PLR0124
     if name == "prediction":
+        from tapeline.core.market import Direction
+
         return [Direction(code).name if code else "-" for code in rows.prediction.tolist()]
     if name == "model":
         return [rows.models[index] if index >= 0 else "-" for index in rows.model.tolist()]
     if name == "probability":
-        said = zip(rows.probability.tolist(), rows.prediction.tolist(), strict=True)
-        return [f"{value:.3f}" if code and not math.isnan(value) else "-" for value, code in said]
+        answers = zip(rows.probability.tolist(), rows.prediction.tolist(), strict=True)
+        return [f"{value:.3f}" if code and not math.isnan(value) else "-" for value, code in answers]
     if name in BAR_COLUMNS:
         return [f"{value:.10g}" for value in getattr(rows.bars, "close" if name == "price" else name).tolist()]
-    values = (
-        rows.indicator[:, rows.names.index(name)] if name in rows.names else range_values(rows, [name], models)[name]
-    )
+    if name in rows.names:
+        values = rows.indicator[:, rows.names.index(name)]
+    else:
+        from tapeline.alerts.range_terms import range_values
+
+        values = range_values(rows, [name], models)[name]
     return ["-" if math.isnan(value) else f"{value:.6g}" for value in values.tolist()]

@@ -63,7 +63,7 @@ def horizon_columns(rows: Rows, models: Mapping[str, RangeModel]) -> dict[str, F
     found = {name: np.full(len(rows), np.nan) for name in COLUMNS}
     ranges, by = rows.said_ranges
     close = rows.as_known().bars.close
-    for index in np.unique(by[by >= 0]).tolist():
+    for index in np.flatnonzero(np.bincount(by[by >= 0])).tolist():
         model = models.get(rows.models[index])
         if model is None:
             continue

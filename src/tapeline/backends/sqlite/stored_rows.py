@@ -75,10 +75,11 @@ def _rows(
     """Return the rows with the names of their models, in the order of their numbers."""
     by = None if block is None else block.range_model
     used = model if by is None else np.concatenate((model, by))
-    numbers = np.unique(used[used >= 0])
-    known_names = names() if len(numbers) else {}
-    index = np.full(int(numbers[-1]) + 2 if len(numbers) else 1, -1, np.int32)  # -1, for no model, is the last
+    index = np.full(int(used.max(initial=-1)) + 2, -1, np.int32)  # -1, for no model, is the last
+    index[used[used >= 0]] = 0
+    numbers = np.flatnonzero(index == 0)
     index[numbers] = np.arange(len(numbers), dtype=np.int32)
+    known_names = names() if len(numbers) else {}
     versions = tuple(known_names.get(number, f"damaged-{number}") for number in numbers.tolist())
     return Rows(
         bars, (), np.empty((len(bars), 0)), models=versions, model=index[model], known=known, revisions=revisions,
