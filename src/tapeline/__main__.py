@@ -7,8 +7,8 @@ import sys
 
 from tapeline import __version__
 
-#: New objects after which Python looks for cycles among them; by default it does so 200 times during our imports.
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+#: New objects after which Python looks for cycles among them: more than it takes to import what a command needs.
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def main() -> None:
