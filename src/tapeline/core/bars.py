@@ -43,9 +43,11 @@ class Sessions:
         """
         if not len(self.open):
             return np.zeros(len(timestamps), np.intp), np.zeros(len(timestamps), np.bool_)
-        if len(timestamps) > len(self.open) and (timestamps[1:] >= timestamps[:-1]).all():
-            edges = np.searchsorted(timestamps, self.open)  # fewer searches than the other way round
-            at = np.repeat(np.arange(-1, len(self.open)), np.diff(edges, prepend=0, append=len(timestamps)))
+        if len(timestamps) and (timestamps[1:] >= timestamps[:-1]).all():
+            # sessions are looked for among the times: fewer searches than the other way round
+            first, after = np.searchsorted(self.open, timestamps[[0, -1]], "right").tolist()
+            edges = np.searchsorted(timestamps, self.open[first:after])
+            at = np.repeat(np.arange(first - 1, after), np.diff(edges, prepend=0, append=len(timestamps)))
         else:
             at = np.searchsorted(self.open, timestamps, "right") - 1
         at = np.maximum(at, 0)
@@ -188,10 +190,31 @@ def resample(bars: Bars, grid: Grid) -> Bars:
         bars, start = bars[kept], start[kept]
     if not len(bars):
         return bars
+    built, _ = _united(bars, start)
+    return built[np.lexsort((built.code, built.timestamp))]
+
+
+def resample_series(bars: Bars, grid: Grid) -> tuple[Bars, NDArray[np.intp]]:
+    """Return what `resample` does of one symbol's bars, in the order of time, no two of one time.
+
+    Beside them stands the index in `bars` of the first finer bar of each.
+    """
+    start, _, inside = grid.spans(bars.timestamp)
+    where = None if inside.all() else np.flatnonzero(inside)
+    if where is not None:
+        bars, start = bars[where], start[where]
+    if not len(bars):
+        return bars, np.zeros(0, np.intp)
+    built, first = _united(bars, start)
+    return built, first if where is None else where[first]
+
+
+def _united(bars: Bars, start: Ints) -> tuple[Bars, NDArray[np.intp]]:
+    """Return one bar for each run of bars with one symbol and start, and the index of the first one in each."""
     first = np.flatnonzero(np.concatenate(([True], (bars.code[1:] != bars.code[:-1]) | (start[1:] != start[:-1]))))
     last = np.append(first[1:], len(bars)) - 1
     code = bars.code[first]
-    built = replace(
+    return replace(
         bars[first],
         timestamp=start[first],
         high=np.maximum.reduceat(bars.high, first),
@@ -199,8 +222,7 @@ def resample(bars: Bars, grid: Grid) -> Bars:
         close=bars.close[last],
         volume=np.add.reduceat(bars.volume, first),
         final=np.append(code[1:] == code[:-1], False),
-    )
-    return built[np.lexsort((built.code, built.timestamp))]
+    ), first
 
 
 def sort_and_dedupe(batches: Iterable[Bars], until: int | None = None) -> Bars:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tapeline.core.bars import resample
+from tapeline.core.bars import resample_series
 from tapeline.core.candle_intervals import CandleGrid, grid
 from tapeline.core.market import BAR_COLUMNS, Bars, Ints, Revisions, Rows
+from tapeline.runtime.bar_pages import pages_of
 from tapeline.runtime.indicator_view import RowReader
 
 _MOST_CANDLES = 2_000_000  # kept for the next reader, over all symbols, at most; 60 bytes each
@@ -69,23 +70,27 @@ class ResampledRows:
     def _continued(self, symbol: str) -> _Candles:
         """Return the symbol's candles as of now, built from the first one on that may have changed."""
         kept = self._kept.get(symbol)
-        cut = 0 if kept is None else kept.settled
+        cut = 0 if kept is None else max(kept.settled, 0)
+        cells = None if kept is None or not cut else kept.grid
         while True:
-            rows = self._store.rows(symbol, start=None if kept is None or cut <= 0 else int(kept.first_bar[cut]))
-            if kept is None or cut <= 0:
-                made = self._built(rows, grid(symbol, self._interval, rows.bars.timestamp))
+            start = None if kept is None or not cut else int(kept.first_bar[cut])
+            made = self._built(symbol, start, cells)
+            if made is None:  # a bar at an odd hour
+                cut, cells = 0, grid(symbol, self._interval, self._all_times(symbol))
+                continue
+            if kept is None or not cut:
                 break
-            since = _changed_since(kept.seen, rows.revisions)
+            since = _changed_since(kept.seen, made.seen)
             needed = cut if since is None else min(cut, int(np.searchsorted(kept.first_bar, since, "right")) - 1)
-            if kept.grid.fits(rows.bars.timestamp) and needed == cut:
-                tail = self._built(rows, kept.grid)
+            if needed == cut:
                 made = _Candles(
-                    Bars.concat((kept.bars[:cut], tail.bars)), np.concatenate((kept.first_bar[:cut], tail.first_bar)),
-                    cut + tail.settled, kept.grid, rows.revisions,
+                    Bars.concat((kept.bars[:cut], made.bars)), np.concatenate((kept.first_bar[:cut], made.first_bar)),
+                    cut + made.settled, kept.grid, made.seen,
                 )  # fmt: skip
                 break
-            cut = needed if kept.grid.fits(rows.bars.timestamp) else 0
-        made = replace(made, revisions=self._revisions(symbol, kept, made, max(cut, 0)))
+            cut = max(needed, 0)
+            cells = kept.grid if cut else None
+        made = replace(made, revisions=self._revisions(symbol, kept, made, cut))
         self._kept[symbol] = made
         self._kept.move_to_end(symbol)
         while sum(map(len, self._kept.values())) > _MOST_CANDLES and len(self._kept) > 1:
@@ -111,19 +116,42 @@ class ResampledRows:
         number = kept.revisions[-1][0] if kept.revisions else 0
         return (*kept.revisions, (number + 1, since))[-_MOST_REVISIONS:]
 
-    def _built(self, rows: Rows, cells: CandleGrid) -> _Candles:
-        bars = rows.bars
-        made = resample(bars, cells)
-        start, end, inside = cells.spans(bars.timestamp)
-        first = np.flatnonzero(np.diff(start[inside], prepend=-(1 << 62)))
-        if len(made):
-            known = int(bars.timestamp[-1]) + (self._stored if bars.final[-1] else 0)
-            over = known >= int(end[inside][-1])
-            made = replace(made, final=np.append(made.final[:-1], over))
-        opens = bars.timestamp[inside][first]
-        closed = bars.timestamp[inside & bars.final]
-        settled = int(np.searchsorted(opens, closed[-1], "right")) - 1 if len(closed) else -1
-        return _Candles(made, opens, settled, cells, rows.revisions)
+    def _built(self, symbol: str, start: int | None, cells: CandleGrid | None) -> _Candles | None:
+        """Return the candles of all bars from `start` on, None where the bars do not leave the grid as it is.
+
+        Without `cells` the grid is that of the first page. A candle is made of all of its bars at once: those of the
+        last one in a page are put in front of the next page.
+        """
+        begun = replace(Bars.of(()), symbols=(symbol,))
+        parts, opens = [begun], [begun.timestamp]
+        known, newest_final = _EARLIEST, _EARLIEST
+        seen: Revisions | None = None
+        for page, revisions in pages_of(self._store, symbol, start):
+            seen = revisions
+            if cells is None:
+                cells = grid(symbol, self._interval, page.timestamp)
+            if not cells.fits(page.timestamp):
+                return None
+            bars = Bars.concat((begun, page)) if len(begun) else page
+            made, first = resample_series(bars, cells)
+            if len(made):
+                begun = bars[first[-1] :]
+                parts.append(made[:-1])
+                opens.append(bars.timestamp[first[:-1]])
+            known = int(page.timestamp[-1]) + (self._stored if page.final[-1] else 0)
+            newest_final = max(newest_final, int(page.timestamp[page.final].max(initial=_EARLIEST)))
+        cells = grid(symbol, self._interval, begun.timestamp) if cells is None else cells
+        if len(begun):
+            newest, _ = resample_series(begun, cells)
+            over = known >= int(cells.spans(begun.timestamp[:1])[1][0])
+            parts.append(replace(newest, final=np.array([over])))
+            opens.append(begun.timestamp[:1])
+        first_bar = np.concatenate(opens)
+        settled = int(np.searchsorted(first_bar, newest_final, "right")) - 1
+        return _Candles(Bars.concat(parts), first_bar, settled, cells, seen)
+
+    def _all_times(self, symbol: str) -> Ints:
+        return np.concatenate([np.zeros(0, np.int64), *(page.timestamp for page, _ in pages_of(self._store, symbol))])
 
 
 def _changed_since(before: Revisions | None, now: Revisions | None) -> int | None:

@@ -94,9 +94,10 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
 
 @pytest.fixture(autouse=True)
 def short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the state at every 50th bar instead of every 4,096th, so that short histories have many."""
+    """Keep the state at every 50th bar and read pages of 100, so that short histories have many of both."""
     monkeypatch.setattr("tapeline.runtime.indicator_view.KEPT_BARS", 50)
     monkeypatch.setattr("tapeline.runtime.indicator_view._LONG_LEAD", 20)
+    monkeypatch.setattr("tapeline.backends.sqlite.series_reading._PAGE_BARS", 100)
 
 
 _engines: dict[tuple[str, ...], Engine] = {}

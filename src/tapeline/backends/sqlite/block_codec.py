@@ -19,7 +19,8 @@ import functools
 import struct
 import threading
 import zlib
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import zstandard
@@ -27,12 +28,13 @@ from numpy.typing import NDArray
 
 from tapeline.backends.sqlite import block_columns as written
 from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
-from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Floats
+from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Floats, Ints
 from tapeline.errors import DecodeError
 
 _MAGIC = b"TK"
 #: The columns of every version that can be read. Of a column that a version lacks, nothing was said about any bar.
-_FIRST = ("timestamp", *OHLCV, "prediction", "probability", "model")
+_BAR = ("timestamp", *OHLCV)
+_FIRST = (*_BAR, "prediction", "probability", "model")
 _RANGES = (*RANGE_CODES, "range_model")
 _COLUMNS = {1: _FIRST, 2: (*_FIRST, *_RANGES)}  # an even version where a range was forecast
 _VERSION = max(_COLUMNS)
@@ -89,6 +91,45 @@ def warm_up() -> None:
 
 def decode(data: bytes) -> Block:
     """Return the block in these bytes. Raises `DecodeError` when they are damaged or of an unknown version."""
+    opened = _opened(data)
+    columns, values = _unpacked(opened, opened.pieces)
+    indices, known = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
+    if opened.corrected:
+        [steps] = _joined(opened.raw, opened.end, np.dtype("<u4"), opened.corrected)
+        [bits] = _joined(opened.raw, opened.end + steps.nbytes, np.dtype("<i8"), opened.corrected * len(OHLCV))
+        indices = np.cumsum(steps.astype(np.int64))
+        now = np.ascontiguousarray(values[indices]).view(np.int64)
+        known = (bits.reshape(len(OHLCV), opened.corrected).T ^ now).view(np.float64)
+    timestamp, model = columns.pop("timestamp"), columns.pop("model")
+    ranges = range_model = None
+    if "range_model" in columns:
+        range_model = columns.pop("range_model")
+        ranges = np.stack([columns.pop(name) for name in RANGE_CODES], axis=1)
+    said = complete_forecast(opened.length, **columns)
+    return Block(timestamp, values, said, model, indices, known, ranges, range_model)
+
+
+def decode_bars(data: bytes) -> tuple[Ints, Floats]:
+    """Return `timestamp` and `values` of the block in these bytes, in a third of the time. Raises as `decode` does."""
+    opened = _opened(data)
+    wanted = [piece for piece in opened.pieces if any(name in _BAR for name, *_ in piece[3])]
+    columns, values = _unpacked(opened, wanted)
+    return columns["timestamp"], values
+
+
+class _Opened(NamedTuple):
+    """Hold the bytes of a block's columns, where each is and what follows them: see `_Piece`."""
+
+    raw: bytes
+    pieces: list[_Piece]
+    end: int
+    base: int
+    length: int
+    corrected: int
+
+
+def _opened(data: bytes) -> _Opened:
+    """Check a block, and return its columns' bytes."""
     if len(data) < _HEADERS[1].size + _CHECKSUM.size or data[:2] != _MAGIC:
         raise DecodeError("these bytes are not a block of bars")
     if data[2] not in _COLUMNS:
@@ -99,32 +140,24 @@ def decode(data: bytes) -> Block:
     _, _, *codes, base, count, corrected, size = header.unpack_from(data)
     packed = memoryview(data)[header.size : -_CHECKSUM.size]
     raw = _decompressor().decompress(packed, max_output_size=size) if size else b""
-    columns: dict[str, Any] = {}
-    values = np.empty((count, len(OHLCV)), order="F")
-    pieces, offset = _pieces(data[2], tuple(codes), count)
-    for start, dtype, length, members in pieces:
-        several = _joined(raw, start, dtype, length, len(members))
-        for (name, place, code, own), stored in zip(members, several, strict=True):
-            if place < 0:
-                columns[name] = _decoded(code, stored.view(own), count, base)
-            else:
-                _decode_into(values[:, place], code, stored.view(own))
-    indices, known = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
-    if corrected:
-        [steps] = _joined(raw, offset, np.dtype("<u4"), corrected)
-        [bits] = _joined(raw, offset + steps.nbytes, np.dtype("<i8"), corrected * len(OHLCV))
-        indices = np.cumsum(steps.astype(np.int64))
-        now = np.ascontiguousarray(values[indices]).view(np.int64)
-        known = (bits.reshape(len(OHLCV), corrected).T ^ now).view(np.float64)
-    timestamp, model = columns.pop("timestamp"), columns.pop("model")
-    ranges = range_model = None
-    if "range_model" in columns:
-        range_model = columns.pop("range_model")
-        ranges = np.stack([columns.pop(name) for name in RANGE_CODES], axis=1)
-    return Block(timestamp, values, complete_forecast(count, **columns), model, indices, known, ranges, range_model)
+    return _Opened(raw, *_pieces(data[2], tuple(codes), count), base, count, corrected)
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
+
+
+def _unpacked(opened: _Opened, pieces: Sequence[_Piece]) -> tuple[dict[str, Any], Floats]:
+    """Return the columns in these pieces by name, and those of `OHLCV` as `Block.values`."""
+    columns: dict[str, Any] = {}
+    values = np.empty((opened.length, len(OHLCV)), order="F")
+    for start, dtype, length, members in pieces:
+        several = _joined(opened.raw, start, dtype, length, len(members))
+        for (name, place, code, own), stored in zip(members, several, strict=True):
+            if place < 0:
+                columns[name] = _decoded(code, stored.view(own), opened.length, opened.base)
+            else:
+                _decode_into(values[:, place], code, stored.view(own))
+    return columns, values
 
 
 def _columns(block: Block) -> dict[str, NDArray[Any]]:

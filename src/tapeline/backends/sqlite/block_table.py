@@ -21,11 +21,12 @@ from datetime import UTC, datetime
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block, put_in, same
-from tapeline.backends.sqlite.block_codec import decode, encode
+from tapeline.backends.sqlite.block_codec import decode, decode_bars, encode
 from tapeline.backends.sqlite.block_index import BlockIndex, symbol_name
 from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, RunningTotals, block_checksum
 from tapeline.backends.sqlite.checked_rows import put_rows, whole_row
 from tapeline.backends.sqlite.damage_log import DamageLog
+from tapeline.core.market import Floats, Ints
 from tapeline.errors import DecodeError
 
 FANOUT = 16
@@ -186,6 +187,19 @@ class BlockTable:
             self._keep(entry.id, block)
         return block
 
+    def read_bars(self, connection: sqlite3.Connection, entry: BlockEntry) -> tuple[Ints, Floats] | None:
+        """Return `timestamp` and `values` of the block as `read` does. None is kept: who reads these reads them all."""
+        kept = self._cache.get(entry.id)
+        if kept is not None:
+            return kept.timestamp, kept.values
+        try:
+            timestamp, values = decode_bars(_payload(connection, entry))
+            _check(entry, timestamp)
+        except DecodeError as error:
+            self._report(connection, entry, error)
+            return None
+        return timestamp, values
+
     def _report(self, connection: sqlite3.Connection, entry: BlockEntry, error: DecodeError) -> None:
         row = connection.execute("SELECT symbol FROM blocks WHERE id = ?", (entry.id,)).fetchone()
         name = symbol_name(connection, row[0]) if row else "a symbol that is not known any more"
@@ -208,10 +222,13 @@ class BlockTable:
 def block_of(entry: BlockEntry, payload: bytes) -> Block:
     """Return the block in these bytes. Raises `DecodeError` when it is damaged, or not the one that is meant."""
     block = decode(payload)
-    times = block.timestamp
-    if (len(block), *times[:1].tolist(), *times[-1:].tolist()) != (entry.count, entry.first, entry.last):
-        raise DecodeError("it holds other bars than the file says")
+    _check(entry, block.timestamp)
     return block
+
+
+def _check(entry: BlockEntry, times: Ints) -> None:
+    if (len(times), *times[:1].tolist(), *times[-1:].tolist()) != (entry.count, entry.first, entry.last):
+        raise DecodeError("it holds other bars than the file says")
 
 
 def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:

@@ -10,28 +10,20 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
-import numpy as np
-
-from tapeline.backends.sqlite.bar_blocks import Block
-from tapeline.backends.sqlite.block_index import symbol_name
 from tapeline.backends.sqlite.block_table import BlockTable
 from tapeline.backends.sqlite.checked_rows import checked_rows, is_whole, put_rows, selected, whole_row
 from tapeline.backends.sqlite.commit_blocks import NEWEST, PreparedSymbol, prepare
 from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
-from tapeline.backends.sqlite.joint_reading import joint_rows
 from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.reject_table import RejectTable, are_complete
+from tapeline.backends.sqlite.revision_table import add_revision, revisions_of
 from tapeline.backends.sqlite.series_facts import series_extents, series_stamps
-from tapeline.backends.sqlite.stored_rows import newest_rows, rows_of_symbol
-from tapeline.core.market import Reject, Revisions, Rows
+from tapeline.backends.sqlite.series_reading import SeriesReader
+from tapeline.core.market import Bars, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
 from tapeline.core.series import is_series_of
-
-_EARLIEST, _LATEST = -(1 << 62), 1 << 62
-_KEPT_REVISIONS = 64  # a symbol; whoever looks less often computes its indicators anew
 
 
 class SqliteStore:
@@ -49,7 +41,7 @@ class SqliteStore:
         self._blocks = BlockTable(self._damage)
         self._names = NameTable(self._damage)
         self._rejects = RejectTable()
-        self._newest: dict[int, tuple[Any, ...]] = {}  # as last verified
+        self._series = SeriesReader(self._blocks, self._names, self._damage)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -90,22 +82,13 @@ class SqliteStore:
         """Store final bars as blocks, one a symbol, and the newest row of each symbol by itself."""
         for symbol, block, _ in prepared:
             if block is not None and self._blocks.put(connection, symbol, block):
-                self._revised(connection, symbol, int(block.block.timestamp[0]))
+                add_revision(connection, symbol, int(block.block.timestamp[0]))
         updated = ", ".join(f"{name} = excluded.{name}" for name in (*NEWEST, "crc"))
         put_rows(
             connection, "newest", [(symbol, *newest) for symbol, _, newest in prepared],
             clause=f"ON CONFLICT (symbol) DO UPDATE SET {updated} WHERE excluded.timestamp > timestamp "
             "OR excluded.timestamp = timestamp AND (excluded.final OR NOT final)",
         )  # fmt: skip
-
-    def _revised(self, connection: sqlite3.Connection, symbol: int, since: int) -> None:
-        """Note that bars from `since` on changed, and drop the indicator states that were made from them."""
-        (number,) = connection.execute(
-            "SELECT coalesce(max(number), 0) + 1 FROM revisions WHERE symbol = ?", (symbol,)
-        ).fetchone()
-        put_rows(connection, "revisions", [(symbol, number, since)])
-        connection.execute("DELETE FROM revisions WHERE symbol = ? AND number <= ?", (symbol, number - _KEPT_REVISIONS))
-        connection.execute("DELETE FROM indicator_states WHERE symbol = ? AND timestamp >= ?", (symbol, since))
 
     def _state_values(
         self, connection: sqlite3.Connection, states: Mapping[str, SymbolState]
@@ -157,69 +140,20 @@ class SqliteStore:
         return None
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
-        low = _EARLIEST if start is None else start
-        high = _LATEST if end is None else end
         with self._snapshot() as reader:
-            number = self._names.find(reader, "symbols", symbol)
-            if number is None:
-                return rows_of_symbol(symbol, [], None, (), dict)
-            revisions = self._revisions(reader, number)
-            self._blocks.index.check(reader, number)
-            newest = self._forming(reader, number, symbol)
-            if newest is not None and not low <= newest[0] < high:
-                newest = None
-            wanted = _LATEST if limit is None else max(limit - (newest is not None), 0)
-            blocks: list[Block] = []
-            for entry in self._blocks.index.newest_entries(reader, number, low, high) if wanted else ():
-                block = self._blocks.read(reader, entry)
-                if block is None:
-                    continue
-                inside = slice(*np.searchsorted(block.timestamp, (low, high)).tolist())
-                blocks.append(block[inside])
-                wanted -= len(blocks[-1])
-                if wanted <= 0:
-                    break
-            blocks.reverse()
-            if wanted < 0:
-                blocks[0] = blocks[0][-wanted:]
-            forming = newest if limit != 0 else None
-            return rows_of_symbol(symbol, blocks, forming, revisions, lambda: self._names.all(reader, "models"))
+            return self._series.rows(reader, symbol, start, end, limit)
+
+    def bar_pages(self, symbol: str, start: int | None = None) -> Iterator[tuple[Bars, Revisions]]:
+        with self._snapshot() as reader:
+            yield from self._series.bar_pages(reader, symbol, start)
 
     def final_rows(self, starts: Mapping[str, int]) -> Rows:
         with self._snapshot() as reader:
-            numbers = {self._names.find(reader, "symbols", name): (name, start) for name, start in starts.items()}
-            wanted = {number: asked for number, asked in numbers.items() if number is not None}
-            return joint_rows(reader, wanted, self._blocks.index, lambda: self._names.all(reader, "models"))
-
-    def _forming(self, reader: sqlite3.Connection, number: int, symbol: str) -> tuple[float, ...] | None:
-        """Return the forming bar's row of a symbol, without its number, None where there is none."""
-        row, whole = whole_row(reader, "newest", "symbol", number)
-        if row is None and whole_row(reader, "block_totals", "symbol", number)[0] is None:
-            return None  # it was given its number, and its first rows are still to be committed
-        if not whole or row is None:
-            self._damage.note(("newest", number), f"{symbol}: its newest row is damaged, and left out")
-            return None
-        return None if row[7] else row[1:]
+            return self._series.final_rows(reader, starts)
 
     def latest(self) -> Rows:
         with self._snapshot() as reader:
-            names = self._names.all(reader, "symbols")
-            found = []
-            for row in reader.execute(f"SELECT {selected('newest')} FROM newest"):  # noqa: S608
-                number = row[0]
-                if self._newest.get(number) != row:
-                    if not is_whole("newest", row) or number not in names:
-                        name = names.get(number, f"symbol number {number}")
-                        self._damage.note(("newest", number), f"{name}: its newest row is damaged, and left out")
-                        continue
-                    self._newest[number] = row
-                found.append((names[number], *row[1:-1]))
-            lost = "SELECT symbol FROM block_totals WHERE symbol NOT IN (SELECT symbol FROM newest)"
-            for (number,) in reader.execute(lost):
-                name = names.get(number, f"symbol number {number}")
-                self._damage.note(("newest", number), f"{name}: its newest row is damaged, and left out")
-            found.sort(key=lambda row: row[0])
-            return newest_rows(found, lambda: self._names.all(reader, "models"))
+            return self._series.latest(reader)
 
     def series(self, symbol: str) -> tuple[str, ...]:
         with self._snapshot() as reader:
@@ -254,19 +188,9 @@ class SqliteStore:
     ) -> None:
         with self._database.transaction() as connection:
             number = self._names.number(connection, "symbols", symbol)
-            if self._revisions(connection, number) == revisions:
+            if revisions_of(connection, number, self._damage) == revisions:
                 rows = [(number, layout, timestamp, data) for timestamp, data in states]
                 put_rows(connection, "indicator_states", rows)
-
-    def _revisions(self, connection: sqlite3.Connection, symbol: int) -> Revisions:
-        found = []
-        for row, whole in checked_rows(connection, "revisions", f"WHERE symbol = {symbol} ORDER BY number"):
-            if not whole:
-                self._damage.note(
-                    ("revisions", symbol), f"{symbol_name(connection, symbol)}: when it was revised is damaged"
-                )
-            found.append((row[1], row[2]))
-        return tuple(found)
 
     # -- facts about the file ----------------------------------------------------------------------------------------
 

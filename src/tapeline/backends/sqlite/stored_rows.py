@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.commit_blocks import NEWEST
-from tapeline.core.market import FORECAST, OHLCV, Bars, Codes, Floats, Revisions, Rows
+from tapeline.core.market import FORECAST, OHLCV, Bars, Codes, Floats, Ints, Revisions, Rows
 
 _NEVER_CORRECTED = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
 _EMPTY = Block(
@@ -54,6 +54,21 @@ def _of_block(
         known = np.full((count, len(OHLCV)), np.nan)
         known[whole.corrected] = whole.known
     return _rows(bars, whole.forecast, whole.model, names, known, revisions, whole)
+
+
+def bars_of(symbol: str, parts: Sequence[tuple[Ints, Floats]], forming: Sequence[Any] | None = None) -> Bars:
+    """Return a symbol's bars: final ones, as `Block.timestamp` and `Block.values` have them, then the forming one."""
+    times, values = [part[0] for part in parts], [part[1] for part in parts]
+    closed = sum(map(len, times))
+    if forming is not None:
+        times.append(np.array(forming[:1], np.int64))
+        values.append(np.array([forming[1:6]], np.float64))
+    open_, high, low, close, volume = (
+        np.concatenate([part[:, place] for part in values]) for place in range(len(OHLCV))
+    )
+    timestamp = np.concatenate(times)
+    code, final = np.zeros(len(timestamp), np.int32), np.arange(len(timestamp)) < closed
+    return Bars((symbol,), code, timestamp, open_, high, low, close, volume, final)
 
 
 def newest_rows(found: Sequence[Sequence[Any]], names: ModelNames) -> Rows:

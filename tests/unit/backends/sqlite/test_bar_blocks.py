@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast, put_in, same
-from tapeline.backends.sqlite.block_codec import decode, encode
+from tapeline.backends.sqlite.block_codec import decode, decode_bars, encode
 from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Bars
 from tapeline.errors import DecodeError
 
@@ -87,7 +87,11 @@ def block_of(bars: Bars) -> Block:
 @settings(max_examples=300, deadline=None)
 @given(block=blocks())
 def test_what_is_read_is_bit_for_bit_what_was_written(block: Block) -> None:
-    assert_identical(decode(encode(block)), block)
+    data = encode(block)
+    assert_identical(decode(data), block)
+    timestamp, values = decode_bars(data)
+    assert timestamp.tobytes() == block.timestamp.tobytes()
+    assert values.tobytes() == block.values.tobytes()
 
 
 @settings(max_examples=60, deadline=None)

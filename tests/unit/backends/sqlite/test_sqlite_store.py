@@ -189,6 +189,9 @@ def test_a_damaged_block_is_told_once_and_the_rows_around_it_are_read(tmp_path: 
             assert found[4095].timestamp == START + MINUTE * 4095
             assert found[4096].timestamp == START + MINUTE * 8192
             assert len(store.rows("S00", limit=5000)) == 5000
+            [(page, _)] = store.bar_pages("S00", START + MINUTE * 4000)
+            assert page.timestamp.tolist() == [row.timestamp for row in found[4000:]]
+            assert page.close.tolist() == [row.price for row in found[4000:]]
         assert store.damaged == tuple(told)
         assert len(told) == 1
         assert told[0].startswith("S00: 4,096 bars from 2019-02-14 10:46 to 2019-02-17 07:01 UTC cannot be read")
