@@ -23,7 +23,7 @@ _PAGE_BARS = 65_536  # they stay in the processor's cache while candles are made
 
 
 class SeriesReader:
-    """Read series for any thread, each with a connection of its own. What is damaged is passed over, and `damage` learns of it."""
+    """Read series for any thread, each with a connection of its own. What is damaged is passed over, and noted."""
 
     def __init__(self, blocks: BlockTable, names: NameTable, damage: DamageLog) -> None:
         self._blocks = blocks
