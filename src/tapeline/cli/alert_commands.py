@@ -170,7 +170,7 @@ def rehearse(
     if parsed.forming:
         notice("bars of the past are final; the rule is judged on these")
     if file is None:
-        fired, said = over_stored(parsed, last, data_dir)
+        fired, said = over_stored(parsed, last, data_dir, quiet=json)
     else:
         fired, said = over_file(parsed, file, reading, data_dir, quiet=json)
     if json:

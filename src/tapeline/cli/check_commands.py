@@ -24,16 +24,16 @@ def check(
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from tapeline.app import checking
-    from tapeline.app.data_directory import settings_for_reading
-    from tapeline.errors import StorageError
-
-    settings = settings_for_reading(data_dir)
-    if not settings.data_dir.is_dir():
-        raise StorageError(
-            f"{settings.data_dir}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first"
-        )
     with Ticker("looking for damage", None, quiet=json):
+        from tapeline.app import checking
+        from tapeline.app.data_directory import settings_for_reading
+        from tapeline.errors import StorageError
+
+        settings = settings_for_reading(data_dir)
+        if not settings.data_dir.is_dir():
+            raise StorageError(
+                f"{settings.data_dir}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first"
+            )
         found = list(checking.flaws(settings))
     if found and repair:
         checking.repair(settings, f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}", notice)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tapeline.cli.console import notice, print_json, print_table, stdout, utc_text
+from tapeline.cli.console import Ticker, notice, print_json, print_table, stdout, utc_text
 from tapeline.cli.options import DataDir, Json, StoredInterval
 
 
@@ -18,16 +18,17 @@ def forecast(
     json: Json = False,
 ) -> None:
     """Say how far a symbol's price is expected to move in its next bars, and how often such ranges held."""
-    from tapeline.app.stored_forecasts import held_ranges, said_about
-    from tapeline.cli.stored_data import open_stored
-    from tapeline.core.series import symbol_of
-    from tapeline.core.times import interval_name
-    from tapeline.forecast import HORIZON
-    from tapeline.forecast.range_words import sentence
+    with Ticker("looking back", None, quiet=json):  # before the imports, which take longest
+        from tapeline.app.stored_forecasts import held_ranges, said_about
+        from tapeline.cli.stored_data import open_stored
+        from tapeline.core.series import symbol_of
+        from tapeline.core.times import interval_name
+        from tapeline.forecast import HORIZON
+        from tapeline.forecast.range_words import sentence
 
-    with open_stored(data_dir) as directory:
-        said, length, places = said_about(directory, symbol, interval)
-        decided, held = held_ranges(directory, said.symbol)
+        with open_stored(data_dir) as directory:
+            said, length, places = said_about(directory, symbol, interval)
+            decided, held = held_ranges(directory, said.symbol)
     words = sentence(said, length, places)
     if json:
         print_json(
@@ -40,7 +41,7 @@ def forecast(
         return
     stdout().print(words, markup=False)
     print_table(
-        ("bars ahead", "expected move", "50%", "80%", "95%", "big move", "volume a bar"),
+        ("ahead", "expected move", "50%", "80%", "95%", "big move", "volume"),
         (_line(bars, fields, said.close, places) for bars, fields in said.horizons.items()),
     )
     notice(f"from the bar at {utc_text(said.timestamp)} UTC, which closed at {said.close:,.{places}f}")

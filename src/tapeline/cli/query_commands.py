@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.cli.console import notice, print_table
+from tapeline.cli.console import Ticker, notice, print_table
 from tapeline.cli.options import ENDINGS, AsKnown, CandleInterval, DataDir, Json, Specs, refuse_existing
 
 if TYPE_CHECKING:
@@ -47,14 +47,15 @@ def sql(
     if out is not None and out.suffix not in ENDINGS:
         raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}", param_hint="--out")
     refuse_existing(out)
-    import pyarrow as pa
-    import pyarrow.csv
+    with Ticker("asking", None, quiet=csv or json):  # the imports take longer than most questions
+        import pyarrow as pa
+        import pyarrow.csv
 
-    from tapeline.app.querying import Query
-    from tapeline.app.settings_group import comma_separated
-    from tapeline.cli.output_files import write_tables
-    from tapeline.cli.stored_data import open_stored
-    from tapeline.runtime.csv_cells import without_formulas
+        from tapeline.app.querying import Query
+        from tapeline.app.settings_group import comma_separated
+        from tapeline.cli.output_files import write_tables
+        from tapeline.cli.stored_data import open_stored
+        from tapeline.runtime.csv_cells import without_formulas
 
     with (
         open_stored(data_dir) as directory,
@@ -79,7 +80,9 @@ def _print_table(names: list[str], batches: Iterator[pa.RecordBatch]) -> None:
     if not sys.stdout.isatty():
         print_table(names, rows)
         return
-    print_table(names, itertools.islice(rows, _SHOWN_ROWS))
+    with Ticker("asking", None):
+        shown = list(itertools.islice(rows, _SHOWN_ROWS))
+    print_table(names, shown)
     if next(rows, None) is not None:
         notice(f"there are more than these {_SHOWN_ROWS:,} rows; --csv, --json and --out give all of them")
 

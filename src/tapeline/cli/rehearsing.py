@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tapeline.cli.console import notice
+from tapeline.cli.console import Ticker, notice
 from tapeline.errors import ModelError, NotPossibleError
 from tapeline.forecast import DEFAULT_NAME
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from tapeline.forecast.range_model import RangeModel
 
 
-def over_stored(rule: Rule, last: str, data_dir: Path | None) -> tuple[list[dict[str, Any]], str]:
+def over_stored(rule: Rule, last: str, data_dir: Path | None, *, quiet: bool) -> tuple[list[dict[str, Any]], str]:
     """Return what would have fired on the stored bars of the last `last`, such as 7d, and a line about it."""
-    from tapeline.alerts.stored_rehearsal import rehearse
-    from tapeline.cli.stored_data import open_stored
-    from tapeline.core.times import interval_ms
+    with Ticker("trying the rule", None, quiet=quiet):
+        from tapeline.alerts.stored_rehearsal import rehearse
+        from tapeline.cli.stored_data import open_stored
+        from tapeline.core.times import interval_ms
 
-    span = interval_ms(last)
-    if span is None:
-        raise typer.BadParameter(f"{last!r} is no length of time; write 12h, 7d or 4w", param_hint="--last")
-    with open_stored(data_dir) as directory:
-        found = rehearse(rule, directory.store, span, directory.ranges.models()[0])
+        span = interval_ms(last)
+        if span is None:
+            raise typer.BadParameter(f"{last!r} is no length of time; write 12h, 7d or 4w", param_hint="--last")
+        with open_stored(data_dir) as directory:
+            found = rehearse(rule, directory.store, span, directory.ranges.models()[0])
     for symbol in found.unknown:
         notice(f"{symbol} has no bars in {directory.path}")
     more = "" if found.complete else "; there are more symbols, which are left out"

@@ -45,30 +45,30 @@ def scan(
     json: Json = False,
 ) -> None:
     """List the symbols on whose newest bar a rule holds, in the grammar of alerts."""
-    from tapeline.alerts.saved_scans import SCAN_NAME, SCANS_FILE, SavedScan, SavedScans
-    from tapeline.alerts.screening import Screener
-    from tapeline.cli.stored_data import open_stored
-    from tapeline.core.times import epoch_ms
-    from tapeline.indicators.spelling import separated
+    with Ticker("screening", None, quiet=json or rule is None):  # before the imports, which take longest
+        from tapeline.alerts.saved_scans import SCAN_NAME, SCANS_FILE, SavedScan, SavedScans
+        from tapeline.alerts.screening import Screener
+        from tapeline.cli.stored_data import open_stored
+        from tapeline.core.times import epoch_ms
+        from tapeline.indicators.spelling import separated
 
-    with open_stored(data_dir) as directory:
-        scans = SavedScans(directory.path / SCANS_FILE)
-        if forget is not None:
-            scans.remove(forget)
-            notice(f"{forget} is forgotten")
-            return
-        if saved:
-            _list(scans, as_json=json)
-            return
-        if rule is None:
-            raise typer.BadParameter("give a rule or the name of a saved one, or --saved", param_hint="RULE")
-        asked = SavedScan(save or "", rule, tuple(separated(columns or "")), interval or "", sort)
-        if save is None and re.match(SCAN_NAME, rule):
-            asked = scans.find(rule)
-        question = asked.question(None if at is None else epoch_ms(at))
-        if save is not None:
-            scans.save(asked)
-        with Ticker("screening", None, quiet=json):
+        with open_stored(data_dir) as directory:
+            scans = SavedScans(directory.path / SCANS_FILE)
+            if forget is not None:
+                scans.remove(forget)
+                notice(f"{forget} is forgotten")
+                return
+            if saved:
+                _list(scans, as_json=json)
+                return
+            if rule is None:
+                raise typer.BadParameter("give a rule or the name of a saved one, or --saved", param_hint="RULE")
+            asked = SavedScan(save or "", rule, tuple(separated(columns or "")), interval or "", sort)
+            if save is None and re.match(SCAN_NAME, rule):
+                asked = scans.find(rule)
+            question = asked.question(None if at is None else epoch_ms(at))
+            if save is not None:
+                scans.save(asked)
             found = Screener(directory.store, lambda: directory.ranges.models()[0]).answer(question)
     if json:
         print_json({**asdict(found), "matched": len(found.matches), "matches": found.matches[:last]})

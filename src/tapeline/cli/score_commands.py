@@ -35,24 +35,26 @@ def score(
 
     Also name the features that drifted away from what each model was trained on.
     """
-    from tapeline.app.stored_history import stored_series
-    from tapeline.cli.stored_data import open_stored
-    from tapeline.forecast.grading import grade
-    from tapeline.forecast.range_record import range_record
-    from tapeline.research.evaluation import without_nan
-    from tapeline.runtime.stored_grades import grade_stored
-    from tapeline.runtime.stored_ranges import grade_stored_ranges
+    with Ticker("grading", None, quiet=json):  # before the imports, which take a second
+        from tapeline.app.stored_history import stored_series
+        from tapeline.cli.stored_data import open_stored
+        from tapeline.forecast.grading import grade
+        from tapeline.forecast.range_record import range_record
+        from tapeline.runtime.stored_grades import grade_stored
+        from tapeline.runtime.stored_ranges import grade_stored_ranges
 
-    with open_stored(data_dir) as directory, Ticker("grading", None, quiet=json):
-        wanted = stored_series(directory, symbols or None, interval)
-        known = directory.ranges if models is None else ranges_at(models)
-        ranged = grade_stored_ranges(directory.store, wanted, known.models()[0], last)
-        found = grade_stored(directory.store, wanted, registry_at(directory.path, models).metadata(), last)
-        table = grade(found.grades) if len(found.grades) else []
-        ranges = {horizon: range_record(grades) for horizon, grades in ranged.items()}
+        with open_stored(data_dir) as directory:
+            wanted = stored_series(directory, symbols or None, interval)
+            known = directory.ranges if models is None else ranges_at(models)
+            ranged = grade_stored_ranges(directory.store, wanted, known.models()[0], last)
+            found = grade_stored(directory.store, wanted, registry_at(directory.path, models).metadata(), last)
+            table = grade(found.grades) if len(found.grades) else []
+            ranges = {horizon: range_record(grades) for horizon, grades in ranged.items()}
     if not table and not ranges:
         raise NotFoundError(f"no stored row of {', '.join(wanted) or 'any symbol'} has a forecast yet")
     if json:
+        from tapeline.research.evaluation import without_nan
+
         drift = {version: list(map(dataclasses.asdict, each)) for version, each in found.drifts.items()}
         documents = {
             "grades": [each.as_dict() for each in table],
