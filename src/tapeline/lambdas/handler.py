@@ -62,6 +62,8 @@ class Function:
             self.logger.warning("records were rejected; they are kept on S3", extra={"rejects": outcome.rejects})
         if self.predictor:
             self.metrics.add_metric("PredictionsMissed", MetricUnit.Count, missed)
+        if outcome.renewed:
+            self.logger.warning("states were computed anew from their rows", extra={"states": outcome.renewed[:20]})
         if outcome.failed:
             reason = outcome.stopped or "their symbols were moved on meanwhile"
             self.logger.warning(f"records are given back: {reason}", extra={"failed": len(outcome.failed)})

@@ -6,7 +6,7 @@ What is no bar is refused bar by bar, so that a bad one costs no other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,7 +35,8 @@ class Outcome:
     """Count what a batch came to.
 
     `failed` are the places of records to deliver again: the first of every symbol in trouble, and the first for which
-    there was no time. `stopped` says why not all were tried, '' when they were.
+    there was no time. `stopped` says why not all were tried, '' when they were. `renewed` has a line for each state
+    that could not be used, because it is damaged or was made for other indicators: it was computed anew from its rows.
     """
 
     bars: int = 0
@@ -45,6 +46,7 @@ class Outcome:
     rejects: int = 0
     failed: tuple[str, ...] = ()
     stopped: str = ""
+    renewed: list[str] = field(default_factory=list)
 
 
 def bars_of_records(records: Sequence[Record], now: int) -> tuple[Bars, Ints, list[Reject]]:

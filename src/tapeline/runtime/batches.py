@@ -167,7 +167,7 @@ class Batches:
     def _step(self, bars: Bars, source: Ints, positions: Sequence[int], outcome: Outcome) -> None:
         symbols = [bars.symbols[code] for code in np.unique(bars.code).tolist()]
         states, _ = self._store.load(symbols)
-        begun, processor = self._restored(states)
+        begun, processor = self._restored(states, outcome)
         applied = {s: states[s].position if s in states else 0 for s in bars.symbols}
         since = np.array([bisect_right(positions, applied[symbol]) for symbol in bars.symbols])
         fresh = source >= since[bars.code]
@@ -201,7 +201,7 @@ class Batches:
             self._write(commit, {symbol: position}, outcome)
             standing |= commit.states
 
-    def _restored(self, states: Mapping[str, SymbolState]) -> tuple[dict[str, int], Processor]:
+    def _restored(self, states: Mapping[str, SymbolState], outcome: Outcome) -> tuple[dict[str, int], Processor]:
         """Return the symbols whose correction was interrupted, with its start, and the processor at these states."""
         if self._processor is None:
             self._processor = self._make()
@@ -218,7 +218,8 @@ class Batches:
             try:
                 self._processor.restore({symbol: state}, begin_ranges=True)
                 self._held[symbol] = stored.data
-            except DecodeError:  # made for other indicators or by another version
+            except DecodeError as error:  # damaged, or made for other indicators or by another version
+                outcome.renewed.append(one_line(error))
                 found = recomputed(self._store, self._processor, symbol, 0)
                 if found is not None and found.commit is not None:
                     self._write(found.commit, {symbol: stored.position}, Outcome())

@@ -12,18 +12,15 @@ read it again, and a forming row, which is written without the state, is refused
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow
-
-from tapeline.backends.aws.dynamodb.items import ITEM_BYTES, DynamoItem
+from tapeline.backends.aws.dynamodb.items import DynamoItem
+from tapeline.backends.aws.dynamodb.stored_states import STATE_OVERHEAD, KnownState, state_attributes
 from tapeline.core.ports import KEPT_CHECKPOINTS, SymbolState
 from tapeline.core.series import symbol_of
-from tapeline.errors import StorageError
 
 #: Partitions of the newest rows. No ticker has these brackets, so no symbol can have such a partition of its own.
 LATEST_PARTITIONS = tuple(f"<latest {number:02d}>" for number in range(8))
@@ -41,26 +38,6 @@ TOGETHER = 20
 
 #: Bytes of a row above which one travels alone, or the transaction of one symbol would be too large.
 _LARGE_ROW = 40_000
-
-#: DynamoDB charges by the kilobyte written. LZ4 takes four fifths off a state in a hundredth of a millisecond; zlib
-#: takes hardly more, and a dozen times as long. Raw LZ4 does not know its length, so that is put in front.
-_CODEC = "lz4_raw"
-_LENGTH = struct.Struct("<I")
-
-#: Kinesis' sequence numbers have 56 digits, more than a DynamoDB number; with a shard's number in front, 73.
-_POSITION_DIGITS = 80
-
-
-@dataclass(frozen=True, slots=True)
-class KnownState:
-    """Hold what this process knows of a symbol's items: the state's version (0: none), times of checkpoints.
-
-    `row_version` is the version that its newest row carried when it was last seen here.
-    """
-
-    version: int = 0
-    checkpoints: tuple[int, ...] = ()
-    row_version: int = 0
 
 
 @dataclass(slots=True)
@@ -144,7 +121,7 @@ class StateChange:
         values: DynamoItem = {
             "version": {"N": str(self.after.version)},
             "checkpoints": {"L": [{"N": f"{time:d}"} for time in self.after.checkpoints]},
-            **(self._state_item(state) if state is not None else {}),
+            **(self._counted(state) if state is not None else {}),
         }
         names = {f"#{name}": name for name in values}
         given = {f":{name}": value for name, value in values.items()}
@@ -166,50 +143,13 @@ class StateChange:
             self.operations[name] = {"Delete": {"TableName": table, "Key": _key(self.symbol, name)}}
         if checkpoint is not None and checkpoint.timestamp in kept:
             name = checkpoint_item(checkpoint.timestamp)
-            item = _key(self.symbol, name) | self._state_item(checkpoint)
+            item = _key(self.symbol, name) | self._counted(checkpoint)
             self.operations[name] = {"Put": {"TableName": table, "Item": item}}
 
-    def _state_item(self, state: SymbolState) -> DynamoItem:
-        item: DynamoItem = {
-            "timestamp": {"N": f"{state.timestamp:d}"},
-            "position": {"S": f"{state.position:0{_POSITION_DIGITS}d}"},
-            "data": {"B": _compress(state.data)},
-        }
-        size = len(item["data"]["B"]) + 1000
-        if size > ITEM_BYTES:
-            raise StorageError(
-                f"the state of {self.symbol} has {size} bytes when compressed, DynamoDB takes {ITEM_BYTES} an item: "
-                "compute fewer indicators, or over shorter windows"
-            )
-        self.size += size
+    def _counted(self, state: SymbolState) -> DynamoItem:
+        item = state_attributes(self.symbol, state)
+        self.size += len(item["data"]["B"]) + STATE_OVERHEAD
         return item
-
-
-def read_state(item: DynamoItem) -> SymbolState:
-    """Return the state in the item of a state or of a checkpoint."""
-    return SymbolState(int(item["timestamp"]["N"]), _decompress(item["data"]["B"]), int(item["position"]["S"]))
-
-
-def _compress(data: bytes) -> bytes:
-    packed: bytes = pyarrow.compress(data, _CODEC, asbytes=True)
-    return _LENGTH.pack(len(data)) + packed
-
-
-def _decompress(packed: bytes) -> bytes:
-    (length,) = _LENGTH.unpack_from(packed)
-    data: bytes = pyarrow.decompress(packed[_LENGTH.size :], length, _CODEC, asbytes=True)
-    return data
-
-
-def read_known(item: DynamoItem, newest: DynamoItem | None) -> KnownState:
-    """Return what the item of a state says about itself and the checkpoints, and the newest row about its version."""
-    times = tuple(int(time["N"]) for time in item["checkpoints"]["L"])
-    return KnownState(int(item["version"]["N"]), times, row_version(newest))
-
-
-def row_version(newest: DynamoItem | None) -> int:
-    """Return the version of the state that the newest row belongs to, 0 where that is not known."""
-    return int(newest["version"]["N"]) if newest else 0
 
 
 def state_key(symbol: str) -> DynamoItem:

@@ -12,19 +12,16 @@ from typing import Any, TypeVar
 from tapeline.backends.aws.dynamodb.changes import (
     CHECKPOINT,
     LATEST_PARTITIONS,
-    KnownState,
     StateChange,
     checkpoint_item,
     forming_condition,
     latest_item,
     latest_key,
-    read_known,
-    read_state,
-    row_version,
     rows_per_transaction,
     state_key,
 )
 from tapeline.backends.aws.dynamodb.items import DynamoItem, read_rows, row_items
+from tapeline.backends.aws.dynamodb.stored_states import KnownState, read_known, read_state, row_version
 from tapeline.backends.aws.dynamodb.table import Table
 from tapeline.backends.aws.dynamodb.transactions import write
 from tapeline.core.market import Rows
@@ -191,11 +188,12 @@ class DynamoStore:
         for symbol in [*unknown, *moved]:
             self._forget(symbol)
         for symbol, item in found.items():
-            self._known[symbol] = read_known(item, newest.get(symbol))
+            known = read_known(item, newest.get(symbol))
             if "data" in item:
                 self._remembered[symbol] = read_state(item)
+            self._known[symbol] = known
         states = {symbol: self._remembered[symbol] for symbol in wanted if symbol in self._remembered}
-        for bar in read_rows([item for item in newest.values() if not item["final"]["BOOL"]], "item").bars:
+        for bar in read_rows([item for item in newest.values() if item.get("final") != {"BOOL": True}], "item").bars:
             if bar.symbol in states:
                 states[bar.symbol] = replace(states[bar.symbol], forming=bar)
         return states, 0
@@ -213,7 +211,7 @@ class DynamoStore:
         return newest, states
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
-        """Return the newest kept checkpoint before `timestamp`, None when none is kept."""
+        """Return the newest kept checkpoint before `timestamp` that is whole, None when none is kept."""
         found = self._states.query(
             "#symbol = :symbol AND #item BETWEEN :first AND :last",
             {"#symbol": "stock_symbol", "#item": "item"},
@@ -225,8 +223,7 @@ class DynamoStore:
             ScanIndexForward=False,
             Limit=1,
         )
-        item = next(found, None)
-        return None if item is None else read_state(item)
+        return next((state for state in map(read_state, found) if state.data), None)
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
         """Return the rows in the order of time; `names` has the indicators that are warm in any of them, sorted."""

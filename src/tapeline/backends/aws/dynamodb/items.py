@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, RANGE_CODES, Floats, Row, Rows
+from tapeline.core.market import OHLCV, RANGE_CODES, Direction, Floats, Row, Rows
 from tapeline.errors import StorageError
 from tapeline.forecast.horizons import horizons_of
 from tapeline.forecast.range_model import RangeModel
@@ -32,6 +32,15 @@ DynamoItem = dict[str, Any]
 
 #: DynamoDB takes 400 KB an item, names included; a little is left for what the estimate below does not know.
 ITEM_BYTES = 400_000
+
+#: What taking an item apart raises that is damaged, or that somebody else wrote.
+NOT_OURS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+#: The type of each attribute that a row may have.
+_KINDS = {
+    "stock_symbol": "S", "timestamp": "N", "open": "N", "high": "N", "low": "N", "price": "N", "volume": "N",
+    "final": "BOOL", "indicator": "M", "prediction": "S", "probability": "N", "model": "S", "as_known": "M",
+}  # fmt: skip
 
 _SMALLEST = 1e-130
 _LARGEST = math.nextafter(1e126, 0)
@@ -97,10 +106,26 @@ def _storable_numbers(values: Mapping[str, float]) -> dict[str, float]:
 def read_rows(items: Sequence[DynamoItem], symbol: str = "stock_symbol") -> Rows:
     """Return the rows in these items, in their order; the attribute `symbol` names each one's symbol.
 
-    Names of indicators are sorted; a row without a value has NaN there.
+    Names of indicators are sorted; a row without a value has NaN there. Raises `StorageError` for an item that is no
+    row.
     """
-    rows = Rows.of([_row({**item, "stock_symbol": item[symbol]}) for item in items])
-    return _with_ranges(rows, items)
+    rows = []
+    for item in items:
+        try:
+            rows.append(_row({**item, "stock_symbol": item[symbol]}))
+        except NOT_OURS as error:
+            raise damaged(item, error) from error
+    return _with_ranges(Rows.of(rows), items)
+
+
+def damaged(item: DynamoItem, error: Exception) -> StorageError:
+    """Return the error about an item that cannot be taken apart, by its key."""
+    keys = [item[name] for name in ("stock_symbol", "timestamp", "item") if isinstance(item.get(name), dict)]
+    name = " / ".join(str(value) for key in keys for value in key.values())
+    return StorageError(
+        f"the item {name} in DynamoDB is damaged ({type(error).__name__}: {error}): restore the table to a moment "
+        "before that"
+    )
 
 
 def _with_ranges(rows: Rows, items: Sequence[DynamoItem]) -> Rows:
@@ -130,9 +155,12 @@ def plain_horizons(item: DynamoItem) -> dict[str, Any]:
 
 
 def _row(item: DynamoItem) -> Row:
-    values = {name: _untyped(item[name]) for name in Row.__slots__ if name in item}
+    values = {name: _untyped(item[name], _KINDS[name]) for name in Row.__slots__ if name in item}
     absent: dict[str, Any] = {"indicator": {}, "prediction": None, "probability": None, "model": None}
-    return Row(**absent | values | {"timestamp": int(item["timestamp"]["N"])})
+    row = Row(**absent | values | {"timestamp": int(item["timestamp"]["N"])})
+    if row.prediction is not None:
+        Direction[row.prediction]
+    return row
 
 
 def _typed(value: Any) -> dict[str, Any]:
@@ -148,12 +176,17 @@ def _typed(value: Any) -> dict[str, Any]:
             return {"N": repr(value)}
 
 
-def _untyped(attribute: Mapping[str, Any]) -> Any:
-    """Return what an attribute holds; a number is a float."""
+def _untyped(attribute: Mapping[str, Any], wanted: str = "") -> Any:
+    """Return what an attribute holds; a number is a float. Raises `TypeError` for one that is not of the type wanted.
+
+    A map that is wanted holds numbers.
+    """
     ((kind, value),) = attribute.items()
+    if wanted and kind != wanted:
+        raise TypeError(f"an attribute of the type {kind} in place of {wanted}")
     match kind:
         case "M":
-            return {name: _untyped(each) for name, each in value.items()}
+            return {name: _untyped(each, "N" if wanted else "") for name, each in value.items()}
         case "N":
             return float(value)
         case _:

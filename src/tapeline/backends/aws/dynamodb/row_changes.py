@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tapeline.backends.aws.dynamodb.items import DynamoItem, plain_horizons, read_rows
+from tapeline.backends.aws.dynamodb.items import NOT_OURS, DynamoItem, damaged, plain_horizons, read_rows
 
 
 def final_rows(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -14,12 +14,18 @@ def final_rows(changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     They are as `Row.as_item` makes them, with `horizons` and `range_model` where the range was forecast.
 
     `changes` are records of the stream as Lambda hands them over, with the new image of the item. What was deleted or
-    expired is no row, and a forming one is none yet.
+    expired is no row, and a forming one is none yet. Raises `StorageError` for an item that is no row.
     """
     rows: dict[tuple[str, str], DynamoItem] = {}
     for change in changes:
         item = change["dynamodb"].get("NewImage")
-        if item and item["final"]["BOOL"]:
-            rows[item["stock_symbol"]["S"], item["timestamp"]["N"]] = item
+        if item and item.get("final") != {"BOOL": False}:
+            rows[item["stock_symbol"]["S"], item["timestamp"]["N"]] = item  # the keys of the table
     items = list(rows.values())
-    return [row.as_item() | plain_horizons(item) for row, item in zip(read_rows(items), items, strict=True)]
+    found = []
+    for row, item in zip(read_rows(items), items, strict=True):
+        try:
+            found.append(row.as_item() | plain_horizons(item))
+        except NOT_OURS as error:
+            raise damaged(item, error) from error
+    return found
