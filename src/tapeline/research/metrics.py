@@ -112,25 +112,32 @@ class PairedMetrics:
         group = np.unique(self._timestamp, return_inverse=True)[1]
         if len(group) and np.median(np.bincount(group)) < _SMALLEST_GROUP:
             group = blocks(self._timestamp, self._horizon)
-        order = np.argsort(group, kind="stable")
-        edges = np.flatnonzero(np.append(True, np.diff(group[order]) != 0)) if len(order) else np.zeros(0, np.int64)
+        first = np.unique(group, return_index=True)[1]
+        large = np.bincount(group) >= _SMALLEST_GROUP
         value, count = np.zeros(len(group)), np.zeros(len(group))
-        for rows in np.split(order, edges[1:]):
-            if len(rows) >= _SMALLEST_GROUP:
-                correlation = _spearman(probability[rows], self._move[rows])
-                value[rows[0]], count[rows[0]] = correlation, 1.0
+        value[first] = np.where(large, _rank_correlations(group, probability, self._move), 0.0)
+        count[first] = large
         return value, count
 
 
-def _spearman(one: Floats, other: Floats) -> float:
-    """Return the rank correlation; 0 when one of them is constant: a constant ranks nothing."""
-    a, b = _ranks(one), _ranks(other)
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum() / scale) if scale > 0 else 0.0
+def _rank_correlations(group: Ints, one: Floats, other: Floats) -> Floats:
+    """Return the rank correlation within each group, float64 [groups]; 0 when one is constant: it ranks nothing."""
+    a, b = _centred_ranks(group, one), _centred_ranks(group, other)
+    covariance = np.bincount(group, a * b)
+    scale = np.sqrt(np.bincount(group, a * a) * np.bincount(group, b * b))
+    found: Floats = np.divide(covariance, scale, out=np.zeros(len(scale)), where=scale > 0)
+    return found
 
 
-def _ranks(values: Floats) -> Floats:
-    _, index, count = np.unique(values, return_inverse=True, return_counts=True)
-    middle: Floats = (np.cumsum(count) - (count - 1) / 2)[index]
-    return middle
+def _centred_ranks(group: Ints, values: Floats) -> Floats:
+    """Return each row's rank in its group, less the mean of these ranks; of values that are alike, the middle one."""
+    order = np.lexsort((values, group))
+    starts = np.append(True, (np.diff(group[order]) != 0) | (np.diff(values[order]) != 0))[: len(order)]
+    place = np.cumsum(starts) - 1
+    count = np.bincount(place)
+    middle = np.cumsum(count) - (count - 1) / 2
+    ranks = np.empty(len(order))
+    ranks[order] = middle[place]
+    sizes = np.bincount(group)
+    result: Floats = ranks - (np.cumsum(sizes) - (sizes - 1) / 2)[group]
+    return result
