@@ -8,7 +8,6 @@ prints the table of docs/evaluation.md, or the lines of this many symbols (1 or 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from scipy.signal import lfilter
 
 from tapeline.core.market import Flags, Floats, Ints
 from tapeline.forecast.estimates import Estimate, Sampling
+from tapeline.forecast.range_scores import NORMAL
 from tapeline.research.metrics import PairedMetrics
 
 SYMBOLS = 5
@@ -40,12 +40,6 @@ class Sample:
     def up(self) -> Flags:
         return self.move > 0
 
-    def paired(self) -> PairedMetrics:
-        half = np.full(len(self.move), 0.5)
-        paired = PairedMetrics(self.timestamp, self.up, self.move, half, self.horizon)
-        paired.measure("base rate", half)
-        return paired
-
 
 def draw(rng: np.random.Generator, times: int, horizon: int, symbols: int = SYMBOLS) -> Sample:
     """Return a sample with `symbols` rows at each of `times`."""
@@ -60,63 +54,54 @@ def draw(rng: np.random.Generator, times: int, horizon: int, symbols: int = SYMB
     return Sample(timestamp, move.ravel(), probability.ravel(), horizon)
 
 
-def auc(sample: Sample) -> Estimate:
-    return sample.paired().measure("model", sample.probability)["auc"]
+#: What is measured, and its true value. Around a half, an opinion costs the mean square of what it adds.
+TRUTHS = {"AUC": 0.5, "Brier gain": -(_SPREAD**2), "hit-rate": 0.5, "80% band": 0.8, "95% band": 0.95}
 
 
-def brier_gain(sample: Sample) -> Estimate:
-    paired = sample.paired()
-    paired.measure("model", sample.probability)
-    return paired.difference("brier", "model", "base rate")
+def measured(sample: Sample) -> dict[str, Estimate]:
+    """Return what is measured of a sample, for each of `TRUTHS`."""
+    half, every = np.full(len(sample.move), 0.5), np.ones(len(sample.move))
+    paired = PairedMetrics(sample.timestamp, sample.up, sample.move, half, sample.horizon)
+    paired.measure("base rate", half)
+    auc = paired.measure("model", sample.probability)["auc"]
+    sampling = Sampling(sample.timestamp, sample.horizon)
+    return {
+        "AUC": auc,
+        "Brier gain": paired.difference("brier", "model", "base rate"),
+        "hit-rate": sampling.proportion((sample.probability > 0.5) == sample.up, every),
+        "80% band": sampling.proportion(np.abs(sample.move) < NORMAL[80], every),
+        "95% band": sampling.proportion(np.abs(sample.move) < NORMAL[95], every),
+    }
 
 
-def hit_rate(sample: Sample) -> Estimate:
-    hits = (sample.probability > 0.5) == sample.up
-    return Sampling(sample.timestamp, sample.horizon).proportion(hits, np.ones(len(hits)))
+def coverage(
+    trials: int, times: int, horizon: int, symbols: int = SYMBOLS, seed: int = 0
+) -> tuple[dict[str, float], float]:
+    """Return how often the intervals of each of `TRUTHS` hold the true value, and in how many samples no close missed.
 
-
-def band(limit: float) -> Callable[[Sample], Estimate]:
-    """Return a function that measures how often a sample's moves stay within `limit` standard deviations."""
-
-    def held(sample: Sample) -> Estimate:
-        inside = np.abs(sample.move) < limit
-        return Sampling(sample.timestamp, sample.horizon).proportion(inside, np.ones(len(inside)))
-
-    return held
-
-
-#: What is measured, how, and its true value. Around a half, an opinion costs the mean square of what it adds.
-MEASURED: dict[str, tuple[Callable[[Sample], Estimate], float]] = {
-    "AUC": (auc, 0.5),
-    "Brier gain": (brier_gain, -(_SPREAD**2)),
-    "hit-rate": (hit_rate, 0.5),
-    "80% band": (band(1.2815515655446004), 0.8),
-    "95% band": (band(1.959963984540054), 0.95),
-}
-
-
-def coverage(trials: int, times: int, horizon: int, symbols: int = SYMBOLS, seed: int = 0) -> dict[str, float]:
-    """Return how often the intervals of each of `MEASURED` hold the true value, over this many samples."""
+    The latter is of the 95% band: where it is likely, no interval has two tails of 2.5%. A sample whose outcomes are
+    all alike has no AUC, so no interval that could hold one, and is left out there.
+    """
     rng = np.random.default_rng([seed, times, horizon, symbols])
-    held = dict.fromkeys(MEASURED, 0)
+    held, given, never_missed = dict.fromkeys(TRUTHS, 0), dict.fromkeys(TRUTHS, 0), 0
     for _ in range(trials):
-        sample = draw(rng, times, horizon, symbols)
-        for name, (measure, truth) in MEASURED.items():
-            found = measure(sample)
-            held[name] += found.low <= truth <= found.high
-    return {name: count / trials for name, count in held.items()}
+        for name, found in measured(draw(rng, times, horizon, symbols)).items():
+            given[name] += found.has_interval
+            held[name] += found.low <= TRUTHS[name] <= found.high
+            never_missed += name == "95% band" and found.value == 1.0
+    return {name: held[name] / given[name] for name in TRUTHS}, never_missed / trials
 
 
 def main(trials: int = 1000, only_symbols: int = 0, only_times: int = 0) -> None:
     """Print how often the 95% intervals hold the truth, in percent; 0 is for every number of symbols or of times."""
     print(f"95% intervals that hold the truth, in % of {trials:,} samples\n")
-    print("symbols  horizon  times  " + "  ".join(f"{name:>10}" for name in MEASURED))
+    print("symbols  horizon  times  " + "  ".join(f"{name:>10}" for name in TRUTHS) + "  never missed")
     for symbols in [only_symbols] if only_symbols else (1, SYMBOLS):
         for horizon in (1, 5, 20):
             for times in [only_times] if only_times else (60, 120, 250, 500, 1000):
-                held = coverage(trials, times, horizon, symbols)
+                held, never_missed = coverage(trials, times, horizon, symbols)
                 shares = "  ".join(f"{100 * share:10.1f}" for share in held.values())
-                print(f"{symbols:7}  {horizon:7}  {times:5}  {shares}", flush=True)
+                print(f"{symbols:7}  {horizon:7}  {times:5}  {shares}  {100 * never_missed:12.1f}", flush=True)
 
 
 if __name__ == "__main__":
