@@ -1,9 +1,10 @@
 """Test the range forecast walk-forward beside EWMA and GARCH(1,1), frozen on other bars, and measure its cost a row.
 
-usage: range_forecast.py [FILE ...] [--frozen FILE ...] [--folds 5] [--markdown FILE]
+usage: range_forecast.py [FILE ...] [--frozen FILE ...] [--folds 5] [--first 5] [--symbols A,B] [--markdown FILE]
 
 FILE are bars of one interval (default: the packaged minutes). With --frozen a model of all of FILE is tested as it is
-on other bars. A CSV with the columns AdjOpen ... is read adjusted.
+on other bars. A CSV with the columns AdjOpen ... is read adjusted. --first 2 tests the first two folds only, on which
+every choice was made.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
 
 from tapeline.core.bars import sort_and_dedupe, usual_interval
 from tapeline.core.market import Bar, Bars
@@ -34,12 +37,19 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, default=[sample_path("1m")])
     parser.add_argument("--frozen", nargs="*", type=Path, default=[])
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--first", type=int)
+    parser.add_argument("--symbols", help="only these, with commas between")
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     history = read(options.files)
+    if options.symbols:
+        history = history[np.isin(np.array(history.symbols)[history.code], options.symbols.split(","))]
+    folds = options.folds if options.first is None else options.first
+    times = np.unique(history.timestamp)
+    history = history[history.timestamp <= times[len(times) * (folds + 1) // (options.folds + 1) - 1]]
     interval = usual_interval(history.timestamp, history.code)
     assert interval is not None
-    out = [show("Walk-forward", evaluate_ranges([history], folds=options.folds))]
+    out = [show("Walk-forward", evaluate_ranges([history], folds=folds))]
     model = fit_sorted(history, interval)
     if options.frozen:
         out.append(show("Frozen", evaluate_frozen(model, [read(options.frozen)])))

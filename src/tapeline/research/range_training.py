@@ -22,7 +22,7 @@ from tapeline.forecast.range_state import RangeStates
 from tapeline.forecast.time_of_day import TERMS
 from tapeline.research.dataset import Progress, fingerprint, silent
 from tapeline.research.range_outcomes import Outcomes, outcomes
-from tapeline.research.ridge import least_qlike, least_squares
+from tapeline.research.ridge import RIDGE, least_qlike, least_squares
 from tapeline.research.session_profiles import fit_profiles
 
 _SHARED = ("fast", "fast_squares", "within_5", "squares_22", "long_run", "fall", "move_5", "move_22", "size", "volume",
@@ -40,6 +40,10 @@ _VOLUME_FORMS = {
     "intraday": tuple(name for name in at.VOLUME_REGRESSORS if name != "quarter"),
     "plain": ("last", "mean_5", "mean_22", "mean_66"),
 }
+
+#: The penalties of their slopes. Neighbouring daily outcomes and those of symbols that move together are alike, so that
+#: few symbols need the larger one most; of minutes there are enough.
+_PENALTIES = {"daily": 300.0, "intraday": RIDGE, "plain": RIDGE}
 
 _SLOW_DECAY = 0.985
 _LONG_RUN_BARS = 1_000  # half-life of daily bars' long-run level; of intraday ones it is a session
@@ -178,10 +182,10 @@ def _with_regressions(model: RangeModel, rows: _Rows, form: str) -> RangeModel:
         if some.sum() < len(allowed) + 2:
             raise NotEnoughHistoryError(f"no row has {at.HORIZONS[k]} bars after it in its session: give more history")
         X, target = X[some], target[some]
-        found = least_squares(X, target, allowed)
+        found = least_squares(X, target, allowed, _PENALTIES[form])
         left = target - X @ found[:-1] - found[-1]
         if at.HORIZONS[k] == 1:  # the logarithm of one bar's variance is mostly noise, and says little of the mean
-            found = least_qlike(X, target, found, allowed)
+            found = least_qlike(X, target, found, allowed, _PENALTIES[form])
             left = target - X @ found[:-1] - found[-1]
         numbers[at.of_horizon(k, at.SMEAR)] = float(np.log(np.exp(left).mean()))
         coefficients.append(tuple(found.tolist()))
