@@ -18,7 +18,7 @@ from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.market import Bars
 from tapeline.core.times import DAY
 from tapeline.forecast import DEFAULT_NAME
-from tapeline.forecast.horizons import horizons_of
+from tapeline.forecast.horizons import horizons_of, odds_columns
 from tapeline.forecast.promoted_range import PromotedRange
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_registry import RangeRegistry
@@ -68,9 +68,14 @@ def test_rows_have_the_ranges_of_one_machine_bit_for_bit(
     for start in range(0, 120, 50):
         monkeypatch.setattr(lambda_handler, "_function", None)
         lambda_handler.handler(event(batch[start : start + 50]))
-    expected = horizons_of(Processor((), range_model=range_model).step(bars).rows, models)
+    here = Processor((), range_model=range_model).step(bars).rows
+    expected = horizons_of(here, models)
     stored = DynamoStore(account.client("dynamodb"), "stock-table", "stock-state").rows("S00")
     assert horizons_of(stored, models) == expected
+    price = 1.01 * float(bars.close[-1])
+    odds = odds_columns(here, models, price, 3)
+    assert np.array_equal(odds_columns(stored, models, price, 3), odds, equal_nan=True)
+    assert np.all(np.array(odds)[:, 65:] > 0), "that a price is passed, and that it is touched"
     assert sum(each is not None for each in expected) == 120 - 65
     assert "horizons" not in items(account)[0]
     newest = items(account)[-1]

@@ -15,7 +15,7 @@ from tapeline.core.ports import Commit
 from tapeline.core.series import series_name
 from tapeline.errors import DecodeError
 from tapeline.forecast import said_codes
-from tapeline.forecast.horizons import FIELDS, horizons_of, newest_range
+from tapeline.forecast.horizons import FIELDS, horizons_of, newest_range, odds_columns
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_state import RangeStates
 from tapeline.runtime.corrections import replay_late_bars
@@ -109,8 +109,12 @@ def test_what_is_stored_is_bit_for_bit_what_was_said(tmp_path: Path, learnable: 
             said.append(step.rows)
         live = Rows.concat(said)
         for code, symbol in enumerate(learnable.symbols):
-            mine = live[live.bars.code == code]
-            assert horizons_of(directory.store.rows(symbol), models) == horizons_of(mine, models)
+            mine, stored = live[live.bars.code == code], directory.store.rows(symbol)
+            assert horizons_of(stored, models) == horizons_of(mine, models)
+            price = 1.01 * float(mine.bars.close[-1])
+            odds = odds_columns(mine[-40:], models, price, 3)
+            assert np.array_equal(odds_columns(stored[-40:], models, price, 3), odds, equal_nan=True)
+            assert np.all(np.array(odds)[:, -21] > 0), "that a price is passed, and that it is touched"
 
 
 def test_a_correction_changes_no_forecast_that_was_made(
