@@ -29,6 +29,7 @@ from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import OHLCV, Bars, Floats, Ints, Rows
 from tapeline.core.ports import Commit, SymbolState
+from tests.forked_commands import prepare
 from tests.version_1 import rows_of_version_1, write_version_1
 
 DATABASE = "tapeline.db"
@@ -100,8 +101,7 @@ def run(arguments: list[str]) -> None:
 
 
 def kill_replays(rng: random.Random, kills: int, folder: Path, total: int, arguments: list[str]) -> None:
-    import tapeline.cli.main  # noqa: F401 - imported once, before any fork
-
+    prepare()
     killed = 0
     targets = sorted(rng.randrange(total - 1) for _ in range(kills))
     for number, target in enumerate(targets):

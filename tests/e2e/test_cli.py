@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import signal
 import socket
@@ -18,17 +17,14 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+from tests import forked_commands
 from tests.conftest import random_bars
 
 HEADER = "symbol,timestamp,open,high,low,close,volume"
 
 
 def tapeline(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "tapeline", *map(str, arguments)]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TAPELINE_")}
-    return subprocess.run(
-        program, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=clean | {"COLUMNS": "200"} | env
-    )
+    return forked_commands.run(*arguments, cwd=cwd, environment={"COLUMNS": "200", **env})
 
 
 def write_csv(path: Path, lines: list[str]) -> Path:
@@ -101,9 +97,9 @@ def test_a_second_run_of_the_same_replay_has_nothing_left_to_do(data_directory: 
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
-    assert tapeline("replay").returncode == 2
-    assert tapeline("nonsense").returncode == 2
-    assert tapeline("replay", "x.csv", "--speed", "-1", "--data-dir", tmp_path).returncode == 2
+    for words in ("replay", "nonsense", f"replay x.csv --speed -1 --data-dir {tmp_path}"):
+        done = subprocess.run([sys.executable, "-m", "tapeline", *words.split()], capture_output=True, check=False)
+        assert done.returncode == 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,15 +17,12 @@ import tapeline as public
 from tapeline.cli.console import stderr
 from tapeline.cli.main import main
 from tapeline.data import sample_path
+from tests import forked_commands
 
 
 def tapeline(*arguments: object, data: Path | None = None) -> subprocess.CompletedProcess[str]:
     where = [] if data is None else ["--data-dir", data]
-    program = [sys.executable, "-m", "tapeline", *map(str, [*arguments, *where])]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("TAPELINE_")}
-    return subprocess.run(
-        program, capture_output=True, text=True, timeout=120, check=False, env=clean | {"COLUMNS": "200"}
-    )
+    return forked_commands.run(*arguments, *where, environment={"COLUMNS": "200"})
 
 
 def failed(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import random
 import shutil
 import subprocess
@@ -18,9 +19,11 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests.faults.children import Fault, prepare
+from tests.faults.children import Fault
+from tests.faults.injection import read_tables
 from tests.faults.matrix import failure_of, faults_for, kills_for, measured
 from tests.faults.scenarios import scenarios
+from tests.forked_commands import prepare
 
 
 def main() -> None:
@@ -40,6 +43,8 @@ def main() -> None:
     try:
         url, stream = server.stdout.readline().split()
         prepare()
+        read_tables()
+        gc.freeze()
         tried: Counter[str] = Counter()
         survived: Counter[str] = Counter()
         chosen = scenarios(work / "made", url, stream, given.only)

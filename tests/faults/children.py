@@ -18,20 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.injection import Injection, read_tables
-
-#: What commands import when they run, so that a child need not.
-_IMPORTS = (
-    "tapeline.cli.main", "tapeline.cli.replaying", "tapeline.cli.running", "tapeline.cli.training_commands",
-    "tapeline.app.backing_up", "tapeline.app.checking", "tapeline.app.exporting", "tapeline.app.live_wiring",
-    "tapeline.app.trained_models", "tapeline.app.wiring", "tapeline.cli.live_commands", "tapeline.cli.score_commands",
-    "tapeline.cli.export_commands", "tapeline.cli.symbol_commands", "tapeline.cli.backfill_commands",
-    "tapeline.cli.inspect_commands", "tapeline.cli.check_commands", "tapeline.cli.backup_commands",
-    "tapeline.cli.alert_commands", "tapeline.cli.user_commands", "tapeline.cli.model_commands",
-    "tapeline.feeds.yahoo", "tapeline.research.training", "tapeline.research.range_training", "lightgbm", "yfinance",
-    "curl_cffi.requests", "exchange_calendars", "uvicorn", "rich.console", "rich.markup", "argon2", "filelock",
-)  # fmt: skip
-
+from tests.faults.injection import Injection
 
 _PIPE = 1 << 20
 
@@ -67,28 +54,6 @@ class Outcome:
         if self.code == 1 and len(failures) != 1 and not self.out:
             return f"exit 1 with {len(failures)} lines that say why: {self.said[-500:]}"
         return ""
-
-
-def prepare() -> None:
-    """Import what commands import, and load kernels and calendars, once before any fork.
-
-    What is there by then is kept from the collector of garbage, which would make a copy of it in every child.
-    """
-    import gc
-    import importlib
-
-    from tapeline.app.config import Settings
-    from tapeline.app.wiring import warm_up
-    from tapeline.core.sessions import calendar_of
-
-    for name in _IMPORTS:
-        importlib.import_module(name)
-    warm_up(Settings())
-    for symbol in ("S00", "AAPL", "OCDO.L", "BTC-USD"):
-        calendar_of(symbol)
-    read_tables()
-    gc.collect()
-    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from moto.server import ThreadedMotoServer
 
 from tests.terraform.apply import ACCOUNT, REGION, environment
 from tests.terraform.plans import HOLD_DATA
-from tests.terraform.running import ROOT, Stack
+from tests.terraform.running import ROOT, Stack, kept_provider
 
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/stock-data-collector"
 FIRST, SECOND = f"{REPOSITORY}:1.0.0", f"{REPOSITORY}:2.0.0"
@@ -93,14 +93,19 @@ class Deployment:
 
 
 @contextmanager
-def deployment(folder: Path, stacks: Sequence[str] = ("network", "services")) -> Iterator[Deployment]:
-    """Yield an account where nothing is. Raises `UnavailableError` where Terraform or its provider is missing."""
+def deployment(
+    folder: Path, terraform: Mapping[str, str], stacks: Sequence[str] = ("network", "services")
+) -> Iterator[Deployment]:
+    """Yield an account where nothing is, with this environment for `terraform`.
+
+    Raises `UnavailableError` where Terraform or its provider is missing.
+    """
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
-        variables = environment(f"http://{host}:{port}") | {"VERSION": "1.0.0"}
+        variables = environment(f"http://{host}:{port}") | {"VERSION": "1.0.0", **terraform}
         for stack in stacks:
             Stack.copied(stack, folder, variables)
         shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
@@ -137,7 +142,11 @@ def main() -> int:
             if not change.startswith("create"):
                 print(f"          {change}", flush=True)
 
-    with tempfile.TemporaryDirectory() as temporary, deployment(Path(temporary)) as deployed:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        kept_provider() as terraform,
+        deployment(Path(temporary), terraform) as deployed,
+    ):
         for time, answers in (("first", "y y y y y y y s"), ("second", "y y y y s")):
             for stack, found in deployed.run(answers):
                 show(f"make deploy, {time} time, {stack}", found, unchanged=time == "second")

@@ -12,6 +12,8 @@ _TERRAFORMS_OWN = {"count", "for_each", "depends_on", "provider", "lifecycle", "
 
 _TOKEN = re.compile(r"[ \t]+|(?P<comment>#|//|/\*)|<<-?(?P<heredoc>\w+)\n|(?P<name>[A-Za-z_][\w-]*)|(?P<any>.|\n)")
 
+_CLOSES = {")": "(", "]": "[", "}": "{"}
+
 
 @dataclass(slots=True)
 class Block:
@@ -25,7 +27,12 @@ class Block:
 
 def blocks_of(folder: Path) -> list[Block]:
     """Return the top-level blocks of all files of a stack."""
-    return [block for path in sorted(folder.glob("*.tf")) for block in _Reader(path.read_text()).body(Block("")).blocks]
+    return [block for path in sorted(folder.glob("*.tf")) for block in blocks_in(path.read_text())]
+
+
+def blocks_in(text: str) -> list[Block]:
+    """Return the top-level blocks of a file."""
+    return _Reader(text).body(Block("")).blocks
 
 
 def resources_of(folder: Path) -> Iterator[tuple[str, Block]]:
@@ -37,6 +44,20 @@ def resources_of(folder: Path) -> Iterator[tuple[str, Block]]:
             yield ("data." if block.name == "data" else "") + block.labels[0], block
 
 
+def unreadable(text: str) -> str:
+    """Say what is not closed in a file, or closed twice, '' for nothing: brackets, strings, texts and comments."""
+    reader, opened = _Reader(text), list[str]()
+    try:
+        while token := reader.next():
+            if token in _CLOSES.values():
+                opened.append(token)
+            elif token in _CLOSES and (opened.pop() if opened else "") != _CLOSES[token]:
+                return f"{token} closes nothing"
+    except (AssertionError, IndexError, ValueError):
+        return "a string, text or comment has no end"
+    return f"{opened[-1]} is not closed" if opened else ""
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -45,7 +66,7 @@ class _Reader:
     def body(self, block: Block) -> Block:
         """Read arguments and blocks up to the end of the block."""
         name, labels = "", list[str]()
-        while token := self._next():
+        while token := self.next():
             if token == "}":
                 break
             if token == "=":
@@ -64,12 +85,12 @@ class _Reader:
     def _skip_value(self) -> None:
         """Go to the end of an argument: the first end of a line outside of all brackets."""
         depth = 0
-        while token := self._next():
+        while token := self.next():
             depth += (token in {"(", "[", "{"}) - (token in {")", "]", "}"})
             if token == "\n" and not depth:
                 return
 
-    def _next(self) -> str:
+    def next(self) -> str:
         """Return the next name, string or sign, '' at the end. Comments, blanks and heredocs are passed over."""
         while found := _TOKEN.match(self._text, self._at):
             start, self._at = self._at, found.end()
@@ -96,7 +117,7 @@ class _Reader:
                 self._at += 2
                 depth = 1
                 while depth:
-                    token = self._next()
+                    token = self.next()
                     depth += (token == "{") - (token == "}")
                 continue
             self._at += 1

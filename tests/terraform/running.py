@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,35 @@ def provider_mirror() -> Path | None:
             yield from (binary.parents[5] for binary in root.glob("*/*/hashicorp/aws/*/*/terraform-provider-aws_v*"))
 
     return next(mirrors(), None)
+
+
+@contextmanager
+def kept_provider() -> Iterator[Mapping[str, str]]:
+    """Yield what lets every `terraform` use one process of the provider, which is started here and ended.
+
+    Terraform starts it several times in a plan, and a dozen times in a test, and each start reads the schemas of a
+    thousand types. Where a mirror has no provider, or several versions, Terraform chooses and starts it itself.
+    """
+    environment = {"GOGC": "400"}  # memory for time: most of a short run of Go is its collector's
+    mirror = provider_mirror()
+    binaries = sorted(mirror.glob("*/hashicorp/aws/*/*/terraform-provider-aws_v*")) if mirror else []
+    if len(binaries) != 1:
+        yield environment
+        return
+    with subprocess.Popen(
+        [binaries[0], "-debug"], env={**os.environ, **environment}, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            said = ""
+            while not (found := re.search(r"TF_REATTACH_PROVIDERS='(.*)'", said)):
+                line = process.stdout.readline()
+                assert line, f"{binaries[0]} does not start: {said}"
+                said += line
+            yield {**environment, "TF_REATTACH_PROVIDERS": found[1]}
+        finally:
+            process.kill()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.terraform.deployments import FIRST, MODEL, SECOND, Deployment, deployment, loses_data
-from tests.terraform.running import UnavailableError
 
 NETWORK = {
     "region": "us-east-1", "vpc_id": "vpc-1", "vpc_cidr": "10.20.0.0/16", "public_subnet_ids": ["subnet-1", "subnet-2"],
@@ -24,26 +23,23 @@ pytestmark = pytest.mark.timeout(900)  # a plan takes seconds, and a minute on a
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def deployed(terraform: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Yield an account where image and model are deployed."""
     folder = tmp_path_factory.mktemp("deployed")
-    try:
-        with deployment(folder, ("services",)) as made:
-            kinds = {str: "string", bool: "bool", list: ["tuple", ["string", "string"]]}
-            outputs = {
-                name: {"value": value, "type": ["tuple", []] if value == [] else kinds[type(value)]}
-                for name, value in NETWORK.items()
-            }
-            state = {"version": 4, "terraform_version": "1.10.0", "serial": 1, "lineage": "made-up", "outputs": outputs}
-            (folder / "network").mkdir()
-            (folder / "network" / "terraform.tfstate").write_text(json.dumps(state | {"resources": []}))
-            values = {"image_uri": FIRST, "model_data_url": MODEL}
-            (folder / "services" / "deployed.auto.tfvars.json").write_text(json.dumps(values))
-            ((_, found),) = made.run("s y y s n")
-            assert {change.partition(" ")[0] for change in found} == {"create"}
-            yield made
-    except UnavailableError as error:
-        pytest.skip(str(error))
+    with deployment(folder, terraform, ("services",)) as made:
+        kinds = {str: "string", bool: "bool", list: ["tuple", ["string", "string"]]}
+        outputs = {
+            name: {"value": value, "type": ["tuple", []] if value == [] else kinds[type(value)]}
+            for name, value in NETWORK.items()
+        }
+        state = {"version": 4, "terraform_version": "1.10.0", "serial": 1, "lineage": "made-up", "outputs": outputs}
+        (folder / "network").mkdir()
+        (folder / "network" / "terraform.tfstate").write_text(json.dumps(state | {"resources": []}))
+        values = {"image_uri": FIRST, "model_data_url": MODEL}
+        (folder / "services" / "deployed.auto.tfvars.json").write_text(json.dumps(values))
+        ((_, found),) = made.run("s y y s n")
+        assert {change.partition(" ")[0] for change in found} == {"create"}
+        yield made
 
 
 def test_the_same_steps_again_change_nothing(deployed: Deployment) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
 import yaml
 
-from tests.terraform.running import ROOT, Stack, UnavailableError
+from tests.terraform.running import ROOT, Stack
 
 TEXT = "\n".join(path.read_text() for path in sorted((ROOT / "delivery").glob("*.tf")))
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
@@ -21,11 +21,8 @@ def statements() -> dict[str, str]:
     return {name[1]: body for body in found if (name := re.search(r'sid\s+= "(\w+)"', body))}
 
 
-def test_valid(tmp_path: Path) -> None:
-    try:
-        stack = Stack.copied("delivery", tmp_path)
-    except UnavailableError as error:
-        pytest.skip(str(error))
+def test_valid(terraform: Mapping[str, str], tmp_path: Path) -> None:
+    stack = Stack.copied("delivery", tmp_path, terraform)
     assert json.loads(stack.run("validate", "-json").stdout)["diagnostics"] == []
     assert stack.run("fmt", "-check", check=False).stdout == ""
 

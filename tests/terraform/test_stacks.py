@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,16 @@ from tapeline.app import config
 from tapeline.app.page_wiring import access_of
 from tapeline.errors import ServingError
 from tapeline.indicators import DEFAULT, Engine
-from tests.terraform.running import ROOT, Stack, UnavailableError
+from tests.terraform.running import ROOT, Stack
 
 STACKS = ("network", "services")
 
 
 @pytest.fixture(scope="session", params=STACKS)
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    try:
-        return Stack.copied(request.param, tmp_path_factory.mktemp("terraform"))
-    except UnavailableError as error:
-        pytest.skip(str(error))
+def stack(
+    terraform: Mapping[str, str], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Stack:
+    return Stack.copied(request.param, tmp_path_factory.mktemp("terraform"), terraform)
 
 
 def source(stack: str) -> str:
