@@ -1,18 +1,24 @@
 # Works with GNU make 3.81 (macOS) and later. `make help` lists the targets.
 PYTHON ?= python3
+# One process of tests more than two cores, since tests wait for browsers, servers and kills.
+WORKERS ?= 3
 VENV   := .venv
 BENCH  := .venv-bench
 SCAN   := .venv-checkov
 AUDIT  := .venv-audit
 BIN    := $(VENV)/bin
 PINS   := constraints.txt
+PYTEST  = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 EXTRAS := aws,sql,train,research,yahoo,notify,docs,dev
 PEERS  := $(EXTRAS),bench
 PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services delivery deploy .github
 
+# Hundreds of processes of the tests import the same modules, which are compiled once, whatever the environment says.
+test check quick lint kernels: export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint kernels site audit locked bench nightly terraform-apply aws-local try-image deploy constraints clean
+.PHONY: help demo test check quick lint kernels site audit locked bench nightly terraform-apply aws-local try-image deploy constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +28,13 @@ demo: $(VENV)/.core ## real market data through the whole pipeline, with the pag
 
 test: $(VENV)/.dev $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: format, lint, types, import layers, spelling, tests (ARGS="-k bars")
 	@$(MAKE) -j2 lint kernels
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(PYTEST) $(ARGS)
 
-check: lint ## what to run before a commit: lint and the unit tests (ARGS="-k bars")
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit $(ARGS)
+check: $(VENV)/.dev ## what to run before a commit, in a minute: lint, and the unit tests that are not slow (ARGS="-k bars")
+	@$(MAKE) -j2 lint quick
+
+quick: $(VENV)/.dev
+	$(PYTEST) -m 'not slow' tests/unit $(ARGS)
 
 lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, spelling, workflows
 	$(BIN)/ruff check

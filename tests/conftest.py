@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from tapeline.core.market import Bars
 from tapeline.core.times import MINUTE
+from tests import measuring
 from tests.aws.conformance.plugin import (
     pytest_configure,
     pytest_sessionfinish,
@@ -42,6 +43,11 @@ def random_bars(symbols: int = 3, count: int = 100, seed: int = 0, start: int = 
         rng.integers(0, 100_000, count * symbols).astype(np.float64),
         np.ones(count * symbols, np.bool_),
     )
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    measuring.mark_and_sort(items)
 
 
 @pytest.fixture

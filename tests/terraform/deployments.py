@@ -69,7 +69,7 @@ class Deployment:
     """Hold a folder with both stacks, the script, and the stand-ins."""
 
     folder: Path
-    environment: dict[str, str]
+    environment: Mapping[str, str]
 
     def run(self, answers: str, *words: str) -> list[tuple[str, list[str]]]:
         """Run the script with one answer a word, and return by plan its stack and what it changes."""
@@ -93,28 +93,24 @@ class Deployment:
 
 
 @contextmanager
-def deployment(
-    folder: Path, terraform: Mapping[str, str], stacks: Sequence[str] = ("network", "services")
-) -> Iterator[Deployment]:
-    """Yield an account where nothing is, with this environment for `terraform`.
-
-    Raises `UnavailableError` where Terraform or its provider is missing.
-    """
+def deployment(folder: Path, stacks: Sequence[str] = ("network", "services")) -> Iterator[Deployment]:
+    """Yield an account where nothing is. Raises `UnavailableError` where Terraform or its provider is missing."""
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
-        variables = environment(f"http://{host}:{port}") | {"VERSION": "1.0.0", **terraform}
-        for stack in stacks:
-            Stack.copied(stack, folder, variables)
-        shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "bin").mkdir()
-        for name in ("terraform", "docker", "aws", "tapeline"):
-            program = folder / "bin" / name
-            program.write_text(_TERRAFORM if name == "terraform" else _OTHERS)
-            program.chmod(0o755)
-        yield Deployment(folder, variables)
+        account = environment(f"http://{host}:{port}") | {"VERSION": "1.0.0"}
+        with kept_provider(account) as variables:
+            for stack in stacks:
+                Stack.copied(stack, folder, variables)
+            shutil.copytree(ROOT / "deploy", folder / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
+            (folder / "bin").mkdir()
+            for name in ("terraform", "docker", "aws", "tapeline"):
+                program = folder / "bin" / name
+                program.write_text(_TERRAFORM if name == "terraform" else _OTHERS)
+                program.chmod(0o755)
+            yield Deployment(folder, variables)
     finally:
         server.stop()
 
@@ -142,11 +138,7 @@ def main() -> int:
             if not change.startswith("create"):
                 print(f"          {change}", flush=True)
 
-    with (
-        tempfile.TemporaryDirectory() as temporary,
-        kept_provider() as terraform,
-        deployment(Path(temporary), terraform) as deployed,
-    ):
+    with tempfile.TemporaryDirectory() as temporary, deployment(Path(temporary)) as deployed:
         for time, answers in (("first", "y y y y y y y s"), ("second", "y y y y s")):
             for stack, found in deployed.run(answers):
                 show(f"make deploy, {time} time, {stack}", found, unchanged=time == "second")

@@ -44,13 +44,15 @@ def provider_mirror() -> Path | None:
 
 
 @contextmanager
-def kept_provider() -> Iterator[Mapping[str, str]]:
-    """Yield what lets every `terraform` use one process of the provider, which is started here and ended.
+def kept_provider(account: Mapping[str, str] | None = None) -> Iterator[Mapping[str, str]]:
+    """Yield the environment that lets every `terraform` use one process of the provider, started here and ended.
 
     Terraform starts it several times in a plan, and a dozen times in a test, and each start reads the schemas of a
     thousand types. Where a mirror has no provider, or several versions, Terraform chooses and starts it itself.
+    `account` is where the provider finds AWS, and is part of what is yielded.
     """
-    environment = {"GOGC": "400"}  # memory for time: most of a short run of Go is its collector's
+    # Memory for time: the collector of garbage takes a third of a short run.
+    environment = {**(account or {}), "GOGC": "off", "GOMEMLIMIT": "1GiB"}
     mirror = provider_mirror()
     binaries = sorted(mirror.glob("*/hashicorp/aws/*/*/terraform-provider-aws_v*")) if mirror else []
     if len(binaries) != 1:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(900)  # a plan takes seconds, and a minute on a
 def deployed(terraform: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Yield an account where image and model are deployed."""
     folder = tmp_path_factory.mktemp("deployed")
-    with deployment(folder, terraform, ("services",)) as made:
+    with deployment(folder, ("services",)) as made:
         kinds = {str: "string", bool: "bool", list: ["tuple", ["string", "string"]]}
         outputs = {
             name: {"value": value, "type": ["tuple", []] if value == [] else kinds[type(value)]}

@@ -13,6 +13,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from tests.measuring import slow_tests
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -138,6 +139,12 @@ def test_nothing_imports_a_test_module() -> None:
                 names = [f"{node.module}.{name}" for name in names]
             found += [f"{path.relative_to(ROOT)}: {name}" for name in names if re.match(r"tests\.(.*\.)?test_", name)]
     assert found == []
+
+
+def test_every_test_that_is_listed_as_slow_exists() -> None:
+    for name in slow_tests():
+        path, _, function = name.partition("::")
+        assert f"\ndef {function}(" in (ROOT / path).read_text(), f"{name}: measure again (tests/measuring.py)"
 
 
 def test_unit_tests_stand_in_the_folder_of_what_they_test() -> None:
