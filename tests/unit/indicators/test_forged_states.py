@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ FORGED = [float("nan"), float("inf"), -float("inf"), -1.0, -2.0, -1e9, 1e9, 1e30
 WHOLE = {"int", "round", "np.int64", "np.int32", "math.floor", "math.ceil", "math.trunc", "floor", "ceil", "trunc"}
 
 
+@cache
 def bars(first: int, count: int, symbol: str = "A") -> Bars:
     rng = np.random.default_rng(first)
     price = 100 + rng.normal(0, 1, count)
