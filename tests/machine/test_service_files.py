@@ -74,7 +74,7 @@ def test_every_line_of_the_unit_is_a_setting_of_its_section_with_a_value_of_its_
     text = (FOLDER / "tapeline.service").read_text()
     assert faults_of_unit(text) == []
     assert faults_of_unit(text.replace("UMask=0077", "UMask=rwx\nPrivateTemp=yes")) == ["UMask=rwx", "PrivateTemp=yes"]
-    assert faults_of_unit(text.replace("[Service]", "[Servce]"))
+    assert faults_of_unit(text.replace("[Service]", "[Servant]"))
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here: the unit's lines are checked "
