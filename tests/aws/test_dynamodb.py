@@ -310,7 +310,7 @@ def test_checkpoints_before_1970_are_in_the_order_of_time(dynamodb: Any) -> None
     for time in (-20, -10, 0, 10):
         store.commit(Commit(none, {}, 0, checkpoints={"A": SymbolState(time, b"x")}))
     assert [store.checkpoint("A", time) for time in (-20, -19, 0, 1)] == [
-        None, SymbolState(-20, b"x"), SymbolState(-10, b""), SymbolState(0, b""),
+        None, SymbolState(-20, b"x"), SymbolState(-10, b"x"), SymbolState(0, b"x"),
     ]  # fmt: skip
 
 
