@@ -1,4 +1,4 @@
-"""Pages of the documentation site that are made from the code: commands, settings, the Python API, and the home page.
+"""Pages of the documentation site that are made from the code: commands, settings, Python, indicators, and the first.
 
 MkDocs calls `on_files` and `on_page_markdown` (mkdocs.yml, `hooks`). Links to files outside docs/ become links to the
 repository; the README is the home page.
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import indicator_pictures
 import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -36,8 +37,10 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         "index.md": (ROOT / "README.md").read_text(),
         "reference/commands.md": commands(),
         "reference/settings.md": settings(),
+        "reference/indicators_in_pictures.md": indicator_pictures.page(),
         "reference/python.md": "# Python\n\n" + "\n\n".join(f"::: {name}" for name in PYTHON) + "\n",
     }
+    made |= {f"reference/pictures/{name}.svg": svg for name, svg in indicator_pictures.pictures()}
     for path, text in made.items():
         files.append(File.generated(config, path, content=text))
     return files

@@ -9,7 +9,7 @@ the watch-list:
 2. `ExampleHistory`, a `HistoryClient`: one question about history, within the venue's limits, errors translated.
 3. `ExampleStream`, a `QuoteStream`: quotes as they come, over a connection that is opened again when it is lost.
 
-An entry of `FEEDS` in `app/live_wiring.py` names them; docs/extending.md shows it.
+An entry of `FEEDS` in `app/live_wiring.py` names them; docs/tutorials/your_own_feed.md shows it.
 
 The Example Exchange answers `GET /bars?symbol=S&interval=1m&start=MS&end=MS` with
 `{"currency": "USD", "bars": [[open time in ms, open, high, low, close, volume], ...]}`, and streams

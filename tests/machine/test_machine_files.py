@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -18,22 +17,12 @@ from tapeline.alerts.service import Alerts
 from tapeline.app import config
 from tapeline.web import PageData
 from tests.fakes.stores import MemoryStore
+from tests.machine.queries import DASHBOARD, QUERIES, RULES, selectors
 from tests.machine.running import FOLDER, run
 from tests.rows import row
 from tests.web_site import client_of
 
-RULES = yaml.safe_load((FOLDER / "prometheus" / "rules.yml").read_text())
-DASHBOARD = json.loads((FOLDER / "grafana" / "dashboards" / "tapeline.json").read_text())
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text())
-
-QUERIES = {
-    **{f"alert {rule['alert']}": rule["expr"] for group in RULES["groups"] for rule in group["rules"]},
-    **{
-        f"panel {panel['title']} {target['refId']}": target["expr"]
-        for panel in DASHBOARD["panels"]
-        for target in panel["targets"]
-    },
-}
 
 #: Metrics that Prometheus itself has of everything it asks.
 OF_PROMETHEUS = {"up"}
@@ -60,11 +49,6 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     # A page without graded ranges, or without a model, has no samples of these.
     documented = re.findall(r"^# TYPE (\w+) gauge", text, re.MULTILINE)
     return {name: set() for name in documented} | found
-
-
-def selectors(expression: str) -> set[str]:
-    """Return the names of the series that a query reads."""
-    return set(re.findall(r'VectorSelector \{\s+name: Some\(\s+"(\w+)"', repr(promql_parser.parse(expression))))
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=list(QUERIES))

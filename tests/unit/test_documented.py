@@ -20,6 +20,7 @@ from tapeline.cli.main import app
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/tapeline"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES += sorted((ROOT / "docs/tutorials").glob("*.md"))
 USER_TEXT = "\n".join(path.read_text() for path in PAGES if path.name != "CONTRIBUTING.md")
 
 #: First parts of paths that are not in the repository: in a data directory, a bucket or a package, or kinds of content.

@@ -1,4 +1,4 @@
-"""Apply each worked change of docs/extending.md to a copy of the repository, and run there what the page says."""
+"""Apply each worked change of docs/extending.md and of two tutorials to a copy of the repository, and run it there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/extending.md"
+TUTORIALS = {"An indicator": "your_own_indicator.md", "A feed": "your_own_feed.md"}
 COPIED = ("src", "tests", "docs", "pyproject.toml", "README.md")
 
 #: The most files that a task may touch.
@@ -23,12 +24,11 @@ MOST = {
 
 
 def tasks() -> dict[str, list[tuple[str, str]]]:
-    """Return the code blocks of each section of the page in their order: the language, and the text."""
+    """Return the code blocks of each tutorial and of each section of the page: the language, and the text."""
     sections = re.split(r"^## (.*)\n", PAGE.read_text(), flags=re.MULTILINE)[1:]
-    return {
-        title: re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        for title, text in zip(sections[::2], sections[1::2], strict=True)
-    }
+    texts = {title: (PAGE.parent / "tutorials" / name).read_text() for title, name in TUTORIALS.items()}
+    texts |= dict(zip(sections[::2], sections[1::2], strict=True))
+    return {title: re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL) for title, text in texts.items()}
 
 
 def apply(diff: str, folder: Path) -> None:

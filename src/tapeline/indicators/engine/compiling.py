@@ -1,7 +1,8 @@
 """Compile kernels to machine code: each when it is first needed, once, and kept on disk by Numba.
 
-The cache lies in NUMBA_CACHE_DIR, beside the package or, where that is read-only, in the user's cache folder; never
-where others can write (`core.trusted_code`). Where there is no such place, kernels are compiled again in every process.
+A wheel may have them compiled already (`core.kernel_cache`). Otherwise the cache lies in NUMBA_CACHE_DIR, beside the
+package or, where that is read-only, in the user's cache folder; never where others can write (`core.trusted_code`).
+Where there is no such place, kernels are compiled again in every process.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from typing import Any
 
 from llvmlite import binding
 from numba import njit
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.caching import CompileResultCacheImpl
 
-from tapeline.core.jit import trust_no_shared_caches
+from tapeline.core.kernel_cache import KernelCache
 from tapeline.indicators.engine import machine_code
 from tapeline.indicators.engine.addresses import SIGNATURE, reals_at
 from tapeline.indicators.kernels.interface import Integers, Kernel, Reals
@@ -38,7 +39,6 @@ def cached(function: Callable[..., Any], kept_as: Callable[..., Any] | None = No
 
     One that Python cannot call is also kept for `machine_code`.
     """
-    trust_no_shared_caches()
     dispatcher = njit(error_model="numpy", **options)(function)
     try:
         dispatcher._cache = _Cache(kept_as or function, "no_cpython_wrapper" in options)  # noqa: SLF001
@@ -112,15 +112,12 @@ class _CompiledCode(CompileResultCacheImpl):  # type: ignore[misc]
         machine_code.keep(self.kept, description.llvm_func_name, code, externals)
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
-    """Extend Numba's cache of a function, which would not notice a change in another file whose steps it calls."""
+class _Cache(KernelCache):
+    """Extend the cache of a function by what is kept of it for `machine_code`."""
 
     _impl_class = _CompiledCode
 
     def __init__(self, function: Callable[..., Any], kept: bool = False) -> None:
-        super().__init__(function)
+        super().__init__(function, machine_code.shared_sources)
         if kept:
             self._impl.kept = function.__module__, function.__qualname__
-
-    def _index_key(self, signature: Any, codegen: Any) -> Any:
-        return *super()._index_key(signature, codegen), machine_code.shared_sources()
