@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { marksAt, marksOf } from "../../src/tapeline/web/assets/js/chart/patternmarks.js";
 import * as selection from "../../src/tapeline/web/assets/js/chart/selection.js";
-import { usableTemplates, withTemplate } from "../../src/tapeline/web/assets/js/chart/templates.js";
+import { usableTemplates, withTemplate } from "../../src/tapeline/web/assets/js/chart/templatelist.js";
 
 const style = { lines: { _signal: { color: "#ff00aa", width: 3 } }, label: true };
 

@@ -53,7 +53,7 @@ const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
   alerts: new AlertsTab(panel("alerts"), { counted, zone, jump, symbols: () => [...watchlist.quotes.keys()] }),
   health: new HealthTab(panel("health"), zone),
-  screener: new ScreenerTab(panel("screener"), { zone, pick: (symbol) => pick(symbol) }),
+  screener: new ScreenerTab(panel("screener"), { zone, pick: (symbol, time) => (time === null ? pick(symbol) : jump(symbol, time)) }),
 };
 
 const account = new Account(part, () => watchlist.allow());

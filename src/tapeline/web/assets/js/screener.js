@@ -1,4 +1,5 @@
 // The screener tab: the symbols on whose newest bar a rule holds, with columns of choice, sorted, saved by name, and live.
+import { Completion } from "./alerts/complete.js";
 import { del, get, mayChange, outcome, part, put } from "./api.js";
 import { card, cell, nothing, table } from "./cards.js";
 import { attribute, fill, h, text } from "./dom.js";
@@ -7,21 +8,24 @@ import { remember, remembered } from "./prefs.js";
 import { valueText } from "./watch/columns.js";
 
 const EVERY_MS = 5000;
-const FIRST = { rule: "rsi_14 < 30", columns: "price, change, rsi_14", interval: "", sort: "" };
+const FIRST = { rule: "rsi_14 < 30", columns: "price, change, rsi_14", interval: "", at: "", sort: "" };
+const COMPLETED = ["rule", "columns"];
 const FIELDS = {
   rule: ["Rule", { maxlength: "500", placeholder: "rsi_14 < 30 and price > sma_200" }],
   columns: ["Columns", { maxlength: "300", placeholder: "price, change, rsi_14" }],
   interval: ["Bars", { maxlength: "6", placeholder: "as shown" }],
+  at: ["As of, UTC", { type: "datetime-local", title: "Left empty: the newest bars" }],
 };
 
 export class ScreenerTab {
-  // `zone()` says whose times are shown, `pick(symbol)` shows one.
+  // `zone()` says whose times are shown, `pick(symbol, time)` shows one, at the bar of a time where that is not null.
   constructor(root, { zone, pick }) {
     this._root = root;
     this._zone = zone;
     this._pick = pick;
     this._timer = 0;
     this._turn = 0;
+    this._names = []; // that rules may read
     const kept = remembered("screener", FIRST);
     this._asked = Object.fromEntries(Object.entries(FIRST).map(([name, usual]) => [name, typeof kept?.[name] === "string" ? kept[name] : usual]));
   }
@@ -40,6 +44,7 @@ export class ScreenerTab {
   _build() {
     this._fields = Object.fromEntries(Object.entries(FIELDS).map(([name, [, options]]) =>
       [name, h("input", { id: `scan-${name}`, type: "text", value: this._asked[name], autocomplete: "off", spellcheck: "false", ...options })]));
+    outcome(get("/alerts/names")).then(({ value }) => { this._names = value?.names ?? []; });
     this._problem = h("div", { class: "rule-error", role: "alert" });
     this._name = h("input", { id: "scan-name", maxlength: "40", placeholder: "oversold", autocomplete: "off", spellcheck: "false" });
     this._saved = h("ul", { class: "chips" });
@@ -48,7 +53,8 @@ export class ScreenerTab {
     fill(this._root, h("div", { class: "cards" },
       card("Screener", "wide",
         h("form", { class: "scan", onsubmit: (event) => this._submit(event) },
-          Object.entries(FIELDS).map(([name, [label]]) => [h("label", { for: `scan-${name}` }, label), this._fields[name]]),
+          Object.entries(FIELDS).map(([name, [label]]) => [h("label", { for: `scan-${name}` }, label), COMPLETED.includes(name)
+            ? h("div", { class: "completed" }, this._fields[name], new Completion(this._fields[name], { names: () => this._names }).root) : this._fields[name]]),
           h("button", { type: "submit", class: "primary" }, "Scan")),
         this._problem, this._keeping, this._saved),
       card("Found", "wide", this._found)));
@@ -64,14 +70,14 @@ export class ScreenerTab {
   async _ask(unattended) {
     clearTimeout(this._timer);
     const turn = ++this._turn;
-    remember("screener", this._asked);
-    const wanted = Object.entries(this._asked).filter(([, value]) => value);
+    remember("screener", { ...this._asked, at: "" });
+    const wanted = Object.entries({ ...this._asked, at: this._asked.at && `${this._asked.at}Z` }).filter(([, value]) => value);
     const { value, error } = await outcome(get(`/scan?${new URLSearchParams(wanted)}`, { unattended }));
     if (turn !== this._turn) return;
     text(this._problem, error ? error.message : "");
     attribute(this._fields.rule, "aria-invalid", error ? "" : null);
     if (value) this._draw(value);
-    this._timer = setTimeout(() => this._ask(true), EVERY_MS);
+    if (!this._asked.at) this._timer = setTimeout(() => this._ask(true), EVERY_MS); // the past stays as it is
   }
 
   _draw({ columns, matches, matched, looked_at: looked, unknown }) {
@@ -81,8 +87,8 @@ export class ScreenerTab {
     const scrolled = this._found.querySelector(".scroll")?.scrollTop ?? 0;
     const sortable = (name) => h("button", { type: "button", class: "link", title: `Sort by ${name}`, onclick: () => this._sortBy(name) }, this._sign(name));
     fill(this._found, h("p", {}, counts), matches.length ? table(["Symbol", "Bar", ...columns.map(sortable)], matches.map((match) => h("tr", {},
-      cell(h("button", { type: "button", class: "link", onclick: () => this._pick(match.symbol) }, match.symbol)), cell(clock.full(match.timestamp)),
-      columns.map((name) => cell(name === "change" ? valueText(match[name] * 100) + "%" : valueText(match[name])))))) : nothing("The rule holds on no newest bar."));
+      cell(h("button", { type: "button", class: "link", onclick: () => this._pick(match.symbol, this._asked.at ? match.timestamp : null) }, match.symbol)), cell(clock.full(match.timestamp)),
+      columns.map((name) => cell(name === "change" ? valueText(match[name] * 100) + "%" : valueText(match[name])))))) : nothing(this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
     const scroll = this._found.querySelector(".scroll");
     if (scroll) scroll.scrollTop = scrolled;
     if (focused) [...this._found.querySelectorAll("button")].find(({ textContent }) => textContent === focused)?.focus();
@@ -106,7 +112,7 @@ export class ScreenerTab {
   }
 
   _take({ rule, columns, interval, sort }) {
-    this._asked = { rule, columns: columns.join(", "), interval, sort };
+    this._asked = { rule, columns: columns.join(", "), interval, at: this._asked.at, sort };
     for (const [name, field] of Object.entries(this._fields)) field.value = this._asked[name];
     this._ask(false);
   }

@@ -21,6 +21,18 @@ export function usable(list) {
     .map(({ spec, color, style }) => ({ spec, color, ...usableStyle(style) }));
 }
 
+const watchers = new Set();
+
+// Calls back whenever something else is to be shown.
+export function watch(callback) {
+  watchers.add(callback);
+}
+
+// Tells all charts that something else is to be shown; resolves once they show it.
+export function tell() {
+  return Promise.all([...watchers].map((callback) => callback()));
+}
+
 export function shownIndicators() {
   return chosen.map((entry) => entry.spec);
 }

@@ -53,6 +53,7 @@ export class ChartTab {
     this.onChart = new OnChart(this._parts, view, active);
     this.replay = new Replay(this._parts.replay, { view, begun: () => this.expected.show(null), changed: () => this.panel.show(), ended: () => this.show(this.symbol, this.wanted) });
     this.older = new Older({ shown: () => (this._asking ? null : this._bars), added: (time) => this._added(time), reveal: (i) => this.window.reveal(i) });
+    selection.watch(() => this._reselect());
     watchLook(() => {
       if (!this._bars) return;
       this._drawing.restyle();
@@ -144,7 +145,7 @@ export class ChartTab {
   }
 
   openPicker(spec = null) {
-    if (this._catalogue) openPicker(this._catalogue, () => this._reselect(), (drawn) => this._drawing?.studies.find((study) => study.spec === drawn), spec);
+    if (this._catalogue) openPicker(this._catalogue, selection.tell, (drawn) => this._drawing?.studies.find((study) => study.spec === drawn), spec);
   }
 
   // Points at the bar of this time, as another chart is pointed at; null: at none.
@@ -204,7 +205,7 @@ export class ChartTab {
     }
     if (spec) selection.drop(spec);
     else selection.showPredictions(false);
-    this._reselect();
+    selection.tell();
   }
 
   // Draws what is selected now, asking for the columns that are not here.
