@@ -107,7 +107,7 @@ class ServerClient:
             raise no_forecast(symbol)
         with self._requests.taking_apart():
             return Forecast(
-                found["symbol"], found["interval"], _time(found["timestamp"]), found["price"],
+                found["symbol"], found["interval"], _time(found["timestamp"]), found["close"],
                 {int(horizon): fields for horizon, fields in found["horizons"].items()}, found["words"],
                 found["model"], found["is_newest"],
             )  # fmt: skip

@@ -26,6 +26,7 @@ from tapeline.web.api import (
     instrument_routes,
     metric_routes,
     model_routes,
+    range_routes,
     row_routes,
     rule_writing_routes,
     scan_routes,
@@ -45,8 +46,8 @@ _REFERENCE = Path(__file__).parents[1] / "reference"
 _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, score_routes, model_routes, health_routes,
-    event_routes, alert_routes, forecast_routes, forecast_table_routes, scan_routes, desk_routes, history_routes,
-    instrument_routes, rule_writing_routes,
+    event_routes, alert_routes, forecast_routes, forecast_table_routes, range_routes, scan_routes, desk_routes,
+    history_routes, instrument_routes, rule_writing_routes,
 )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from tapeline.web.api.formats import (
     Format,
     Wanted,
     contiguous,
+    iso_times,
     json_answer,
     table_answer,
     versions,
@@ -87,6 +88,7 @@ class BarsAnswer(BaseModel):
     (prediction: 0 none, 1 UP, 2 DOWN, 3 HOLD), `p` (probability of UP) and `y` (what happened, coded the same), for
     candles shorter than a day `x` (0 in regular hours, 1 pre-market, 2 after hours), and one for each of `names`; with
     `ranges` on the stored interval also what was expected, such as `low_80_5`; null where there is no value.
+    With `times` there is `time`, which is `t` as ISO text.
     `stored_interval` is that of the stored bars that the candles are made of, and `intervals` are all that the symbol
     can be shown at. `outputs` says what each of `names` is, except for stored columns that no spec gives. `next` is the
     `before` to ask for older candles with.
@@ -103,7 +105,7 @@ class BarsAnswer(BaseModel):
     decimals: int
     daily: bool
     zone: str
-    columns: dict[str, list[float | int | None]]
+    columns: dict[str, list[float | int | str | None]]
     next: int | None
 
 
@@ -136,6 +138,7 @@ async def bars(
     limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="How many candles, the newest first.")] = 500,
     indicators: Indicators = None,
     ranges: Annotated[bool, Query(description="Add what was expected over each horizon, such as `low_80_5`.")] = False,
+    times: Annotated[bool, Query(description="Add `time`, the open times as ISO text.")] = False,
 ) -> Response:
     """Answer with the newest candles of the range. 409 for an interval that the stored bars cannot be shown at."""
     chart = chart_request(symbol, interval, indicators)
@@ -146,8 +149,9 @@ async def bars(
     if not len(found):
         await require_known(page, symbol)
     headers = next_page(request, before=older)
+    texts = {"time": iso_times(found.columns["t"])} if times else {}
     if kind != Format.JSON:
-        table = _table(found) | (_ranges(page, found) if ranges else {})
+        table = _table(found) | (_ranges(page, found) if ranges else {}) | texts
         return table_answer(kind, table, f"{symbol}-{interval_name(found.interval)}", headers)
     document = {
         "symbol": symbol,
@@ -159,7 +163,7 @@ async def bars(
         "decimals": found.decimals,
         "daily": found.interval >= DAY,
         "zone": zone_of(symbol),
-        "columns": contiguous(found.columns | (_expected(page, found) if ranges else {})),
+        "columns": contiguous(found.columns | (_expected(page, found) if ranges else {})) | texts,
         "next": older,
     }
     return json_answer(document, headers=headers)

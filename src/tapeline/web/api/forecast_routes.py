@@ -1,4 +1,4 @@
-"""Answer `/symbols/{symbol}/forecast`, `odds` and `ranges`: how far a price is expected to move, now and before."""
+"""Answer `/symbols/{symbol}/forecast` and `odds`: how far a price is expected to move."""
 
 from __future__ import annotations
 
@@ -6,34 +6,27 @@ import math
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from tapeline.core.candle_intervals import stored_interval
-from tapeline.core.market import Rows
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError, NotFoundError
 from tapeline.forecast import HORIZON
-from tapeline.forecast.horizons import SaidRange, horizon_columns, last_said, newest_range
-from tapeline.forecast.labels import label_reach
+from tapeline.forecast.horizons import SaidRange, last_said, newest_range
 from tapeline.forecast.price_bands import COVERAGES
 from tapeline.forecast.range_grading import RangeGrades, grade_ranges
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_words import sentence
 from tapeline.runtime.stored_series import TELLING_ROWS
-from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, contiguous, json_answer, table_answer
+from tapeline.web.api.formats import iso_times, json_answer
 from tapeline.web.api.parameters import (
     CurrentPage,
-    End,
-    Start,
     StoredInterval,
     Symbol,
-    earliest,
-    next_page,
     require_known,
 )
 from tapeline.web.api.problems import problems
-from tapeline.web.api.row_routes import MOST_ROWS, Cursor
 from tapeline.web.page import Page
 from tapeline.web.quote_table import decimals
 
@@ -68,15 +61,16 @@ class BandAnswer(BaseModel):
 class ForecastAnswer(BaseModel):
     """Hold what is expected after the last closed bar, by horizon in bars; null everywhere where nothing is.
 
-    `timestamp` and `price` are those of the bar (its close), `words` says it in a sentence, `model` is the version. A
-    horizon that leaves the session is not there; after the session `is_newest` is false, and the bar is the last one
-    that looked 5 bars, or `within`, ahead. `bands` grades the newest 1,000 rows.
+    `timestamp`, `time` (the same as ISO text) and `close` are those of the bar, `words` says it in a sentence, `model`
+    is the version. A horizon that leaves the session is not there; after the session `is_newest` is false, and the bar
+    is the last one that looked 5 bars, or `within`, ahead. `bands` grades the newest 1,000 rows.
     """
 
     symbol: str
     interval: str
     timestamp: int | None = None
-    price: float | None = None
+    time: str | None = None
+    close: float | None = None
     model: str | None = None
     words: str | None = None
     is_newest: bool | None = None
@@ -93,23 +87,10 @@ class PriceOddsAnswer(OddsAnswer):
 
     symbol: str
     timestamp: int
+    time: str
     close: float
     model: str
     is_newest: bool
-
-
-class RangesAnswer(BaseModel):
-    """Hold what was said of each bar as columns of one length, in the order of time; null where nothing was.
-
-    `columns` are `t` (open time, UTC epoch ms), `price` (the close as it was known), what was said over each horizon,
-    such as `low_80_5`, and `held_1`, `held_5` and `held_20`: the coverage of the narrowest band that held the close, 0
-    where none did, null where it is not known. `next` is the `cursor` for older ones, null when there are none.
-    """
-
-    symbol: str
-    interval: str
-    columns: dict[str, list[float | int | None]]
-    next: int | None
 
 
 @routes.get(
@@ -132,7 +113,8 @@ async def forecast(
     document: dict[str, Any] = {"symbol": symbol, "interval": interval_name(length)}
     if found is not None:
         document |= {
-            "timestamp": found.timestamp, "price": found.close, "model": found.model.version,
+            "timestamp": found.timestamp, "time": iso_times([found.timestamp])[0], "close": found.close,
+            "model": found.model.version,
             "words": sentence(found, length, places), "horizons": found.horizons,
             "is_newest": found.is_newest,
             "bands": [_counts(each) for each in grades],
@@ -170,63 +152,12 @@ async def price_odds(
     odds = found.odds(price, within)
     return json_answer(
         {
-            "symbol": symbol, "timestamp": found.timestamp, "close": found.close, "model": found.model.version,
+            "symbol": symbol, "timestamp": found.timestamp, "time": iso_times([found.timestamp])[0],
+            "close": found.close, "model": found.model.version,
             "is_newest": found.is_newest, "price": price, "within": within, "beyond": odds.beyond,
             "touched": odds.touched,
         }
     )  # fmt: skip
-
-
-@routes.get(
-    "/symbols/{symbol}/ranges", response_model=RangesAnswer, responses={**problems(404, 406), **THREE_FORMATS},
-    summary="What was expected at each bar, and which band held",
-)  # fmt: skip
-async def ranges(
-    request: Request, page: CurrentPage, symbol: Symbol, kind: Wanted, start: Start = None, end: End = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many bars, the newest first.")] = 500,
-    cursor: Cursor = None, interval: StoredInterval = None,
-) -> Response:  # fmt: skip
-    """Answer with the newest final bars of the range; whether a band held may be known by bars after it."""
-
-    def read() -> tuple[dict[str, Any], int | None, int]:
-        series = page.data.candles.series.stored(symbol, interval)
-        return _ranges(page, series, start, earliest(end, cursor), limit)
-
-    table, older, length = await page.read(read)
-    if not len(table["t"]):
-        await require_known(page, symbol)
-    headers = next_page(request, cursor=older)
-    if kind != Format.JSON:
-        return table_answer(kind, {"timestamp": table.pop("t"), **table}, f"{symbol}-ranges", headers)
-    document = {"symbol": symbol, "interval": interval_name(length), "columns": contiguous(table), "next": older}
-    return json_answer(document, headers=headers)
-
-
-def _ranges(
-    page: Page, series: str, start: int | None, end: int | None, limit: int
-) -> tuple[dict[str, Any], int | None, int]:
-    """Return the columns, the cursor for older bars, and the length of the bars (ms)."""
-    store, models = page.data.store, page.range_models()
-    rows = store.rows(series, start, end, limit + 1)
-    older = int(rows.bars.timestamp[-limit]) if len(rows) > limit else None
-    rows = rows[-limit:]
-    rows = rows[np.flatnonzero(rows.bars.final)]
-    times = rows.bars.timestamp
-    interval = stored_interval(store.rows(series, limit=TELLING_ROWS).bars.timestamp)
-    table: dict[str, Any] = {"t": times, "price": rows.as_known().bars.close} | horizon_columns(rows, models)
-    graded = rows
-    if len(rows):
-        last = int(times[-1])
-        after = store.rows(series, last + 1, last + label_reach(interval, HORIZONS[-1]) + 1)
-        graded = Rows.concat([rows, after[: HORIZONS[-1]]])
-    for horizon in HORIZONS:
-        held = np.full(len(rows), np.nan)
-        if len(rows):
-            grades = grade_ranges(graded, models, horizon, interval)
-            grades = grades[(grades.timestamp <= times[-1]) & grades.known]
-            held[np.searchsorted(times, grades.timestamp)] = grades.narrowest
-        table[f"held_{horizon}"] = held
-    return table, older, interval
 
 
 def _newest(page: Page, series: str, within: int) -> tuple[SaidRange | None, int, int, list[RangeGrades]]:

@@ -12,7 +12,7 @@ from tapeline.core.series import symbol_of
 from tapeline.core.times import interval_name
 from tapeline.forecast.horizons import COLUMNS, last_said
 from tapeline.runtime.stored_series import TELLING_ROWS, ShownSeries
-from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
+from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer, timed
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.page import Page
@@ -23,13 +23,14 @@ routes = APIRouter(tags=["forecast"])
 class SymbolForecast(BaseModel):
     """Hold what is expected of a symbol after its last closed bar, by horizon in bars.
 
-    `timestamp` and `close` are those of the bar. After the end of a session `is_newest` is false, and the bar is the
-    last one that looked 5 bars ahead.
+    `timestamp`, `time` (the same as ISO text) and `close` are those of the bar. After the end of a session `is_newest`
+    is false, and the bar is the last one that looked 5 bars ahead.
     """
 
     symbol: str
     interval: str
     timestamp: int
+    time: str
     close: float
     model: str
     is_newest: bool
@@ -50,7 +51,7 @@ async def forecasts(page: CurrentPage, kind: Wanted) -> Response:
     """Answer for the series that is shown of each symbol; as a table with a column for each field and horizon."""
     found = await page.judge(lambda: _all(page))
     if kind == Format.JSON:
-        return json_answer({"forecasts": found})
+        return json_answer({"forecasts": timed(found)})
     table: dict[str, Any] = {
         name: np.array([each[name] for each in found], kind_of)
         for name, kind_of in (("symbol", object), ("interval", object), ("timestamp", np.int64), ("close", np.float64))

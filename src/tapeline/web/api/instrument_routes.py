@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.series import symbol_of
-from tapeline.web.api.formats import json_answer
+from tapeline.web.api.formats import json_answer, timed
 from tapeline.web.api.health_routes import RejectAnswer, reject_answer
 from tapeline.web.api.parameters import CurrentPage, Symbol, require_known
 from tapeline.web.api.problems import problems
@@ -29,9 +29,10 @@ routes = APIRouter(tags=["symbols"])
 
 
 class ActionAnswer(BaseModel):
-    """Hold a split (`value` new shares for one old) or a dividend (`value` in `currency` a share)."""
+    """Hold a split (`value` new shares for one old) or a dividend (`value` in `currency` a share), `time` in ISO."""
 
     timestamp: int
+    time: str
     kind: str
     value: float
     currency: str
@@ -83,6 +84,6 @@ def _gathered(page: Page, symbol: str) -> dict[str, Any]:
         "exchange": listed.exchange,
         "zone": zone_of(symbol),
         "session": next_session(symbol, page.broadcast.now()),
-        "actions": [asdict(action) for action in actions[:_MOST_ACTIONS]],
+        "actions": timed([asdict(action) for action in actions[:_MOST_ACTIONS]]),
         "rejects": [reject_answer(each).model_dump() for each in refused[-_MOST_REJECTS:][::-1]],
     }

@@ -10,7 +10,16 @@ from pydantic import BaseModel
 
 from tapeline.core.market import Rows
 from tapeline.forecast.horizons import horizon_columns, with_horizons
-from tapeline.web.api.formats import DIRECTION_NAMES, THREE_FORMATS, Format, Wanted, json_answer, table_answer, versions
+from tapeline.web.api.formats import (
+    DIRECTION_NAMES,
+    THREE_FORMATS,
+    Format,
+    Wanted,
+    json_answer,
+    table_answer,
+    timed,
+    versions,
+)
 from tapeline.web.api.parameters import (
     CurrentPage,
     End,
@@ -38,11 +47,13 @@ routes = APIRouter(tags=["rows"])
 class RowAnswer(BaseModel):
     """Hold a stored row. Absent values are left out: a cold indicator, a prediction where no model answered.
 
-    `horizons` is what is expected this many bars ahead: the move in sigmas, bands, odds of a big move, and the volume.
+    `time` is `timestamp` as ISO text, `horizons` what is expected this many bars ahead: the move in sigmas, bands, odds
+    of a big move, and the volume.
     """
 
     stock_symbol: str
     timestamp: int
+    time: str
     price: float
     volume: float
     indicator: dict[str, float]
@@ -69,6 +80,7 @@ class PredictionAnswer(BaseModel):
 
     stock_symbol: str
     timestamp: int
+    time: str
     price: float
     prediction: str
     probability: float
@@ -106,7 +118,7 @@ async def rows(
         columns["range_model"] = versions(found, found.said_ranges[1])
         return table_answer(kind, columns, f"{symbol}-rows", headers)
     items = with_horizons([row.as_item() for row in found], found, page.range_models())
-    return json_answer({"rows": items, "next": older}, headers=headers)
+    return json_answer({"rows": timed(items), "next": older}, headers=headers)
 
 
 @routes.get(
@@ -118,7 +130,7 @@ async def latest(page: CurrentPage, kind: Wanted) -> Response:
     found = await page.read(page.data.store.latest)
     if kind != Format.JSON:
         return table_answer(kind, _columns(found), "latest")
-    return json_answer({"rows": [row.as_item() for row in found]})
+    return json_answer({"rows": timed([row.as_item() for row in found])})
 
 
 @routes.get(
@@ -145,7 +157,7 @@ async def predictions(
         return table_answer(kind, table, f"{symbol}-predictions", headers)
     lines = zip(*(column.tolist() for column in table.values()), strict=True)
     documents = [dict(zip(table, line, strict=True)) for line in lines]
-    return json_answer({"predictions": documents, "next": older}, headers=headers)
+    return json_answer({"predictions": timed(documents), "next": older}, headers=headers)
 
 
 def _columns(rows: Rows) -> dict[str, Any]:
@@ -172,7 +184,7 @@ def _predictions(symbol: str, found: Candles) -> dict[str, Any]:
     grades, times = found.grades, found.columns["t"]
     where = np.zeros(0, np.intp) if grades is None else np.flatnonzero(np.isin(grades.timestamp, times))
     if grades is None or not len(where):
-        return dict.fromkeys(PredictionAnswer.model_fields, np.zeros(0, object))
+        return dict.fromkeys([name for name in PredictionAnswer.model_fields if name != "time"], np.zeros(0, object))
     grades = grades[where]
     return {
         "stock_symbol": np.full(len(grades), symbol, object),

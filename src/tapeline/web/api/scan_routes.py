@@ -15,7 +15,7 @@ from tapeline.alerts.screening import PREDICTION, question
 from tapeline.errors import InputError, NotPossibleError
 from tapeline.indicators.spelling import separated
 from tapeline.web.api.alert_routes import RuleProblem
-from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
+from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer, timed
 from tapeline.web.api.parameters import INTERVAL_PATTERN, CurrentPage, Time
 from tapeline.web.api.problems import problems
 
@@ -49,9 +49,10 @@ Name = Annotated[str, Path(pattern=SCAN_NAME, description="The name of a saved s
 class ScanAnswer(BaseModel):
     """List the series on which the rule holds, in the order asked for, at most `limit` of the `matched`.
 
-    A match has `symbol`, `interval`, `timestamp` (open time of its bar, UTC epoch ms), `final` and those of `columns`
-    that are known; `change` is the move from the bar before, as a fraction. `looked_at` counts the series, `unknown`
-    those of which it is not known whether the rule holds, because an indicator is not warm or no model answered.
+    A match has `symbol`, `interval`, `timestamp` (open time of its bar, UTC epoch ms), `time` (the same as ISO text),
+    `final` and those of `columns` that are known; `change` is the move from the bar before, as a fraction. `looked_at`
+    counts the series, `unknown` those of which it is not known whether the rule holds, because an indicator is not warm
+    or no model answered.
     """
 
     rule: str
@@ -117,7 +118,7 @@ async def scan(
         return table_answer(kind, _table(matches, found.columns), "scan")
     return json_answer(
         {
-            "rule": found.rule, "columns": found.columns, "matches": matches, "matched": len(found.matches),
+            "rule": found.rule, "columns": found.columns, "matches": timed(matches), "matched": len(found.matches),
             "looked_at": found.looked_at, "unknown": found.unknown,
         }
     )  # fmt: skip

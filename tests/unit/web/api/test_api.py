@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -137,7 +138,7 @@ def test_intervals_of_a_symbol_are_stored_side_by_side() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/symbols/S00/bars?limit=20", "/symbols/S00/rows?limit=20", "/predictions?symbol=S00&limit=20"]
+    "path", ["/symbols/S00/bars?limit=20&times=true", "/symbols/S00/rows?limit=20", "/predictions?symbol=S00&limit=20"]
 )
 def test_every_format_has_the_same_data(client: Client, path: str) -> None:
     csv = client.get(path, headers={"Accept": "text/csv"})
@@ -154,6 +155,10 @@ def test_every_format_has_the_same_data(client: Client, path: str) -> None:
         one["timestamp"] for one in document.get("rows", document.get("predictions"))
     ]  # fmt: skip
     assert frame["timestamp"].tolist() == times
+    texts = document["columns"]["time"] if "columns" in document else [
+        one["time"] for one in document.get("rows", document.get("predictions"))
+    ]  # fmt: skip
+    assert [datetime.fromisoformat(text).timestamp() * 1000 for text in texts] == times
     assert table.column("timestamp").cast("int64").to_pylist() == times
     link = client.get(path).headers["link"]
     assert link == csv.headers["link"]

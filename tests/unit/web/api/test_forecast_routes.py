@@ -62,7 +62,7 @@ def test_the_forecast_is_that_of_the_newest_row(client: Client, range_model: Ran
     (row,) = client.document("/symbols/S01/rows?limit=1")["rows"]
     assert answer["horizons"] == row["horizons"]
     assert answer["model"] == row["range_model"] == range_model.version
-    assert (answer["timestamp"], answer["price"]) == (row["timestamp"], row["price"])
+    assert (answer["timestamp"], answer["time"], answer["close"]) == (row["timestamp"], row["time"], row["price"])
     assert list(answer["horizons"]) == ["1", "5", "20"]
     assert set(answer["horizons"]["5"]) == set(FIELDS)
     assert "In the next 5 trading days S01 should stay between" in answer["words"]
@@ -72,7 +72,7 @@ def test_the_forecast_is_that_of_the_newest_row(client: Client, range_model: Ran
 
 
 def test_odds_of_a_price_come_with_it(client: Client) -> None:
-    price = client.document("/symbols/S01/forecast")["price"]
+    price = client.document("/symbols/S01/forecast")["close"]
     near, far = (
         client.document(f"/symbols/S01/forecast?price={price * share}&within=3")["odds"] for share in (0.99, 0.9)
     )
@@ -93,7 +93,7 @@ def test_all_forecasts_are_one_table(client: Client) -> None:
     found = client.document("/forecasts")["forecasts"]
     own = client.document("/symbols/S01/forecast")
     [same] = [each for each in found if each["symbol"] == "S01"]
-    assert (same["horizons"], same["close"], same["model"]) == (own["horizons"], own["price"], own["model"])
+    assert (same["horizons"], same["close"], same["model"]) == (own["horizons"], own["close"], own["model"])
     assert "NEW" not in {each["symbol"] for each in found}
     lines = client.get("/forecasts?format=csv").text.splitlines()
     assert len(lines) == len(found) + 1
@@ -146,7 +146,7 @@ def test_show_says_the_same(client: Client, home: Path, capsys: pytest.CaptureFi
 
 
 def test_odds_says_the_same(client: Client, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    price = client.document("/symbols/S01/forecast")["price"] * 0.97
+    price = client.document("/symbols/S01/forecast")["close"] * 0.97
     expected = client.document(f"/symbols/S01/forecast?price={price}&within=5")["odds"]
     odds("S01", at=price, within=5, data_dir=home, json=True)
     found = json.loads(capsys.readouterr().out)
@@ -216,7 +216,7 @@ def test_without_ranges_there_is_nothing_to_grade(client: Client) -> None:
 
 
 def test_odds_alone_are_those_of_the_forecast(client: Client) -> None:
-    price = client.document("/symbols/S01/forecast")["price"] * 1.02
+    price = client.document("/symbols/S01/forecast")["close"] * 1.02
     answer = client.document(f"/symbols/S01/odds?price={price}&within=3")
     assert {name: answer[name] for name in ("price", "within", "beyond", "touched")} == client.document(
         f"/symbols/S01/forecast?price={price}&within=3"
@@ -232,14 +232,14 @@ def test_past_ranges_say_which_band_held(client: Client) -> None:
     assert len(columns["t"]) == 40
     assert columns["held_5"][-5:] == [None] * 5
     for i in range(35):
-        close = columns["price"][i + 5]
+        close = columns["close"][i + 5]
         bands = [c for c in (50, 80, 95) if columns[f"low_{c}_5"][i] <= close <= columns[f"high_{c}_5"][i]]
         assert columns["held_5"][i] == min(bands, default=0)
     older = client.document(f"/symbols/S01/ranges?limit=40&cursor={answer['next']}")["columns"]
     assert older["t"][-1] < columns["t"][0]
     assert None not in older["held_20"]  # known by the bars of the page after it
     head, *lines = client.get("/symbols/S01/ranges?limit=3&format=csv").text.splitlines()
-    assert head.replace('"', "").startswith("timestamp,price,expected_move_1")
+    assert head.replace('"', "").startswith("timestamp,close,expected_move_1")
     assert len(lines) == 3
     assert set(client.document("/symbols/NEW/ranges")["columns"]["held_1"]) == {None}
     client.document("/symbols/NOPE/ranges", 404)

@@ -59,11 +59,11 @@ export class Fan extends Primitive {
 // The edges of each band as { at, value }, `at` counted in bars, from the close of the forecast's bar on; null where that
 // bar is not among these times or an edge is no number. `least` and `most` are the ends of the 80% band, `reach` how far after
 // the newest bar.
-export function fanPoints({ timestamp, price, horizons }, times) {
+export function fanPoints({ timestamp, close, horizons }, times) {
   const from = times.lastIndexOf(timestamp);
   const steps = Object.keys(horizons).map(Number).sort((a, b) => a - b);
   if (from < 0 || !steps.length) return null;
-  const start = { at: from, value: price };
+  const start = { at: from, value: close };
   const edge = (name) => [start, ...steps.map((step) => ({ at: from + step, value: horizons[step][name] }))];
   const bands = Object.fromEntries(BANDS.map(([coverage]) => [coverage, { low: edge(`low_${coverage}`), high: edge(`high_${coverage}`) }]));
   const values = (points) => points.map(({ value }) => value);

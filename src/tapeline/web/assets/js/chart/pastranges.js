@@ -23,7 +23,7 @@ export class PastRanges {
       horizons[step] = Object.fromEntries([50, 80, 95].flatMap((share) =>
         [`low_${share}`, `high_${share}`].map((name) => [name, columns[`${name}_${step}`][i]])));
     }
-    return Object.keys(horizons).length ? { timestamp: time, price: columns.price[i], horizons } : null;
+    return Object.keys(horizons).length ? { timestamp: time, close: columns.close[i], horizons } : null;
   }
 
   // Where the 80% band of five bars earlier lies at each of these times: { low, high, missed }, null where none is known.
