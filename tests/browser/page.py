@@ -33,8 +33,8 @@ _CHART = """async () => {
 
 #: Counts the pixels of the chart in the colours of rising and of falling candles.
 PIXELS = """async () => {
-  const { chart } = await import("/js/main.js");
-  const canvas = (await import("/js/chart/export.js")).canvasOf(chart._drawing); // takeScreenshot may never return
+  const { chart, modules } = await import("/js/main.js");
+  const canvas = modules["js/chart/export.js"].canvasOf(chart._drawing); // takeScreenshot may never return
   const { up, down } = (await import("/js/theme.js")).palette();
   const context = canvas.getContext("2d");
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);

@@ -8,13 +8,12 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tapeline.alerts.saved_scans import SCANS_FILE, SavedScans
 from tapeline.alerts.service import Alerts
-from tapeline.app.cloud_wiring import Clients, cloud_ranges, dynamo_store
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, archive_in, users_in, watchlist_in
 from tapeline.app.system_health import SystemHealth
@@ -28,6 +27,9 @@ from tapeline.indicators import DEFAULT
 from tapeline.runtime.delivery_lag import BOUNDS, DeliveryLag
 from tapeline.web import Access, Desks, FeedPulse, PageData, ReplayProgress
 from tapeline.web.page_data import SymbolLookup
+
+if TYPE_CHECKING:
+    from tapeline.app.cloud_wiring import Clients
 
 #: The page shows it where it is in the data directory: `tapeline evaluate --json > tapeline-data/evaluation.json`.
 EVALUATION_FILE = "evaluation.json"
@@ -104,6 +106,8 @@ def page_data_of(
 
 def cloud_page_data(settings: Settings, client: Clients) -> PageData:
     """Return what the page over DynamoDB is made of: the rows, without anything to change. Raises `ConfigError`."""
+    from tapeline.app.cloud_wiring import cloud_ranges, dynamo_store
+
     ranges = cloud_ranges(settings, client) if settings.aws.bucket else None
     return PageData(dynamo_store(settings, client), indicators=settings.indicators, ranges=ranges)
 

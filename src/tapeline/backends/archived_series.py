@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from tapeline.core.market import OHLCV, Bars
 from tapeline.core.ports import Action, Series
 from tapeline.errors import StorageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: The version of the facts that this program writes, and the only one it reads.
 VERSION = 1

@@ -55,6 +55,11 @@ def notice(text: str) -> None:
     _marked("[yellow]·[/]", text)
 
 
+def announce(url: str) -> None:
+    """Say where the page is."""
+    stderr().print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")
+
+
 def failure(text: str) -> None:
     """Print the line that says why the program stops."""
     _marked("[bold red]tapeline:[/]", text)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tapeline.cli.console import notice, print_json, print_records
+from tapeline.cli.console import announce, notice, print_json, print_records
 from tapeline.cli.options import DataDir, Json, Port, StoredInterval
 
 
@@ -90,10 +90,11 @@ def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
     from tapeline.app.live_wiring import symbol_directory
     from tapeline.app.page_wiring import access_of, cloud_page_data, is_live, page_data_of
     from tapeline.backends.aws.clients import client
-    from tapeline.cli.running import announce
     from tapeline.cli.stored_data import open_stored
+    from tapeline.runtime.process_memory import limit_arenas
     from tapeline.web import serve
 
+    limit_arenas()
     settings = config.load(page__port=port, data_dir=data_dir)
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.suppress(KeyboardInterrupt))

@@ -15,7 +15,6 @@ from tapeline.app import wiring
 from tapeline.app.config import Settings
 from tapeline.app.file_series import series_of_files, unsaid_calendars
 from tapeline.app.page_wiring import access_of
-from tapeline.app.process_memory import release_freed_memory
 from tapeline.app.range_models import train_first_range_model
 from tapeline.cli.bar_files import open_files, say_reading, scan_of
 from tapeline.cli.console import notice, print_summary
@@ -26,6 +25,7 @@ from tapeline.core.market import Bars
 from tapeline.core.ports import Source
 from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, Scan
+from tapeline.runtime.process_memory import release_freed_memory
 from tapeline.web import check_port
 
 

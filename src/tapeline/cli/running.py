@@ -12,10 +12,9 @@ from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.live_wiring import symbol_directory
 from tapeline.app.page_wiring import access_of, page_data_of
-from tapeline.app.process_memory import limit_arenas, release_freed_memory
 from tapeline.app.system_health import SystemHealth
 from tapeline.app.trained_models import starting_model
-from tapeline.cli.console import Ticker, notice, stderr
+from tapeline.cli.console import Ticker, announce, notice
 from tapeline.cli.stopping import terminated_like_interrupted
 from tapeline.core.market import Bars
 from tapeline.errors import MissingLibraryError, NotEnoughHistoryError, OtherIntervalError
@@ -24,6 +23,7 @@ from tapeline.feeds.live.live_source import Status
 from tapeline.forecast.model import LightGBMModel
 from tapeline.runtime.appending import Progress
 from tapeline.runtime.pipeline import Pipeline
+from tapeline.runtime.process_memory import limit_arenas, release_freed_memory
 from tapeline.web import ReplayProgress, check_port, serve
 
 _LOOK_SECONDS = 0.1
@@ -132,8 +132,3 @@ def first_model(
             notice(f"no predictions: {error}")
             return None, str(error)
     return model, ""
-
-
-def announce(url: str) -> None:
-    """Say where the page is."""
-    stderr().print(f"the page is at [bold]{url}[/]   (Ctrl-C stops)")

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.bars import usual_interval
-from tapeline.core.jit import jit
-from tapeline.core.market import Bars, Codes, Direction, Flags, Floats, Ints
+from tapeline.core.market import Bars, Direction, Flags, Floats, Ints
 from tapeline.core.times import DAY, HOUR, MINUTE, interval_name
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
 
@@ -69,7 +68,17 @@ def label(
         raise ValueError(f"the no-trade band must not be negative: {no_trade_band}")
     width = no_trade_band * _SIGMA * math.sqrt(horizon)
     longest = _longest_steps(bars) if interval is None else np.full(len(bars.symbols), longest_step(interval), np.int64)
-    return Labels(*_label(bars.code, bars.timestamp, bars.close, longest, horizon, width))
+    direction, end = np.zeros(len(bars), np.int8), np.zeros(len(bars), np.int64)
+    move, undecidable = np.full(len(bars), np.nan), np.zeros(len(bars), np.bool_)
+    order = np.argsort(bars.code, kind="stable")
+    edges = np.searchsorted(bars.code[order], np.arange(len(bars.symbols) + 1))
+    for symbol, (first, last) in enumerate(itertools.pairwise(edges.tolist())):
+        own = order[first:last]
+        if len(own):
+            direction[own], move[own], end[own], undecidable[own] = _label(
+                bars.timestamp[own], bars.close[own], int(longest[symbol]), horizon, width
+            )
+    return Labels(direction, move, end, undecidable)
 
 
 def longest_step(interval: int) -> int:
@@ -134,53 +143,41 @@ def _longest_steps(bars: Bars) -> Ints:
     return np.array([longest_step(interval) for interval in intervals(bars).tolist()], np.int64)
 
 
-@jit
 def _label(
-    code: Codes, timestamp: Ints, close: Floats, longest: Ints, horizon: int, width: float
+    timestamp: Ints, close: Floats, longest: int, horizon: int, width: float
 ) -> tuple[NDArray[np.int8], Floats, Ints, Flags]:
-    count, symbols = len(code), len(longest)
-    direction = np.zeros(count, np.int8)
-    move = np.full(count, np.nan)
-    end = np.zeros(count, np.int64)
-    lost = np.zeros(count, np.bool_)
-    volatility = np.full(count, np.nan)
-    seen = np.zeros(symbols, np.int64)
-    unbroken = np.zeros(symbols, np.int64)  # steps since the last gap
-    last = np.zeros(symbols, np.int64)
-    waiting = np.zeros((symbols, horizon), np.int64)  # the last `horizon` bars: indices into the batch
-    returns = np.zeros((symbols, _WINDOW))
-    filled = np.zeros(symbols, np.int64)
-    for i in range(count):
-        s = code[i]
-        if seen[s] > 0:
-            if timestamp[i] - timestamp[last[s]] > longest[s]:
-                unbroken[s] = 0
-                for k in range(min(seen[s], horizon)):
-                    lost[waiting[s, k]] |= end[waiting[s, k]] == 0
-            else:
-                unbroken[s] += 1
-                returns[s, filled[s] % _WINDOW] = abs(np.log(close[i] / close[last[s]]))
-                filled[s] += 1
-        if filled[s] >= _WINDOW:
-            total = 0.0
-            for k in range(_WINDOW):
-                total += returns[s, k]
-            volatility[i] = total / _WINDOW
-        lost[i] = np.isnan(volatility[i])
-        slot = seen[s] % horizon
-        if seen[s] >= horizon and unbroken[s] >= horizon:
-            j = waiting[s, slot]
-            if not np.isnan(volatility[j]):
-                move[j] = np.log(close[i] / close[j])
-                end[j] = timestamp[i]
-                if abs(move[j]) <= width * volatility[j]:
-                    direction[j] = _HOLD
-                else:
-                    direction[j] = _UP if move[j] > 0 else _DOWN
-        waiting[s, slot] = i
-        last[s] = i
-        seen[s] += 1
-    return direction, move, end, lost
+    """Return what `Labels` holds, of one symbol."""
+    count = len(timestamp)
+    direction, move, end = np.zeros(count, np.int8), np.full(count, np.nan), np.zeros(count, np.int64)
+    gaps = np.zeros(count, np.int64)
+    follows = np.diff(timestamp) <= longest
+    np.cumsum(~follows, out=gaps[1:])
+    volatility = _volatility(np.abs(np.log(close[1:] / close[:-1])), follows)
+    later = np.arange(count) + horizon
+    broken = gaps[np.minimum(later, count - 1)] > gaps
+    known = np.flatnonzero((later < count) & ~broken & ~np.isnan(volatility))
+    ahead = later[known]
+    found = np.log(close[ahead] / close[known])
+    move[known], end[known] = found, timestamp[ahead]
+    direction[known] = np.where(np.abs(found) <= width * volatility[known], _HOLD, np.where(found > 0, _UP, _DOWN))
+    return direction, move, end, broken | np.isnan(volatility)
+
+
+def _volatility(moves: Floats, counts: Flags) -> Floats:
+    """Return the mean of the last `_WINDOW` moves that count up to each bar, float64 [len(moves) + 1]; NaN for fewer.
+
+    They are added in the order of a ring that is filled again and again, wherever in a longer series these are.
+    """
+    seen = np.append(0, np.cumsum(counts))
+    counted = moves[counts]
+    result = np.full(len(seen), np.nan)
+    enough = np.flatnonzero(seen >= _WINDOW)
+    total = np.zeros(len(enough))
+    for place in range(_WINDOW):
+        newest = seen[enough] - 1
+        total += counted[newest - (newest - place) % _WINDOW]
+    result[enough] = total / _WINDOW
+    return result
 
 
 def direction(probability: Floats, hold_margin: float) -> NDArray[np.int8]:

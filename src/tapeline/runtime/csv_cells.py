@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 _FORMULA = r"^\s*[=+\-@\t\r＝＋－＠]"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
@@ -17,6 +14,9 @@ def without_formulas(table: Any) -> Any:
     Numbers are left alone, also those in a column of texts. No symbol, model or reason that is what it should be
     begins with one of these characters, so files that `tapeline replay` reads come out as they would without.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     for index, field in enumerate(table.schema):
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):

@@ -202,9 +202,8 @@ class Broadcast:
                 await self._ask(self._watchlist.refresh)
             if client.alert is None:
                 client.alert = max((alert.id for alert in await self._fired()), default=0)
-            self._send([client], _event("quotes", {"quotes": self._watchlist.shown()}))
-            if self._clients <= {client}:
-                self._watchlist.forget_changes()  # nobody else waits for them
+            quotes = self._watchlist.first(alone=self._clients <= {client})
+            self._send([client], _event("quotes", {"quotes": quotes}))
             for chart in client.charts:
                 if chart not in self._followers:
                     await self._bars(chart)

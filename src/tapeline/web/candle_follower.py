@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,19 +39,28 @@ class CandleFollower:
             tail = self._reader.tail(self._chart, _TAIL)
         except NotPossibleError:
             return None
-        if self._tail is not None and self._looks % _WHOLE_EVERY and _same(self._tail, tail):
+        old, due = self._tail, self._looks % _WHOLE_EVERY == 0
+        if old is not None and not due and _same(old, tail):
             return None
         self._tail = tail
         before, self._candles = self._candles, None
-        try:
-            found, _ = self._reader.read(self._chart, models, limit=WATCHED)
-        except NotPossibleError:
-            return None
-        if not len(found):
+        found = None
+        if before is not None and old is not None and not due and old.revisions == tail.revisions:
+            found = _continued(before, self._read(models, _FIRST))  # only the newest have changed
+        if found is None:
+            found = self._read(models, WATCHED)
+        if found is None:
             return None
         self._candles = found
         index = 0 if before is None else _first_difference(before.columns, found.columns)
         return None if index is None else self._message(found, index)
+
+    def _read(self, models: Mapping[str, Metadata], limit: int) -> Candles | None:
+        try:
+            found, _ = self._reader.read(self._chart, models, limit=limit)
+        except NotPossibleError:
+            return None
+        return found if len(found) else None
 
     def newest(self) -> dict[str, Any] | None:
         """Return the message with the newest candles, whether they changed or not; None where there are none."""
@@ -65,6 +75,18 @@ class CandleFollower:
             "decimals": found.decimals,
             "columns": {name: np.ascontiguousarray(column[index:]) for name, column in found.columns.items()},
         }
+
+
+def _continued(before: Candles, after: Candles | None) -> Candles | None:
+    """Return candles read earlier with the newest ones in their place; None where some between may be missing."""
+    if after is None or before.columns.keys() != after.columns.keys():
+        return None
+    kept = int(np.searchsorted(before.columns["t"], after.columns["t"][0]))
+    if kept == len(before):
+        return None
+    first = max(0, kept + len(after) - WATCHED)
+    columns = {name: np.concatenate((before.columns[name][first:kept], after.columns[name])) for name in after.columns}
+    return replace(after, columns=columns, rows=None)
 
 
 def _same(a: Rows, b: Rows) -> bool:

@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import Bar, Bars, Rows
+from tapeline.core.market import Bar, Bars, Ints, Rows
 from tapeline.core.ports import SeriesExtents, Store
-from tapeline.core.times import DAY, MINUTE
+from tapeline.core.times import DAY
 from tapeline.errors import SpecError
 from tapeline.forecast import HORIZON
 from tapeline.forecast.grading import Grades, grade_rows
-from tapeline.forecast.labels import LABEL_LOOKBACK, label, label_reach
-from tapeline.forecast.later_moves import bar_variances
+from tapeline.forecast.labels import LABEL_LOOKBACK, label_reach
 from tapeline.forecast.model import Metadata
-from tapeline.forecast.range_baselines import recent_mean
 from tapeline.indicators import DEFAULT, Engine
 from tapeline.indicators.spec import spec_of_output
 from tapeline.runtime.interval_views import IntervalViews
@@ -83,6 +81,7 @@ class CandleReader:
         self.store = store
         self._specs = None if specs is None else tuple(specs)
         self._views = IntervalViews(store, store.series)
+        self._decimals_at: dict[str, tuple[int | None, int]] = {}  # and the candle that they were read with
 
     @property
     def series(self) -> StoredSeries:
@@ -108,12 +107,11 @@ class CandleReader:
         It is None where there are none. Raises `NotPossibleError` for an interval that the stored bars do not have.
         """
         name, stored, interval = self._views.series.find(chart.symbol, chart.interval)
-        newest = self.store.rows(name, limit=TELLING_ROWS)
         same = interval == stored
         if same and chart.indicators is None and self._specs is None:
             rows = self.store.rows(name, start, end, limit + 1)
         else:
-            specs = self._usual(newest) if chart.indicators is None else chart.indicators
+            specs = self._usual(name) if chart.indicators is None else chart.indicators
             rows = self._views.at(stored, interval).rows(name, specs, start, end, limit + 1)
         older = int(rows.bars.timestamp[-limit]) if len(rows) > limit else None
         rows = rows[-limit:] if len(rows) > limit else rows
@@ -132,7 +130,13 @@ class CandleReader:
             columns["x"] = trading_hours(chart.symbol, bars.timestamp)
         columns |= {name: rows.indicator[:, index] for index, name in enumerate(rows.names)}
         return Candles(
-            columns, rows.names, interval, stored, grades, decimals(newest.bars.close), rows if same else None
+            columns,
+            rows.names,
+            interval,
+            stored,
+            grades,
+            self._decimals(name, bars.timestamp, end),
+            rows if same else None,
         ), older
 
     def pages(
@@ -144,7 +148,7 @@ class CandleReader:
         where a series begins (`SeriesExtents`) is read at once. Raises `NotPossibleError` as `read` does.
         """
         name, stored, interval = self._views.series.find(chart.symbol, chart.interval)
-        specs = self._usual(self.store.rows(name, limit=TELLING_ROWS)) if chart.indicators is None else chart.indicators
+        specs = self._usual(name) if chart.indicators is None else chart.indicators
         view = self._views.at(stored, interval)
         extent = self.store.extents().get(name) if isinstance(self.store, SeriesExtents) else None
 
@@ -164,22 +168,31 @@ class CandleReader:
 
         return parts(), interval, interval == stored
 
-    def _usual(self, newest: Rows) -> tuple[str, ...]:
+    def _decimals(self, name: str, candles: Ints, end: int | None) -> int:
+        """Return how many decimals a series is shown with, which is looked at again with every new candle."""
+        newest = int(candles[-1]) if end is None and len(candles) else None
+        known = self._decimals_at.get(name)
+        if known is None or known[0] != newest:
+            known = newest, decimals(self.store.rows(name, limit=TELLING_ROWS).bars.close)
+            self._decimals_at[name] = known
+        return known[1]
+
+    def _usual(self, name: str) -> tuple[str, ...]:
         """Return the specs shown where none are asked for: those of the columns that the store keeps, if it does."""
         if self._specs is not None:
             return self._specs
         found: dict[str, None] = {}
-        for name in newest.names:
+        for output in self.store.rows(name, limit=TELLING_ROWS).names:
             try:
-                found[spec_of_output(name)[0].text] = None
+                found[spec_of_output(output)[0].text] = None
             except SpecError:
                 continue  # a column that somebody else made
         return tuple(found)
 
     def _graded(self, symbol: str, rows: Rows, stored: int, models: Mapping[str, Metadata]) -> Grades:
         """Return the grades of these rows; rows around them are read for what the outcomes depend on."""
-        if not len(rows):
-            return grade_rows(rows, models)
+        if not rows.prediction.any():
+            return grade_rows(rows[:0], models)
         first, last = int(rows.bars.timestamp[0]), int(rows.bars.timestamp[-1])
         horizon = max((model.horizon for model in models.values()), default=HORIZON)
         before = self.store.rows(symbol, end=first, limit=LABEL_LOOKBACK)
@@ -190,11 +203,8 @@ class CandleReader:
 
 
 def warm_up() -> None:
-    """Load what is compiled, which takes most of a second, before somebody waits for it."""
-    bars = Bars.of([Bar("A", 0, 1.0, 1.0, 1.0, 1.0, 1.0)])
-    Engine(DEFAULT).update(bars)
-    label(bars)
-    recent_mean(bar_variances(bars, MINUTE))
+    """Load what is compiled before somebody waits for it."""
+    Engine(DEFAULT, live=False).update(Bars.of([Bar("A", 0, 1.0, 1.0, 1.0, 1.0, 1.0)]))
 
 
 def _bare(rows: Rows) -> Rows:

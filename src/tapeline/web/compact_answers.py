@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 #: Shorter bodies gain nothing; longer ones are sent as they come.
 SHORTEST, LONGEST = 1_024, 32 << 20
 
-_TEXTS = (
+#: The types of what is compressed.
+TEXTS = (
     "application/json", "application/javascript", "image/svg+xml", "text/css", "text/csv", "text/html",
     "text/javascript",
 )  # fmt: skip
@@ -51,7 +52,8 @@ class CompactAnswers:
                 passing = (
                     message["status"] != 200
                     or not whole
-                    or not Headers(raw=message["headers"]).get("content-type", "").startswith((*_TEXTS, *_TAGGED))
+                    or "content-encoding" in Headers(raw=message["headers"])
+                    or not Headers(raw=message["headers"]).get("content-type", "").startswith((*TEXTS, *_TAGGED))
                 )
             elif not passing:
                 parts.append(message.get("body", b""))
@@ -81,20 +83,19 @@ async def _send_whole(scope: Scope, start: Message, body: bytes, send: Send) -> 
             await send({**start, "status": 304})
             await send({"type": "http.response.body", "body": b""})
             return
-    if kind.startswith(_TEXTS) and len(body) >= SHORTEST:
+    if kind.startswith(TEXTS) and len(body) >= SHORTEST:
         headers.add_vary_header("Accept-Encoding")
-        if _takes_gzip(asked.get("accept-encoding", "")):
+        if takes_gzip(asked.get("accept-encoding", "")):
             large = len(body) >= _IN_THREAD
             body = await asyncio.to_thread(gzip.compress, body, _LEVEL) if large else gzip.compress(body, _LEVEL)
             headers["Content-Encoding"] = "gzip"
-            if "etag" in headers and not headers["etag"].startswith("W/"):
-                headers["ETag"] = f"W/{headers['etag']}"
     headers["Content-Length"] = str(len(body))
     await send(start)
     await send({"type": "http.response.body", "body": body})
 
 
-def _takes_gzip(accepted: str) -> bool:
+def takes_gzip(accepted: str) -> bool:
+    """Return whether a client with this `Accept-Encoding` reads gzip."""
     for part in accepted.lower().split(","):
         name, _, quality = part.replace(" ", "").partition(";q=")
         if name == "gzip":

@@ -57,8 +57,13 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class _Background:
-    """Hold what a quote needs beside the last row; it is read when the symbol's session or bars move on."""
+    """Hold what a quote needs beside the last row; it is read when the symbol's session or bars move on.
 
+    `timestamp` is the open time of the newest bar then, which was `final` or still forming.
+    """
+
+    timestamp: int
+    final: bool
     session: int
     reference: float | None
     first: bool
@@ -68,7 +73,7 @@ class _Background:
     move: float | None
 
 
-_UNKNOWN = _Background(0, None, False, False, 2, (), None)
+_UNKNOWN = _Background(0, True, 0, None, False, False, 2, (), None)
 
 
 class QuoteTable:
@@ -79,9 +84,9 @@ class QuoteTable:
 
     A symbol with several series has the quote of the one that is shown (`stored_series.shown_of`).
 
-    A refresh costs one `latest()`, and for each symbol that moved a read of `SPARK_BARS` rows. Those reads stop when
-    the time is up and go on in the next refresh, the longest waiting first, so that a thousand symbols do not hold up a
-    page.
+    A refresh costs one `latest()`, and for each symbol that has another bar a read of `SPARK_BARS` rows; while a bar
+    forms, the sparkline keeps its first price. Those reads stop when the time is up and go on in the next refresh, the
+    longest waiting first, so that a thousand symbols do not hold up a page.
     """
 
     def __init__(
@@ -109,8 +114,10 @@ class QuoteTable:
         self._series = shown
         for symbol, row in latest.items():
             quote = self.quotes.get(symbol)
-            if quote is None or (quote.timestamp, quote.price) != (row.timestamp, row.price):
-                self._waiting.setdefault(symbol)
+            if quote is None or (quote.timestamp, quote.price, quote.final) != (row.timestamp, row.price, row.final):
+                known = self._background.get(symbol, _UNKNOWN)
+                if (known.timestamp, known.final) != (row.timestamp, row.final):
+                    self._waiting.setdefault(symbol)
         for symbol in list(self._waiting):
             if self._clock() >= until:
                 break
@@ -139,9 +146,11 @@ class QuoteTable:
             reference, first = before.reference, before.first
         else:
             reference, first = self._reference(symbol, session, daily=daily)
+        newest, final = (int(rows.bars.timestamp[-1]), bool(rows.bars.final[-1])) if len(rows) else (0, True)
         return _Background(
-            session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close), expected_move(rows)
-        )
+            newest, final, session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close),
+            expected_move(rows),
+        )  # fmt: skip
 
     def _reference(self, symbol: str, session: int, *, daily: bool) -> tuple[float | None, bool]:
         previous = self._store.rows(self._series[symbol], end=session, limit=1)

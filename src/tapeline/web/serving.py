@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.1
 _LOOKS_BETWEEN_SWEEPS = 10
 _GOODBYE_SECONDS = 2
-_FILE_READERS = "AnyIO worker thread"  # as anyio names them; Starlette opens files in them
+_FILE_READERS = "AnyIO worker thread"  # as anyio names them; Starlette runs plain routes in them
 
 
 def serve(

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from tapeline.runtime.clock import now_ms
 from tapeline.web.markets import MarketHours, Markets, currency_of, regular_hours, zone_of
@@ -15,6 +16,7 @@ from tapeline.web.quote_table import Quote, QuoteTable
 _TABLE_SECONDS = 0.25
 _CURRENCIES_AT_ONCE = 20  # each may need a file to be read
 _CURRENCIES_SECONDS = 300.0  # after which those not found are looked for again
+_FIELDS = tuple(field.name for field in dataclasses.fields(Quote))
 
 
 class WatchedQuotes:
@@ -28,6 +30,8 @@ class WatchedQuotes:
         self._table = QuoteTable(data.store, zone_of, hours_of=regular_hours)
         self._markets = Markets()
         self._changed: dict[str, None] = {}  # symbols that `changes` has not returned yet
+        self._told: dict[str, Quote] = {}  # what pages know by it
+        self._in_full: set[str] = set()  # symbols of which some page knows another quote
         self._hours: dict[str, MarketHours] = {}
         self._currencies: dict[str, str] = {}
         self._currencies_until = 0.0
@@ -47,15 +51,32 @@ class WatchedQuotes:
         """Return the quotes of all symbols with their markets and currencies."""
         return self._complete(self.quotes)
 
-    def changes(self) -> list[Quote]:
-        """Return the quotes that changed since the last call, complete, whoever called `refresh` in between."""
-        changed = [self._table.quotes[symbol] for symbol in self._changed if symbol in self._table.quotes]
-        self.forget_changes()
-        return self._complete(changed)
+    def changes(self) -> list[dict[str, Any]]:
+        """Return the quotes that changed since the last call, whoever called `refresh` in between.
 
-    def forget_changes(self) -> None:
-        """Begin to count changes from now on."""
+        Of a quote that pages know, only the symbol and the fields that changed: a page of 500 symbols would be sent
+        200 KB a second otherwise.
+        """
+        changed = [self._table.quotes[symbol] for symbol in self._changed if symbol in self._table.quotes]
+        found = []
+        for quote in self._complete(changed):
+            known = None if quote.symbol in self._in_full else self._told.get(quote.symbol)
+            self._told[quote.symbol] = quote
+            found.append(_difference(known, quote))
         self._changed.clear()
+        self._in_full.clear()
+        return [each for each in found if len(each) > 1]
+
+    def first(self, *, alone: bool) -> list[Quote]:
+        """Return the quotes of all symbols for a page that comes; `alone` where it is the only one."""
+        shown = self.shown()
+        if alone:
+            self._told = {quote.symbol: quote for quote in shown}
+            self._changed.clear()
+            self._in_full.clear()
+        else:
+            self._in_full.update(self._changed)  # it knows them already, and the others do not
+        return shown
 
     def refresh(self) -> None:
         """Read the store. A market that opens or closes changes its quotes too."""
@@ -91,3 +112,13 @@ class WatchedQuotes:
             )
             for quote in quotes
         ]
+
+
+def _difference(before: Quote | None, after: Quote) -> dict[str, Any]:
+    """Return the symbol and the fields that changed; all of them where nothing is known before."""
+    found: dict[str, Any] = {"symbol": after.symbol}
+    for name in _FIELDS:
+        value = getattr(after, name)
+        if before is None or getattr(before, name) != value:
+            found[name] = value
+    return found

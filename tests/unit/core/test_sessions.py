@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tapeline.core.market import Bar, Bars
-from tapeline.core.sessions import Calendar, Phase, Session, calendar, calendar_of, exchange_of
+from tapeline.core.sessions import Calendar, Phase, Session, calendar, calendar_of, exchange_of, tables
 from tapeline.core.sessions.exchanges import EXTENDED_MINUTES, INDICES, SUFFIXES
 from tapeline.core.sessions.schedule import zone
 from tapeline.core.sessions.session_ids import session_ids
@@ -337,6 +337,7 @@ def test_the_usual_hours_follow_the_clocks(monkeypatch: pytest.MonkeyPatch) -> N
     from pandas import Timestamp
 
     monkeypatch.setattr(XNYSExchangeCalendar, "bound_max", classmethod(lambda _: Timestamp("2026-06-30")))
+    monkeypatch.setattr(tables, "_opened", lambda: None)
     short = Calendar("XNYS")
     found = {
         s.day: f"{utc(s.open)[-5:]}-{utc(s.close)[-5:]}" for s in short.sessions(ms("2026-06-29"), ms("2026-12-31"))

@@ -9,7 +9,7 @@ import pytest
 from tests.web_site import Client, client_of, filled, sample_bars
 
 from tapeline.web import PageData
-from tapeline.web.compact_answers import _takes_gzip
+from tapeline.web.compact_answers import takes_gzip
 
 BARS = "/symbols/S00/bars?limit=100&indicators="
 
@@ -59,5 +59,5 @@ def test_a_time_may_be_an_iso_date(client: Client) -> None:
 @pytest.mark.parametrize(
     ("accepted", "takes"), [("gzip", True), ("GZIP;q=0.2", True), ("gzip;q=0", False), ("br", False)]
 )
-def test_the_header_says_who_takes_gzip(accepted: str, takes: bool) -> None:
-    assert _takes_gzip(accepted) is takes
+def test_the_header_says_whotakes_gzip(accepted: str, takes: bool) -> None:
+    assert takes_gzip(accepted) is takes

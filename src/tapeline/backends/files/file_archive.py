@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from tapeline.backends.archived_series import bars_of, check_facts, facts_of, series_of
 from tapeline.backends.files.file_errors import translating_file_errors
 from tapeline.core.market import OHLCV
@@ -38,6 +35,11 @@ class LocalArchive:
     def load(self, symbol: str, interval: str) -> Series | None:
         """Return what was last saved, None if nothing was. A `save` meanwhile leaves the file that is read whole."""
         path = self.path(symbol, interval)
+        if not path.exists():  # most symbols of a page: Arrow takes 40 MB
+            return None
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         with _translating_damage(path):
             try:
                 file = pa.OSFile(str(path))
@@ -51,6 +53,9 @@ class LocalArchive:
 
     def save(self, series: Series) -> None:
         """Replace the series' file; after a crash it is the old one or the new one."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         path = self.path(series.symbol, series.interval)
         columns = {name: getattr(series.bars, name) for name in ("timestamp", *OHLCV)}
         table = pa.table(columns).replace_schema_metadata({"tapeline": json.dumps(facts_of(series))})
@@ -81,6 +86,8 @@ class LocalArchive:
 @contextlib.contextmanager
 def _translating_damage(path: Path) -> Iterator[None]:
     """Raise `StorageError` for a file that is no archive, and for one that cannot be opened."""
+    import pyarrow as pa
+
     try:
         with translating_file_errors(path):
             try:

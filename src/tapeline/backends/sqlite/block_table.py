@@ -32,8 +32,8 @@ from tapeline.errors import DecodeError
 FANOUT = 16
 SEALED = FANOUT**3
 
-_CACHED_BARS = 1_000_000  # decoded and kept for the next reader, at most; 58 bytes each
-_SMALLEST_CACHED = 256  # bars; smaller blocks are merged soon and quick to decode
+_CACHED_BARS = 400_000  # decoded and kept for the next reader, at most; 58 bytes each
+_CACHED_BESIDE = 32  # as many bars as the rest of a block takes
 
 
 class PreparedBlock:
@@ -174,16 +174,18 @@ class BlockTable:
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def read(self, connection: sqlite3.Connection, entry: BlockEntry, *, keep: bool = True) -> Block | None:
-        """Return the block, None when it is damaged (see `damaged`). Large ones are kept: a block never changes."""
-        kept = self._cache.get(entry.id)
-        if kept is not None:
-            return kept
+        """Return the block, None when it is damaged (see `damaged`). It is kept: a block never changes."""
+        with self._cache_lock:
+            kept = self._cache.get(entry.id)
+            if kept is not None:
+                self._cache.move_to_end(entry.id)
+                return kept
         try:
             block = block_of(entry, _payload(connection, entry))
         except DecodeError as error:
             self._report(connection, entry, error)
             return None
-        if keep and len(block) >= _SMALLEST_CACHED:
+        if keep:
             self._keep(entry.id, block)
         return block
 
@@ -214,9 +216,9 @@ class BlockTable:
             if number in self._cache:  # another thread read it at the same time
                 return
             self._cache[number] = block
-            self._cached += len(block)
+            self._cached += len(block) + _CACHED_BESIDE
             while self._cached > _CACHED_BARS and len(self._cache) > 1:
-                self._cached -= len(self._cache.popitem(last=False)[1])
+                self._cached -= len(self._cache.popitem(last=False)[1]) + _CACHED_BESIDE
 
 
 def block_of(entry: BlockEntry, payload: bytes) -> Block:

@@ -49,6 +49,8 @@ _ADVICE = {
 _WRITING = "writing"  # in `meta`
 _PAGE_SIZE = 8192
 _WAL_PAGES = 1024  # 8 MB
+_CACHE_KB = 2048  # for each thread that reads: blocks are read once, and kept decoded
+_WRITER_CACHE_KB = 8192
 _WAL_SIZE_LIMIT = 64 * 1024 * 1024
 
 
@@ -97,6 +99,7 @@ class Database:
         """Return a connection; one that only reads where nothing can be written and nothing is to be made."""
         try:
             connection = self._connect()
+            connection.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KB}")
             stored_version(connection)  # the first look needs the files that are shared among processes
         except (sqlite3.OperationalError, OSError) as error:
             if create or (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in REFUSALS:
@@ -121,7 +124,7 @@ class Database:
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={_WAL_SIZE_LIMIT}")
-        connection.execute("PRAGMA cache_size=-8192")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
         connection.execute("PRAGMA secure_delete=OFF")  # some builds overwrite what is deleted: every merged block
         return connection
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tapeline.backends.sqlite.checked_rows import checked_rows, put_rows
 from tapeline.backends.sqlite.damage_log import DamageLog
+from tapeline.core.series import symbol_of
 from tapeline.errors import StorageError
 
 
@@ -18,11 +19,13 @@ class NameTable:
         self._damage = damage
         self._numbers: dict[tuple[str, str], int] = {}
         self._names: dict[str, dict[int, str]] = {"symbols": {}, "models": {}}
+        self._grouped: tuple[int, dict[str, dict[str, int]]] = (0, {})  # series by symbol, and of how many names
 
     def forget(self) -> None:
         """Forget numbers that were given out in a transaction that was rolled back."""
         self._numbers.clear()
         self._names = {"symbols": {}, "models": {}}
+        self._grouped = (0, {})
 
     def known_numbers(self, table: str, names: Iterable[str]) -> dict[str, int] | None:
         """Return the numbers of these names, None where one is not known here yet."""
@@ -66,6 +69,18 @@ class NameTable:
         if count != len(names):
             self._read(connection, table)
         return self._names[table]
+
+    def series_of(self, connection: sqlite3.Connection, symbol: str) -> dict[str, int]:
+        """Return the names of a symbol's series with their numbers. All names are gone through when one has come."""
+        names = self.all(connection, "symbols")
+        count, groups = self._grouped
+        if count != len(names):
+            groups = {}
+            for number, name in list(names.items()):
+                for each in {name, symbol_of(name)}:
+                    groups.setdefault(each, {})[name] = number
+            self._grouped = len(names), groups
+        return groups.get(symbol, {})
 
     def _read(self, connection: sqlite3.Connection, table: str) -> list[tuple[tuple[Any, ...], bool]]:
         """Read all names. Return their rows, and whether each is what was written."""

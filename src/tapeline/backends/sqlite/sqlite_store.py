@@ -23,7 +23,6 @@ from tapeline.backends.sqlite.series_facts import series_extents, series_stamps
 from tapeline.backends.sqlite.series_reading import SeriesReader
 from tapeline.core.market import Bars, Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
-from tapeline.core.series import is_series_of
 
 
 class SqliteStore:
@@ -157,8 +156,7 @@ class SqliteStore:
 
     def series(self, symbol: str) -> tuple[str, ...]:
         with self._snapshot() as reader:
-            names = self._names.all(reader, "symbols")
-            numbers = {name: number for number, name in names.items() if is_series_of(name, symbol)}
+            numbers = self._names.series_of(reader, symbol)
             known = "SELECT 1 FROM newest WHERE symbol = ?"
             return tuple(name for name in sorted(numbers) if reader.execute(known, (numbers[name],)).fetchone())
 

@@ -1,7 +1,8 @@
 """Tell when a market is open, its holidays, half days, pre-market and after hours, and which session a time is in.
 
-Nothing here reads a clock. The calendars are those of exchange-calendars (holidays are data). The first use of an
-exchange imports that library and builds the calendar, which takes about a second; after that answers take microseconds.
+Nothing here reads a clock. The calendars are those of exchange-calendars (holidays are data). The schedules of all
+exchanges that a symbol's form can name come with the package (`tables`). With another version of that library, or for
+another exchange, the first use builds the calendar, which takes about a second; after that answers take microseconds.
 After the last year a calendar knows, its usual weekdays and hours continue, to the end of 2035. Before its first
 session and after that every market is closed; a time before the first session has its UTC day as its session.
 

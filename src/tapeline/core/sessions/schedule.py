@@ -1,4 +1,4 @@
-"""Read an exchange's schedule from exchange-calendars. No other module touches that library, which loads slowly."""
+"""Tell an exchange's schedule: as it comes with the package, otherwise from exchange-calendars, which loads slowly."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from numpy.typing import NDArray
 
 from tapeline.core.market import Ints
 from tapeline.core.sessions.exchanges import CALENDAR_RANGE, EXTENDED_MINUTES
+from tapeline.core.sessions.tables import kept_schedule, kept_zone
 from tapeline.core.times import DAY, MINUTE
 
 
 def schedule(exchange: str) -> tuple[Ints, ...]:
     """Return day, pre, open, break start, break end, close, post, half as int64 columns, one row per session."""
+    return kept_schedule(exchange) or built_schedule(exchange)
+
+
+def zone(exchange: str) -> str:
+    """Return the time zone an exchange keeps, such as America/New_York."""
+    return kept_zone(exchange) or built_zone(exchange)
+
+
+def built_schedule(exchange: str) -> tuple[Ints, ...]:
+    """Return what `schedule` does, from exchange-calendars."""
     exchange_calendars, made = _library()
     import pandas as pd
 
@@ -50,8 +61,8 @@ def calendar_names() -> list[str]:
     return sorted(_library()[1])
 
 
-def zone(exchange: str) -> str:
-    """Return the time zone an exchange keeps, such as America/New_York."""
+def built_zone(exchange: str) -> str:
+    """Return what `zone` does, from exchange-calendars."""
     exchange_calendars, made = _library()
     return str(made[exchange_calendars.resolve_alias(exchange)].tz)  # building one takes a second
 

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
 import tapeline
 from tapeline.errors import TapelineError
+from tapeline.runtime.process_memory import release_freed_memory
 from tapeline.web.api import (
     alert_routes,
     bar_routes,
@@ -38,11 +38,14 @@ from tapeline.web.api.problems import add_handlers
 from tapeline.web.candles import warm_up
 from tapeline.web.compact_answers import CompactAnswers
 from tapeline.web.defects import DefectAnswer
+from tapeline.web.joined_modules import joined
 from tapeline.web.page import Page
+from tapeline.web.page_files import PageFiles
 from tapeline.web.security import Guard
 
 _ASSETS = Path(__file__).parents[1] / "assets"
 _REFERENCE = Path(__file__).parents[1] / "reference"
+_MAIN, _FIRST = "js/main.js", "js/first.js"
 _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, score_routes, model_routes, health_routes,
@@ -78,8 +81,8 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
     for module in _ROUTES:
         app.include_router(module.routes, prefix=_PREFIX)
     app.include_router(metric_routes.routes)
-    app.mount("/reference", StaticFiles(directory=_REFERENCE, html=True))
-    app.mount("/", StaticFiles(directory=_ASSETS, html=True))
+    app.mount("/reference", PageFiles(_REFERENCE))
+    app.mount("/", PageFiles(_ASSETS, {_MAIN: joined(_ASSETS, _MAIN, _FIRST)}))
     add_handlers(app)
     app.add_middleware(CompactAnswers)
     app.add_middleware(Guard, access=page.access, host=host)
@@ -92,3 +95,4 @@ async def _prepare(page: Page) -> None:
     with contextlib.suppress(TapelineError):  # whoever looks is given the reason
         for symbol in (await page.read(page.data.store.latest)).bars.symbols:
             await page.judge(functools.partial(page.data.candles.rows, symbol, limit=1))
+    await page.judge(release_freed_memory)

@@ -8,9 +8,6 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 from fastapi import Depends, HTTPException, Query, Request, Response
 from numpy.typing import NDArray
 
@@ -107,6 +104,10 @@ def table_answer(
 
     NaN is an empty cell. `timestamp` is UTC epoch ms in CSV and a timestamp with zone UTC in Parquet.
     """
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
     arrays = {key: pa.array(column, from_pandas=True) for key, column in columns.items()}
     buffer = io.BytesIO()
     if kind == Format.PARQUET:

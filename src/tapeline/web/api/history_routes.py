@@ -5,11 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator, Iterator
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
@@ -19,6 +17,9 @@ from tapeline.web.api.bar_routes import Indicators, Interval, chart_request
 from tapeline.web.api.formats import DIRECTION_NAMES, PARQUET
 from tapeline.web.api.parameters import CurrentPage, End, Start, Symbol, require_known
 from tapeline.web.api.problems import problems
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -99,8 +100,12 @@ async def history(
 
 def _written(first: Rows | None, pages: Iterator[Rows], kind: HistoryFormat, *, forecasts: bool) -> Iterator[bytes]:
     """Yield the bytes of the file: what the writer has written after each part, and at the end."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
     sink = _Sink()
-    table = _table(first, forecasts=forecasts) if first is not None else pa.table({"timestamp": pa.array([], _TIME)})
+    nothing = pa.table({"timestamp": pa.array([], pa.timestamp("ms", "UTC"))})
+    table = nothing if first is None else _table(first, forecasts=forecasts)
     if kind == HistoryFormat.ARROW:
         writer: Any = pa.ipc.new_stream(sink, table.schema)
     else:
@@ -114,12 +119,11 @@ def _written(first: Rows | None, pages: Iterator[Rows], kind: HistoryFormat, *, 
     yield sink.taken()
 
 
-_TIME = pa.timestamp("ms", "UTC")
-
-
 def _table(rows: Rows, *, forecasts: bool) -> pa.Table:
+    import pyarrow as pa
+
     bars = rows.bars
-    columns: dict[str, Any] = {"timestamp": pa.array(bars.timestamp, _TIME)}
+    columns: dict[str, Any] = {"timestamp": pa.array(bars.timestamp, pa.timestamp("ms", "UTC"))}
     columns |= {name: pa.array(getattr(bars, name)) for name in ("open", "high", "low", "close", "volume", "final")}
     if forecasts:
         columns["prediction"] = pa.array(DIRECTION_NAMES[rows.prediction], pa.string())

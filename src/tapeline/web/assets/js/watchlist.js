@@ -67,9 +67,10 @@ export class Watchlist {
     this.allow();
   }
 
-  // Takes changed quotes.
-  update(quotes) {
+  // Takes changed quotes: of one that is known only what changed.
+  update(changes) {
     let [arrange, added] = [this._late, false];
+    const quotes = changes.filter(({ symbol, ...rest }) => this.quotes.has(symbol) || "decimals" in rest).map((change) => ({ ...this.quotes.get(change.symbol), ...change }));
     const earlier = quotes.map((quote) => this.quotes.get(quote.symbol));
     for (const quote of quotes) this.quotes.set(quote.symbol, quote);
     const now = timeOf(this.quotes, this._replaying);

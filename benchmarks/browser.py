@@ -1,0 +1,174 @@
+"""Measure the page in headless Chromium: until the first candles are drawn, and how evenly a chart of 20 panes moves.
+
+The store is that of `page.py`: ten million one-minute rows of 500 symbols. The time of the first candles counts from
+the navigation to the frame after the one in which pixels of a candle's colour are on the canvas, in a browser that has
+nothing in its cache, and again in one that has.
+
+While the chart is panned, the time between two frames (`requestAnimationFrame`) is noted, beside an empty page that
+draws nothing, which is what this machine's browser can do. Chromium draws without a graphics card here.
+
+usage: browser.py [--rows 10000000] [--symbols 500] [--runs 9] [--panes 20] [--seconds 5] [--keep FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, sync_playwright
+
+from page import Server, build, forget
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+#: Twenty panes: the candles, and nineteen indicators with one of their own each.
+PANED = (
+    "rsi_14", "macd_12_26_9", "stoch_14_3_3", "cci_20", "willr_14", "mfi_14", "roc_12", "mom_10", "cmo_14", "trix_15",
+    "adx_14", "aroon_25", "bop", "obv", "atr_14", "natr_14", "ultosc_7_14_28", "ppo_12_26", "stochrsi_14_3_3",
+)  # fmt: skip
+
+#: Notes when pixels of the colours of candles are there, at the frame after.
+_FIRST_CANDLES = """
+window.firstCandles = new Promise((seen) => addEventListener("DOMContentLoaded", () => {
+  const look = () => {
+    const style = getComputedStyle(document.documentElement);
+    const colors = ["--up", "--down"].map((name) =>
+      (style.getPropertyValue(name).match(/\\w\\w/g) ?? []).map((two) => parseInt(two, 16)));
+    const there = [...document.querySelectorAll("[data-part=canvas] canvas")].some((canvas) => {
+      const { width, height } = canvas;
+      if (width < 300 || height < 200) return false;
+      const { data } = canvas.getContext("2d").getImageData(width >> 1, 0, width >> 2, height);
+      for (let i = 0; i < data.length; i += 4) {
+        if (colors.some(([r, g, b]) => data[i] === r && data[i + 1] === g && data[i + 2] === b)) return true;
+      }
+      return false;
+    });
+    requestAnimationFrame(there ? () => seen(performance.now()) : look);
+  };
+  requestAnimationFrame(look);
+}));
+"""
+
+#: Waits until the chart has that many panes; the page's policy refuses what Playwright's own waiting would evaluate.
+_PANED = """async (panes) => {
+  const { chart } = await import("/js/main.js");
+  while (chart.drawing?.chart.panes().length !== panes) await new Promise(requestAnimationFrame);
+}"""
+
+#: Moves the chart a little at every frame for some seconds; returns the times between frames, ms.
+_PAN = """async ([seconds, empty]) => {
+  const scale = empty ? null : (await import("/js/main.js")).chart.drawing.chart.timeScale();
+  const start = scale?.scrollPosition() ?? 0;
+  const times = [];
+  await new Promise((done) => {
+    let began = null;
+    const frame = (now) => {
+      began ??= now;
+      times.push(now);
+      scale?.scrollToPosition(start - 60 - 50 * Math.sin((now - began) / 700), false);
+      if (now - began < 1000 * seconds) requestAnimationFrame(frame);
+      else done();
+    };
+    requestAnimationFrame(frame);
+  });
+  return times.slice(1).map((time, i) => time - times[i]);
+}"""
+
+
+def first_candles(browser: Browser, url: str, symbol: str, *, again: bool = False) -> float:
+    """Return the seconds until candles are seen, in a new browser context; `again`: at its second visit."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
+    page = context.new_page()
+    page.add_init_script(_FIRST_CANDLES)
+    for _ in range(1 + again):
+        page.goto("about:blank")
+        page.goto(f"{url}#chart/{symbol}/1m", wait_until="commit")
+        found = page.evaluate("firstCandles") / 1000
+    context.close()
+    return float(found)
+
+
+def panning(browser: Browser, url: str, panes: int, seconds: float) -> list[float]:
+    """Return the ms between frames while a chart of this many panes moves; of an empty page for none."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
+    page = context.new_page()
+    if panes:
+        shown = [{"spec": spec, "color": i % 8} for i, spec in enumerate(PANED[: panes - 1])]
+        page.add_init_script(f"localStorage.setItem('tapeline.indicators', {json.dumps(json.dumps(shown))})")
+        page.goto(f"{url}#chart/SYM007/1m")
+        page.evaluate(_PANED, panes)
+        page.wait_for_timeout(2000)  # for what comes after the first candles
+    found = page.evaluate(_PAN, [seconds, not panes])
+    context.close()
+    return [float(each) for each in found]
+
+
+def told(name: str, gaps: list[float]) -> str:
+    """Return a line with the frames a second and how late they come."""
+    p50, p95, p99 = np.percentile(gaps, (50, 95, 99))
+    late = sum(gap > 25 for gap in gaps) / len(gaps)
+    return f"{name:<44}{1000 * len(gaps) / sum(gaps):>6.1f}{p50:>9.1f}{p95:>8.1f}{p99:>8.1f}{late:>9.1%}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--symbols", type=int, default=500)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--panes", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--keep", type=Path, help="Folder to build the store in, or to use as it is.")
+    chosen = parser.parse_args()
+    folder = chosen.keep or Path(tempfile.mkdtemp(prefix="tapeline-page-"))
+    path = next(filter(None, map(shutil.which, BROWSERS)))
+    symbols = [f"SYM{i:03d}" for i in np.random.default_rng(1).integers(chosen.symbols, size=100)]
+    try:
+        if not (folder / "tapeline.db").exists():
+            build(folder, chosen.rows, chosen.symbols)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+            first_candles_of_servers(browser, folder, symbols, chosen.runs)
+            print(f"\n{f'panning for {chosen.seconds:g} s':<44}{'fps':>6}{'p50 ms':>9}{'p95':>8}{'p99':>8}{'late':>9}")
+            with Server(folder) as server:
+                url = server.url.removesuffix("api/v1")
+                print(told("an empty page", panning(browser, url, 0, chosen.seconds)))
+                for panes in (1, chosen.panes):
+                    gaps = panning(browser, url, panes, chosen.seconds)
+                    print(told(f"{panes} pane{'s' if panes > 1 else ''}", gaps))
+            browser.close()
+    finally:
+        if not chosen.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def first_candles_of_servers(browser: Browser, folder: Path, symbols: list[str], runs: int) -> None:
+    """Print how long the first candles take: of a new server, of a running one, and at a second visit."""
+    found: dict[str, list[float]] = {
+        "new server, file not cached, new browser": [], "running server, new browser": [],
+        "running server, second visit": [],
+    }  # fmt: skip
+    new, running, second = found.values()
+    for run in range(max(runs // 3, 1)):
+        forget(folder)
+        with Server(folder) as server:
+            forget(folder)
+            new.append(first_candles(browser, server.url.removesuffix("api/v1"), symbols[run]))
+    with Server(folder) as server:
+        url = server.url.removesuffix("api/v1")
+        first_candles(browser, url, symbols[-1])
+        for symbol in symbols[-1 - runs : -1]:
+            running.append(first_candles(browser, url, symbol))
+            second.append(first_candles(browser, url, symbol, again=True))
+    print(f"{'from the navigation to the first candles':<44}{'median':>9}{'worst':>10}")
+    for name, seconds in found.items():
+        print(f"{name:<44}{statistics.median(seconds):>7.3f} s{max(seconds):>8.3f} s")
+
+
+if __name__ == "__main__":
+    main()
