@@ -16,6 +16,7 @@ from tapeline.app.config import Settings
 from tapeline.app.data_directory import DATABASE_FILE, archive_in, open_data_directory, processing_alone
 from tapeline.app.page_wiring import page_data_of
 from tapeline.backends.sqlite.checked_rows import CHECKED
+from tapeline.backends.sqlite.database import Database
 from tapeline.core.ports import Series
 from tapeline.errors import StorageError
 from tests.conftest import MINUTE, START, random_bars
@@ -143,6 +144,33 @@ def test_check_names_each_file_and_a_repair_keeps_what_was_damaged(damaged: Path
     assert {file.relative_to(kept).as_posix() for file in kept.rglob("*") if file.is_file()} == {
         DATABASE_FILE, "alerts.db", "archive/1m/S00.parquet",
     }  # fmt: skip
+
+
+def test_a_repair_that_cannot_be_finished_leaves_the_file_as_it_was(
+    damaged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(damaged, "UPDATE newest SET volume = volume + 1")
+    before = invoke(damaged, "check", "--json")
+
+    def full(database: Database) -> None:
+        raise StorageError(f"{database.path}: the disk is full")
+
+    monkeypatch.setattr(Database, "settle", full)
+    code, _, said = invoke(damaged, "check", "--repair")
+    assert (code, "the disk is full" in said) == (1, True)
+    assert invoke(damaged, "check", "--json") == before
+    assert not list(damaged.glob(".*.tmp*"))
+
+
+def test_a_file_is_not_settled_while_its_log_is_read(tmp_path: Path) -> None:
+    with closing(Database(tmp_path / "a.db")) as database, closing(sqlite3.connect(tmp_path / "a.db")) as other:
+        database.settle()
+        with database.writing():
+            other.execute("BEGIN")
+            other.execute("SELECT count(*) FROM meta").fetchone()
+        database._writer.execute("PRAGMA busy_timeout=0")  # rather than 30 seconds
+        with pytest.raises(StorageError, match="locked"):
+            database.settle()
 
 
 def test_lost_bars_come_back_from_the_archive(tmp_path: Path) -> None:

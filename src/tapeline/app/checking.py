@@ -130,8 +130,7 @@ def _write_anew(path: Path, kept: Path) -> Salvaged:
     """Put a new database in the place of a damaged one, of which a copy stays in `kept`."""
     make_private_folder(kept)
     new = path.with_name(f".{path.name}-repaired.tmp")
-    for leftover in (new, *(Path(f"{new}{end}") for end in _SIDE_FILES)):
-        leftover.unlink(missing_ok=True)
+    _delete(new)
     try:
         with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as old:
             old.text_factory = lambda content: content.decode("utf-8", "surrogateescape")
@@ -139,7 +138,10 @@ def _write_anew(path: Path, kept: Path) -> Salvaged:
             found = salvage(old, new)
     except sqlite3.Error:
         found = Salvaged(rows={"all tables": 1}, again=True)  # not even the list of tables can be read
-        new.unlink(missing_ok=True)
+        _delete(new)
+    except StorageError:  # the new file cannot be written: the old one stays as it is
+        _delete(new)
+        raise
     _keep(path, kept / path.name)
     for end in _SIDE_FILES:  # or SQLite would take the old file's journal for the new one's
         if (side := Path(f"{path}{end}")).exists():
@@ -149,6 +151,11 @@ def _write_anew(path: Path, kept: Path) -> Salvaged:
     else:
         path.unlink()
     return found
+
+
+def _delete(database: Path) -> None:
+    for file in (database, *(Path(f"{database}{end}") for end in _SIDE_FILES)):
+        file.unlink(missing_ok=True)
 
 
 def _be_alone(old: sqlite3.Connection, path: Path) -> None:
@@ -168,6 +175,8 @@ def _be_alone(old: sqlite3.Connection, path: Path) -> None:
 
 def _keep(path: Path, copy: Path) -> None:
     """Keep the file under another name as well: as a second link where the file system has them, else as a copy."""
+    if copy.exists() and copy.samefile(path):
+        return  # by a repair of this second that was stopped
     try:
         os.link(path, copy)
     except OSError:

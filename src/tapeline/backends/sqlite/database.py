@@ -212,6 +212,16 @@ class Database:
             with contextlib.suppress(StorageError), self.transaction() as connection:
                 put_rows(connection, "meta", [(_WRITING, 0)])
 
+    def settle(self) -> None:
+        """Fold the WAL into the file, so that the file can be moved alone. Raises `StorageError`.
+
+        `close` does that too, but leaves what it cannot fold in the WAL and says nothing.
+        """
+        with self._lock, translating_sqlite_errors(self.path):
+            (busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StorageError(f"{self.path}: {_LOCKED}")
+
     def close(self) -> None:
         """Close every connection; the last one to close folds the WAL into the file."""
         with self._lock:

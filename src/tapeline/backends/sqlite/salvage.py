@@ -50,22 +50,24 @@ def salvage(old: sqlite3.Connection, path: Path) -> Salvaged:
     """
     found = Salvaged()
     new = Database(path)
-    with contextlib.closing(new), new.transaction() as connection:
-        names = {table: _names(old, table, found) for table in _NAMES}
-        for table, known in names.items():
-            put_rows(connection, table, list(known.items()))
-        last = _put_blocks(old, connection, names["symbols"], found)
-        for table in _AS_THEY_ARE:
-            rows = _whole(old, table, found)
-            if table == "indicator_states" and found.rows.get("revisions"):
-                rows = []  # made from bars that may have been revised since
-            put_rows(connection, table, rows)
-        _put_newest(old, connection, names["symbols"], last, found)
-        states = {row[0]: row for row in _whole(old, "states", found)}
-        for number, block in last.items():  # what is remembered of the others is computed from their bars
-            states.setdefault(number, (number, int(block.timestamp[-1]), NO_STATE))
-        put_rows(connection, "states", [row for number, row in states.items() if number in names["symbols"]])
-        _put_log(old, connection, found)
+    with contextlib.closing(new):
+        with new.transaction() as connection:
+            names = {table: _names(old, table, found) for table in _NAMES}
+            for table, known in names.items():
+                put_rows(connection, table, list(known.items()))
+            last = _put_blocks(old, connection, names["symbols"], found)
+            for table in _AS_THEY_ARE:
+                rows = _whole(old, table, found)
+                if table == "indicator_states" and found.rows.get("revisions"):
+                    rows = []  # made from bars that may have been revised since
+                put_rows(connection, table, rows)
+            _put_newest(old, connection, names["symbols"], last, found)
+            states = {row[0]: row for row in _whole(old, "states", found)}
+            for number, block in last.items():  # what is remembered of the others is computed from their bars
+                states.setdefault(number, (number, int(block.timestamp[-1]), NO_STATE))
+            put_rows(connection, "states", [row for number, row in states.items() if number in names["symbols"]])
+            _put_log(old, connection, found)
+        new.settle()
     return found
 
 
