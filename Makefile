@@ -33,6 +33,7 @@ test: $(VENV)/.dev $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every
 check: $(VENV)/.dev ## what to run before a commit, in a minute: lint, and the unit tests that are not slow (ARGS="-k bars")
 	@$(MAKE) -j2 lint quick
 
+quick: WORKERS = 2
 quick: $(VENV)/.dev
 	$(PYTEST) -m 'not slow' tests/unit $(ARGS)
 

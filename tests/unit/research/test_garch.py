@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from arch import arch_model
 from tests.daily import daily_bars
 
 from tapeline.core.bars import sort_and_dedupe
@@ -14,6 +13,8 @@ from tapeline.research.garch import filtered, fitted, garch
 
 
 def test_its_parameters_are_those_of_arch() -> None:
+    from arch import arch_model  # takes seconds
+
     rng = np.random.default_rng(0)
     returns, variance = np.empty(2_000), 1.0
     for i in range(len(returns)):

@@ -1,11 +1,11 @@
+"""Hold measures against those of scikit-learn and SciPy, which take seconds to import: in the tests that need them."""
+
 from __future__ import annotations
 
 import math
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
-from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from tapeline.research.metrics import PairedMetrics, auc, auc_influence
 
@@ -22,6 +22,9 @@ def sample():
 
 
 def test_point_values_equal_scikit_learns(sample):
+    from scipy.stats import spearmanr
+    from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
+
     timestamp, p, up, move = sample
     neutral = np.full(len(p), 0.47)
     got = PairedMetrics(timestamp, up, move, neutral, 5).measure("m", p)
@@ -35,6 +38,8 @@ def test_point_values_equal_scikit_learns(sample):
 
 
 def test_the_influence_of_a_row_on_the_auc_is_what_leaving_it_out_changes(sample):
+    from sklearn.metrics import roc_auc_score
+
     _, p, up, _ = sample
     value, influence = auc_influence(p, up)
     assert influence.mean() == pytest.approx(0, abs=1e-12)
@@ -68,6 +73,8 @@ def test_a_single_symbol_has_a_rank_ic_too(sample):
 
 
 def test_differences_are_measured_in_pairs(sample):
+    from sklearn.metrics import log_loss
+
     timestamp, p, up, move = sample
     paired = PairedMetrics(timestamp, up, move, np.full(len(p), 0.5), 5)
     paired.measure("model", p)

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from arch.bootstrap import SPA
 
 from tapeline.research.superior_ability import superior_ability
 
@@ -21,6 +20,8 @@ def losses(gains: tuple[float, ...], times: int = 400, seed: int = 0) -> dict[st
 
 @pytest.mark.parametrize("gains", [(0.0, 0.0, 0.0), (0.12, -0.2, 0.0), (-0.2, 0.05), (0.3, 0.0, 0.0, 0.0, 0.0)])
 def test_p_values_equal_those_of_arch(gains):
+    from arch.bootstrap import SPA  # takes seconds
+
     given = losses(gains)
     candidates = np.stack([given[name] for name in given if name != "benchmark"], axis=1)
     peer = SPA(given["benchmark"], candidates, block_size=10, reps=4000, bootstrap="stationary", seed=1)
