@@ -1,4 +1,4 @@
-"""Measure what tests take, and keep it in `slow.txt`: `python -m pytest -n 2 -p tests.measuring` writes that file anew.
+"""Measure what tests take, and keep it in `slow.txt`: `python -m pytest -n 2 -p tests.measuring` writes its lines anew.
 
 It names each test function whose cases together take `SLOW` seconds or more of CPU, those of its ended child processes
 included. `make check` leaves these out, and `make test` begins with the files of which they take most, so that no core
@@ -20,6 +20,7 @@ SLOW = 0.3
 
 _used: dict[str, float] = defaultdict(float)
 _started: dict[str, float] = {}
+_ran: set[str] = set()
 
 
 @cache
@@ -27,6 +28,13 @@ def slow_tests() -> dict[str, float]:
     """Return the seconds of each test that is slow, by its id without parameters."""
     lines = (line.split() for line in LIST.read_text().splitlines() if not line.startswith("#"))
     return {name: float(seconds) for seconds, name in lines}
+
+
+def is_there(name: str) -> bool:
+    """Return whether there is a test function of this id."""
+    path, _, function = name.partition("::")
+    file = LIST.parents[1] / path
+    return file.is_file() and f"\ndef {function}(" in file.read_text()
 
 
 def mark_and_sort(items: list[pytest.Item]) -> None:
@@ -60,14 +68,16 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    _used[function_of(report.nodeid)] += float(str(dict(report.user_properties).get("cpu", 0)))
+    if report.when == "call" and not report.skipped:
+        _ran.add(report.nodeid)
+    if report.when == "teardown" and report.nodeid in _ran:
+        _used[function_of(report.nodeid)] += float(str(dict(report.user_properties)["cpu"]))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         return
-    ran = {name.partition("::")[0] for name in _used}
-    found = {name: seconds for name, seconds in slow_tests().items() if name.partition("::")[0] not in ran}
+    found = {name: seconds for name, seconds in slow_tests().items() if name not in _used and is_there(name)}
     found |= {name: seconds for name, seconds in _used.items() if seconds >= SLOW}
     lines = [f"{seconds:.1f} {name}\n" for name, seconds in sorted(found.items())]
     LIST.write_text("# Seconds of CPU: see measuring.py\n" + "".join(lines))
