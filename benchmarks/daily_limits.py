@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from range_forecast import read
+from range_forecast import read, walk_forward
 
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars, Flags, Floats, Ints
@@ -51,8 +50,10 @@ def main() -> None:
         model, history = fit_sorted(history, interval), read(options.frozen)
         parts = [tested(history, model, history.timestamp > model.trained_until, options.horizon)]
     else:
-        folds = walk_forward(history, interval, options.folds)
-        parts = [tested(history, model, test, options.horizon) for model, test in folds]
+        parts = [
+            tested(history, fit_sorted(history[before], interval), test, options.horizon)
+            for before, test in walk_forward(history, options.folds)
+        ]
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     sampling = Sampling(rows["time"].astype(np.int64), options.horizon)
     print(f"{options.horizon} bars ahead, {len(rows['time']):,} rows at {sampling.times:,} times")
@@ -60,14 +61,6 @@ def main() -> None:
     show_bands(rows, sampling, options.horizon)
     show_big_moves(rows, sampling, options.horizon)
     show_shares(rows, sampling, options.horizon)
-
-
-def walk_forward(history: Bars, interval: int, folds: int) -> Iterator[tuple[RangeModel, Flags]]:
-    times = np.unique(history.timestamp)
-    edges = [len(times) * k // (folds + 1) for k in range(1, folds + 2)]
-    for k in range(folds):
-        model = fit_sorted(history[history.timestamp < times[edges[k] - HORIZONS[-1]]], interval)
-        yield model, (history.timestamp >= times[edges[k]]) & (history.timestamp <= times[edges[k + 1] - 1])
 
 
 def tested(history: Bars, model: RangeModel, test: Flags, horizon: int) -> dict[str, Floats]:

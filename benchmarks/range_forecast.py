@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.core.bars import sort_and_dedupe, usual_interval
-from tapeline.core.market import Bar, Bars
+from tapeline.core.market import Bar, Bars, Flags
 from tapeline.data import sample_path
 from tapeline.feeds.files import FileSource
+from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_state import RangeStates
 from tapeline.research.range_evaluation import evaluate_frozen, evaluate_ranges
@@ -58,6 +59,15 @@ def main() -> None:
     print(text)
     if options.markdown:
         options.markdown.write_text(text)
+
+
+def walk_forward(history: Bars, folds: int) -> Iterator[tuple[Flags, Flags]]:
+    """Yield which bars each fold may learn from, and which it tests, as `evaluate_ranges` cuts them."""
+    times = np.unique(history.timestamp)
+    edges = [len(times) * k // (folds + 1) for k in range(1, folds + 2)]
+    for k in range(folds):
+        test = (history.timestamp >= times[edges[k]]) & (history.timestamp <= times[edges[k + 1] - 1])
+        yield history.timestamp < times[max(0, edges[k] - HORIZONS[-1])], test
 
 
 def read(paths: list[Path]) -> Bars:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from range_forecast import read
+from range_forecast import read, walk_forward
 
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars, Flags, Floats
@@ -23,7 +23,7 @@ from tapeline.data import sample_path
 from tapeline.forecast.estimates import Sampling
 from tapeline.forecast.labels import longest_step
 from tapeline.forecast.range_baselines import bar_returns, weighted_mean
-from tapeline.forecast.range_layout import HORIZONS, REGRESSORS, REGRESSORS_WIDTH, SAID
+from tapeline.forecast.range_layout import REGRESSORS, REGRESSORS_WIDTH, SAID
 from tapeline.forecast.range_scores import qlike, saved
 from tapeline.forecast.range_state import RangeStates
 from tapeline.forecast.time_of_day import season
@@ -43,11 +43,7 @@ def main() -> None:
     history = read(options.files)
     losses: dict[str, list[Floats]] = {}
     of_ewma, tested = [], []
-    times = np.unique(history.timestamp)
-    edges = [len(times) * k // (options.folds + 1) for k in range(1, options.folds + 2)]
-    for k in range(options.folds):
-        before = history.timestamp < times[max(0, edges[k] - HORIZONS[-1])]
-        test = (history.timestamp >= times[edges[k]]) & (history.timestamp <= times[edges[k + 1] - 1])
+    for before, test in walk_forward(history, options.folds):
         rows, forecasts, ewma, came = asked(history, before, test)
         for name, variance in forecasts.items():
             losses.setdefault(name, []).append(qlike(variance[rows], came[rows]))
