@@ -150,6 +150,7 @@ def show_shares(rows: dict[str, Floats], sampling: Sampling, horizon: int) -> No
     thirds = tercile(rows["sigma"])
     chances = [passes(sampling, held, np.ones(len(held)), 0.015)]
     chances += [passes(sampling, held * (thirds == third), thirds == third, 0.025) for third in range(3)]
+    line("what the model's lowest third held", sampling.proportion(held * (thirds == 0), thirds == 0), 100)
     print(f"  {'overall within 1.5 points':56} {100 * chances[0]:6.0f}")
     print(f"  {'lowest / middle / highest third within 2.5':56} "
           + " / ".join(f"{100 * chance:.0f}" for chance in chances[1:]))  # fmt: skip
