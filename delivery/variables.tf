@@ -5,7 +5,7 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "Name a region as AWS does, such as us-east-1."
+    error_message = "region must look like us-east-1."
   }
 }
 
@@ -33,6 +33,11 @@ variable "name_prefix" {
   description = "The name_prefix of services/, which the names of everything there begin with."
   type        = string
   default     = ""
+
+  validation {
+    condition     = can(regex("^([a-z][a-z0-9-]{0,13}-)?$", var.name_prefix))
+    error_message = "name_prefix must be empty, or lower-case letters, digits and dashes, at most 15 characters, ending in a dash."
+  }
 }
 
 variable "oidc_provider_arn" {

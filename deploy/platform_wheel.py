@@ -34,7 +34,8 @@ from tapeline.core.kernel_cache import SHIPPED, KernelCache
 
 def ship(self, signature, result):
     SHIPPED.mkdir(exist_ok=True)
-    self.shipped().save(self.shipped_key(signature, result.codegen), self._impl.reduce(result))
+    plain = result._replace(type_annotation="")  # a text for people, with paths and addresses of this process
+    self.shipped().save(self.shipped_key(signature, result.codegen), self._impl.reduce(plain))
 
 KernelCache.save_overload = ship
 from pathlib import Path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tapeline.app.config import all_settings, variable
 from tapeline.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
-REPOSITORY = "https://github.com/tapeline/tapeline/blob/main/"
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"] + "/blob/main/"
 
 #: What of the package is meant to be imported by others, in the order in which one meets it.
 PYTHON = (

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.stored import fill, session_bars
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = ROOT / "docs" / "tutorials"
+SOURCE = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"]
 
 
 class _Links(HTMLParser):
@@ -84,7 +86,7 @@ def test_search_works_from_a_folder(site: dict[Path, _Links]) -> None:
 
 def test_links_out_of_the_documentation_lead_to_files_of_the_repository(site: dict[Path, _Links]) -> None:
     links = {link.partition("#")[0] for page in site.values() for link in page.links}
-    found = {name for link in links if (name := link.partition("/tapeline/tapeline/blob/main/")[2])}
+    found = {name for link in links if (name := link.partition(f"{SOURCE}/blob/main/")[2])}
     assert found
     assert [name for name in found if not (ROOT / name).exists()] == []
 

@@ -27,6 +27,24 @@ def test_valid(terraform: Mapping[str, str], tmp_path: Path) -> None:
     assert stack.run("fmt", "-check", check=False).stdout == ""
 
 
+def test_what_every_stack_needs_is_the_same_in_each() -> None:
+    """Terraform cannot share it between stacks that are applied alone."""
+    stacks = ("delivery", "network", "services")
+    provider = set()
+    for stack in stacks:
+        text = re.sub(r"^#.*\n", "", (ROOT / stack / "config.tf").read_text(), flags=re.MULTILINE)
+        provider.add(re.sub(r"merge\((.*), var\.tags\)", r"\1", text.replace(f'stack = "{stack}"', "")))
+    assert len(provider) == 1
+    variables = {stack: (ROOT / stack / "variables.tf").read_text() for stack in stacks}
+    for name in ("region", "name_prefix", "tags"):
+        found = [
+            re.search(rf'variable "{name}" {{\n  description.*\n(.*?)^}}', text, re.MULTILINE | re.DOTALL)
+            for text in variables.values()
+        ]
+        assert len({match[1] for match in found if match}) == 1, name
+        assert len([match for match in found if match]) == (2 if name == "tags" else 3)
+
+
 def test_a_role_is_taken_by_one_kind_of_job_of_one_repository() -> None:
     assert re.findall(r'test +\= "(\w+)"\n +variable = "\$\{local.issuer\}', TEXT) == ["StringEquals"] * 2
     subjects = re.findall(r'"(repo:[^"]*)"', TEXT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -209,6 +210,17 @@ def test_every_link_of_the_readme_is_absolute_where_it_stands_alone() -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
     assert len(targets) > 20
     assert [target for target in targets if not re.match(r"https://|#", target)] == []
+
+
+def test_another_address_of_the_repository_is_written_wherever_it_is_repeated() -> None:
+    script = runpy.run_path(str(ROOT / "deploy" / "repository.py"))
+    old = script["known"]()
+    owner, name = old.split("/")
+    address = re.compile(rf"(com/{owner}/{name}|{owner}\.github\.io/{name})(?![\w-])")
+    having = {path.as_posix() for path, text in texts(tracked()) if address.search(text)}
+    assert having == set(script["FILES"])
+    for path in script["FILES"]:
+        assert not address.search(script["changed"]((ROOT / path).read_text(), old, "someone/else"))
 
 
 def test_a_version_is_known_with_and_without_a_build() -> None:
