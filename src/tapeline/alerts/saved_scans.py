@@ -96,7 +96,10 @@ class SavedScans:
             known = self.load()
             yield known
             document = {"scans": [asdict(scan) for scan in known.values()]}
-            write_atomically(self.path, (json.dumps(document, indent=2) + "\n").encode(), PRIVATE)
+            content = (json.dumps(document, indent=2) + "\n").encode()
+            if len(content) > _BOUNDS.size:  # else nobody could read them again
+                raise NotPossibleError(f"the scans would take more than {_BOUNDS.size:,} bytes; remove one first")
+            write_atomically(self.path, content, PRIVATE)
 
 
 def _as_rule(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -19,9 +18,10 @@ from tapeline.app.data_directory import DataDirectory, archive_in, users_in, wat
 from tapeline.app.system_health import SystemHealth
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core.candle_intervals import INTERVALS
+from tapeline.core.foreign import Bounds, load_json
 from tapeline.core.ports import Action
 from tapeline.core.troubles import Troubles
-from tapeline.errors import StorageError
+from tapeline.errors import DecodeError, StorageError
 from tapeline.feeds.live.live_source import Status
 from tapeline.indicators import DEFAULT
 from tapeline.runtime.delivery_lag import BOUNDS, DeliveryLag
@@ -38,6 +38,7 @@ EVALUATION_FILE = "evaluation.json"
 DESKS_FOLDER = "desks"
 
 _ERRORS = 20
+_EVALUATION = Bounds(size=16 << 20, parts=200_000, values=2_000_000)  # a report of 20 symbols has 60 KB
 
 
 def access_of(settings: Settings) -> Access:
@@ -183,7 +184,7 @@ def _currencies(archive: LocalArchive) -> Callable[[str], str]:
 def _evaluation(directory: DataDirectory) -> dict[str, Any] | None:
     """Return the walk-forward report in the data directory, None where there is none that can be read."""
     try:
-        document = json.loads((directory.path / EVALUATION_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+        document = load_json((directory.path / EVALUATION_FILE).read_bytes(), _EVALUATION)
+    except (OSError, DecodeError):
         return None
     return document if isinstance(document, dict) else None

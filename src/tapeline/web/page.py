@@ -9,6 +9,7 @@ from tapeline.alerts.screening import Screener
 from tapeline.forecast.model import Metadata
 from tapeline.forecast.range_model import RangeModel
 from tapeline.web.access import Access
+from tapeline.web.allowance import Allowance
 from tapeline.web.broadcast import Broadcast
 from tapeline.web.connections import Connections
 from tapeline.web.defects import Defects
@@ -23,6 +24,10 @@ T = TypeVar("T")
 _MOST_GRADINGS = 16  # that wait; each may take seconds
 _MOST_QUESTIONS = 16  # to a venue that wait; each may take seconds
 _MOST_LOG_INS = 32  # that wait: a second and a half
+
+#: How often the venue is searched for whoever looks at the page. It counts the searches together with the questions of
+#: the collector, which must not be refused because somebody searches without end.
+_SEARCHES_AT_ONCE, _SEARCHES_PER_SECOND = 60, 0.25
 
 
 class Page:
@@ -46,6 +51,8 @@ class Page:
         self.defects = Defects()
         self.broadcast = Broadcast(data, self.models)
         self.scores = ScoreCache(data.store)
+        self.searches = Allowance(_SEARCHES_AT_ONCE, _SEARCHES_PER_SECOND)
+        self.histories = 0  # that are being streamed
         self.rejected = RejectCounter(data.rejects)
         self._reads = ThreadRunner(name="page")
         self._judging = ThreadRunner(1, "judging", _MOST_GRADINGS)

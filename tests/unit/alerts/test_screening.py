@@ -19,7 +19,14 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Bar, Bars, Rows
 from tapeline.core.ports import Commit, Store
-from tapeline.errors import InputError, NotFoundError, NotPossibleError, RuleError, SpecError, StorageError
+from tapeline.errors import (
+    InputError,
+    NotFoundError,
+    NotPossibleError,
+    RuleError,
+    SpecError,
+    StorageError,
+)
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.newest_rows import TAIL, NewestRows
 
@@ -211,3 +218,13 @@ def test_scans_are_kept_by_name(tmp_path: Path) -> None:
         (tmp_path / "scans.json").write_text(content)
         with pytest.raises(StorageError, match="cannot be read as a list of scans"):
             scans.load()
+
+
+def test_scans_that_nobody_could_read_again_are_not_kept(tmp_path: Path) -> None:
+    scans = SavedScans(tmp_path / "scans.json")
+    wide = [SavedScan(f"wide{number}", "price < 5", ("price" + " " * 300_000,)) for number in range(4)]
+    for scan in wide[:3]:
+        scans.save(scan)
+    with pytest.raises(NotPossibleError, match="more than 1,048,576 bytes"):
+        scans.save(wide[3])
+    assert len(scans.load()) == 3

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from tapeline.core.market import Rows
 from tapeline.core.times import interval_name
+from tapeline.errors import OverloadedError
 from tapeline.web.api.bar_routes import Indicators, Interval, chart_request
 from tapeline.web.api.formats import DIRECTION_NAMES, PARQUET
 from tapeline.web.api.parameters import CurrentPage, End, Start, Symbol, require_known
 from tapeline.web.api.problems import problems
+from tapeline.web.page import Page
+
+#: Histories that are sent before another is refused: each holds a part, with all its indicators, while it is read.
+MOST_HISTORIES = 8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +37,21 @@ class HistoryFormat(StrEnum):
 
     ARROW = "arrow"
     PARQUET = "parquet"
+
+
+class HistoryStream(StreamingResponse):
+    """Stream to one client, and count among the page's histories for as long as that lasts."""
+
+    def __init__(self, page: Page, *values: Any) -> None:
+        super().__init__(*values)
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._page.histories += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._page.histories -= 1
 
 
 class _Sink(io.RawIOBase):
@@ -83,6 +104,8 @@ async def history(
 ) -> StreamingResponse:
     """Answer with every candle of the range, part by part, so that neither side holds all of it."""
     chart = chart_request(symbol, interval, indicators)
+    if page.histories >= MOST_HISTORIES:
+        raise OverloadedError("enough histories are being sent already; try again in a few seconds")
     pages, length, same = await page.judge(lambda: page.data.candles.pages(chart, start, end))
     first = await page.judge(lambda: next(pages, None))
     if first is None:
@@ -95,7 +118,7 @@ async def history(
 
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in f"{symbol}-{interval_name(length)}" if c.isascii())
     headers = {"Content-Disposition": f'attachment; filename="{name}.{kind.value}"'}
-    return StreamingResponse(sent(), 200, headers, ARROW if kind == HistoryFormat.ARROW else PARQUET)
+    return HistoryStream(page, sent(), 200, headers, ARROW if kind == HistoryFormat.ARROW else PARQUET)
 
 
 def _written(first: Rows | None, pages: Iterator[Rows], kind: HistoryFormat, *, forecasts: bool) -> Iterator[bytes]:

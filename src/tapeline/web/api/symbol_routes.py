@@ -112,7 +112,9 @@ async def search(
     ]
     found: Sequence[ListedSymbol] = ()
     trouble = None
-    if lookup is not None:
+    if lookup is not None and not page.searches.take():
+        trouble = f"{lookup.venue} was searched often; it is asked again in a few seconds"
+    elif lookup is not None:
         try:
             found = await page.ask(lambda: lookup.find(wanted))
         except FeedError as error:

@@ -14,6 +14,7 @@ from tests.web_site import Client, client_of, filled, sample_bars
 
 from tapeline.core.ports import Commit
 from tapeline.web import PageData
+from tapeline.web.api import history_routes
 
 PATH = "/symbols/S00/history?indicators=sma_5&interval="
 
@@ -52,3 +53,13 @@ def test_a_part_of_a_history_is_chosen_by_time(client: Client) -> None:
     client.document("/symbols/NOPE/history", 404)
     client.document("/symbols/S00/history?interval=7m", 409)
     assert pa.ipc.open_stream(client.get(f"{PATH}1m&end=2000-01-01").content).read_all().num_rows == 0
+
+
+def test_one_history_too_many_is_refused_until_another_has_ended(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_routes, "MOST_HISTORIES", 1)
+    assert client.get(f"{PATH}1m").status_code == 200, "those before have ended"
+    monkeypatch.setattr(history_routes, "MOST_HISTORIES", 0)
+    answer = client.get(f"{PATH}1m")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

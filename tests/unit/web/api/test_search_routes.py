@@ -53,3 +53,11 @@ def test_a_mistyped_symbol_is_not_added(client: Client, lookup: TeslaLookup) -> 
     lookup.down = True
     assert add(symbol="MORE")[1]["note"] == "MORE could not be checked: Venue is down"
     assert client.document("/symbols")["names"]["TSLA"]["exchange"] == "NASDAQ"
+
+
+def test_the_venue_is_not_searched_without_end_for_whoever_looks(client: Client, lookup: TeslaLookup) -> None:
+    for number in range(60):
+        assert client.document(f"/search?q=s{number}")["trouble"] is None
+    answer = client.document("/search?q=s")
+    assert answer["trouble"] == "Venue was searched often; it is asked again in a few seconds"
+    assert [each["symbol"] for each in answer["symbols"]] == ["S00", "S01"], "what is stored is found all the same"
