@@ -16,6 +16,7 @@ except ImportError:  # the sources as they lie in the repository
 _PLACES = {
     "analyse": "frames",
     "connect": "server_client",
+    "extend_pandas": "pandas_accessor",
     "forecast": "expectations",
     "load": "loading",
     "odds": "expectations",
@@ -24,7 +25,7 @@ _PLACES = {
     "scan": "scanning",
 }
 
-__all__ = ["__version__", "analyse", "connect", "forecast", "load", "odds", "plot", "resample", "scan"]
+__all__ = ["__version__", "analyse", "connect", "extend_pandas", "forecast", "load", "odds", "plot", "resample", "scan"]
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from tapeline.core.market import Ints
 from tapeline.core.times import DAY
 from tapeline.errors import InputError
-from tapeline.feeds.files.column_values import REASONS, Times
+from tapeline.feeds.files.column_times import Times
+from tapeline.feeds.files.column_values import REASONS
 from tapeline.feeds.files.interpretation import zone_of
 from tapeline.feeds.files.time_forms import TimeForm, form_of_column, is_text
 

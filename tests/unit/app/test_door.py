@@ -41,6 +41,7 @@ from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.processor import Processor
 
+NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 ADDRESS = "http://127.0.0.1:8000"  # in the examples
 
 
@@ -252,3 +253,40 @@ def test_a_picture_has_a_candle_for_each_bar(home: Path, tmp_path: Path) -> None
         tapeline.plot(frame.drop(columns="open"))
     with pytest.raises(InputError, match="of one symbol"):
         tapeline.plot(tapeline.load(["TSLA", "AAPL"], data_dir=home))
+
+
+def test_a_frame_has_indicators_as_methods_once_asked_for() -> None:
+    tapeline.extend_pandas()
+    frame = pd.DataFrame({"close": np.arange(1.0, 41.0) ** 1.1})
+    pd.testing.assert_series_equal(frame.tapeline.rsi(14), tapeline.analyse(frame, "rsi_14")["rsi_14"])
+    assert list(frame.tapeline.macd()) == ["macd_12_26_9", "macd_12_26_9_signal", "macd_12_26_9_hist"]
+    assert "rsi" in dir(frame.tapeline)
+    with pytest.raises(AttributeError, match="no indicator 'rsy'"):
+        frame.tapeline.rsy(14)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("first_look", "is touched within 5 bars"),
+        ("day_of_alerts", "times on"),
+        ("own_features", "('rsi', 'above_mean', 'range')"),
+    ],
+)
+def test_the_notebooks_run(
+    name: str,
+    said: str,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In this process: a kernel of its own would take longer than the cells."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAPELINE_DATA_DIR", str(home))
+    known: dict[str, Any] = {}
+    for cell in json.loads((NOTEBOOKS / f"{name}.ipynb").read_text("utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            code = "".join(cell["source"]).replace("SYMBOLS = None", 'SYMBOLS = {"TSLA"}')
+            exec(code.replace("ROUNDS = 80", "ROUNDS = 5"), known)
+    assert said in capsys.readouterr().out

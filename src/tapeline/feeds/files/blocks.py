@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tapeline.core.market import Ints
-from tapeline.feeds.files.column_values import Times
+from tapeline.feeds.files.column_times import Times
 from tapeline.feeds.files.interpretation import Interpretation
 
 

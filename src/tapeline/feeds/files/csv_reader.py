@@ -14,7 +14,8 @@ import pyarrow.csv
 from tapeline.core.market import OHLCV
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import RowBlock
-from tapeline.feeds.files.column_values import Times, plain_numbers
+from tapeline.feeds.files.column_times import Times
+from tapeline.feeds.files.column_values import plain_numbers
 from tapeline.feeds.files.csv_head import cells_of, csv_head
 from tapeline.feeds.files.interpretation import Sample, interpret
 from tapeline.feeds.files.lines import Lines

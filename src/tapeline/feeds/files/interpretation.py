@@ -22,7 +22,8 @@ from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import FileError
 from tapeline.feeds.files.column_roles import column_indexes
-from tapeline.feeds.files.column_values import Times, symbols
+from tapeline.feeds.files.column_times import Times
+from tapeline.feeds.files.column_values import symbols
 from tapeline.feeds.files.file_symbols import symbol_of
 from tapeline.feeds.files.known_layouts import LAYOUTS
 from tapeline.feeds.files.number_marks import decimal_mark

@@ -22,8 +22,9 @@ from tapeline.core.foreign import parquet_fault
 from tapeline.errors import FileError, one_line
 from tapeline.feeds.files.blocks import RowBlock
 from tapeline.feeds.files.column_roles import column_indexes, plain, roles_in
-from tapeline.feeds.files.column_values import PERIODS, Times, of_periods
+from tapeline.feeds.files.column_times import Times
 from tapeline.feeds.files.csv_head import by_symbol
+from tapeline.feeds.files.epoch_columns import PERIODS, of_periods
 from tapeline.feeds.files.interpretation import Sample, interpret
 from tapeline.feeds.files.known_layouts import layout_of
 from tapeline.feeds.files.read_options import ReadOptions
