@@ -788,7 +788,7 @@ def test_the_header_says_what_is_wrong_with_system_and_feed_until_it_is_over(
         ("streaming", 2, "Streaming", "good", "^$"),
         ("streaming", 31, "Feed silent", "bad", "No price since .*: the stream is silent"),
         ("polling", 5, "Polling", "warn", "The stream cannot be opened"),
-        ("not connected", 300, "Feed stopped", "bad", "No price since .*: the stream is not connected"),
+        ("not connected", 300, "Stopped", "bad", "No price since .*: the stream is not connected"),
     ):
         empty_server.tell(f"feed {seconds} {state}")
         expect(status).to_have_text(text)

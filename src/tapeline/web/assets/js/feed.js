@@ -2,7 +2,7 @@
 import { duration, percent } from "./format.js";
 
 const SILENT_MS = 30_000; // without a price in an open market
-const STATES = { streaming: "Streaming", polling: "Polling", "not connected": "Feed stopped" };
+const STATES = { streaming: "Streaming", polling: "Polling", "not connected": "Stopped" };
 
 // Returns { text, tick, level, banner }: the words, how old the last price is, "good", "warn" or "bad", and the banner's
 // text. `status` is the last `status` event, `open` whether a market of these quotes is open, `at(time)` says a time in
