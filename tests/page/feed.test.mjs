@@ -18,7 +18,7 @@ test("a silent feed does not look healthy while a market is open", () => {
   assert.deepEqual(say(heard(30_001), { open: false }), ["good", "Streaming, markets closed", "30 s", ""]);
   assert.deepEqual(say(heard(9000, "polling")), ["warn", "Polling", "9 s", "The stream cannot be opened, and prices are polled meanwhile."]);
   assert.deepEqual(say(heard(240_000, "not connected")),
-    ["bad", "Feed stopped", "4 min", "No price since T-240000, although a market is open: the stream is not connected; trying again."]);
+    ["bad", "Stopped", "4 min", "No price since T-240000, although a market is open: the stream is not connected; trying again."]);
   assert.deepEqual(say({ state: "streaming", heard: null }).slice(0, 3), ["bad", "Feed silent", "no price yet"]);
 });
 
