@@ -162,9 +162,27 @@ def guarded_server() -> Iterator[Server]:
     server.close()
 
 
+@pytest.fixture(scope="module")
+def shared_empty_server() -> Iterator[Server]:
+    """Serve a store without rows."""
+    server = Server("empty")
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def empty_server() -> Iterator[Server]:
-    """Serve a store without rows; `fail TEXT` makes it unreadable, `heal` ends that, `put SYMBOL` adds 100 bars."""
+def empty_server(shared_empty_server: Server) -> Server:
+    """Return the shared server of a store without rows, which has forgotten all that earlier tests did to it.
+
+    `fail TEXT` makes it unreadable, `heal` ends that, `put SYMBOL` adds 100 bars.
+    """
+    shared_empty_server.tell("forget")
+    return shared_empty_server
+
+
+@pytest.fixture
+def mortal_server() -> Iterator[Server]:
+    """Serve a store without rows from a process that a test may stop and end."""
     server = Server("empty")
     yield server
     server.close()

@@ -37,7 +37,7 @@ from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
 from tests.conftest import START
 from tests.fakes.lookups import TeslaLookup
-from tests.fakes.stores import MemoryStore
+from tests.fakes.stores import MemoryStore, MemoryTables
 from tests.fakes.watchlists import MemoryWatchlist
 from tests.rows import row
 
@@ -158,13 +158,20 @@ def sample(folder: Path) -> tuple[PageData, Access, Answer]:
     return data, Access(), answer
 
 
-def empty(_: Path) -> tuple[PageData, Access, Answer]:
+def empty(folder: Path) -> tuple[PageData, Access, Answer]:
     store = MemoryStore()
     troubles: dict[str, tuple[str, ...]] = {}
     feed: list[FeedPulse] = []
+    watchlist = MemoryWatchlist("NOPE")
 
     def answer(line: str) -> str:
         command, _, rest = line.partition(" ")
+        if command == "forget":
+            shutil.rmtree(folder / _DESKS, ignore_errors=True)
+            store.tables = MemoryTables()
+            troubles.clear()
+            feed.clear()
+            watchlist.symbols = ["NOPE"]
         if command == "put":
             store.put(*(row(rest, START + i * MINUTE, 100 + i % 7, open=101, high=108, low=99) for i in range(100)))
         if command == "feed":  # how many seconds ago it was last heard, and its state
@@ -178,7 +185,7 @@ def empty(_: Path) -> tuple[PageData, Access, Answer]:
 
     data = PageData(
         store, no_model="<b>too little</b> history", troubles=lambda: dict(troubles),
-        feed=lambda: feed[0] if feed else None, watchlist=MemoryWatchlist("NOPE"),
+        feed=lambda: feed[0] if feed else None, watchlist=watchlist,
         lookup=TeslaLookup(),
     )  # fmt: skip
     return data, Access(), answer

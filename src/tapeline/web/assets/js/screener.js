@@ -25,7 +25,6 @@ export class ScreenerTab {
     this._pick = pick;
     this._timer = 0;
     this._turn = 0;
-    this._names = []; // that rules may read
     const kept = remembered("screener", FIRST);
     this._asked = Object.fromEntries(Object.entries(FIRST).map(([name, usual]) => [name, typeof kept?.[name] === "string" ? kept[name] : usual]));
   }
@@ -44,7 +43,6 @@ export class ScreenerTab {
   _build() {
     this._fields = Object.fromEntries(Object.entries(FIELDS).map(([name, [, options]]) =>
       [name, h("input", { id: `scan-${name}`, type: "text", value: this._asked[name], autocomplete: "off", spellcheck: "false", ...options })]));
-    outcome(get("/alerts/names")).then(({ value }) => { this._names = value?.names ?? []; });
     this._problem = h("div", { class: "rule-error", role: "alert" });
     this._name = h("input", { id: "scan-name", maxlength: "40", placeholder: "oversold", autocomplete: "off", spellcheck: "false" });
     this._saved = h("ul", { class: "chips" });
@@ -54,7 +52,7 @@ export class ScreenerTab {
       card("Screener", "wide",
         h("form", { class: "scan", onsubmit: (event) => this._submit(event) },
           Object.entries(FIELDS).map(([name, [label]]) => [h("label", { for: `scan-${name}` }, label), COMPLETED.includes(name)
-            ? h("div", { class: "completed" }, this._fields[name], new Completion(this._fields[name], { names: () => this._names }).root) : this._fields[name]]),
+            ? h("div", { class: "completed" }, this._fields[name], new Completion(this._fields[name]).root) : this._fields[name]]),
           h("button", { type: "submit", class: "primary" }, "Scan")),
         this._problem, this._keeping, this._saved),
       card("Found", "wide", this._found)));

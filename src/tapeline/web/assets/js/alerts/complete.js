@@ -1,4 +1,5 @@
 // Completion of names and symbols while a rule or a list of columns is typed.
+import { get, outcome } from "../api.js";
 import { attribute, fill, h } from "../dom.js";
 
 const MOST = 8;
@@ -33,11 +34,20 @@ function ranked(names, word) {
   return [0, 1, 2].flatMap((wanted) => names.filter((name) => rank(name) === wanted)).slice(0, MOST);
 }
 
+let asked = null; // the promise of the names that rules may read, the same for every field
+
+function ruleNames() {
+  asked ??= outcome(get("/alerts/names")).then(({ value }) => {
+    if (!value) asked = null;
+    return value?.names ?? [];
+  });
+  return asked;
+}
+
 export class Completion {
-  // Completes what is typed into `field`; `names()` and `symbols()` give what there is. `root` is where the list stands.
-  constructor(field, { names, symbols = () => [] }) {
+  // Completes what is typed into `field`; `symbols()` gives those there are. `root` is where the list stands.
+  constructor(field, symbols = () => []) {
     this._field = field;
-    this._names = names;
     this._symbols = symbols;
     this._found = [];
     this._active = -1;
@@ -48,9 +58,11 @@ export class Completion {
     field.addEventListener("blur", () => this._close());
   }
 
-  _offer() {
+  async _offer() {
     this._active = -1;
-    this._found = completions(this._field.value, this._field.selectionStart, this._names(), this._symbols());
+    const names = await ruleNames();
+    if (document.activeElement !== this._field) return;
+    this._found = completions(this._field.value, this._field.selectionStart, names, this._symbols());
     this._draw();
   }
 

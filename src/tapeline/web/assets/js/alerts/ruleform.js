@@ -1,5 +1,5 @@
 // The form in which a rule is written, or another text given to one.
-import { get, outcome, part, patch, post } from "../api.js";
+import { outcome, part, patch, post } from "../api.js";
 import { fill, h, text } from "../dom.js";
 import { Completion } from "./complete.js";
 import { Preview } from "./preview.js";
@@ -16,12 +16,11 @@ export class RuleForm {
   constructor({ zone, jump, symbols, changed }) {
     this._changed = changed;
     this._rule = null; // the one that is being changed
-    this._names = [];
     this._input = h("input", {
       type: "text", id: "rule", autocomplete: "off", spellcheck: "false", maxlength: "500", "aria-describedby": "rule-error",
       oninput: () => this._typed(),
     });
-    this._completion = new Completion(this._input, { names: () => this._names, symbols });
+    this._completion = new Completion(this._input, symbols);
     this._preview = new Preview({ zone, jump });
     this._error = h("div", { class: "rule-error", id: "rule-error", role: "alert" });
     this._label = h("label", { for: "rule" });
@@ -32,7 +31,6 @@ export class RuleForm {
       this._error, this._preview.root,
       h("p", { class: "note" }, "For example ", EXAMPLES.map((rule, i) => [i ? ", " : "", h("button", { type: "button", class: "example", onclick: () => this._fill(rule) }, rule)])));
     this._name();
-    outcome(get("/alerts/names")).then(({ value }) => { this._names = value?.names ?? []; });
   }
 
   // Takes up the text of this rule; null: a new one.
