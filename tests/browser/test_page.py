@@ -15,7 +15,7 @@ from tapeline.alerts.grammar import parse_rule
 from tests.browser.conftest import Open, Server
 from tests.browser.page import PIXELS, drawn, newest, problems, until
 
-_DESKTOP, _PHONE = (1440, 900), (390, 844)
+_DESKTOP, _PHONE, _WIDE = (1440, 900), (390, 844), (2560, 1440)
 _ASSETS = Path(tapeline.web.__file__).with_name("assets")
 _TABS = ("chart", "model", "alerts", "health", "screener")
 
@@ -124,6 +124,58 @@ def test_every_tab_is_drawn_fits_the_width_and_is_accessible(
         assert page.evaluate("document.scrollingElement.scrollWidth") <= size[0], tab
         page.screenshot(path=pictures / f"{tab}-{size[0]}-{'dark' if dark else 'light'}.png")
         assert problems(page) == [], tab
+    if size == _DESKTOP:  # once more on a large screen
+        page.set_viewport_size({"width": _WIDE[0], "height": _WIDE[1]})
+        for tab in reversed(_TABS):
+            page.locator(f"nav [data-tab={tab}]").click()
+            expect(page.locator(f"#{tab} h2, #{tab} [data-part=canvas]").first).to_be_visible()
+            assert page.evaluate("document.scrollingElement.scrollWidth") <= _WIDE[0], tab
+            page.screenshot(path=pictures / f"{tab}-{_WIDE[0]}-{'dark' if dark else 'light'}.png")
+        assert problems(page) == []
+
+
+def test_a_first_user_needs_six_clicks_from_a_symbol_to_an_alert_that_is_found_again(
+    open_page: Open, server: Server
+) -> None:
+    """Do what docs/dashboard.md says under "The first minute", with its clicks counted."""
+    page = open_page(server.url)
+    drawn(page)
+    page.evaluate("() => { window.clicks = 0; addEventListener('mousedown', () => { window.clicks += 1; }, true); }")
+
+    def clicked(times: int) -> None:
+        assert page.evaluate("clicks") == times
+
+    field = page.get_by_label("Symbol to add")
+    field.click()
+    page.keyboard.type("nvda")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rows li", has_text="NVDA")).to_contain_text("no bars yet")
+    clicked(1)
+
+    page.locator(".row", has_text="MSFT").click()
+    drawn(page)
+    expect(page.locator("[data-part=words]")).to_contain_text(re.compile(r"\d"))
+    page.locator("h1 button").click()
+    about = page.get_by_role("dialog", name="MSFT")
+    expect(about).to_contain_text("Next session")
+    expect(about).to_contain_text("between")
+    page.keyboard.press("Escape")
+    clicked(3)
+
+    box = page.locator("[data-part=canvas]").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 500, box["y"] + 300, button="right")
+    page.get_by_role("dialog").get_by_role("button", name="Set the alert").click()
+    expect(page.locator(".toast").last).to_contain_text("MSFT crosses")
+    clicked(5)
+
+    page.locator("nav [data-tab=alerts]").click()
+    rule = page.locator("#alerts .rules li", has_text="MSFT")
+    expect(rule).to_contain_text("crosses")
+    clicked(6)
+    rule.get_by_role("button", name="Remove").click()  # and the page is as it was
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(rule).to_have_count(0)
 
 
 def test_candles_indicators_and_calls_are_drawn_and_shown_as_values(open_page: Open, server: Server) -> None:

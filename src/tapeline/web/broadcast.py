@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tapeline.alerts.journal import FiredAlert
-from tapeline.core.troubles import KINDS
 from tapeline.errors import OverloadedError, TapelineError, one_line
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
 from tapeline.web.candles import ChartRequest
 from tapeline.web.defects import log_failure
+from tapeline.web.event_client import Client
 from tapeline.web.json_text import json_bytes
 from tapeline.web.markets import zone_of
 from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote
+from tapeline.web.summary import summary
 from tapeline.web.thread_runner import ThreadRunner
 from tapeline.web.watched_quotes import WatchedQuotes
 
@@ -28,51 +28,11 @@ TICK_SECONDS = 1.0
 #: Seconds after which a quiet connection gets a beat. The page takes the server for lost after 20 without one.
 HEARTBEAT_SECONDS = 5.0
 
-#: The most messages that wait for one client; one that is slower is dropped and connects again.
-MOST_WAITING = 64
-
 #: The most open connections, and how many of them one client address may have.
 MOST_CLIENTS = 500
 MOST_OF_ONE_ADDRESS = 100
 
 T = TypeVar("T")
-
-
-@dataclass(eq=False, slots=True)
-class Client:
-    """Hold one open connection. `is_alive` says whether it may go on: False once its session is over.
-
-    `also` are the charts that it shows beside the first.
-
-    `alert` is the id of the last alert that was sent to it; None for a client that wants those that fire from now on.
-    `address` is what counts as one client.
-    """
-
-    chart: ChartRequest | None
-    is_alive: Callable[[], bool]
-    alert: int | None = None
-    address: str = ""
-    also: tuple[ChartRequest, ...] = ()
-    waiting: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
-
-    @property
-    def charts(self) -> tuple[ChartRequest, ...]:
-        """Return the charts that it shows, each once."""
-        return tuple(dict.fromkeys((*((self.chart,) if self.chart else ()), *self.also)))
-
-    def send(self, message: bytes | None) -> bool:
-        """Queue the message. Return whether there was room for it."""
-        try:
-            self.waiting.put_nowait(message)
-        except asyncio.QueueFull:
-            return False
-        return True
-
-    def end(self) -> None:
-        """Send nothing more: throw away what waits, and let the stream end."""
-        while not self.waiting.empty():
-            self.waiting.get_nowait()
-        self.waiting.put_nowait(None)
 
 
 class Broadcast:
@@ -254,28 +214,8 @@ class Broadcast:
         return await self._ask(lambda: alerts.since(after)) or [] if alerts else []
 
     async def _summary(self) -> dict[str, Any]:
-        return {"error": self._error, **(await self._ask(self._facts) or {})}
-
-    def _facts(self) -> dict[str, Any]:
-        quotes = self._watchlist.quotes
-        used = {quote.model for quote in quotes} - {""}
-        known = self._models()
-        return {
-            "symbols": len(quotes),
-            "rows": self._data.stored(),
-            "last": max((quote.timestamp for quote in quotes), default=None),
-            "replay": self._data.replay(),
-            "feed": self._data.feed(),
-            "models": sorted(used),
-            "horizon": max((known[model].horizon for model in used if model in known), default=None),
-            "trained": max((known[model].trained_until for model in used if model in known), default=None),
-            "no_model": self._data.no_model,
-            "troubles": [
-                {"kind": kind, "title": KINDS[kind][0], "text": text}
-                for kind, lines in self._data.troubles().items()
-                for text in lines
-            ],
-        }
+        found = await self._ask(lambda: summary(self._data, self._watchlist.quotes, self._models()))
+        return {"error": self._error, **(found or {})}
 
     # -- help --------------------------------------------------------------------------------------------------------
 

@@ -21,8 +21,9 @@ from tapeline.alerts.service import Alerts
 from tapeline.errors import OverloadedError, StorageError
 from tapeline.web import PageData
 from tapeline.web import broadcast as module
-from tapeline.web.broadcast import MOST_WAITING, Broadcast, Client
+from tapeline.web.broadcast import Broadcast
 from tapeline.web.candles import ChartRequest
+from tapeline.web.event_client import MOST_WAITING, Client
 
 
 def store_of_two() -> MemoryStore:

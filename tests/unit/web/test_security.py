@@ -20,7 +20,7 @@ from tapeline.errors import InputError, ServingError
 from tapeline.runtime.loopback import is_loopback
 from tapeline.web import Access, PageData, serve
 from tapeline.web.access import IDLE_SECONDS, LONGEST_SECONDS
-from tapeline.web.broadcast import Client as OpenPage
+from tapeline.web.event_client import Client as OpenPage
 from tapeline.web.security import Guard
 from tapeline.web.users import Role, Users
 

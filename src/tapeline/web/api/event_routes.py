@@ -12,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 from tapeline.web.api.bar_routes import Indicators, Interval, chart_request
 from tapeline.web.api.parameters import SYMBOL_PATTERN, AnySymbolQuery, CurrentPage, checked
 from tapeline.web.api.problems import problems
-from tapeline.web.broadcast import Broadcast, Client
+from tapeline.web.broadcast import Broadcast
 from tapeline.web.client_address import client_group
+from tapeline.web.event_client import Client
 from tapeline.web.security import credentials
 
 #: A chart: a symbol, an at sign and an interval.
