@@ -12,32 +12,24 @@ and forming bars that a later record of the same batch replaces would have been 
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, RANGE_CODES, Bars, Codes, Flags, Floats, Ints, Rows, Shorts
+from tapeline.core.market import OHLCV, Bars, Codes, Floats, Ints, Rows
 from tapeline.core.ports import Predictor, SymbolState
-from tapeline.core.series import has_interval, say_intervals
 from tapeline.errors import DecodeError
-from tapeline.forecast import said_codes
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
-from tapeline.forecast.labels import direction
 from tapeline.forecast.range_model import RangeModel
-from tapeline.forecast.range_state import RangeStates
 from tapeline.indicators import Engine, parse
+from tapeline.runtime.asked_models import AskedModels
 from tapeline.runtime.latest_bars import NEVER, LatestBars, classify_records
+from tapeline.runtime.symbol_states import Remembered, packed, unpacked
 
 #: Bars of one symbol between two checkpoints, where nothing else is said.
 CHECKPOINT_BARS = 256
 _MOST_CHECKPOINTS = 64  # of one rebuild
-
-_STATE = struct.Struct("<BQq5dq5d")  # version, committed bars, last bar, forming bar
-_STATE_VERSION = 1
-_RANGE_VERSION = 2  # the same, then the size of the range forecast's state, and that state before the engine's
-_SIZE = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +74,7 @@ class Processor:
         unforecast: Collection[str] = (),
     ) -> None:  # fmt: skip
         self._checkpoint_bars = checkpoint_bars
-        self._predictor = predictor
-        self._range_model = range_model
-        self._unforecast = frozenset(unforecast)
-        self._ranges = RangeStates()
-        self._former: Predictor | None = None
-        self._former_until = np.zeros(0, np.int64)
-        self._features = features
+        self._models = AskedModels(predictor, features, range_model, unforecast)
         shown = [parse(spec) for spec in specs]
         needed = [parse(spec) for spec in features.specs]
         self._engine = Engine(tuple(dict.fromkeys(spec.text for spec in [*shown, *needed])))
@@ -106,9 +92,7 @@ class Processor:
 
         A bar that is forming now stays with the model that has spoken about it: no bar is predicted by two.
         """
-        self._former = self._predictor
-        self._former_until = np.maximum(self._last.timestamp, self._forming.timestamp)
-        self._predictor = predictor
+        self._models.replace_predictor(predictor, np.maximum(self._last.timestamp, self._forming.timestamp))
 
     def replace_range_model(self, model: RangeModel) -> None:
         """Let another range model speak about the bars from here on.
@@ -116,7 +100,7 @@ class Processor:
         What is remembered of each symbol goes on, its scales too: they are about the symbol. Without a model before,
         the forecasts begin when the longest window is full.
         """
-        self._range_model = model
+        self._models.range_model = model
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -127,49 +111,33 @@ class Processor:
         then they are spoken about once the longest window is full.
         """
         for symbol, state in states.items():
-            self._restore(symbol, state)
-            if begin_ranges:
-                continue
-            without = state.data[:1] == bytes([_STATE_VERSION]) and self._knows_bars(symbol)
-            if self._range_model is not None and without and self._is_for(symbol, self._range_model.interval):
+            known = self._restore(symbol, state)
+            if not begin_ranges and known.ranges is None and known.committed and self._models.speak_of_ranges(symbol):
                 raise DecodeError(f"the stored state of {symbol} was made without a range model")
 
-    def _knows_bars(self, symbol: str) -> bool:
-        return bool(self._count[self._slot([symbol])[0]])
-
-    def _restore(self, symbol: str, state: SymbolState) -> None:
-        version = state.data[0] if state.data else -1
-        if version not in (_STATE_VERSION, _RANGE_VERSION):
-            raise DecodeError(f"the stored state of {symbol} has version {version}, not {_RANGE_VERSION}")
-        if len(state.data) < _STATE.size + (_SIZE.size if version == _RANGE_VERSION else 0):
-            raise DecodeError(f"the stored state of {symbol} was cut short")
-        _, count, last, *rest = _STATE.unpack_from(state.data)
-        slot, engine = self._slot([symbol])[0], state.data[_STATE.size :]
-        self._ranges.forget(symbol)
-        if version == _RANGE_VERSION:
-            (size,) = _SIZE.unpack_from(engine)
-            self._ranges.restore(symbol, engine[_SIZE.size : _SIZE.size + size])
-            engine = engine[_SIZE.size + size :]
-        self._engine.restore(symbol, engine)
-        self._count[slot] = count
-        self._last.put(slot, last, rest[:5])
-        self._forming.put(slot, rest[5], rest[6:])
+    def _restore(self, symbol: str, state: SymbolState) -> Remembered:
+        known = unpacked(symbol, state.data)
+        slot = self._slot([symbol])[0]
+        self._models.ranges.forget(symbol)
+        if known.ranges is not None:
+            self._models.ranges.restore(symbol, known.ranges)
+        self._engine.restore(symbol, known.engine)
+        self._count[slot] = known.committed
+        self._last.put(slot, known.last_time, known.last)
+        self._forming.put(slot, known.forming_time, known.forming)
+        return known
 
     def state(self, symbol: str) -> SymbolState:
         """Return what is remembered of this symbol now."""
         slot = self._slots[symbol]
         last, forming = self._last, self._forming
-        ranges = b"" if self._range_model is None else self._ranges.snapshot(symbol)
-        header = _STATE.pack(
-            _RANGE_VERSION if ranges else _STATE_VERSION,
-            self._count[slot],
-            last.timestamp[slot],
-            *last.values[slot],
-            forming.timestamp[slot],
-            *forming.values[slot],
-        )
-        ranges = _SIZE.pack(len(ranges)) + ranges if ranges else b""
-        return SymbolState(int(last.timestamp[slot]), header + ranges + self._engine.snapshot(symbol))
+        data = packed(
+            Remembered(
+                int(self._count[slot]), int(last.timestamp[slot]), last.values[slot], int(forming.timestamp[slot]),
+                forming.values[slot], self._models.range_state(symbol), self._engine.snapshot(symbol),
+            )
+        )  # fmt: skip
+        return SymbolState(int(last.timestamp[slot]), data)
 
     def _slot(self, symbols: Sequence[str]) -> Codes:
         """Return the index of each symbol in this processor's arrays; new symbols are given one."""
@@ -236,7 +204,7 @@ class Processor:
         slot = self._slot([symbol])[0]
         forming = self._forming.timestamp[slot], self._forming.values[slot].copy()
         self._engine.forget(symbol)
-        self._ranges.forget(symbol)
+        self._models.ranges.forget(symbol)
         self._count[slot] = 0
         self._last.put(slot, NEVER, np.zeros(5))
         if checkpoint is not None:
@@ -281,76 +249,8 @@ class Processor:
         if len(forming):
             values = np.concatenate((values, self._engine.peek(forming, session=self._engine.sessions(forming))))
             bars = Bars.concat((committed, forming))
-        probability = np.full(len(bars), np.nan)
-        prediction = np.zeros(len(bars), np.int8)
-        model = np.full(len(bars), -1, np.int32)
-        versions: list[str] = []
-        for predictor, own in self._bars_by_predictor(bars) if predict else ():
-            later, fits = own & (bars.timestamp > predictor.trained_until), self._may_be(bars, predictor.interval)
-            asked = np.flatnonzero(later if fits is None else later & fits)
-            if len(asked):
-                every = len(asked) == len(bars)
-                where = slice(None) if every else asked
-                some = bars if every else bars[asked]
-                odds = predictor.predict(self._features.compute(some, self._engine.outputs, values[where]))
-                answer = direction(odds, predictor.hold_margin)
-                probability[where], prediction[where] = odds, answer
-                model[where] = np.where(answer != 0, len(versions), -1)
-            versions.append(predictor.version)
-        ranges, range_model = self._said_ranges(committed, len(bars), len(versions), predict=predict)
-        if range_model is not None and self._range_model is not None:
-            versions.append(self._range_model.version)
-        return Rows(
-            bars, self._names, values[:, self._shown], prediction, probability, tuple(versions), model,
-            ranges=ranges, range_model=range_model,
-        )  # fmt: skip
-
-    def _said_ranges(
-        self, committed: Bars, rows: int, version: int, *, predict: bool
-    ) -> tuple[Shorts | None, Codes | None]:
-        """Move the range forecast on by the committed bars, and return what it says of `rows` rows that begin with
-        them.
-
-        Forming bars have none: theirs is that of the bar before. `version` is the index of the model's version.
-        """
-        model = self._range_model
-        if model is None or not len(committed):
-            return None, None
-        fits = self._may_be(committed, model.interval)
-        said = self._ranges.update(committed if fits is None else committed[fits], model)
-        if not predict:
-            return None, None
-        ranges = said_codes.codes(said)
-        if fits is not None:
-            ranges, some = np.zeros((len(committed), len(RANGE_CODES)), np.uint16), ranges
-            ranges[fits] = some
-        ranges[committed.timestamp <= model.trained_until] = 0
-        if rows > len(ranges):
-            ranges = np.concatenate((ranges, np.zeros((rows - len(ranges), len(RANGE_CODES)), np.uint16)))
-        return ranges, np.where(ranges.any(axis=1), np.int32(version), np.int32(-1))
-
-    def _may_be(self, bars: Bars, interval: int) -> Flags | None:
-        """Return which bars a model of this interval (ms; 0: any) may be asked about; None for all."""
-        if not self._unforecast and not say_intervals(bars.symbols):
-            return None
-        fits = [self._is_for(symbol, interval) for symbol in bars.symbols]
-        return None if all(fits) else np.array(fits, np.bool_)[bars.code]
-
-    def _is_for(self, symbol: str, interval: int) -> bool:
-        return symbol not in self._unforecast and has_interval(symbol, interval)
-
-    def _bars_by_predictor(self, bars: Bars) -> Iterator[tuple[Predictor, Flags]]:
-        """Yield each predictor with the bars that belong to it, bool [len(bars)]."""
-        if self._predictor is None:
-            return
-        newer = np.ones(len(bars), np.bool_)
-        if self._former is not None:
-            slot = self._slot(bars.symbols)[bars.code]
-            known = slot < len(self._former_until)
-            newer[known] = bars.timestamp[known] > self._former_until[slot[known]]
-            if not newer.all():
-                yield self._former, ~newer
-        yield self._predictor, newer
+        said = self._models.said(bars, len(committed), self._engine.outputs, values, self._slot, predict=predict)
+        return Rows(bars, self._names, values[:, self._shown], **said)
 
 
 def _bars(symbols: tuple[str, ...], code: Codes, timestamp: Ints, values: Floats, *, final: bool) -> Bars:
