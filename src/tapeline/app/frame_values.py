@@ -76,8 +76,8 @@ def compute(
 ) -> Floats:
     """Return the values of all outputs, float64 [bars, outputs] in Fortran order.
 
-    `starts` are the first rows of the symbols, whose codes count up from 0; None where the rows of a symbol are not
-    together. Only `good` bars are used, the others have no values. `calendars` are as for `session_ids`.
+    `starts` are the first rows of the symbols; None where the rows of a symbol are not together. Only `good` bars are
+    used, the others have no values. `calendars` are as for `session_ids`.
     """
     count = len(bars)
     values = np.empty((count, len(plan.outputs)), order="F")
@@ -87,15 +87,19 @@ def compute(
     batches = _batches(starts, count) if starts is not None and together and large else [(0, count)]
     even = max(end - start for start, end in batches) * pa.cpu_count() <= count
     parts = plan.split(pa.cpu_count() if large and not even else 1)
-    fill = _by_columns if together else _by_rows
 
     def run(task: tuple[tuple[tuple[str, ...], slice], tuple[int, int]]) -> None:
         (texts, outputs), (start, end) = task
-        if texts and start < end:
-            code, *columns = (column[start:end] for column in inputs)
-            code = code - code[0] if together else code
-            with _engine(texts, int(code.max()) + 1) as engine:
-                fill(engine, [code, *columns], good[start:end], values[start:end, outputs])
+        if not texts or start == end:
+            return
+        columns, part = [column[start:end] for column in inputs], values[start:end, outputs]
+        if starts is not None and together:
+            own = starts[np.searchsorted(starts, start) : np.searchsorted(starts, end)] - start
+            with _engine(texts, 1) as engine:
+                _by_columns(engine, own, columns[1:], good[start:end], part)
+        else:
+            with _engine(texts, int(columns[0].max()) + 1) as engine:
+                _by_rows(engine, columns, good[start:end], part)
 
     on_all_cores(run, product(parts, batches), values.size)
     return values
@@ -112,13 +116,21 @@ def on_all_cores(function: Callable[[_Task], None], tasks: Iterable[_Task], size
                 pass
 
 
-def _by_columns(engine: Engine, inputs: list[Any], good: Flags, values: Floats) -> None:
-    """Compute bars that are in the order of symbols straight into the columns, from one faulty bar to the next."""
+def _by_columns(engine: Engine, starts: Ints, inputs: list[Any], good: Flags, values: Floats) -> None:
+    """Compute bars that are in the order of symbols straight into the columns, from one faulty bar to the next.
+
+    `starts` are the first rows of the symbols.
+    """
     faulty = np.flatnonzero(~good)
+    begun = 0
     for before, after in pairwise((-1, *faulty.tolist(), len(good))):
         rows = slice(before + 1, after)
         if rows.start < rows.stop:
-            _update(engine, [column[rows] for column in inputs], values[rows])
+            stop = int(np.searchsorted(starts, rows.stop))
+            ends = np.append(np.maximum(starts[begun:stop] - rows.start, 0), rows.stop - rows.start)
+            session, open_, high, low, close, volume = (column[rows] for column in inputs)
+            engine.update_in_turn(ends, session, open_, high, low, close, volume, values[rows])
+            begun = stop
     values[faulty] = np.nan
 
 

@@ -21,6 +21,7 @@ FUTURES_EXCHANGES = ("CBOT", "CME", "CME_MINI", "COMEX", "NYMEX")
 
 #: Yahoo's futures (`CL=F`), and TradingView's contracts that roll over (`CL1!`).
 _FUTURE = re.compile(rf".+=F|({'|'.join(FUTURES_EXCHANGES)}):.+|[A-Z0-9]+[0-9]!", re.IGNORECASE)
+_KEPT = re.compile(r"[A-Z0-9.^=-]+")  # as nearly all symbols are
 _PREFERRED = re.compile(r"[A-Z]{1,5}p[A-Z]?")
 _PAIR = re.compile(r"(?<=[A-Za-z0-9])/(?=[A-Za-z0-9])")
 
@@ -45,6 +46,8 @@ def canonical_symbol(symbol: str) -> str:
     A preferred share that an exchange writes with a small p (`BACpL`) stays as it is, and so does the interval of a
     series (`TSLA@1d`).
     """
+    if _KEPT.fullmatch(symbol):
+        return symbol
     symbol = symbol.strip()
     base, interval = split_series(symbol)
     if interval is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tapeline.indicators.entry import Entries, Storage, bar_count
 from tapeline.indicators.kernels.interface import BLOCK, NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import range_
-from tapeline.indicators.kernels.steps import moving_sums, smoothed, step
+from tapeline.indicators.kernels.steps import smoothed, step
+from tapeline.indicators.kernels.window_steps import moving_sums
 
 ENTRIES = Entries("momentum")
 

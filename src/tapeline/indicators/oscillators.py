@@ -5,15 +5,14 @@ from __future__ import annotations
 from tapeline.indicators.entry import Entries, Storage, bar_count
 from tapeline.indicators.kernels.interface import BLOCK, NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import highest, lowest, range_, typical
-from tapeline.indicators.kernels.steps import (
+from tapeline.indicators.kernels.steps import smoothed, step
+from tapeline.indicators.kernels.window_steps import (
     age_of_highest,
     age_of_lowest,
     deviations,
     extremes,
     means,
     moving_sums,
-    smoothed,
-    step,
     window_sum,
 )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from tapeline.indicators.entry import Entries, Storage, bar_count, real_number
 from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import highest, lowest, typical
-from tapeline.indicators.kernels.steps import moving_sums, seeded, smoothed, window_sum
+from tapeline.indicators.kernels.steps import seeded, smoothed
+from tapeline.indicators.kernels.window_steps import moving_sums, window_sum
 
 ENTRIES = Entries("overlap")
 

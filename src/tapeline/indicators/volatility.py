@@ -7,7 +7,8 @@ from math import log, log10, sqrt
 from tapeline.indicators.entry import Entries, Storage, bar_count
 from tapeline.indicators.kernels.interface import NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import highest, lowest, range_, spread
-from tapeline.indicators.kernels.steps import moving_sums, moving_variances, smoothed
+from tapeline.indicators.kernels.steps import smoothed
+from tapeline.indicators.kernels.window_steps import moving_sums, moving_variances
 
 ENTRIES = Entries("volatility")
 

@@ -11,7 +11,8 @@ from math import sqrt
 from tapeline.indicators.entry import Entries, Storage, bar_count, real_number
 from tapeline.indicators.kernels.interface import BLOCK, NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import spread
-from tapeline.indicators.kernels.steps import compensated_sum, moving_sums, seeded, step, window_sum
+from tapeline.indicators.kernels.steps import compensated_sum, seeded, step
+from tapeline.indicators.kernels.window_steps import moving_sums, window_sum
 
 ENTRIES = Entries("volume")
 

@@ -7,7 +7,8 @@ from math import sqrt
 from tapeline.indicators.entry import Entries, Parameter, Storage, bar_count
 from tapeline.indicators.kernels.interface import BLOCK, NAN, REBASE, Integers, Reals
 from tapeline.indicators.kernels.shared_columns import typical
-from tapeline.indicators.kernels.steps import compensated_sum, moving_sums, step, window_sum
+from tapeline.indicators.kernels.steps import compensated_sum, step
+from tapeline.indicators.kernels.window_steps import moving_sums, window_sum
 
 ENTRIES = Entries("overlap")
 

@@ -82,8 +82,9 @@ def test_the_digest_covers_the_steps_and_the_engine(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Path, "read_bytes", record)
     machine_code.shared_sources.__wrapped__()
-    kernels = {"kernels/__init__.py", "kernels/interface.py", "kernels/shared_columns.py", "kernels/steps.py"}
-    assert read == kernels | {"engine/addresses.py", "engine/compiling.py", "engine/driver.py", "engine/program.py"}
+    kernels = {"__init__", "interface", "shared_columns", "steps", "window_steps"}
+    engine = {"addresses", "bar_order", "compiling", "driver", "program", "row_windows"}
+    assert read == {f"kernels/{name}.py" for name in kernels} | {f"engine/{name}.py" for name in engine}
 
 
 def test_a_change_of_the_steps_invalidates_kernels_in_other_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from tapeline.core.market import Bar, Bars
 from tapeline.errors import DecodeError
 from tapeline.indicators import CATALOGUE, Engine
 from tapeline.indicators.engine.snapshots import pack
-from tapeline.indicators.kernels.steps import age_of_highest, age_of_lowest
+from tapeline.indicators.kernels.window_steps import age_of_highest, age_of_lowest
 
 FORGED = [float("nan"), float("inf"), -float("inf"), -1.0, -2.0, -1e9, 1e9, 1e300, 2.0**63, -(2.0**63), 0.5]
 

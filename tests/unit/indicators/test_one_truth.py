@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -245,6 +246,25 @@ def test_values_can_be_written_to_the_callers_array_in_either_order(symbols: int
         call(Engine(EVERYTHING), bars, columns[3:-4])
         np.testing.assert_array_equal(columns[3:-4], expected)
         assert (np.delete(columns, np.s_[3:-4], axis=0) == -1.0).all()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_symbols_that_use_one_row_in_turn_have_their_own_values(order: Literal["C", "F"]) -> None:
+    bars = awkward(3)
+    bars = bars[np.argsort(bars.code, kind="stable")]
+    bars = bars[np.concatenate((np.arange(5), np.arange(COUNT, 2 * COUNT), np.arange(2 * COUNT, 2 * COUNT + BLOCK)))]
+    expected, ends = whole(bars), np.array([0, 5, 5, 5 + COUNT, len(bars)])
+    session = (bars.timestamp - 1_549_895_400_000) // (25 * 60_000)
+    columns = [session, bars.open, bars.high, bars.low, bars.close, bars.volume]
+    engine, found = Engine(EVERYTHING), np.empty(expected.shape, order=order)
+    cut = 5 + COUNT // 2
+    engine.update_in_turn(np.array([0, 5, cut]), *(column[:cut] for column in columns), found[:cut])
+    engine.update_in_turn(ends[3:] - cut, *(column[cut:] for column in columns), found[cut:])
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(Engine(EVERYTHING).update_in_turn(ends, *columns), expected)
+    for wrong in ([5, 4, len(bars)], [5], []):
+        with pytest.raises(ValueError, match="ends must rise"):
+            engine.update_in_turn(np.array(wrong, np.int64), *columns)
 
 
 def test_an_engine_that_was_restarted_has_seen_no_bar() -> None:

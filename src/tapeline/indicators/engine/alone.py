@@ -25,14 +25,14 @@ _DRIVER = "tapeline.indicators.engine.driver"
 _FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
 
-def entry_points(kernels: Sequence[Kernel]) -> tuple[list[int], tuple[Any, Any, Any]] | None:
+def entry_points(kernels: Sequence[Kernel]) -> tuple[list[int], tuple[Any, Any, Any, int]] | None:
     """Return the addresses of the kernels and what `driver.entry_points` does; None where not all of it is kept."""
     names = [(kernel.__module__, kernel.__qualname__) for kernel in kernels]
     found = machine_code.addresses([(_DRIVER, "update_alone"), (_DRIVER, "peek_alone"), *names])
     if found is None:
         return None
     update, peek = (functools.partial(_by_symbol, _FUNCTION(address)) for address in found[:2])
-    return found[2:], (_update_one, update, peek)
+    return found[2:], (_update_one, update, peek, found[0])
 
 
 def _update_one(*arguments: Any) -> None:
@@ -51,15 +51,36 @@ def _by_symbol(
     if room and len(slots) and not 0 <= slots.min() <= slots.max() < len(room[0]):
         raise ValueError("a slot is not from this engine's slots()")
     width = ctypes.c_int64.from_address(code + 8 * WIDTH).value
-    result, error = ctypes.c_void_p(), ctypes.c_void_p()
-    columns = [column.ctypes.data for column in (open_, high, low, close, volume, session)]
+    columns = (open_, high, low, close, volume, session)
     order = np.argsort(slots, kind="stable")
     edges = np.flatnonzero(np.diff(slots[order], prepend=-1, append=-1)).tolist()
     for start, stop in itertools.pairwise(edges):
         bars = order[start:stop]
-        slot = int(slots[bars[0]])
-        given = np.array(
-            (state + 8 * slot * width, code, work, out.ctypes.data, row_stride, column_stride, *columns,
-             bars.ctypes.data, len(bars)), np.int64
-        )  # fmt: skip
-        function(ctypes.addressof(result), ctypes.addressof(error), given.ctypes.data)
+        row = state + 8 * int(slots[bars[0]]) * width
+        _call(function, (row, code, work), out, (row_stride, column_stride), columns, bars, np.array([len(bars)]))
+
+
+def update_in_turn(
+    function: int, state: int, code: int, work: int, out: Floats, row_stride: int, column_stride: int, ends: Ints,
+    session: Floats, open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,
+) -> None:  # fmt: skip
+    """Commit bars of one symbol after the other, of which each takes the first row over as one that saw no bar.
+
+    `function` is the address of `driver.update_alone`, `ends` are int64: the index after the last bar of each symbol.
+    The first one goes on from what stands in the row.
+    """
+    columns, bars = (open_, high, low, close, volume, session), np.arange(len(session))
+    _call(_FUNCTION(function), (state, code, work), out, (row_stride, column_stride), columns, bars, ends)
+
+
+def _call(
+    function: Any, places: tuple[int, int, int], out: Floats, strides: tuple[int, int], columns: Sequence[Floats],
+    bars: Ints, ends: Ints,
+) -> None:  # fmt: skip
+    """Call `driver.update_alone` or `driver.peek_alone`; both say what they are given."""
+    given = np.array(
+        (*places, out.ctypes.data, *strides, *(column.ctypes.data for column in columns), bars.ctypes.data, len(ends),
+         ends.ctypes.data), np.int64
+    )  # fmt: skip
+    result, error = ctypes.c_void_p(), ctypes.c_void_p()
+    function(ctypes.addressof(result), ctypes.addressof(error), given.ctypes.data)

@@ -24,8 +24,12 @@ _ready: dict[Kernel, Any] = {}
 
 def addresses(kernels: Iterable[Kernel]) -> list[int]:
     """Compile what was not compiled, and return where each kernel's machine code is in this process."""
-    compiled = [_compiled(kernel).overloads[SIGNATURE.args] for kernel in kernels]
-    return [result.library.get_pointer_to_function(result.fndesc.llvm_func_name) for result in compiled]
+    return [address_of(_compiled(kernel).overloads[SIGNATURE.args]) for kernel in kernels]
+
+
+def address_of(compiled: Any) -> int:
+    """Return where the machine code of a compiled function is in this process."""
+    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
 def compile_all(kernels: Iterable[Kernel]) -> int:

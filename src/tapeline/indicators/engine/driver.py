@@ -14,30 +14,25 @@ from numba import types
 
 from tapeline.core.market import Codes, Floats, Ints
 from tapeline.indicators.engine.addresses import call, integers_at, prefetch, reals_at
-from tapeline.indicators.engine.compiling import cached
+from tapeline.indicators.engine.bar_order import by_slot
+from tapeline.indicators.engine.compiling import address_of, cached
 from tapeline.indicators.engine.program import (
     BLOCK_COLUMNS,
     BLOCK_INSTRUCTIONS,
-    COLUMN_COUNT,
-    COLUMN_LIST,
-    COPIES,
     GROUP,
-    INPUT_COUNT,
-    INPUT_LIST,
     INSTRUCTION,
     INSTRUCTION_COUNT,
     INTEGERS,
     LINE_COUNT,
     LINE_LIST,
-    LIST_COUNT,
     LISTS,
     OUTPUTS,
     PITCH,
     ROW_INSTRUCTIONS,
-    SLACK,
     WIDTH,
 )
-from tapeline.indicators.kernels.interface import BLOCK, ROOM, Integers, Reals
+from tapeline.indicators.engine.row_windows import advance, commit, enlist, fill, load, put, put_copy, sources_of, store
+from tapeline.indicators.kernels.interface import BLOCK, ROOM, Integers
 from tapeline.indicators.kernels.steps import step
 
 #: Of one symbol, fewer bars than this are computed one by one in its row, more of them in the work space.
@@ -53,7 +48,7 @@ def _address(values: Any) -> int:
 def _run(
     code: int, work: int, instructions: int, symbols: int, row_stride: int, column_stride: int, count: int, soon: int
 ) -> None:
-    """Run the instructions at an index of the program over what `_enlist` put into the lists.
+    """Run the instructions at an index of the program over what `enlist` put into the lists.
 
     Output o of bar i goes to out[i * row_stride + o * column_stride]. Meanwhile, the rows of `soon` more symbols, which
     come after them in the lists, are brought into the cache: a few lines of each after every instruction.
@@ -89,140 +84,6 @@ def _run(
                 line += 1
 
 
-@step
-def _enlist(program: Integers, work: int, number: int, columns: int, row: int, first: int, out: int) -> None:
-    """Write the addresses of a symbol's columns, row and outputs, and its first bar, to this place in the lists."""
-    lists, group = integers_at(work + 8 * program[LISTS]), program[GROUP]
-    lists[number] = columns
-    lists[group + number] = row
-    lists[2 * group + number] = first
-    lists[3 * group + number] = out
-
-
-@step
-def _sources(
-    program: Integers, work: int, open_: int, high: int, low: int, close: int, volume: int, session: int
-) -> Any:
-    """Write the addresses of the inputs' columns to the work space, and return them."""
-    sources: Any = integers_at(work + 8 * (program[LISTS] + LIST_COUNT * program[GROUP]))
-    sources[0], sources[1], sources[2], sources[3], sources[4], sources[5] = open_, high, low, close, volume, session
-    return sources
-
-
-@step
-def _put(program: Integers, work: int, number: int, row: int, out: int, sources: Integers, bar: int) -> None:
-    """Write one bar to a row's columns, and the row to the lists."""
-    first = int(reals_at(row)[0])
-    address = row + 8 * (first % SLACK)
-    _enlist(program, work, number, address, row, first, out)
-    columns = reals_at(address)
-    at = INPUT_LIST
-    for _ in range(program[INPUT_COUNT]):
-        columns[program[at + 1]] = reals_at(sources[program[at]])[bar]
-        at += 3
-
-
-@step
-def _commit(program: Integers, work: int, symbols: int) -> None:
-    """Count the bar of each row in the lists; after every SLACK bars, move its windows to the front."""
-    lists, group = integers_at(work + 8 * program[LISTS]), program[GROUP]
-    for number in range(symbols):
-        row, count = reals_at(lists[group + number]), lists[2 * group + number] + 1
-        row[0] = count
-        if count % SLACK == 0:
-            at = program[COLUMN_LIST]
-            for _ in range(program[COLUMN_COUNT]):
-                for i in range(program[at] - program[at + 2], program[at]):
-                    row[i] = row[i + SLACK]
-                at += 3
-
-
-@step
-def _load(program: Integers, work: int, row: Reals) -> None:
-    """Copy the windows of a row to the work space. A symbol's first bars find no rests of other symbols there."""
-    block, first = reals_at(work + 8 * program[BLOCK_COLUMNS]), int(row[0])
-    at = program[COLUMN_LIST]
-    for _ in range(program[COLUMN_COUNT]):
-        start, target = program[at] - program[at + 2] + first % SLACK, program[at + 1] - program[at + 2]
-        for i in range(program[at + 2]):
-            block[target + i] = row[start + i]
-        if first == 0:
-            block[program[at + 1]] = 0.0
-        at += 3
-
-
-@step
-def _store(program: Integers, work: int, row: Reals) -> None:
-    """Copy the windows in the work space to a row."""
-    block, first = reals_at(work + 8 * program[BLOCK_COLUMNS]), int(row[0])
-    at = program[COLUMN_LIST]
-    for _ in range(program[COLUMN_COUNT]):
-        start, target = program[at] - program[at + 2] + first % SLACK, program[at + 1] - program[at + 2]
-        for i in range(program[at + 2]):
-            row[start + i] = block[target + i]
-        at += 3
-
-
-@step
-def _advance(program: Integers, work: int, row: Reals, count: int) -> None:
-    """Count the bars of a block, and move the windows in the work space to the front."""
-    row[0] += count
-    block = reals_at(work + 8 * program[BLOCK_COLUMNS])
-    at = program[COLUMN_LIST]
-    for _ in range(program[COLUMN_COUNT]):
-        for i in range(program[at + 1] - program[at + 2], program[at + 1]):
-            block[i] = block[i + count]
-        at += 3
-
-
-@step
-def _fill(program: Integers, work: int, sources: Integers, taken: Integers, count: int, together: bool) -> None:
-    """Write the bars whose indices are the first `count` of `taken` to the columns of the block."""
-    block, at = reals_at(work + 8 * program[BLOCK_COLUMNS]), INPUT_LIST
-    for _ in range(program[INPUT_COUNT]):
-        values, index = reals_at(sources[program[at]]), program[at + 2]
-        if together:
-            for j in range(count):
-                block[index + j] = values[taken[0] + j]
-        else:
-            for j in range(count):
-                block[index + j] = values[taken[j]]
-        at += 3
-
-
-@step
-def _by_slot(slots: Codes, counts: Ints, order: Ints) -> Ints:
-    """Fill `order` with the indices of bars, slot by slot, in their order within one; return where each slot ends."""
-    count, alone = len(slots), len(slots) > 0
-    for i in range(count):
-        if not 0 <= slots[i] < len(counts):
-            raise ValueError("a slot is not from this engine's slots()")
-        alone = alone and slots[i] == slots[0]
-        order[i] = i
-    if alone:
-        return np.full(1, count)
-    ends = np.empty(count, np.int64)
-    touched = 0
-    for i in range(count):
-        if counts[slots[i]] == 0:
-            ends[touched] = slots[i]
-            touched += 1
-        counts[slots[i]] += 1
-    total = 0
-    for i in range(touched):
-        slot = ends[i]
-        total += counts[slot]
-        counts[slot] = total - counts[slot]
-    for i in range(count):
-        order[counts[slots[i]]] = i
-        counts[slots[i]] += 1
-    for i in range(touched):
-        slot = ends[i]
-        ends[i] = counts[slot]
-        counts[slot] = 0
-    return ends[:touched]
-
-
 @cached
 def update_one(
     state: int, code: int, work: int,
@@ -232,10 +93,10 @@ def update_one(
     program = integers_at(code)
     bar = reals_at(work)
     bar[0], bar[1], bar[2], bar[3], bar[4], bar[5] = open_, high, low, close, volume, session
-    sources = _sources(program, work, work, work + 8, work + 16, work + 24, work + 32, work + 40)
-    _put(program, work, 0, state + 8 * slot * program[WIDTH], _address(out), sources, 0)
+    sources = sources_of(program, work, work, work + 8, work + 16, work + 24, work + 32, work + 40)
+    put(program, work, 0, state + 8 * slot * program[WIDTH], _address(out), sources, 0)
     _run(code, work, program[ROW_INSTRUCTIONS], 1, program[OUTPUTS], 1, 1, 0)
-    _commit(program, work, 1)
+    commit(program, work, 1)
 
 
 @step
@@ -247,24 +108,24 @@ def _update_many(
     program, values = integers_at(code), reals_at(out)
     columns = work + 8 * program[BLOCK_COLUMNS]
     computed = reals_at(work + 8 * ROOM)
-    _load(program, work, reals_at(row))
+    load(program, work, reals_at(row))
     begin = 0
     while begin < end:
         first = int(reals_at(row)[0])
         taken, count = integers_at(bars + 8 * begin), min(BLOCK - first % BLOCK, end - begin)
         together = taken[count - 1] - taken[0] == count - 1
-        _fill(program, work, sources, taken, count, together)
+        fill(program, work, sources, taken, count, together)
         straight = together and row_stride == 1
         target = out + 8 * taken[0] if straight else work + 8 * ROOM
-        _enlist(program, work, 0, columns, row, first, target)
+        enlist(program, work, 0, columns, row, first, target)
         _run(code, work, program[BLOCK_INSTRUCTIONS], 1, 1, column_stride if straight else PITCH, count, 0)
         if not straight:
             for j in range(count):
                 for output in range(program[OUTPUTS]):
                     values[taken[j] * row_stride + output * column_stride] = computed[output * PITCH + j]
-        _advance(program, work, reals_at(row), count)
+        advance(program, work, reals_at(row), count)
         begin += count
-    _store(program, work, reals_at(row))
+    store(program, work, reals_at(row))
 
 
 @partial(cached, nogil=True)  # data frames are computed on several cores, each with an engine of its own
@@ -280,14 +141,14 @@ def update(
     """
     program = integers_at(code)
     group, lists = program[GROUP], work + 8 * program[LISTS]
-    sources = _sources(
+    sources = sources_of(
         program, work, _address(open_), _address(high), _address(low), _address(close), _address(volume),
         _address(session),
     )  # fmt: skip
     begins, stops, later = (
         integers_at(lists + 32 * group), integers_at(lists + 40 * group), integers_at(lists + 48 * group),
     )  # fmt: skip
-    ends = _by_slot(slots, counts, order)
+    ends = by_slot(slots, counts, order)
     begin = waiting = 0
     for number in range(len(ends)):
         end = ends[number]
@@ -306,25 +167,15 @@ def update(
                 for s in range(waiting):
                     bar = order[begins[s]]
                     row = state + 8 * slots[bar] * program[WIDTH]
-                    _put(program, work, s, row, _address(out) + 8 * bar * row_stride, sources, bar)
+                    put(program, work, s, row, _address(out) + 8 * bar * row_stride, sources, bar)
                 _run(code, work, program[ROW_INSTRUCTIONS], waiting, row_stride, column_stride, 1, soon)
-                _commit(program, work, waiting)
+                commit(program, work, waiting)
                 left = soon = 0
                 for s in range(waiting):
                     if begins[s] + 1 < stops[s]:
                         begins[left], stops[left] = begins[s] + 1, stops[s]
                         left += 1
                 waiting = left
-
-
-@step
-def _put_copy(program: Integers, work: int, number: int, row: int, out: int, sources: Integers, bar: int) -> None:
-    """Write one bar to the columns of a copy of the row, and the copy to the lists."""
-    copy = work + 8 * (program[COPIES] + number * program[WIDTH])
-    source, target = reals_at(row), reals_at(copy)
-    for j in range(program[WIDTH]):
-        target[j] = source[j]
-    _put(program, work, number, copy, out, sources, bar)
 
 
 @cached
@@ -335,7 +186,7 @@ def peek(
     """Compute the values each bar would have if it were committed next, on copies of the rows."""
     program = integers_at(code)
     width, group = program[WIDTH], program[GROUP]
-    sources = _sources(
+    sources = sources_of(
         program, work, _address(open_), _address(high), _address(low), _address(close), _address(volume),
         _address(session),
     )  # fmt: skip
@@ -344,21 +195,30 @@ def peek(
         for s in range(together):
             bar = begin + s
             row = state + 8 * slots[bar] * width
-            _put_copy(program, work, s, row, _address(out) + 8 * bar * row_stride, sources, bar)
+            put_copy(program, work, s, row, _address(out) + 8 * bar * row_stride, sources, bar)
         _run(code, work, program[ROW_INSTRUCTIONS], together, row_stride, column_stride, 1, 0)
 
 
 @partial(cached, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 def update_alone(arguments: int) -> None:
-    """Do `update` for bars of one symbol, for `alone`. At the address `arguments` are 14 int64s.
+    """Do `update` for bars of one symbol after the other, which use one row in turn, for `alone`.
 
-    They are the addresses of the symbol's row, of program, work space and outputs, both strides, the addresses of open,
-    high, low, close, volume and session, that of the bars' indices in these, and how many there are.
+    At the address `arguments` are 15 int64s: the addresses of the row, of program, work space and outputs, both
+    strides, the addresses of open, high, low, close, volume and session, that of the bars' indices in these, how many
+    symbols there are, and the address of the places where each one's indices end. The first goes on from the row.
     """
     given = integers_at(arguments)
-    program = integers_at(given[1])
-    sources = _sources(program, given[2], given[6], given[7], given[8], given[9], given[10], given[11])
-    _update_many(given[0], given[1], given[2], given[3], given[4], given[5], sources, given[12], given[13])
+    program, row, ends = integers_at(given[1]), reals_at(given[0]), integers_at(given[14])
+    sources = sources_of(program, given[2], given[6], given[7], given[8], given[9], given[10], given[11])
+    begin = 0
+    for symbol in range(given[13]):
+        if symbol > 0:
+            for i in range(program[WIDTH]):
+                row[i] = 0.0
+        end = ends[symbol]
+        bars = given[12] + 8 * begin
+        _update_many(given[0], given[1], given[2], given[3], given[4], given[5], sources, bars, end - begin)
+        begin = end
 
 
 @partial(cached, no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -366,9 +226,9 @@ def peek_alone(arguments: int) -> None:
     """Do `peek` for bars of one symbol, for `alone`. The arguments are those of `update_alone`."""
     given = integers_at(arguments)
     program, bars = integers_at(given[1]), integers_at(given[12])
-    sources = _sources(program, given[2], given[6], given[7], given[8], given[9], given[10], given[11])
-    for number in range(given[13]):
-        _put_copy(program, given[2], 0, given[0], given[3] + 8 * bars[number] * given[4], sources, bars[number])
+    sources = sources_of(program, given[2], given[6], given[7], given[8], given[9], given[10], given[11])
+    for number in range(integers_at(given[14])[0]):
+        put_copy(program, given[2], 0, given[0], given[3] + 8 * bars[number] * given[4], sources, bars[number])
         _run(given[1], given[2], program[ROW_INSTRUCTIONS], 1, given[4], given[5], 1, 0)
 
 
@@ -385,10 +245,13 @@ _SIGNATURES = {
 
 
 @cache
-def entry_points() -> tuple[Any, Any, Any]:
-    """Return `update_one`, `update` and `peek` without Numba's choice by types, which costs more than a bar."""
+def entry_points() -> tuple[Any, Any, Any, int]:
+    """Return `update_one`, `update` and `peek` without Numba's choice by types, which costs more than a bar.
+
+    The fourth is the address of `update_alone`.
+    """
     one, many, trial, *_ = (function.compile(signature) for function, signature in _SIGNATURES.items())
-    return one, many, trial
+    return one, many, trial, address_of(update_alone.overloads[_SIGNATURES[update_alone]])
 
 
 def compile_all() -> int:

@@ -93,9 +93,10 @@ def processor() -> tuple[str, str, str]:
 @cache
 def shared_sources() -> str:
     """Return a digest of every file, a kernel's own aside, whose code is compiled into kernels and driver."""
+    engine = ("addresses", "bar_order", "compiling", "driver", "program", "row_windows")
     paths = [
         *_INDICATORS.glob("kernels/*.py"),
-        *(_INDICATORS / "engine" / f"{name}.py" for name in ("addresses", "compiling", "driver", "program")),
+        *(_INDICATORS / "engine" / f"{name}.py" for name in engine),
     ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(paths))).hexdigest()
 

@@ -13,6 +13,7 @@ from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.indicators import DEFAULT
 from tapeline.indicators.engine import alone
+from tapeline.indicators.engine.arrays import engine_columns, state_rows, strided
 from tapeline.indicators.engine.program import SLACK, Program
 from tapeline.indicators.engine.snapshots import pack, unpack
 from tapeline.indicators.spec import parse_all
@@ -45,10 +46,10 @@ class Engine:
         addresses, entry_points = (None if live else alone.entry_points(program.kernels)) or _compiled(program)
         program.place_kernels(addresses)
         self.layout = program.layout
-        self._compiled_one, self._compiled_update, self._compiled_peek = entry_points
+        self._compiled_one, self._compiled_update, self._compiled_peek, self._compiled_alone = entry_points
         self._code = program.code
         self._kept, self._numbers = program.kept, program.numbers
-        self._state: Floats = _rows(0, program.width)
+        self._state: Floats = state_rows(0, program.width)
         self._counts = np.zeros(0, np.int64)
         self._work = np.zeros(program.work)
         self._place()
@@ -87,7 +88,7 @@ class Engine:
 
     def _grow(self, least: int) -> None:
         room = max(least, 2 * len(self._state), 16)
-        state = _rows(room, self._state.shape[1])
+        state = state_rows(room, self._state.shape[1])
         state[: len(self._state)] = self._state
         self._state = state
         self._counts = np.zeros(room, np.int64)
@@ -102,7 +103,7 @@ class Engine:
 
     def restart(self) -> None:
         """Forget all bars: the next bar of every symbol is its first. Symbols keep their slots."""
-        self._state[:] = 0.0
+        self._state[self._state[:, 0] > 0] = 0.0
 
     def forget(self, symbol: str) -> None:
         """Drop the symbol's state; its next bar is its first. Unknown symbols are ignored."""
@@ -154,9 +155,27 @@ class Engine:
     ) -> Floats:  # fmt: skip
         """Do `update` for plain columns of one length: `slots` from `slots()`, `session` int64, the others float64."""
         out = self._out(out, len(slots))
-        columns = _columns(slots, session, open, high, low, close, volume)
+        columns = engine_columns(slots, session, open, high, low, close, volume)
         order = np.empty(len(slots), np.int64)
-        self._compiled_update(*self._places, *_strided(out), *columns, self._counts, order)
+        self._compiled_update(*self._places, *strided(out), *columns, self._counts, order)
+        return out
+
+    def update_in_turn(
+        self, ends: Ints, session: Ints,
+        open: Floats, high: Floats, low: Floats, close: Floats, volume: Floats,  # noqa: A002
+        out: Floats | None = None,
+    ) -> Floats:  # fmt: skip
+        """Do `update_columns` for an engine of one symbol, which stands for several one after the other.
+
+        `ends` are the indices after the bars of each, int64. The first one goes on where the engine is; before each
+        other one its state is emptied. So the histories of many need the room of one, which stays in the cache.
+        """
+        if not len(self._state):
+            self._grow(1)
+        out = self._out(out, len(session))
+        slots = np.zeros(len(session), np.int32)
+        _, *columns = engine_columns(slots, session, open, high, low, close, volume)
+        alone.update_in_turn(self._compiled_alone, *self._places, *strided(out), _checked(ends, len(slots)), *columns)
         return out
 
     def peek_columns(
@@ -166,10 +185,10 @@ class Engine:
     ) -> Floats:  # fmt: skip
         """Do `peek` for plain columns of one length."""
         out = self._out(out, len(slots))
-        columns = _columns(slots, session, open, high, low, close, volume)
+        columns = engine_columns(slots, session, open, high, low, close, volume)
         if len(slots) and not 0 <= slots.min() <= slots.max() < len(self._state):
             raise ValueError("a slot is not from this engine's slots()")
-        self._compiled_peek(*self._places, *_strided(out), *columns)
+        self._compiled_peek(*self._places, *strided(out), *columns)
         return out
 
     def _out(self, out: Floats | None, count: int) -> Floats:
@@ -238,36 +257,14 @@ class Engine:
         return value
 
 
-def _rows(count: int, width: int) -> Floats:
-    """Return rows of zeros whose first number is the first of a cache line."""
-    numbers: Floats = np.zeros(count * width + SLACK)
-    skipped = -numbers.ctypes.data % (8 * SLACK) // 8
-    return numbers[skipped : skipped + count * width].reshape(count, width)
-
-
-def _compiled(program: Program) -> tuple[list[int], tuple[Any, Any, Any]]:
+def _compiled(program: Program) -> tuple[list[int], tuple[Any, Any, Any, int]]:
     from tapeline.indicators.engine import compiling, driver
 
     return compiling.addresses(program.kernels), driver.entry_points()
 
 
-def _column(values: Floats | Ints | Codes, dtype: type) -> np.ndarray:
-    """Return the column as the kernels are compiled for: copied where it is unaligned or strided."""
-    if values.dtype == dtype and values.flags.aligned and values.flags.c_contiguous:
-        return values
-    return np.array(values, dtype)
-
-
-def _strided(out: Floats) -> tuple[Floats, int, int]:
-    """Return the numbers of `out` in the order of memory, and its strides from bar to bar and output to output."""
-    if out.flags.c_contiguous:
-        return out.reshape(-1), out.shape[1], 1
-    column = out.strides[1] // 8
-    return np.lib.stride_tricks.as_strided(out, ((out.shape[1] - 1) * column + len(out),), (8,)), 1, column
-
-
-def _columns(slots: Codes, session: Ints, *values: Floats) -> list[np.ndarray]:
-    """Return the columns as the compiled functions take them. Raises `ValueError` when their lengths differ."""
-    if len({len(slots), len(session), *map(len, values)}) > 1:
-        raise ValueError("all columns must have one length")
-    return [_column(slots, np.int32), _column(session, np.float64), *(_column(each, np.float64) for each in values)]
+def _checked(ends: Ints, count: int) -> Ints:
+    found = np.array([0, *ends, count], np.int64)
+    if not len(ends) or ends[-1] != count or (np.diff(found) < 0).any():
+        raise ValueError("ends must rise, up to the number of bars")
+    return found[1:-1].copy()

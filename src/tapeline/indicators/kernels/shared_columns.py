@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tapeline.indicators.kernels.interface import REBASE, Input, Integers, Kernel, Reals
-from tapeline.indicators.kernels.steps import extremes, moving_variances, true_range
+from tapeline.indicators.kernels.steps import true_range
+from tapeline.indicators.kernels.window_steps import extremes, moving_variances
 
 
 @dataclass(frozen=True, slots=True)
