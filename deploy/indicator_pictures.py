@@ -20,6 +20,9 @@ from tapeline.indicators.listing import Listed, listing
 #: A picture's size in pixels, the height of the closes where values have a pane of their own, and the room around.
 _WIDTH, _HEIGHT, _CLOSES, _ROOM = 720, 240, 110, 6
 
+#: Right of the lines, room for the ends of the scale.
+_NUMBERS = 64
+
 #: How many minutes of TSLA are drawn.
 _BARS = 300
 
@@ -88,7 +91,7 @@ def _pane(lines: list[Floats], colours: tuple[str, ...], top: int, bottom: int) 
         points, pen = [], "M"
         for number, value in enumerate(values.tolist()):
             if value == value:  # noqa: PLR0124  # no value yet is NaN
-                x = _ROOM + number * (_WIDTH - 2 * _ROOM) / (len(values) - 1)
+                x = _ROOM + number * (_WIDTH - 2 * _ROOM - _NUMBERS) / (len(values) - 1)
                 points.append(f"{pen}{x:.1f} {bottom - _ROOM - (value - low) * scale:.1f}")
             pen = "L" if value == value else "M"  # noqa: PLR0124
         drawn += f'<path d="{"".join(points)}" fill="none" stroke="{colour}" stroke-width="1.4"/>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import sys
@@ -39,9 +40,11 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         "depth": 0,
         "disk_free": 1,
     }
-    alerts = Alerts(Journal(tmp_path_factory.mktemp("alerts") / "alerts.db", create=True))
-    data = PageData(store, stored=lambda: 1, health=lambda: health, troubles=lambda: {"disk": ("full",)}, alerts=alerts)
-    with client_of(data) as client:
+    journal = Journal(tmp_path_factory.mktemp("alerts") / "alerts.db", create=True)
+    data = PageData(
+        store, stored=lambda: 1, health=lambda: health, troubles=lambda: {"disk": ("full",)}, alerts=Alerts(journal)
+    )
+    with contextlib.closing(journal), client_of(data) as client:
         text = client.get("/metrics").text
     found: dict[str, set[str]] = {}
     for name, labels in re.findall(r"^(\w+)(?:\{(.*?)\})? ", text, re.MULTILINE):

@@ -159,55 +159,54 @@ def running(
     folder judges: another one shows what the first finds, and takes over when it ends. Raises `StorageError` and
     `RuleError`.
     """
-    journal = Journal(folder / JOURNAL_FILE, create=True)
-    for line in journal.damage():
-        notify(f"{journal.path}: {line}; `tapeline check --repair` removes them")
-    alerts = Alerts(journal, rules)
-    couriers = Couriers(channels, journal, notify)
-    lock = filelock.FileLock(folder / "alerts.lock", mode=PRIVATE, thread_local=False)
-    clock: Callable[[], int | None] = now_ms if live else lambda: None
-    runner = Runner(
-        store,
-        journal,
-        alerts.judged,
-        tuple(channels),
-        clock,
-        now_ms,
-        ranges,
-    )
-    watch = SystemWatch(journal, tuple(channels), troubles)
-    ended = threading.Event()
+    with contextlib.closing(Journal(folder / JOURNAL_FILE, create=True)) as journal:
+        for line in journal.damage():
+            notify(f"{journal.path}: {line}; `tapeline check --repair` removes them")
+        alerts = Alerts(journal, rules)
+        couriers = Couriers(channels, journal, notify)
+        lock = filelock.FileLock(folder / "alerts.lock", mode=PRIVATE, thread_local=False)
+        clock: Callable[[], int | None] = now_ms if live else lambda: None
+        runner = Runner(
+            store,
+            journal,
+            alerts.judged,
+            tuple(channels),
+            clock,
+            now_ms,
+            ranges,
+        )
+        watch = SystemWatch(journal, tuple(channels), troubles)
+        ended = threading.Event()
 
-    def work() -> None:
-        reported = ""
-        while not ended.is_set():
-            try:
-                if not lock.is_locked:
-                    lock.acquire(timeout=0)
-                    couriers.start()
-                told = watch.look()
-                if runner.look() or told:
-                    couriers.wake()
-                reported = ""
-            except filelock.Timeout:
-                pass
-            except Exception as error:  # noqa: BLE001 - whatever a store raises, the next look tries again
-                text = f"alerts: {one_line(error)}"
-                if text != reported:
-                    notify(text)
-                reported = text
-            ended.wait(_LOOK_SECONDS)
+        def work() -> None:
+            reported = ""
+            while not ended.is_set():
+                try:
+                    if not lock.is_locked:
+                        lock.acquire(timeout=0)
+                        couriers.start()
+                    told = watch.look()
+                    if runner.look() or told:
+                        couriers.wake()
+                    reported = ""
+                except filelock.Timeout:
+                    pass
+                except Exception as error:  # noqa: BLE001 - whatever a store raises, the next look tries again
+                    text = f"alerts: {one_line(error)}"
+                    if text != reported:
+                        notify(text)
+                    reported = text
+                ended.wait(_LOOK_SECONDS)
 
-    thread = threading.Thread(target=work, name="alerts", daemon=True)
-    thread.start()
-    try:
-        yield alerts
-    finally:
-        ended.set()
-        thread.join(_END_SECONDS)
-        couriers.stop()
-        lock.release()
-        journal.close()
+        thread = threading.Thread(target=work, name="alerts", daemon=True)
+        thread.start()
+        try:
+            yield alerts
+        finally:
+            ended.set()
+            thread.join(_END_SECONDS)
+            couriers.stop()
+            lock.release()
 
 
 def _no_rule(rule_id: str) -> NotFoundError:

@@ -13,6 +13,7 @@ from tapeline.alerts.journal import JOURNAL_FILE, Alert, Journal
 from tapeline.alerts.service import running
 from tapeline.alerts.system_watch import BEGIN_SECONDS, END_SECONDS, SystemWatch
 from tapeline.core.troubles import KINDS, Troubles, lines_of
+from tapeline.errors import RuleError
 
 NOW = 1_764_000_000_000
 FULL = "/data: 0.50 GiB free, fewer than 1: free some space"
@@ -149,3 +150,12 @@ def test_the_service_watches_the_system_beside_the_rules(tmp_path: Path, monkeyp
 
 def test_lines_come_in_the_order_of_the_kinds() -> None:
     assert lines_of({"blocks": ("c",), "feed": ("a",), "disk": ("b1", "b2")}) == ["a", "b1", "b2", "c"]
+
+
+def test_rules_that_cannot_be_read_leave_no_file_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+    close = Journal.close
+    monkeypatch.setattr(Journal, "close", lambda self: closed.append(self.path) or close(self))
+    with pytest.raises(RuleError), running(MemoryStore(), tmp_path, ["rsi_14 <"], {}, live=False, notify=print):
+        pass
+    assert closed == [tmp_path / JOURNAL_FILE]
