@@ -16,7 +16,6 @@ import json
 import os
 import re
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -91,21 +90,24 @@ def first_candle(python: Path, folder: Path) -> None:
     """Start the demo, wait until its API has a candle, and stop it."""
     started = time.perf_counter()
     command = [python.with_name("tapeline"), "demo", "--port", "0"]
-    with subprocess.Popen(command, cwd=folder, env=bare(folder), stderr=subprocess.PIPE, text=True) as demo:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, cwd=folder, env=bare(folder), stdout=quiet, stderr=subprocess.PIPE, text=True
+    ) as demo:
         assert demo.stderr is not None
         page = next(found[0] for line in demo.stderr if (found := re.search(r"http://\S+:\d+/", line)))
         shown = time.perf_counter() - started
         while not candles(page):
             time.sleep(0.02)
         seconds = time.perf_counter() - started
-        demo.send_signal(signal.SIGINT)
+        demo.terminate()  # as Ctrl-C, which a job in the background would not hear
         demo.communicate()
     print(f"  page after {shown:.1f} s, first candle after {seconds:.1f} s")
 
 
 def candles(page: str) -> bool:
     with urllib.request.urlopen(f"{page}api/v1/symbols/TSLA/bars?limit=1", timeout=60) as answer:
-        return bool(json.load(answer)["bars"])
+        return bool(json.load(answer)["columns"]["t"])
 
 
 def run(command: Sequence[str | Path], folder: Path) -> None:
