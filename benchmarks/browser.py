@@ -4,8 +4,9 @@ The store is that of `page.py`: ten million one-minute rows of 500 symbols. The 
 the navigation to the frame after the one in which pixels of a candle's colour are on the canvas, in a browser that has
 nothing in its cache, and again in one that has.
 
-While the chart is panned, the time between two frames (`requestAnimationFrame`) is noted, beside an empty page that
-draws nothing, which is what this machine's browser can do. Chromium draws without a graphics card here.
+While the chart is panned, the time between two frames (`requestAnimationFrame`) is noted, and the CPU that a frame
+takes in all of Chromium's processes, beside an empty page that draws nothing, which is what this browser can do.
+Chromium draws without a graphics card here.
 
 usage: browser.py [--rows 10000000] [--symbols 500] [--runs 9] [--panes 20] [--seconds 5] [--keep FOLDER]
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import tempfile
@@ -94,8 +96,8 @@ def first_candles(browser: Browser, url: str, symbol: str, *, again: bool = Fals
     return float(found)
 
 
-def panning(browser: Browser, url: str, panes: int, seconds: float) -> list[float]:
-    """Return the ms between frames while a chart of this many panes moves; of an empty page for none."""
+def panning(browser: Browser, url: str, panes: int, seconds: float) -> tuple[list[float], float]:
+    """Return the ms between frames while a chart of this many panes moves, and the ms of CPU; no panes: no page."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
     page = context.new_page()
     if panes:
@@ -104,16 +106,39 @@ def panning(browser: Browser, url: str, panes: int, seconds: float) -> list[floa
         page.goto(f"{url}#chart/SYM007/1m")
         page.evaluate(_PANED, panes)
         page.wait_for_timeout(2000)  # for what comes after the first candles
+    before = browser_cpu()
     found = page.evaluate(_PAN, [seconds, not panes])
+    used = 1000 * (browser_cpu() - before)
     context.close()
-    return [float(each) for each in found]
+    return [float(each) for each in found], used
 
 
-def told(name: str, gaps: list[float]) -> str:
-    """Return a line with the frames a second and how late they come."""
+def browser_cpu() -> float:
+    """Return the seconds of CPU that the browsers of this process have used so far."""
+    parents, used = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            is_browser = b"chrom" in (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        parents[int(folder.name)] = int(fields[1])
+        if is_browser:
+            used[int(folder.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def is_own(process: int) -> bool:
+        return process == os.getpid() or (process in parents and is_own(parents[process]))
+
+    return sum(seconds for process, seconds in used.items() if is_own(process))
+
+
+def told(name: str, found: tuple[list[float], float]) -> str:
+    """Return a line with the frames a second, how late they come, and what one takes."""
+    gaps, used = found
     p50, p95, p99 = np.percentile(gaps, (50, 95, 99))
     late = sum(gap > 25 for gap in gaps) / len(gaps)
-    return f"{name:<44}{1000 * len(gaps) / sum(gaps):>6.1f}{p50:>9.1f}{p95:>8.1f}{p99:>8.1f}{late:>9.1%}"
+    figures = f"{1000 * len(gaps) / sum(gaps):>6.1f}{p50:>9.1f}{p95:>8.1f}{p99:>8.1f}{late:>9.1%}"
+    return f"{name:<44}{figures}{used / len(gaps):>9.1f}"
 
 
 def main() -> None:
@@ -134,13 +159,14 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
             first_candles_of_servers(browser, folder, symbols, chosen.runs)
-            print(f"\n{f'panning for {chosen.seconds:g} s':<44}{'fps':>6}{'p50 ms':>9}{'p95':>8}{'p99':>8}{'late':>9}")
+            heading = f"{'fps':>6}{'p50 ms':>9}{'p95':>8}{'p99':>8}{'late':>9}{'CPU ms':>9}"
+            print(f"\n{f'panning for {chosen.seconds:g} s':<44}{heading}")
             with Server(folder) as server:
                 url = server.url.removesuffix("api/v1")
                 print(told("an empty page", panning(browser, url, 0, chosen.seconds)))
                 for panes in (1, chosen.panes):
-                    gaps = panning(browser, url, panes, chosen.seconds)
-                    print(told(f"{panes} pane{'s' if panes > 1 else ''}", gaps))
+                    found = panning(browser, url, panes, chosen.seconds)
+                    print(told(f"{panes} pane{'s' if panes > 1 else ''}", found))
             browser.close()
     finally:
         if not chosen.keep:
