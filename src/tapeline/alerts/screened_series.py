@@ -20,7 +20,8 @@ from tapeline.core.times import interval_ms, interval_name
 from tapeline.errors import NotPossibleError
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.interval_views import IntervalViews
-from tapeline.runtime.newest_rows import TAIL, NewestRows
+from tapeline.runtime.newest_rows import NewestRows
+from tapeline.runtime.series_tails import TAIL
 from tapeline.runtime.stored_series import shown_of
 
 

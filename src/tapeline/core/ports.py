@@ -194,8 +194,8 @@ class SeriesStamps(Protocol):
     def final_rows(self, starts: Mapping[str, int]) -> Rows:
         """Return the final rows of several series, each from its own time on, at a fraction of the time of `rows`.
 
-        They come series after series, each in the order of time. A series that was ever revised, that is damaged or
-        that has no such rows is not in `symbols` of the answer's bars: `rows` knows more of it.
+        They come series after series, each in the order of time. A series that was ever revised or that is damaged is
+        not in `symbols` of the answer's bars: `rows` knows more of it. One without such rows need not be there.
         """
         ...
 

@@ -11,64 +11,21 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from tapeline.core.market import Floats, Revisions, Rows
+from tapeline.core.market import Floats, Rows
 from tapeline.core.ports import IndicatorStates, SeriesStamps, Store
 from tapeline.errors import DecodeError, StorageError
 from tapeline.indicators import Engine
 from tapeline.runtime.indicator_view import KEPT_BARS, IndicatorView, advance
-
-#: The newest rows that are given of each series: two, because a crossing is about the bar before as well.
-TAIL = 2
+from tapeline.runtime.series_tails import TAIL, SeriesTails, in_order, newest_of_each
 
 _MOST_STATE_BYTES = 64 * 1024 * 1024
 _MOST_QUESTIONS = 16
 _FIRST, _LATER = -(1 << 62), 1 << 62
 _BARS_AT_ONCE = 100_000  # enough that what a read costs by itself does not count, in some 20 MB
-
-
-@dataclass(slots=True)
-class _Kept:
-    """Keep what is known for one choice of indicators: the engine (None without any), and the tail of each series.
-
-    `whole` has the newest rows of all series; `places` says which are whose.
-    """
-
-    engine: Engine | None
-    stamps: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    revisions: dict[str, Revisions | None] = field(default_factory=dict)
-    whole: Rows | None = None
-    places: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        return 0 if self.engine is None else self.engine.bytes_per_symbol * len(self.places)
-
-    def put(self, moved: Sequence[tuple[Sequence[str], Rows]]) -> None:
-        """Replace the tails of series: each part has names and their rows, series after series in this order."""
-        new = {name for names, _ in moved for name in names}
-        stay = [name for name in self.places if name not in new]
-        parts = ([self.at(stay)] if stay else []) + [rows for _, rows in moved]
-        counts = [self.places[name][1] - self.places[name][0] for name in stay]
-        for names, rows in moved:
-            counts += [len(rows)] if len(names) == 1 else np.bincount(rows.bars.code, minlength=len(names)).tolist()
-        ends = np.cumsum(counts).tolist()
-        order = (*stay, *(name for names, _ in moved for name in names))
-        self.whole = Rows.concat(parts)
-        self.places = dict(zip(order, zip([0, *ends[:-1]], ends, strict=True), strict=True))
-
-    def at(self, names: Sequence[str]) -> Rows:
-        """Return the tails of these series."""
-        assert self.whole is not None  # noqa: S101 - there are tails
-        return self.whole[np.concatenate([np.arange(*self.places[name]) for name in names])]
-
-    def tail(self, name: str) -> Rows | None:
-        """Return the tail of one series, None where it has none."""
-        start, stop = self.places.get(name, (0, 0))
-        return None if self.whole is None or start == stop else self.whole[start:stop]
 
 
 class NewestRows:
@@ -83,7 +40,7 @@ class NewestRows:
         self._view = IndicatorView(store)
         self._states = store if isinstance(store, IndicatorStates) else None
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, ...], _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], SeriesTails] = OrderedDict()
 
     def read(
         self, names: Collection[str], specs: Sequence[str], before: int | None = None, *, forming: bool = False
@@ -121,9 +78,9 @@ class NewestRows:
         rows = self._view.rows(name, specs, end=before, limit=TAIL + 1)
         return (rows if forming else rows[np.flatnonzero(rows.bars.final)])[-TAIL:]
 
-    def _for(self, specs: tuple[str, ...]) -> _Kept:
+    def _for(self, specs: tuple[str, ...]) -> SeriesTails:
         if specs not in self._kept:
-            self._kept[specs] = _Kept(Engine(specs, live=False) if specs else None)
+            self._kept[specs] = SeriesTails(Engine(specs, live=False) if specs else None)
         self._kept.move_to_end(specs)
         return self._kept[specs]
 
@@ -133,7 +90,9 @@ class NewestRows:
         ):
             self._kept.popitem(last=False)
 
-    def _moved(self, kept: _Kept, store: SeriesStamps, bars: Mapping[str, int]) -> Iterator[tuple[Sequence[str], Rows]]:
+    def _moved(
+        self, kept: SeriesTails, store: SeriesStamps, bars: Mapping[str, int]
+    ) -> Iterator[tuple[Sequence[str], Rows]]:
         """Yield the tails of series as they are now, with their names; the engine goes on, or begins anew.
 
         `bars` is how many final ones each series has. Short ones are read many at once; of long ones states are kept.
@@ -152,17 +111,17 @@ class NewestRows:
                     if starts[name] == _FIRST:
                         engine.forget(name)
                 values = engine.update(rows.bars, session=engine.sessions(rows.bars))
-            rows = _tails(replace(rows, names=() if engine is None else engine.outputs, indicator=values))
+            rows = newest_of_each(replace(rows, names=() if engine is None else engine.outputs, indicator=values))
             before = [name for name in found if name in kept.places]
             if before:
-                rows = _tails(_in_order(Rows.concat([rows, kept.at(before)])))
+                rows = newest_of_each(in_order(Rows.concat([rows, kept.at(before)])))
             kept.revisions |= dict.fromkeys(found, ())
             yield found, rows
         for name in bars:
             if name in rest:
                 yield (name,), self._moved_alone(kept, name, bars[name])
 
-    def _moved_alone(self, kept: _Kept, name: str, bars: int) -> Rows:
+    def _moved_alone(self, kept: SeriesTails, name: str, bars: int) -> Rows:
         """Return the tail of a series as it is now; the engine goes on from where it was, or from the start."""
         tail = kept.tail(name)
         if tail is not None:
@@ -214,7 +173,7 @@ class NewestRows:
         return replace(rows[newest], names=() if engine is None else engine.outputs, indicator=values[newest])
 
 
-def _after(kept: _Kept, name: str) -> int:
+def _after(kept: SeriesTails, name: str) -> int:
     """Return the time from which on the bars of a series are new: after its tail, or from its first bar on.
 
     A series that was revised begins anew: the store does not give it together with others.
@@ -223,7 +182,7 @@ def _after(kept: _Kept, name: str) -> int:
     return _FIRST if tail is None else int(tail.bars.timestamp[-1]) + 1
 
 
-def _together(kept: _Kept, bars: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def _together(kept: SeriesTails, bars: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """Yield the series to read at once, with the times from which on they are new; those that begin anew come first."""
     starts = {name: _after(kept, name) for name in bars}
     several: dict[str, int] = {}
@@ -238,19 +197,7 @@ def _together(kept: _Kept, bars: Mapping[str, int]) -> Iterator[dict[str, int]]:
         yield several
 
 
-def _in_order(rows: Rows) -> Rows:
-    """Return the rows series after series, each in the order of time."""
-    return rows[np.lexsort((rows.bars.timestamp, rows.bars.code))]
-
-
-def _tails(rows: Rows) -> Rows:
-    """Return the newest `TAIL` of the rows of each series, which are in this order."""
-    code = rows.bars.code
-    ahead = np.concatenate((code[TAIL:], np.full(min(TAIL, len(code)), -1, np.int32)))
-    return rows[np.flatnonzero(code != ahead)]
-
-
-def _with_forming(kept: _Kept, closed: Rows | None, latest: Rows, names: Collection[str]) -> Rows | None:
+def _with_forming(kept: SeriesTails, closed: Rows | None, latest: Rows, names: Collection[str]) -> Rows | None:
     """Return the final rows with the forming bars after them, the newest `TAIL` of each series."""
     wanted = set(names)
     bars = latest.bars
@@ -269,4 +216,4 @@ def _with_forming(kept: _Kept, closed: Rows | None, latest: Rows, names: Collect
         values = engine.peek(forming.bars, session=engine.sessions(forming.bars))
     forming = replace(forming, names=() if engine is None else engine.outputs, indicator=values)
     joined = forming if closed is None else Rows.concat([closed, forming])
-    return _tails(_in_order(joined))
+    return newest_of_each(in_order(joined))

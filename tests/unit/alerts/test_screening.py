@@ -28,7 +28,8 @@ from tapeline.errors import (
     StorageError,
 )
 from tapeline.runtime.indicator_view import IndicatorView
-from tapeline.runtime.newest_rows import TAIL, NewestRows
+from tapeline.runtime.newest_rows import NewestRows
+from tapeline.runtime.series_tails import TAIL
 
 SPECS = ("rsi_14", "obv", "vwap")
 
