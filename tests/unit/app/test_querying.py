@@ -184,7 +184,7 @@ def test_only_the_time_that_a_condition_names_is_read(
     directory: DataDirectory, reads: list[Read], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored_history, "PAGE_BARS", 96)
-    monkeypatch.setattr("tapeline.app.querying.PAGE_BARS", 96)  # a page is a day
+    monkeypatch.setattr("tapeline.app.query_filters.PAGE_BARS", 96)  # a page is a day
     sql = "SELECT avg(close) FROM bars WHERE timestamp >= '2019-02-20 12:00' AND timestamp < '2019-02-21'"
     assert rows_of(directory, sql)[0][0] > 0
     assert {symbol for symbol, _, _ in reads} == set(SYMBOLS)
@@ -218,7 +218,7 @@ def test_an_answer_is_read_as_it_is_taken(
     directory: DataDirectory, reads: list[Read], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored_history, "PAGE_BARS", 8)
-    monkeypatch.setattr("tapeline.app.querying.PAGE_BARS", 8)
+    monkeypatch.setattr("tapeline.app.query_filters.PAGE_BARS", 8)
     assert len(rows_of(directory, "SELECT * FROM bars WHERE symbol = 'BTC-USD'")) == 50 * 96
     assert len(directory.database._opened) <= 3, "a connection for each thread of Arrow's"
     every = len(reads)

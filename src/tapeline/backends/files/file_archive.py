@@ -35,8 +35,11 @@ class LocalArchive:
     def load(self, symbol: str, interval: str) -> Series | None:
         """Return what was last saved, None if nothing was. A `save` meanwhile leaves the file that is read whole."""
         path = self.path(symbol, interval)
-        if not path.exists():  # most symbols of a page: Arrow takes 40 MB
-            return None
+        with translating_file_errors(path):
+            try:
+                path.stat()  # most symbols of a page have none, and Arrow takes 40 MB
+            except FileNotFoundError:
+                return None
         import pyarrow as pa
         import pyarrow.parquet as pq
 
