@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable
 
@@ -30,6 +31,10 @@ class TrustedProxies:
     def __contains__(self, host: str) -> bool:
         address = _parsed(host) if self._networks else None
         return address is not None and any(address in network for network in self._networks)
+
+    def group(self, host: str) -> str:
+        """Return what counts as one client among connections: '' for a trusted proxy, which brings many."""
+        return "" if host in self else _group_of(host)
 
     def client(self, scope: Scope) -> str:
         """Return who sent this request: the connection's other end, or whom a trusted proxy names.
@@ -62,6 +67,9 @@ def client_group(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         return f"{ipaddress.IPv6Address(int(parsed) >> _ONE_HOUSEHOLD << _ONE_HOUSEHOLD)}/{_ONE_HOUSEHOLD}"
     return address[:64] if parsed is None else str(parsed)
+
+
+_group_of = functools.lru_cache(4096)(client_group)
 
 
 def _peer(scope: Scope) -> str:

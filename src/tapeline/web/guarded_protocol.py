@@ -15,6 +15,7 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tapeline.web.client_address import TrustedProxies
 from tapeline.web.connections import Connection, Connections
 
 #: Seconds in which a request's header must be complete, from the connection or the answer before; likewise its body.
@@ -35,13 +36,19 @@ BUSY = (
 class GuardedProtocol(H11Protocol):
     """Speak HTTP/1.1 on one connection, which has a `place` among `connections` and has sent its first header, `head`.
 
+    Without a place it takes one itself: on Windows the event loop accepts connections without asking anybody.
+
     It is closed when its client takes too long to send a header or a body, or to read an answer; what it asked for is
     cancelled when the client leaves.
     """
 
-    def __init__(self, *args: Any, connections: Connections, place: Connection, head: bytes, **values: Any) -> None:
+    def __init__(
+        self, *args: Any, connections: Connections, proxies: TrustedProxies, place: Connection | None = None,
+        head: bytes = b"", **values: Any,
+    ) -> None:  # fmt: skip
         super().__init__(*args, **values)
         self._connections = connections
+        self._proxies = proxies
         self._place = place
         self._head = head
         self._inner = self.app
@@ -52,8 +59,13 @@ class GuardedProtocol(H11Protocol):
         self._unsent_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection's place, and read what it has sent."""
+        """Take the connection's place, and read what it has sent; or say that there is no room and close it."""
         super().connection_made(transport)
+        if self._place is None:
+            if not self._connections.admit(self, self._proxies.group(self.client[0] if self.client else "")):
+                transport.write(BUSY)
+                transport.close()
+            return
         self._connections.replace(self._place, self)
         self.data_received(self._head)
         self._head = b""

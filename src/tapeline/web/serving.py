@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import gc
 import itertools
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tapeline.errors import ServingError
 from tapeline.web.access import Access
@@ -84,17 +85,15 @@ def serve(
         inner = app.router.lifespan_context
         app.router.lifespan_context = watched
         page.connections.prepare()
+        own = functools.partial(GuardedProtocol, connections=page.connections, proxies=access.proxies)
         config = uvicorn.Config(
-            app, http=GuardedProtocol, ws="none", loop="asyncio", log_level="critical",
+            app, http=cast("type[asyncio.Protocol]", own), ws="none", loop="asyncio", log_level="critical",
             access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=_GOODBYE_SECONDS,
         )  # fmt: skip
         server = uvicorn.Server(config)
 
         def protocol(place: Connection, head: bytes) -> GuardedProtocol:
-            return GuardedProtocol(
-                config, server.server_state, server.lifespan.state,
-                connections=page.connections, place=place, head=head,
-            )  # fmt: skip
+            return own(config, server.server_state, server.lifespan.state, place=place, head=head)
 
         guarded = GuardedListener(listener, page.connections, WaitingRoom(page.connections, access.proxies, protocol))
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import functools
 import os
 import re
 import socket
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tapeline.web import guarded_protocol
-from tapeline.web.client_address import TrustedProxies, client_group
+from tapeline.web.client_address import TrustedProxies
 from tapeline.web.connections import Connection, Connections
 
 #: The most connections that are accepted in one turn of the event loop, so that requests are answered in between.
@@ -33,8 +32,6 @@ _HEADER_END = re.compile(rb"\n\r?\n")
 _END_BYTES = 2
 
 _NO_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-
-_group_of = functools.lru_cache(4096)(client_group)
 
 #: What makes the protocol of a connection from its place among the connections and the bytes that it has sent.
 MakeProtocol = Callable[[Connection, bytes], asyncio.Protocol]
@@ -54,7 +51,7 @@ class WaitingRoom:
         """Take in a connection from this address, or say that there is no room and close it."""
         connected.setblocking(False)
         arrival = _Arrival(connected, self)
-        if not self._connections.admit(arrival, "" if host in self._proxies else _group_of(host)):
+        if not self._connections.admit(arrival, self._proxies.group(host)):
             with contextlib.suppress(OSError):
                 connected.send(guarded_protocol.BUSY)
             connected.close()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from tapeline.web import guarded_protocol
 from tapeline.web.client_address import TrustedProxies
 from tapeline.web.connections import Connection, Connections
+from tapeline.web.guarded_protocol import GuardedProtocol
 from tapeline.web.waiting_room import GuardedListener, WaitingRoom
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -154,3 +158,22 @@ class _Busy:
 
     def abort(self) -> None:
         raise AssertionError
+
+
+def test_where_the_event_loop_accepts_by_itself_a_connection_takes_its_place() -> None:
+    async def run() -> None:
+        connections = Connections()
+        connections._most = 1
+        own = functools.partial(GuardedProtocol, connections=connections, proxies=TrustedProxies())
+        config = uvicorn.Config(lambda: None, http=own, ws="none", log_level="critical")  # type: ignore[arg-type]
+        config.load()
+        server = await asyncio.get_running_loop().create_server(lambda: own(config, ServerState(), {}), "127.0.0.1", 0)
+        async with server:
+            address = server.sockets[0].getsockname()
+            first, second = (socket.create_connection(address) for _ in range(2))
+            with first, second:
+                first.setblocking(False)
+                await until(lambda: is_closed(first))
+                assert (len(connections), connections.closed) == (1, 1)
+
+    asyncio.run(run())
