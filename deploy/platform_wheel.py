@@ -22,7 +22,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-#: Every entry has this time, which is the earliest that a zip file knows: the same wheel whenever it is built.
+#: Every entry has this time, which is the earliest that a zip file knows: it says nothing about when it was built.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
 #: What the oldest system has that the pinned wheels of Numba and llvmlite are for.
