@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from tapeline.alerts.journal import Alert
+from tapeline.alerts.alert_records import Alert
 from tapeline.alerts.webhook import Webhook
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.core import codec

@@ -176,6 +176,11 @@ def test_a_first_user_needs_six_clicks_from_a_symbol_to_an_alert_that_is_found_a
     rule.get_by_role("button", name="Remove").click()  # and the page is as it was
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(rule).to_have_count(0)
+    page.locator("nav [data-tab=chart]").click()
+    page.locator("li", has_text="NVDA").hover()
+    page.get_by_role("button", name="Stop collecting NVDA").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop collecting").click()
+    expect(page.locator(".rows li", has_text="NVDA")).to_have_count(0)
 
 
 def test_candles_indicators_and_calls_are_drawn_and_shown_as_values(open_page: Open, server: Server) -> None:

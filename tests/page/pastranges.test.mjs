@@ -6,7 +6,7 @@ const times = [0, 1, 2, 3, 4, 5, 6, 7].map((minute) => minute * 60_000);
 const none = times.map(() => null);
 
 function answer(change = {}) {
-  const columns = { t: times, price: times.map((_, i) => 100 + i), held_1: none, held_5: none, held_20: none };
+  const columns = { t: times, close: times.map((_, i) => 100 + i), held_1: none, held_5: none, held_20: none };
   for (const step of [1, 5, 20]) {
     for (const share of [50, 80, 95]) {
       columns[`low_${share}_${step}`] = step === 20 ? none : times.map((_, i) => 100 + i - share / 50);
@@ -38,8 +38,8 @@ test("a later answer replaces what an earlier one said of a bar", () => {
 test("a past forecast has the horizons that were said", () => {
   const ranges = new PastRanges();
   ranges.take(answer());
-  const { timestamp, price, horizons } = ranges.forecast(times[2]);
-  assert.deepEqual([timestamp, price, Object.keys(horizons)], [times[2], 102, ["1", "5"]]);
+  const { timestamp, close, horizons } = ranges.forecast(times[2]);
+  assert.deepEqual([timestamp, close, Object.keys(horizons)], [times[2], 102, ["1", "5"]]);
   assert.deepEqual(Object.keys(horizons[5]), ["low_50", "high_50", "low_80", "high_80", "low_95", "high_95"]);
   assert.equal(ranges.forecast(17), null);
 });

@@ -6,8 +6,8 @@ import logging
 import warnings
 from collections.abc import Sequence
 
+from tapeline.alerts.alert_records import Alert
 from tapeline.alerts.delivery import body, subject
-from tapeline.alerts.journal import Alert
 from tapeline.core.extras import import_extra
 from tapeline.errors import DeliveryError, InputError
 from tapeline.runtime.loopback import is_loopback

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from tapeline.alerts.journal import Alert, Journal
+from tapeline.alerts.alert_records import Alert
+from tapeline.alerts.journal import Journal
 from tapeline.alerts.rule_state import utc
 from tapeline.core.retrying import backoff_seconds
 from tapeline.core.times import HOUR

@@ -11,10 +11,12 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from tapeline.alerts.alert_records import Alert, ChannelState, FiredAlert
+from tapeline.alerts.journal_tables import COVERED, make_tables, sum_up, whole
 from tapeline.alerts.rule_state import State
 from tapeline.core.checksums import checksum_of
 from tapeline.errors import StorageError
@@ -24,88 +26,6 @@ JOURNAL_FILE = "alerts.db"
 
 #: The most alerts kept; older ones are deleted.
 KEPT_ALERTS = 10_000
-
-_VERSION = 3
-_PAUSES = "CREATE TABLE pauses (rule TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"
-_SCHEMA = f"""
-CREATE TABLE rules (id TEXT PRIMARY KEY, text TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE states (rule TEXT NOT NULL, symbol TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (rule, symbol))
-    WITHOUT ROWID;
-CREATE TABLE fired (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, rule TEXT NOT NULL, symbol TEXT NOT NULL,
-    timestamp INTEGER NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, price REAL
-);
-CREATE TABLE deliveries (
-    alert INTEGER NOT NULL REFERENCES fired (id) ON DELETE CASCADE, channel TEXT NOT NULL, state TEXT NOT NULL,
-    attempts INTEGER NOT NULL, error TEXT NOT NULL, at INTEGER, PRIMARY KEY (alert, channel)
-) WITHOUT ROWID;
-{_PAUSES};
-CREATE INDEX deliveries_pending ON deliveries (channel, alert) WHERE state = 'pending';
-"""
-
-#: The columns that a row's checksum covers. `price` is a number, the others are compared as the bytes of their text.
-_COVERED = {
-    "rules": ("id", "text", "added"),
-    "states": ("rule", "symbol", "state"),
-    "fired": ("id", "key", "rule", "symbol", "timestamp", "at", "text", "price"),
-    "deliveries": ("alert", "channel", "state", "attempts", "error", "at"),
-    "pauses": ("rule", "at"),
-}
-
-#: The first version with checksums, and the first with pauses.
-_CHECKSUMS_SINCE, _PAUSES_SINCE = 2, 3
-
-
-def _checksum(table: str, prefix: str = "") -> str:
-    """Return the SQL for a row's checksum; bytes, because damaged texts cannot be handed to a function."""
-    columns = (
-        f"CASE typeof({prefix}price) WHEN 'real' THEN {prefix}price END"
-        if name == "price"
-        else f"CAST({prefix}{name} AS BLOB)"
-        for name in _COVERED[table]
-    )
-    return f"checksum('{table}', {', '.join(columns)})"
-
-
-def _whole(table: str, prefix: str = "") -> str:
-    """Return the SQL that says whether a row still is what was written."""
-    return f"{prefix}crc = {_checksum(table, prefix)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Hold a rule that fired. `timestamp` is the bar's open time, `at` when it was noticed (both UTC epoch ms).
-
-    `key` is the same whenever the same rule fires for the same symbol and bar. `price` is the close, None for a
-    silence. An alert about the system itself has no symbol. `id` counts up from 1; it is 0 before the alert is kept.
-    """
-
-    key: str
-    rule: str
-    symbol: str
-    timestamp: int
-    at: int
-    text: str
-    price: float | None = None
-    id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelState:
-    """Say how an alert fared on one channel; `at` (UTC epoch ms) is when it was delivered or given up."""
-
-    channel: str
-    state: Literal["pending", "delivered", "failed"]
-    attempts: int
-    error: str
-    at: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class FiredAlert(Alert):
-    """Hold an alert that was kept, with its state on each channel."""
-
-    deliveries: tuple[ChannelState, ...] = ()
 
 
 class Journal:
@@ -139,7 +59,7 @@ class Journal:
 
     def rules(self) -> list[tuple[str, str]]:
         """Return (id, text) of the rules that were added, oldest first."""
-        query = f"SELECT id, text FROM rules WHERE {_whole('rules')} ORDER BY added, id"  # noqa: S608 - names of this module
+        query = f"SELECT id, text FROM rules WHERE {whole('rules')} ORDER BY added, id"  # noqa: S608 - names of this module
         return [(row[0], row[1]) for row in self._read(query)]
 
     def add_rule(self, rule_id: str, text: str, at: int) -> bool:
@@ -148,7 +68,7 @@ class Journal:
             added = connection.execute(
                 "INSERT OR IGNORE INTO rules (id, text, added) VALUES (?, ?, ?)", (rule_id, text, at)
             )
-            _sum_up(connection, "rules", "id = ?", [(rule_id,)])
+            sum_up(connection, "rules", "id = ?", [(rule_id,)])
             return added.rowcount > 0
 
     def remove_rule(self, rule_id: str) -> bool:
@@ -169,17 +89,17 @@ class Journal:
                 return False
             if connection.execute("SELECT 1 FROM rules WHERE id = ?", (new_id,)).fetchone() is None:
                 connection.execute("UPDATE OR REPLACE pauses SET rule = ? WHERE rule = ?", (new_id, rule_id))
-                _sum_up(connection, "pauses", "rule = ?", [(new_id,)])
+                sum_up(connection, "pauses", "rule = ?", [(new_id,)])
             for table in ("states", "pauses"):
                 connection.execute(f"DELETE FROM {table} WHERE rule = ?", (rule_id,))  # noqa: S608 - as above
             connection.execute("DELETE FROM rules WHERE id = ?", (rule_id,))
             connection.execute("INSERT OR IGNORE INTO rules (id, text, added) VALUES (?, ?, ?)", (new_id, text, *found))
-            _sum_up(connection, "rules", "id = ?", [(new_id,)])
+            sum_up(connection, "rules", "id = ?", [(new_id,)])
             return True
 
     def paused(self) -> frozenset[str]:
         """Return the ids of the rules that are paused."""
-        return frozenset(row[0] for row in self._read(f"SELECT rule FROM pauses WHERE {_whole('pauses')}"))  # noqa: S608
+        return frozenset(row[0] for row in self._read(f"SELECT rule FROM pauses WHERE {whole('pauses')}"))  # noqa: S608
 
     def pause(self, rule_id: str, at: int | None) -> None:
         """Pause a rule from this time (UTC epoch ms) on, or, with None, let it go on as if it were new."""
@@ -188,13 +108,13 @@ class Journal:
             connection.execute("DELETE FROM pauses WHERE rule = ?", (rule_id,))
             if at is not None:
                 connection.execute("INSERT INTO pauses (rule, at) VALUES (?, ?)", (rule_id, at))
-                _sum_up(connection, "pauses", "rule = ?", [(rule_id,)])
+                sum_up(connection, "pauses", "rule = ?", [(rule_id,)])
 
     # -- what rules remember and what fired --------------------------------------------------------------------------
 
     def states(self, rule_id: str) -> dict[str, State]:
         """Return what the rule remembers, by symbol."""
-        query = f"SELECT symbol, state FROM states WHERE rule = ? AND {_whole('states')}"  # noqa: S608 - as above
+        query = f"SELECT symbol, state FROM states WHERE rule = ? AND {whole('states')}"  # noqa: S608 - as above
         found = self._read(query, (rule_id,))
         return {symbol: State.load(text) for symbol, text in found}
 
@@ -211,7 +131,7 @@ class Journal:
                 "INSERT OR REPLACE INTO states (rule, symbol, state) VALUES (?, ?, ?)",
                 [(rule, symbol, state.dump()) for (rule, symbol), state in states.items()],
             )
-            _sum_up(connection, "states", "rule = ? AND symbol = ?", states)
+            sum_up(connection, "states", "rule = ? AND symbol = ?", states)
             for alert in alerts:
                 cursor = connection.execute(
                     "INSERT OR IGNORE INTO fired (key, rule, symbol, timestamp, at, text, price) "
@@ -221,14 +141,14 @@ class Journal:
                 if cursor.rowcount:
                     new.append(replace(alert, id=cursor.lastrowid or 0))
             if new:
-                _sum_up(connection, "fired", "id = ?", [(alert.id,) for alert in new])
+                sum_up(connection, "fired", "id = ?", [(alert.id,) for alert in new])
                 due = [(alert.id, channel) for alert in new for channel in channels]
                 connection.executemany(
                     "INSERT INTO deliveries (alert, channel, state, attempts, error, at) "
                     "VALUES (?, ?, 'pending', 0, '', NULL)",
                     due,
                 )
-                _sum_up(connection, "deliveries", "alert = ? AND channel = ?", due)
+                sum_up(connection, "deliveries", "alert = ? AND channel = ?", due)
                 connection.execute("DELETE FROM fired WHERE id <= ?", (new[-1].id - KEPT_ALERTS,))
         return new
 
@@ -237,14 +157,14 @@ class Journal:
         with self._lock:
             found = self._read(
                 "SELECT * FROM (SELECT key, rule, symbol, timestamp, at, text, price, id FROM fired "  # noqa: S608
-                f"WHERE id > ? AND (? IS NULL OR rule = ?) AND {_whole('fired')} ORDER BY id DESC LIMIT ?) ORDER BY id",
+                f"WHERE id > ? AND (? IS NULL OR rule = ?) AND {whole('fired')} ORDER BY id DESC LIMIT ?) ORDER BY id",
                 (after, rule, rule, limit),
             )
             if not found:
                 return []
             states = self._read(
                 "SELECT alert, channel, state, attempts, error, at FROM deliveries "  # noqa: S608 - as above
-                f"WHERE alert >= ? AND {_whole('deliveries')} ORDER BY channel",
+                f"WHERE alert >= ? AND {whole('deliveries')} ORDER BY channel",
                 (found[0][-1],),
             )
         deliveries: dict[int, list[ChannelState]] = {row[-1]: [] for row in found}
@@ -263,7 +183,7 @@ class Journal:
         found = self._read(
             "SELECT key, rule, symbol, timestamp, fired.at, text, price, id FROM deliveries "  # noqa: S608 - as above
             "JOIN fired ON fired.id = deliveries.alert WHERE channel = ? AND deliveries.state = 'pending' "
-            f"AND {_whole('fired', 'fired.')} AND {_whole('deliveries', 'deliveries.')} ORDER BY alert LIMIT ?",
+            f"AND {whole('fired', 'fired.')} AND {whole('deliveries', 'deliveries.')} ORDER BY alert LIMIT ?",
             (channel, limit),
         )
         return [Alert(*row) for row in found]
@@ -284,15 +204,15 @@ class Journal:
                 "WHERE channel = ? AND alert = ?",
                 [(state, error, at, channel, alert.id) for alert in alerts],
             )
-            _sum_up(connection, "deliveries", "alert = ? AND channel = ?", [(alert.id, channel) for alert in alerts])
+            sum_up(connection, "deliveries", "alert = ? AND channel = ?", [(alert.id, channel) for alert in alerts])
 
     # -- damage ------------------------------------------------------------------------------------------------------
 
     def damage(self) -> list[str]:
         """Return a line about each damaged part of the file. Damaged rows are passed over by every other method."""
         lines = [row[0] for row in self._read("PRAGMA integrity_check(20)") if row[0] != "ok"]
-        for table in _COVERED:
-            (number,) = self._read(f"SELECT count(*) FROM {table} WHERE NOT {_whole(table)}")[0]  # noqa: S608
+        for table in COVERED:
+            (number,) = self._read(f"SELECT count(*) FROM {table} WHERE NOT {whole(table)}")[0]  # noqa: S608
             if number:
                 lines.append(f"{number:,} rows of {table} are damaged, and passed over")
         return lines
@@ -300,8 +220,8 @@ class Journal:
     def delete_damaged(self) -> None:
         """Delete the rows that are not what was written, and write the file anew."""
         with self._transaction() as connection:
-            for table in _COVERED:
-                connection.execute(f"DELETE FROM {table} WHERE NOT {_whole(table)}")  # noqa: S608 - as above
+            for table in COVERED:
+                connection.execute(f"DELETE FROM {table} WHERE NOT {whole(table)}")  # noqa: S608 - as above
         with self._lock, self._translating_errors():
             self._connection.execute("VACUUM")
 
@@ -319,19 +239,7 @@ class Journal:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         with self._transaction() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > _VERSION:
-                raise StorageError(f"{self.path}: a newer tapeline made it (version {version}): upgrade tapeline")
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-            if 0 < version < _PAUSES_SINCE:
-                connection.execute(_PAUSES)
-            if version < _VERSION:
-                for table in _COVERED if version < _CHECKSUMS_SINCE else ("pauses",):
-                    connection.execute(f"ALTER TABLE {table} ADD COLUMN crc INTEGER NOT NULL DEFAULT 0")
-                    connection.execute(f"UPDATE {table} SET crc = {_checksum(table)}")  # noqa: S608 - as above
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
+            make_tables(connection, self.path)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -355,8 +263,3 @@ class Journal:
             yield
         except (sqlite3.Error, OSError) as error:
             raise StorageError(f"{self.path}: the alerts cannot be read or written ({error})") from error
-
-
-def _sum_up(connection: sqlite3.Connection, table: str, where: str, keys: Iterable[tuple[object, ...]]) -> None:
-    """Give the rows with these keys the checksum of what they say now."""
-    connection.executemany(f"UPDATE {table} SET crc = {_checksum(table)} WHERE {where}", keys)  # noqa: S608 - as above

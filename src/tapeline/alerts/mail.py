@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
+from tapeline.alerts.alert_records import Alert
 from tapeline.alerts.delivery import body, subject
-from tapeline.alerts.journal import Alert
 from tapeline.errors import DeliveryError
 
 TIMEOUT_SECONDS = 20.0

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
+from tapeline.alerts.alert_records import Alert
 from tapeline.alerts.bar_values import NewBarsReader
-from tapeline.alerts.journal import Alert, Journal
+from tapeline.alerts.journal import Journal
 from tapeline.alerts.rule_state import State, describe, describe_silence, silent_since, step, step_silence
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.alerts.watched_series import WatchedSeries

@@ -12,9 +12,10 @@ from typing import Any
 
 import filelock
 
+from tapeline.alerts.alert_records import FiredAlert
 from tapeline.alerts.delivery import Channel, Couriers
 from tapeline.alerts.grammar import parse_rule
-from tapeline.alerts.journal import JOURNAL_FILE, FiredAlert, Journal
+from tapeline.alerts.journal import JOURNAL_FILE, Journal
 from tapeline.alerts.rules import Rule
 from tapeline.alerts.runner import Runner
 from tapeline.alerts.system_watch import SystemWatch

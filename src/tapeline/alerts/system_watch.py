@@ -10,7 +10,8 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 
-from tapeline.alerts.journal import Alert, Journal
+from tapeline.alerts.alert_records import Alert
+from tapeline.alerts.journal import Journal
 from tapeline.alerts.rule_state import State
 from tapeline.core.troubles import KINDS, Troubles
 from tapeline.runtime.clock import now_ms

@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
+from tapeline.alerts.alert_records import Alert
 from tapeline.alerts.delivery import body
-from tapeline.alerts.journal import Alert
 from tapeline.errors import DeliveryError, InputError
 from tapeline.runtime.loopback import is_loopback
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from tapeline.alerts.journal import FiredAlert
+from tapeline.alerts.alert_records import FiredAlert
 from tapeline.errors import OverloadedError, TapelineError, one_line
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower

@@ -29,9 +29,10 @@ from apprise.plugins.telegram import NotifyTelegram
 from botocore.stub import Stubber
 from tests.aws.conformance import watching
 
+from tapeline.alerts.alert_records import Alert
 from tapeline.alerts.apprise_channel import AppriseChannel
 from tapeline.alerts.delivery import GIVE_UP, LONGEST_WAIT, Courier, Couriers, Log, body, subject
-from tapeline.alerts.journal import Alert, Journal
+from tapeline.alerts.journal import Journal
 from tapeline.alerts.mail import Mail
 from tapeline.alerts.webhook import Webhook, url_fault
 from tapeline.backends.aws.sns import Sns

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from tests.fakes.stores import MemoryStore
 
+from tapeline.alerts.alert_records import Alert
 from tapeline.alerts.delivery import Courier, line, subject
-from tapeline.alerts.journal import JOURNAL_FILE, Alert, Journal
+from tapeline.alerts.journal import JOURNAL_FILE, Journal
 from tapeline.alerts.service import running
 from tapeline.alerts.system_watch import BEGIN_SECONDS, END_SECONDS, SystemWatch
 from tapeline.core.troubles import KINDS, Troubles, lines_of

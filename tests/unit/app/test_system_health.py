@@ -18,6 +18,7 @@ from tapeline.core.ports import Commit
 from tapeline.core.troubles import KINDS
 from tapeline.feeds.live.live_source import Status
 from tapeline.runtime.processor import Processor
+from tapeline.web.summary import summary
 
 Usage = namedtuple("Usage", "total used free")
 DEAD = Status(
@@ -87,7 +88,7 @@ def test_health_the_metrics_and_open_pages_show_troubles(directory: DataDirector
         for kind in KINDS.keys() - {"late"}:  # no pipeline is here
             value = 1.0 if kind in {"feed", "clock", "disk"} else 0.0
             assert f'tapeline_trouble{{kind="{kind}"}} {value}' in metrics
-        assert client.app.state.page.broadcast._facts()["troubles"] == found["troubles"]
+        assert summary(client.app.state.page.data, [], {})["troubles"] == found["troubles"]
 
 
 def test_a_process_without_a_collector_says_nothing_of_it(directory: DataDirectory, free: list[int]) -> None:

@@ -16,7 +16,7 @@ from tests.fakes.stores import MemoryStore
 from tests.rows import row
 from tests.web_site import client_of
 
-from tapeline.alerts.journal import FiredAlert
+from tapeline.alerts.alert_records import FiredAlert
 from tapeline.alerts.service import Alerts
 from tapeline.errors import OverloadedError, StorageError
 from tapeline.web import PageData

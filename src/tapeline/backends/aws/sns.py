@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from tapeline.alerts.alert_records import Alert
 from tapeline.alerts.delivery import body, subject
-from tapeline.alerts.journal import Alert
 from tapeline.backends.aws.botocore_errors import AwsProblem, botocore_errors
 from tapeline.backends.aws.clients import client as new_client
 from tapeline.errors import DeliveryError, InputError

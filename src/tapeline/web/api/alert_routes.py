@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from tapeline.alerts.alert_records import FiredAlert
 from tapeline.alerts.grammar import LONGEST_RULE
-from tapeline.alerts.journal import FiredAlert
 from tapeline.alerts.service import Alerts, KeptRule
 from tapeline.alerts.stored_rehearsal import unknown_symbols
 from tapeline.errors import NotPossibleError

@@ -36,7 +36,7 @@ ITEM_BYTES = 400_000
 #: What taking an item apart raises that is damaged, or that somebody else wrote.
 NOT_OURS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
-#: The type of each attribute that a row may have.
+#: The types of attributes of a row, which are checked.
 _KINDS = {
     "stock_symbol": "S", "timestamp": "N", "open": "N", "high": "N", "low": "N", "price": "N", "volume": "N",
     "final": "BOOL", "indicator": "M", "prediction": "S", "probability": "N", "model": "S", "as_known": "M",
@@ -155,7 +155,7 @@ def plain_horizons(item: DynamoItem) -> dict[str, Any]:
 
 
 def _row(item: DynamoItem) -> Row:
-    values = {name: _untyped(item[name], _KINDS[name]) for name in Row.__slots__ if name in item}
+    values = {name: _untyped(item[name], _KINDS.get(name, "")) for name in Row.__slots__ if name in item}
     absent: dict[str, Any] = {"indicator": {}, "prediction": None, "probability": None, "model": None}
     row = Row(**absent | values | {"timestamp": int(item["timestamp"]["N"])})
     if row.prediction is not None:

@@ -40,8 +40,9 @@ class KnownState:
 
 def state_attributes(symbol: str, state: SymbolState) -> DynamoItem:
     """Return the attributes of a state. Raises `StorageError` for one that is too large."""
+    length = _LENGTH.pack(len(state.data))
     packed: bytes = pyarrow.compress(state.data, _CODEC, asbytes=True)
-    data = _LENGTH.pack(len(state.data)) + packed
+    data = length + packed
     size = len(data) + STATE_OVERHEAD
     if size > ITEM_BYTES:
         raise StorageError(
