@@ -9,6 +9,8 @@ AUDIT  := .venv-audit
 BIN    := $(VENV)/bin
 PINS   := constraints.txt
 PYTEST  = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# A comma in the text of a call would end the argument; one in a variable does not.
+DEMO   := train,yahoo
 EXTRAS := aws,sql,train,research,yahoo,notify,docs,dev
 PEERS  := $(EXTRAS),bench
 PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services delivery deploy .github
@@ -93,7 +95,7 @@ clean: ## removes the virtual environments and every cache, not data
 # A stamp is written after an install, so that an unchanged pyproject.toml and pin list install nothing again.
 
 $(VENV)/.core: pyproject.toml $(PINS)
-	@$(call install,$(VENV),-c $(PINS),-e '.[train,yahoo]')
+	@$(call install,$(VENV),-c $(PINS),-e '.[$(DEMO)]')
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(PINS)

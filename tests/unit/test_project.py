@@ -241,3 +241,13 @@ def test_every_extra_that_a_message_names_exists() -> None:
             named |= set(re.findall(r'"([a-z]+)"$', call))
     assert {"train", "research", "yahoo", "notify", "sql", "aws"} <= named
     assert named - set(PROJECT["project"]["optional-dependencies"]) == set()
+
+
+@pytest.mark.parametrize("stamp", [".core", ".dev"])
+def test_an_environment_is_installed_with_whole_names_of_extras(stamp: str) -> None:
+    """A comma in the text of a `call` ends its argument, and pip and uv are then asked for half a list."""
+    command = ["make", "-n", "VENV=elsewhere", f"elsewhere/{stamp}"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    asked = re.findall(r"-e '\.\[([a-z,]+)\]'; ", said)
+    assert len(asked) == 2  # for uv, and for pip
+    assert set(",".join(asked).split(",")) - set(PROJECT["project"]["optional-dependencies"]) == set()
