@@ -13,20 +13,22 @@ from tests.conftest import random_bars
 
 from tapeline.core import trusted_code
 from tapeline.indicators import CATALOGUE, DEFAULT, Engine
-from tapeline.indicators.engine import machine_code
+from tapeline.indicators.engine import machine_code, object_code
 from tapeline.indicators.engine.alone import entry_points
 from tapeline.indicators.engine.program import Program
 from tapeline.indicators.spec import parse_all
 
-#: What a process without Numba prints of the values that it computes.
+#: What a process without Numba, and on Linux without LLVM, prints of the values that it computes.
 COMPUTE = """
+import platform
 import sys
 from pathlib import Path
 from tapeline.indicators import Engine
 from tapeline.indicators.engine import machine_code
 machine_code.FOLDER = Path(sys.argv[1])
 engine = Engine(sys.argv[2].split(","), live=False)
-without_numba = "numba" not in sys.modules
+heavy = {"numba", "llvmlite.binding"} if (sys.platform, platform.machine()) == ("linux", "x86_64") else {"numba"}
+without_numba = heavy.isdisjoint(sys.modules)
 from tests.conftest import random_bars
 bars = random_bars(3, 200)
 values = [engine.update(part) for part in (bars[:50], bars[50:51], bars[51:])] + [engine.peek(random_bars(3, 1))]
@@ -96,6 +98,15 @@ def test_damaged_code_is_not_loaded_and_replaced(folder: Path) -> None:
         assert not loaded()
     assert computed(folder, DEFAULT)[0] == "False"
     assert file.read_bytes() == whole
+    assert loaded()
+
+
+def test_llvm_loads_what_object_code_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, code = kept(folder).read_bytes().partition(b"\n")
+    for other in (b"", code[:60], b"\0" + code[1:], code[:18] + b"\xb7" + code[19:]):  # the last for another processor
+        assert object_code.load(other, "sma") is None
+    assert object_code.load(code, "nothing of this name") is None
+    monkeypatch.setattr(object_code, "load", lambda *_: None)
     assert loaded()
 
 

@@ -1,7 +1,8 @@
 """Keep the machine code of kernels in files of our own, and load it without Numba, which takes 0.5 s to import.
 
 Whoever reads a few rows computes for a millisecond. So what Numba compiled is kept once more as plain object code, one
-file a function, and loaded by LLVM's linker: the same bytes that Numba runs, so the same values to the last bit.
+file a function, and loaded by `object_code`, or else by LLVM's linker: the same bytes that Numba runs, so the same
+values to the last bit.
 
 The files lie beside the package's byte code and are run like it. They are read only where nobody but their owner can
 write, and only if that is this user, the superuser or the owner of the package. The name of a file has a digest of all
@@ -16,6 +17,8 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tapeline.core.trusted_code import is_trusted
+from tapeline.indicators.engine import object_code
 
 FOLDER = Path(__file__).parent / "__pycache__" / "machine_code"
 
@@ -48,7 +52,7 @@ def addresses(functions: Iterable[Name]) -> list[int] | None:
     if not all(kept.values()):
         return None
     found = _link({file: each for file, each in kept.items() if each})
-    if not all(found.values()):
+    if len(found) < len(kept):
         return None
     _addresses.update(found)
     return [_addresses[file] for file in files]
@@ -83,11 +87,23 @@ def keep(function: Name, symbol: str, code: bytes, externals: Iterable[str]) -> 
 
 
 @cache
-def processor() -> tuple[str, str, str]:
+def processor() -> tuple[str, ...]:
     """Return what machine code is made for here: LLVM's triple, the processor's name and its features."""
     from llvmlite import binding
 
     return binding.get_process_triple(), binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
+
+
+@cache
+def _machine() -> tuple[str, ...]:
+    """Return what `processor` depends on, without LLVM where the system describes the processor."""
+    try:
+        first = Path("/proc/cpuinfo").read_text("utf-8").partition("\n\n")[0]
+    except OSError:
+        return processor()
+    facts = dict(re.findall(r"^(.*?)\s*: *(.*)$", first, re.MULTILINE))
+    known = tuple(facts.get(name, "") for name in ("vendor_id", "cpu family", "model", "stepping", "flags"))
+    return (sys.platform, platform.machine(), *known) if all(known) else processor()
 
 
 @cache
@@ -110,7 +126,7 @@ def _file(function: Name) -> str:
 def _digest(module: str) -> str:
     """Return what changes with anything that goes into the machine code of a module of this package."""
     source = _INDICATORS.joinpath(*module.split(".")[2:]).with_suffix(".py").read_bytes()
-    parts = (shared_sources(), hashlib.sha256(source).hexdigest(), *_compiler(), *processor())
+    parts = (shared_sources(), hashlib.sha256(source).hexdigest(), *_compiler(), *_machine())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
 
 
@@ -139,7 +155,13 @@ def _read(file: str) -> tuple[str, bytes] | None:
 
 
 def _link(kept: dict[str, tuple[str, bytes]]) -> dict[str, int]:
-    """Load object code, and return the address of each file's function."""
+    """Load object code, and return the address of each function that was found, by file."""
+    found = {file: object_code.load(code, symbol) for file, (symbol, code) in kept.items()}
+    found |= _link_by_llvm({file: kept[file] for file, address in found.items() if address is None})
+    return {file: address for file, address in found.items() if address}
+
+
+def _link_by_llvm(kept: dict[str, tuple[str, bytes]]) -> dict[str, int]:
     if not kept:
         return {}
     from llvmlite import binding
