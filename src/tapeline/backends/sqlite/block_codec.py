@@ -27,8 +27,8 @@ import zstandard
 from numpy.typing import NDArray
 
 from tapeline.backends.sqlite import block_columns as written
-from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
-from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Floats, Ints
+from tapeline.backends.sqlite.bar_blocks import BESIDE, Block
+from tapeline.core.market import OHLCV, RANGE_CODES, Floats
 from tapeline.errors import DecodeError
 
 _MAGIC = b"TK"
@@ -49,10 +49,8 @@ _KINDS = {
 }
 _TYPES: dict[str, np.dtype[Any]] = {
     "timestamp": np.dtype("<i8"),
-    "model": np.dtype("<i4"),
-    "range_model": np.dtype("<i4"),
     **dict.fromkeys(RANGE_CODES, np.dtype("<u2")),
-    **{name: np.dtype(dtype).newbyteorder("<") for name, (dtype, _) in FORECAST.items()},
+    **{name: np.dtype(dtype).newbyteorder("<") for name, (dtype, _, shape) in BESIDE.items() if not shape},
 }
 _FLOAT: np.dtype[Any] = np.dtype("<f8")
 #: Columns of one width and length that follow each other: their offset, a type of that width, how many numbers each
@@ -64,22 +62,22 @@ _THREAD = threading.local()  # a compressor may not be used by two threads at on
 def encode(block: Block) -> bytes:
     """Return the block as bytes, checksum included."""
     base = int(block.timestamp[0]) if len(block) else 0
-    columns = _columns(block)
-    version = _VERSION - (block.ranges is None)
+    version = _VERSION if "range_model" in block.beside and (block.beside["range_model"] >= 0).any() else _VERSION - 1
     names = _COLUMNS[version]
-    out = np.empty(len(block) * sum(columns[name].itemsize for name in names), np.uint8)
+    columns = [_column(block, name) for name in names]
+    out = np.empty(len(block) * sum(column.itemsize for column in columns), np.uint8)
     codes, size = [], 0
-    for name in names:
-        column = columns[name]
+    for name, column in zip(names, columns, strict=True):
         words = column.view(np.int64).copy() if column.itemsize == 8 else column.astype(np.int64)
         code, size = written.encode_column(words, _KINDS.get(name, written.VALUE), column.itemsize, base, out, size)
         codes.append(code)
     raw = out[:size].tobytes()
-    if len(block.corrected):
-        revised_bits = np.ascontiguousarray(block.values[block.corrected]).view(np.int64)
-        raw += _split(np.diff(block.corrected, prepend=0).astype("<u4"))
-        raw += _split((np.ascontiguousarray(block.known).view(np.int64) ^ revised_bits).ravel("F"))
-    header = _HEADERS[version].pack(_MAGIC, version, *codes, base, len(block), len(block.corrected), len(raw))
+    corrected = np.flatnonzero(~np.isnan(block.beside["known"][:, 0])) if "known" in block.beside else ()
+    if len(corrected):
+        known, now = (np.ascontiguousarray(each[corrected]) for each in (block.beside["known"], block.values))
+        raw += _split(np.diff(corrected, prepend=0).astype("<u4"))
+        raw += _split((known.view(np.int64) ^ now.view(np.int64)).ravel("F"))
+    header = _HEADERS[version].pack(_MAGIC, version, *codes, base, len(block), len(corrected), len(raw))
     data = header + _compressor().compress(raw)
     return data + _CHECKSUM.pack(zlib.crc32(data))
 
@@ -89,32 +87,27 @@ def warm_up() -> None:
     written.encode_column(np.zeros(0, np.int64), written.VALUE, 8, 0, np.zeros(0, np.uint8), 0)
 
 
-def decode(data: bytes) -> Block:
-    """Return the block in these bytes. Raises `DecodeError` when they are damaged or of an unknown version."""
+def decode(data: bytes, *, bars_only: bool = False) -> Block:
+    """Return the block in these bytes; `bars_only`, without what it has beside its bars, in a third of the time.
+
+    Raises `DecodeError` when they are damaged or of an unknown version.
+    """
     opened = _opened(data)
-    columns, values = _unpacked(opened, opened.pieces)
-    indices, known = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
+    wanted = [piece for piece in opened.pieces if not bars_only or any(name in _BAR for name, *_ in piece[3])]
+    columns, values = _unpacked(opened, wanted)
+    block = Block(columns.pop("timestamp"), values, columns)
+    if bars_only:
+        return block
+    if "range_model" in columns:
+        columns["ranges"] = np.stack([columns.pop(name) for name in RANGE_CODES], axis=1)
     if opened.corrected:
         [steps] = _joined(opened.raw, opened.end, np.dtype("<u4"), opened.corrected)
         [bits] = _joined(opened.raw, opened.end + steps.nbytes, np.dtype("<i8"), opened.corrected * len(OHLCV))
         indices = np.cumsum(steps.astype(np.int64))
         now = np.ascontiguousarray(values[indices]).view(np.int64)
-        known = (bits.reshape(len(OHLCV), opened.corrected).T ^ now).view(np.float64)
-    timestamp, model = columns.pop("timestamp"), columns.pop("model")
-    ranges = range_model = None
-    if "range_model" in columns:
-        range_model = columns.pop("range_model")
-        ranges = np.stack([columns.pop(name) for name in RANGE_CODES], axis=1)
-    said = complete_forecast(opened.length, **columns)
-    return Block(timestamp, values, said, model, indices, known, ranges, range_model)
-
-
-def decode_bars(data: bytes) -> tuple[Ints, Floats]:
-    """Return `timestamp` and `values` of the block in these bytes, in a third of the time. Raises as `decode` does."""
-    opened = _opened(data)
-    wanted = [piece for piece in opened.pieces if any(name in _BAR for name, *_ in piece[3])]
-    columns, values = _unpacked(opened, wanted)
-    return columns["timestamp"], values
+        known = columns["known"] = block.column("known")
+        known[indices] = (bits.reshape(len(OHLCV), opened.corrected).T ^ now).view(np.float64)
+    return block
 
 
 class _Opened(NamedTuple):
@@ -160,13 +153,12 @@ def _unpacked(opened: _Opened, pieces: Sequence[_Piece]) -> tuple[dict[str, Any]
     return columns, values
 
 
-def _columns(block: Block) -> dict[str, NDArray[Any]]:
-    values = {name: np.ascontiguousarray(block.values[:, i]) for i, name in enumerate(OHLCV)}
-    columns = {"timestamp": block.timestamp, **values, **block.forecast, "model": block.model}
-    if block.ranges is not None and block.range_model is not None:
-        columns |= {name: np.ascontiguousarray(block.ranges[:, i]) for i, name in enumerate(RANGE_CODES)}
-        columns["range_model"] = block.range_model
-    return columns
+def _column(block: Block, name: str) -> NDArray[Any]:
+    if name in OHLCV:
+        return np.ascontiguousarray(block.values[:, OHLCV.index(name)])
+    if name in RANGE_CODES:
+        return np.ascontiguousarray(block.beside["ranges"][:, RANGE_CODES.index(name)])
+    return block.timestamp if name == "timestamp" else block.column(name)
 
 
 def _stored_type(name: str, code: int) -> np.dtype[Any]:

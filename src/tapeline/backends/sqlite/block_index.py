@@ -25,7 +25,9 @@ class BlockIndex:
         """Return the blocks that may hold bars with start <= timestamp < end, in the order of time."""
         return list(self.newest_entries(connection, symbol, start, end))[::-1]
 
-    def newest_entries(self, connection: sqlite3.Connection, symbol: int, start: int, end: int) -> Iterator[BlockEntry]:
+    def newest_entries(
+        self, connection: sqlite3.Connection, symbol: int, start: int = _EVER[0], end: int = _EVER[1]
+    ) -> Iterator[BlockEntry]:
         """Yield the same blocks as `entries`, the newest first."""
         rows = connection.execute(
             "SELECT id, first, last, count FROM blocks WHERE symbol = ? AND last >= ? AND first < ? ORDER BY last DESC",
@@ -34,12 +36,15 @@ class BlockIndex:
         for row in rows:
             yield BlockEntry(*row)
 
-    def check(self, connection: sqlite3.Connection, symbol: int) -> None:
-        """Report a symbol whose blocks are not those that were written, as far as the index of blocks tells."""
+    def check(self, connection: sqlite3.Connection, symbol: int) -> BlockTotals:
+        """Report a symbol whose blocks are not those that were written, as far as the index of blocks tells.
+
+        Return what its blocks come to, as the file says; counted where it does not say that.
+        """
         stored, whole = whole_row(connection, "block_totals", "symbol", symbol)
         totals = BlockTotals(*stored[1:]) if stored and whole else BlockTotals()
         if whole and stored and self._verified.get(symbol) == totals:
-            return
+            return totals
         found = BlockTotals.of(symbol, self.entries(connection, symbol))
         if whole and found == totals:
             self._verified[symbol] = totals
@@ -47,6 +52,7 @@ class BlockIndex:
             said = f"{totals.bars:,} bars were stored, and {found.bars:,} are found" if whole else "how many is damaged"
             name = symbol_name(connection, symbol)
             self._damage.note(("block_totals", symbol), f"{name}: which bars it has is damaged in the file ({said})")
+        return totals if stored and whole else found
 
     def whole(self, connection: sqlite3.Connection, symbols: Collection[int]) -> set[int]:
         """Return those of the symbols whose blocks are those that were written. Nothing is reported of the others."""

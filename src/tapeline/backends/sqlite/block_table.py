@@ -21,12 +21,11 @@ from datetime import UTC, datetime
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block, put_in, same
-from tapeline.backends.sqlite.block_codec import decode, decode_bars, encode
+from tapeline.backends.sqlite.block_codec import decode, encode
 from tapeline.backends.sqlite.block_index import BlockIndex, symbol_name
-from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, RunningTotals, block_checksum
-from tapeline.backends.sqlite.checked_rows import put_rows, whole_row
+from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, insert_block
+from tapeline.backends.sqlite.checked_rows import put_rows
 from tapeline.backends.sqlite.damage_log import DamageLog
-from tapeline.core.market import Floats, Ints
 from tapeline.errors import DecodeError
 
 FANOUT = 16
@@ -54,7 +53,7 @@ class BlockTable:
         self._damage = DamageLog() if damage is None else damage
         self.index = BlockIndex(self._damage)
         self._open: dict[int, list[BlockEntry]] = {}  # blocks at a symbol's end that are not sealed, in order
-        self._totals: dict[int, RunningTotals] = {}
+        self._totals: dict[int, BlockTotals] = {}
         self._cache: OrderedDict[int, Block] = OrderedDict()
         self._cached = 0
         self._cache_lock = threading.Lock()
@@ -71,8 +70,7 @@ class BlockTable:
             for part, payload in prepared.parts:
                 entries.append(self._insert(connection, symbol, part, payload))
                 self._merge(connection, entries, symbol)
-        totals = self._totals[symbol].now
-        put_rows(connection, "block_totals", [(symbol, totals.blocks, totals.bars, totals.first, totals.digest)])
+        put_rows(connection, "block_totals", [(symbol, *self._totals[symbol])])
         return changed
 
     def forget(self) -> None:
@@ -83,22 +81,13 @@ class BlockTable:
     def _tail(self, connection: sqlite3.Connection, symbol: int) -> list[BlockEntry]:
         """Return the blocks at the symbol's end that may still be merged, after the last sealed one (included)."""
         if symbol not in self._totals:
-            self.index.check(connection, symbol)
-            stored, whole = whole_row(connection, "block_totals", "symbol", symbol)
-            totals = (
-                BlockTotals(*stored[1:])
-                if stored and whole
-                else BlockTotals.of(symbol, self.index.entries(connection, symbol))
-            )
-            self._totals[symbol] = RunningTotals(totals)
+            self._totals[symbol] = self.index.check(connection, symbol)
         found = self._open.get(symbol)
         if found is None:
             found = []
-            for row in connection.execute(
-                "SELECT id, first, last, count FROM blocks WHERE symbol = ? ORDER BY last DESC", (symbol,)
-            ):
-                found.append(BlockEntry(*row))
-                if _size_class(found[-1].count) >= SEALED:
+            for entry in self.index.newest_entries(connection, symbol):
+                found.append(entry)
+                if _size_class(entry.count) >= SEALED:
                     break
             found.reverse()
             self._open[symbol] = found
@@ -108,13 +97,8 @@ class BlockTable:
         self, connection: sqlite3.Connection, symbol: int, block: Block, payload: bytes | None = None
     ) -> BlockEntry:
         first, last, count = int(block.timestamp[0]), int(block.timestamp[-1]), len(block)
-        content = encode(block) if payload is None else payload
-        cursor = connection.execute(
-            "INSERT INTO blocks (symbol, first, last, count, crc, payload) VALUES (?, ?, ?, ?, ?, ?)",
-            (symbol, first, last, count, block_checksum(symbol, first, last, count, content), content),
-        )
-        entry = BlockEntry(int(cursor.lastrowid or 0), first, last, count)
-        self._totals[symbol].add(symbol, entry)
+        entry = insert_block(connection, symbol, first, last, count, payload or encode(block))
+        self._totals[symbol] = self._totals[symbol].with_entry(symbol, entry)
         return entry
 
     def _merge(self, connection: sqlite3.Connection, entries: list[BlockEntry], symbol: int) -> None:
@@ -140,11 +124,11 @@ class BlockTable:
     def _revise(self, connection: sqlite3.Connection, symbol: int, block: Block) -> bool:
         """Put bars into the blocks they fall into, or the ones before; blocks are cut where they grew too long."""
         first, last = int(block.timestamp[0]), int(block.timestamp[-1])
-        before = connection.execute(
-            "SELECT id, first, last, count FROM blocks WHERE symbol = ? AND last < ? ORDER BY last DESC LIMIT 1",
-            (symbol, first),
-        ).fetchall()
-        near = [*(BlockEntry(*row) for row in before), *self.index.entries(connection, symbol, first, last + 1)]
+        near: list[BlockEntry] = []
+        for entry in self.index.newest_entries(connection, symbol, end=last + 1):
+            near.insert(0, entry)
+            if entry.last < first:
+                break
         found = [(entry, own) for entry in near if (own := self.read(connection, entry, keep=False)) is not None]
         starts = np.array([entry.first for entry, _ in found], np.int64)
         target = np.maximum(np.searchsorted(starts, block.timestamp, "right") - 1, 0)
@@ -169,38 +153,30 @@ class BlockTable:
     def _delete(self, connection: sqlite3.Connection, symbol: int, entries: list[BlockEntry]) -> None:
         connection.executemany("DELETE FROM blocks WHERE id = ?", [(entry.id,) for entry in entries])
         for entry in entries:
-            self._totals[symbol].remove(symbol, entry)
+            self._totals[symbol] = self._totals[symbol].with_entry(symbol, entry, -1)
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def read(self, connection: sqlite3.Connection, entry: BlockEntry, *, keep: bool = True) -> Block | None:
-        """Return the block, None when it is damaged (see `damaged`). It is kept: a block never changes."""
+    def read(
+        self, connection: sqlite3.Connection, entry: BlockEntry, *, keep: bool = True, bars_only: bool = False
+    ) -> Block | None:
+        """Return the block, None when it is damaged (see `damaged`). It is kept: a block never changes.
+
+        With `bars_only` it may lack what it has beside its bars, and is not kept: who asks so reads a whole series.
+        """
         with self._cache_lock:
             kept = self._cache.get(entry.id)
             if kept is not None:
                 self._cache.move_to_end(entry.id)
                 return kept
         try:
-            block = block_of(entry, _payload(connection, entry))
+            block = block_of(entry, _payload(connection, entry), bars_only=bars_only)
         except DecodeError as error:
             self._report(connection, entry, error)
             return None
-        if keep:
+        if keep and not bars_only:
             self._keep(entry.id, block)
         return block
-
-    def read_bars(self, connection: sqlite3.Connection, entry: BlockEntry) -> tuple[Ints, Floats] | None:
-        """Return `timestamp` and `values` of the block as `read` does. None is kept: who reads these reads them all."""
-        kept = self._cache.get(entry.id)
-        if kept is not None:
-            return kept.timestamp, kept.values
-        try:
-            timestamp, values = decode_bars(_payload(connection, entry))
-            _check(entry, timestamp)
-        except DecodeError as error:
-            self._report(connection, entry, error)
-            return None
-        return timestamp, values
 
     def _report(self, connection: sqlite3.Connection, entry: BlockEntry, error: DecodeError) -> None:
         row = connection.execute("SELECT symbol FROM blocks WHERE id = ?", (entry.id,)).fetchone()
@@ -221,16 +197,13 @@ class BlockTable:
                 self._cached -= len(self._cache.popitem(last=False)[1]) + _CACHED_BESIDE
 
 
-def block_of(entry: BlockEntry, payload: bytes) -> Block:
+def block_of(entry: BlockEntry, payload: bytes, *, bars_only: bool = False) -> Block:
     """Return the block in these bytes. Raises `DecodeError` when it is damaged, or not the one that is meant."""
-    block = decode(payload)
-    _check(entry, block.timestamp)
-    return block
-
-
-def _check(entry: BlockEntry, times: Ints) -> None:
+    block = decode(payload, bars_only=bars_only)
+    times = block.timestamp
     if (len(times), *times[:1].tolist(), *times[-1:].tolist()) != (entry.count, entry.first, entry.last):
         raise DecodeError("it holds other bars than the file says")
+    return block
 
 
 def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,7 @@ class BlockEntry:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class BlockTotals:
+class BlockTotals(NamedTuple):
     """Say what blocks a symbol has: how many, of how many bars, where they begin, and the sum of their checksums."""
 
     blocks: int = 0
@@ -39,6 +40,12 @@ class BlockTotals:
             len(found), sum(entry.count for entry in found), min((entry.first for entry in found), default=0), digest
         )
 
+    def with_entry(self, symbol: int, entry: BlockEntry, sign: int = 1) -> BlockTotals:
+        """Return the totals with a block more, or, where `sign` is -1, without one that others replace."""
+        first = min(self.first, entry.first) if self.blocks else entry.first  # what replaces a block begins no later
+        digest = self.digest + sign * _entry_checksum(symbol, entry)
+        return BlockTotals(self.blocks + sign, self.bars + sign * entry.count, first, digest)
+
 
 _ENTRY = struct.Struct("<5q")
 
@@ -52,20 +59,12 @@ def block_checksum(symbol: int, first: int, last: int, count: int, payload: byte
     return zlib.crc32(payload[-4:], zlib.crc32(_ENTRY.pack(symbol, 0, first, last, count)))
 
 
-class RunningTotals:
-    """Follow what the blocks of a symbol come to while they are written."""
-
-    def __init__(self, now: BlockTotals) -> None:
-        self.now = now
-
-    def add(self, symbol: int, entry: BlockEntry) -> None:
-        self._count(symbol, entry, 1)
-
-    def remove(self, symbol: int, entry: BlockEntry) -> None:
-        self._count(symbol, entry, -1)
-
-    def _count(self, symbol: int, entry: BlockEntry, sign: int) -> None:
-        old = self.now
-        first = min(old.first, entry.first) if old.blocks else entry.first  # what replaces a block begins no later
-        digest = old.digest + sign * _entry_checksum(symbol, entry)
-        self.now = BlockTotals(old.blocks + sign, old.bars + sign * entry.count, first, digest)
+def insert_block(
+    connection: sqlite3.Connection, symbol: int, first: int, last: int, count: int, payload: bytes
+) -> BlockEntry:
+    """Write a block into the file, inside the caller's transaction, which writes the symbol's totals afterwards."""
+    cursor = connection.execute(
+        "INSERT INTO blocks (symbol, first, last, count, crc, payload) VALUES (?, ?, ?, ?, ?, ?)",
+        (symbol, first, last, count, block_checksum(symbol, first, last, count, payload), payload),
+    )
+    return BlockEntry(int(cursor.lastrowid or 0), first, last, count)

@@ -44,8 +44,8 @@ def prepare(rows: Rows, symbols: Mapping[str, int], models: Mapping[str, int]) -
             raise ValueError("a forming bar must be its symbol's newest")
         last = stop - 1
         newest = (
-            int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]), int(whole.model[last]),
-            *(_null_for_nan(whole.forecast[name][last].item()) for name in FORECAST),
+            int(whole.timestamp[last]), *whole.values[last].tolist(), bool(final[last]),
+            int(whole.beside["model"][last]), *forecast_at(whole, last),
         )  # fmt: skip
         number = symbols[bars.symbols[bars.code[order[start]]]]
         prepared.append(PreparedSymbol(number, PreparedBlock(whole[start:closed]) if closed > start else None, newest))
@@ -55,18 +55,18 @@ def prepare(rows: Rows, symbols: Mapping[str, int], models: Mapping[str, int]) -
 def _block(rows: Rows, order: Ints, numbers: Mapping[str, int]) -> Block:
     """Return these rows, of whatever symbols, as one block."""
     models = np.array([*(numbers[version] for version in rows.models), -1], np.int32)
-    known = np.full((len(order), len(OHLCV)), np.nan) if rows.known is None else rows.known[order]
-    corrected = np.flatnonzero(~np.isnan(known[:, 0]))
-    said = {name: column[order] for name, column in rows.forecast.items()}
-    said["probability"] = np.where(said["prediction"] != 0, said["probability"], np.nan)
-    return Block(
-        rows.bars.timestamp[order], np.stack([getattr(rows.bars, name)[order] for name in OHLCV], axis=1), said,
-        models[rows.model[order]], corrected, known[corrected],
-        None if rows.ranges is None else rows.ranges[order],
-        None if rows.range_model is None else models[rows.range_model[order]],
-    )  # fmt: skip
+    beside = {name: column[order] for name, column in rows.forecast.items()}
+    beside["probability"] = np.where(beside["prediction"] != 0, beside["probability"], np.nan)
+    beside["model"] = models[rows.model[order]]
+    if rows.known is not None:
+        beside["known"] = rows.known[order]
+    if rows.ranges is not None and rows.range_model is not None:
+        beside |= {"ranges": rows.ranges[order], "range_model": models[rows.range_model[order]]}
+    values = np.stack([getattr(rows.bars, name)[order] for name in OHLCV], axis=1)
+    return Block(rows.bars.timestamp[order], values, beside)
 
 
-def _null_for_nan(value: float) -> float | None:
-    """Return a value as SQLite gives it back: NaN is NULL there."""
-    return None if math.isnan(value) else value
+def forecast_at(block: Block, index: int) -> list[float | None]:
+    """Return the forecast of a bar in a block, as SQLite gives it back: NaN is NULL there."""
+    said = (block.column(name)[index].item() for name in FORECAST)
+    return [None if math.isnan(value) else value for value in said]

@@ -16,12 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
+from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_table import SEALED, BlockTable, PreparedBlock
 from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, block_checksum
 from tapeline.backends.sqlite.checked_rows import fill_checksums, put_rows
 from tapeline.backends.sqlite.schema import create_tables
-from tapeline.core.market import OHLCV
 from tapeline.errors import StorageError
 
 #: A state that no processor takes: it computes the symbol anew from its stored bars. No state has version 0.
@@ -82,8 +81,7 @@ def add_checksums(connection: sqlite3.Connection, progress: Callable[[float], No
             (payload,) = connection.execute("SELECT payload FROM blocks WHERE id = ?", (each.id,)).fetchone()
             found = block_checksum(symbol, each.first, each.last, each.count, payload)
             connection.execute("UPDATE blocks SET crc = ? WHERE id = ?", (found, each.id))
-        totals = BlockTotals.of(symbol, entries)
-        put_rows(connection, "block_totals", [(symbol, totals.blocks, totals.bars, totals.first, totals.digest)])
+        put_rows(connection, "block_totals", [(symbol, *BlockTotals.of(symbol, entries))])
         progress(done / len(index))
     fill_checksums(connection)
     progress(1.0)
@@ -91,12 +89,10 @@ def add_checksums(connection: sqlite3.Connection, progress: Callable[[float], No
 
 def _block(rows: list[tuple[float, ...]]) -> Block:
     timestamp, *values, prediction, probability, model = zip(*rows, strict=True)
-    said = complete_forecast(len(rows), prediction=prediction, probability=probability)
-    said["probability"][said["prediction"] == 0] = np.nan
-    return Block(
-        np.array(timestamp, np.int64), np.array(values, np.float64).T, said, np.array(model, np.int32),
-        np.zeros(0, np.int64), np.zeros((0, len(OHLCV))),
-    )  # fmt: skip
+    said = np.array(prediction, np.int8)
+    probable = np.where(said != 0, np.array(probability, np.float64), np.nan)
+    beside = {"prediction": said, "probability": probable, "model": np.array(model, np.int32)}
+    return Block(np.array(timestamp, np.int64), np.array(values, np.float64).T, beside)
 
 
 def shrink(connection: sqlite3.Connection, path: Path) -> str:

@@ -11,7 +11,7 @@ from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_index import BlockIndex, listed
 from tapeline.backends.sqlite.block_table import block_of
 from tapeline.backends.sqlite.block_totals import BlockEntry
-from tapeline.backends.sqlite.stored_rows import ModelNames, rows_of_blocks
+from tapeline.backends.sqlite.stored_rows import ModelNames, rows_of
 from tapeline.core.market import Rows
 from tapeline.errors import DecodeError
 
@@ -48,7 +48,8 @@ def joint_rows(
     counts = [sum(map(len, blocks[symbol])) for symbol in kept]
     code = np.repeat(np.arange(len(kept), dtype=np.int32), counts)
     names = tuple(wanted[symbol][0] for symbol in kept)
-    rows = rows_of_blocks(names, code, [block for symbol in kept for block in blocks[symbol]], models)
+    whole = Block.concat([block for symbol in kept for block in blocks[symbol]])
+    rows = rows_of(names, whole, np.ones(len(whole), np.bool_), models, (), code)
     starts = np.array([wanted[symbol][1] for symbol in kept], np.int64)
     wanted_ones = rows.bars.timestamp >= (starts[code] if kept else 0)
     return rows if wanted_ones.all() else rows[wanted_ones]

@@ -7,7 +7,6 @@ and a repair in place would have to trust it. What is taken over has a checksum 
 from __future__ import annotations
 
 import contextlib
-import math
 import sqlite3
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,13 +16,13 @@ from typing import Any
 
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_codec import decode
-from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, block_checksum
+from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, block_checksum, insert_block
 from tapeline.backends.sqlite.checked_rows import UNREADABLE, is_whole, put_rows, selected
+from tapeline.backends.sqlite.commit_blocks import forecast_at
 from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.file_check import block_fault
 from tapeline.core.codec import decode as decode_log
-from tapeline.core.market import FORECAST
 from tapeline.errors import DecodeError
 
 _NAMES = {"symbols": "symbol", "models": "version"}
@@ -129,27 +128,18 @@ def _put_blocks(
         with contextlib.suppress(*UNREADABLE):
             (last,) = old.execute("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'").fetchone()
             ids |= set(range(max(1, int(last) - _MOST_IDS), int(last) + 1))
-    kept: dict[int, dict[int, tuple[BlockEntry, bytes]]] = {}
+    kept: dict[int, dict[int, tuple[int, int, int, int, bytes]]] = {}
     for number in sorted(ids):
         row = _block(old, number)
         if row is not None and row[0] in symbols:
-            symbol, first, last, count, _, payload = row
-            kept.setdefault(symbol, {})[first] = BlockEntry(0, first, last, count), payload
+            kept.setdefault(row[0], {})[row[1]] = row
         elif number in index and index[number][0] in symbols:
             found.lost.append((symbols[index[number][0]], index[number][2], index[number][3]))
     newest: dict[int, Block] = {}
     for symbol, blocks in sorted(kept.items()):
-        entries: list[BlockEntry] = []
-        for entry, payload in (blocks[first] for first in sorted(blocks)):
-            checksum = block_checksum(symbol, entry.first, entry.last, entry.count, payload)
-            cursor = connection.execute(
-                "INSERT INTO blocks (symbol, first, last, count, crc, payload) VALUES (?, ?, ?, ?, ?, ?)",
-                (symbol, entry.first, entry.last, entry.count, checksum, payload),
-            )
-            entries.append(BlockEntry(int(cursor.lastrowid or 0), entry.first, entry.last, entry.count))
-        totals = BlockTotals.of(symbol, entries)
-        put_rows(connection, "block_totals", [(symbol, totals.blocks, totals.bars, totals.first, totals.digest)])
-        newest[symbol] = decode(payload)
+        entries = [insert_block(connection, *blocks[first]) for first in sorted(blocks)]
+        put_rows(connection, "block_totals", [(symbol, *BlockTotals.of(symbol, entries))])
+        newest[symbol] = decode(blocks[max(blocks)][-1])
     found.again |= bool(found.lost)
     return newest
 
@@ -165,8 +155,8 @@ def _damaged_index(old: sqlite3.Connection, index: dict[int, tuple[Any, ...]]) -
     }
 
 
-def _block(old: sqlite3.Connection, number: int) -> tuple[Any, ...] | None:
-    """Return the row of a block, None for one that is not what was written."""
+def _block(old: sqlite3.Connection, number: int) -> tuple[int, int, int, int, bytes] | None:
+    """Return a block as `insert_block` takes it, None for one that is not what was written."""
     query = "SELECT symbol, first, last, count, crc, CAST(payload AS BLOB) FROM blocks WHERE id = ?"
     try:
         row = old.execute(query, (number,)).fetchone()
@@ -177,7 +167,7 @@ def _block(old: sqlite3.Connection, number: int) -> tuple[Any, ...] | None:
             return None
     except (*UNREADABLE, DecodeError, TypeError, ValueError, OverflowError, struct.error):
         return None
-    return tuple(row)
+    return symbol, first, last, count, payload
 
 
 # -- newest rows and the log -------------------------------------------------------------------------------------------
@@ -191,10 +181,8 @@ def _put_newest(
     rows = {row[0]: row for row in _whole(old, "newest", found) if row[0] in symbols}
     for number, block in last.items():
         if number not in rows:
-            said = (block.forecast[name][-1].item() for name in FORECAST)
-            values = (None if math.isnan(value) else value for value in said)
-            model = int(block.model[-1])
-            rows[number] = (number, int(block.timestamp[-1]), *block.values[-1].tolist(), 1, model, *values)
+            values, model = block.values[-1].tolist(), int(block.column("model")[-1])
+            rows[number] = (number, int(block.timestamp[-1]), *values, 1, model, *forecast_at(block, -1))
             found.again = True
     put_rows(connection, "newest", list(rows.values()))
 

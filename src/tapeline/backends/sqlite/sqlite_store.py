@@ -7,26 +7,22 @@ forming, is a row of its own. Indicator values are not stored: computing them fr
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tapeline.backends.sqlite.block_table import BlockTable
 from tapeline.backends.sqlite.checked_rows import checked_rows, is_whole, put_rows, selected, whole_row
 from tapeline.backends.sqlite.commit_blocks import NEWEST, PreparedSymbol, prepare
 from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
-from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.reject_table import RejectTable, are_complete
 from tapeline.backends.sqlite.revision_table import add_revision, revisions_of
-from tapeline.backends.sqlite.series_facts import series_extents, series_stamps
 from tapeline.backends.sqlite.series_reading import SeriesReader
-from tapeline.core.market import Bars, Reject, Revisions, Rows
+from tapeline.core.market import Reject, Revisions, Rows
 from tapeline.core.ports import Commit, SymbolState
 
 
-class SqliteStore:
-    """Be the `Store` and the `RejectLog` over a `Database`.
+class SqliteStore(SeriesReader):
+    """Be the `Store` and the `RejectLog` over a `Database`. How rows are read is in `SeriesReader`.
 
     `notify` is given a line about whatever is found damaged, such as a block: whose bars cannot be read, and which.
     """
@@ -34,13 +30,9 @@ class SqliteStore:
     keeps_indicators = False
 
     def __init__(self, database: Database, notify: Callable[[str], None] = lambda _: None) -> None:
-        self._database = database
-        self._damage = database.damage
+        super().__init__(database)
         self._damage.tell(notify)
-        self._blocks = BlockTable(self._damage)
-        self._names = NameTable(self._damage)
         self._rejects = RejectTable()
-        self._series = SeriesReader(self._blocks, self._names, self._damage)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -99,17 +91,11 @@ class SqliteStore:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
-        """Give this thread's reader inside a transaction: everything read in it is of one moment."""
-        with self._database.reading() as reader:
-            yield reader
-
     def load(self, symbols: Sequence[str] | None = None) -> tuple[dict[str, SymbolState], int]:
         """Return states and position; damaged states as bytes that no processor takes: it computes the symbol anew."""
         wanted = None if symbols is None else set(symbols)
         states: dict[str, SymbolState] = {}
-        with self._snapshot() as reader:
+        with self._database.reading() as reader:
             for number, name in self._names.all(reader, "symbols").items() if wanted is None or wanted else ():
                 if wanted is not None and name not in wanted:
                     continue
@@ -129,7 +115,7 @@ class SqliteStore:
         return int(first)
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
-        with self._snapshot() as reader:
+        with self._database.reading() as reader:
             number = self._names.find(reader, "symbols", symbol)
             rest = f"WHERE symbol = {number} AND timestamp < {timestamp} ORDER BY timestamp DESC"
             for row, whole in checked_rows(reader, "checkpoints", rest) if number is not None else ():
@@ -138,36 +124,10 @@ class SqliteStore:
                 self._damage.note(("checkpoints", symbol), f"{symbol}: a checkpoint is damaged, an older one is used")
         return None
 
-    def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
-        with self._snapshot() as reader:
-            return self._series.rows(reader, symbol, start, end, limit)
-
-    def bar_pages(self, symbol: str, start: int | None = None) -> Iterator[tuple[Bars, Revisions]]:
-        with self._snapshot() as reader:
-            yield from self._series.bar_pages(reader, symbol, start)
-
-    def final_rows(self, starts: Mapping[str, int]) -> Rows:
-        with self._snapshot() as reader:
-            return self._series.final_rows(reader, starts)
-
-    def latest(self) -> Rows:
-        with self._snapshot() as reader:
-            return self._series.latest(reader)
-
-    def series(self, symbol: str) -> tuple[str, ...]:
-        with self._snapshot() as reader:
-            numbers = self._names.series_of(reader, symbol)
-            known = "SELECT 1 FROM newest WHERE symbol = ?"
-            return tuple(name for name in sorted(numbers) if reader.execute(known, (numbers[name],)).fetchone())
-
-    def stamps(self) -> dict[str, tuple[int, ...]]:
-        with self._snapshot() as reader:
-            return series_stamps(reader, self._names.all(reader, "symbols"))
-
     # -- indicator states --------------------------------------------------------------------------------------------
 
     def indicator_state(self, symbol: str, layout: str, before: int) -> tuple[int, bytes] | None:
-        with self._snapshot() as reader:
+        with self._database.reading() as reader:
             number = self._names.find(reader, "symbols", symbol)
             query = (
                 f"SELECT {selected('indicator_states')} FROM indicator_states "  # noqa: S608
@@ -190,27 +150,10 @@ class SqliteStore:
                 rows = [(number, layout, timestamp, data) for timestamp, data in states]
                 put_rows(connection, "indicator_states", rows)
 
-    # -- facts about the file ----------------------------------------------------------------------------------------
-
-    def count(self) -> int:
-        """Return how many rows there are, forming ones included."""
-        with self._snapshot() as reader:
-            (blocks,) = reader.execute("SELECT coalesce(sum(bars), 0) FROM block_totals").fetchone()
-            (forming,) = reader.execute("SELECT count(*) FROM newest WHERE NOT final").fetchone()
-        return int(blocks + forming)
-
-    def extents(self) -> dict[str, tuple[int, int, int]]:
-        """Return, for every symbol, the open times of its first and its newest bar, and how many are final.
-
-        The symbols are sorted. No block is read.
-        """
-        latest = self.latest()
-        newest = dict(zip(latest.bars.symbols, latest.bars.timestamp.tolist(), strict=True))
-        with self._snapshot() as reader:
-            return series_extents(reader, self._names.all(reader, "symbols"), newest, self._damage)
+    # -- rejects and damage --------------------------------------------------------------------------------------------
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
-        with self._snapshot() as reader:
+        with self._database.reading() as reader:
             number = -1 if limit is None else limit
             newest = f"SELECT id FROM rejects ORDER BY id DESC LIMIT {number:d}"  # noqa: S608 - a number
             found = list(checked_rows(reader, "rejects", f"WHERE id IN ({newest}) ORDER BY id"))

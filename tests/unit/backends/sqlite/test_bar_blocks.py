@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.conftest import MINUTE, START, random_bars
 
-from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast, put_in, same
-from tapeline.backends.sqlite.block_codec import decode, decode_bars, encode
+from tapeline.backends.sqlite.bar_blocks import BESIDE, Block, put_in, same
+from tapeline.backends.sqlite.block_codec import decode, encode
 from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Bars
 from tapeline.errors import DecodeError
 
@@ -51,22 +51,27 @@ def blocks(draw: Any, counts: tuple[int, ...] = COUNTS) -> Block:
     start = draw(st.integers(-(2**40), 2**43))
     timestamp = start + np.cumsum(np.resize(np.array(draw(steps), np.int64), count), dtype=np.int64)
     values = np.stack([np.resize(np.array(draw(numbers)), count) for _ in OHLCV], axis=1)
-    corrected = np.array(sorted(draw(st.sets(st.integers(0, count - 1), max_size=9)) if count else ()), np.int64)
-    known = np.stack([np.resize(np.array(draw(numbers)), len(corrected)) for _ in OHLCV], axis=1)
-    model = np.resize(np.array(draw(st.lists(st.integers(-1, 2**31 - 1), min_size=1, max_size=4)), np.int32), count)
-    ranges = range_model = None
+    beside = forecast_of(draw, count)
+    beside["model"] = np.resize(
+        np.array(draw(st.lists(st.integers(-1, 2**31 - 1), min_size=1, max_size=4)), np.int32), count
+    )
+    corrected = sorted(draw(st.sets(st.integers(0, count - 1), max_size=9))) if count else []
+    if corrected:
+        beside["known"] = np.full((count, len(OHLCV)), np.nan)
+        beside["known"][corrected] = np.stack([np.resize(draw(numbers), len(corrected)) for _ in OHLCV], axis=1)
+        first = beside["known"][corrected, 0]  # a first open that is no number would say that there is none
+        beside["known"][corrected, 0] = np.where(np.isnan(first), -0.0, first)
     if draw(st.booleans()):
         codes = draw(st.lists(st.integers(0, 2**16 - 1), min_size=1, max_size=9))
-        ranges = np.resize(np.array(codes, np.uint16), (count, len(RANGE_CODES)))
-        range_model = np.resize(np.array(draw(st.lists(st.integers(-1, 9), min_size=1)), np.int32), count)
-    return Block(timestamp, values, forecast_of(draw, count), model, corrected, known, ranges, range_model)
+        said = np.resize(np.array(draw(st.lists(st.integers(-1, 9), min_size=1)), np.int32), count)
+        beside["range_model"] = said
+        beside["ranges"] = np.resize(np.array(codes, np.uint16), (count, len(RANGE_CODES)))
+        beside["ranges"] *= (said >= 0).any()  # a range is of a model
+    return Block(timestamp, values, beside)
 
 
 def columns_of(block: Block) -> dict[str, NDArray[Any]]:
-    fields = ("timestamp", "values", "model", "corrected", "known")
-    ranges, range_model = block.said_ranges
-    columns = {name: getattr(block, name) for name in fields}
-    return columns | {"ranges": ranges, "range_model": range_model} | dict(block.forecast)
+    return {"timestamp": block.timestamp, "values": block.values} | {name: block.column(name) for name in BESIDE}
 
 
 def assert_identical(found: Block, wanted: Block) -> None:
@@ -78,10 +83,7 @@ def assert_identical(found: Block, wanted: Block) -> None:
 
 
 def block_of(bars: Bars) -> Block:
-    count = len(bars)
-    values = np.stack([getattr(bars, name) for name in OHLCV], axis=1)
-    none = np.zeros(0, np.int64), np.zeros((0, len(OHLCV)))
-    return Block(bars.timestamp, values, complete_forecast(count), np.full(count, -1, np.int32), *none)
+    return Block(bars.timestamp, np.stack([getattr(bars, name) for name in OHLCV], axis=1), {})
 
 
 @settings(max_examples=300, deadline=None)
@@ -89,9 +91,7 @@ def block_of(bars: Bars) -> Block:
 def test_what_is_read_is_bit_for_bit_what_was_written(block: Block) -> None:
     data = encode(block)
     assert_identical(decode(data), block)
-    timestamp, values = decode_bars(data)
-    assert timestamp.tobytes() == block.timestamp.tobytes()
-    assert values.tobytes() == block.values.tobytes()
+    assert_identical(decode(data, bars_only=True), Block(block.timestamp, block.values, {}))
 
 
 @settings(max_examples=60, deadline=None)
@@ -110,32 +110,36 @@ def test_bars_put_in_replace_those_of_their_times(old: set[int], new: set[int], 
     def of(times: set[int], value: float) -> Block:
         timestamp = np.array(sorted(times), np.int64)
         count = len(timestamp)
-        revised = np.flatnonzero(np.isin(timestamp, list(corrected)))
-        return Block(
-            timestamp, np.full((count, 5), value), complete_forecast(count, prediction=np.full(count, int(value))),
-            np.full(count, int(value), np.int32), revised, np.full((len(revised), 5), 10 * value),
-        )  # fmt: skip
+        known = np.full((count, 5), np.nan)
+        known[np.isin(timestamp, list(corrected))] = 10 * value
+        said = np.full(count, int(value))
+        beside = {"prediction": said.astype(np.int8), "model": said.astype(np.int32), "known": known}
+        return Block(timestamp, np.full((count, 5), value), beside)
 
     made = put_in(of(old, 1.0), of(new, 2.0))
     wanted = dict.fromkeys(old, 1.0) | dict.fromkeys(new, 2.0)
     assert made.timestamp.tolist() == sorted(wanted)
     assert made.values[:, 3].tolist() == [wanted[time] for time in sorted(wanted)]
-    assert made.forecast["prediction"].tolist() == made.model.tolist() == [wanted[time] for time in sorted(wanted)]
-    assert made.timestamp[made.corrected].tolist() == sorted(corrected & wanted.keys())
-    assert made.known[:, 0].tolist() == [10 * wanted[time] for time in sorted(corrected & wanted.keys())]
+    for name in ("prediction", "model"):
+        assert made.beside[name].tolist() == [wanted[time] for time in sorted(wanted)]
+    revised = ~np.isnan(made.beside["known"][:, 0])
+    assert made.timestamp[revised].tolist() == sorted(corrected & wanted.keys())
+    assert made.beside["known"][revised, 0].tolist() == [10 * wanted[t] for t in sorted(corrected & wanted.keys())]
     assert same(made, put_in(made, of(new, 2.0)))
 
 
 def test_one_value_that_differs_makes_blocks_differ() -> None:
-    ranges, range_model = np.ones((40, len(RANGE_CODES)), np.uint16), np.zeros(40, np.int32)
-    block = dataclasses.replace(block_of(random_bars(1, 40)), ranges=ranges, range_model=range_model)
-    for name, column in columns_of(block).items():
-        if len(column):
-            changed = decode(encode(block))
-            other = columns_of(changed)[name]
-            other[(20, *(0 for _ in other.shape[1:]))] = 7
-            assert not same(block, changed), name
-            assert same(block, decode(encode(block)))
+    beside = {
+        "known": np.ones((40, 5)), "ranges": np.ones((40, len(RANGE_CODES)), np.uint16),
+        "range_model": np.zeros(40, np.int32),
+    }  # fmt: skip
+    block = dataclasses.replace(block_of(random_bars(1, 40)), beside=beside)
+    for name in columns_of(block):
+        changed = decode(encode(block))
+        other = columns_of(changed)[name]
+        other[(20, *(0 for _ in other.shape[1:]))] = 7
+        assert not same(block, changed), name
+        assert same(block, decode(encode(block)))
 
 
 def test_every_truncated_block_is_refused() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.conftest import MINUTE, START
 
 from tapeline.backends.sqlite import block_table
-from tapeline.backends.sqlite.bar_blocks import Block, complete_forecast
+from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_table import FANOUT, SEALED, BlockTable, PreparedBlock
 from tapeline.backends.sqlite.block_totals import BlockEntry
 from tapeline.backends.sqlite.checked_rows import put_rows
@@ -31,10 +31,7 @@ def block_of(bars: dict[int, float]) -> Block:
     """Return a block of bars at these times, each with this number as all of its prices."""
     times = np.array(sorted(bars), np.int64)
     values = np.repeat(np.array([[bars[time]] for time in times.tolist()], np.float64), 5, axis=1)
-    return Block(
-        times, values, complete_forecast(len(times)), np.full(len(times), -1, np.int32), np.zeros(0, np.int64),
-        np.zeros((0, 5)),
-    )  # fmt: skip
+    return Block(times, values, {})
 
 
 class Table:
