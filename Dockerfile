@@ -29,7 +29,7 @@ COPY src src
 ARG VERSION=0.1.0
 RUN export SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION \
  && python -m venv /opt/tapeline/venv \
- && /opt/tapeline/venv/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[aws,train,yahoo]' \
+ && /opt/tapeline/venv/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[aws,train,yahoo,notify]' \
  && /opt/tapeline/venv/bin/python -c "from tapeline.app import config, wiring; wiring.warm_up(config.load())" \
  && /opt/tapeline/venv/bin/pip uninstall -y --disable-pip-version-check pip \
  && chmod -R a+rX /opt/tapeline

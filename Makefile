@@ -11,7 +11,7 @@ PINS   := constraints.txt
 PYTEST  = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # A comma in the text of a call would end the argument; one in a variable does not.
 DEMO   := train,yahoo
-EXTRAS := aws,sql,train,research,yahoo,notify,docs,dev
+EXTRAS := aws,sql,train,research,yahoo,notify,calendars,docs,dev
 PEERS  := $(EXTRAS),bench
 PROSE  := Makefile Dockerfile docs src tests benchmarks notebooks network services delivery deploy .github
 
@@ -60,7 +60,7 @@ audit: $(VENV)/.dev ## advisories about the pinned libraries (asks their index),
 
 locked: ## deploy/locked.txt: what the image needs on every system, with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --constraint $(PINS) --extra aws --extra train --extra yahoo \
+		--no-emit-index-url --constraint $(PINS) --extra aws --extra train --extra yahoo --extra notify \
 		--output-file deploy/locked.txt pyproject.toml
 
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)

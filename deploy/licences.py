@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Parts that run at a user's; what tests, builds or measures is nobody's dependency.
-PARTS = ("core", "yahoo", "train", "sql", "notify", "aws", "research")
+PARTS = ("core", "yahoo", "train", "sql", "notify", "aws", "research", "calendars")
 
 #: Licences under which a library may be in the core. None of them asks anything of what is built with it.
 PERMISSIVE = {

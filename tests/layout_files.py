@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 
 from tapeline.core.market import Bar
+from tapeline.runtime.zstd import zstd
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY_MS = 86_400_000
@@ -330,7 +330,7 @@ def plain(rng: random.Random) -> Written:
         content = content.replace(b"\n", b"\r\n")
     content = content.decode().encode(rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16"]))
     packing = rng.choice(["", "", "gz", "zst", "zip"])
-    packed = {"": bytes, "gz": gzip.compress, "zst": zstandard.compress, "zip": zipped}[packing](content)
+    packed = {"": bytes, "gz": gzip.compress, "zst": zstd.compress, "zip": zipped}[packing](content)
     return Written("AAPL.csv" + (f".{packing}" if packing else ""), packed, bars, answers | {"decimal": mark})
 
 

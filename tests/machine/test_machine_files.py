@@ -31,15 +31,10 @@ OF_PROMETHEUS = {"up"}
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """Return the samples of a page that knows all its parts: their names, and the labels of each."""
+    """Return the samples of a page that knows none of its parts yet: their names, and the labels of each."""
     store = MemoryStore()
     store.put(row("AAPL", 0, 5.0))
-    health: dict[str, Any] = {
-        "collector": {"state": "streaming", "last_message": 1, "symbols": 1, "markets": []},
-        "lag": {"p50": 1.0, "p99": 2.0, "count": 2, "bounds": [1.0], "counts": [1, 1], "seconds": 2.0},
-        "depth": 0,
-        "disk_free": 1,
-    }
+    health: dict[str, Any] = {"collector": None, "lag": None, "depth": 0, "disk_free": 1}
     journal = Journal(tmp_path_factory.mktemp("alerts") / "alerts.db", create=True)
     data = PageData(
         store, stored=lambda: 1, health=lambda: health, troubles=lambda: {"disk": ("full",)}, alerts=Alerts(journal)
@@ -49,16 +44,14 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, labels in re.findall(r"^(\w+)(?:\{(.*?)\})? ", text, re.MULTILINE):
         found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels))
-    # A page without graded ranges, or without a model, has no samples of these.
-    documented = re.findall(r"^# TYPE (\w+) gauge", text, re.MULTILINE)
-    return {name: set() for name in documented} | found
+    return found
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=list(QUERIES))
 def test_every_query_parses_and_reads_metrics_that_there_are(query: str, known: dict[str, set[str]]) -> None:
     names = selectors(query.replace("$__rate_interval", "1m"))
     assert names
-    assert names - known.keys() - OF_PROMETHEUS - {"tapeline_model_trained_until_seconds"} == set()
+    assert names - known.keys() - OF_PROMETHEUS == set()
 
 
 def test_a_query_of_a_metric_that_is_not_there_is_found(known: dict[str, set[str]]) -> None:
@@ -69,7 +62,7 @@ def test_a_query_of_a_metric_that_is_not_there_is_found(known: dict[str, set[str
 
 def test_the_guide_lists_every_metric(known: dict[str, set[str]]) -> None:
     page = (FOLDER.parents[1] / "docs" / "metrics.md").read_text()
-    listed = set(re.findall(r"`(tapeline_\w+)`", page)) - {"tapeline_model_trained_until_seconds"}
+    listed = set(re.findall(r"`(tapeline_\w+)`", page))
     series = {re.sub(r"_(bucket|count|sum)$", "", name) for name in known}
     assert listed == {name for name in series if name.startswith("tapeline_") and not name.endswith("_created")}
 
@@ -77,6 +70,7 @@ def test_the_guide_lists_every_metric(known: dict[str, set[str]]) -> None:
 def test_labels_of_metrics_are_those_that_queries_use(known: dict[str, set[str]]) -> None:
     assert known["tapeline_lag_seconds_bucket"] == {"le"}
     assert known["tapeline_trouble"] == {"kind"}
+    assert known["tapeline_range_coverage"] == {"band"}
 
 
 def test_the_compose_file_fits_its_schema() -> None:

@@ -179,9 +179,9 @@ def imported(paths: list[Path]) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("src", ("aws", "sql", "train", "research", "yahoo", "notify")),
-        ("tests", ("aws", "sql", "train", "research", "yahoo", "notify", "dev")),
-        ("benchmarks", ("aws", "sql", "train", "research", "yahoo", "notify", "dev", "bench")),
+        ("src", ("aws", "sql", "train", "research", "yahoo", "notify", "calendars")),
+        ("tests", ("aws", "sql", "train", "research", "yahoo", "notify", "calendars", "dev")),
+        ("benchmarks", ("aws", "sql", "train", "research", "yahoo", "notify", "calendars", "dev", "bench")),
     ],
 )
 def test_every_imported_package_is_a_declared_dependency(folder: str, extras: tuple[str, ...]) -> None:
@@ -199,7 +199,9 @@ def test_pins_are_exact_versions_and_nothing_else(path: str) -> None:
     lines = (ROOT / path).read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.!+]+( ; [^@]+)?", line)] == []
     pinned = {normal(line.partition("==")[0]) for line in lines}
-    extras = ("aws", "sql", "train", "research", "yahoo", "notify", "docs", "dev") + (("bench",) if "/" in path else ())
+    extras = ("aws", "sql", "train", "research", "yahoo", "notify", "calendars", "docs", "dev") + (
+        ("bench",) if "/" in path else ()
+    )
     assert declared(*extras) - pinned == set()
 
 
@@ -239,7 +241,7 @@ def test_every_extra_that_a_message_names_exists() -> None:
         named |= set(re.findall(r"tapeline\[([a-z]+)\]", text))
         for call in re.findall(r"\b(?:import_extra|missing)\(([^()]*)\)", text):
             named |= set(re.findall(r'"([a-z]+)"$', call))
-    assert {"train", "research", "yahoo", "notify", "sql", "aws"} <= named
+    assert {"train", "research", "yahoo", "notify", "sql", "aws", "calendars"} <= named
     assert named - set(PROJECT["project"]["optional-dependencies"]) == set()
 
 

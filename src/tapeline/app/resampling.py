@@ -15,7 +15,7 @@ from tapeline.core.bar_faults import faults
 from tapeline.core.candle_intervals import chosen, exchange_grid
 from tapeline.core.market import OHLCV, Bars, Ints
 from tapeline.core.sessions import exchange_of
-from tapeline.core.sessions.schedule import calendar_names
+from tapeline.core.sessions.schedule import calendar_names, knows_all_calendars
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import InputError
 
@@ -103,6 +103,7 @@ def calendar_named(name: str) -> str:
     if exchange not in names:
         near = difflib.get_close_matches(name.upper(), names, 1)
         guess = f"did you mean {near[0]}?" if near else "write XNYS, XLON, XETR, ... or UTC"
+        guess += "" if knows_all_calendars() else "; 'tapeline[calendars]' has more"
         raise InputError(f"there is no calendar {name!r}: {guess}")
     return exchange
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -140,9 +140,9 @@ def test_a_read_that_failed_leaves_no_half_of_an_answer(store: SqliteStore, monk
     np.testing.assert_array_equal(values, as_the_view_has_it(store, ("S00",), forming=False)["S00"])
 
 
-@pytest.mark.parametrize("make", [lambda _: MemoryStore(), lambda path: SqliteStore(Database(path / "t.db"))])
-def test_the_rule_is_judged_on_each_symbols_newest_final_bar(make: Callable[[Path], Store], tmp_path: Path) -> None:
-    store = make(tmp_path)
+@pytest.mark.parametrize("stored", [False, True])
+def test_the_rule_is_judged_on_each_symbols_newest_final_bar(stored: bool, store: Store) -> None:
+    store = store if stored else MemoryStore()
     commit(store, closes("UP", 9, 11), closes("OVER", 11, 12), closes("SOON", 8, 9, 11, final=False), closes("NEW", 11))
     screener = Screener(store)
 

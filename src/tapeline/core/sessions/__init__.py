@@ -1,8 +1,9 @@
 """Tell when a market is open, its holidays, half days, pre-market and after hours, and which session a time is in.
 
 Nothing here reads a clock. The calendars are those of exchange-calendars (holidays are data). The schedules of all
-exchanges that a symbol's form can name come with the package (`tables`). With another version of that library, or for
-another exchange, the first use builds the calendar, which takes about a second; after that answers take microseconds.
+exchanges that a symbol's form can name come with the package (`tables`). Where another version of that library (the
+extra `calendars`) is installed, or for another exchange, the first use builds the calendar, which takes about a second;
+after that answers take microseconds.
 After the last year a calendar knows, its usual weekdays and hours continue, to the end of 2035. Before its first
 session and after that every market is closed; a time before the first session has its UTC day as its session.
 
@@ -83,7 +84,10 @@ class Calendar:
     """Know the sessions of one exchange, named as in exchange-calendars ("XNYS", "24/7", ...)."""
 
     def __init__(self, exchange: str) -> None:
-        """Build the tables. Raises exchange-calendars' own error for a name it does not have."""
+        """Build the tables.
+
+        Raises `MissingLibraryError` for a name that needs exchange-calendars, and its own error for one it lacks.
+        """
         self.exchange = exchange
         #: Its time zone, such as America/New_York.
         self.zone = zone(exchange)

@@ -1,4 +1,7 @@
-"""Tell an exchange's schedule: as it comes with the package, otherwise from exchange-calendars, which loads slowly."""
+"""Tell an exchange's schedule: as it comes with the package, otherwise from exchange-calendars.
+
+That library needs pandas, takes 50 MB together with it, and loads slowly: it is the extra `calendars`.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tapeline.core.extras import import_extra, is_installed
 from tapeline.core.market import Ints
 from tapeline.core.sessions.exchanges import CALENDAR_RANGE, EXTENDED_MINUTES
-from tapeline.core.sessions.tables import kept_schedule, kept_zone
+from tapeline.core.sessions.tables import kept_names, kept_schedule, kept_zone
 from tapeline.core.times import DAY, MINUTE
+
+_PACKAGE = "exchange_calendars"
 
 
 def schedule(exchange: str) -> tuple[Ints, ...]:
@@ -24,8 +30,8 @@ def zone(exchange: str) -> str:
 
 
 def built_schedule(exchange: str) -> tuple[Ints, ...]:
-    """Return what `schedule` does, from exchange-calendars."""
-    exchange_calendars, made = _library()
+    """Return what `schedule` does, from exchange-calendars. Raises `MissingLibraryError` without it."""
+    exchange_calendars, made = _library(exchange)
     import pandas as pd
 
     name = exchange_calendars.resolve_alias(exchange)
@@ -57,20 +63,24 @@ def built_schedule(exchange: str) -> tuple[Ints, ...]:
 
 
 def calendar_names() -> list[str]:
-    """Return the names of all calendars there are, such as XNYS."""
-    return sorted(_library()[1])
+    """Return the names of all calendars there are, such as XNYS: without exchange-calendars, those that are kept."""
+    return sorted({*kept_names(), *(_library("")[1] if knows_all_calendars() else ())})
+
+
+def knows_all_calendars() -> bool:
+    """Return whether exchange-calendars is there, with the calendars that are not kept."""
+    return is_installed(_PACKAGE)
 
 
 def built_zone(exchange: str) -> str:
-    """Return what `zone` does, from exchange-calendars."""
-    exchange_calendars, made = _library()
+    """Return what `zone` does, from exchange-calendars. Raises `MissingLibraryError` without it."""
+    exchange_calendars, made = _library(exchange)
     return str(made[exchange_calendars.resolve_alias(exchange)].tz)  # building one takes a second
 
 
-def _library() -> tuple[Any, Any]:
-    """Return exchange-calendars, and its calendars' classes by name."""
-    import exchange_calendars
-
+def _library(exchange: str) -> tuple[Any, Any]:
+    """Return exchange-calendars, and its calendars' classes by name; the exchange is named where it is missing."""
+    exchange_calendars = import_extra(_PACKAGE, f"the calendar {exchange} needs exchange-calendars", "calendars")
     return exchange_calendars, exchange_calendars.calendar_utils._default_calendar_factories  # noqa: SLF001 - the bounds have no public way
 
 

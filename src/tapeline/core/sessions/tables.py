@@ -1,7 +1,7 @@
 """Read the schedules that come with the package, so that no calendar has to be built: that takes a second and 60 MB.
 
-They are what exchange-calendars says, in the version that is written in the file. `python -m tests.session_tables`
-makes the file anew.
+They are what exchange-calendars says, in the version that is written in the file. Where another version of that library
+is installed, it is asked instead. `python -m tests.session_tables` makes the file anew.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ def kept_schedule(exchange: str) -> tuple[Ints, ...] | None:
     return (day, *(column * MINUTE for column in times), half)
 
 
+def kept_names() -> list[str]:
+    """Return the names of the exchanges whose schedules are kept."""
+    return [] if (file := _opened()) is None else [name.removesuffix(_ZONE) for name in file if name.endswith(_ZONE)]
+
+
 def kept_zone(exchange: str) -> str | None:
     """Return the time zone of an exchange; None where it is not kept, or is of another version."""
     found = _member(exchange + _ZONE)
@@ -53,8 +58,16 @@ def _member(name: str) -> Any:
 
 @cache
 def _opened() -> Any:
-    with contextlib.suppress(OSError, ValueError, KeyError, PackageNotFoundError):
+    with contextlib.suppress(OSError, ValueError, KeyError):
         file = np.load(FILE)
-        if str(file["version"]) == version("exchange-calendars"):
+        if _installed() in {None, str(file["version"])}:
             return file
     return None
+
+
+def _installed() -> str | None:
+    """Return the version of exchange-calendars; None where it is not installed."""
+    try:
+        return version("exchange-calendars")
+    except PackageNotFoundError:
+        return None

@@ -69,14 +69,14 @@ def _reader(path: Path, packing: str, stack: ExitStack) -> Any:
 
 
 def _unpacked_zstandard(file: Any) -> Any:
-    import zstandard
+    from tapeline.runtime.zstd import zstd
 
-    unpacked = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(file, read_across_frames=True)
+    unpacked = zstd.ZstdFile(file, options={zstd.DecompressionParameter.window_log_max: 27})
 
     def read(size: int) -> bytes:
         try:
-            return bytes(unpacked.read(size))
-        except zstandard.ZstdError as error:
+            return unpacked.read1(size)
+        except zstd.ZstdError as error:
             raise EOFError(str(error)) from error
 
     return read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,12 +12,17 @@ from fastapi import APIRouter, Response
 
 from tapeline.errors import TapelineError
 from tapeline.forecast import HORIZON
+from tapeline.forecast.price_bands import COVERAGES
+from tapeline.runtime.delivery_lag import BOUNDS
 from tapeline.web.api.health_routes import gather_health
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.page import Page
 
 routes = APIRouter(tags=["health"])
+
+#: The histogram before the first delivery, and where none comes in.
+_NO_LAG: dict[str, Any] = {"bounds": BOUNDS, "counts": [0] * (len(BOUNDS) + 1), "seconds": 0.0}
 
 
 @routes.get(
@@ -27,9 +33,10 @@ routes = APIRouter(tags=["health"])
     },
 )  # fmt: skip
 async def metrics(page: CurrentPage) -> Response:
-    """Answer with gauges, counters and a histogram of what is known; a part that nobody in this process knows has none.
+    """Answer with gauges, counters and a histogram. A gauge that nobody in this process knows is NaN, so no rule fires.
 
-    The registry is a new one at each request, because every value is read now and none is counted here.
+    Every series is there from the start, as Prometheus advises: a query then tells "nothing yet" from a wrong name. The
+    registry is a new one at each request, because every value is read now and none is counted here.
     """
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
     from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -42,13 +49,10 @@ async def metrics(page: CurrentPage) -> Response:
         def collect(self) -> Iterable[CounterMetricFamily | HistogramMetricFamily]:
             for name, (text, value) in counters.items():
                 yield CounterMetricFamily(f"tapeline_{name}", text, value)
-            if lag := found["lag"]:
-                yield HistogramMetricFamily(
-                    "tapeline_lag_seconds",
-                    "From a message's arrival to its row.",
-                    _steps(lag),
-                    sum_value=lag["seconds"],
-                )
+            lag = found["lag"] or _NO_LAG
+            yield HistogramMetricFamily(
+                "tapeline_lag_seconds", "From a message's arrival to its row.", _steps(lag), sum_value=lag["seconds"]
+            )
 
     found = await gather_health(page)
     registry = CollectorRegistry()
@@ -58,15 +62,14 @@ async def metrics(page: CurrentPage) -> Response:
         "refused_connections": ("Connections refused because all were busy.", page.connections.refused),
         "shed_connections": ("Connections closed for want of a file descriptor.", page.connections.shed),
     }
-    if alerts := page.data.alerts:
-        with contextlib.suppress(TapelineError):
-            newest = await page.read(lambda: alerts.newest(1))
-            counters["alerts"] = ("Alerts that fired, ever.", newest[0].id if newest else 0)
+    alerts = page.data.alerts
+    with contextlib.suppress(TapelineError):
+        newest = await page.read(lambda: alerts.newest(1)) if alerts else []
+        counters["alerts"] = ("Alerts that fired, ever.", newest[0].id if newest else 0)
     registry.register(Counted())
 
     def gauge(name: str, text: str, value: float | None) -> None:
-        if value is not None:
-            Gauge(f"tapeline_{name}", text, registry=registry).set(value)
+        Gauge(f"tapeline_{name}", text, registry=registry).set(math.nan if value is None else value)
 
     gauge("up", "1 when the store can be read.", 0 if found["error"] else 1)
     gauge("rows", "Rows in the store.", found["rows"])
@@ -88,8 +91,9 @@ async def metrics(page: CurrentPage) -> Response:
         ["band"],
         registry=registry,
     )
-    for band, share in (await _coverage(page)).items():
-        coverage.labels(str(band)).set(share)
+    shares = await _coverage(page)
+    for band in COVERAGES:
+        coverage.labels(str(band)).set(shares.get(band, math.nan))
     collector = found["collector"] or {}
     gauge("collector_streaming", "1 while prices are streamed, 0 while they are asked for or not to be had.",
           collector["state"] == "streaming" if collector else None)  # fmt: skip

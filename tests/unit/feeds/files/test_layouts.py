@@ -11,13 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
 
 from tapeline.core.market import Bar
 from tapeline.core.times import DAY, HOUR, MINUTE, WEEK
 from tapeline.feeds.files import FileSource, ReadOptions
 from tapeline.feeds.files.file_symbols import symbol_of
 from tapeline.feeds.files.interpretation import Interpretation
+from tapeline.runtime.zstd import zstd
 
 LAYOUTS = Path(__file__).parents[3] / "data" / "layouts"
 
@@ -195,7 +195,7 @@ def test_prices_that_may_have_thousands_or_decimals_are_asked_about(tmp_path: Pa
 
 
 def test_packed_files_are_read(tmp_path: Path) -> None:
-    (tmp_path / "A.csv.zst").write_bytes(zstandard.compress(PLAIN.encode()))
+    (tmp_path / "A.csv.zst").write_bytes(zstd.compress(PLAIN.encode()))
     with zipfile.ZipFile(tmp_path / "B.zip", "w") as archive:
         archive.writestr("inside.csv", PLAIN)
     (tmp_path / "C.csv").write_bytes(PLAIN.encode("utf-16"))

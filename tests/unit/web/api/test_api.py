@@ -302,6 +302,7 @@ def test_health_and_metrics_report_the_parts(client: Client) -> None:
     assert "tapeline_rows 5600.0" in text
     assert 'tapeline_lag_seconds_bucket{le="0.5"} 4.0\ntapeline_lag_seconds_bucket{le="+Inf"} 5.0' in text
     assert "tapeline_lag_seconds_count 5.0\ntapeline_lag_seconds_sum 1.5" in text
+    assert "tapeline_collector_streaming NaN" in text  # nobody collects here
     (reject,) = client.document("/rejects")["rejects"]
     assert reject["raw"] == "AAPL,<script>,\\xff"
 
