@@ -22,6 +22,7 @@ from tests.fakes.archives import MemoryArchive
 from tests.fakes.listeners import Heard
 from tests.local_binance.server import LocalBinance, Values
 from tests.local_yahoo.clock import Standing
+from tests.local_yahoo.cookies import keep_no_cookies
 from tests.local_yahoo.market import Market, Tick
 from tests.local_yahoo.server import LocalYahoo
 
@@ -85,6 +86,7 @@ def _ignored(_: object) -> None:
 
 @contextlib.contextmanager
 def running_yahoo() -> Iterator[Venue]:
+    keep_no_cookies()
     clock = Standing(NOW)
     midnight = NOW // DAY * DAY
     market = Market([(midnight + day * DAY, midnight + (day + 1) * DAY) for day in (-1, 0)], ["BTC-USD", "ETH-USD"])

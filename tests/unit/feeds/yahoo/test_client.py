@@ -13,6 +13,7 @@ import pytest
 from curl_cffi.const import CurlECode
 from curl_cffi.requests.exceptions import RequestException
 from tests.local_yahoo.clock import Standing
+from tests.local_yahoo.cookies import keep_no_cookies
 
 from tapeline.errors import FeedError, NoDataError, RateLimitedError, ServerError, UnreachableError
 from tapeline.feeds.live.limits import Limits
@@ -45,6 +46,11 @@ DELISTED = (
     '{"chart":{"result":null,"error":{"code":"Not Found","description":"No data found, symbol may be delisted"}}}'
 )
 GOOD = Answer(200, CHART, None, None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cookies() -> None:
+    keep_no_cookies()
 
 
 class Scripted:

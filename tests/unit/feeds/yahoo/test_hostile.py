@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.local_yahoo.cookies import keep_no_cookies
 from tests.local_yahoo.market import Market
 from tests.local_yahoo.server import HOSTILE, LocalYahoo
 
@@ -26,6 +27,11 @@ from tapeline.feeds.yahoo.transport import ANSWER
 
 OPEN = 1_549_895_400_000  # 2019-02-11 14:30 UTC, the open in New York
 MINUTE = 60_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cookies() -> None:
+    keep_no_cookies()
 
 
 def answer(result: Any) -> str:
