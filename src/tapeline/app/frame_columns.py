@@ -15,10 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tapeline.app.frame_symbols import FrameSymbols, refuse_empty
-from tapeline.app.frame_times import epoch_of
+from tapeline.app.frame_times import are_dates, epoch_of
 from tapeline.app.frame_values import on_all_cores
 from tapeline.core.market import Floats, Ints
-from tapeline.core.times import DAY
 from tapeline.errors import InputError
 from tapeline.feeds.files.column_roles import ALIASES, plain
 from tapeline.feeds.files.time_forms import form_of
@@ -45,7 +44,7 @@ class Frame:
     def symbols(self, index: int) -> FrameSymbols:
         """Return the column as symbols."""
         try:
-            return FrameSymbols.of(self._name(index), self._encoded(index))
+            return FrameSymbols.of(self._name(index), self._arrow(index))
         except _ERRORS as error:
             raise InputError(f"column {self._name(index)} is not symbols: {error}") from error
 
@@ -65,10 +64,6 @@ class Frame:
             index = table.schema.get_field_index(name)
             table = table.append_column(name, array) if index < 0 else table.set_column(index, name, array)
         return table
-
-    def _encoded(self, index: int) -> pa.ChunkedArray:
-        """Return the column, or a dictionary of its values where that takes less time."""
-        return self._arrow(index)
 
     def _name(self, index: int) -> str:
         return str(self.names[index]).strip().lower()
@@ -122,7 +117,7 @@ class PandasFrame(Frame):
         found = self._epoch(self._name(index), self._pandas.DatetimeIndex(column))
         if zoned:
             return found, str(column.dtype.tz)
-        return found, None if (found % DAY).any() else "UTC"
+        return found, "UTC" if are_dates(found) else None
 
     def joined(self, outputs: Sequence[str], values: Floats) -> Any:
         """Return the frame with a column for each output, in place of one of that name."""
@@ -132,18 +127,16 @@ class PandasFrame(Frame):
         frame = self._frame.assign(**{name: added[name] for name in replaced})
         if len(replaced) == len(outputs):
             return frame
-        # pandas 3 copies nothing here until it is written to; pandas 2 copies all, and with `copy=False` takes longer.
-        found = self._pandas.concat([frame, added.drop(columns=replaced) if replaced else added], axis=1)
+        added = added.drop(columns=replaced) if replaced else added
+        if self._unique and int(self._pandas.__version__.partition(".")[0]) < 3:
+            # Here `concat` copies all: the values, too, which nobody else holds. The caller's columns have to be.
+            own = frame if replaced else frame.copy()
+            found = self._pandas.DataFrame(dict(own.items()) | dict(added.items()), index=own.index, copy=False)
+            found.columns = own.columns.append(added.columns)
+        else:  # pandas 3 copies nothing until it is written to
+            found = self._pandas.concat([frame, added], axis=1)
         found.attrs = frame.attrs
         return found
-
-    def _encoded(self, index: int) -> pa.ChunkedArray:
-        column = self._column(index)
-        if column.dtype != object:
-            return self._arrow(index)
-        # Python's texts: pandas encodes them in less time than Arrow converts them.
-        code, values = self._pandas.factorize(column, use_na_sentinel=False)
-        return pa.chunked_array([pa.DictionaryArray.from_arrays(code, pa.array(values, from_pandas=True))])
 
     def _arrow(self, index: int) -> pa.ChunkedArray:
         column = self._column(index)

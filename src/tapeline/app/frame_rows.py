@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tapeline.app.frame_columns import Frame
 from tapeline.app.frame_symbols import FrameSymbols
+from tapeline.app.frame_values import on_all_cores
 from tapeline.core.market import OHLCV, Bars, Flags, Floats, Ints
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.errors import InputError
@@ -70,19 +71,31 @@ def frame_bars(frame: Frame, inputs: frozenset[str], options: FrameOptions) -> F
     count = len(close)
     open_, high, low = (frame.numbers(columns[name]) if name in columns else close for name in OHLCV[:3])
     volume = _volume(frame, columns, count) if "volume" in inputs else np.zeros(count)
-    one = canonical_symbol(options.symbol or "")
-    if "symbol" in columns and not one:
-        symbols = frame.symbols(columns["symbol"])
-    else:
-        symbols = replace(FrameSymbols.single(count), names=(one,))
-    timed = "timestamp" in columns
-    if timed:
-        timestamp, zone = frame.times(columns["timestamp"], options.zone, options.date_format)
-    else:
-        timestamp, zone = np.arange(count, dtype=np.int64), "UTC"
+    symbols, (timestamp, zone) = _keys(frame, columns, count, options)
     names = tuple(map(canonical_symbol, symbols.names))
     bars = Bars(names, symbols.code, timestamp, open_, high, low, close, volume, np.ones(count, np.bool_))
-    return FrameBars(bars, symbols, timed, zone)
+    return FrameBars(bars, symbols, "timestamp" in columns, zone)
+
+
+def _keys(
+    frame: Frame, columns: Mapping[str, int], count: int, options: FrameOptions
+) -> tuple[FrameSymbols, tuple[Ints, str | None]]:
+    """Return the rows' symbols, and their times with the zone; of a large frame both are read at the same time."""
+    one = canonical_symbol(options.symbol or "")
+
+    def symbols() -> FrameSymbols:
+        if "symbol" in columns and not one:
+            return frame.symbols(columns["symbol"])
+        return replace(FrameSymbols.single(count), names=(one,))
+
+    def times() -> tuple[Ints, str | None]:
+        if "timestamp" not in columns:
+            return np.arange(count, dtype=np.int64), "UTC"
+        return frame.times(columns["timestamp"], options.zone, options.date_format)
+
+    reading: tuple[Callable[[], Any], ...] = (symbols, times)
+    found = on_all_cores(lambda read: read(), reading, 8 * count if {"symbol", "timestamp"} <= columns.keys() else 0)
+    return found[0], found[1]
 
 
 def _volume(frame: Frame, columns: dict[str, int], count: int) -> Floats:

@@ -26,7 +26,7 @@ def epoch_of(name: str, column: pa.ChunkedArray, zone: str | None, date_format: 
     Those without a zone are in `zone`, UTC where it is None. Raises `InputError` where a value is no time, and where
     day and month cannot be told apart.
     """
-    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # the latter copies
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     form = _form(name, values, date_format)
@@ -37,7 +37,7 @@ def epoch_of(name: str, column: pa.ChunkedArray, zone: str | None, date_format: 
         except pa.ArrowInvalid:
             pass
         else:
-            return found, None if form.kind == "local" and (found % DAY).any() else "UTC"
+            return found, None if form.kind == "local" and not are_dates(found) else "UTC"
     times, state = Times(form, zone_of(zone or "")).read(values)
     if state.any():
         row = int(np.argmax(state != 0))
@@ -46,7 +46,12 @@ def epoch_of(name: str, column: pa.ChunkedArray, zone: str | None, date_format: 
         )
     if pa.types.is_timestamp(values.type) and values.type.tz:
         return times, values.type.tz
-    return times, None if form.kind in {"local", "excel"} and zone is None and (times % DAY).any() else zone or "UTC"
+    return times, None if form.kind in {"local", "excel"} and zone is None and not are_dates(times) else zone or "UTC"
+
+
+def are_dates(times: Ints) -> bool:
+    """Return whether all times are midnights. Mostly the first one is none, and dividing all takes time."""
+    return not (times[:1] % DAY).any() and not (times % DAY).any()
 
 
 def _form(name: str, values: Any, date_format: str | None) -> TimeForm:

@@ -39,6 +39,7 @@ _idle: dict[tuple[str, ...], list[Engine]] = {}
 _idle_lock = threading.Lock()
 
 _Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def compute(
     used, the others have no values. `calendars` are as for `session_ids`.
     """
     count = len(bars)
-    values = np.empty((count, len(plan.outputs)), order="F")
+    values = _memory(count, len(plan.outputs))
     inputs = _inputs(plan, bars, good, calendars)
     large = values.size >= _WORTH_A_THREAD
     together = starts is not None and 1000 * (count - np.count_nonzero(good)) <= count
@@ -105,15 +106,15 @@ def compute(
     return values
 
 
-def on_all_cores(function: Callable[[_Task], None], tasks: Iterable[_Task], size: int) -> None:
-    """Call the function for every task, at the same time where `size` values are worth it. Raises what it raises."""
+def on_all_cores(function: Callable[[_Task], _Result], tasks: Iterable[_Task], size: int) -> list[_Result]:
+    """Return what the function makes of each task, at the same time where `size` values are worth it.
+
+    Raises what it raises, for the first task that does.
+    """
     if size < _WORTH_A_THREAD or pa.cpu_count() < 2:
-        for task in tasks:
-            function(task)
-    else:
-        with ThreadPoolExecutor(pa.cpu_count()) as pool:
-            for _ in pool.map(function, tasks):
-                pass
+        return list(map(function, tasks))
+    with ThreadPoolExecutor(pa.cpu_count()) as pool:
+        return list(pool.map(function, tasks))
 
 
 def _by_columns(engine: Engine, starts: Ints, inputs: list[Any], good: Flags, values: Floats) -> None:
@@ -124,8 +125,8 @@ def _by_columns(engine: Engine, starts: Ints, inputs: list[Any], good: Flags, va
     faulty = np.flatnonzero(~good)
     begun = 0
     for before, after in pairwise((-1, *faulty.tolist(), len(good))):
-        rows = slice(before + 1, after)
-        if rows.start < rows.stop:
+        for start in range(before + 1, after, 2 * _BATCH):
+            rows = slice(start, min(start + 2 * _BATCH, after))
             stop = int(np.searchsorted(starts, rows.stop))
             ends = np.append(np.maximum(starts[begun:stop] - rows.start, 0), rows.stop - rows.start)
             session, open_, high, low, close, volume = (column[rows] for column in inputs)
@@ -160,12 +161,23 @@ def _update(engine: Engine, inputs: list[Any], out: Floats | None = None) -> Flo
 
 def _inputs(plan: Plan, bars: Bars, good: Flags, calendars: Mapping[str, str] | None) -> list[Any]:
     """Return the engine's inputs, code and session first. One that no spec reads is any column of the right type."""
-    session = bars.timestamp
+    session = bars.close
     if "session" in plan.inputs:
-        session = np.zeros(len(bars), np.int64)
+        session = np.zeros(len(bars))
         session[good] = session_ids(bars[good], calendars)
     prices = (getattr(bars, name) if name in plan.inputs else bars.close for name in ("open", "high", "low"))
     return [bars.code, session, *prices, bars.close, bars.volume if "volume" in plan.inputs else bars.close]
+
+
+def _memory(count: int, outputs: int) -> Floats:
+    """Return room for the values, in Fortran order, from Arrow's pool.
+
+    The pool keeps what was freed for the next result. Memory that is new to the process has to be cleared by the
+    system first, which takes half as long as computing what is written to it.
+    """
+    if not count * outputs:
+        return np.empty((count, outputs), order="F")
+    return np.frombuffer(pa.allocate_buffer(8 * count * outputs), np.float64).reshape((outputs, count)).T
 
 
 def _batches(starts: Ints, count: int) -> list[tuple[int, int]]:

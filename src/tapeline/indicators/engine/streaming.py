@@ -264,7 +264,6 @@ def _compiled(program: Program) -> tuple[list[int], tuple[Any, Any, Any, int]]:
 
 
 def _checked(ends: Ints, count: int) -> Ints:
-    found = np.array([0, *ends, count], np.int64)
-    if not len(ends) or ends[-1] != count or (np.diff(found) < 0).any():
+    if not len(ends) or ends[0] < 0 or ends[-1] != count or (ends[1:] < ends[:-1]).any():
         raise ValueError("ends must rise, up to the number of bars")
-    return found[1:-1].copy()
+    return np.ascontiguousarray(ends, np.int64)
