@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -27,6 +27,9 @@ _VIOLATIONS = """
 addEventListener("securitypolicyviolation", (e) => console.error(`refused: ${e.violatedDirective} ${e.blockedURI}`))
 """
 
+#: How long what a test waits for may take, ms: long, as the machine may be busy with something else.
+_PATIENCE = 30_000
+
 Open = Callable[..., Page]
 
 
@@ -36,6 +39,7 @@ def browser() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(_MISSING)
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield browser
@@ -62,7 +66,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
             reduced_motion="reduce",
             timezone_id="Asia/Tokyo",  # the exchange's zone is shown wherever the viewer is
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(_PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: note(f"console: {m.text}") if m.type in {"error", "warning"} else None)
@@ -76,9 +80,11 @@ def open_page(browser: Browser) -> Iterator[Open]:
         return page
 
     yield open_
+    found = list(wrong)
     for context in contexts:
+        context.set_offline(True)  # what a closing page still keeps must not reach the next test's server
         context.close()
-    assert not wrong
+    assert not found
 
 
 def _unasked(request: Request) -> bool:

@@ -24,7 +24,7 @@ export class ApiError extends Error {
   }
 }
 
-async function request(method, path, { body, unattended = false } = {}) {
+async function request(method, path, { body, unattended = false, keepalive = false } = {}) {
   const headers = { Accept: "application/json" };
   if (unattended) headers["X-Unattended"] = "1"; // nobody made this request: it does not keep the session from ending
   if (method !== "GET") headers["X-CSRF-Token"] = session.csrf;
@@ -33,7 +33,7 @@ async function request(method, path, { body, unattended = false } = {}) {
   let text;
   try {
     const signal = method === "GET" ? AbortSignal.timeout(TIMEOUT_MS) : undefined; // a change may have been made: wait for the answer
-    response = await fetch(ROOT + path, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(ROOT + path, { method, headers, signal, keepalive, body: body === undefined ? undefined : JSON.stringify(body) });
     text = await response.text();
   } catch (error) {
     throw new ApiError(0, error.name === "TimeoutError" ? `the server has not answered for ${TIMEOUT_MS / 1000} s` : "the server cannot be reached");
@@ -51,7 +51,7 @@ async function request(method, path, { body, unattended = false } = {}) {
 
 export const get = (path, { unattended = false } = {}) => request("GET", path, { unattended });
 export const post = (path, body = {}) => request("POST", path, { body });
-export const put = (path, body) => request("PUT", path, { body });
+export const put = (path, body, { keepalive = false } = {}) => request("PUT", path, { body, keepalive }); // it may outlive the page
 export const patch = (path, body) => request("PATCH", path, { body });
 export const del = (path) => request("DELETE", path);
 export const part = encodeURIComponent;

@@ -13,7 +13,8 @@ export function bindKeys(on) {
   };
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.defaultPrevented) return;
-    if (event.target.closest("input, select, textarea, dialog, .scroll") || document.querySelector("dialog[open]")) return;
+    if (event.target.closest("input, select, textarea, dialog") || document.querySelector("dialog[open]")) return;
+    if (!event.altKey && event.target.closest(".scroll")) return; // the arrows scroll it
     const action = event.altKey ? on.alt[event.code.replace(/^(Key|Digit)/, "")] : typed(event.key) ?? own(event.key);
     if (!action) return;
     event.preventDefault();

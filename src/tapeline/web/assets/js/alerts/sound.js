@@ -15,6 +15,7 @@ export const wanted = () => possible && remembered("sound", false) === true;
 export function want(on) {
   remember("sound", on);
   if (on) play();
+  quietUntil = 0; // an alert right after it is heard
 }
 
 export function play() {

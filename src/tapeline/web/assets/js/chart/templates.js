@@ -14,11 +14,13 @@ export class Templates {
     this._list = h("ul", { class: "chips" });
     this._problem = h("p", { class: "problem", role: "alert" });
     this._name = h("input", { id: "template-name", maxlength: LONGEST_NAME, placeholder: "Day trading", autocomplete: "off", required: true });
+    this._submit = h("button", { type: "submit", disabled: true }, "Save"); // until what was kept is known
     this.root = h("section", { class: "templates", "aria-label": "Templates" }, h("h3", {}, "Templates"), this._list,
-      h("form", { class: "line", onsubmit: (event) => this._save(event) }, h("label", { for: "template-name" }, "Save as"), this._name, h("button", { type: "submit" }, "Save")),
+      h("form", { class: "line", onsubmit: (event) => this._save(event) }, h("label", { for: "template-name" }, "Save as"), this._name, this._submit),
       this._problem);
     recall("templates").then((document) => {
       this._all = usableTemplates(document);
+      this._submit.disabled = false;
       this._draw();
     });
   }

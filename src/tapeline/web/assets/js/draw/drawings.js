@@ -16,6 +16,7 @@ export class Drawings {
     this._view = view;
     this._symbol = null;
     this._undo = new Undo([]);
+    this._known = false; // whether what was kept of the symbol has arrived
     this._placed = []; // points of the shape that is being placed
     this._buttons = Object.entries(KINDS).map(([kind, { label, key }]) => h("button", {
       type: "button", "data-kind": kind, title: `${label} (Alt+${key})`, "aria-label": label, "aria-pressed": "false", onclick: () => this.choose(kind),
@@ -34,11 +35,15 @@ export class Drawings {
     }
     this._symbol = symbol;
     this._undo = new Undo([]);
+    this._known = false;
     this.cancel();
     const document = await recall(`drawings:${symbol}`);
     if (symbol !== this._symbol) return;
+    const meanwhile = this._undo.state;
     this._undo = new Undo(usable(document));
-    this._show();
+    this._known = true;
+    if (meanwhile.length) this._put([...this._undo.state, ...meanwhile]);
+    else this._show();
   }
 
   // Takes up a tool, or lays it down.
@@ -77,10 +82,10 @@ export class Drawings {
       this._show();
       return;
     }
-    const shape = { kind, points: this._placed };
+    const [shape, symbol] = [{ kind, points: this._placed }, this._symbol];
     this.cancel();
     if (kind === "text") shape.text = await asked("Text", "Words at this place");
-    if (kind === "text" && !shape.text) return;
+    if ((kind === "text" && !shape.text) || symbol !== this._symbol) return;
     this.layer.chosen = shape;
     this._put([...this._undo.state, shape]);
   }
@@ -155,7 +160,7 @@ export class Drawings {
   }
 
   _keep() {
-    keep(`drawings:${this._symbol}`, { shapes: this._undo.state });
+    if (this._known) keep(`drawings:${this._symbol}`, { shapes: this._undo.state }); // else it would replace what was kept
     this._show();
   }
 

@@ -10,14 +10,16 @@ export class ListBox {
   constructor(root, changed) {
     this._changed = changed;
     this._kept = usableLists({});
-    this._select = h("select", { "aria-label": "List", onchange: () => this._choose(this._select.value || null) });
-    fill(root, this._select, h("button", { type: "button", onclick: () => this.edit() }, "Lists"));
+    this._select = h("select", { "aria-label": "List", disabled: true, onchange: () => this._choose(this._select.value || null) });
+    this._edit = h("button", { type: "button", disabled: true, onclick: () => this.edit() }, "Lists");
+    fill(root, this._select, this._edit);
     this._draw();
   }
 
   // Asks for what this user kept.
   async load() {
     this._kept = usableLists(await recall("watchlists"));
+    this._select.disabled = this._edit.disabled = false; // a change before would replace what was kept
     this._draw();
     this._changed();
   }
