@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import hypothesis
 import pytest
@@ -23,6 +24,9 @@ from tapeline.web.page import Page
 
 _TOKEN = "a-token-of-more-than-24-characters"  # a test's own
 _EXAMPLES = 40
+
+#: What Schemathesis 4.32 makes of a text with `%83` in it, which it takes for quoted: no longer what is described.
+_SPOILED = quote("\N{REPLACEMENT CHARACTER}")
 
 #: Operations that take a rule: no pattern says which texts are rules, so a text that fits is refused all the same.
 _RULES = ("/alerts/rehearsal", "/scan")
@@ -83,4 +87,5 @@ def _cases(operation: Any) -> Any:
     modes = [GenerationMode.POSITIVE]
     if operation.path_parameters or operation.query or operation.body:
         modes.append(GenerationMode.NEGATIVE)
-    return st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes])
+    cases = st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes])
+    return cases.filter(lambda case: _SPOILED not in str(case.path_parameters))
