@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, Bars, Floats, Rows
+from tapeline.core.market import OHLCV, Bars, Codes, Floats, Ints, Rows
 
 
 def committed(rows: Rows) -> Bars:
@@ -20,29 +20,29 @@ def with_what_was_said(rows: Rows, stored: Rows, first: Bars) -> Rows:
 
     `first` are bars that came late, as they were said first.
     """
-    said = np.flatnonzero(stored.bars.final & (stored.model >= 0))
-    _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[said], return_indices=True)
-    model = rows.model.copy()
     models = tuple(dict.fromkeys(rows.models + stored.models))
-    model[model >= 0] = np.array([*map(models.index, rows.models), -1], np.int32)[model[model >= 0]]
+    ours, theirs = (np.array([*map(models.index, each.models), -1], np.int32) for each in (rows, stored))
     columns: dict[str, Any] = {name: column.copy() for name, column in rows.forecast.items()}
+    columns |= {"model": ours[rows.model], "ranges": None, "range_model": None}  # -1, for no model, is the last
+    here, there = _said(rows, stored, stored.model)
+    columns["model"][here] = theirs[stored.model[there]]
     for name, column in stored.forecast.items():
-        columns[name][here] = column[said[there]]
-    model[here] = np.array([*map(models.index, stored.models), -1], np.int32)[stored.model[said[there]]]
+        columns[name][here] = column[there]
+    if stored.ranges is not None and stored.range_model is not None:
+        here, there = _said(rows, stored, stored.range_model)
+        columns["ranges"] = np.zeros((len(rows), stored.ranges.shape[1]), np.uint16)
+        columns["range_model"] = np.full(len(rows), -1, np.int32)
+        columns["ranges"][here] = stored.ranges[there]
+        columns["range_model"][here] = theirs[stored.range_model[there]]
     known = _first_values(rows, merged(first, committed(stored.as_known())))
-    return replace(rows, models=models, model=model, known=known, **columns, **_said_ranges(rows, stored, models))
+    return replace(rows, models=models, known=known, **columns)
 
 
-def _said_ranges(rows: Rows, stored: Rows, models: tuple[str, ...]) -> dict[str, Any]:
-    """Return the range forecasts that were made on these bars, with their versions as indices into `models`."""
-    if stored.ranges is None or stored.range_model is None:
-        return {"ranges": None, "range_model": None}
-    ranges, by = np.zeros((len(rows), stored.ranges.shape[1]), np.uint16), np.full(len(rows), -1, np.int32)
-    said = np.flatnonzero(stored.bars.final & (stored.range_model >= 0))
+def _said(rows: Rows, stored: Rows, model: Codes) -> tuple[Ints, Ints]:
+    """Return the indices in `rows` and in `stored` of final bars about which a model spoke."""
+    said = np.flatnonzero(stored.bars.final & (model >= 0))
     _, here, there = np.intersect1d(rows.bars.timestamp, stored.bars.timestamp[said], return_indices=True)
-    ranges[here] = stored.ranges[said[there]]
-    by[here] = np.array([*map(models.index, stored.models), -1], np.int32)[stored.range_model[said[there]]]
-    return {"ranges": ranges, "range_model": by}
+    return here, said[there]
 
 
 def _first_values(rows: Rows, first: Bars) -> Floats | None:

@@ -76,10 +76,9 @@ class CollectorTasks:
         self._table.delete(self._key())
 
     def _alive(self, second: int) -> dict[str, bool]:
-        names, values = {"#partition": "stock_symbol"}, {":partition": {"S": COLLECTORS}}
         now = self._passed()
         found: dict[str, _Seen] = {}
-        for item in self._table.query("#partition = :partition", names, values):
+        for item in self._table.query(COLLECTORS):
             task, beat = item["item"]["S"], int(item["beat"]["N"])
             before = self._seen.get(task)
             if before is not None and beat == before.beat:

@@ -82,16 +82,13 @@ class BlockTable:
         """Return the blocks at the symbol's end that may still be merged, after the last sealed one (included)."""
         if symbol not in self._totals:
             self._totals[symbol] = self.index.check(connection, symbol)
-        found = self._open.get(symbol)
-        if found is None:
-            found = []
+        if symbol not in self._open:
+            found = self._open[symbol] = []
             for entry in self.index.newest_entries(connection, symbol):
-                found.append(entry)
+                found.insert(0, entry)
                 if _size_class(entry.count) >= SEALED:
                     break
-            found.reverse()
-            self._open[symbol] = found
-        return found
+        return self._open[symbol]
 
     def _insert(
         self, connection: sqlite3.Connection, symbol: int, block: Block, payload: bytes | None = None

@@ -62,9 +62,9 @@ def put_rows(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence
     )
 
 
-def selected(table: str, *, prefix: str = "") -> str:
+def selected(table: str) -> str:
     """Return the columns to select, so that `is_whole` can judge the row: those of `CHECKED`, and the checksum."""
-    return ", ".join(f"{prefix}{name}" for name in (*CHECKED[table], "crc"))
+    return ", ".join((*CHECKED[table], "crc"))
 
 
 def is_whole(table: str, row: Sequence[object]) -> bool:
@@ -76,14 +76,15 @@ def whole_row(
     connection: sqlite3.Connection, table: str, key: str, value: object
 ) -> tuple[tuple[Any, ...] | None, bool]:
     """Return the row whose column `key` has this value (None: there is none), and whether it is what was written."""
-    query = f"SELECT {selected(table)} FROM {table} WHERE {key} = ?"  # noqa: S608 - names of this module
-    row = connection.execute(query, (value,)).fetchone()
-    return (None, True) if row is None else (row[:-1], is_whole(table, row))
+    return next(checked_rows(connection, table, f"WHERE {key} = ?", (value,)), (None, True))
 
 
-def checked_rows(connection: sqlite3.Connection, table: str, rest: str = "") -> Iterator[tuple[tuple[Any, ...], bool]]:
-    """Yield each row of a table, and whether it is what was written. `rest` ends the query."""
-    for row in connection.execute(f"SELECT {selected(table)} FROM {table} {rest}"):  # noqa: S608 - as above
+def checked_rows(
+    connection: sqlite3.Connection, table: str, rest: str = "", parameters: Sequence[object] = ()
+) -> Iterator[tuple[tuple[Any, ...], bool]]:
+    """Yield each row of a table, and whether it is what was written. `rest` ends the query, with its parameters."""
+    query = f"SELECT {selected(table)} FROM {table} {rest}"  # noqa: S608 - names of this package
+    for row in connection.execute(query, parameters):
         yield row[:-1], is_whole(table, row)
 
 

@@ -18,8 +18,8 @@ from tapeline.backends.sqlite.checked_rows import CHECKED, UNREADABLE, checked_r
 from tapeline.backends.sqlite.damage_log import DamageLog
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.reject_table import are_complete
+from tapeline.backends.sqlite.stored_rows import bars_of
 from tapeline.core.bar_faults import FAULTS, faults
-from tapeline.core.market import OHLCV, Bars
 
 _STRUCTURE_LINES = 20
 _STEPS = 10_000  # of SQLite's virtual machine between two looks at the clock
@@ -171,9 +171,7 @@ def _blocks(reader: sqlite3.Connection, deadline: float | None) -> Iterator[Dama
             damage = DamageLog()
             block = BlockTable(damage).read(reader, entry, keep=False)
             if block is None:
-                yield DamagedPart(
-                    "blocks", damage.plain[0], name, entry.first, entry.last, entry.count
-                )  # fmt: skip
+                yield DamagedPart("blocks", damage.plain[0], name, entry.first, entry.last, entry.count)
             elif fault := block_fault(block):
                 text = f"{name}: block {entry.id} holds what no bar can be: {fault}"
                 yield DamagedPart("blocks", text, name, entry.first, entry.last, entry.count)
@@ -193,8 +191,5 @@ def block_fault(block: Block) -> str:
     """Return what is impossible in a block: its order, or a value of a bar; '' for nothing."""
     if len(block) > 1 and (np.diff(block.timestamp) <= 0).any():
         return "its bars are not in the order of time"
-    columns = {name: np.ascontiguousarray(block.values[:, i]) for i, name in enumerate(OHLCV)}
-    count = len(block)
-    bars = Bars(("A",), np.zeros(count, np.int32), block.timestamp, **columns, final=np.ones(count, np.bool_))
-    found = faults(bars)
-    return FAULTS[int(found.max())] if count else ""
+    found = faults(bars_of(("A",), block, np.ones(len(block), np.bool_)))
+    return FAULTS[int(found.max(initial=0))]

@@ -25,7 +25,7 @@ def add_revision(connection: sqlite3.Connection, symbol: int, since: int) -> Non
 def revisions_of(connection: sqlite3.Connection, symbol: int, damage: DamageLog) -> Revisions:
     """Return the revisions of a symbol by its number, the oldest first; `damage` learns of a damaged one."""
     found = []
-    for row, whole in checked_rows(connection, "revisions", f"WHERE symbol = {symbol} ORDER BY number"):
+    for row, whole in checked_rows(connection, "revisions", "WHERE symbol = ? ORDER BY number", (symbol,)):
         if not whole:
             damage.note(("revisions", symbol), f"{symbol_name(connection, symbol)}: when it was revised is damaged")
         found.append((row[1], row[2]))

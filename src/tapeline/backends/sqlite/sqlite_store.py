@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from tapeline.backends.sqlite.checked_rows import checked_rows, is_whole, put_rows, selected, whole_row
+from tapeline.backends.sqlite.checked_rows import checked_rows, put_rows, whole_row
 from tapeline.backends.sqlite.commit_blocks import NEWEST, PreparedSymbol, prepare
 from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
@@ -117,8 +117,8 @@ class SqliteStore(SeriesReader):
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
         with self._database.reading() as reader:
             number = self._names.find(reader, "symbols", symbol)
-            rest = f"WHERE symbol = {number} AND timestamp < {timestamp} ORDER BY timestamp DESC"
-            for row, whole in checked_rows(reader, "checkpoints", rest) if number is not None else ():
+            rest = "WHERE symbol = ? AND timestamp < ? ORDER BY timestamp DESC"
+            for row, whole in checked_rows(reader, "checkpoints", rest, (number, timestamp)):
                 if whole:
                     return SymbolState(*row[1:])
                 self._damage.note(("checkpoints", symbol), f"{symbol}: a checkpoint is damaged, an older one is used")
@@ -129,16 +129,12 @@ class SqliteStore(SeriesReader):
     def indicator_state(self, symbol: str, layout: str, before: int) -> tuple[int, bytes] | None:
         with self._database.reading() as reader:
             number = self._names.find(reader, "symbols", symbol)
-            query = (
-                f"SELECT {selected('indicator_states')} FROM indicator_states "  # noqa: S608
-                "WHERE symbol = ? AND layout = ? AND timestamp < ? ORDER BY timestamp DESC"
-            )
-            for row in reader.execute(query, (number, layout, before)):
-                if is_whole("indicator_states", row):
+            rest = "WHERE symbol = ? AND layout = ? AND timestamp < ? ORDER BY timestamp DESC"
+            for row, whole in checked_rows(reader, "indicator_states", rest, (number, layout, before)):
+                if whole:
                     return int(row[2]), row[3]
-                self._damage.note(
-                    ("indicator_states", number), f"{symbol}: a state of its indicators is damaged and unused"
-                )
+                text = f"{symbol}: a state of its indicators is damaged and unused"
+                self._damage.note(("indicator_states", number), text)
         return None
 
     def keep_indicator_states(
@@ -154,9 +150,8 @@ class SqliteStore(SeriesReader):
 
     def rejects(self, limit: int | None = None) -> Iterator[Reject]:
         with self._database.reading() as reader:
-            number = -1 if limit is None else limit
-            newest = f"SELECT id FROM rejects ORDER BY id DESC LIMIT {number:d}"  # noqa: S608 - a number
-            found = list(checked_rows(reader, "rejects", f"WHERE id IN ({newest}) ORDER BY id"))
+            rest = "WHERE id IN (SELECT id FROM rejects ORDER BY id DESC LIMIT ?) ORDER BY id"
+            found = list(checked_rows(reader, "rejects", rest, (-1 if limit is None else limit,)))
             complete = are_complete(reader)
         damaged = sum(not whole for _, whole in found)
         if damaged:

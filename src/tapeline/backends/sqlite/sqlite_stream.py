@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-from tapeline.backends.sqlite.checked_rows import is_whole, put_rows, selected, whole_row
+from tapeline.backends.sqlite.checked_rows import checked_rows, put_rows, whole_row
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.reject_table import RejectTable
 from tapeline.core.codec import decode, encode
@@ -48,19 +48,16 @@ class SqliteStream:
 
     def end(self) -> int:
         """Return where the next write goes."""
-        row = self._database.reader.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
-        return row[0] if row else 0
+        return _end(self._database.reader)
 
     def _sure_end(self, connection: sqlite3.Connection) -> int:
         """Return where the next write goes. Raises `StorageError` where damage made the end of the log vanish."""
-        row = connection.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
-        end = row[0] if row else 0
-        if end == self._end:
-            return end
-        row = connection.execute(f"SELECT {selected('log')} FROM log ORDER BY first DESC LIMIT 1").fetchone()  # noqa: S608
-        position, whole = whole_row(connection, "meta", "name", "position")
-        if (row and not is_whole("log", row)) or (position and whole and position[1] > end):
-            raise self._damaged("the end of the log is damaged")
+        end = _end(connection)
+        if end != self._end:
+            last_is_whole = all(whole for _, whole in checked_rows(connection, "log", "ORDER BY first DESC LIMIT 1"))
+            position, whole = whole_row(connection, "meta", "name", "position")
+            if not last_is_whole or (position and whole and position[1] > end):
+                raise self._damaged("the end of the log is damaged")
         return end
 
     def _damaged(self, what: str) -> StorageError:
@@ -95,29 +92,29 @@ class SqliteStream:
         first, bars = self._entry
         if not first <= position < first + len(bars):
             with self._database.reading() as reader:
-                row = reader.execute(
-                    f"SELECT {selected('log')} FROM log WHERE first <= ? ORDER BY first DESC LIMIT 1",  # noqa: S608
-                    (position,),
-                ).fetchone()
+                rest = "WHERE first <= ? ORDER BY first DESC LIMIT 1"
+                row, whole = next(checked_rows(reader, "log", rest, (position,)), (None, True))
                 (later,) = reader.execute("SELECT min(first) FROM log WHERE first > ?", (position,)).fetchone()
             if row is None:
                 if later is not None:
                     raise LogTrimmedError(f"{self._database.path}: the log no longer holds position {position}")
                 return None
-            first, bars = self._entry = (row[0], self._decoded(row))
+            first, bars = self._entry = (row[0], self._decoded(row, whole=whole))
             if position >= first + len(bars):
                 if later is not None:
                     raise self._damaged(f"the log's entry at position {position} is missing")
                 return None
         return bars[position - first :]
 
-    def _decoded(self, row: tuple[Any, ...]) -> Bars:
+    def _decoded(self, entry: tuple[Any, ...], *, whole: bool) -> Bars:
+        first, count, payload = entry
+        reason = ""
         try:
-            if is_whole("log", row) and len(bars := decode(row[2])) == row[1]:
+            if whole and len(bars := decode(payload)) == count:
                 return bars
         except DecodeError as error:
-            raise self._damaged(f"the log's entry at position {row[0]} is damaged ({error})") from error
-        raise self._damaged(f"the log's entry at position {row[0]} is damaged")
+            reason = f" ({error})"
+        raise self._damaged(f"the log's entry at position {first} is damaged{reason}")
 
     def wait(self, position: int, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -136,3 +133,8 @@ class SqliteStream:
                 "DELETE FROM log WHERE first < min(?1, (SELECT max(first) FROM log)) AND first + count <= ?1",
                 (position - self._kept_bars,),
             )
+
+
+def _end(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT first + count FROM log ORDER BY first DESC LIMIT 1").fetchone()
+    return row[0] if row else 0

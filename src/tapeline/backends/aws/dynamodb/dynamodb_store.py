@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
 from typing import Any, TypeVar
 
 from tapeline.backends.aws.dynamodb.changes import (
@@ -212,17 +212,8 @@ class DynamoStore:
 
     def checkpoint(self, symbol: str, timestamp: int) -> SymbolState | None:
         """Return the newest kept checkpoint before `timestamp` that is whole, None when none is kept."""
-        found = self._states.query(
-            "#symbol = :symbol AND #item BETWEEN :first AND :last",
-            {"#symbol": "stock_symbol", "#item": "item"},
-            {
-                ":symbol": {"S": symbol},
-                ":first": {"S": CHECKPOINT},
-                ":last": {"S": checkpoint_item(timestamp - 1)},
-            },
-            ScanIndexForward=False,
-            Limit=1,
-        )
+        last = checkpoint_item(timestamp - 1)
+        found = self._states.query(symbol, "item", CHECKPOINT, last, ScanIndexForward=False, Limit=1)
         return next((state for state in map(read_state, found) if state.data), None)
 
     def rows(self, symbol: str, start: int | None = None, end: int | None = None, limit: int | None = None) -> Rows:
@@ -231,16 +222,9 @@ class DynamoStore:
         last = _LAST if end is None else end - 1
         if first > last or limit == 0:
             return read_rows(())
-        found = self._rows.query(
-            "#symbol = :symbol AND #timestamp BETWEEN :first AND :last",
-            {"#symbol": "stock_symbol", "#timestamp": "timestamp"},
-            {":symbol": {"S": symbol}, ":first": {"N": str(first)}, ":last": {"N": str(last)}},
-            ScanIndexForward=limit is None,
-            **({} if limit is None else {"Limit": limit}),
-        )
-        if limit is None:
-            return read_rows(list(found))
-        return read_rows(list(islice(found, limit))[::-1])
+        newest = {} if limit is None else {"ScanIndexForward": False, "Limit": limit}
+        found = list(itertools.islice(self._rows.query(symbol, "timestamp", first, last, **newest), limit))
+        return read_rows(found[::-1] if newest else found)
 
     def latest(self) -> Rows:
         """Return the newest row of every symbol, without indicators, sorted by symbol."""
@@ -248,24 +232,14 @@ class DynamoStore:
 
     def series(self, symbol: str) -> tuple[str, ...]:
         """Return the names of the symbol's series, whose newest rows are in one partition."""
-        first, last = series_span(symbol)
-        found = self._states.query(
-            "#symbol = :partition AND #item BETWEEN :first AND :last",
-            {"#symbol": "stock_symbol", "#item": "item"},
-            {":partition": latest_key(symbol)["stock_symbol"], ":first": {"S": first}, ":last": {"S": last}},
-        )
+        found = self._states.query(latest_key(symbol)["stock_symbol"]["S"], "item", *series_span(symbol))
         names = (str(item["item"]["S"]) for item in found)
         return tuple(sorted(name for name in names if is_series_of(name, symbol)))
 
     def _newest(self) -> list[DynamoItem]:
         """Return the newest row of every symbol, sorted by symbol."""
-
-        def read(partition: str) -> list[DynamoItem]:
-            names, values = {"#symbol": "stock_symbol"}, {":partition": {"S": partition}}
-            return list(self._states.query("#symbol = :partition", names, values))
-
-        found = [item for items in _each(read, LATEST_PARTITIONS) for item in items]
-        return sorted(found, key=lambda item: str(item["item"]["S"]))
+        partitions = _each(lambda partition: list(self._states.query(partition)), LATEST_PARTITIONS)
+        return sorted(itertools.chain(*partitions), key=lambda item: str(item["item"]["S"]))
 
 
 def _each(call: Callable[[_Given], _Found], given: Iterable[_Given]) -> list[_Found]:

@@ -34,16 +34,23 @@ class Table:
         self._client = client
         self._sleep = sleep
 
-    def query(self, condition: str, names: Mapping[str, str], values: Mapping[str, Any], **more: Any) -> Iterator[Any]:
-        """Yield the items that meet the key condition, page after page, read consistently."""
+    def query(
+        self, partition: str, sort: str = "", first: object = None, last: object = None, **more: Any
+    ) -> Iterator[Any]:
+        """Yield the items whose `stock_symbol` is `partition`, page after page, read consistently.
+
+        With `sort`, the name of the sort key, only those from `first` to `last`, both included.
+        """
+        condition, names, values = "#symbol = :symbol", {"#symbol": "stock_symbol"}, {":symbol": {"S": partition}}
+        if sort:
+            kind = "S" if isinstance(first, str) else "N"
+            condition += f" AND #{sort} BETWEEN :first AND :last"
+            names |= {f"#{sort}": sort}
+            values |= {":first": {kind: str(first)}, ":last": {kind: str(last)}}
         request = {
-            "TableName": self.name,
-            "ConsistentRead": True,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-            **more,
-        }
+            "TableName": self.name, "ConsistentRead": True, "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": names, "ExpressionAttributeValues": values, **more,
+        }  # fmt: skip
         while True:
             page = self._call("Query", **request)
             yield from page["Items"]
