@@ -130,6 +130,17 @@ def test_no_public_class_name_and_no_module_name_is_used_twice() -> None:
         assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
+def test_the_table_of_the_stores_names_each_of_their_modules_with_its_size() -> None:
+    modules = r"(backends/(sqlite|files|aws/dynamodb)/\w+|runtime/(corrections|carried_forecasts))\.py$"
+    stores = [path for path in SOURCES if path.stem != "__init__" and re.search(modules, path.as_posix())]
+    sizes = {path.stem: len(path.read_text().splitlines()) for path in stores}
+    table = (ROOT / "docs/adr/0016-size-of-the-stores.md").read_text()
+    rows = [(re.findall(r"`(\w+)`", names), int(lines)) for names, lines in re.findall(r"\| (`.*`) \| (\d+) \|", table)]
+    assert sorted(name for names, _ in rows for name in names) == sorted(sizes)
+    for names, lines in rows:
+        assert sum(sizes[name] for name in names) == pytest.approx(lines, rel=0.1), names
+
+
 def test_nothing_imports_a_test_module() -> None:
     """What two tests share belongs in a module of its own, or one test's change breaks the other."""
     found = []
