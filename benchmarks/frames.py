@@ -83,28 +83,38 @@ def timed(call: Call, size: int) -> tuple[float, float]:
     return taken[0] / repeats / size * 1e6, taken[1] / repeats / size * 1e6
 
 
-def main() -> None:
-    """Print a table, and how many times as fast as TA-Lib each is."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(description: str) -> argparse.Namespace:
+    """Return the command's options, and let Arrow and `analyse` use as many cores as they say."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--quick", action="store_true", help="three rounds")
     parser.add_argument("--bars", type=int, default=200_000)
     parser.add_argument("--cores", type=int, default=pa.cpu_count())
-    arguments = parser.parse_args()
-    pa.set_cpu_count(arguments.cores)
-    calls = contenders(arguments.bars)
+    parser.add_argument("--processor", action="store_true", help="limits: processor time instead of wall time")
+    found = parser.parse_args()
+    pa.set_cpu_count(found.cores)
+    return found
+
+
+def medians(calls: dict[str, tuple[int, Call]], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Return the medians of what `timed` finds, by the name of the call."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
-    for round_ in range((3 if arguments.quick else arguments.rounds) + 1):
+    for round_ in range((3 if options.quick else options.rounds) + 1):
         for name, (size, call) in calls.items():
             taken = timed(call, size)
             if round_:  # the first one is the warm-up
                 times[name].append(taken)
-    medians = {}
-    for name, taken in times.items():
-        medians[name] = [statistics.median(column) for column in zip(*taken, strict=True)]
+    return {name: [statistics.median(column) for column in zip(*taken, strict=True)] for name, taken in times.items()}
+
+
+def main() -> None:
+    """Print a table, and how many times as fast as TA-Lib each is."""
+    options = arguments(__doc__ or "")
+    found = medians(contenders(options.bars), options)
+    print(f"pandas {pd.__version__}, Polars {pl.__version__}, Arrow {pa.__version__}, {options.cores} cores")
     print(f"{'microseconds a bar':<46}{'wall':>9}{'processor':>11}{'wall: TA-Lib/this':>19}{'processor':>11}")
-    for name, (wall, processor) in medians.items():
-        peer = medians[f"TA-Lib, one symbol of {SHORT} bars" if str(SHORT) in name else "TA-Lib, one symbol"]
+    for name, (wall, processor) in found.items():
+        peer = found[f"TA-Lib, one symbol of {SHORT} bars" if str(SHORT) in name else "TA-Lib, one symbol"]
         print(f"{name:<46}{wall:>9.3f}{processor:>11.3f}{peer[0] / wall:>18.2f}x{peer[1] / processor:>10.2f}x")
 
 

@@ -107,6 +107,14 @@ def _volume(frame: Frame, columns: dict[str, int], count: int) -> Floats:
     return np.where(absent, 0.0, volume) if absent.any() else volume
 
 
+def rising(times: Ints, symbols: FrameSymbols) -> bool:
+    """Return whether the rows of each symbol are known to be together, and its time goes on with every row."""
+    if symbols.starts is None:
+        return False
+    stays = np.flatnonzero(times[1:] <= times[:-1]) + 1
+    return bool(np.isin(stays, symbols.starts, assume_unique=True).all())
+
+
 def ordered(timestamp: Ints, symbols: FrameSymbols) -> bool:
     """Return whether no symbol's time goes back."""
     back = np.flatnonzero(timestamp[1:] < timestamp[:-1]) + 1
@@ -123,10 +131,7 @@ def last_of_repeated(found: FrameBars, good: Flags) -> Flags:
     """Return which rows count of those with the same symbol and time: the last of the good ones."""
     times, code = found.bars.timestamp, found.symbols.code
     kept = np.ones(len(times), np.bool_)
-    if not found.timed or (times[1:] > times[:-1]).all():
-        return kept
-    changes = code[1:] != code[:-1]
-    if found.symbols.starts is not None and ((times[1:] > times[:-1]) | changes).all():
+    if not found.timed or rising(times, found.symbols):
         return kept
     if ((times[1:] > times[:-1]) | ((times[1:] == times[:-1]) & (code[1:] > code[:-1]))).all():
         return kept

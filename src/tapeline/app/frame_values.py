@@ -181,10 +181,10 @@ def _memory(count: int, outputs: int) -> Floats:
 
 
 def _batches(starts: Ints, count: int) -> list[tuple[int, int]]:
-    """Return the rows, first and end, of batches of whole symbols."""
-    edges = [0]
+    """Return the rows, first and end, of batches of whole symbols: of many bars, two for each core."""
+    edges, least = [0], max(_BATCH, count // (2 * pa.cpu_count()))
     for start in starts.tolist():
-        if start - edges[-1] >= _BATCH:
+        if start - edges[-1] >= least:
             edges.append(start)
     return list(pairwise((*edges, count)))
 

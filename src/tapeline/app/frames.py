@@ -14,7 +14,7 @@ import numpy as np
 
 from tapeline.app.frame_calendars import calendars_of_frame
 from tapeline.app.frame_columns import open_frame
-from tapeline.app.frame_rows import FrameBars, FrameOptions, frame_bars, last_of_repeated, ordered
+from tapeline.app.frame_rows import FrameBars, FrameOptions, frame_bars, last_of_repeated, ordered, rising
 from tapeline.app.frame_values import Plan, compute
 from tapeline.core.bar_faults import FAULTS, faults
 from tapeline.core.market import Floats
@@ -85,10 +85,11 @@ def why_absent(frame: Any) -> list[tuple[int, str]]:
 
 def _in_time_order(plan: Plan, found: FrameBars, calendars: Mapping[str, str]) -> Floats:
     """Return the values of all outputs in the frame's order, computed in that of time."""
-    good = faults(found.bars) == 0
-    if found.timed:
-        good &= last_of_repeated(found, good)
     bars, symbols = found.bars, found.symbols
+    good = faults(bars) == 0
+    if rising(bars.timestamp, symbols):
+        return compute(plan, bars, symbols.starts, good, calendars)
+    good &= last_of_repeated(found, good)
     if ordered(bars.timestamp, symbols):
         return compute(plan, bars, symbols.starts, good, calendars)
     order = np.lexsort((bars.timestamp, symbols.code))

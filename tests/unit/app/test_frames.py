@@ -174,6 +174,16 @@ def test_the_frame_is_left_as_it_was_and_shares_nothing_that_is_written(table: p
     pd.testing.assert_frame_equal(frame, before)
 
 
+def test_values_are_in_arrows_pool_until_the_result_is_freed(table: pa.Table) -> None:
+    frame = table.to_pandas()
+    before = pa.total_allocated_bytes()
+    found = tapeline.analyse(frame, SPECS)
+    size = 8 * len(frame) * (found.shape[1] - frame.shape[1])
+    assert pa.total_allocated_bytes() - before >= size > 0
+    del found
+    assert pa.total_allocated_bytes() - before < size
+
+
 def test_a_pandas_frame_keeps_index_attributes_and_repeated_columns(table: pa.Table) -> None:
     frame = table.to_pandas().set_index(np.arange(table.num_rows) // 2)
     frame.insert(0, "obv", -1.0)
