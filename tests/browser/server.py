@@ -138,7 +138,7 @@ def sample(folder: Path) -> tuple[PageData, Access, Answer]:
                 "last_message": int(minutes[done - 1]),
                 "symbols": len(bars.symbols),
                 "markets": [],
-                "events": [{"time": int(minutes[0]), "text": "the stream was lost: <i>why</i>"}],
+                "events": [{"timestamp": int(minutes[0]), "text": "the stream was lost: <i>why</i>"}],
                 "problems": {},
             },
             "lag": {

@@ -29,13 +29,16 @@ _PREFIX = "TAPELINE_"
 
 
 class YahooSettings(SettingsGroup):
-    """Say where Yahoo Finance is."""
+    """Say where Yahoo Finance is, and what is collected from it."""
 
     url: str = Field(
         "https://query2.finance.yahoo.com", description="Base address of Yahoo's charts, or of a stand-in."
     )
     stream_url: str = Field(
         "wss://streamer.finance.yahoo.com/?version=2", description="Address of Yahoo's streamed prices."
+    )
+    extended_hours: bool = Field(
+        False, description="Collect pre-market and after hours too, in bars of up to 30 minutes."
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import archive_in
 from tapeline.core.listed_symbols import SymbolSearch
+from tapeline.core.times import MINUTE
 from tapeline.errors import ConfigError, FeedError
 from tapeline.feeds import binance, yahoo
 from tapeline.feeds.live.bar_intervals import Interval
@@ -16,6 +17,9 @@ from tapeline.feeds.live.live_source import LiveSource
 from tapeline.feeds.live.symbol_directory import LISTINGS_FILE, SymbolDirectory
 from tapeline.feeds.live.venue import HistoryClient, QuoteStream
 from tapeline.runtime.clock import Clock, SystemClock
+
+#: The longest bars (ms) that both pre-market (5.5 hours in New York) and after hours are made of without a rest.
+_LONGEST_EXTENDED = 30 * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,17 @@ def feed_of(settings: Settings) -> Feed:
 
 
 def interval_of(settings: Settings, name: str) -> Interval:
-    """Return the feed's interval of this name. Raises `FeedError` where it has none."""
+    """Return the feed's interval of this name, with extended hours where the settings ask for them.
+
+    Raises `FeedError` where the feed has none of this name.
+    """
     feed = feed_of(settings)
     try:
-        return feed.intervals[name]
+        interval = feed.intervals[name]
     except KeyError:
         raise FeedError(f"{feed.venue} has no interval {name!r}; there are {', '.join(feed.intervals)}") from None
+    extended = settings.feed == "yahoo" and settings.yahoo.extended_hours and interval.ms <= _LONGEST_EXTENDED
+    return replace(interval, extended=True) if extended else interval
 
 
 def live_history(settings: Settings) -> History:

@@ -131,7 +131,7 @@ def _collector(status: Status) -> dict[str, Any]:
         "last_message": pulse.heard,
         "symbols": status.symbols,
         "markets": list(status.markets),
-        "events": [{"time": time, "text": text} for time, text in status.events],
+        "events": [{"timestamp": time, "text": text} for time, text in status.events],
         "problems": dict(status.problems),
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tapeline.cli.console import Ticker, notice
+from tapeline.cli.console import TRYING, Ticker, notice
 from tapeline.errors import ModelError, NotPossibleError
 from tapeline.forecast import DEFAULT_NAME
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def over_stored(rule: Rule, last: str, data_dir: Path | None, *, quiet: bool) -> tuple[list[dict[str, Any]], str]:
     """Return what would have fired on the stored bars of the last `last`, such as 7d, and a line about it."""
-    with Ticker("trying the rule", None, quiet=quiet):
+    with Ticker(TRYING, None, quiet=quiet):
         from tapeline.alerts.stored_rehearsal import rehearse
         from tapeline.cli.stored_data import open_stored
         from tapeline.core.times import interval_ms
@@ -42,28 +42,29 @@ def over_file(
     rule: Rule, file: Path, reading: FileReading, data_dir: Path | None, *, quiet: bool
 ) -> tuple[list[dict[str, Any]], str]:
     """Return what would have fired on the bars of a file, and a line about it."""
-    from tapeline.alerts.bar_values import specs_of
-    from tapeline.alerts.range_terms import is_range_term
-    from tapeline.alerts.rehearsal import Rehearsal
-    from tapeline.alerts.window_terms import is_window_term
-    from tapeline.app.data_directory import settings_for_reading
-    from tapeline.cli.bar_files import open_all, read_bars
-    from tapeline.runtime.processor import Processor
+    with Ticker(TRYING, None, quiet=quiet):
+        from tapeline.alerts.bar_values import specs_of
+        from tapeline.alerts.range_terms import is_range_term
+        from tapeline.alerts.rehearsal import Rehearsal
+        from tapeline.alerts.window_terms import is_window_term
+        from tapeline.app.data_directory import settings_for_reading
+        from tapeline.cli.bar_files import open_all, read_bars
+        from tapeline.runtime.processor import Processor
 
-    if any(map(is_window_term, rule.columns)):
-        raise NotPossibleError("a rule that looks back at earlier bars is tried on stored ones: leave the file out")
-    settings = settings_for_reading(data_dir)
-    model = _model(settings) if rule.predictions else None
-    source = open_all([file], reading)
-    if model is not None:
-        model.check_interval(source.scan().interval)
-    if model is not None and source.scan().end <= model.trained_until:
-        notice(f"the model {model.version} was trained on all of these bars: it predicts none of them")
-    ranges = _range_model(settings) if any(map(is_range_term, rule.columns)) else None
-    if ranges is not None:
-        ranges.check(source.scan().interval)
-    processor = Processor(specs_of(rule.columns), model, range_model=ranges)
-    rehearsal = Rehearsal(rule, {} if ranges is None else {ranges.version: ranges})
+        if any(map(is_window_term, rule.columns)):
+            raise NotPossibleError("a rule that looks back at earlier bars is tried on stored ones: leave the file out")
+        settings = settings_for_reading(data_dir)
+        model = _model(settings) if rule.predictions else None
+        source = open_all([file], reading)
+        if model is not None:
+            model.check_interval(source.scan().interval)
+        if model is not None and source.scan().end <= model.trained_until:
+            notice(f"the model {model.version} was trained on all of these bars: it predicts none of them")
+        ranges = _range_model(settings) if any(map(is_range_term, rule.columns)) else None
+        if ranges is not None:
+            ranges.check(source.scan().interval)
+        processor = Processor(specs_of(rule.columns), model, range_model=ranges)
+        rehearsal = Rehearsal(rule, {} if ranges is None else {ranges.version: ranges})
     found: list[dict[str, Any]] = []
     done = 0
     for bars in read_bars(source, "judging", quiet=quiet):

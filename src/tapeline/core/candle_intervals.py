@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-import numpy as np
-
 from tapeline.core.bars import Grid, Sessions, is_thin, shortest_interval, usual_interval
 from tapeline.core.market import Ints
 from tapeline.core.sessions import calendar, exchange_of
@@ -96,7 +94,7 @@ def exchange_grid(exchange: str, interval: int, timestamp: Ints) -> CandleGrid:
     if exchange in ROUND_THE_CLOCK:
         return CandleGrid(interval)
     daily = len(timestamp) > 0 and _all_midnights(timestamp)
-    hours = _dates(exchange) if daily else _hours(exchange)
+    hours = _dates(exchange) if daily else calendar(exchange).hours()
     if not hours.find(timestamp)[1].all():
         return CandleGrid(interval, None, daily)
     cells = hours if daily or interval < DAY else calendar(exchange).trading(breaks=False)
@@ -106,18 +104,6 @@ def exchange_grid(exchange: str, interval: int, timestamp: Ints) -> CandleGrid:
 def _all_midnights(timestamps: Ints) -> bool:
     """Return whether all bars are daily. Midnight UTC alone says little: in winter it is after hours in New York."""
     return not (timestamps % DAY).any()
-
-
-@functools.cache
-def _hours(exchange: str) -> Sessions:
-    """Return pre-market, regular trading around the lunch break, and after hours of every day as separate sessions."""
-    known = calendar(exchange)
-    regular = known.trading()
-    dates = known.trading(breaks=False).date
-    opens = np.concatenate((known.pre, regular.open, known.close))
-    closes = np.concatenate((known.open, regular.close, known.post))
-    order = np.lexsort((closes, opens))  # an empty part is before the one that begins where it does
-    return Sessions(opens[order], closes[order], np.concatenate((dates, regular.date, dates))[order])
 
 
 @functools.cache

@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from tapeline.alerts.alert_records import FiredAlert
 from tapeline.errors import OverloadedError, TapelineError, one_line
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
@@ -20,6 +19,7 @@ from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote
 from tapeline.web.summary import summary
 from tapeline.web.thread_runner import ThreadRunner
+from tapeline.web.timed_alerts import TimedAlert, timed_alerts
 from tapeline.web.watched_quotes import WatchedQuotes
 
 #: Seconds between two updates.
@@ -209,9 +209,9 @@ class Broadcast:
             for client in waiting:
                 client.alert = alert.id
 
-    async def _fired(self, after: int = 0) -> list[FiredAlert]:
+    async def _fired(self, after: int = 0) -> list[TimedAlert]:
         alerts = self._data.alerts
-        return await self._ask(lambda: alerts.since(after)) or [] if alerts else []
+        return await self._ask(lambda: timed_alerts(alerts.since(after))) or [] if alerts else []
 
     async def _summary(self) -> dict[str, Any]:
         found = await self._ask(lambda: summary(self._data, self._watchlist.quotes, self._models()))

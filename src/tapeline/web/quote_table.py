@@ -34,7 +34,8 @@ class Quote:
     none is stored (`first`), the open of this session's first bar; None while it is not known yet. `probability` is
     that of UP, None without a `signal` ('' or a `Direction`'s name). `move` is how far the price is expected to go in
     the 5 bars after the last closed one, as a fraction (one sigma); None where nothing is said. `spark` are the last
-    closes, scaled to 0..100. `market` and `currency` are what `WatchedQuotes` adds, None where they are not known.
+    closes, scaled to 0..100. `WatchedQuotes` adds `time`, the ISO text of `timestamp`, `market` and `currency`, None
+    where they are not known.
     """
 
     symbol: str
@@ -51,6 +52,7 @@ class Quote:
     change: float | None
     spark: tuple[int, ...]
     move: float | None = None
+    time: str = ""
     market: MarketHours | None = None
     currency: str | None = None
 

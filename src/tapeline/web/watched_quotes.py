@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from tapeline.runtime.clock import now_ms
+from tapeline.web.iso_text import iso_times
 from tapeline.web.markets import MarketHours, Markets, currency_of, regular_hours, zone_of
 from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote, QuoteTable
@@ -103,14 +104,16 @@ class WatchedQuotes:
             return max((quote.timestamp for quote in self.quotes), default=0)
         return now_ms()
 
-    def _complete(self, quotes: Iterable[Quote]) -> list[Quote]:
+    def _complete(self, quotes: Collection[Quote]) -> list[Quote]:
+        times = iso_times([quote.timestamp for quote in quotes])
         return [
             dataclasses.replace(
                 quote,
+                time=text,
                 market=self._hours.get(quote.symbol),
                 currency=self._currencies.get(quote.symbol) or currency_of(quote.symbol) or None,
             )
-            for quote in quotes
+            for quote, text in zip(quotes, times, strict=True)
         ]
 
 

@@ -72,7 +72,8 @@ def test_the_health_of_a_data_directory(tmp_path: Path, monkeypatch: pytest.Monk
             assert measured["seconds"] == pytest.approx(1.098)
             assert found["collector"] == {
                 "state": "streaming", "last_message": 5, "symbols": 2, "markets": ["New York: open"],
-                "events": [{"time": 7, "text": "lost"}], "problems": {"X": "unknown"},
+                "events": [{"timestamp": 7, "time": "1970-01-01T00:00:00.007Z", "text": "lost"}],
+                "problems": {"X": "unknown"},
             }  # fmt: skip
             assert found["disk_free"] > 0
             assert client.document("/models") == {

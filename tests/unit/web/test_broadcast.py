@@ -18,6 +18,7 @@ from tests.web_site import client_of
 
 from tapeline.alerts.alert_records import FiredAlert
 from tapeline.alerts.service import Alerts
+from tapeline.core.times import epoch_ms
 from tapeline.errors import OverloadedError, StorageError
 from tapeline.web import PageData
 from tapeline.web import broadcast as module
@@ -274,6 +275,7 @@ def test_a_market_that_opens_changes_its_quotes() -> None:
         one = Reading(cast)
         (quote,) = (await one.until("quotes"))["quotes"]
         assert (quote["market"]["phase"], quote["market"]["next"]) == ("pre", START)
+        assert epoch_ms(quote["time"]) == quote["timestamp"] == START - 1
         await one.until("status")
         now = START
         await cast._tick()

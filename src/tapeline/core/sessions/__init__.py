@@ -97,6 +97,7 @@ class Calendar:
         last = np.append(self.open[1:] > self.close[:-1], True)  # of a row of sessions without a pause
         self._shut = self.close[last][np.cumsum(last) - last]
         self._trading: tuple[Sessions, Sessions] | None = None
+        self._hours: Sessions | None = None
 
     def __len__(self) -> int:
         return len(self.day)
@@ -156,6 +157,16 @@ class Calendar:
         if self._trading is None:
             self._trading = self._stretches(breaks=True), self._stretches(breaks=False)
         return self._trading[0 if breaks else 1]
+
+    def hours(self) -> Sessions:
+        """Return pre-market, regular trading around the lunch break, and after hours of every day as own stretches."""
+        if self._hours is None:
+            regular, dates = self.trading(), _midnights(self.day)
+            opens = np.concatenate((self.pre, regular.open, self.close))
+            closes = np.concatenate((self.open, regular.close, self.post))
+            order = np.lexsort((closes, opens))  # an empty part is before the one that begins where it does
+            self._hours = Sessions(opens[order], closes[order], np.concatenate((dates, regular.date, dates))[order])
+        return self._hours
 
     def _stretches(self, *, breaks: bool) -> Sessions:
         dates = _midnights(self.day)

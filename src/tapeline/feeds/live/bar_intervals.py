@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tapeline.core.bars import Grid
-from tapeline.core.sessions import Calendar
+from tapeline.core.sessions import Calendar, Phase
 from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.errors import FeedError
 
@@ -29,7 +29,8 @@ class Interval:
 
     `ms` is the length of a bar, `span` the longest time one request may cover, and `reach` how far back the venue goes.
     A bar may still change for `grace` after its end; only then is it final. `requested` names the interval the venue
-    is asked for where longer bars are made of shorter ones.
+    is asked for where longer bars are made of shorter ones. `extended` says that bars of pre-market and after hours are
+    wanted as well, aligned to the start of each.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Interval:
     reach: int
     grace: int
     requested: str
+    extended: bool = False
 
     def windows(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield the requests that cover start <= t < end, oldest first."""
@@ -55,7 +57,22 @@ def grid_of(calendar: Calendar, interval: Interval) -> Grid:
     """Return where bars of this interval begin and end on the calendar's exchange."""
     if calendar.exchange in CONTINUOUS:
         return Grid(interval.ms)
+    if interval.extended:
+        return Grid(interval.ms, calendar.hours())
     return Grid(interval.ms, calendar.trading(breaks=interval.ms < DAY))
+
+
+def trades(interval: Interval, phase: Phase) -> bool:
+    """Return whether bars of this interval come while a market is in this phase."""
+    return phase is Phase.OPEN or (interval.extended and phase in {Phase.PRE, Phase.POST})
+
+
+def session_start(calendar: Calendar, interval: Interval, timestamp: int) -> int:
+    """Return when the first bar of the latest session begins that has begun: at the open, or with pre-market."""
+    session = calendar.at(timestamp).session
+    if session is None:
+        return timestamp
+    return session.pre if interval.extended else session.open
 
 
 def period_ms(text: str, interval: Interval) -> int:

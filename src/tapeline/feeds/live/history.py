@@ -15,7 +15,7 @@ from tapeline.core.ports import Action, Archive, Series
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import DAY
 from tapeline.errors import FeedError, ServerError
-from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.bar_intervals import Interval, session_start
 from tapeline.feeds.live.venue import HistoryClient, one_per_time
 from tapeline.feeds.live.worker_threads import in_thread
 from tapeline.runtime.clock import Clock
@@ -93,9 +93,7 @@ class History:
         """
         now = self._clock.now()
         calendar = await in_thread(None, calendar_of, symbol)
-        session = calendar.at(start).session
-        if session is not None:
-            start = min(start, session.open)
+        start = min(start, session_start(calendar, interval, start))
         start = min(max(start, interval.oldest(now)), now - 1)  # also when the clock was set back: ask for something
         charts = [await self._client.chart(symbol, interval, *window) for window in interval.windows(start, now)]
         bars = one_per_time(Bars.concat([chart.bars for chart in charts]))

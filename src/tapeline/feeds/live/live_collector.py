@@ -12,11 +12,11 @@ import asyncio
 from collections.abc import Container, Iterable
 
 from tapeline.core.market import Reject
-from tapeline.core.sessions import Phase, calendar_of
+from tapeline.core.sessions import calendar_of
 from tapeline.core.times import HOUR, MINUTE
 from tapeline.core.troubles import Troubles
 from tapeline.errors import FeedError, NoDataError, StorageError, UnreachableError
-from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.bar_intervals import Interval, trades
 from tapeline.feeds.live.clock_watch import ClockWatch, length_text, step_text
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.official_bars import OfficialBars
@@ -265,7 +265,7 @@ class Collector:
             self.polling = True
             self._outbox.note(notices=[f"the stream cannot be opened ({reason}); prices are polled meanwhile"])
             for tracked in self.tracked.values():
-                if tracked.calendar.at(self._clock.now()).phase is Phase.OPEN:
+                if trades(self._interval, tracked.calendar.at(self._clock.now()).phase):
                     tracked.due = 0.0
             self._wake.set()
 

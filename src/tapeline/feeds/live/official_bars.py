@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 
 from tapeline.core.adjustment import shift
 from tapeline.core.market import Bars, Reject
-from tapeline.core.sessions import Phase
 from tapeline.core.times import HOUR
-from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.bar_intervals import Interval, session_start, trades
 from tapeline.feeds.live.clock_watch import length_text
 from tapeline.feeds.live.history import History, Update
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.live.streamed_bars import StreamedBars
-from tapeline.feeds.live.tracked_bars import TrackedBars, session_start
+from tapeline.feeds.live.tracked_bars import TrackedBars
 from tapeline.runtime.clock import Clock
 
 #: How often the history of a market that never closes is archived, ms.
@@ -113,8 +112,8 @@ class OfficialBars:
     async def _reconcile(self, tracked: TrackedBars, *, polling: bool) -> None:
         """Deliver the bars that history has differently. Between sessions, bring the archive up to now as well."""
         now = self._clock.now()
-        start = min(session_start(tracked.calendar, now), tracked.official)
-        closed = tracked.calendar.at(now).phase is not Phase.OPEN
+        start = min(session_start(tracked.calendar, self._interval, now), tracked.official)
+        closed = not trades(self._interval, tracked.calendar.at(now).phase)
         if not closed and self._clock.monotonic() - tracked.archived < ARCHIVE / 1000:
             fetched = await self._history.fetch(tracked.symbol, self._interval, start)
             if shift(tracked.bars(), fetched.bars) in {None, 1.0} and not tracked.unseen_split(fetched.actions):

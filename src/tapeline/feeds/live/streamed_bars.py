@@ -100,8 +100,9 @@ class StreamedBars:
     def add(self, quote: StreamQuote) -> None:
         """Put a price into its bar, or refuse it.
 
-        A price outside regular trading, or of a bar that is official already, changes nothing: a new subscription is
-        answered with the last price of a closed market.
+        A price outside the hours that are collected, or of a bar that is official already, changes nothing: a new
+        subscription is answered with the last price of a closed market. Pre-market and after hours have no volume, as
+        the venue's history has none there and its running total is that of regular trading.
         """
         tracked = self._tracked.get(quote.symbol)
         if tracked is None:
@@ -114,12 +115,13 @@ class StreamedBars:
             self._skewed = True
             ahead = f"prices are {(quote.time - now) / 1000:.0f} s ahead of this machine's clock: set it right"
             self._outbox.note(notices=[ahead])
-        if not quote.regular and tracked.calendar.exchange not in CONTINUOUS:
+        outside = not quote.regular and tracked.calendar.exchange not in CONTINUOUS
+        if outside and not self._interval.extended:
             return
         if quote.time < tracked.streamed_from:
             return
         session = int(tracked.calendar.days(np.array([quote.time]))[0])
-        size = self._meter.size(quote, session)
+        size = 0.0 if outside else self._meter.size(quote, session)
         try:
             changed = self._builders[tracked.calendar.exchange].update(
                 Tick(quote.symbol, quote.time, quote.price, size)

@@ -12,7 +12,7 @@ from tapeline.core.market import OHLCV, Bar, Bars
 from tapeline.core.ports import Action, Series
 from tapeline.core.sessions import Calendar, MarketState, Phase
 from tapeline.core.times import MINUTE
-from tapeline.feeds.live.bar_intervals import Interval
+from tapeline.feeds.live.bar_intervals import Interval, trades
 
 #: After the close a venue still corrects the day's bars; and once more overnight.
 SETTLED = 20 * MINUTE
@@ -93,7 +93,7 @@ class TrackedBars:
     def next_due(self, asked: int, interval: Interval, period: int) -> int:
         """Return in how many ms to ask history again, having asked at `asked` (UTC epoch ms).
 
-        While the market is open, that is every `period` ms. Besides: when the first bar of a session is complete, at
+        While bars come, that is every `period` ms. Besides: when the first bar of a session is complete, at
         the close, when the day has settled, and before the next open, because a venue revises a session overnight.
         """
         state = self.calendar.at(asked)
@@ -102,7 +102,10 @@ class TrackedBars:
         if state.session is not None:
             close = state.session.close + interval.grace
             marks += [state.session.open + first_bar, close, close + SETTLED]
-        if state.phase is Phase.OPEN:
+            if interval.extended:
+                over = state.session.post + interval.grace
+                marks += [state.until + first_bar, over, over + SETTLED]
+        if trades(interval, state.phase):
             marks.append(asked + period)
         return min(mark for mark in marks if mark > asked) - asked
 
@@ -125,12 +128,6 @@ def phase_text(state: MarketState) -> str:
         return f"{state.exchange} open" + (f" until {_utc(state.until)}" if state.exchange != "24/7" else "")
     half = " (half day)" if state.session is not None and state.session.half and state.phase is Phase.PRE else ""
     return f"{state.exchange} {state.phase.value}, opens {_utc(state.next_open)}{half}"
-
-
-def session_start(calendar: Calendar, timestamp: int) -> int:
-    """Return the open of the latest session that has begun."""
-    session = calendar.at(timestamp).session
-    return timestamp if session is None else session.open
 
 
 def _utc(timestamp: int) -> str:

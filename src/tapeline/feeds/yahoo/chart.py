@@ -2,7 +2,8 @@
 
 - A row whose prices are all null is a bar without a trade: there is no bar. A row with some of them null is rejected.
 - A missing volume is 0, as it is for indices and currencies.
-- Rows outside regular trading are left out: pre-market, after hours, and what Yahoo stamps with the close itself.
+- Rows outside regular trading are left out: pre-market, after hours, and what Yahoo stamps with the close itself. An
+  interval with `extended` hours keeps the first two, and what is stamped with the close is the first of after hours.
 - The last row may be the live price under the time of the last trade, between two bars: it is left out. Any other row
   that stands between two bars is rejected.
 - Of several rows for one bar the last complete one counts.
@@ -16,11 +17,9 @@ An answer is foreign: whatever is in it, decoding takes bounded time and memory 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -28,8 +27,7 @@ import numpy as np
 from tapeline.core.bar_faults import FAULTS, faults
 from tapeline.core.bars import Grid, Sessions, resample
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Bars, Flags, Floats, Ints, Reject
-from tapeline.core.ports import Action
+from tapeline.core.market import Bars, Flags, Floats, Ints, Reject
 from tapeline.core.rejects import thinned
 from tapeline.core.sessions import Calendar
 from tapeline.core.times import DAY
@@ -44,14 +42,12 @@ from tapeline.errors import (
 )
 from tapeline.feeds.live.bar_intervals import Interval, grid_of
 from tapeline.feeds.live.venue import Chart, one_per_time
+from tapeline.feeds.yahoo.chart_actions import actions_of, currency_of
 from tapeline.feeds.yahoo.chart_intervals import INTERVALS, VENUE
 
 #: What a chart's JSON may have: years of hourly bars name every session, and 43,200 rows are the most that is honest.
 BOUNDS = Bounds(size=8 << 20, depth=12, parts=50_000)
 _MOST_ROWS = 100_000
-
-#: New shares for an old one, at most, and its inverse at least: beyond these an announced split is no split.
-_MOST_SPLIT = 100_000.0
 
 _LONGEST_REASON = 200
 _PRICES = ("open", "high", "low", "close")
@@ -108,8 +104,8 @@ def _chart(
     )
     kept[refused] = False
     bars = one_per_time(bars[kept])
-    currency = _currency(meta.get("currency"))
-    actions, refused_actions = _actions(result.get("events") or {}, currency, symbol)
+    currency = currency_of(meta.get("currency"))
+    actions, refused_actions = actions_of(result.get("events") or {}, currency, symbol)
     if INTERVALS[interval.requested].ms >= DAY:  # stamped as the bar that trades without them
         days, _ = _days(np.array([action.timestamp for action in actions], np.int64), calendar, zone)
         actions = [replace(action, timestamp=day) for action, day in zip(actions, days.tolist(), strict=True)]
@@ -161,12 +157,6 @@ def _zone(meta: dict[str, Any]) -> ZoneInfo:
         raise ValueError(f"there is no time zone {str(name)[:40]!r}") from None
 
 
-def _currency(value: Any) -> str:
-    """Return a currency such as USD or GBp; '' for what cannot be one."""
-    fine = isinstance(value, str) and len(value) <= 8 and value.isascii() and value.isalnum()
-    return value if fine else ""
-
-
 def _raw(quote: dict[str, Any], times: Ints, index: int) -> bytes:
     """Return a row that is refused as it came."""
     row = {name: values[index] for name in (*_PRICES, "volume") if (values := quote.get(name))}
@@ -187,23 +177,29 @@ def _spans(
     times: Ints, interval: Interval, calendar: Calendar, meta: dict[str, Any], zone: ZoneInfo
 ) -> tuple[Ints, Ints, Flags, Flags]:
     """Return start and end of each row's bar, whether it is in regular trading, and whether it is at that start."""
-    asked = INTERVALS[interval.requested]
+    asked = replace(INTERVALS[interval.requested], extended=interval.extended)
     if asked.ms >= DAY:
         start, end = _days(times, calendar, zone)
         return start, end, np.ones(len(times), np.bool_), np.ones(len(times), np.bool_)
     grid = grid_of(calendar, asked)
-    periods = _periods(meta)
+    periods = _periods(meta, asked)
     if grid.sessions is not None and periods is not None and not _has_break(calendar, times):
         grid = Grid(asked.ms, periods)
     start, end, inside = grid.spans(times)
     return start, end, inside, start == times
 
 
-def _periods(meta: dict[str, Any]) -> Sessions | None:
-    """Return the sessions the answer itself names, which include special days before any calendar does."""
+def _periods(meta: dict[str, Any], interval: Interval) -> Sessions | None:
+    """Return the sessions the answer itself names, which include special days before any calendar does.
+
+    One that names regular trading only is no guide to extended hours: the calendar is.
+    """
     periods = meta.get("tradingPeriods")
     if isinstance(periods, dict):
-        periods = periods.get("regular")
+        wanted = ("pre", "regular", "post") if interval.extended else ("regular",)
+        periods = [group for name in wanted for group in periods.get(name) or ()]
+    elif interval.extended:
+        return None
     if not periods:
         return None
     stretches = sorted((int(p["start"]) * 1000, int(p["end"]) * 1000) for group in periods for p in group)
@@ -246,35 +242,3 @@ def _joined(bars: Bars, interval: Interval, calendar: Calendar, as_of: int) -> B
         longer.symbols, longer.code, longer.timestamp, longer.open, longer.high, longer.low, longer.close,
         longer.volume, end + interval.grace <= as_of,
     )  # fmt: skip
-
-
-def _actions(events: dict[str, Any], currency: str, symbol: str) -> tuple[list[Action], list[Reject]]:
-    """Return dividends and splits in the order of time, and rejects for those that cannot be.
-
-    A split rewrites a symbol's whole history, so one with a ratio that no split has is refused.
-    """
-    found: list[Action] = []
-    refused: list[Reject] = []
-    for kind, event in _events(events):
-        at = float(event["date"]) * 1000
-        if kind == "split":
-            value, paid = float(event["numerator"]) / float(event["denominator"]), ""
-            fine = 1 / _MOST_SPLIT <= value <= _MOST_SPLIT
-        else:
-            value, paid = float(event["amount"]), _currency(event.get("currency")) or currency
-            fine = 0 < value < math.inf
-        if fine and EARLIEST_TIMESTAMP <= at <= LATEST_TIMESTAMP:
-            found.append(Action(int(at), kind, value, paid))
-        else:
-            reason = f"a {kind} of {value:g}, which none has" if not fine else f"a {kind} outside 1867-2200"
-            refused.append(Reject("yahoo", f"{symbol} {kind} {at / 1000:.0f}", reason, json.dumps(event).encode()))
-    return sorted(found, key=lambda action: (action.timestamp, action.kind)), refused
-
-
-def _events(events: dict[str, Any]) -> Iterator[tuple[Literal["dividend", "split"], dict[str, Any]]]:
-    for event in (events.get("dividends") or {}).values():
-        if event.get("amount"):
-            yield "dividend", event
-    for event in (events.get("splits") or {}).values():
-        if event.get("numerator") and event.get("denominator"):
-            yield "split", event

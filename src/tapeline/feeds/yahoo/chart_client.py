@@ -52,7 +52,7 @@ class ChartClient:
             "period1": str(start // 1000),
             "period2": str(-(-end // 1000)),
             "interval": interval.requested,
-            "includePrePost": "false",
+            "includePrePost": str(interval.extended).lower(),
             "events": "div,splits",
         }
         return await self._requests.ask(lambda: self._once(symbol, interval, params))

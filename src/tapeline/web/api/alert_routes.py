@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tapeline.alerts.alert_records import FiredAlert
 from tapeline.alerts.grammar import LONGEST_RULE
 from tapeline.alerts.service import Alerts, KeptRule
 from tapeline.alerts.stored_rehearsal import unknown_symbols
@@ -16,6 +15,7 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.page import Page
+from tapeline.web.timed_alerts import TimedAlert, timed_alerts
 
 #: The most alerts in one answer.
 MOST_ALERTS = 1_000
@@ -27,7 +27,7 @@ routes = APIRouter(tags=["alerts"])
 class AlertsAnswer(BaseModel):
     """List alerts, newest first."""
 
-    alerts: list[FiredAlert]
+    alerts: list[TimedAlert]
 
 
 class LevelAnswer(BaseModel):
@@ -109,7 +109,7 @@ def fired(
 ) -> Response:
     """Answer with the newest alerts and how each channel delivered them."""
     alerts = page.data.alerts
-    return json_answer({"alerts": alerts.newest(limit, rule) if alerts else []})
+    return json_answer({"alerts": timed_alerts(alerts.newest(limit, rule)) if alerts else []})
 
 
 @routes.get(

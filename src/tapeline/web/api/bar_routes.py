@@ -22,7 +22,6 @@ from tapeline.web.api.formats import (
     Format,
     Wanted,
     contiguous,
-    iso_times,
     json_answer,
     table_answer,
     versions,
@@ -40,6 +39,7 @@ from tapeline.web.api.parameters import (
 )
 from tapeline.web.api.problems import problems
 from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest
+from tapeline.web.iso_text import iso_times
 from tapeline.web.markets import zone_of
 from tapeline.web.page import Page
 

@@ -19,7 +19,7 @@ from tapeline.forecast.range_grading import RangeGrades, grade_ranges
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_words import sentence
 from tapeline.runtime.stored_series import TELLING_ROWS
-from tapeline.web.api.formats import iso_times, json_answer
+from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import (
     CurrentPage,
     StoredInterval,
@@ -27,6 +27,7 @@ from tapeline.web.api.parameters import (
     require_known,
 )
 from tapeline.web.api.problems import problems
+from tapeline.web.iso_text import iso_times
 from tapeline.web.page import Page
 from tapeline.web.quote_table import decimals
 

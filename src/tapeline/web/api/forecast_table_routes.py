@@ -12,9 +12,10 @@ from tapeline.core.series import symbol_of
 from tapeline.core.times import interval_name
 from tapeline.forecast.horizons import COLUMNS, last_said
 from tapeline.runtime.stored_series import TELLING_ROWS, ShownSeries
-from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer, timed
+from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.iso_text import timed
 from tapeline.web.page import Page
 
 routes = APIRouter(tags=["forecast"])

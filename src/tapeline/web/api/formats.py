@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import Depends, HTTPException, Query, Request, Response
 from numpy.typing import NDArray
 
-from tapeline.core.market import Codes, Direction, Ints, Rows
+from tapeline.core.market import Codes, Direction, Rows
 from tapeline.runtime.csv_cells import without_formulas
 from tapeline.web.json_text import json_bytes
 
@@ -71,20 +71,6 @@ Wanted = Annotated[Format, Depends(wanted)]
 def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a response of `json_bytes`, which skips the slow validation of what the code made itself."""
     return Response(json_bytes(value), status, dict(headers or {}), "application/json")
-
-
-def iso_times(times: Sequence[int] | Ints) -> list[str]:
-    """Return times (UTC epoch ms) as ISO 8601 texts: `2026-01-02T14:30:00Z`."""
-    moments = np.asarray(times, np.int64)
-    unit: Literal["ms", "s"] = "ms" if np.any(moments % 1000) else "s"
-    found: list[str] = np.datetime_as_string(moments.astype("M8[ms]"), unit=unit, timezone="UTC").tolist()
-    return found
-
-
-def timed(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the records with `time`, the ISO text of their `timestamp`, for people and for programs without epochs."""
-    texts = iso_times([record["timestamp"] for record in records])
-    return [{**record, "time": text} for record, text in zip(records, texts, strict=True)]
 
 
 def contiguous(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

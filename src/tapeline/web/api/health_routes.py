@@ -13,6 +13,7 @@ from tapeline.errors import one_line
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.iso_text import timed
 from tapeline.web.page import Page
 from tapeline.web.page_data import FeedPulse, ReplayProgress
 
@@ -22,9 +23,10 @@ routes = APIRouter(tags=["health"])
 
 
 class EventAnswer(BaseModel):
-    """Say what happened to the feed, and when (UTC epoch ms)."""
+    """Say what happened to the feed, and when: `timestamp` is UTC epoch ms, `time` the same as ISO text."""
 
-    time: int
+    timestamp: int
+    time: str
     text: str
 
 
@@ -153,6 +155,8 @@ async def gather_health(page: Page) -> dict[str, Any]:
 
     def parts() -> dict[str, Any]:
         known = {"errors": (), **page.data.health()}
+        if (collector := known.get("collector")) is not None:
+            known["collector"] = {**collector, "events": timed(collector["events"])}
         errors = dict.fromkeys([*known["errors"], *lines_of(page.data.troubles()), *page.versions.faults()])
         return known | {"rejects": page.rejected.count(), "errors": list(errors)}
 

@@ -11,10 +11,11 @@ from pydantic import BaseModel
 
 from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.series import symbol_of
-from tapeline.web.api.formats import json_answer, timed
+from tapeline.web.api.formats import json_answer
 from tapeline.web.api.health_routes import RejectAnswer, reject_answer
 from tapeline.web.api.parameters import CurrentPage, Symbol, require_known
 from tapeline.web.api.problems import problems
+from tapeline.web.iso_text import timed
 from tapeline.web.markets import next_session, zone_of
 from tapeline.web.page import Page
 

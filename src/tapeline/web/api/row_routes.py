@@ -17,7 +17,6 @@ from tapeline.web.api.formats import (
     Wanted,
     json_answer,
     table_answer,
-    timed,
     versions,
 )
 from tapeline.web.api.parameters import (
@@ -34,6 +33,7 @@ from tapeline.web.api.parameters import (
 )
 from tapeline.web.api.problems import problems
 from tapeline.web.candles import Candles, ChartRequest
+from tapeline.web.iso_text import timed
 
 #: The most rows in one answer.
 MOST_ROWS = 20_000

@@ -17,6 +17,7 @@ from tapeline.web.api.alert_routes import MOST_ALERTS, RuleFault, RuleProblem
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.iso_text import timed
 
 routes = APIRouter(tags=["alerts"])
 
@@ -104,5 +105,6 @@ async def rehearsal(
     """Answer for stored final bars, with the forecasts that were made on them."""
     parsed = parse_rule(rule)
     found = await page.judge(lambda: rehearse(parsed, page.data.store, days * DAY, page.range_models()))
-    document = {**asdict(found), "rule": parsed.text, "times": len(found.fired), "fired": found.fired[-MOST_ALERTS:]}
+    fired = timed(found.fired[-MOST_ALERTS:])
+    document = {**asdict(found), "rule": parsed.text, "times": len(found.fired), "fired": fired}
     return json_answer(document)

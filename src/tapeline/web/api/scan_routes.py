@@ -15,9 +15,10 @@ from tapeline.alerts.screening import PREDICTION, question
 from tapeline.errors import InputError, NotPossibleError
 from tapeline.indicators.spelling import separated
 from tapeline.web.api.alert_routes import RuleProblem
-from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer, timed
+from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
 from tapeline.web.api.parameters import INTERVAL_PATTERN, CurrentPage, Time
 from tapeline.web.api.problems import problems
+from tapeline.web.iso_text import timed
 
 #: The most matches in one answer.
 MOST_MATCHES = 10_000

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -81,13 +81,13 @@ class Official:
 class Desk:
     """Run a collector whose stream is the test: nothing is connected."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, interval: Interval = M1) -> None:
         self.clock = SimClock(start)
         self.machine = SkewedClock(self.clock)
         self.history = Official(self.clock)
         self.outbox = Outbox()
         self.collector = Collector(
-            M1, cast("History", self.history), PriceStream(DEAF, self.machine), self.machine, self.outbox, OPEN
+            interval, cast("History", self.history), PriceStream(DEAF, self.machine), self.machine, self.outbox, OPEN
         )
 
     async def settle(self) -> None:
@@ -123,9 +123,9 @@ def final(found: Delivery) -> list[tuple[int, float, float]]:
 Act = Callable[[Desk], Coroutine[Any, Any, None]]
 
 
-def play(monkeypatch: pytest.MonkeyPatch, act: Act, *symbols: str, start: float = 0) -> None:
+def play(monkeypatch: pytest.MonkeyPatch, act: Act, *symbols: str, start: float = 0, interval: Interval = M1) -> None:
     async def main() -> None:
-        desk = Desk(OPEN + int(start * 1000))
+        desk = Desk(OPEN + int(start * 1000), interval)
 
         async def nothing(listener: QuoteListener) -> None:
             await asyncio.Event().wait()
@@ -290,6 +290,16 @@ def test_nothing_is_polled_while_the_market_is_closed(monkeypatch: pytest.Monkey
         assert len(desk.history.asked) == before
 
     play(monkeypatch, act, start=-3 * 3600)
+
+
+def test_with_extended_hours_history_is_asked_about_before_the_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(desk: Desk) -> None:
+        pre = -330 * 60
+        await desk.to(pre + 410)
+        times = [round(asked - pre) for _, asked in desk.history.asked[1:]]
+        assert times == [105, 405]  # when the first bar is complete, then every 5 minutes
+
+    play(monkeypatch, act, start=-331 * 60, interval=replace(M1, extended=True))
 
 
 def test_a_coin_has_bars_at_any_hour_without_its_24_hour_volume(monkeypatch: pytest.MonkeyPatch) -> None:

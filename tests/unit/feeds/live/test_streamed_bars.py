@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.local_yahoo.server import frame
 
 from tapeline.core.market import Bars
 from tapeline.core.ports import Delivery
+from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.live_collector import Collector
 from tapeline.feeds.live.outbox import Outbox
@@ -28,22 +30,22 @@ OPEN = int(np.datetime64("2026-11-25T14:30", "ms").astype(np.int64))
 class Listening:
     """Give single prices to a collector that has its history up to the open. Nothing is connected."""
 
-    def __init__(self, symbol: str) -> None:
+    def __init__(self, symbol: str, interval: Interval = M1) -> None:
         self.symbol = symbol
         self.clock = Standing(OPEN)
         self.outbox = Outbox()
         self.collector = Collector(
-            M1, cast("History", None), PriceStream("ws://127.0.0.1:9/", self.clock), self.clock, self.outbox, OPEN
+            interval, cast("History", None), PriceStream("ws://127.0.0.1:9/", self.clock), self.clock, self.outbox, OPEN
         )
         asyncio.run(self.collector.watch([symbol]))
         tracked = self.collector.tracked[symbol]
         tracked.ready, tracked.official = True, OPEN
 
-    def hear(self, seconds: float, price: float, hours: int = 1, ahead: float = 0.0) -> None:
+    def hear(self, seconds: float, price: float, hours: int = 1, ahead: float = 0.0, total: int = 0) -> None:
         """Hear a price this many seconds after the open, by Yahoo's clock, which is `ahead` of ours."""
         time = OPEN + int(seconds * 1000)
         self.clock.time = time - int(ahead * 1000)
-        found = quote(frame(Tick(self.symbol, time, price, 0), market_hours=hours))
+        found = quote(frame(Tick(self.symbol, time, price, total), market_hours=hours))
         assert found is not None
         self.collector.on_quote(found)
 
@@ -62,6 +64,20 @@ def test_prices_before_and_after_regular_trading_make_no_bar() -> None:
     coin.hear(130, 7.0)
     assert [(b.timestamp, b.open) for b in shares.delivered().bars if b.final] == [(OPEN + MINUTE, 6.0)]
     assert [(b.timestamp, b.open) for b in coin.delivered().bars if b.final] == [(OPEN, 5.0)]
+
+
+def test_with_extended_hours_prices_there_make_bars_without_volume() -> None:
+    heard = Listening("TSLA", replace(M1, extended=True))
+    before, after, night = -90 * 60, 390 * 60, 15 * 3600  # seconds from the open
+    heard.collector.tracked["TSLA"].official = OPEN + before * 1000
+    for seconds, hours in ((before, 0), (before + 60, 0), (0, 1), (30, 1), (60, 1), (after, 2), (after + 60, 2)):
+        heard.hear(seconds, 5.0, hours, total=1000 + seconds if hours == 1 else 77)
+    heard.hear(night, 6.0, 4)
+    bars = [b for b in heard.delivered().bars if b.final]
+    starts = [before, before + 60, 0, 60, after]
+    assert [(b.timestamp - OPEN) // 1000 for b in bars] == starts
+    assert [b.volume for b in bars] == [0, 0, 30, 30, 0]
+    assert heard.collector.streamed.refused == 1
 
 
 def test_a_late_price_corrects_its_bar_and_one_that_is_official_or_too_late_changes_nothing() -> None:

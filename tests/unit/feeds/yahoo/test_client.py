@@ -7,6 +7,7 @@ import contextlib
 import json
 import resource
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.local_yahoo.clock import Standing
 from tests.local_yahoo.cookies import keep_no_cookies
 
 from tapeline.errors import FeedError, NoDataError, RateLimitedError, ServerError, UnreachableError
+from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.limits import Limits
 from tapeline.feeds.live.patient_requests import ATTEMPTS
 from tapeline.feeds.live.venue import Chart
@@ -78,10 +80,12 @@ class Asking:
         self.transport = Scripted(*script)
         self.limits = Limits(self.clock, burst=1000, chance=lambda: 1.0)
 
-    def chart(self, symbol: str = "TSLA", start: int = OPEN, end: int = OPEN + 60 * MINUTE) -> Chart:
+    def chart(
+        self, symbol: str = "TSLA", start: int = OPEN, end: int = OPEN + 60 * MINUTE, interval: Interval = M1
+    ) -> Chart:
         client = ChartClient(self.transport, self.clock, self.limits)
         try:
-            return asyncio.run(client.chart(symbol, M1, start, end))
+            return asyncio.run(client.chart(symbol, interval, start, end))
         finally:
             client.close()
 
@@ -107,6 +111,8 @@ def test_the_request_covers_whole_seconds_around_the_period() -> None:
     assert symbol == "BRK-B"
     assert (params["period1"], params["period2"]) == (str(OPEN // 1000), str(OPEN // 1000 + 61))
     assert (params["interval"], params["includePrePost"], params["events"]) == ("1m", "false", "div,splits")
+    asking.chart(interval=replace(M1, extended=True))
+    assert asking.transport.asked[-1][1]["includePrePost"] == "true"
 
 
 # -- no use asking again -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,14 @@ def test_answers_without_a_chart(text: str, error: type[Exception], reason: str 
 OPEN = ms("2019-02-11T14:30")
 
 
-def chart(rows: list[tuple[Any, ...]], as_of: int = OPEN + 390 * MINUTE, interval: str = "1m") -> Chart:
+def chart(
+    rows: list[tuple[Any, ...]],
+    as_of: int = OPEN + 390 * MINUTE,
+    interval: str = "1m",
+    *,
+    extended: bool = False,
+    periods: dict[str, Any] | None = None,
+) -> Chart:
     """A made-up answer: (minutes behind the open, open, high, low, close, volume) each."""
     names = ("open", "high", "low", "close", "volume")
     quote_ = {name: [row[1 + i] for row in rows] for i, name in enumerate(names)}
@@ -186,8 +194,10 @@ def chart(rows: list[tuple[Any, ...]], as_of: int = OPEN + 390 * MINUTE, interva
         "timestamp": [int((OPEN + row[0] * MINUTE) // 1000) for row in rows],
         "indicators": {"quote": [quote_]},
     }
+    if periods is not None:
+        result["meta"]["tradingPeriods"] = periods
     text = json.dumps({"chart": {"result": [result], "error": None}})
-    return decode(text, "TSLA", INTERVALS[interval], calendar_of("TSLA"), as_of)
+    return decode(text, "TSLA", replace(INTERVALS[interval], extended=extended), calendar_of("TSLA"), as_of)
 
 
 def minutes(found: Chart) -> list[int]:
@@ -237,6 +247,23 @@ def test_the_last_complete_one_of_several_rows_for_a_bar_counts() -> None:
 def test_rows_outside_the_session_are_left_out_and_one_stamped_with_the_close_too() -> None:
     found = chart([(-5, *ROW), (389, *ROW), (390, *ROW), (400, *ROW)], OPEN + DAY)
     assert minutes(found) == [389]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["the answer names its sessions", "the calendar knows them"])
+def test_with_extended_hours_pre_market_and_after_hours_are_bars_and_the_night_is_not(*, named: bool) -> None:
+    """Yahoo names the sessions of such an answer in three lists, each a list of lists."""
+    edges = {"pre": (-330, 0), "regular": (0, 390), "post": (390, 630)}
+    periods = {
+        name: [[{"start": (OPEN + start * MINUTE) // 1000, "end": (OPEN + end * MINUTE) // 1000}]]
+        for name, (start, end) in edges.items()
+    }
+    rows = [(minute, *ROW) for minute in (-331, -330, -1, 0, 389, 390, 629, 630)]
+    found = chart(rows, OPEN + DAY, extended=True, periods=periods if named else None)
+    assert minutes(found) == [-330, -1, 0, 389, 390, 629]
+    assert found.rejects == ()
+    assert minutes(chart(rows, OPEN + DAY, periods=periods if named else None)) == [0, 389]
+    half_hours = [(minute, *ROW) for minute in (-330, -315, -15, 0, 375, 390)]  # 30m are made of 15m
+    assert minutes(chart(half_hours, OPEN + DAY, "30m", extended=True)) == [-330, -30, 0, 360, 390]
 
 
 def test_a_missing_closing_auction_is_not_a_gap() -> None:

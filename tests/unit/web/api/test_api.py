@@ -19,7 +19,7 @@ from tests.web_site import SPECS, Client, client_of, filled, sample_bars
 
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.core.candle_intervals import INTERVALS
-from tapeline.core.times import DAY
+from tapeline.core.times import DAY, epoch_ms
 from tapeline.errors import StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.contests import Attempt, error_of_attempt
@@ -78,6 +78,7 @@ def test_the_watch_list_has_quotes_with_market_and_currency(client: Client) -> N
     assert quotes["S00"]["currency"] is None
     assert quotes["S00"]["market"].keys() == {"phase", "next", "opens", "zone"}
     assert quotes["S00"]["market"]["zone"] == "America/New_York"
+    assert epoch_ms(quotes["S00"]["time"]) == quotes["S00"]["timestamp"]
     assert document["collected"] == ["S00", "NEW"]
 
 

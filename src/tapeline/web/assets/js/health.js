@@ -38,8 +38,8 @@ export class HealthTab {
     const timed = (time, format) => time && h("span", { title: clock.utc(time) }, clock[format](time));
     const { collector, lag, replay } = health;
     if (!this._cards?.isConnected) {
-      this._cards = h("div", { class: "cards" });
-      this._lists = h("div", { class: "cards lists" }); // apart, as redrawing a list that did not change would scroll it back
+      this._cards = h("div", { class: "cards states" });
+      this._lists = h("div", { class: "cards records" }); // apart, as redrawing a list that did not change would scroll it back
       this._drawn = "";
       fill(this._root, this._cards, this._lists);
     }
@@ -69,7 +69,7 @@ export class HealthTab {
     this._drawn = drawn;
     fill(this._lists,
       collector && card("Feed", "wide", events.length
-        ? table(["Time", "What happened"], events.toReversed().map(({ time, text }) => h("tr", {}, cell(timed(time, "second")), cell(text))), "text")
+        ? table(["Time", "What happened"], events.toReversed().map(({ timestamp, text }) => h("tr", {}, cell(timed(timestamp, "second")), cell(text))), "text")
         : nothing("Nothing happened yet.")),
       Object.keys(problems).length > 0 && card("Symbols without bars", "wide", table(["Symbol", "Reason"],
         Object.entries(problems).map(([symbol, reason]) => h("tr", {}, cell(symbol), cell(reason))), "text")),

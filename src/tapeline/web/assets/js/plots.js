@@ -44,7 +44,7 @@ export function barList(items, show, most = Math.max(...items.map(([, value]) =>
 
 // Counts beside each other, with a line where each would be if all were alike. `x` says what is counted along.
 export function countPlot(counts, { x, name }) {
-  const [width, height, left, bottom] = [350, 140, 8, 30];
+  const [width, height, left, bottom] = [350, 190, 8, 30];
   const total = counts.reduce((sum, count) => sum + count, 0);
   const even = total / counts.length;
   const most = Math.max(...counts, even) * 1.08 || 1;
@@ -61,7 +61,7 @@ export function countPlot(counts, { x, name }) {
 // Shares over time: `lines` are { name, values, style }, as long as `times`; null where a value is missing. The marks at
 // the left are at the lowest and the highest value and between, unless `marks` says where.
 export function linePlot(times, lines, { formatTime, title, marks = null }) {
-  const [width, height, left, bottom] = [350, 140, 34, 18];
+  const [width, height, left, bottom] = [350, 190, 34, 18];
   const values = lines.flatMap((line) => line.values).filter((value) => value !== null);
   if (times.length < 2 || !values.length) return null;
   const show = (value) => percent(value, 0);

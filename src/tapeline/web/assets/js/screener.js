@@ -86,7 +86,7 @@ export class ScreenerTab {
     const sortable = (name) => h("button", { type: "button", class: "link", title: `Sort by ${name}`, onclick: () => this._sortBy(name) }, this._sign(name));
     fill(this._found, h("p", {}, counts), matches.length ? table(["Symbol", "Bar", ...columns.map(sortable)], matches.map((match) => h("tr", {},
       cell(h("button", { type: "button", class: "link", onclick: () => this._pick(match.symbol, this._asked.at ? match.timestamp : null) }, match.symbol)), cell(clock.full(match.timestamp)),
-      columns.map((name) => cell(name === "change" ? valueText(match[name] * 100) + "%" : valueText(match[name])))))) : nothing(this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
+      columns.map((name) => cell(name === "change" ? valueText(match[name] * 100) + "%" : valueText(match[name])))))) : nothing(looked === 0 ? "No bars are stored yet." : this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
     const scroll = this._found.querySelector(".scroll");
     if (scroll) scroll.scrollTop = scrolled;
     if (focused) [...this._found.querySelectorAll("button")].find(({ textContent }) => textContent === focused)?.focus();
