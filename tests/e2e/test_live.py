@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tapeline.core.sessions import calendar_of
+from tapeline.web.candles import CandleReader, ChartRequest
 from tests.local_yahoo.faults import HOSTILE_SCHEDULE, HOUR, SCHEDULE, faults, set_clock
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.simulation import Simulation
@@ -88,3 +89,16 @@ def test_a_clock_that_was_wrong_for_25_seconds_with_a_429_meanwhile_leaves_no_ol
         sim.until(wrong + 15 * MINUTE)
         sim.standing(lambda: not any(sim.differences(s, opened, wrong + 7 * MINUTE) for s in market.symbols))
         assert [d for s in market.symbols for d in sim.differences(s, opened, wrong + 7 * MINUTE)] == []
+
+
+def test_with_extended_hours_what_is_traded_before_the_open_is_stored_and_shown_as_pre_market(tmp_path: Path) -> None:
+    opened = ms("2026-11-25T14:30")
+    first, last = opened - 2 * MINUTE, opened + 2 * MINUTE
+    market = Market([(first, opened), (opened, last)], ["TSLA"], hours={first: 0})
+    with Simulation(tmp_path, market, first - MINUTE, step=20_000, extended=True) as sim:
+        sim.until(last)
+        sim.when(lambda: not sim.differences("TSLA", first, last))
+        shown, _ = CandleReader(sim.store).read(ChartRequest("TSLA", None, ()), {})
+    hours, times = shown.columns["x"].tolist(), shown.columns["t"].tolist()
+    assert set(hours) == {0, 1}
+    assert hours == [int(time < opened) for time in times]

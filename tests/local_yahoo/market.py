@@ -22,12 +22,14 @@ class Tick:
     time: int
     price: float
     day_volume: int
+    market_hours: int = 1
 
 
 @dataclass
 class Market:
     """Trade in `sessions`: (open, close) in UTC epoch ms. `splits` map a symbol to (open of the day, new for old).
 
+    `hours` map the open of a session to the `market_hours` that its prices are streamed with; 1 is regular trading.
     One minute in 40 has no trade. Until `settles` ms after the close, one bar in ten has another volume than later.
     """
 
@@ -36,6 +38,7 @@ class Market:
     splits: dict[str, tuple[int, float]] = field(default_factory=dict)
     settles: int = 10 * MINUTE
     ticks_a_minute: int = 4
+    hours: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._day = functools.cache(self._make_day)
@@ -103,7 +106,7 @@ class Market:
 
     @functools.lru_cache(maxsize=2048)  # noqa: B019 - a market lives as long as its test
     def _day_ticks(self, symbol: str, place: int) -> tuple[list[int], list[Tick]]:
-        day = self._day(symbol, place)
+        day, hours = self._day(symbol, place), self.hours.get(self.sessions[place][0], 1)
         at = np.linspace(500, 58_000, self.ticks_a_minute).astype(int)
         found, total = [], 0.0
         for i, time in enumerate(day["time"].tolist()):
@@ -113,7 +116,7 @@ class Market:
             prices = [day["open"][i], *between[: self.ticks_a_minute - 2], day["close"][i]]
             for k, price in enumerate(prices):
                 total += day["volume"][i] // self.ticks_a_minute
-                found.append(Tick(symbol, time + int(at[k]), float(price), int(total)))
+                found.append(Tick(symbol, time + int(at[k]), float(price), int(total), hours))
         return [tick.time for tick in found], found
 
     def __hash__(self) -> int:

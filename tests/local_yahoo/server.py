@@ -177,7 +177,7 @@ class LocalYahoo:
             ticks = [tick for tick in ticks for _ in range(1 + (self._random.random() < 0.02))]
         sent = 0
         for tick in ticks:
-            text = frame(tick)
+            text = frame(tick, market_hours=tick.market_hours)
             if self._random.random() < 0.5:
                 text = json.dumps({"type": "pricing", "message": text})
             for socket, symbols in list(self._sockets.items()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,8 @@ Action = Callable[["Simulation"], None]
 class Simulation:
     """Feed one data directory under `folder` from `market` by the local Yahoo, from `start` on.
 
-    `script` maps times (UTC epoch ms) to what happens then, once. `specs` are the indicators.
+    `script` maps times (UTC epoch ms) to what happens then, once. `specs` are the indicators. With `extended`
+    pre-market and after hours are collected too.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Simulation:
     specs: tuple[str, ...] = ("sma_5", "rsi_14")
     lookback: int = 2 * 86_400_000
     step: int = 10_000
+    extended: bool = False
     notices: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -75,7 +77,7 @@ class Simulation:
         client = ChartClient(YFinanceTransport(self.yahoo.url), self.machine)
         self.source = LiveSource(
             self.watched,
-            INTERVALS["1m"],
+            replace(INTERVALS["1m"], extended=self.extended),
             History(client, LocalArchive(self.folder / "archive"), self.machine),
             PriceStream(self.yahoo.stream_url, self.machine),
             since=self.since,
