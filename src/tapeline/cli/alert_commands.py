@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tapeline.cli.console import TRYING, Ticker, notice, print_json, print_table, utc_text
+from tapeline.cli.console import Ticker, notice, print_json, print_table, utc_text
 from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
 from tapeline.cli.options import DataDir, Json
 from tapeline.errors import NotFoundError
@@ -163,9 +163,10 @@ def rehearse(
     Over stored bars, predictions and the expected move are those that were made at the time. Over a file, they are
     those of the data directory's model in use, on bars that it was not trained on.
     """
+    from tapeline.cli.rehearsing import TRYING, over_file, over_stored
+
     with Ticker(TRYING, None, quiet=json):  # importing what reads a rule takes longer than a person waits unasked
         from tapeline.alerts.grammar import parse_rule
-        from tapeline.cli.rehearsing import over_file, over_stored
 
         parsed = parse_rule(rule)
     if parsed.forming:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:  # Rich is imported when something is to be styled
     from rich.console import Console
     from rich.progress import Progress
 
-#: What a terminal shows from the first import on until a rule was tried.
-TRYING = "trying the rule"
-
 _PLAIN_SECONDS = 5.0
 _WORTH_SAYING_SECONDS = 1.0
 

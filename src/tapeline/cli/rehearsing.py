@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tapeline.cli.console import TRYING, Ticker, notice
+from tapeline.cli.console import Ticker, notice
 from tapeline.errors import ModelError, NotPossibleError
 from tapeline.forecast import DEFAULT_NAME
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tapeline.cli.file_options import FileReading
     from tapeline.forecast.model import LightGBMModel
     from tapeline.forecast.range_model import RangeModel
+
+
+#: What a terminal shows from the first import on until the rule was tried.
+TRYING = "trying the rule"
 
 
 def over_stored(rule: Rule, last: str, data_dir: Path | None, *, quiet: bool) -> tuple[list[dict[str, Any]], str]:

@@ -105,15 +105,15 @@ class WatchedQuotes:
         return now_ms()
 
     def _complete(self, quotes: Collection[Quote]) -> list[Quote]:
-        times = iso_times([quote.timestamp for quote in quotes])
+        times = {timestamp: iso_times([timestamp])[0] for timestamp in {quote.timestamp for quote in quotes}}
         return [
             dataclasses.replace(
                 quote,
-                time=text,
+                time=times[quote.timestamp],
                 market=self._hours.get(quote.symbol),
                 currency=self._currencies.get(quote.symbol) or currency_of(quote.symbol) or None,
             )
-            for quote, text in zip(quotes, times, strict=True)
+            for quote in quotes
         ]
 
 
