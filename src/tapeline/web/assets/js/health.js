@@ -58,7 +58,7 @@ export class HealthTab {
         "In the stream": health.depth === null ? "no stream here" : `${integer(health.depth)} bars`,
         Rows: integer(health.rows), Symbols: integer(health.symbols), "Newest bar": timed(health.last, "full"),
       })),
-      card("Disk", health.disk_free !== null && health.disk_free < LITTLE_BYTES ? "bad" : "", facts({ Free: `${bytes(health.disk_free)} of ${bytes(health.disk_total)}` })),
+      card("Disk", health.disk_free !== null && health.disk_free < LITTLE_BYTES ? "bad" : "", facts({ Free: health.disk_free === null ? null : `${bytes(health.disk_free)} of ${bytes(health.disk_total)}` })),
       replay && card("Replay", "", h("progress", { max: replay.total ?? 1, value: replay.total ? replay.done : 0, "aria-label": "Replay" }), facts({
         Bars: `${integer(replay.done)} of ${integer(replay.total)}`, State: replay.ended ? "ended" : "running",
       })),
