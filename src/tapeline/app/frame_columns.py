@@ -22,6 +22,9 @@ from tapeline.errors import InputError
 from tapeline.feeds.files.column_roles import ALIASES, plain
 from tapeline.feeds.files.time_forms import form_of
 
+#: Values of a result from which on it takes less time to put columns together one by one than to copy them.
+_LARGE = 300_000
+
 _ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError)
 
 
@@ -128,14 +131,18 @@ class PandasFrame(Frame):
         if len(replaced) == len(outputs):
             return frame
         added = added.drop(columns=replaced) if replaced else added
-        if self._unique and int(self._pandas.__version__.partition(".")[0]) < 3:
-            # Here `concat` copies all: the values, too, which nobody else holds. The caller's columns have to be.
-            own = frame if replaced else frame.copy()
-            found = self._pandas.DataFrame(dict(own.items()) | dict(added.items()), index=own.index, copy=False)
-            found.columns = own.columns.append(added.columns)
+        if self._unique and values.size >= _LARGE and int(self._pandas.__version__.partition(".")[0]) < 3:
+            found = self._with_columns(frame if replaced else frame.copy(), added)
         else:  # pandas 3 copies nothing until it is written to
             found = self._pandas.concat([frame, added], axis=1)
         found.attrs = frame.attrs
+        return found
+
+    def _with_columns(self, frame: Any, added: Any) -> Any:
+        """Return both side by side without copies: in pandas 2, `concat` takes as long as computing the values."""
+        columns = dict(frame.items()) | dict(added.items())
+        found = self._pandas.DataFrame(columns, index=frame.index, copy=False)
+        found.columns = frame.columns.append(added.columns)
         return found
 
     def _arrow(self, index: int) -> pa.ChunkedArray:

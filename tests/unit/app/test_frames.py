@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import random_bars
 
 import tapeline
-from tapeline.app import frame_values
+from tapeline.app import frame_columns, frame_values
 from tapeline.app.frames import why_absent
 from tapeline.core.market import Bars
 from tapeline.errors import InputError, SpecError
@@ -199,6 +199,20 @@ def test_a_pandas_frame_keeps_index_attributes_and_repeated_columns(table: pa.Ta
     expected = tapeline.analyse(table, ("sma_20", "obv"))
     for name in ("sma_20", "obv"):
         np.testing.assert_array_equal(found[name].to_numpy(), expected.column(name).to_numpy())
+
+
+def test_a_large_frame_of_pandas_2_gets_its_columns_without_copies(
+    monkeypatch: pytest.MonkeyPatch, table: pa.Table
+) -> None:
+    frame = table.to_pandas().astype({"Symbol": "category"}).set_index("timestamp")
+    frame[3], frame.columns.name = 1.0, "field"
+    expected, before = tapeline.analyse(frame, SPECS), frame.copy()
+    monkeypatch.setattr(frame_columns, "_LARGE", 1)
+    monkeypatch.setattr(pd, "__version__", "2.3.3")
+    found = tapeline.analyse(frame, SPECS)
+    pd.testing.assert_frame_equal(found, expected)
+    found.iloc[:, 1:] = 0.0
+    pd.testing.assert_frame_equal(frame, before)
 
 
 @pytest.mark.parametrize("made", [pa.Table.to_pandas, pl.from_arrow, lambda t: t], ids=["pandas", "polars", "arrow"])
