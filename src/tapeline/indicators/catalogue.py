@@ -12,13 +12,17 @@ from tapeline.indicators import (
     oscillators,
     overlap,
     patterns,
+    three_candle_patterns,
     volatility,
     volume,
     weighted_averages,
 )  # fmt: skip
 from tapeline.indicators.entry import Group, Indicator
 
-_FILES = (overlap, weighted_averages, bands, momentum, oscillators, direction, volatility, volume, levels, patterns)
+_FILES = (
+    overlap, weighted_averages, bands, momentum, oscillators, direction, volatility, volume, levels, patterns,
+    three_candle_patterns,
+)  # fmt: skip
 
 #: Listed first in their group, in this order: a reader looks for the well known ones there, whatever file they are in.
 _FIRST = (
