@@ -12,8 +12,7 @@ from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
 from tapeline.web.candles import ChartRequest
 from tapeline.web.defects import log_failure
-from tapeline.web.event_client import Client
-from tapeline.web.json_text import json_bytes
+from tapeline.web.event_client import Client, event_bytes
 from tapeline.web.markets import zone_of
 from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote
@@ -69,6 +68,11 @@ class Broadcast:
         """Read what the first page asks for: the calendars of the exchanges alone take a second each."""
         await self._ask(lambda: [zone_of(row.stock_symbol) for row in self._data.store.latest()])
         await self._ask(self._watchlist.refresh)
+
+    async def complete(self, seconds: float) -> bool:
+        """Read more of the quotes, for about so long; return whether there is more to read."""
+        async with self._turn:
+            return await self._ask(lambda: self._watchlist.refresh(seconds)) is False
 
     async def run(self) -> None:
         """Update the clients until cancelled."""
@@ -146,7 +150,7 @@ class Broadcast:
                 except TimeoutError:
                     if not client.is_alive():
                         return
-                    message = _event("beat", {})
+                    message = event_bytes("beat", {})
                 if message is None:
                     return
                 yield message
@@ -163,13 +167,13 @@ class Broadcast:
             if client.alert is None:
                 client.alert = max((alert.id for alert in await self._fired()), default=0)
             quotes = self._watchlist.first(alone=self._clients <= {client})
-            self._send([client], _event("quotes", {"quotes": quotes}))
+            self._send([client], event_bytes("quotes", {"quotes": quotes}))
             for chart in client.charts:
                 if chart not in self._followers:
                     await self._bars(chart)
                 if message := await self._ask(self._followers[chart].newest):
-                    self._send([client], _event("bars", message))
-            self._send([client], _event("status", await self._summary()))
+                    self._send([client], event_bytes("bars", message))
+            self._send([client], event_bytes("status", await self._summary()))
 
     async def _tick(self) -> None:
         async with self._turn:
@@ -180,7 +184,7 @@ class Broadcast:
             self._error = None
             await self._ask(self._watchlist.refresh)
             if changes := self._watchlist.changes():
-                self._send(self._clients, _event("quotes", {"quotes": changes}))
+                self._send(self._clients, event_bytes("quotes", {"quotes": changes}))
             groups: dict[ChartRequest, list[Client]] = {}
             for client in self._clients:
                 for chart in client.charts:
@@ -189,12 +193,12 @@ class Broadcast:
                 del self._followers[chart]
             for chart, clients in groups.items():
                 if message := await self._bars(chart):
-                    self._send(clients, _event("bars", message))
+                    self._send(clients, event_bytes("bars", message))
             await self._alerts()
             status = await self._summary()
             if status != self._status:
                 self._status = status
-                self._send(self._clients, _event("status", status))
+                self._send(self._clients, event_bytes("status", status))
 
     async def _bars(self, chart: ChartRequest) -> dict[str, Any] | None:
         if chart not in self._followers:
@@ -205,7 +209,7 @@ class Broadcast:
         clients = [client for client in self._clients if client.alert is not None]
         for alert in await self._fired(min((client.alert or 0 for client in clients), default=0)) if clients else ():
             waiting = [client for client in clients if (client.alert or 0) < alert.id]
-            self._send(waiting, b"id: %d\n" % alert.id + _event("alert", alert))
+            self._send(waiting, b"id: %d\n" % alert.id + event_bytes("alert", alert))
             for client in waiting:
                 client.alert = alert.id
 
@@ -244,7 +248,3 @@ class Broadcast:
                 log_failure("a read for the open pages failed", error)
             self._error = one_line(error)
             return None
-
-
-def _event(name: str, value: object) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + json_bytes(value) + b"\n\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tapeline.web.candles import ChartRequest
+from tapeline.web.json_text import json_bytes
 
 #: The most messages that wait for one client; one that is slower is dropped and connects again.
 MOST_WAITING = 64
@@ -47,3 +48,8 @@ class Client:
         while not self.waiting.empty():
             self.waiting.get_nowait()
         self.waiting.put_nowait(None)
+
+
+def event_bytes(name: str, value: object) -> bytes:
+    """Return a server-sent event with this value as JSON."""
+    return b"event: " + name.encode() + b"\ndata: " + json_bytes(value) + b"\n\n"

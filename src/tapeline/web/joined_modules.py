@@ -1,4 +1,4 @@
-"""Join the page's JavaScript modules into one answer, as they are: eighty requests would hold up the first chart.
+"""Join the page's JavaScript modules into two answers, as they are: eighty requests would hold up the first chart.
 
 The files stay what a browser could load one by one, without a build step: this only wraps each in a function, in the
 order in which they would run, and passes on what they export. It reads the forms of `import` and `export` that the
@@ -13,38 +13,46 @@ from pathlib import Path
 
 _IMPORT = re.compile(r'^import (?:(?P<names>\{[^}\n]*\}|\* as \w+) from )?"(?P<place>[^"]+)";.*$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?P<kind>class|function|async function|const|let) (?P<name>\w+))", re.MULTILINE)
+_BEFORE = "$before"
 _OTHER = re.compile(r"^(?:import|export)\b(?! ?\().*$", re.MULTILINE)
 
 
-def joined(folder: Path, entry: str, apart: str) -> str:
+def joined(folder: Path, entry: str, before: str | None = None) -> str:
     """Return the module `entry` of a folder together with all that it imports, as the text of one module.
 
-    What `apart` imports, and what lies in `vendor`, is imported as before, so that it is there once only. The result
-    exports what `entry` does, and as `modules` what each of the joined modules exports, by its path.
+    `before` is a joined module that runs earlier: what it has is taken from it, so that it is there once only. What
+    lies in `vendor` is imported as it is. The result exports what `entry` does, and as `modules` what each of the
+    joined modules exports, by its path, those of `before` too.
 
     Raises `ValueError` for a form of `import` or `export` that it cannot join, and for modules that import each other.
     """
-    kept = set(_closure(folder, apart))
+    kept = [] if before is None else _closure(folder, before)
     order = [path for path in _closure(folder, entry) if path not in kept and not path.startswith("vendor/")]
     outside: dict[str, str] = {}
-    names = {path: f"$m{i}" for i, path in enumerate(order)}
+    names = {path: _BEFORE if path == before else f'{_BEFORE}.modules["{path}"]' for path in kept}
+    names |= {path: f"$m{i}" for i, path in enumerate(order)}
     parts = []
     for path in order:
         body = _linked(folder, path, names, outside)
         if path == entry:
-            shown = ", ".join(f'"{each}": {names[each]}' for each in order[:-1])
-            parts.append(f"{body}\nexport const modules = {{ {shown} }};\n")
+            shown = [f"...{_BEFORE}.modules"] * (before is not None)
+            shown += [f'"{each}": {names[each]}' for each in order[:-1]]
+            parts.append(f"{body}\nexport const modules = {{ {', '.join(shown)} }};\n")
             continue
-        exports = list(_EXPORT.finditer(body))
-        if any(each["kind"] == "let" for each in exports):
-            raise ValueError(f"{path}: what is exported must not change, as others have a copy of it")
-        body = _EXPORT.sub("", body)
+        shown = [f"get {name}() {{ return {name}; }}" if kind == "let" else name for kind, name in _exports(body)]
         parts.append(
-            f"const {names[path]} = (() => {{\n{body}\nreturn {{ {', '.join(e['name'] for e in exports)} }};\n}})();\n"
+            f"const {names[path]} = (() => {{\n{_EXPORT.sub('', body)}\nreturn {{ {', '.join(shown)} }};\n}})();\n"
         )
     base = posixpath.dirname(entry)
     heads = [f'import * as {name} from "{_relative(path, base)}";\n' for path, name in outside.items()]
+    if before is not None:
+        heads.insert(0, f'import * as {_BEFORE} from "{_relative(before, base)}";\n')
     return "".join(heads + parts)
+
+
+def _exports(text: str) -> list[tuple[str, str]]:
+    """Return what a module exports: kinds and names."""
+    return [(each["kind"], each["name"]) for each in _EXPORT.finditer(text)]
 
 
 def _closure(folder: Path, entry: str) -> list[str]:
@@ -75,6 +83,10 @@ def _linked(folder: Path, path: str, names: dict[str, str], outside: dict[str, s
         if found["names"] is None:
             return ""
         wanted = found["names"].removeprefix("* as ")
+        if found["names"] == wanted and target in names:
+            changing = {name for kind, name in _exports((folder / target).read_text("utf-8")) if kind == "let"}
+            if changing & set(re.findall(r"\w+", wanted)):
+                raise ValueError(f"{path}: it would have a copy of what changes in {target}; import * as one name")
         return f"const {wanted.replace(' as ', ': ')} = {source};"
 
     text = _IMPORT.sub(link, (folder / path).read_text("utf-8"))

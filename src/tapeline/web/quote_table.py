@@ -105,6 +105,11 @@ class QuoteTable:
         self._series: dict[str, str] = {}  # what is shown of each symbol
         self._waiting: dict[str, None] = {}  # symbols whose background is out of date, in the order they moved
 
+    @property
+    def complete(self) -> bool:
+        """Return whether there is no symbol of which only the newest bar is known."""
+        return all(symbol in self._background for symbol in self.quotes)
+
     def refresh(self, seconds: float) -> list[Quote]:
         """Return the quotes that changed since the last refresh; backgrounds are read for at most `seconds`."""
         until = self._clock() + seconds

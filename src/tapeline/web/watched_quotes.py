@@ -79,9 +79,12 @@ class WatchedQuotes:
             self._in_full.update(self._changed)  # it knows them already, and the others do not
         return shown
 
-    def refresh(self) -> None:
-        """Read the store. A market that opens or closes changes its quotes too."""
-        self._changed.update(dict.fromkeys(quote.symbol for quote in self._table.refresh(_TABLE_SECONDS)))
+    def refresh(self, seconds: float = _TABLE_SECONDS) -> bool:
+        """Read the store, for about so many seconds at most; return whether all quotes are complete.
+
+        A market that opens or closes changes its quotes too.
+        """
+        self._changed.update(dict.fromkeys(quote.symbol for quote in self._table.refresh(seconds)))
         self._read_at = time.monotonic()
         now = self.now()
         if self._read_at >= self._currencies_until:  # the history that names a currency may have come since
@@ -97,6 +100,7 @@ class WatchedQuotes:
             if self._hours.get(symbol) != hours:
                 self._hours[symbol] = hours
                 self._changed[symbol] = None
+        return self._table.complete
 
     def now(self) -> int:
         """Return the time that markets are judged by (UTC epoch ms): in a replay, that of the newest bar."""

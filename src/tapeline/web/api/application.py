@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
+from typing import TypeVar
 
 from fastapi import FastAPI
 
@@ -38,14 +40,17 @@ from tapeline.web.api.problems import add_handlers
 from tapeline.web.candles import warm_up
 from tapeline.web.compact_answers import CompactAnswers
 from tapeline.web.defects import DefectAnswer
-from tapeline.web.joined_modules import joined
+from tapeline.web.joined_page import joined_page
 from tapeline.web.page import Page
 from tapeline.web.page_files import PageFiles
 from tapeline.web.security import Guard
 
+T = TypeVar("T")
+
 _ASSETS = Path(__file__).parents[1] / "assets"
 _REFERENCE = Path(__file__).parents[1] / "reference"
-_MAIN, _FIRST = "js/main.js", "js/first.js"
+_COMPLETING_SECONDS = 0.05  # of work at once
+_RESTS = 4  # times as long as it works, while that is prepared which nobody waits for
 _PREFIX = "/api/v1"
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, score_routes, model_routes, health_routes,
@@ -82,7 +87,7 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
         app.include_router(module.routes, prefix=_PREFIX)
     app.include_router(metric_routes.routes)
     app.mount("/reference", PageFiles(_REFERENCE))
-    app.mount("/", PageFiles(_ASSETS, {_MAIN: joined(_ASSETS, _MAIN, _FIRST)}))
+    app.mount("/", PageFiles(_ASSETS, joined_page(_ASSETS)))
     add_handlers(app)
     app.add_middleware(CompactAnswers)
     app.add_middleware(Guard, access=page.access, host=host)
@@ -91,8 +96,20 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
 
 
 async def _prepare(page: Page) -> None:
-    """Compute the usual indicators of every symbol once, so that the first look at each goes on from a kept state."""
+    """Complete the quotes, and compute the usual indicators of every symbol once: a first look goes on from there.
+
+    Whoever opens the page meanwhile must not wait for it, so it rests for most of the time.
+    """
+    while await _with_rest(page.broadcast.complete(_COMPLETING_SECONDS)):
+        pass
     with contextlib.suppress(TapelineError):  # whoever looks is given the reason
         for symbol in (await page.read(page.data.store.latest)).bars.symbols:
-            await page.judge(functools.partial(page.data.candles.rows, symbol, limit=1))
+            await _with_rest(page.judge(functools.partial(page.data.candles.rows, symbol, limit=1)))
     await page.judge(release_freed_memory)
+
+
+async def _with_rest(work: Awaitable[T]) -> T:
+    began = time.monotonic()
+    done = await work
+    await asyncio.sleep(_RESTS * (time.monotonic() - began))
+    return done

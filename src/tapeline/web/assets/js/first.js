@@ -17,6 +17,3 @@ export const first = {
   session: outcome(readSession()),
   catalogue: outcome(get("/indicators")),
 };
-
-// What the page is made of comes after: before, it would hold up the bars.
-for (const link of document.querySelectorAll("link[rel=later]")) link.rel = "modulepreload";

@@ -105,19 +105,28 @@ const SECOND = { ...MINUTE, second: "2-digit" };
 const textFormat = (timeZone, options) => new Intl.DateTimeFormat("en-GB", { hourCycle: "h23", timeZone, ...options });
 const textOf = (format, time) => format.format(time).replaceAll(",", "");
 
-const UTC = textFormat("UTC", { ...DATE, ...SECOND });
+let utc = null;
 
+// A format takes milliseconds to make, and a page that shows its first chart needs few of them: each is made when it is used.
 class Clock {
   constructor(zone, daily) {
     this.zone = daily ? "UTC" : zone;
     this.daily = daily;
-    this._minute = textFormat(this.zone, MINUTE);
-    this._second = textFormat(this.zone, SECOND);
-    this._date = textFormat(this.zone, DATE);
-    this._short = textFormat(this.zone, { weekday: "short", ...MINUTE });
-    this._parts = textFormat(this.zone, { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" });
-    this._zones = ["en-US", "en-GB", "en-AU"].map((locale) => new Intl.DateTimeFormat(locale, { timeZone: this.zone, timeZoneName: "short" }));
+    this._formats = {};
     this._offsets = new Map(); // by half-hour, as zones change their offset on the hour or half-hour
+  }
+
+  get _minute() { return this._made("minute", MINUTE); }
+  get _second() { return this._made("second", SECOND); }
+  get _date() { return this._made("date", DATE); }
+  get _short() { return this._made("short", { weekday: "short", ...MINUTE }); }
+  get _parts() { return this._made("parts", { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" }); }
+  get _zones() {
+    return this._formats.zones ??= ["en-US", "en-GB", "en-AU"].map((locale) => new Intl.DateTimeFormat(locale, { timeZone: this.zone, timeZoneName: "short" }));
+  }
+
+  _made(name, options) {
+    return this._formats[name] ??= textFormat(this.zone, options);
   }
 
   // The exchange's local time read as if it were UTC, ms.
@@ -169,6 +178,7 @@ class Clock {
 
   // Fri 15 Feb 2019 20:59:30 UTC, for titles: null leaves the title out.
   utc(time) {
-    return absent(time) ? null : `${textOf(UTC, time)} UTC`;
+    utc ??= textFormat("UTC", { ...DATE, ...SECOND });
+    return absent(time) ? null : `${textOf(utc, time)} UTC`;
   }
 }

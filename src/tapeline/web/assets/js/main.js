@@ -25,6 +25,7 @@ import { StatusBar } from "./statusbar.js";
 import { toast } from "./toast.js";
 import { Watchlist } from "./watchlist.js";
 
+const PATIENCE_MS = 1000; // how long the watch-list waits for the first candles, which it would hold up
 const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page hidden for this long gives its own back
 
 const part = (name) => document.querySelector(`[data-part=${name}]`);
@@ -205,7 +206,8 @@ async function begin() {
     catalogue = value;
     if (value) layout.charts.forEach((one) => one.setCatalogue(value));
   });
-  const [who, quotes] = await Promise.all([first.session, first.quotes]);
+  const drawn = first.bars && tab === "chart" ? Promise.race([first.bars.then(nextFrame), pause(PATIENCE_MS)]) : null;
+  const [who, quotes] = await Promise.all([first.session, first.quotes, drawn]);
   if (who.value) account.show();
   if (who.value?.login_needed) {
     account.logIn();
@@ -223,6 +225,9 @@ async function begin() {
   if (route.symbol === null) restore();
   if (tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart listens once its bars are there
 }
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const nextFrame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
 
 // Shows the charts that this user left, where the address names none.
 async function restore() {

@@ -26,6 +26,7 @@ export class QuoteRow {
     const { last, change, state, call, age } = this._parts;
     this._symbol = symbol;
     this._name = null; // what is known of the company
+    this._quote = null;
     this._label = h("b", { title: symbol }, symbol);
     this._extra = h("span", { class: "extra", hidden: true });
     this._button = h("button", {
@@ -38,7 +39,7 @@ export class QuoteRow {
       },
     }, this._label, this._spark, last, change, state, call, age, this._extra);
     this._remove = h("button", { type: "button", class: "remove icon", onclick: remove }, "×");
-    this.item = h("li", { "data-symbol": symbol, ondragstart: (event) => event.dataTransfer.setData("text/plain", symbol) }, this._button, this._remove);
+    this.item = h("li", { "data-symbol": symbol, onpointerenter: () => this._dated(), ondragstart: (event) => event.dataTransfer.setData("text/plain", symbol) }, this._button, this._remove);
     this.endable(false, false);
   }
 
@@ -69,8 +70,15 @@ export class QuoteRow {
     const fresh = freshness(quote, now);
     text(age, fresh.age);
     attribute(age, "class", fresh.stale ? "age stale" : "age");
-    const clock = clockOf(quote.market?.zone ?? "UTC", quote.daily);
-    attribute(age, "title", `last bar ${clock.full(quote.timestamp)}${quote.daily ? "" : `, ${clock.utc(quote.timestamp)}`}`);
+    this._quote = quote;
+  }
+
+  // Says when the last bar opened. Only once somebody points at the row: to write five hundred dates takes 80 ms.
+  _dated() {
+    if (!this._quote) return;
+    const { market, daily, timestamp } = this._quote;
+    const clock = clockOf(market?.zone ?? "UTC", daily);
+    attribute(this._parts.age, "title", `last bar ${clock.full(timestamp)}${daily ? "" : `, ${clock.utc(timestamp)}`}`);
   }
 
   // Says that the symbol is collected but has no bars yet, and why, where that is known.
