@@ -20,6 +20,7 @@ from tapeline.core.ports import IndicatorStates, SeriesStamps, Store
 from tapeline.errors import DecodeError, StorageError
 from tapeline.indicators import Engine
 from tapeline.runtime.indicator_view import KEPT_BARS, IndicatorView, advance
+from tapeline.runtime.process_memory import garbage_left
 from tapeline.runtime.series_tails import TAIL, SeriesTails, in_order, newest_of_each
 
 _MOST_STATE_BYTES = 64 * 1024 * 1024
@@ -62,7 +63,8 @@ class NewestRows:
             moved = [name for name in names if name in stamps and kept.stamps.get(name) != stamps[name]]
             if moved:
                 try:
-                    kept.put(list(self._moved(kept, stamped, {name: stamps[name][0] for name in moved})))
+                    with garbage_left():
+                        kept.put(list(self._moved(kept, stamped, {name: stamps[name][0] for name in moved})))
                 except BaseException:
                     del self._kept[tuple(specs)]  # some engine states are ahead of the tails now: begin anew
                     raise

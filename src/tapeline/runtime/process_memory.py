@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 
 _ARENA_MAX = -8  # M_ARENA_MAX of glibc's mallopt
 
@@ -21,6 +23,22 @@ def release_freed_memory() -> None:
     """Give memory that was freed back to the system, after work that needed much of it and is done."""
     gc.collect()
     _call("malloc_trim", 0)
+
+
+@contextlib.contextmanager
+def garbage_left() -> Iterator[None]:
+    """Put off Python's search for garbage while thousands of objects are made: each search would look at all of them.
+
+    It goes on afterwards; another thread that leaves garbage meanwhile is only cleared up later.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _call(name: str, *arguments: int) -> None:

@@ -95,7 +95,11 @@ def decode(data: bytes, *, bars_only: bool = False) -> Block:
 
     Raises `DecodeError` when they are damaged or of an unknown version.
     """
-    opened = _opened(data)
+    return block_in(open_block(data), bars_only=bars_only)
+
+
+def block_in(opened: OpenedBlock, *, bars_only: bool = False) -> Block:
+    """Return the block whose bytes were opened, as `decode` does."""
     wanted = [piece for piece in opened.pieces if not bars_only or any(name in _BAR for name, *_ in piece[3])]
     columns, values = _unpacked(opened, wanted)
     block = Block(columns.pop("timestamp"), values, columns)
@@ -113,7 +117,7 @@ def decode(data: bytes, *, bars_only: bool = False) -> Block:
     return block
 
 
-class _Opened(NamedTuple):
+class OpenedBlock(NamedTuple):
     """Hold the bytes of a block's columns, where each is and what follows them: see `_Piece`."""
 
     raw: bytes
@@ -124,8 +128,8 @@ class _Opened(NamedTuple):
     corrected: int
 
 
-def _opened(data: bytes) -> _Opened:
-    """Check a block, and return its columns' bytes."""
+def open_block(data: bytes) -> OpenedBlock:
+    """Check a block, and return its columns' bytes. Raises as `decode` does."""
     if len(data) < _HEADERS[1].size + _CHECKSUM.size or data[:2] != _MAGIC:
         raise DecodeError("these bytes are not a block of bars")
     if data[2] not in _COLUMNS:
@@ -136,13 +140,13 @@ def _opened(data: bytes) -> _Opened:
     _, _, *codes, base, count, corrected, size = header.unpack_from(data)
     packed = memoryview(data)[header.size : -_CHECKSUM.size]
     raw = zstd.ZstdDecompressor().decompress(packed, size) if size else b""
-    return _Opened(raw, *_pieces(data[2], tuple(codes), count), base, count, corrected)
+    return OpenedBlock(raw, *_pieces(data[2], tuple(codes), count), base, count, corrected)
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
 
 
-def _unpacked(opened: _Opened, pieces: Sequence[_Piece]) -> tuple[dict[str, Any], Floats]:
+def _unpacked(opened: OpenedBlock, pieces: Sequence[_Piece]) -> tuple[dict[str, Any], Floats]:
     """Return the columns in these pieces by name, and those of `OHLCV` as `Block.values`."""
     columns: dict[str, Any] = {}
     values = np.empty((opened.length, len(OHLCV)), order="F")

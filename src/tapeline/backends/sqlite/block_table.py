@@ -167,7 +167,9 @@ class BlockTable:
                 self._cache.move_to_end(entry.id)
                 return kept
         try:
-            block = block_of(entry, _payload(connection, entry), bars_only=bars_only)
+            block = decode(_payload(connection, entry), bars_only=bars_only)
+            if not entry.holds(block.timestamp):
+                raise DecodeError("it holds other bars than the file says")
         except DecodeError as error:
             self._report(connection, entry, error)
             return None
@@ -192,15 +194,6 @@ class BlockTable:
             self._cached += len(block) + _CACHED_BESIDE
             while self._cached > _CACHED_BARS and len(self._cache) > 1:
                 self._cached -= len(self._cache.popitem(last=False)[1]) + _CACHED_BESIDE
-
-
-def block_of(entry: BlockEntry, payload: bytes, *, bars_only: bool = False) -> Block:
-    """Return the block in these bytes. Raises `DecodeError` when it is damaged, or not the one that is meant."""
-    block = decode(payload, bars_only=bars_only)
-    times = block.timestamp
-    if (len(times), *times[:1].tolist(), *times[-1:].tolist()) != (entry.count, entry.first, entry.last):
-        raise DecodeError("it holds other bars than the file says")
-    return block
 
 
 def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:

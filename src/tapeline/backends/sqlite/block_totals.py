@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tapeline.core.market import Ints
+
 
 @dataclass(frozen=True, slots=True)
 class BlockEntry:
@@ -21,6 +23,10 @@ class BlockEntry:
     first: int
     last: int
     count: int
+
+    def holds(self, times: Ints) -> bool:
+        """Return whether a block with bars of these times is the one that is meant."""
+        return (len(times), *times[:1].tolist(), *times[-1:].tolist()) == (self.count, self.first, self.last)
 
 
 class BlockTotals(NamedTuple):

@@ -9,11 +9,10 @@ import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_index import BlockIndex, listed
-from tapeline.backends.sqlite.block_table import block_of
 from tapeline.backends.sqlite.block_totals import BlockEntry
+from tapeline.backends.sqlite.short_blocks import decode_all
 from tapeline.backends.sqlite.stored_rows import ModelNames, rows_of
 from tapeline.core.market import Rows
-from tapeline.errors import DecodeError
 
 
 def joint_rows(
@@ -29,21 +28,23 @@ def joint_rows(
     revised = f"SELECT DISTINCT symbol FROM revisions WHERE symbol IN {listed(asked)}"  # noqa: S608 - numbers
     asked -= {symbol for (symbol,) in reader.execute(revised)}
     since = min((wanted[symbol][1] for symbol in asked), default=0)
-    blocks: dict[int, list[Block]] = {}
-    damaged = set()
     try:
-        for symbol, *entry, payload in reader.execute(
+        read = reader.execute(
             "SELECT symbol, id, first, last, count, CAST(payload AS BLOB) FROM blocks "  # noqa: S608 - numbers
             f"WHERE symbol IN {listed(asked)} AND last >= ? ORDER BY symbol, last", (since,)
-        ):  # fmt: skip
-            try:
-                blocks.setdefault(symbol, []).append(block_of(BlockEntry(*entry), payload or b""))
-            except DecodeError:
-                damaged.add(symbol)
+        ).fetchall()  # fmt: skip
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
-        blocks = {}  # which of them is damaged shows where each is read by itself
+        read = []  # which of them is damaged shows where each is read by itself
+    blocks: dict[int, list[Block]] = {}
+    damaged = set()
+    stored = [(BlockEntry(*entry), payload or b"") for _, *entry, payload in read]
+    for (symbol, *_), block in zip(read, decode_all(stored), strict=True):
+        if block is None:
+            damaged.add(symbol)
+        else:
+            blocks.setdefault(symbol, []).append(block)
     kept = [symbol for symbol in blocks if symbol not in damaged]
     counts = [sum(map(len, blocks[symbol])) for symbol in kept]
     code = np.repeat(np.arange(len(kept), dtype=np.int32), counts)

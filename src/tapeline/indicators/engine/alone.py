@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,9 @@ from tapeline.core.market import Codes, Floats, Ints
 from tapeline.indicators.engine import machine_code
 from tapeline.indicators.engine.program import WIDTH
 from tapeline.indicators.kernels.interface import Kernel
+
+#: Where in what the driver is given the addresses of the row and of the bars' indices are.
+_ROW, _BARS = 0, 12
 
 _DRIVER = "tapeline.indicators.engine.driver"
 
@@ -53,11 +55,13 @@ def _by_symbol(
     width = ctypes.c_int64.from_address(code + 8 * WIDTH).value
     columns = (open_, high, low, close, volume, session)
     order = np.argsort(slots, kind="stable")
-    edges = np.flatnonzero(np.diff(slots[order], prepend=-1, append=-1)).tolist()
-    for start, stop in itertools.pairwise(edges):
-        bars = order[start:stop]
-        row = state + 8 * int(slots[bars[0]]) * width
-        _call(function, (row, code, work), out, (row_stride, column_stride), columns, bars, np.array([len(bars)]))
+    edges = np.flatnonzero(np.diff(slots[order], prepend=-1, append=-1))
+    rows = state + 8 * width * slots[order[edges[:-1]]].astype(np.int64)
+    end, first = np.zeros(1, np.int64), order.ctypes.data
+    given, call = _prepared(function, (state, code, work), out, (row_stride, column_stride), columns, order, end)
+    for row, start, stop in zip(rows.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        given[_ROW], given[_BARS], end[0] = row, first + 8 * start, stop - start
+        call()
 
 
 def update_in_turn(
@@ -70,17 +74,23 @@ def update_in_turn(
     The first one goes on from what stands in the row.
     """
     columns, bars = (open_, high, low, close, volume, session), np.arange(len(session))
-    _call(_FUNCTION(function), (state, code, work), out, (row_stride, column_stride), columns, bars, ends)
+    _prepared(_FUNCTION(function), (state, code, work), out, (row_stride, column_stride), columns, bars, ends)[1]()
 
 
-def _call(
+def _prepared(
     function: Any, places: tuple[int, int, int], out: Floats, strides: tuple[int, int], columns: Sequence[Floats],
     bars: Ints, ends: Ints,
-) -> None:  # fmt: skip
-    """Call `driver.update_alone` or `driver.peek_alone`; both say what they are given."""
+) -> tuple[Ints, Callable[[], object]]:  # fmt: skip
+    """Return what `driver.update_alone` or `driver.peek_alone` is given, and a call of it. Both say what that is.
+
+    What is given may be changed between calls; the arrays must live as long.
+    """
     given = np.array(
         (*places, out.ctypes.data, *strides, *(column.ctypes.data for column in columns), bars.ctypes.data, len(ends),
          ends.ctypes.data), np.int64
     )  # fmt: skip
-    result, error = ctypes.c_void_p(), ctypes.c_void_p()
-    function(ctypes.addressof(result), ctypes.addressof(error), given.ctypes.data)
+    unused = (ctypes.c_void_p * 2)()
+    first = ctypes.addressof(unused)
+    call = functools.partial(function, first, first + ctypes.sizeof(ctypes.c_void_p), given.ctypes.data)
+    call.keeps = unused  # type: ignore[attr-defined]  # they are written to
+    return given, call

@@ -16,6 +16,8 @@ from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.backends.sqlite.bar_blocks import BESIDE, Block, put_in, same
 from tapeline.backends.sqlite.block_codec import decode, encode
+from tapeline.backends.sqlite.block_totals import BlockEntry
+from tapeline.backends.sqlite.short_blocks import decode_all
 from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Bars
 from tapeline.errors import DecodeError
 
@@ -74,8 +76,9 @@ def columns_of(block: Block) -> dict[str, NDArray[Any]]:
     return {"timestamp": block.timestamp, "values": block.values} | {name: block.column(name) for name in BESIDE}
 
 
-def assert_identical(found: Block, wanted: Block) -> None:
+def assert_identical(found: Block | None, wanted: Block) -> None:
     """Compare bit by bit: NaN by its payload, and zeros by their sign."""
+    assert found is not None
     for name, column in columns_of(wanted).items():
         other = columns_of(found)[name]
         assert (other.dtype, other.shape) == (column.dtype, column.shape), name
@@ -92,6 +95,14 @@ def test_what_is_read_is_bit_for_bit_what_was_written(block: Block) -> None:
     data = encode(block)
     assert_identical(decode(data), block)
     assert_identical(decode(data, bars_only=True), Block(block.timestamp, block.values, {}))
+    if len(block):
+        turned = dataclasses.replace(block, values=np.ascontiguousarray(block.values[::-1]))  # written alike
+        entry = BlockEntry(1, int(block.timestamp[0]), int(block.timestamp[-1]), len(block))
+        pairs = [(entry, data), (dataclasses.replace(entry, count=0), data), (entry, encode(turned)), (entry, data[1:])]
+        one, meant, other, damaged = decode_all(pairs)
+        assert_identical(one, block)
+        assert_identical(other, turned)
+        assert meant is damaged is None
 
 
 @settings(max_examples=60, deadline=None)
