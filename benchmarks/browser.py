@@ -6,6 +6,8 @@ nothing in its cache, and again in one that has.
 
 While the chart is panned, the time between two frames (`requestAnimationFrame`) is noted, and the CPU that a frame
 takes in all of Chromium's processes, beside an empty page that draws nothing, which is what this browser can do.
+What it can do until the first candles is shown by a page that has a thousand candles in it and nothing but the drawing
+library, and by one that fills a canvas.
 Chromium draws without a graphics card here.
 
 usage: browser.py [--rows 10000000] [--symbols 500] [--runs 9] [--panes 20] [--seconds 5] [--keep FOLDER]
@@ -14,16 +16,19 @@ usage: browser.py [--rows 10000000] [--symbols 500] [--runs 9] [--panes 20] [--s
 from __future__ import annotations
 
 import argparse
+import http.server
 import json
 import os
 import shutil
 import statistics
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
+import tapeline.web
 from page import Server, build, forget
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -173,6 +178,57 @@ def main() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+class SmallestPages(http.server.BaseHTTPRequestHandler):
+    """Answer with a page of candles that has nothing but the drawing library, and with one of a filled canvas."""
+
+    protocol_version = "HTTP/1.1"
+    library = Path(tapeline.web.__file__).with_name("assets") / "vendor" / "lightweight-charts.js"
+    candles = """
+import { CandlestickSeries, createChart } from "./library.js";
+const closes = Array.from({ length: 1001 }, (_, i) => 100 + 5 * Math.sin(i / 30) + Math.sin(i));
+createChart(document.querySelector("div"), { autoSize: true })
+  .addSeries(CandlestickSeries, { upColor: "#26a69a", downColor: "#ef5350" })
+  .setData(closes.slice(1).map((close, i) => ({
+    time: 60 * i, open: closes[i], high: Math.max(close, closes[i]), low: Math.min(close, closes[i]), close })));"""
+    canvas = """
+const canvas = Object.assign(document.createElement("canvas"), { width: 1100, height: 800 });
+document.querySelector("div").append(canvas);
+const drawn = canvas.getContext("2d");
+drawn.fillStyle = "#26a69a";
+drawn.fillRect(0, 0, 1100, 800);"""
+
+    def do_GET(self) -> None:
+        kind, body = "text/javascript", self.library.read_bytes()
+        if self.path != "/library.js":
+            kind = "text/html"
+            script = self.candles if self.path == "/candles" else self.canvas
+            body = (
+                "<!doctype html><style>:root { --up: #26a69a; --down: #ef5350 } div { width: 1100px; height: 800px }"
+                f'</style><div data-part="canvas"></div><script type="module">{script}</script>'
+            ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def first_candles_at_best(browser: Browser, runs: int) -> dict[str, list[float]]:
+    """Return how long this browser takes for the smallest pages."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SmallestPages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    found = {
+        f"for comparison: {name}": [first_candles(browser, url + path, "") for _ in range(runs)]
+        for path, name in (("canvas", "a filled canvas"), ("candles", "the drawing library alone"))
+    }
+    server.shutdown()
+    return found
+
+
 def first_candles_of_servers(browser: Browser, folder: Path, symbols: list[str], runs: int) -> None:
     """Print how long the first candles take: of a new server, of a running one, and at a second visit."""
     found: dict[str, list[float]] = {
@@ -191,6 +247,7 @@ def first_candles_of_servers(browser: Browser, folder: Path, symbols: list[str],
         for symbol in symbols[-1 - runs : -1]:
             running.append(first_candles(browser, url, symbol))
             second.append(first_candles(browser, url, symbol, again=True))
+    found |= first_candles_at_best(browser, runs)
     print(f"{'from the navigation to the first candles':<44}{'median':>9}{'worst':>10}")
     for name, seconds in found.items():
         print(f"{name:<44}{statistics.median(seconds):>7.3f} s{max(seconds):>8.3f} s")

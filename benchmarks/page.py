@@ -1,4 +1,4 @@
-"""Measure the page's server from outside: the first candles on a large store, and 50 open pages with live updates.
+"""Measure the page's server from outside: first candles on a large store, its memory, and 50 open pages with updates.
 
 The first candles are compared with plain SQL, which reads the blocks of the same bars in this process, interleaved.
 Server-sent events are compared with 50 clients that ask for the newest bars once a second, as a page without events
@@ -109,6 +109,16 @@ class Server:
         """Return the resident memory, MB."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(text.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def idle_memory(server: Server) -> float:
+    """Return the resident memory (MB) once the server has prepared what it prepares, after a look at one symbol."""
+    fetch(f"{server.url}/symbols/SYM000/bars?limit=500")
+    used = -1.0
+    while server.cpu() - used > 0.02:
+        used = server.cpu()
+        time.sleep(3)
+    return server.memory()
 
 
 def fetch(url: str) -> float:
@@ -301,6 +311,8 @@ def main() -> None:
             print(f"built in {time.perf_counter() - began:.0f} s, {size / 1e9:.2f} GB")
         print(f"{chosen.rows:,} rows of {chosen.symbols} symbols\n")
         first_candles(folder, chosen.symbols, chosen.runs)
+        with Server(folder) as server:
+            print(f"\nan idle server: {idle_memory(server):.0f} MB")
         print(f"\n{chosen.clients} clients, all {chosen.symbols} symbols change once a second")
         print(f"{'':<44}{'CPU':>8}{'memory':>10}{'p50':>10}{'p99':>10}{'updates':>9}")
         kinds: list[tuple[str, Talk, bool]] = [

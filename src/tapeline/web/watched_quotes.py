@@ -80,7 +80,7 @@ class WatchedQuotes:
         return shown
 
     def refresh(self, seconds: float = _TABLE_SECONDS) -> bool:
-        """Read the store, for about so many seconds at most; return whether all quotes are complete.
+        """Read the store, for at most about `seconds`; return whether all quotes are complete.
 
         A market that opens or closes changes its quotes too.
         """
