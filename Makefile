@@ -35,9 +35,10 @@ test: $(VENV)/.dev $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every
 check: $(VENV)/.dev ## what to run before a commit, in a minute: lint, and the unit tests that are not slow (ARGS="-k bars")
 	@$(MAKE) -j2 lint quick
 
+# Without the tests of prose, which lint runs.
 quick: WORKERS = 2
 quick: $(VENV)/.dev
-	$(PYTEST) -m 'not slow' tests/unit $(ARGS)
+	$(PYTEST) -m 'not slow' --ignore tests/unit/test_prose.py tests/unit $(ARGS)
 
 lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, spelling, workflows
 	$(BIN)/ruff check

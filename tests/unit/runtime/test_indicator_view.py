@@ -53,11 +53,15 @@ class SqliteHome:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.restart()
+        self._open()
 
-    def restart(self) -> None:
+    def _open(self) -> None:
         self.database = Database(self.path)
         self.store: SqliteStore | MemoryStore = SqliteStore(self.database)
+
+    def restart(self) -> None:
+        self.database.close()
+        self._open()
 
     def refuse(self, *, writes: bool) -> None:
         self.database._writer.execute(f"PRAGMA query_only={'ON' if writes else 'OFF'}")
