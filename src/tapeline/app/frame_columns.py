@@ -180,7 +180,7 @@ def open_frame(frame: Any) -> Frame:
         import pyarrow.interchange
 
         return Frame(pyarrow.interchange.from_dataframe(frame))
-    raise InputError(f"a {type(frame).__name__} is no data frame: give pandas, Polars or Arrow")
+    raise InputError(f"what was given, of type {type(frame).__name__}, is no data frame: give pandas, Polars or Arrow")
 
 
 def _is_frame_of(library: str, frame: Any) -> bool:

@@ -6,7 +6,6 @@ same values.
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -19,8 +18,9 @@ from tapeline.app import arrow_columns, config
 from tapeline.app.data_directory import open_data_directory, settings_for_reading
 from tapeline.app.server_bars import ServerBars
 from tapeline.app.stored_history import Selection, StoredHistory, outputs_of
+from tapeline.core.extras import import_package
 from tapeline.core.times import epoch_ms
-from tapeline.errors import InputError, MissingLibraryError, NotPossibleError
+from tapeline.errors import InputError, NotPossibleError
 
 Time = str | float | date | datetime
 
@@ -57,10 +57,11 @@ def load(
     opens a server that asks for one, by default the setting page.token. `as_known` gives bars as they were first
     stored, before any correction. `ranges` adds, at the stored interval, what was expected over each horizon, such as
     `low_80_5`, the lower end of the 80% band 5 bars ahead, and `range_model`, the version that said it. `to` is
-    `pandas`, `polars` or `arrow` (a `pyarrow.Table`).
+    `pandas` or `polars`, which you install yourself, or `arrow` (a `pyarrow.Table`), which needs nothing more.
 
     Raises `NotFoundError` for a symbol without bars, `NotPossibleError` for an interval that its bars cannot make,
-    `SpecError` for an indicator, `StorageError` where data directory or server cannot be read.
+    `SpecError` for an indicator, `StorageError` where data directory or server cannot be read, `MissingLibraryError`
+    without the package that `to` names.
     """
     checked_kind(to)
     if url is None and isinstance(data_dir, str) and data_dir.startswith(("http://", "https://")):
@@ -118,10 +119,7 @@ def frame_of(table: pa.Table, to: str, index: str | None = "timestamp") -> Any:
     """
     if to == "arrow":
         return table
-    try:
-        library = importlib.import_module(to)
-    except ImportError:
-        raise MissingLibraryError(f"to={to!r} needs the package {to}: pip install {to}") from None
+    library = import_package(to, f"to={to!r} needs the package {to}", ", or write to='arrow'")
     if to == "polars":
         return library.from_arrow(table)
     frame = table.to_pandas()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tapeline.app.frames import analyse
-from tapeline.core.extras import import_extra
+from tapeline.core.extras import import_package
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.indicators.spec import parse
 
@@ -45,6 +45,6 @@ def extend_pandas() -> None:
     of several outputs, with the frame's index. Raises `MissingLibraryError` without pandas, `SpecError` for numbers
     that an indicator cannot have, and what `analyse` raises of the frame.
     """
-    pandas = import_extra("pandas", "frames need pandas", "research")
+    pandas = import_package("pandas", "frames with methods need the package pandas")
     if not hasattr(pandas.DataFrame, "tapeline"):
         pandas.api.extensions.register_dataframe_accessor("tapeline")(FrameIndicators)

@@ -103,8 +103,10 @@ def calendar_named(name: str) -> str:
     if exchange not in names:
         near = difflib.get_close_matches(name.upper(), names, 1)
         guess = f"did you mean {near[0]}?" if near else "write XNYS, XLON, XETR, ... or UTC"
-        guess += "" if knows_all_calendars() else "; 'tapeline[calendars]' has more"
-        raise InputError(f"there is no calendar {name!r}: {guess}")
+        if knows_all_calendars():
+            raise InputError(f"there is no calendar {name!r}: {guess}")
+        more = "to have more calendars: pip install 'tapeline[calendars]'"
+        raise InputError(f"the calendar {name!r} does not come with the core: {guess} ({more})")
     return exchange
 
 

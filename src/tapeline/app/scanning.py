@@ -32,10 +32,12 @@ def scan(
     the price, the change and what the rule reads. `interval` is a name such as `1d`, None for the bars that are shown
     of each symbol. `at` asks for the newest bars that had opened by that time. `sort` is a column, with `-` before it
     for the largest first; what lacks the value comes last. `data_dir` is a folder, by default that of the settings.
+    `to` is as in `load`.
 
     The frame has `symbol`, `interval`, `timestamp` (when the bar opened, UTC), `final` and the columns; its order is
     that asked for. Raises `RuleError` for the rule, that or `SpecError` for a column, `NotPossibleError` for an
-    interval that no bars make, `StorageError` where the data directory cannot be read.
+    interval that no bars make, `StorageError` where the data directory cannot be read, `MissingLibraryError` without
+    the package that `to` names.
     """
     checked_kind(to)
     asked = question(rule, columns, interval, in_epoch_ms(at), sort)

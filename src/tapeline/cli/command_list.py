@@ -67,7 +67,7 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "dashboard": (
             "inspect_commands.dashboard",
-            "Serve the page over a data directory, or over DynamoDB where setting aws.rows_table is set.",
+            "Serve the page over a data directory, or over DynamoDB where the setting aws.rows_table names one.",
         ),
         "sql": (
             "query_commands.sql",

@@ -80,7 +80,7 @@ def rejects(
 
 
 def dashboard(data_dir: DataDir = None, port: Port = None) -> None:
-    """Serve the page over a data directory, or over DynamoDB where setting aws.rows_table is set.
+    """Serve the page over a data directory, or over DynamoDB where the setting aws.rows_table names one.
 
     New rows show up as they come in.
     """

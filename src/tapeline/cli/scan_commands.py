@@ -85,7 +85,7 @@ def scan(
             for match in found.matches[:last]
         ),
     )
-    unknown = f"; of {found.unknown:,} it is not known" if found.unknown else ""
+    unknown = f"; for {found.unknown:,} it is not known" if found.unknown else ""
     notice(f"{found.rule}: {len(found.matches):,} of {found.looked_at:,} series{unknown}")
 
 

@@ -1,4 +1,4 @@
-"""Import the libraries of tapeline's extras: a missing one is one clear line that names the extra."""
+"""Import libraries that the core does without: a missing one is one clear line that says what to install."""
 
 from __future__ import annotations
 
@@ -22,6 +22,17 @@ def import_extra(module: str, need: str, extra: str) -> Any:
             return importlib.import_module(module)
     except ImportError:
         raise missing(need, extra) from None
+
+
+def import_package(name: str, need: str, instead: str = "") -> Any:
+    """Import and return a package of no extra, which users bring, such as pandas. Raises `MissingLibraryError`.
+
+    `need` begins the error's line as in `import_extra`, and `instead` ends it with what does without the package.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise MissingLibraryError(f"{need}: pip install {name}{instead}") from None
 
 
 def missing(need: str, extra: str) -> MissingLibraryError:

@@ -153,9 +153,13 @@ def test_what_cannot_be_loaded_is_one_line_that_says_why(path: Path, url: str, t
 
 
 def test_a_frame_whose_library_is_missing_names_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(MissingLibraryError, match="to='polars' needs the package polars: pip install polars"):
-        tapeline.load("AAPL", data_dir=path, to="polars")
+    for library in ("pandas", "polars"):
+        monkeypatch.setitem(sys.modules, library, None)
+        said = f"to='{library}' needs the package {library}: pip install {library}, or write to='arrow'"
+        with pytest.raises(MissingLibraryError, match=f"^{said}$"):
+            tapeline.load("AAPL", data_dir=path, to=library)
+    with pytest.raises(MissingLibraryError, match=r"need the package pandas: pip install pandas$"):
+        tapeline.extend_pandas()
 
 
 def test_a_damaged_block_is_a_warning(path: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.conftest import START
 from tests.stored import fill, opened, session_bars
 
 import tapeline
+from tapeline.app.resampling import calendar_named
 from tapeline.app.stored_history import Selection, StoredHistory
 from tapeline.core.candle_intervals import INTERVALS
 from tapeline.core.market import OHLCV, Bars, Rows
@@ -157,3 +159,10 @@ def test_what_cannot_be_resampled_is_one_line_that_says_why(
     frame: Any = pandas_of(bars).drop(columns=drop)
     with pytest.raises(kind, match=said):
         tapeline.resample(frame, interval, calendar=calendar)
+
+
+def test_a_calendar_that_the_core_lacks_names_the_extra_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    said = r"^the calendar 'XPHS' does not come with the core: .*: pip install 'tapeline\[calendars\]'\)$"
+    with pytest.raises(InputError, match=said):
+        calendar_named("XPHS")

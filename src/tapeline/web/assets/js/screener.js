@@ -80,7 +80,7 @@ export class ScreenerTab {
 
   _draw({ columns, matches, matched, looked_at: looked, unknown }) {
     const clock = clockOf(this._zone());
-    const counts = `${integer(matched)} of ${integer(looked)} series${unknown ? `; of ${integer(unknown)} it is not known` : ""}${matches.length < matched ? `; the first ${integer(matches.length)} are shown` : ""}.`;
+    const counts = `${integer(matched)} of ${integer(looked)} series${unknown ? `; for ${integer(unknown)} it is not known` : ""}${matches.length < matched ? `; the first ${integer(matches.length)} are shown` : ""}.`;
     const focused = this._found.contains(document.activeElement) ? document.activeElement.textContent : null;
     const scrolled = this._found.querySelector(".scroll")?.scrollTop ?? 0;
     const sortable = (name) => h("button", { type: "button", class: "link", title: `Sort by ${name}`, onclick: () => this._sortBy(name) }, this._sign(name));
