@@ -53,6 +53,11 @@ class Block:
         dtype, absent, shape = BESIDE[name]
         return np.full((len(self), *shape), absent, dtype)
 
+    def copy(self) -> Block:
+        """Return the same bars in memory of their own: a part of a large block keeps all of it."""
+        beside = {name: column.copy() for name, column in self.beside.items()}
+        return Block(self.timestamp.copy(), self.values.copy(), beside)
+
     @classmethod
     def concat(cls, blocks: Sequence[Block]) -> Block:
         """Return one block of several; those that follow each other in time keep its order."""

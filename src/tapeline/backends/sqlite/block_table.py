@@ -3,7 +3,8 @@
 The blocks of a symbol never overlap, so a reader neither merges nor decides which of two values counts. New bars are
 appended as a block of their own. Neighbouring blocks at a symbol's end are merged when they make a block of a higher
 size class (16, 256, 4,096 bars), until a block is large enough and stays as it is: each bar is rewritten at most three
-times, whatever the sizes of the commits. A correction rewrites the blocks that its bars fall into.
+times, whatever the sizes of the commits. A correction rewrites the blocks that its bars fall into. What large commits
+brought is kept in memory until it is merged: to read it back would take as long as to write it.
 
 A block that cannot be read costs its own bars only. It stays in the file, where a copy may still be repaired; it is
 passed over by readers, never merged, and bars that belong into it are put beside it. A block that damage made vanish is
@@ -14,13 +15,12 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-import threading
-from collections import OrderedDict
 from datetime import UTC, datetime
 
 import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block, put_in, same
+from tapeline.backends.sqlite.block_cache import BlockCache
 from tapeline.backends.sqlite.block_codec import decode, encode
 from tapeline.backends.sqlite.block_index import BlockIndex, symbol_name
 from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, insert_block
@@ -31,8 +31,9 @@ from tapeline.errors import DecodeError
 FANOUT = 16
 SEALED = FANOUT**3
 
-_CACHED_BARS = 400_000  # decoded and kept for the next reader, at most; 58 bytes each
-_CACHED_BESIDE = 32  # as many bars as the rest of a block takes
+_CACHED_BARS = 400_000  # decoded and kept for the next reader, at most
+_UNMERGED_BARS = 400_000  # of large commits, kept to be merged with what the next ones bring
+_LARGE_COMMIT = FANOUT**2  # bars of one symbol: a live feed never brings as many at once
 
 
 class PreparedBlock:
@@ -54,9 +55,8 @@ class BlockTable:
         self.index = BlockIndex(self._damage)
         self._open: dict[int, list[BlockEntry]] = {}  # blocks at a symbol's end that are not sealed, in order
         self._totals: dict[int, BlockTotals] = {}
-        self._cache: OrderedDict[int, Block] = OrderedDict()
-        self._cached = 0
-        self._cache_lock = threading.Lock()
+        self._cache = BlockCache(_CACHED_BARS)
+        self._unmerged = BlockCache(_UNMERGED_BARS)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -69,6 +69,8 @@ class BlockTable:
         else:
             for part, payload in prepared.parts:
                 entries.append(self._insert(connection, symbol, part, payload))
+                if len(part) >= _LARGE_COMMIT and _size_class(len(part)) < SEALED:
+                    self._unmerged.keep(entries[-1].id, part.copy())
                 self._merge(connection, entries, symbol)
         put_rows(connection, "block_totals", [(symbol, *self._totals[symbol])])
         return changed
@@ -77,6 +79,7 @@ class BlockTable:
         """Forget what was written in a transaction that was rolled back."""
         self._open.clear()
         self._totals.clear()
+        self._unmerged.clear()
 
     def _tail(self, connection: sqlite3.Connection, symbol: int) -> list[BlockEntry]:
         """Return the blocks at the symbol's end that may still be merged, after the last sealed one (included)."""
@@ -109,7 +112,7 @@ class BlockTable:
             bars = sum(entry.count for entry in several)
             if bars < SEALED and (len(several) < FANOUT or _size_class(bars) == size):
                 return
-            blocks = [self.read(connection, entry, keep=False) for entry in several]
+            blocks = [self._unmerged.get(entry.id) or self.read(connection, entry, keep=False) for entry in several]
             readable = [block for block in blocks if block is not None]
             if len(readable) < len(blocks):
                 del entries[: start + len(blocks) - blocks[::-1].index(None)]  # what is after it goes on by itself
@@ -151,6 +154,7 @@ class BlockTable:
         connection.executemany("DELETE FROM blocks WHERE id = ?", [(entry.id,) for entry in entries])
         for entry in entries:
             self._totals[symbol] = self._totals[symbol].with_entry(symbol, entry, -1)
+            self._unmerged.drop(entry.id)
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -161,11 +165,9 @@ class BlockTable:
 
         With `bars_only` it may lack what it has beside its bars, and is not kept: who asks so reads a whole series.
         """
-        with self._cache_lock:
-            kept = self._cache.get(entry.id)
-            if kept is not None:
-                self._cache.move_to_end(entry.id)
-                return kept
+        kept = self._cache.get(entry.id)
+        if kept is not None:
+            return kept
         try:
             block = decode(_payload(connection, entry), bars_only=bars_only)
             if not entry.holds(block.timestamp):
@@ -174,7 +176,7 @@ class BlockTable:
             self._report(connection, entry, error)
             return None
         if keep and not bars_only:
-            self._keep(entry.id, block)
+            self._cache.keep(entry.id, block)
         return block
 
     def _report(self, connection: sqlite3.Connection, entry: BlockEntry, error: DecodeError) -> None:
@@ -185,15 +187,6 @@ class BlockTable:
             f"{name}: {entry.count:,} bars from {_utc(entry.first)} to {_utc(entry.last)} UTC cannot be read "
             f"(block {entry.id}: {error}); they are passed over",
         )
-
-    def _keep(self, number: int, block: Block) -> None:
-        with self._cache_lock:
-            if number in self._cache:  # another thread read it at the same time
-                return
-            self._cache[number] = block
-            self._cached += len(block) + _CACHED_BESIDE
-            while self._cached > _CACHED_BARS and len(self._cache) > 1:
-                self._cached -= len(self._cache.popitem(last=False)[1]) + _CACHED_BESIDE
 
 
 def _payload(connection: sqlite3.Connection, entry: BlockEntry) -> bytes:

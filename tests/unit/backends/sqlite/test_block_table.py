@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -121,6 +122,22 @@ def test_commits_of_any_size_rewrite_a_bar_at_most_three_times(
 ) -> None:
     commits = list(itertools.islice(itertools.cycle(pattern), 12_000 * len(pattern) // sum(pattern)))
     assert max(writes_of(commits, monkeypatch, tmp_path / "tapeline.db").values()) <= 1 + 3
+
+
+def test_large_commits_are_merged_without_being_read_back_nor_what_was_rolled_back(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [START + MINUTE * i for i in range(14 * 300)]
+    monkeypatch.setattr(BlockTable, "read", None)
+    with contextlib.suppress(KeyError), table.database.transaction() as connection:
+        table.table.put(connection, SYMBOL, PreparedBlock(block_of(dict.fromkeys(times[:300], 7.0))))
+        raise KeyError
+    table.table.forget()
+    for start in range(0, len(times), 300):
+        table.put({time: float(1 + start) for time in times[start : start + 300]})
+    monkeypatch.undo()
+    assert [entry.count for entry in table.entries()] == [len(times)]
+    assert table.bars() == {time: float(1 + i // 300 * 300) for i, time in enumerate(times)}
 
 
 def test_a_symbols_end_has_few_blocks(table: Table) -> None:
