@@ -61,7 +61,7 @@ class FeatureSet:
             if missing:
                 raise ValueError(f"the features need indicators that are not computed: {', '.join(missing)}")
             columns = self._columns[key] = np.array([key.index(name) for name in self.inputs], np.int64)
-        return self._formula(bars, indicator[:, columns])
+        return self._formula(bars, np.take(indicator, columns, axis=1))
 
 
 _MOVES = (1, 2, 5, 10, 20, 60)

@@ -50,6 +50,9 @@ def session_times(bars: Bars) -> Floats:
 
 
 def _times(exchange: str, timestamp: Ints) -> Floats:
+    first = np.append(0, np.flatnonzero(timestamp[1:] != timestamp[:-1]) + 1)
+    if 2 * len(first) < len(timestamp):  # the same minute of many symbols is looked up once
+        return np.repeat(_times(exchange, timestamp[first]), np.diff(first, append=len(timestamp)), axis=0)
     sessions, no_open, no_close = _edges(exchange)
     at, inside = sessions.find(timestamp)
     found = np.empty((len(timestamp), 2))

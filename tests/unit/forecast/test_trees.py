@@ -23,7 +23,7 @@ def booster() -> lightgbm.Booster:
     return trained(15, 40)
 
 
-@pytest.mark.parametrize(("leaves", "trees"), [(2, 1), (15, 40), (63, 25)])
+@pytest.mark.parametrize(("leaves", "trees"), [(2, 1), (15, 40), (64, 25), (80, 5)])
 def test_scores_equal_lightgbms_bit_for_bit(leaves, trees):
     booster = trained(leaves, trees)
     rng = np.random.default_rng(1)
