@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
+from collections import deque
 from typing import Any
 
 from tapeline.backends.sqlite.checked_rows import checked_rows, put_rows, whole_row
@@ -18,6 +20,9 @@ from tapeline.errors import DecodeError, LogTrimmedError, StorageError
 #: Bars kept after they were processed, so that the recent log can be looked at. 100,000 bars are about 6 MB.
 KEPT_BARS = 100_000
 
+#: Entries that were appended here and not read yet, kept in memory: whoever follows closely reads nothing back.
+_KEPT_ENTRIES = 8
+
 _POLL_SECONDS = 0.05  # how soon an append by another process is seen
 
 
@@ -30,6 +35,7 @@ class SqliteStream:
         self._rejects = RejectTable()
         self._appended = threading.Condition()
         self._entry: tuple[int, Bars] = (0, Bars.of(()))
+        self._unread: deque[tuple[int, Bars]] = deque(maxlen=_KEPT_ENTRIES)
         self._end: int | None = None  # after what was last appended here
 
     def append(self, source: str, delivery: Delivery) -> int:
@@ -42,6 +48,8 @@ class SqliteStream:
             self._rejects.add(connection, delivery.rejects)
             put_rows(connection, "sources", [(source, delivery.resume)])
         self._end = end
+        if len(delivery.bars):
+            self._unread.append((end - len(delivery.bars), delivery.bars))
         with self._appended:
             self._appended.notify_all()
         return end
@@ -80,8 +88,8 @@ class SqliteStream:
         taken = 0
         while taken < limit:
             part = self._at(position + taken)
-            if part is None:
-                break
+            if part is None or (found and taken + len(part) > limit):
+                break  # whole entries are handed over as they are, where the limit allows one
             part = part[: limit - taken]
             found.append(part)
             taken += len(part)
@@ -90,6 +98,8 @@ class SqliteStream:
     def _at(self, position: int) -> Bars | None:
         """Return the rest of the entry that holds `position`, None where the log ends. The last one is kept decoded."""
         first, bars = self._entry
+        if not first <= position < first + len(bars):
+            first, bars = self._entry = self._unread_at(position) or self._entry
         if not first <= position < first + len(bars):
             with self._database.reading() as reader:
                 rest = "WHERE first <= ? ORDER BY first DESC LIMIT 1"
@@ -105,6 +115,20 @@ class SqliteStream:
                     raise self._damaged(f"the log's entry at position {position} is missing")
                 return None
         return bars[position - first :]
+
+    def _unread_at(self, position: int) -> tuple[int, Bars] | None:
+        """Return the entry at `position` if it was appended here just now; those before it are not kept any longer."""
+        self._drop_unread(position)
+        try:
+            return self._unread.popleft() if self._unread[0][0] <= position else None
+        except IndexError:  # there is none, or another thread took it
+            return None
+
+    def _drop_unread(self, position: int) -> None:
+        """Keep entries that end at `position` or before it no longer."""
+        with contextlib.suppress(IndexError):  # what another thread takes meanwhile is read from the file
+            while sum((self._unread[0][0], len(self._unread[0][1]))) <= position:
+                self._unread.popleft()
 
     def _decoded(self, entry: tuple[Any, ...], *, whole: bool) -> Bars:
         first, count, payload = entry
@@ -133,6 +157,7 @@ class SqliteStream:
                 "DELETE FROM log WHERE first < min(?1, (SELECT max(first) FROM log)) AND first + count <= ?1",
                 (position - self._kept_bars,),
             )
+        self._drop_unread(position - self._kept_bars)
 
 
 def _end(connection: sqlite3.Connection) -> int:
