@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.alerts.grammar import LONGEST_RULE
@@ -14,6 +14,7 @@ from tapeline.errors import NotPossibleError
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.page import Page
 from tapeline.web.timed_alerts import TimedAlert, timed_alerts
 
@@ -21,7 +22,7 @@ from tapeline.web.timed_alerts import TimedAlert, timed_alerts
 MOST_ALERTS = 1_000
 
 # These are not `async`: the journal blocks, so the framework runs them in threads of its own.
-routes = APIRouter(tags=["alerts"])
+routes = api_router("alerts")
 
 
 class AlertsAnswer(BaseModel):

@@ -37,6 +37,7 @@ from tapeline.web.api import (
     symbol_routes,
 )
 from tapeline.web.api.problems import add_handlers
+from tapeline.web.api.routers import PREFIX
 from tapeline.web.candles import warm_up
 from tapeline.web.compact_answers import CompactAnswers
 from tapeline.web.defects import DefectAnswer
@@ -51,7 +52,7 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 _REFERENCE = Path(__file__).parents[1] / "reference"
 _COMPLETING_SECONDS = 0.05  # of work at once
 _RESTS = 4  # times as long as it works, while that is prepared which nobody waits for
-_PREFIX = "/api/v1"
+_FIRST_LOOK_SECONDS = 0.5
 _ROUTES = (
     session_routes, symbol_routes, bar_routes, row_routes, catalogue_routes, score_routes, model_routes, health_routes,
     event_routes, alert_routes, forecast_routes, forecast_table_routes, range_routes, scan_routes, desk_routes,
@@ -78,14 +79,13 @@ def create_app(page: Page, host: str = "127.0.0.1") -> FastAPI:
 
     app = FastAPI(
         title="tapeline", version=tapeline.__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
-        openapi_url=f"{_PREFIX}/openapi.json", redirect_slashes=False,
+        openapi_url=f"{PREFIX}/openapi.json", redirect_slashes=False,
         description="Bars, indicators, predictions and their grades. Times are UTC epoch milliseconds; parameters may "
         "be ISO dates too.",
     )  # fmt: skip
     app.state.page = page
-    for module in _ROUTES:
-        app.include_router(module.routes, prefix=_PREFIX)
-    app.include_router(metric_routes.routes)
+    for module in (*_ROUTES, metric_routes):
+        app.router.routes += module.routes.routes  # included, they would be analysed once more: see `routers`
     app.mount("/reference", PageFiles(_REFERENCE))
     app.mount("/", PageFiles(_ASSETS, joined_page(_ASSETS)))
     add_handlers(app)
@@ -102,6 +102,7 @@ async def _prepare(page: Page) -> None:
     """
     while await _with_rest(page.broadcast.complete(_COMPLETING_SECONDS)):
         pass
+    await asyncio.sleep(_FIRST_LOOK_SECONDS)  # whoever opens the page as soon as that can be done is answered first
     with contextlib.suppress(TapelineError):  # whoever looks is given the reason
         for symbol in (await page.read(page.data.store.latest)).bars.symbols:
             await _with_rest(page.judge(functools.partial(page.data.candles.rows, symbol, limit=1)))

@@ -6,7 +6,7 @@ import contextlib
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from tapeline.core.candle_intervals import INTERVALS, choices
@@ -38,6 +38,7 @@ from tapeline.web.api.parameters import (
     require_known,
 )
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest
 from tapeline.web.iso_text import iso_times
 from tapeline.web.markets import zone_of
@@ -69,7 +70,7 @@ _NAMES = {
 
 _HOURS = np.array(["regular", "pre", "post"])
 
-routes = APIRouter(tags=["bars"])
+routes = api_router("bars")
 
 
 class OutputAnswer(BaseModel):

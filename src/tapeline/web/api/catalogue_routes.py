@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 
 from tapeline.indicators import parse
 from tapeline.indicators.catalogue import CATALOGUE
 from tapeline.indicators.entry import Indicator, Parameter
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 
-routes = APIRouter(tags=["indicators"])
+routes = api_router("indicators")
 
 
 class IndicatorAnswer(BaseModel):

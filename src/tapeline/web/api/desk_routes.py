@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Request, Response
+from fastapi import Body, Path, Request, Response
 
 from tapeline.errors import NotPossibleError
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.desks import NAME_PATTERN, Desks
 from tapeline.web.page import Page
 
-routes = APIRouter(tags=["desk"])
+routes = api_router("desk")
 
 Name = Annotated[str, Path(pattern=NAME_PATTERN, examples=["drawings:AAPL"], description="A word, and what of.")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from starlette.types import Receive, Scope, Send
@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from tapeline.web.api.bar_routes import Indicators, Interval, chart_request
 from tapeline.web.api.parameters import SYMBOL_PATTERN, AnySymbolQuery, CurrentPage, checked
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.broadcast import Broadcast
 from tapeline.web.client_address import client_group
 from tapeline.web.event_client import Client
@@ -20,7 +21,7 @@ from tapeline.web.security import credentials
 #: A chart: a symbol, an at sign and an interval.
 Also = Annotated[str, Field(max_length=44, pattern=SYMBOL_PATTERN[:-2] + r"+@[1-9][0-9]{0,8}(ms|s|m|h|d|w|mo)$")]
 
-routes = APIRouter(tags=["events"])
+routes = api_router("events")
 
 
 class EventStream(StreamingResponse):

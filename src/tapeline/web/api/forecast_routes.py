@@ -6,7 +6,7 @@ import math
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel
 
 from tapeline.core.candle_intervals import stored_interval
@@ -27,6 +27,7 @@ from tapeline.web.api.parameters import (
     require_known,
 )
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.iso_text import iso_times
 from tapeline.web.page import Page
 from tapeline.web.quote_table import decimals
@@ -34,7 +35,7 @@ from tapeline.web.quote_table import decimals
 #: Rows whose bands are graded with each answer.
 _GRADED_ROWS = 1_000
 
-routes = APIRouter(tags=["forecast"])
+routes = api_router("forecast")
 
 
 class OddsAnswer(BaseModel):

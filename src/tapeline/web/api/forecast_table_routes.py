@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel
 
 from tapeline.core.series import symbol_of
@@ -15,10 +15,11 @@ from tapeline.runtime.stored_series import TELLING_ROWS, ShownSeries
 from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.iso_text import timed
 from tapeline.web.page import Page
 
-routes = APIRouter(tags=["forecast"])
+routes = api_router("forecast")
 
 
 class SymbolForecast(BaseModel):

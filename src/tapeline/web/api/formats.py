@@ -45,7 +45,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-def wanted(
+async def wanted(
     request: Request,
     format: Annotated[  # noqa: A002 - the name of the parameter in the address
         Format | None, Query(description="How to answer; otherwise the Accept header says.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel
 
 from tapeline.core.market import Reject
@@ -13,13 +13,14 @@ from tapeline.errors import one_line
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.iso_text import timed
 from tapeline.web.page import Page
 from tapeline.web.page_data import FeedPulse, ReplayProgress
 
 _RAW_BYTES = 2000
 
-routes = APIRouter(tags=["health"])
+routes = api_router("health")
 
 
 class EventAnswer(BaseModel):

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -19,6 +19,7 @@ from tapeline.web.api.bar_routes import Indicators, Interval, chart_request
 from tapeline.web.api.formats import DIRECTION_NAMES, PARQUET
 from tapeline.web.api.parameters import CurrentPage, End, Start, Symbol, require_known
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.page import Page
 
 #: Histories that are sent before another is refused: each holds a part, with all its indicators, while it is read.
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 ARROW = "application/vnd.apache.arrow.stream"
 
-routes = APIRouter(tags=["bars"])
+routes = api_router("bars")
 
 
 class HistoryFormat(StrEnum):

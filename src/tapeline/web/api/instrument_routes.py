@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import BaseModel
 
 from tapeline.core.listed_symbols import ListedSymbol
@@ -15,6 +15,7 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.api.health_routes import RejectAnswer, reject_answer
 from tapeline.web.api.parameters import CurrentPage, Symbol, require_known
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.iso_text import timed
 from tapeline.web.markets import next_session, zone_of
 from tapeline.web.page import Page
@@ -26,7 +27,7 @@ _LOOKED_AT = 1_000
 _MOST_ACTIONS = 100
 _MOST_REJECTS = 20
 
-routes = APIRouter(tags=["symbols"])
+routes = api_router("symbols")
 
 
 class ActionAnswer(BaseModel):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.errors import ModelError, NotFoundError, NotPossibleError, StorageError
@@ -17,6 +17,7 @@ from tapeline.runtime.clock import now_ms
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.api.score_routes import GradeAnswer
 from tapeline.web.feature_importance import FeatureImportance, feature_importance
 from tapeline.web.page import Page
@@ -26,7 +27,7 @@ _VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 Name = Annotated[str, Field(pattern=_VERSION)]
 
-routes = APIRouter(tags=["models"])
+routes = api_router("models")
 
 
 class ModelAnswer(BaseModel):

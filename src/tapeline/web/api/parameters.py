@@ -68,7 +68,7 @@ Start = Annotated[Time | None, Query(description="From this time on: UTC epoch m
 End = Annotated[Time | None, Query(description="Before this time: UTC epoch ms, or an ISO date or time (UTC).")]
 
 
-def _page_of(request: Request) -> Page:
+async def _page_of(request: Request) -> Page:  # a plain one would be called in another thread
     page: Page = request.app.state.page
     return page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from tapeline.core.candle_intervals import stored_interval
@@ -28,10 +28,11 @@ from tapeline.web.api.parameters import (
     require_known,
 )
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.api.row_routes import MOST_ROWS, Cursor
 from tapeline.web.page import Page
 
-routes = APIRouter(tags=["forecast"])
+routes = api_router("forecast")
 
 
 class RangesAnswer(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from tapeline.core.market import Rows
@@ -32,6 +32,7 @@ from tapeline.web.api.parameters import (
     require_known,
 )
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.candles import Candles, ChartRequest
 from tapeline.web.iso_text import timed
 
@@ -41,7 +42,7 @@ MOST_ROWS = 20_000
 Cursor = Annotated[Time | None, Query(description="The `next` of an answer: continues with older rows.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many rows, the newest first.")]
 
-routes = APIRouter(tags=["rows"])
+routes = api_router("rows")
 
 
 class RowAnswer(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel
 
 from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
@@ -17,9 +17,10 @@ from tapeline.web.api.alert_routes import MOST_ALERTS, RuleFault, RuleProblem
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.iso_text import timed
 
-routes = APIRouter(tags=["alerts"])
+routes = api_router("alerts")
 
 
 class RuleName(BaseModel):

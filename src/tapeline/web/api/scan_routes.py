@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.alerts.grammar import LONGEST_RULE
@@ -18,12 +18,13 @@ from tapeline.web.api.alert_routes import RuleProblem
 from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
 from tapeline.web.api.parameters import INTERVAL_PATTERN, CurrentPage, Time
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.iso_text import timed
 
 #: The most matches in one answer.
 MOST_MATCHES = 10_000
 
-routes = APIRouter(tags=["screener"])
+routes = api_router("screener")
 
 RuleText = Annotated[
     str | None,

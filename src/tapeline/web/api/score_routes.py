@@ -6,7 +6,7 @@ import dataclasses
 from enum import IntEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.forecast.estimates import Bin
@@ -14,9 +14,10 @@ from tapeline.forecast.range_words import verdict
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import AnySymbolQuery, CurrentPage, StoredInterval, require_known
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.page import Page
 
-routes = APIRouter(tags=["models"])
+routes = api_router("models")
 
 
 class Ahead(IntEnum):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.web.access import LONGEST_SECONDS, Identity
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.client_address import client_group
 from tapeline.web.security import COOKIE, credentials
 from tapeline.web.users import LONGEST_PASSWORD, User
 
-routes = APIRouter(tags=["session"])
+routes = api_router("session")
 
 
 class PasswordLogin(BaseModel):

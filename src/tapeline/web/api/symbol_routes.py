@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tapeline.core.listed_symbols import ListedSymbol
@@ -16,6 +16,7 @@ from tapeline.errors import FeedError, InputError, NotFoundError, NotPossibleErr
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import SYMBOL_PATTERN, CurrentPage, Symbol, checked
 from tapeline.web.api.problems import problems
+from tapeline.web.api.routers import api_router
 from tapeline.web.page_data import SymbolList
 from tapeline.web.quote_table import Quote
 
@@ -25,7 +26,7 @@ MOST_SYMBOLS = 1_000
 #: The most symbols that a search answers with.
 MOST_FOUND = 30
 
-routes = APIRouter(tags=["symbols"])
+routes = api_router("symbols")
 
 
 class SymbolsAnswer(BaseModel):
