@@ -38,7 +38,7 @@ FROM symbols JOIN rows ON rows.rowid = (
 #: A bar that was never said to be final, but has later ones, is final: that is what the processor makes of it.
 _FINAL = """
 SELECT timestamp, open, high, low, price, volume, prediction, probability, coalesce(model, -1)
-FROM rows WHERE symbol = ?1 AND (final OR timestamp < (SELECT timestamp FROM newest WHERE symbol = ?1))
+FROM rows WHERE symbol = :symbol AND (final OR timestamp < (SELECT timestamp FROM newest WHERE symbol = :symbol))
 ORDER BY timestamp
 """
 
@@ -52,7 +52,7 @@ def convert(connection: sqlite3.Connection, progress: Callable[[float], None]) -
     blocks, done = BlockTable(), 0
     progress(0.0)
     for (symbol,) in connection.execute("SELECT symbol FROM newest ORDER BY symbol").fetchall():
-        found = connection.execute(_FINAL, (symbol,))
+        found = connection.execute(_FINAL, {"symbol": symbol})
         while rows := found.fetchmany(SEALED):
             blocks.put(connection, symbol, PreparedBlock(_block(rows)))
             done += len(rows)

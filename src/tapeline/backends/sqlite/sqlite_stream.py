@@ -154,8 +154,8 @@ class SqliteStream:
         """Drop whole entries that end `kept_bars` or more before `position`; the newest entry always stays."""
         with self._database.transaction() as connection:
             connection.execute(  # `first` is bounded twice, so that a long rest of the log is not searched
-                "DELETE FROM log WHERE first < min(?1, (SELECT max(first) FROM log)) AND first + count <= ?1",
-                (position - self._kept_bars,),
+                "DELETE FROM log WHERE first < min(:end, (SELECT max(first) FROM log)) AND first + count <= :end",
+                {"end": position - self._kept_bars},
             )
         self._drop_unread(position - self._kept_bars)
 
