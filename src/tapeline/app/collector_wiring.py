@@ -1,4 +1,4 @@
-"""Wire `tapeline collector`: Yahoo's live bars onto Kinesis, over the log in the data directory.
+"""Wire `tapeline collector`: the feed's live bars onto Kinesis, over the log in the data directory.
 
 Of several tasks each collects a part of the symbols, at a part of the rate at which one would ask.
 """

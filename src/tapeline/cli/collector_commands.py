@@ -22,7 +22,7 @@ def collector(
     data_dir: DataDir = None,
     health_port: Annotated[int | None, typer.Option(help="Port of the health answer; 0 takes a free one.")] = None,
 ) -> None:
-    """Put Yahoo's bars onto a Kinesis stream, as the container on AWS does. Every option can be a setting.
+    """Put the feed's bars onto a Kinesis stream, as the container on AWS does. Every option can be a setting.
 
     After SIGTERM it sends what was collected and ends.
     """

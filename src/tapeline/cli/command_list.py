@@ -134,7 +134,7 @@ HEADINGS: dict[str, dict[str, tuple[str, str]]] = {
     "AWS": {
         "collector": (
             "collector_commands.collector",
-            "Put Yahoo's bars onto a Kinesis stream, as the container on AWS does. Every option can be a setting.",
+            "Put the feed's bars onto a Kinesis stream, as the container on AWS does. Every option can be a setting.",
         ),
         "upload": (
             "cloud_commands.upload",
