@@ -1,7 +1,7 @@
 """Evaluate boosted trees from LightGBM's text format, without LightGBM.
 
 The additions are LightGBM's in the same order, so the score is the same to the last bit, at a tenth of its cost for one
-row and half to two thirds of it for a batch (benchmarks/inference.py). A Lambda function needs no LightGBM, SciPy or
+row and less than two thirds of it for a batch (benchmarks/inference.py). A Lambda function needs no LightGBM, SciPy or
 libgomp for it. Only what tapeline trains is read: one binary objective, numerical splits, no missing values.
 """
 
