@@ -55,3 +55,37 @@ test("steps are undone and done again until something new is drawn", () => {
   assert.equal(undo.can(1), false);
   assert.deepEqual(undo.go(-1), [1]);
 });
+
+// Lets `answer(method)` answer all requests while `work` is done, in Node, too, where no page listens.
+async function answered(answer, work) {
+  globalThis.addEventListener ??= () => {};
+  const { fetch } = globalThis;
+  globalThis.fetch = async (_, { method }) => new Response(JSON.stringify(await answer(method)));
+  try {
+    await work();
+  } finally {
+    globalThis.fetch = fetch;
+  }
+}
+
+test("a symbol that is left and shown again before its drawings arrive has each once", async () => {
+  const shapes = [{ kind: "level", points: [{ t: 1, p: 2 }] }];
+  await answered(() => ({ shapes }), async () => {
+    const { Drawings } = await import("../../src/tapeline/web/assets/js/draw/drawings.js");
+    const drawings = Object.assign(Object.create(Drawings.prototype), { _show() {}, cancel() {} });
+    await Promise.all(["A", "B", "A"].map((symbol) => drawings.begin(symbol)));
+    assert.deepEqual(drawings._undo.state, shapes);
+  });
+});
+
+test("a document that is sent while it is asked for is not replaced by the one before", async () => {
+  let sent;
+  const put = new Promise((done) => { sent = done; });
+  const before = () => put.then(() => new Promise((done) => { setTimeout(done, 10); })).then(() => ({ shapes: [] }));
+  await answered((method) => (method === "PUT" ? sent() ?? {} : before()), async () => {
+    const { keep, recall } = await import("../../src/tapeline/web/assets/js/desk.js");
+    keep("drawings:C", { shapes: [1] }, 0);
+    assert.deepEqual(await recall("drawings:C"), { shapes: [1] });
+    await put;
+  });
+});

@@ -64,8 +64,10 @@ class Frame:
         """Return the frame with a column for each output, in place of one of that name. NaN becomes null."""
         table = self._table
         for name, array in _nullable(outputs, values).items():
-            index = table.schema.get_field_index(name)
-            table = table.append_column(name, array) if index < 0 else table.set_column(index, name, array)
+            same = table.schema.get_all_field_indices(name)  # a name may stand twice
+            for index in same:
+                table = table.set_column(index, name, array)
+            table = table if same else table.append_column(name, array)
         return table
 
     def _name(self, index: int) -> str:

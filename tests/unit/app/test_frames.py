@@ -225,6 +225,16 @@ def test_a_column_of_that_name_is_replaced_in_its_place(made: Any, table: pa.Tab
     np.testing.assert_array_equal(found.to_numpy(), expected.to_numpy())
 
 
+@pytest.mark.parametrize("made", [pa.Table.to_pandas, lambda table: table])
+def test_each_of_two_columns_of_that_name_is_replaced(made: Any) -> None:
+    close, old = pa.array([1.0, 2.0, 4.0]), pa.array([0.0] * 3)
+    found = tapeline.analyse(made(pa.table([close, old, old], ["close", "sma_2", "sma_2"])), ["sma_2"])
+    names = list(found.columns) if isinstance(found, pd.DataFrame) else found.column_names
+    assert names == ["close", "sma_2", "sma_2"]
+    last = found.iloc[2].tolist() if isinstance(found, pd.DataFrame) else [column[2].as_py() for column in found]
+    assert last == [4.0, 3.0, 3.0]
+
+
 def duplicates_in_dictionary(names: list[str]) -> pa.Array:
     codes = [2 * int(name[1:]) + row % 2 for row, name in enumerate(names)]
     return pa.DictionaryArray.from_arrays(codes, [f"S{i // 2:02d}" for i in range(8)])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tapeline.core.sessions import tables
 from tapeline.core.sessions.exchanges import INDICES, PREFIXES, SUFFIXES
@@ -26,3 +29,17 @@ def test_kept_schedules_are_those_of_the_installed_library() -> None:
 
 def test_an_exchange_that_is_not_kept_is_built() -> None:
     assert tables.kept_schedule("XPHS") is None
+
+
+def test_no_forked_process_moves_the_place_at_which_another_reads() -> None:
+    assert isinstance(tables._opened().zip.fp, io.BytesIO)  # an open file has one place for all of them
+
+
+def test_a_damaged_file_is_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "FILE", tmp_path / "tables.npz")
+    tables.FILE.write_bytes(b"PK\x03\x04 cut short")
+    tables._opened.cache_clear()
+    try:
+        assert tables.kept_schedule("XNYS") is None
+    finally:
+        tables._opened.cache_clear()

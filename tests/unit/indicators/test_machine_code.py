@@ -103,7 +103,8 @@ def test_damaged_code_is_not_loaded_and_replaced(folder: Path) -> None:
 
 def test_llvm_loads_what_object_code_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, _, code = kept(folder).read_bytes().partition(b"\n")
-    for other in (b"", code[:60], b"\0" + code[1:], code[:18] + b"\xb7" + code[19:]):  # the last for another processor
+    far, foreign = code[:40] + b"\xff" * 8 + code[48:], code[:18] + b"\xb7" + code[19:]  # for another processor
+    for other in (b"", code[:60], b"\0" + code[1:], far, foreign):
         assert object_code.load(other, "sma") is None
     assert object_code.load(code, "nothing of this name") is None
     monkeypatch.setattr(object_code, "load", lambda *_: None)

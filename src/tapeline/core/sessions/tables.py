@@ -7,10 +7,12 @@ is installed, it is asked instead. `python -m tests.session_tables` makes the fi
 from __future__ import annotations
 
 import contextlib
+import io
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -58,8 +60,9 @@ def _member(name: str) -> Any:
 
 @cache
 def _opened() -> Any:
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        file = np.load(FILE)
+    with contextlib.suppress(OSError, ValueError, KeyError, BadZipFile):
+        # In memory: processes that are forked would move each other's place in an open file.
+        file = np.load(io.BytesIO(FILE.read_bytes()))
         if _installed() in {None, str(file["version"])}:
             return file
     return None

@@ -52,7 +52,7 @@ def load(code: bytes, symbol: str) -> int | None:
         return None
     try:
         return _load(code, symbol)
-    except (struct.error, LookupError, ValueError, OSError, AttributeError):
+    except (struct.error, LookupError, ValueError, OverflowError, OSError, AttributeError):
         return None
 
 

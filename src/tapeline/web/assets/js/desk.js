@@ -13,6 +13,7 @@ const later = ({ status }) => status === 0 || status >= 500;
 // Resolves to the document of this name once the server answers; to an empty one where there is none.
 export async function recall(name) {
   for (;;) {
+    if (waiting.has(name)) return waiting.get(name).document; // it may be sent after the answer was made, and before it arrives
     const { value, error } = await outcome(get(`/desk/${part(name)}`, { unattended: true }));
     if (waiting.has(name)) return waiting.get(name).document;
     if (value) return value;

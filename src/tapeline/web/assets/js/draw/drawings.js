@@ -34,12 +34,13 @@ export class Drawings {
       return;
     }
     this._symbol = symbol;
-    this._undo = new Undo([]);
+    const begun = new Undo([]);
+    this._undo = begun;
     this._known = false;
     this.cancel();
     const document = await recall(`drawings:${symbol}`);
-    if (symbol !== this._symbol) return;
-    const meanwhile = this._undo.state;
+    if (begun !== this._undo) return; // another symbol, or this one again: it was asked for once more
+    const meanwhile = begun.state;
     this._undo = new Undo(usable(document));
     this._known = true;
     if (meanwhile.length) this._put([...this._undo.state, ...meanwhile]);
