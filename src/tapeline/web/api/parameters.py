@@ -44,8 +44,9 @@ _ISO = (
 def _in_epoch_ms(value: object) -> object:
     """Return a text as epoch ms; anything else is left to the check of numbers."""
     if isinstance(value, str):
+        number, _, rest = value.partition(".")
         try:
-            return epoch_ms(value)
+            return epoch_ms(value if rest.strip("0") else number)  # 5.0 is an integer by JSON Schema
         except InputError as error:
             raise PydanticCustomError("time", "{fault}", {"fault": str(error)}) from None
     return value
