@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from tests.conftest import random_bars
 
 from tapeline.core import trusted_code
 from tapeline.indicators import CATALOGUE, DEFAULT, Engine
-from tapeline.indicators.engine import machine_code, object_code
+from tapeline.indicators.engine import alone, machine_code, object_code
 from tapeline.indicators.engine.alone import entry_points
 from tapeline.indicators.engine.program import Program
 from tapeline.indicators.spec import parse_all
@@ -109,6 +110,22 @@ def test_llvm_loads_what_object_code_does_not(folder: Path, monkeypatch: pytest.
     assert object_code.load(code, "nothing of this name") is None
     monkeypatch.setattr(object_code, "load", lambda *_: None)
     assert loaded()
+
+
+def test_a_call_keeps_what_it_is_given_until_it_is_made() -> None:
+    found = []
+
+    def read(result: int, error: int, given: int) -> None:
+        found.extend((ctypes.c_int64 * len(expected)).from_address(given))
+
+    columns, ends = [np.zeros(3)] * 6, np.array([3])
+    given, call = alone._prepared(read, (1, 2, 3), np.zeros((3, 1)), (8, 8), columns, np.arange(3), ends)
+    expected = given.tolist()
+    del given
+    others = [np.zeros(len(expected), np.int64) for _ in range(100)]  # where it was, unless it is kept
+    call()
+    assert found == expected
+    assert len(others) == 100
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o775])

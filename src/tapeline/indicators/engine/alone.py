@@ -83,7 +83,7 @@ def _prepared(
 ) -> tuple[Ints, Callable[[], object]]:  # fmt: skip
     """Return what `driver.update_alone` or `driver.peek_alone` is given, and a call of it. Both say what that is.
 
-    What is given may be changed between calls; the arrays must live as long.
+    What is given may be changed between calls. The call keeps it and the arrays; memory at `places` is the caller's.
     """
     given = np.array(
         (*places, out.ctypes.data, *strides, *(column.ctypes.data for column in columns), bars.ctypes.data, len(ends),
@@ -92,5 +92,5 @@ def _prepared(
     unused = (ctypes.c_void_p * 2)()
     first = ctypes.addressof(unused)
     call = functools.partial(function, first, first + ctypes.sizeof(ctypes.c_void_p), given.ctypes.data)
-    call.keeps = unused  # type: ignore[attr-defined]  # they are written to
+    call.keeps = unused, given, out, columns, bars, ends  # type: ignore[attr-defined]  # it has their addresses only
     return given, call

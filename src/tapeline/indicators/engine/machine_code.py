@@ -73,14 +73,19 @@ def keep(function: Name, symbol: str, code: bytes, externals: Iterable[str]) -> 
     if not _EXTERNALS.issuperset(externals):
         return
     head = json.dumps({"symbol": symbol, "sha256": hashlib.sha256(code).hexdigest()})
-    path, partial = FOLDER / file, FOLDER / f".{file}-{os.getpid()}"
+    path = FOLDER / file
     with contextlib.suppress(OSError):
         FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
         if not is_trusted(FOLDER.lstat()):
             return
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as opened:
-            opened.write(head.encode() + b"\n" + code)
-        partial.replace(path)
+        partial = FOLDER / f".{file}-{os.urandom(8).hex()}"  # no name that a killed process may have left
+        try:
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as opened:
+                opened.write(head.encode() + b"\n" + code)
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
         for stale in FOLDER.glob(f"{file.rpartition('-')[0]}-*"):
             if stale != path:
                 stale.unlink()
