@@ -29,7 +29,7 @@ import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
 import tapeline.web
-from page import Server, build, forget
+from page import Server, build, forget, wait_until_prepared
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
@@ -45,16 +45,13 @@ _FIRST_CANDLES = """
 window.firstCandles = new Promise((seen) => addEventListener("DOMContentLoaded", () => {
   const look = () => {
     const style = getComputedStyle(document.documentElement);
-    const colors = ["--up", "--down"].map((name) =>
-      (style.getPropertyValue(name).match(/\\w\\w/g) ?? []).map((two) => parseInt(two, 16)));
+    const colors = ["--up", "--down"].map((name) => // as a pixel is in memory, alpha first
+      parseInt(`ff${(style.getPropertyValue(name).match(/\\w\\w/g) ?? []).reverse().join("")}`, 16));
     const there = [...document.querySelectorAll("[data-part=canvas] canvas")].some((canvas) => {
       const { width, height } = canvas;
       if (width < 300 || height < 200) return false;
-      const { data } = canvas.getContext("2d").getImageData(width >> 1, 0, width >> 2, height);
-      for (let i = 0; i < data.length; i += 4) {
-        if (colors.some(([r, g, b]) => data[i] === r && data[i + 1] === g && data[i + 2] === b)) return true;
-      }
-      return false;
+      const { data } = canvas.getContext("2d").getImageData(width >> 1, 0, 64, height); // little, for it takes time
+      return new Uint32Array(data.buffer).some((pixel) => colors.includes(pixel));
     });
     requestAnimationFrame(there ? () => seen(performance.now()) : look);
   };
@@ -244,6 +241,7 @@ def first_candles_of_servers(browser: Browser, folder: Path, symbols: list[str],
     with Server(folder) as server:
         url = server.url.removesuffix("api/v1")
         first_candles(browser, url, symbols[-1])
+        wait_until_prepared(server)
         for symbol in symbols[-1 - runs : -1]:
             running.append(first_candles(browser, url, symbol))
             second.append(first_candles(browser, url, symbol, again=True))

@@ -114,11 +114,16 @@ class Server:
 def idle_memory(server: Server) -> float:
     """Return the resident memory (MB) once the server has prepared what it prepares, after a look at one symbol."""
     fetch(f"{server.url}/symbols/SYM000/bars?limit=500")
+    wait_until_prepared(server)
+    return server.memory()
+
+
+def wait_until_prepared(server: Server) -> None:
+    """Wait until the server rests, having read and computed what it prepares for those who look."""
     used = -1.0
     while server.cpu() - used > 0.02:
         used = server.cpu()
         time.sleep(3)
-    return server.memory()
 
 
 def fetch(url: str) -> float:

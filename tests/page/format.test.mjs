@@ -56,7 +56,8 @@ test("an estimate shows its confidence interval where there is one", () => {
 });
 
 test("counts and sizes stay short", () => {
-  assert.deepEqual([0, 950, 12_345, 4_560_000, 7.8e9].map(compact), ["0", "950", "12.3K", "4.56M", "7.8B"]);
+  assert.deepEqual([0, 950, 12_345, 4_560_000, 7.8e9, 5e12].map(compact), ["0", "950", "12.3K", "4.56M", "7.8B", "5T"]);
+  assert.deepEqual([999.4, 999.6, 999_600, 0.25, -1234].map(compact), ["999", "1K", "1M", "0.25", "−1.23K"]);
   assert.deepEqual([0, 1023, 1024, 5 * 1024 ** 3, 2 * 1024 ** 5].map(bytes), ["0 B", "1,023 B", "1.0 KiB", "5.0 GiB", "2,048.0 TiB"]);
 });
 

@@ -118,8 +118,10 @@ function go() {
 // Shows something on a chart, unless it is shown there.
 function show(one, { symbol, interval }, asked) {
   if (symbol === one.symbol && interval === one.wanted) return;
-  remember("symbol", symbol);
-  remember("interval", interval);
+  setTimeout(() => { // not before the candles are drawn: the first write takes 10 ms
+    remember("symbol", symbol);
+    remember("interval", interval);
+  });
   one.show(symbol, interval, asked);
   one.heading.quote(watchlist.quotes.get(symbol));
   attribute(document.querySelector("nav [data-tab=chart]"), "href", hashOf(layout));
@@ -206,7 +208,8 @@ async function begin() {
     catalogue = value;
     if (value) layout.charts.forEach((one) => one.setCatalogue(value));
   });
-  const drawn = first.bars && tab === "chart" ? Promise.race([first.bars.then(nextFrame), pause(PATIENCE_MS)]) : null;
+  // Drawn in the first frame, the candles are seen in the second one, which the watch-list would hold up.
+  const drawn = first.bars && tab === "chart" ? Promise.race([first.bars.then(nextFrame).then(nextFrame), pause(PATIENCE_MS)]) : null;
   const [who, quotes] = await Promise.all([first.session, first.quotes, drawn]);
   if (who.value) account.show();
   if (who.value?.login_needed) {
