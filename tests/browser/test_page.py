@@ -868,6 +868,9 @@ def test_the_header_says_what_is_wrong_with_system_and_feed_until_it_is_over(
         expect(banner).to_have_text(re.compile(said))
         assert banner.is_visible() == (level != "good")
     expect(page.locator("[data-part=tick]")).to_have_text("5 min")
+    page.set_viewport_size({"width": _PHONE[0], "height": _PHONE[1]})
+    assert status.evaluate("(it) => it.scrollWidth <= it.clientWidth"), "the word is whole on a phone, too"
+    page.set_viewport_size({"width": _DESKTOP[0], "height": _DESKTOP[1]})
     expect(row).to_contain_text("<b>no</b> such symbol")
     row.hover()
     page.get_by_role("button", name="Stop collecting NOPE").click()
