@@ -235,7 +235,8 @@ class Tapeline(Side):
 
     def data(self, bar: dict[str, Any]) -> bytes:
         from tapeline.core.codec import encode
-        from tapeline.core.market import Bar, Bars
+        from tapeline.core.market import Bars
+        from tapeline.core.records import Bar
 
         return encode(Bars.of([Bar(**bar)]))
 

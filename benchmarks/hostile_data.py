@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.peak_memory import peak_mb
 
-from tapeline.core.market import Bar, Bars
+from tapeline.core.market import Bars
+from tapeline.core.records import Bar
 from tapeline.errors import FeedError
 
 START = 1_549_895_400_000  # a New York session opens
@@ -97,7 +98,7 @@ def build(options: argparse.Namespace) -> dict[str, float]:
 
     from tapeline.app import config
     from tapeline.app.data_directory import processing_alone
-    from tapeline.core.ports import Commit
+    from tapeline.core.messages import Commit
     from tapeline.runtime.processor import Processor
 
     whole = random_bars(1, options.bars + 2, start=START)

@@ -44,7 +44,7 @@ def size_after(symbols: int, minutes: int, updates: int) -> tuple[dict[str, int]
     from tapeline.backends.sqlite.sqlite_store import SqliteStore
     from tapeline.backends.sqlite.sqlite_stream import SqliteStream
     from tapeline.core.market import Bars
-    from tapeline.core.ports import Commit, Delivery
+    from tapeline.core.messages import Commit, Delivery
     from tapeline.runtime.processor import Processor
 
     rng = np.random.default_rng(0)

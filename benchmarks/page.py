@@ -30,7 +30,7 @@ import numpy as np
 from tapeline.app import config
 from tapeline.app.data_directory import open_data_directory, processing_alone
 from tapeline.core.market import Bars
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.core.sessions import calendar
 from tapeline.indicators import DEFAULT
 from tapeline.runtime.processor import Processor

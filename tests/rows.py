@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tapeline.core.market import FORECAST, Bars, Row, Rows
+from tapeline.core.market import FORECAST, Bars, Rows
+from tapeline.core.records import Row
 
 
 def row(symbol: str, timestamp: int, price: float, **values: object) -> Row:

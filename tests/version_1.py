@@ -14,7 +14,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tapeline.core.market import Direction, Row
+from tapeline.core.market import Direction
+from tapeline.core.records import Row
 
 #: How many deliveries of its source the file has, and how many records were processed.
 DELIVERIES, POSITION = 6, 364

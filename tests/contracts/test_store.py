@@ -14,8 +14,10 @@ import pytest
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import OHLCV, Bars, Floats, Row
-from tapeline.core.ports import KEPT_CHECKPOINTS, Commit, Store, SymbolState
+from tapeline.core.market import OHLCV, Bars, Floats
+from tapeline.core.messages import Commit, SymbolState
+from tapeline.core.ports import KEPT_CHECKPOINTS, Store
+from tapeline.core.records import Row
 from tests.aws import second_imitation
 from tests.aws.conftest import ROWS, STATE, create_tables
 from tests.conftest import random_bars

@@ -14,8 +14,8 @@ from tapeline.app.data_directory import DATABASE_FILE, processing_alone, watchli
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.market import Row
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
+from tapeline.core.records import Row
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import Processor
 from tests.conftest import random_bars

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from tapeline.core.market import Bars
-from tapeline.core.ports import Delivery
+from tapeline.core.messages import Delivery
 
 
 class ListSource:

@@ -27,7 +27,7 @@ from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.salvage import Salvaged, salvage
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars
-from tapeline.core.ports import Delivery
+from tapeline.core.messages import Delivery
 from tapeline.core.series import split_series
 from tapeline.errors import InUseError, StorageError, TapelineError
 from tapeline.runtime.private_files import make_private_folder

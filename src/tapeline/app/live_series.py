@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from tapeline.core.ports import Delivery, Source, Store
+from tapeline.core.messages import Delivery
+from tapeline.core.ports import Source, Store
 from tapeline.runtime.stored_series import StoredSeries
 
 _SAID = 3

@@ -1,8 +1,7 @@
-"""Define the values that flow through tapeline: Tick, Bar, Row and their columnar batches.
+"""Define the batches that flow through tapeline, `Bars` and `Rows`, and what their columns are.
 
-Scalars (`Tick`, `Bar`, `Row`) are for the edges, where values arrive or leave one at a time. `Bars` and `Rows` hold the
-same facts as columns, because the engine, the model and the store are fast at a few thousand of them at once. Arrays of
-a batch are never written to after it was made.
+They hold the facts of `records` as columns, because the engine, the model and the store are fast at a few thousand of
+them at once. Arrays of a batch are never written to after it was made.
 
 Times are UTC epoch milliseconds; prices are in the instrument's currency; volume is the shares traded in the bar.
 """
@@ -17,6 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tapeline.core.records import Bar, Row
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -57,41 +58,6 @@ FORECAST: dict[str, tuple[type[np.generic], float]] = {
 #: What the range forecast says about a bar, as columns of 16 bits: sigmas of the log return over each horizon, the
 #: usual sigma of one bar, and mean volumes over each horizon. `forecast.said_codes` says what a code means.
 RANGE_CODES = ("sigma_1", "sigma_5", "sigma_20", "usual_sigma", "volume_1", "volume_5", "volume_20")
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Hold one trade or quote update: `price` at `timestamp`, `size` shares (0 for a quote)."""
-
-    symbol: str
-    timestamp: int
-    price: float
-    size: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """Hold one bar of one symbol. `timestamp` is its open time; `final` is False while the bar is still forming."""
-
-    symbol: str
-    timestamp: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    final: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """Hold a record that was not accepted: where from, where in there, why, what it was, and how many it stands for."""
-
-    source: str
-    place: str
-    reason: str
-    raw: bytes
-    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,35 +120,6 @@ class Bars:
         columns = (self.code, self.timestamp, self.open, self.high, self.low, self.close, self.volume, self.final)
         for code, *values in zip(*(column.tolist() for column in columns), strict=True):
             yield Bar(self.symbols[code], *values)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Hold the stored result for one bar, under the names of the DynamoDB table (see `as_item`).
-
-    `indicator` holds only values that are warm. `probability` is that of UP; it, `prediction` and `model` are None
-    when no model answered. `as_known` has the open, high, low, close and volume that a bar which was revised since was
-    first stored with; None where it never was.
-    """
-
-    stock_symbol: str
-    timestamp: int
-    price: float
-    volume: float
-    indicator: dict[str, float]
-    prediction: str | None
-    open: float
-    high: float
-    low: float
-    final: bool
-    probability: float | None
-    model: str | None
-    as_known: dict[str, float] | None = None
-
-    def as_item(self) -> dict[str, Any]:
-        """Return the row as the store's item: absent values are left out, as DynamoDB and the JSON output want it."""
-        item = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in item.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,7 +34,7 @@ from tapeline.app.expectations import Forecast
 from tapeline.app.server_client import ServerClient, parsed_events
 from tapeline.cli.main import app
 from tapeline.core.market import OHLCV, Bars
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.core.times import DAY
 from tapeline.errors import InputError, NotFoundError, StorageError
 from tapeline.forecast import DEFAULT_NAME

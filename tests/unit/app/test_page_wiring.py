@@ -15,7 +15,7 @@ from tapeline.app.data_directory import processing_alone
 from tapeline.app.page_wiring import access_of, cloud_page_data, is_live, page_data_of
 from tapeline.backends.sqlite.database import Database
 from tapeline.cli.main import app
-from tapeline.core.ports import Commit, Delivery
+from tapeline.core.messages import Commit, Delivery
 from tapeline.errors import ConfigError, ServingError
 from tapeline.feeds.live.live_source import Status
 from tapeline.runtime import delivery_lag

@@ -14,7 +14,7 @@ from tapeline.app import config
 from tapeline.app.data_directory import DataDirectory, processing_alone
 from tapeline.app.page_wiring import page_data_of
 from tapeline.app.system_health import LITTLE_SPACE, SystemHealth
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.core.troubles import KINDS
 from tapeline.feeds.live.live_source import Status
 from tapeline.runtime.processor import Processor

@@ -18,7 +18,7 @@ from tapeline.app import config
 from tapeline.app.data_directory import processing_alone
 from tapeline.cli.main import app
 from tapeline.core.market import OHLCV, Bars
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.errors import TapelineError
 from tapeline.research.training import fit
 from tapeline.runtime.processor import Processor

@@ -17,8 +17,9 @@ from tests.fakes.sources import ListSource
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.market import Bars, Row
-from tapeline.core.ports import Commit
+from tapeline.core.market import Bars
+from tapeline.core.messages import Commit
+from tapeline.core.records import Row
 from tapeline.errors import StorageError
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.pipeline import Pipeline

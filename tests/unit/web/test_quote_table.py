@@ -14,7 +14,7 @@ from tests.rows import row
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Bars
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.forecast.horizons import horizons_of
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.processor import Processor

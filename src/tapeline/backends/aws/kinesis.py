@@ -19,7 +19,8 @@ from typing import Any
 from tapeline.backends.aws.botocore_errors import AwsProblem, botocore_errors
 from tapeline.backends.aws.kinesis_records import records_of, request_of, thin
 from tapeline.core.market import Bars
-from tapeline.core.ports import Delivery, Stream
+from tapeline.core.messages import Delivery
+from tapeline.core.ports import Stream
 from tapeline.core.retrying import backoff_seconds
 from tapeline.errors import StorageError
 

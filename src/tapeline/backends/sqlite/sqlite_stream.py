@@ -14,7 +14,7 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.reject_table import RejectTable
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bars
-from tapeline.core.ports import Delivery
+from tapeline.core.messages import Delivery
 from tapeline.errors import DecodeError, LogTrimmedError, StorageError
 
 #: Bars kept after they were processed, so that the recent log can be looked at. 100,000 bars are about 6 MB.
@@ -127,7 +127,10 @@ class SqliteStream:
     def _drop_unread(self, position: int) -> None:
         """Keep entries that end at `position` or before it no longer."""
         with contextlib.suppress(IndexError):  # what another thread takes meanwhile is read from the file
-            while sum((self._unread[0][0], len(self._unread[0][1]))) <= position:
+            while True:
+                first, bars = self._unread[0]
+                if first + len(bars) > position:
+                    return
                 self._unread.popleft()
 
     def _decoded(self, entry: tuple[Any, ...], *, whole: bool) -> Bars:

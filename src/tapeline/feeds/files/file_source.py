@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from tapeline.core.ports import Delivery
+from tapeline.core.messages import Delivery
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader
 from tapeline.feeds.files.file_records import FilePass

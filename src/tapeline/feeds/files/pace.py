@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from tapeline.core.ports import Delivery
+from tapeline.core.messages import Delivery
 from tapeline.core.times import MINUTE
 from tapeline.feeds.files import FileSource
 

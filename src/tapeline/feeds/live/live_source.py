@@ -7,7 +7,7 @@ import threading
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tapeline.core.ports import Delivery
+from tapeline.core.messages import Delivery
 from tapeline.core.troubles import Troubles
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History

@@ -30,7 +30,8 @@ from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.schema import SCHEMA_VERSION
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.market import OHLCV, Bars, Row
+from tapeline.core.market import OHLCV, Bars
+from tapeline.core.records import Row
 from tapeline.errors import InUseError, StorageError
 from tapeline.runtime.appending import Progress
 from tapeline.runtime.pipeline import Pipeline

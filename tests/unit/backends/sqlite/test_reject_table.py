@@ -12,8 +12,9 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.market import Bars, Reject, Rows
-from tapeline.core.ports import Commit, Delivery
+from tapeline.core.market import Bars, Rows
+from tapeline.core.messages import Commit, Delivery
+from tapeline.core.records import Reject
 from tapeline.core.rejects import KEPT_ALIKE, RAW_BYTES, REPEATED
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")

@@ -21,7 +21,7 @@ from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Rows
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.errors import StorageError
 
 

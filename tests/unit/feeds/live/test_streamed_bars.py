@@ -13,7 +13,7 @@ from tests.local_yahoo.market import Tick
 from tests.local_yahoo.server import frame
 
 from tapeline.core.market import Bars
-from tapeline.core.ports import Delivery
+from tapeline.core.messages import Delivery
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.live_collector import Collector

@@ -23,7 +23,7 @@ from tapeline.cli.inspect_commands import show
 from tapeline.cli.odds_commands import odds
 from tapeline.cli.score_commands import score
 from tapeline.core.market import Bars
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.errors import InputError, NotFoundError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.horizons import COLUMNS, FIELDS

@@ -12,7 +12,7 @@ from tests.fakes.stores import MemoryStore
 from tests.rows import random_rows
 from tests.web_site import Client, client_of, filled, sample_bars
 
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.web import PageData
 from tapeline.web.api import history_routes
 

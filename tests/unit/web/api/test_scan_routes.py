@@ -12,7 +12,7 @@ from tests.rows import random_rows
 from tests.web_site import Client, client_of
 
 from tapeline.alerts.saved_scans import SavedScans
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.web import PageData
 
 

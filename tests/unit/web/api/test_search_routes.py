@@ -12,7 +12,7 @@ from tests.fakes.watchlists import MemoryWatchlist
 from tests.rows import random_rows
 from tests.web_site import Client, client_of
 
-from tapeline.core.ports import Commit
+from tapeline.core.messages import Commit
 from tapeline.web import PageData
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from tapeline.backends.aws.dynamodb.items import DynamoItem
 from tapeline.backends.aws.dynamodb.stored_states import STATE_OVERHEAD, KnownState, state_attributes
-from tapeline.core.ports import KEPT_CHECKPOINTS, SymbolState
+from tapeline.core.messages import SymbolState
+from tapeline.core.ports import KEPT_CHECKPOINTS
 from tapeline.core.series import symbol_of
 
 #: Partitions of the newest rows. No ticker has these brackets, so no symbol can have such a partition of its own.

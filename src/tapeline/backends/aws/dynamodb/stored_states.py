@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow
 
 from tapeline.backends.aws.dynamodb.items import ITEM_BYTES, NOT_OURS, DynamoItem, damaged
-from tapeline.core.ports import SymbolState
+from tapeline.core.messages import SymbolState
 from tapeline.errors import StorageError
 
 #: DynamoDB charges by the kilobyte written. LZ4 takes four fifths off a state in a hundredth of a millisecond; zlib
