@@ -63,9 +63,10 @@ def until(page: Page, condition: str, arg: object = None) -> None:
 
 
 def drawn(page: Page) -> dict[str, Any]:
-    """Wait for candles and their indicators, and return the chart's state."""
+    """Wait for candles, their indicators and what is expected, which moves them, and return the chart's state."""
     expect(page.locator(".state[role]")).to_be_hidden()
     until(page, "chart._drawing?.bars && chart._catalogue && chart._bars === chart._drawing.bars")
+    until(page, "chart.expected._answered === chart.expected._closed")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return dict(page.evaluate(_CHART))
 

@@ -17,6 +17,7 @@ export class Expected {
     this._say = say;
     this._view = null; // what is shown: { symbol, interval, stored, bars, drawing }
     this._closed = null; // the open time of the bar whose forecast was asked for
+    this._answered = null; // the one whose forecast is here
     this._forecast = null;
     this._ranges = null; // the past ranges that are here, null where they are not shown
     this._wanted = remembered("ranges", false) === true;
@@ -36,7 +37,7 @@ export class Expected {
   // Takes what is shown now; null: nothing is.
   show(view) {
     this._view = view;
-    this._closed = this._forecast = this._ranges = null;
+    this._closed = this._answered = this._forecast = this._ranges = null;
     if (!view) return;
     this._grade();
     this.changed();
@@ -48,10 +49,12 @@ export class Expected {
     this.draw();
     const { t, columns } = view.bars;
     const closed = columns.f.lastIndexOf(1);
-    if (closed < 0 || this._closed === t[closed]) return;
-    this._closed = t[closed];
+    const time = t[closed];
+    if (closed < 0 || this._closed === time) return;
+    this._closed = time;
     const { value } = await outcome(get(`/symbols/${part(view.symbol)}/forecast?interval=${view.stored}`, { unattended: true }));
-    if (view !== this._view) return;
+    if (view !== this._view || time !== this._closed) return; // a later bar's forecast was asked for
+    this._answered = time;
     this._forecast = value?.interval === view.interval && value.horizons ? value : null;
     view.drawing.forecast(this._forecast);
     text(this._parts.words, forecastText(value));
