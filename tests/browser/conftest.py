@@ -27,6 +27,20 @@ _VIOLATIONS = """
 addEventListener("securitypolicyviolation", (e) => console.error(`refused: ${e.violatedDirective} ${e.blockedURI}`))
 """
 
+#: Makes every answer of the server come up to SLOW_ANSWERS ms late, each by another time, so that tests and page code
+#: that rely on an order which nothing guarantees fail at once instead of once in fifty runs.
+_SLOW = """
+const ask = window.fetch;
+const late = () => new Promise((done) => setTimeout(done, Math.random() ** 2 * MOST));
+window.fetch = async (...question) => {
+  await late();
+  const answer = await ask(...question);
+  await late();
+  return answer;
+};
+"""
+_SLOW_MS = int(os.environ.get("SLOW_ANSWERS", "0"))
+
 #: How long what a test waits for may take, ms: long, as the machine may be busy with something else.
 _PATIENCE = 30_000
 
@@ -76,6 +90,8 @@ def open_page(browser: Browser) -> Iterator[Open]:
         page.on("requestfailed", lambda r: note(f"failed: {r.url} {r.failure}") if _unasked(r) else None)
         page.on("response", lambda r: note(f"status of {r.status}: {r.url}") if r.status >= 400 else None)
         page.add_init_script(_VIOLATIONS)
+        if _SLOW_MS:
+            page.add_init_script(_SLOW.replace("MOST", str(_SLOW_MS)))
         page.goto(url)
         return page
 
