@@ -235,8 +235,7 @@ class Tapeline(Side):
 
     def data(self, bar: dict[str, Any]) -> bytes:
         from tapeline.core.codec import encode
-        from tapeline.core.market import Bars
-        from tapeline.core.records import Bar
+        from tapeline.core.market import Bar, Bars
 
         return encode(Bars.of([Bar(**bar)]))
 

@@ -23,8 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.peak_memory import peak_mb
 
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
 from tapeline.errors import FeedError
 
 START = 1_549_895_400_000  # a New York session opens

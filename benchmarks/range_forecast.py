@@ -21,8 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from tapeline.core.bars import sort_and_dedupe, usual_interval
-from tapeline.core.market import Bars, Flags
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars, Flags
 from tapeline.data import sample_path
 from tapeline.feeds.files import FileSource
 from tapeline.forecast.range_layout import HORIZONS

@@ -26,8 +26,8 @@ from replay import replay, sqlite_alone, write_bars
 from tapeline.app import config, wiring
 from tapeline.app.data_directory import processing_alone
 from tapeline.app.range_models import range_model_in_use
-from tapeline.core.market import Rows
 from tapeline.core.messages import Commit
+from tapeline.core.rows import Rows
 from tapeline.feeds.files import FileSource
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.runtime.indicator_view import KEPT_BARS

@@ -24,8 +24,9 @@ import numpy as np
 from tapeline.alerts.screening import Screener, question
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, open_data_directory
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import Bars
 from tapeline.core.messages import Commit
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY
 from tapeline.runtime.indicator_view import IndicatorView
 

@@ -28,7 +28,7 @@ REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["ur
 #: What of the package is meant to be imported by others, in the order in which one meets it.
 PYTHON = (
     "tapeline.app.frames.analyse", "tapeline.app.loading.load", "tapeline.app.resampling.resample",
-    "tapeline.core.market", "tapeline.core.records", "tapeline.core.messages", "tapeline.core.ports", "tapeline.errors",
+    "tapeline.core.market", "tapeline.core.rows", "tapeline.core.messages", "tapeline.core.ports", "tapeline.errors",
 )  # fmt: skip
 
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from tapeline.core.codec import decode, encode
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
 from tapeline.errors import DecodeError, StorageError
 from tapeline.runtime.batch_records import Record
 from tests.conftest import random_bars

@@ -20,9 +20,8 @@ from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
 from tapeline.alerts.rule_state import BarValues, State, step
 from tapeline.alerts.rules import Silence
 from tapeline.app import config, settings_file
-from tapeline.core.market import Bars, Floats
+from tapeline.core.market import Bar, Bars, Floats
 from tapeline.core.messages import SymbolState
-from tapeline.core.records import Bar
 from tapeline.core.symbol_forms import symbol_fault
 from tapeline.errors import ConfigError, DecodeError, InputError, ModelError, RuleError, SpecError, StorageError
 from tapeline.feeds.live.watchlist import Watchlist

@@ -26,8 +26,7 @@ from tapeline.alerts.webhook import Webhook
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.core import codec
 from tapeline.core.bar_faults import FAULTS, faults
-from tapeline.core.market import OHLCV, Bars
-from tapeline.core.records import Bar
+from tapeline.core.market import OHLCV, Bar, Bars
 from tapeline.core.rejects import count_of
 from tapeline.core.sessions import calendar_of
 from tapeline.errors import DecodeError, DeliveryError, FeedError, StorageError

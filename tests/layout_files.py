@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 from tapeline.runtime.zstd import zstd
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tapeline.core.market import FORECAST, Bars, Rows
-from tapeline.core.records import Row
+from tapeline.core.market import Bars
+from tapeline.core.rows import FORECAST, Row, Rows
 
 
 def row(symbol: str, timestamp: int, price: float, **values: object) -> Row:

@@ -14,8 +14,9 @@ import uvicorn
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, open_data_directory
 from tapeline.app.page_wiring import page_data_of
-from tapeline.core.market import OHLCV, Bars, Rows
+from tapeline.core.market import OHLCV, Bars
 from tapeline.core.messages import Commit
+from tapeline.core.rows import Rows
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import MINUTE
 from tapeline.web import Access

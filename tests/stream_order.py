@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tapeline.core.codec import decode
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 
 
 def assert_in_order(found: Sequence[Bar], appended: Sequence[Bar]) -> None:

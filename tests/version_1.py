@@ -14,8 +14,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tapeline.core.market import Direction
-from tapeline.core.records import Row
+from tapeline.core.rows import Direction, Row
 
 #: How many deliveries of its source the file has, and how many records were processed.
 DELIVERIES, POSITION = 6, 364

@@ -13,9 +13,8 @@ from fastapi import FastAPI
 
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import Bars
+from tapeline.core.market import Bars, Reject
 from tapeline.core.messages import Commit
-from tapeline.core.records import Reject
 from tapeline.runtime.processor import Processor
 from tapeline.web import Access, PageData
 from tapeline.web.api.application import create_app

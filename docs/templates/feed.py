@@ -31,8 +31,7 @@ from urllib.request import urlopen
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
 from tapeline.core.retrying import backoff_seconds
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import NoDataError, RateLimitedError, ServerError, UnreachableError

@@ -33,8 +33,8 @@ from tapeline.cli.collector_health import Report, health
 from tapeline.cli.json_logs import JsonLines
 from tapeline.cli.main import app
 from tapeline.cli.monitored_collecting import MonitoredSink
+from tapeline.core.market import Reject
 from tapeline.core.messages import Delivery
-from tapeline.core.records import Reject
 from tapeline.errors import ServingError
 from tests.conftest import random_bars
 from tests.local_yahoo.market import MINUTE, Market

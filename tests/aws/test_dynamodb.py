@@ -20,10 +20,10 @@ from tapeline.backends.aws.dynamodb.changes import LATEST_PARTITIONS, TOGETHER
 from tapeline.backends.aws.dynamodb.items import read_rows, row_items
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.messages import Commit, SymbolState
 from tapeline.core.ports import KEPT_CHECKPOINTS, Store
-from tapeline.core.records import Bar, Reject, Row
+from tapeline.core.rows import Row, Rows
 from tapeline.errors import ConfigError, ConflictError, StorageError
 from tests.aws.conftest import REGION, ROWS, STATE
 from tests.conftest import MINUTE, START, random_bars

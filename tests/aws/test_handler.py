@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 from tapeline.errors import StorageError
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.lambdas.heartbeat import HEARTBEAT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 from tapeline.errors import ConfigError, StorageError
 from tapeline.lambdas import handler as lambda_handler
 from tapeline.lambdas import row_copying

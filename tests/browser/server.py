@@ -18,9 +18,8 @@ from tapeline.alerts import service
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import Bars
+from tapeline.core.market import Bars, Reject
 from tapeline.core.messages import Commit
-from tapeline.core.records import Reject
 from tapeline.core.times import MINUTE
 from tapeline.data import sample_path
 from tapeline.errors import StorageError

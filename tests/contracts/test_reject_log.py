@@ -9,9 +9,9 @@ import pytest
 
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import Rows
+from tapeline.core.market import Reject
 from tapeline.core.messages import Commit
-from tapeline.core.records import Reject
+from tapeline.core.rows import Rows
 from tests.fakes.stores import MemoryStore
 
 REJECTS = [Reject("feed", f"line {number}", "high is below low", b"\xff,%d" % number) for number in range(5)]

@@ -17,7 +17,7 @@ from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import OHLCV, Bars, Floats
 from tapeline.core.messages import Commit, SymbolState
 from tapeline.core.ports import KEPT_CHECKPOINTS, Store
-from tapeline.core.records import Row
+from tapeline.core.rows import Row
 from tests.aws import second_imitation
 from tests.aws.conftest import ROWS, STATE, create_tables
 from tests.conftest import random_bars

@@ -15,10 +15,9 @@ from tapeline.backends.aws.kinesis import KinesisSink
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.market import Bars
+from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.messages import Delivery
 from tapeline.core.ports import Sink, Stream
-from tapeline.core.records import Bar, Reject
 from tapeline.errors import LogTrimmedError
 from tests.aws import second_imitation
 from tests.fakes.kinesis import FakeKinesis

@@ -27,8 +27,9 @@ import numpy as np
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import OHLCV, Bars, Floats, Ints, Rows
+from tapeline.core.market import OHLCV, Bars, Floats, Ints
 from tapeline.core.messages import Commit, SymbolState
+from tapeline.core.rows import Rows
 from tests.forked_commands import prepare
 from tests.version_1 import rows_of_version_1, write_version_1
 

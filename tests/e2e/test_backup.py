@@ -15,7 +15,7 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.messages import Commit
-from tapeline.core.records import Row
+from tapeline.core.rows import Row
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import Processor
 from tests.conftest import random_bars

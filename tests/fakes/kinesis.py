@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from tapeline.core.codec import decode
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 from tests.aws.conformance import watching
 from tests.fakes import CrashError
 

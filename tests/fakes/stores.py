@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tapeline.core.market import Rows
+from tapeline.core.market import Bar, Reject
 from tapeline.core.messages import Commit, SymbolState
 from tapeline.core.ports import KEPT_CHECKPOINTS
-from tapeline.core.records import Bar, Reject, Row
 from tapeline.core.rejects import thinned
+from tapeline.core.rows import Row, Rows
 from tapeline.core.series import is_series_of
 from tapeline.errors import ConflictError
 from tests.fakes import Writes

@@ -9,8 +9,9 @@ from tapeline.alerts.range_terms import is_range_term, range_values
 from tapeline.alerts.rule_state import BarValues
 from tapeline.alerts.window_terms import is_window_term, window_values
 from tapeline.core.bars import shortest_interval
-from tapeline.core.market import Floats, Rows
+from tapeline.core.market import Floats
 from tapeline.core.ports import Store
+from tapeline.core.rows import Rows
 from tapeline.core.times import MINUTE
 from tapeline.forecast.range_model import RangeModel
 from tapeline.indicators.spec import spec_of_output

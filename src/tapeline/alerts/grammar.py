@@ -26,7 +26,7 @@ from tapeline.alerts.rules import (
 )
 from tapeline.alerts.tokens import TOKEN
 from tapeline.alerts.window_terms import change_column, is_window_term
-from tapeline.core.market import Direction
+from tapeline.core.rows import Direction
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import MINUTE, SECOND
 from tapeline.errors import RuleError, SpecError

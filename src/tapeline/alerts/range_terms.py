@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from tapeline.alerts.rules import number
-from tapeline.core.market import Floats, Rows
+from tapeline.core.market import Floats
+from tapeline.core.rows import Rows
 from tapeline.forecast.horizons import COLUMNS, horizon_columns, odds_columns
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_model import RangeModel

@@ -21,7 +21,8 @@ from tapeline.alerts.rule_state import (
 )
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.core.bars import shortest_interval
-from tapeline.core.market import Floats, Rows
+from tapeline.core.market import Floats
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY, MINUTE
 from tapeline.forecast.range_model import RangeModel
 

@@ -27,7 +27,7 @@ from tapeline.alerts.rules import (
     Silence,
     number,
 )
-from tapeline.core.market import Direction
+from tapeline.core.rows import Direction
 from tapeline.core.sessions import Phase, calendar_of
 
 #: A comparison is over when its left side is on the other side by this share of the right side.

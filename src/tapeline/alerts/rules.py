@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from tapeline.core.market import Direction
+from tapeline.core.rows import Direction
 from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND

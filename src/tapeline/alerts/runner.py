@@ -14,8 +14,8 @@ from tapeline.alerts.journal import Journal
 from tapeline.alerts.rule_state import State, describe, describe_silence, silent_since, step, step_silence
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.alerts.watched_series import WatchedSeries
-from tapeline.core.market import Rows
 from tapeline.core.ports import Store
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY, HOUR
 from tapeline.forecast.range_model import RangeModel
 

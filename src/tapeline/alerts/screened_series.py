@@ -12,8 +12,9 @@ import numpy as np
 from tapeline.alerts.rules import Rule
 from tapeline.alerts.window_terms import RowsReader, window_values
 from tapeline.core.candle_intervals import choices
-from tapeline.core.market import Floats, Rows
+from tapeline.core.market import Floats
 from tapeline.core.ports import Store
+from tapeline.core.rows import Rows
 from tapeline.core.series import split_series, symbol_of
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.core.times import interval_ms, interval_name

@@ -20,8 +20,8 @@ from tapeline.alerts.rule_state import BarValues, holds
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.alerts.screened_series import ScreenedSeries
 from tapeline.alerts.window_terms import is_window_term
-from tapeline.core.market import Direction
 from tapeline.core.ports import Store
+from tapeline.core.rows import Direction
 from tapeline.core.series import symbol_of
 from tapeline.errors import InputError, RuleError
 from tapeline.forecast.range_model import RangeModel

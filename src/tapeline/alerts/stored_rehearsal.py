@@ -12,8 +12,8 @@ from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.alerts.watched_series import WatchedSeries
 from tapeline.alerts.window_terms import window_values
-from tapeline.core.market import Rows
 from tapeline.core.ports import Store
+from tapeline.core.rows import Rows
 from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.core.times import DAY

@@ -14,7 +14,8 @@ import numpy as np
 
 from tapeline.alerts.range_terms import range_values
 from tapeline.alerts.rules import duration
-from tapeline.core.market import Floats, Ints, Rows
+from tapeline.core.market import Floats, Ints
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY, HOUR, MINUTE, SECOND
 from tapeline.forecast.price_bands import COVERAGES
 from tapeline.forecast.range_layout import HORIZONS

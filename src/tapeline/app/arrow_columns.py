@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tapeline.core.market import FORECAST, OHLCV, Direction, Rows
+from tapeline.core.market import OHLCV
+from tapeline.core.rows import FORECAST, Direction, Rows
 from tapeline.forecast.horizons import COLUMNS, FIELDS, horizon_columns
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.forecast.range_model import RangeModel

@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from tapeline.app import arrow_columns
 from tapeline.app.stored_history import Selection, StoredHistory, outputs_of
-from tapeline.core.market import FORECAST, Rows
+from tapeline.core.rows import FORECAST, Rows
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError, StorageError
 from tapeline.forecast.range_model import RangeModel

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tapeline.core.adjustment import in_todays_shares, shift
-from tapeline.core.market import Bars, Ints, Rows
+from tapeline.core.market import Bars, Ints
 from tapeline.core.messages import Commit, SymbolState
 from tapeline.core.ports import Action, Archive, Series, Store
-from tapeline.core.records import Row
+from tapeline.core.rows import Row, Rows
 from tapeline.core.series import series_name, split_series, symbol_of
 from tapeline.errors import ConflictError, StorageError
 from tapeline.runtime.corrections import NO_ROWS

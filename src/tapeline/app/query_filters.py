@@ -11,7 +11,7 @@ import pyarrow.dataset
 import pyarrow.fs
 
 from tapeline.app.stored_history import PAGE_BARS, Selection, StoredHistory
-from tapeline.core.market import Rows
+from tapeline.core.rows import Rows
 
 _FORMAT, _NO_FILES = pyarrow.dataset.ParquetFileFormat(), pyarrow.fs.LocalFileSystem()
 

@@ -25,7 +25,7 @@ from tapeline.app.data_directory import DataDirectory
 from tapeline.app.query_filters import TIME, passing, uses
 from tapeline.app.stored_history import StoredHistory, outputs_of
 from tapeline.core.extras import import_extra
-from tapeline.core.market import Direction
+from tapeline.core.rows import Direction
 from tapeline.errors import InputError, SpecError, TapelineError, one_line
 from tapeline.indicators.spec import parse_all, spec_of_output
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tapeline.app.data_directory import DataDirectory
-from tapeline.core.market import Rows
+from tapeline.core.rows import Rows
 from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import meant_symbol
 from tapeline.core.times import DAY

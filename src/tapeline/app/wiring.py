@@ -10,9 +10,8 @@ from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.range_models import range_model_in_use, range_watcher
 from tapeline.backends.sqlite import block_codec
-from tapeline.core.market import Bars
+from tapeline.core.market import Bar, Bars
 from tapeline.core.ports import Predictor, Source
-from tapeline.core.records import Bar
 from tapeline.errors import TapelineError
 from tapeline.forecast import DEFAULT_NAME, range_state, said_codes, time_of_day, trees
 from tapeline.forecast.features import DEFAULT_FEATURES

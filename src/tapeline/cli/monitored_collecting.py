@@ -13,8 +13,8 @@ from tapeline.app.collector_wiring import Collecting
 from tapeline.backends.aws.embedded_metrics import metric_line
 from tapeline.cli.collector_health import Report
 from tapeline.cli.stopping import terminated_like_interrupted
+from tapeline.core.market import Reject
 from tapeline.core.messages import Delivery
-from tapeline.core.records import Reject
 from tapeline.core.sessions import calendar_of
 from tapeline.core.troubles import lines_of
 from tapeline.runtime.appending import Progress, collect

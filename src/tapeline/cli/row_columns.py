@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tapeline.cli.console import notice, print_table, utc_text
 
 if TYPE_CHECKING:
-    from tapeline.core.market import Rows
+    from tapeline.core.rows import Rows
     from tapeline.forecast.range_model import RangeModel
 
 #: Columns of a bar that can be named, beside outputs of indicators and what was expected, such as `low_80_5`.
@@ -84,7 +84,7 @@ def _cells(rows: Rows, models: Mapping[str, RangeModel], name: str) -> list[str]
         low, high = said["low_80_5"].tolist(), said["high_80_5"].tolist()
         return [f"{a:.6g} to {b:.6g}" if a == a else "-" for a, b in zip(low, high, strict=True)]  # noqa: PLR0124
     if name == "prediction":
-        from tapeline.core.market import Direction
+        from tapeline.core.rows import Direction
 
         return [Direction(code).name if code else "-" for code in rows.prediction.tolist()]
     if name == "model":

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.bars import Grid
-from tapeline.core.records import Bar, Tick
+from tapeline.core.market import Bar, Tick
 from tapeline.errors import RejectedError
 
 _SNAPSHOT_VERSION = 1

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tapeline.core.market import Bars, Rows
-from tapeline.core.records import Bar, Reject
+from tapeline.core.market import Bar, Bars, Reject
+from tapeline.core.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)

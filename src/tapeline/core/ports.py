@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from tapeline.core.market import Bars, Floats, Revisions, Rows
+from tapeline.core.market import Bars, Floats, Reject, Revisions
 from tapeline.core.messages import Commit, Delivery, SymbolState
-from tapeline.core.records import Reject
+from tapeline.core.rows import Rows
 
 
 class Source(Protocol):

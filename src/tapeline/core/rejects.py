@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tapeline.core.records import Reject
+from tapeline.core.market import Reject
 
 #: Bytes of a rejected record that are kept.
 RAW_BYTES = 4096

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import Codes, Direction, Flags, Floats, Ints, Rows
+from tapeline.core.market import Codes, Flags, Floats, Ints
+from tapeline.core.rows import Direction, Rows
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.estimates import Bin, Estimate, Sampling, calibration
 from tapeline.forecast.labels import decided, intervals, label, label_reach

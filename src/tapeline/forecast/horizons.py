@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import Floats, Rows
+from tapeline.core.market import Floats
+from tapeline.core.rows import Rows
 from tapeline.forecast import HORIZON, price_bands, said_codes
 from tapeline.forecast.price_bands import COVERAGES, Odds
 from tapeline.forecast.range_layout import HORIZONS

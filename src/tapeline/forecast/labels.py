@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeline.core.bars import usual_interval
-from tapeline.core.market import Bars, Direction, Flags, Floats, Ints
+from tapeline.core.market import Bars, Flags, Floats, Ints
+from tapeline.core.rows import Direction
 from tapeline.core.times import DAY, HOUR, MINUTE, interval_name
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import Codes, Flags, Floats, Ints, Rows
+from tapeline.core.market import Codes, Flags, Floats, Ints
+from tapeline.core.rows import Rows
 from tapeline.forecast import price_bands, said_codes
 from tapeline.forecast.later_moves import later_moves
 from tapeline.forecast.price_bands import COVERAGES

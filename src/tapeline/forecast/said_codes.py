@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 
 from tapeline.core.jit import jit
-from tapeline.core.market import RANGE_CODES, Floats, Shorts
+from tapeline.core.market import Floats, Shorts
+from tapeline.core.rows import RANGE_CODES
 from tapeline.forecast.range_layout import HORIZONS
 
 _SIGMA_STEPS, _SIGMA_OFFSET = 2048.0, 24.0  # steps in a doubling; the smallest sigma is 2**-24

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tapeline.core.market import Rows
+from tapeline.core.rows import Rows
 from tapeline.core.sessions import MarketState, calendar_of
 from tapeline.core.times import MINUTE
 

@@ -30,7 +30,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from tapeline.backends.files.file_registry import load_model
-from tapeline.core.market import Direction, Floats
+from tapeline.core.market import Floats
+from tapeline.core.rows import Direction
 from tapeline.errors import RequestError, TapelineError
 from tapeline.forecast.labels import direction
 from tapeline.forecast.model import LightGBMModel

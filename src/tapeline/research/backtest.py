@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tapeline.core.extras import import_extra
-from tapeline.core.market import Bars, Direction, Floats, Ints
+from tapeline.core.market import Bars, Floats, Ints
+from tapeline.core.rows import Direction
 from tapeline.core.times import DAY
 from tapeline.forecast.estimates import Estimate, Sampling
 from tapeline.forecast.labels import session_ends

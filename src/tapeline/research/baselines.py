@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.extras import import_extra
-from tapeline.core.market import Bars, Direction, Flags, Floats
+from tapeline.core.market import Bars, Flags, Floats
+from tapeline.core.rows import Direction
 from tapeline.forecast.features import FeatureSet
 from tapeline.research.dataset import Dataset
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.extras import import_extra, is_installed
-from tapeline.core.market import Bars, Direction, Flags, Floats
+from tapeline.core.market import Bars, Flags, Floats
+from tapeline.core.rows import Direction
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.estimates import Bin, Estimate, calibration, hit_rate_by_confidence

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.bars import usual_interval
-from tapeline.core.market import Direction, Flags
+from tapeline.core.market import Flags
+from tapeline.core.rows import Direction
 from tapeline.core.times import DAY
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast.drift import reference

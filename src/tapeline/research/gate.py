@@ -14,7 +14,8 @@ from enum import Enum
 
 import numpy as np
 
-from tapeline.core.market import Direction, Flags, Floats, Ints
+from tapeline.core.market import Flags, Floats, Ints
+from tapeline.core.rows import Direction
 from tapeline.forecast.contests import error_of_attempt
 from tapeline.forecast.estimates import Estimate, Sampling
 from tapeline.forecast.model import LightGBMModel

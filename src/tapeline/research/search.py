@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.extras import import_extra
-from tapeline.core.market import Direction, Flags
+from tapeline.core.market import Flags
+from tapeline.core.rows import Direction
 from tapeline.research.dataset import Dataset, Progress, silent
 from tapeline.research.fitting import fit_rows, hold_out
 from tapeline.research.metrics import auc

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapeline.core.market import Bars, Direction, Flags, Floats
+from tapeline.core.market import Bars, Flags, Floats
+from tapeline.core.rows import Direction
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast.estimates import Estimate, Sampling, Spread
 from tapeline.forecast.features import feature_matrix

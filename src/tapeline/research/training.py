@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.bars import sort_and_dedupe
-from tapeline.core.market import Bars, Direction, Flags
+from tapeline.core.market import Bars, Flags
+from tapeline.core.rows import Direction
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import LightGBMModel

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import RANGE_CODES, Bars, Codes, Flags, Floats, Ints, Shorts
+from tapeline.core.market import Bars, Codes, Flags, Floats, Ints, Shorts
 from tapeline.core.ports import Predictor
+from tapeline.core.rows import RANGE_CODES
 from tapeline.core.series import has_interval, say_intervals
 from tapeline.forecast import said_codes
 from tapeline.forecast.features import FeatureSet

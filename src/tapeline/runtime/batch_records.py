@@ -12,8 +12,7 @@ import numpy as np
 
 from tapeline.core.bar_faults import FAULTS, faults
 from tapeline.core.codec import decode, encode
-from tapeline.core.market import Bars, Ints
-from tapeline.core.records import Reject
+from tapeline.core.market import Bars, Ints, Reject
 from tapeline.core.symbol_forms import symbol_fault
 from tapeline.core.times import MINUTE
 from tapeline.errors import DecodeError

@@ -18,10 +18,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from tapeline.core.market import Bars, Ints
+from tapeline.core.market import Bars, Ints, Reject
 from tapeline.core.messages import Commit, SymbolState
 from tapeline.core.ports import Store
-from tapeline.core.records import Reject
 from tapeline.core.rejects import count_of
 from tapeline.errors import ConflictError, DecodeError, StorageError, one_line
 from tapeline.forecast.range_model import RangeModel

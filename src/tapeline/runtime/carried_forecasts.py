@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, Bars, Codes, Floats, Ints, Rows
+from tapeline.core.market import OHLCV, Bars, Codes, Floats, Ints
+from tapeline.core.rows import Rows
 
 
 def committed(rows: Rows) -> Bars:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tapeline.core.bars import usual_interval
-from tapeline.core.market import OHLCV, Bars, Rows
+from tapeline.core.market import OHLCV, Bars, Reject
 from tapeline.core.messages import Commit, SymbolState
 from tapeline.core.ports import Store
-from tapeline.core.records import Reject
 from tapeline.core.rejects import KEPT_ALIKE, repeated
+from tapeline.core.rows import Rows
 from tapeline.errors import StorageError, one_line
 from tapeline.runtime.carried_forecasts import committed, merged, with_what_was_said
 from tapeline.runtime.processor import Processor

@@ -16,8 +16,9 @@ from typing import Protocol
 
 import numpy as np
 
-from tapeline.core.market import Floats, Revisions, Rows
+from tapeline.core.market import Floats, Revisions
 from tapeline.core.ports import IndicatorStates
+from tapeline.core.rows import Rows
 from tapeline.errors import DecodeError, StorageError
 from tapeline.indicators import Engine, parse
 

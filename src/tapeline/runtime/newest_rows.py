@@ -15,8 +15,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tapeline.core.market import Floats, Rows
+from tapeline.core.market import Floats
 from tapeline.core.ports import IndicatorStates, SeriesStamps, Store
+from tapeline.core.rows import Rows
 from tapeline.errors import DecodeError, StorageError
 from tapeline.indicators import Engine
 from tapeline.runtime.indicator_view import KEPT_BARS, IndicatorView, advance

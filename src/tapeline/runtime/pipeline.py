@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import Bars, Reject
 from tapeline.core.messages import Commit
 from tapeline.core.ports import Predictor, Source, Store, Stream
-from tapeline.core.records import Reject
 from tapeline.core.rejects import count_of
+from tapeline.core.rows import Rows
 from tapeline.errors import DecodeError
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.appending import Progress, collect

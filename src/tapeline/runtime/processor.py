@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, Bars, Codes, Floats, Ints, Rows
+from tapeline.core.market import OHLCV, Bars, Codes, Floats, Ints
 from tapeline.core.messages import SymbolState
 from tapeline.core.ports import Predictor
+from tapeline.core.rows import Rows
 from tapeline.errors import DecodeError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.range_model import RangeModel

@@ -15,7 +15,8 @@ import numpy as np
 
 from tapeline.core.bars import resample_series
 from tapeline.core.candle_intervals import CandleGrid, grid
-from tapeline.core.market import BAR_COLUMNS, Bars, Ints, Revisions, Rows
+from tapeline.core.market import BAR_COLUMNS, Bars, Ints, Revisions
+from tapeline.core.rows import Rows
 from tapeline.runtime.bar_pages import pages_of
 from tapeline.runtime.indicator_view import RowReader
 

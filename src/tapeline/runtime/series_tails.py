@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tapeline.core.market import Revisions, Rows
+from tapeline.core.market import Revisions
+from tapeline.core.rows import Rows
 from tapeline.indicators import Engine
 
 #: The newest rows that are given of each series: two, because a crossing is about the bar before as well.

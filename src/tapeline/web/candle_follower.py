@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import BAR_COLUMNS, Rows
+from tapeline.core.market import BAR_COLUMNS
+from tapeline.core.rows import Rows
 from tapeline.core.times import interval_name
 from tapeline.errors import NotPossibleError
 from tapeline.forecast.model import Metadata

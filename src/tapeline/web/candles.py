@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import Bars, Ints, Rows
+from tapeline.core.market import Bar, Bars, Ints
 from tapeline.core.ports import SeriesExtents, Store
-from tapeline.core.records import Bar
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY
 from tapeline.errors import SpecError
 from tapeline.forecast import HORIZON

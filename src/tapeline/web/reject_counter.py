@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
-from tapeline.core.records import Reject
+from tapeline.core.market import Reject
 
 _MOST_COUNTED = 100_000
 _KEPT_SECONDS = 10.0

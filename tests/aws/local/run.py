@@ -34,8 +34,8 @@ from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.cli.running import terminated_like_interrupted
 from tapeline.core.codec import encode
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar, Row
+from tapeline.core.market import Bar, Bars
+from tapeline.core.rows import Row
 from tapeline.core.sessions import calendar_of
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.range_model import RangeModel

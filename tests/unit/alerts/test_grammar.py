@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
 from tapeline.alerts.rules import AllOf, AnyOf, Change, Comparison, Crossing, Predicted, Silence, Value
-from tapeline.core.market import Direction
+from tapeline.core.rows import Direction
 from tapeline.errors import RuleError
 
 RSI = Value("rsi_14")

@@ -9,7 +9,8 @@ from tapeline.alerts.bar_values import seen_in
 from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.range_terms import range_values
 from tapeline.alerts.rehearsal import Rehearsal
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import Bars
+from tapeline.core.rows import Rows
 from tapeline.errors import RuleError
 from tapeline.forecast.horizons import newest_range
 from tapeline.forecast.range_model import RangeModel

@@ -15,8 +15,8 @@ import talib
 from tapeline.alerts.grammar import parse_rule
 from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rule_state import BarValues, State, step
-from tapeline.core.market import Bars, Direction, Rows
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
+from tapeline.core.rows import Direction, Rows
 from tapeline.data import sample_path
 from tapeline.runtime.processor import Processor
 

@@ -22,8 +22,8 @@ from tapeline.alerts.rehearsal import Rehearsal
 from tapeline.alerts.rule_state import State
 from tapeline.alerts.runner import STALE, Runner
 from tapeline.alerts.service import Alerts, running
-from tapeline.core.market import Bars, Rows
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
+from tapeline.core.rows import Rows
 from tapeline.data import sample_path
 from tapeline.errors import InputError, NotFoundError, RuleError, StorageError
 from tapeline.runtime.processor import Processor

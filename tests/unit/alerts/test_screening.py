@@ -17,10 +17,10 @@ from tapeline.alerts.saved_scans import SavedScan, SavedScans
 from tapeline.alerts.screening import Screener, question
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import Bar, Bars
 from tapeline.core.messages import Commit
 from tapeline.core.ports import Store
-from tapeline.core.records import Bar
+from tapeline.core.rows import Rows
 from tapeline.errors import (
     InputError,
     NotFoundError,

@@ -20,9 +20,8 @@ from tapeline.alerts.stored_rehearsal import rehearse
 from tapeline.alerts.window_terms import window_values
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import open_data_directory
-from tapeline.core.market import Bars
+from tapeline.core.market import Bar, Bars
 from tapeline.core.messages import Commit
-from tapeline.core.records import Bar
 from tapeline.core.times import DAY
 from tapeline.errors import NotFoundError, NotPossibleError, RuleError
 from tapeline.forecast.horizons import horizon_columns

@@ -19,7 +19,7 @@ from tapeline.app import exporting
 from tapeline.app.exporting import PARTITION_COLUMNS, bar_tables, write_partitions
 from tapeline.app.stored_history import Selection, StoredHistory
 from tapeline.core.market import OHLCV, Bars
-from tapeline.core.records import Row
+from tapeline.core.rows import Row
 from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.errors import NotEnoughHistoryError, NotFoundError, StorageError
 from tapeline.runtime.indicator_view import IndicatorView

@@ -14,7 +14,7 @@ from tapeline.app import config, wiring
 from tapeline.app.data_directory import DataDirectory, processing_alone
 from tapeline.app.file_series import FileSeries, series_of_files
 from tapeline.core.bars import sort_and_dedupe
-from tapeline.core.records import Row
+from tapeline.core.rows import Row
 from tapeline.core.series import split_series, symbol_of
 from tapeline.core.times import DAY, HOUR, MINUTE, interval_name
 from tapeline.errors import FileError

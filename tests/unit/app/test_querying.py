@@ -20,9 +20,9 @@ from tapeline.app import stored_history
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.querying import Query
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import OHLCV, Rows
+from tapeline.core.market import OHLCV, Reject
 from tapeline.core.messages import Commit
-from tapeline.core.records import Reject
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import InputError, MissingLibraryError, NotPossibleError, SpecError
 from tapeline.runtime import indicator_view

@@ -18,7 +18,8 @@ import tapeline
 from tapeline.app.resampling import calendar_named
 from tapeline.app.stored_history import Selection, StoredHistory
 from tapeline.core.candle_intervals import INTERVALS
-from tapeline.core.market import OHLCV, Bars, Rows
+from tapeline.core.market import OHLCV, Bars
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import InputError, NotPossibleError
 

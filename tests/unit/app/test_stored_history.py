@@ -15,7 +15,8 @@ from tests.stored import fill, opened, session_bars
 from tapeline.app import stored_history
 from tapeline.app.data_directory import DataDirectory
 from tapeline.app.stored_history import Selection, StoredHistory
-from tapeline.core.market import BAR_COLUMNS, Bars, Rows
+from tapeline.core.market import BAR_COLUMNS, Bars
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY
 from tapeline.errors import NotFoundError, NotPossibleError, SpecError
 from tapeline.indicators import Engine

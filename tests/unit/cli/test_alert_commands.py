@@ -18,8 +18,7 @@ from tapeline.app import config
 from tapeline.app.alert_wiring import channels_of
 from tapeline.backends.aws.sns import Sns
 from tapeline.cli.alert_commands import app
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
 from tapeline.data import sample_path
 from tapeline.errors import (
     ConfigError,

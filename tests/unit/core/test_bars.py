@@ -16,8 +16,7 @@ from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.core.bar_builder import BarBuilder
 from tapeline.core.bars import Grid, Sessions, resample, shortest_interval, usual_interval
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar, Tick
+from tapeline.core.market import Bar, Bars, Tick
 from tapeline.core.times import DAY, HOUR
 from tapeline.data import sample_path
 from tapeline.errors import RejectedError

@@ -15,8 +15,7 @@ from tests.conftest import MINUTE
 from tapeline.core.bar_builder import BarBuilder
 from tapeline.core.bars import Grid, resample
 from tapeline.core.candle_intervals import INTERVALS, CandleGrid, choices, chosen, grid
-from tapeline.core.market import Bars, Ints
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars, Ints
 from tapeline.core.sessions import calendar
 from tapeline.core.times import DAY, HOUR, MONTH, WEEK, interval_name
 from tapeline.errors import NotPossibleError

@@ -14,8 +14,7 @@ from tapeline.core.codec import (
     decode,
     encode,
 )
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
 from tapeline.errors import DecodeError
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.conftest import MINUTE, START, random_bars
 
 from tapeline.core.bar_faults import FAULTS, faults
-from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Bars, Direction, Rows
-from tapeline.core.records import Bar, Row
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Bar, Bars
+from tapeline.core.rows import Direction, Row, Rows
 from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, symbol_fault
 
 PRICES = st.floats(min_value=1e-4, max_value=1e6)

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
 from tapeline.core.sessions import Calendar, Phase, Session, calendar, calendar_of, exchange_of, tables
 from tapeline.core.sessions.exchanges import EXTENDED_MINUTES, INDICES, SUFFIXES
 from tapeline.core.sessions.schedule import zone

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from tests.daily import daily_bars
 
-from tapeline.core.market import Bars, Direction, Rows
+from tapeline.core.market import Bars
+from tapeline.core.rows import Direction, Rows
 from tapeline.forecast.grading import grade, grade_rows, merge, reliability, rolling
 from tapeline.forecast.labels import direction, label
 

@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import MINUTE, START, random_bars
 from tests.daily import DAY, daily_bars
 
-from tapeline.core.market import Bars, Direction
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
+from tapeline.core.rows import Direction
 from tapeline.forecast.labels import LABEL_LOOKBACK, decided, direction, intervals, label, label_reach, longest_step
 
 

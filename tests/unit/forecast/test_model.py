@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tapeline.backends.files.file_registry import load_model, save_model
-from tapeline.core.market import Direction
+from tapeline.core.rows import Direction
 from tapeline.core.times import DAY
 from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from tapeline.core.market import RANGE_CODES, Bars
+from tapeline.core.market import Bars
+from tapeline.core.rows import RANGE_CODES
 from tapeline.forecast import price_bands as bands
 from tapeline.forecast import said_codes
 from tapeline.forecast.range_layout import HORIZONS, SAID

@@ -11,7 +11,8 @@ import pytest
 from tests.daily import clustered_bars
 
 from tapeline.core.bars import sort_and_dedupe
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import Bars
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY
 from tapeline.forecast import price_bands, said_codes
 from tapeline.forecast.horizons import horizon_columns

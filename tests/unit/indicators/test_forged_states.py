@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import tapeline.indicators
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
 from tapeline.errors import DecodeError
 from tapeline.indicators import CATALOGUE, Engine
 from tapeline.indicators.engine.snapshots import pack

@@ -9,8 +9,8 @@ import pytest
 from tests.rows import random_rows
 
 from tapeline.core.bars import Bars
-from tapeline.core.market import Rows
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
+from tapeline.core.rows import Rows
 from tapeline.lambdas.heartbeat import Heartbeat
 
 MINUTE = 60_000

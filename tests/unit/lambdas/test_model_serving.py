@@ -21,7 +21,7 @@ from tests.daily import daily_bars
 
 from tapeline.backends.files.file_registry import save_model
 from tapeline.core.bars import sort_and_dedupe
-from tapeline.core.market import Direction
+from tapeline.core.rows import Direction
 from tapeline.errors import RequestError
 from tapeline.forecast.labels import direction
 from tapeline.forecast.model import LightGBMModel

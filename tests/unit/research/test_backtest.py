@@ -7,7 +7,8 @@ import pytest
 from tests.conftest import MINUTE
 from tests.daily import DAY, daily_bars
 
-from tapeline.core.market import Bars, Direction
+from tapeline.core.market import Bars
+from tapeline.core.rows import Direction
 from tapeline.research.backtest import backtest
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from tests.daily import DAY, daily_bars
 
 from tapeline.core.bars import sort_and_dedupe
-from tapeline.core.market import Bars, Direction
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar, Bars
+from tapeline.core.rows import Direction
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.labels import label
 from tapeline.research.dataset import build, fingerprint

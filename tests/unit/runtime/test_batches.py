@@ -16,9 +16,9 @@ from tests.fakes.models import FakeModel
 from tests.fakes.stores import MemoryStore, MemoryTables
 
 from tapeline.core.codec import decode, encode
-from tapeline.core.market import Bars
+from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.messages import Commit
-from tapeline.core.records import Bar, Reject, Row
+from tapeline.core.rows import Row
 from tapeline.errors import ConflictError, StorageError
 from tapeline.runtime.batch_records import Record
 from tapeline.runtime.batches import ATTEMPTS, Batches

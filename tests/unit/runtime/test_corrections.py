@@ -28,9 +28,9 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.market import OHLCV, Bars
+from tapeline.core.market import OHLCV, Bar, Bars
 from tapeline.core.messages import Commit, Delivery
-from tapeline.core.records import Bar, Row
+from tapeline.core.rows import Row
 from tapeline.forecast.features import FeatureSet
 from tapeline.runtime.batches import Batches
 from tapeline.runtime.indicator_view import IndicatorView

@@ -13,9 +13,9 @@ from tests.conftest import MINUTE
 
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import BAR_COLUMNS, Bars, Ints, Rows
+from tapeline.core.market import BAR_COLUMNS, Bar, Bars, Ints
 from tapeline.core.messages import Commit
-from tapeline.core.records import Bar
+from tapeline.core.rows import Rows
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import DAY, MONTH, WEEK
 from tapeline.runtime.indicator_view import IndicatorView

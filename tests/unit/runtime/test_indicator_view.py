@@ -18,8 +18,9 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.bars import resample
 from tapeline.core.candle_intervals import grid
-from tapeline.core.market import OHLCV, Bars, Floats, Rows
+from tapeline.core.market import OHLCV, Bars, Floats
 from tapeline.core.messages import Commit
+from tapeline.core.rows import Rows
 from tapeline.core.times import DAY, HOUR
 from tapeline.indicators import Engine
 from tapeline.runtime.indicator_view import IndicatorView

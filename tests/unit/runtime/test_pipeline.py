@@ -19,7 +19,7 @@ from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import Bars
 from tapeline.core.messages import Commit
-from tapeline.core.records import Row
+from tapeline.core.rows import Row
 from tapeline.errors import StorageError
 from tapeline.runtime.indicator_view import IndicatorView
 from tapeline.runtime.pipeline import Pipeline

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.conftest import MINUTE, START, random_bars
 from tests.fakes.models import FakeModel
 
-from tapeline.core.market import Bars
+from tapeline.core.market import Bar, Bars
 from tapeline.core.messages import SymbolState
-from tapeline.core.records import Bar, Row
+from tapeline.core.rows import Row
 from tapeline.errors import DecodeError
 from tapeline.runtime.processor import (
     CHECKPOINT_BARS,

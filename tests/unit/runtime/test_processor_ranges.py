@@ -10,8 +10,9 @@ import pytest
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import open_data_directory
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import Bars
 from tapeline.core.messages import Commit
+from tapeline.core.rows import Rows
 from tapeline.core.series import series_name
 from tapeline.errors import DecodeError
 from tapeline.forecast import said_codes

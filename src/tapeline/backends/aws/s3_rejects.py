@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tapeline.backends.aws.s3_objects import S3Objects
-from tapeline.core.records import Reject
+from tapeline.core.market import Reject
 from tapeline.core.rejects import REPEATED, kind_of, repeated, thinned
 
 PREFIX = "rejects/"

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Floats, Ints
+from tapeline.core.market import OHLCV, Floats, Ints
+from tapeline.core.rows import FORECAST, RANGE_CODES
 
 #: What a block may hold of each bar beside its time and values: type, what stands for nothing, and numbers a bar.
 BESIDE: dict[str, tuple[type[np.generic], float, tuple[int, ...]]] = {

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from tapeline.backends.sqlite import block_columns as written
 from tapeline.backends.sqlite.bar_blocks import BESIDE, Block
-from tapeline.core.market import OHLCV, RANGE_CODES, Floats
+from tapeline.core.market import OHLCV, Floats
+from tapeline.core.rows import RANGE_CODES
 from tapeline.errors import DecodeError
 from tapeline.runtime.zstd import zstd
 

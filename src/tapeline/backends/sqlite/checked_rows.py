@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tapeline.core.checksums import checksum_of
-from tapeline.core.market import FORECAST, OHLCV
+from tapeline.core.market import OHLCV
+from tapeline.core.rows import FORECAST
 
 #: What SQLite raises about a damaged file; about one whose names of tables are no text, that this is no text.
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)

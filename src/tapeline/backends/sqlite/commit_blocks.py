@@ -11,7 +11,8 @@ import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_table import PreparedBlock
-from tapeline.core.market import FORECAST, OHLCV, Ints, Rows
+from tapeline.core.market import OHLCV, Ints
+from tapeline.core.rows import FORECAST, Rows
 
 #: The columns of a symbol's newest row, after its number.
 NEWEST = ("timestamp", *OHLCV, "final", "model", *FORECAST)

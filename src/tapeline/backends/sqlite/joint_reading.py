@@ -12,7 +12,7 @@ from tapeline.backends.sqlite.block_index import BlockIndex, listed
 from tapeline.backends.sqlite.block_totals import BlockEntry
 from tapeline.backends.sqlite.short_blocks import decode_all
 from tapeline.backends.sqlite.stored_rows import ModelNames, rows_of
-from tapeline.core.market import Rows
+from tapeline.core.rows import Rows
 
 
 def joint_rows(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tapeline.backends.sqlite.checked_rows import is_whole, put_rows, selected, whole_row
-from tapeline.core.records import Reject
+from tapeline.core.market import Reject
 from tapeline.core.rejects import Quota
 
 #: Rejects kept, the newest, and the bytes of all their texts and records: garbage must not fill the disk.

@@ -7,7 +7,7 @@ import sqlite3
 import numpy as np
 
 from tapeline.backends.sqlite.checked_rows import CHECKED, is_whole, put_rows
-from tapeline.core.market import FORECAST
+from tapeline.core.rows import FORECAST
 
 SCHEMA_VERSION = 3
 

@@ -16,7 +16,8 @@ from tapeline.backends.sqlite.joint_reading import joint_rows
 from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.revision_table import revisions_of
 from tapeline.backends.sqlite.stored_rows import ModelNames, bars_of, block_of_newest, rows_of
-from tapeline.core.market import Bars, Revisions, Rows
+from tapeline.core.market import Bars, Revisions
+from tapeline.core.rows import Rows
 
 _EARLIEST, _LATEST = -(1 << 62), 1 << 62
 _PAGE_BARS = 65_536  # they stay in the processor's cache while candles are made of them

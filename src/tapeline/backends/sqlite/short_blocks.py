@@ -12,7 +12,8 @@ from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.block_codec import OpenedBlock, block_in, open_block
 from tapeline.backends.sqlite.block_columns import CONSTANT, FEW, PLAIN
 from tapeline.backends.sqlite.block_totals import BlockEntry
-from tapeline.core.market import OHLCV, RANGE_CODES
+from tapeline.core.market import OHLCV
+from tapeline.core.rows import RANGE_CODES
 from tapeline.errors import DecodeError
 
 

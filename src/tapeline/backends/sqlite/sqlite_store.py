@@ -17,9 +17,9 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.reject_table import RejectTable, are_complete
 from tapeline.backends.sqlite.revision_table import add_revision, revisions_of
 from tapeline.backends.sqlite.series_reading import SeriesReader
-from tapeline.core.market import Revisions, Rows
+from tapeline.core.market import Reject, Revisions
 from tapeline.core.messages import Commit, SymbolState
-from tapeline.core.records import Reject
+from tapeline.core.rows import Rows
 
 
 class SqliteStore(SeriesReader):

@@ -9,7 +9,8 @@ import numpy as np
 
 from tapeline.backends.sqlite.bar_blocks import Block
 from tapeline.backends.sqlite.commit_blocks import NEWEST
-from tapeline.core.market import FORECAST, OHLCV, Bars, Codes, Flags, Revisions, Rows
+from tapeline.core.market import OHLCV, Bars, Codes, Flags, Revisions
+from tapeline.core.rows import FORECAST, Rows
 
 #: Gives the version of each model by its number in the file; asked only where a model answered.
 ModelNames = Callable[[], Mapping[int, str]]

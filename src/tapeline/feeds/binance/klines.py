@@ -14,8 +14,7 @@ import numpy as np
 
 from tapeline.core.bar_faults import FAULTS, faults
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.core.market import Bars
-from tapeline.core.records import Reject
+from tapeline.core.market import Bars, Reject
 from tapeline.errors import DecodeError, OversizedError, ServerError, UnusableAnswerError
 from tapeline.feeds.binance.kline_intervals import MOST_KLINES, quote_asset
 from tapeline.feeds.live.bar_intervals import Interval

@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tapeline.core.bar_faults import FAULTS, faults
-from tapeline.core.market import OHLCV, Bars
-from tapeline.core.records import Reject
+from tapeline.core.market import OHLCV, Bars, Reject
 from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader, RowBlock

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tapeline.core.market import OHLCV
+from tapeline.core.market import OHLCV, Reject
 from tapeline.core.messages import Delivery
-from tapeline.core.records import Reject
 from tapeline.core.rejects import KEPT_ALIKE, Quota, kind_of, repeated
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader

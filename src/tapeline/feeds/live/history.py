@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tapeline.core.adjustment import in_todays_shares, shift
-from tapeline.core.market import OHLCV, Bars
+from tapeline.core.market import OHLCV, Bars, Reject
 from tapeline.core.ports import Action, Archive, Series
-from tapeline.core.records import Reject
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import DAY
 from tapeline.errors import FeedError, ServerError

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Container, Iterable
 
-from tapeline.core.records import Reject
+from tapeline.core.market import Reject
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import HOUR, MINUTE
 from tapeline.core.troubles import Troubles

@@ -10,8 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from tapeline.core.adjustment import shift
-from tapeline.core.market import Bars
-from tapeline.core.records import Reject
+from tapeline.core.market import Bars, Reject
 from tapeline.core.times import HOUR
 from tapeline.feeds.live.bar_intervals import Interval, session_start, trades
 from tapeline.feeds.live.clock_watch import length_text

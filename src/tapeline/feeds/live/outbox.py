@@ -7,9 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from tapeline.core.market import Bars
+from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.messages import Delivery
-from tapeline.core.records import Bar, Reject
 from tapeline.runtime.clock import now_ms
 
 #: Final bars that may wait before history is held back.

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tapeline.core.bar_builder import BarBuilder
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar, Reject, Tick
+from tapeline.core.market import Bar, Bars, Reject, Tick
 from tapeline.core.sessions import Calendar
 from tapeline.core.times import MINUTE
 from tapeline.errors import RejectedError

@@ -14,9 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from tapeline.core.market import Bars
+from tapeline.core.market import Bars, Reject
 from tapeline.core.ports import Action
-from tapeline.core.records import Reject
 from tapeline.feeds.live.bar_intervals import Interval
 
 

@@ -27,8 +27,7 @@ import numpy as np
 from tapeline.core.bar_faults import FAULTS, faults
 from tapeline.core.bars import Grid, Sessions, resample
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.core.market import Bars, Flags, Floats, Ints
-from tapeline.core.records import Reject
+from tapeline.core.market import Bars, Flags, Floats, Ints, Reject
 from tapeline.core.rejects import thinned
 from tapeline.core.sessions import Calendar
 from tapeline.core.times import DAY

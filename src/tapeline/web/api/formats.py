@@ -11,7 +11,8 @@ import numpy as np
 from fastapi import Depends, HTTPException, Query, Request, Response
 from numpy.typing import NDArray
 
-from tapeline.core.market import Codes, Direction, Rows
+from tapeline.core.market import Codes
+from tapeline.core.rows import Direction, Rows
 from tapeline.runtime.csv_cells import without_formulas
 from tapeline.web.json_text import json_bytes
 

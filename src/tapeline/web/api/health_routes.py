@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from pydantic import BaseModel
 
-from tapeline.core.records import Reject
+from tapeline.core.market import Reject
 from tapeline.core.troubles import lines_of
 from tapeline.errors import one_line
 from tapeline.web.api.formats import json_answer

@@ -12,7 +12,7 @@ from fastapi import Query
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tapeline.core.market import Rows
+from tapeline.core.rows import Rows
 from tapeline.core.times import interval_name
 from tapeline.errors import OverloadedError
 from tapeline.web.api.bar_routes import Indicators, Interval, chart_request

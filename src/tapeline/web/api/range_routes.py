@@ -9,7 +9,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from tapeline.core.candle_intervals import stored_interval
-from tapeline.core.market import Rows
+from tapeline.core.rows import Rows
 from tapeline.core.times import interval_name
 from tapeline.forecast.horizons import horizon_columns
 from tapeline.forecast.labels import label_reach

@@ -8,7 +8,7 @@ import numpy as np
 from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
-from tapeline.core.market import Rows
+from tapeline.core.rows import Rows
 from tapeline.forecast.horizons import horizon_columns, with_horizons
 from tapeline.web.api.formats import (
     DIRECTION_NAMES,

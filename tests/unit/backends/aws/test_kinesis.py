@@ -26,9 +26,8 @@ from tapeline.backends.sqlite.database import (
 )
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.codec import decode, encode
-from tapeline.core.market import Bars
+from tapeline.core.market import Bar, Bars
 from tapeline.core.messages import Delivery
-from tapeline.core.records import Bar
 from tapeline.errors import LogTrimmedError, StorageError
 
 

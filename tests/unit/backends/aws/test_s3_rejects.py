@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from tapeline.backends.aws.s3_rejects import BATCH_BYTES, DAY_BYTES, S3Rejects
-from tapeline.core.records import Reject
+from tapeline.core.market import Reject
 
 DAY = 86_400_000
 

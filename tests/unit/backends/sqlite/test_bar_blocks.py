@@ -18,7 +18,8 @@ from tapeline.backends.sqlite.bar_blocks import BESIDE, Block, put_in, same
 from tapeline.backends.sqlite.block_codec import decode, encode
 from tapeline.backends.sqlite.block_totals import BlockEntry
 from tapeline.backends.sqlite.short_blocks import decode_all
-from tapeline.core.market import FORECAST, OHLCV, RANGE_CODES, Bars
+from tapeline.core.market import OHLCV, Bars
+from tapeline.core.rows import FORECAST, RANGE_CODES
 from tapeline.errors import DecodeError
 
 #: Small blocks, the two sides of the size from which the shortest encoding is looked for, and a whole block.

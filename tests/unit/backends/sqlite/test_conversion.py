@@ -31,7 +31,7 @@ from tapeline.backends.sqlite.schema import SCHEMA_VERSION
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
 from tapeline.core.market import OHLCV, Bars
-from tapeline.core.records import Row
+from tapeline.core.rows import Row
 from tapeline.errors import InUseError, StorageError
 from tapeline.runtime.appending import Progress
 from tapeline.runtime.pipeline import Pipeline

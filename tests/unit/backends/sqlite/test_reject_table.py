@@ -12,10 +12,10 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.backends.sqlite.sqlite_stream import SqliteStream
-from tapeline.core.market import Bars, Rows
+from tapeline.core.market import Bars, Reject
 from tapeline.core.messages import Commit, Delivery
-from tapeline.core.records import Reject
 from tapeline.core.rejects import KEPT_ALIKE, RAW_BYTES, REPEATED
+from tapeline.core.rows import Rows
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
 

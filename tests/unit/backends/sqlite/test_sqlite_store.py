@@ -20,8 +20,8 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.file_check import damaged_parts
 from tapeline.backends.sqlite.name_table import NameTable
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
-from tapeline.core.market import Rows
 from tapeline.core.messages import Commit
+from tapeline.core.rows import Rows
 from tapeline.errors import StorageError
 
 

@@ -13,8 +13,8 @@ import pytest
 from tests.fakes.archives import MemoryArchive
 from tests.local_binance.server import LocalBinance, Values
 
+from tapeline.core.market import Bar
 from tapeline.core.messages import Delivery
-from tapeline.core.records import Bar
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import DecodeError
 from tapeline.feeds.binance import INTERVALS, KlineClient, KlineStream

@@ -18,8 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import MINUTE, START, random_bars
 
-from tapeline.core.market import Bars
-from tapeline.core.records import Bar, Reject
+from tapeline.core.market import Bar, Bars, Reject
 from tapeline.data import sample_path
 from tapeline.errors import FileError
 from tapeline.feeds.files import (

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import MINUTE, START, random_bars
 
+from tapeline.core.market import Bar
 from tapeline.core.messages import Delivery
-from tapeline.core.records import Bar
 from tapeline.errors import FileError
 from tapeline.feeds.files import (
     FileSource,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 from tapeline.core.times import DAY, HOUR, MINUTE, WEEK
 from tapeline.feeds.files import FileSource, ReadOptions
 from tapeline.feeds.files.file_symbols import symbol_of

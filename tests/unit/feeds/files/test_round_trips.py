@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.layout_files import WRITERS
 
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 from tapeline.feeds.files import FileSource, ReadOptions
 from tapeline.feeds.files.known_layouts import LAYOUTS
 

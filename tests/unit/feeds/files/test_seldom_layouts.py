@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 from tapeline.core.times import DAY, HOUR
 from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, ReadOptions

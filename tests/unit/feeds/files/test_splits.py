@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tapeline.core.records import Bar
+from tapeline.core.market import Bar
 from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, ReadOptions
 from tapeline.feeds.files.splits import read_splits

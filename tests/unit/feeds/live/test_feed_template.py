@@ -15,8 +15,8 @@ import pytest
 from aiohttp import WSMsgType, web
 from tests.fakes.archives import MemoryArchive
 
+from tapeline.core.market import Bar
 from tapeline.core.messages import Delivery
-from tapeline.core.records import Bar
 from tapeline.errors import UnreachableError
 from tapeline.feeds.live.history import History
 from tapeline.feeds.live.live_source import LiveSource

@@ -15,10 +15,9 @@ from tests.local_yahoo.clock import SimClock, SkewedClock
 from tests.local_yahoo.market import Tick
 from tests.local_yahoo.server import frame
 
-from tapeline.core.market import Bars
+from tapeline.core.market import Bar, Bars
 from tapeline.core.messages import Delivery
 from tapeline.core.ports import Series
-from tapeline.core.records import Bar
 from tapeline.core.times import DAY, HOUR
 from tapeline.core.troubles import lines_of
 from tapeline.errors import NoDataError, UnreachableError, UnusableAnswerError

@@ -8,8 +8,8 @@ from tests.fakes.stores import MemoryStore
 from tests.rows import row
 from tests.web_site import client_of
 
+from tapeline.core.market import Reject
 from tapeline.core.ports import Action
-from tapeline.core.records import Reject
 from tapeline.web import PageData, ReplayProgress
 
 

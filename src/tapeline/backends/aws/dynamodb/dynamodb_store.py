@@ -24,8 +24,8 @@ from tapeline.backends.aws.dynamodb.items import DynamoItem, read_rows, row_item
 from tapeline.backends.aws.dynamodb.stored_states import KnownState, read_known, read_state, row_version
 from tapeline.backends.aws.dynamodb.table import Table
 from tapeline.backends.aws.dynamodb.transactions import write
-from tapeline.core.market import Rows
 from tapeline.core.messages import Commit, SymbolState
+from tapeline.core.rows import Rows
 from tapeline.core.series import is_series_of, series_span
 from tapeline.errors import ConflictError
 from tapeline.forecast.range_model import RangeModel

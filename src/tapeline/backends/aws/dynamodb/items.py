@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.market import OHLCV, RANGE_CODES, Direction, Floats, Rows
-from tapeline.core.records import Row
+from tapeline.core.market import OHLCV, Floats
+from tapeline.core.rows import RANGE_CODES, Direction, Row, Rows
 from tapeline.errors import StorageError
 from tapeline.forecast.horizons import horizons_of
 from tapeline.forecast.range_model import RangeModel
