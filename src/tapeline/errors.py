@@ -35,6 +35,7 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     ├── ServingError                    a page that may not, or cannot, be served
     │   ├── TooManyAttemptsError        too many failed log-ins
     │   └── OverloadedError             a request that would have to wait behind too many others
+    │       └── TooManyChartsError      one client that follows more charts than it may
     ├── DeliveryError                   an alert that a channel did not take
     ├── TrainingError                   a training job on SageMaker that made no model
     └── DeploymentError                 a model that an endpoint did not take
@@ -246,6 +247,12 @@ class OverloadedError(ServingError):
     def __init__(self, message: str, seconds: int = 5) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class TooManyChartsError(OverloadedError):
+    """Refuse a stream of events to a client whose pages show too many different charts."""
+
+    status = 429
 
 
 class DeliveryError(TapelineError):

@@ -29,6 +29,9 @@ from tapeline.forecast.range_model import RangeModel
 #: Columns of the answer that no rule can name: the move from the bar before, as a fraction, and what a model said.
 CHANGE, PREDICTION = "change", "prediction"
 
+#: The two names of a bar's close: an answer says `close`, as every other one, unless it is asked for the `price`.
+CLOSE, PRICE = "close", "price"
+
 #: The most columns in one answer.
 MOST_COLUMNS = 30
 
@@ -86,17 +89,20 @@ def question(
     sort = sort.removeprefix("-")
     if sort and sort != "symbol":
         sort = _column(sort)
+        if sort in (CLOSE, PRICE):
+            sort = next((name for name in shown if name in (CLOSE, PRICE)), sort)
         if sort not in shown:
             shown = (*shown, sort)
     return Question(rule, shown, interval, at, sort, descending)
 
 
 def _columns(rule: Rule, wanted: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns to show: those asked for, otherwise the price and what the rule reads."""
+    """Return the columns to show: those asked for, otherwise the close, the change and what the rule reads."""
     if wanted:
         found = dict.fromkeys(map(_column, wanted))
     else:
-        found = dict.fromkeys(("price", CHANGE, *rule.columns, *((PREDICTION,) if rule.predictions else ())))
+        read = (CLOSE if name == PRICE else name for name in rule.columns)
+        found = dict.fromkeys((CLOSE, CHANGE, *read, *((PREDICTION,) if rule.predictions else ())))
     if len(found) > MOST_COLUMNS:
         raise InputError(f"{len(found)} columns at once; at most {MOST_COLUMNS} are possible")
     return tuple(found)
@@ -104,7 +110,7 @@ def _columns(rule: Rule, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def _column(name: str) -> str:
     word = name.strip().lower()
-    return word if word in (CHANGE, PREDICTION) else parse_column(word)
+    return word if word in (CHANGE, PREDICTION, CLOSE) else parse_column(word)
 
 
 class Screener:
@@ -121,7 +127,7 @@ class Screener:
         """Return the series on which the rule holds. Raises `NotPossibleError` for an interval that none has."""
         rule = asked.rule
         names = dict.fromkeys((*rule.columns, *asked.columns))
-        outputs = [name for name in names if not (name in FIELDS.values() or name in (CHANGE, PREDICTION))]
+        outputs = [name for name in names if not (name in FIELDS or name in (CHANGE, PREDICTION))]
         looks_back = any(map(is_window_term, outputs))
         found = self._series.read(rule, specs_of(outputs), asked.interval, asked.at)
         matches, unknown = [], 0
@@ -154,9 +160,9 @@ def _record(
         if name == PREDICTION:
             value = Direction(seen.prediction).name if seen.prediction else ""
         elif name == CHANGE:
-            value = math.nan if before is None else seen.values["price"] / before.values["price"] - 1
+            value = math.nan if before is None else seen.values[PRICE] / before.values[PRICE] - 1
         else:
-            value = seen.values.get(name, math.nan)
+            value = seen.values.get(FIELDS.get(name, name), math.nan)
         if value and value == value:  # noqa: PLR0124  NaN
             record[name] = value
         elif value == 0:
@@ -167,7 +173,8 @@ def _record(
 def _sort(matches: list[dict[str, Any]], asked: Question) -> None:
     """Put the matches in order: what lacks the value comes last, in either direction."""
     matches.sort(key=lambda record: record["symbol"])
-    key = asked.sort or next((name for name in asked.rule.columns if name in asked.columns), "symbol")
+    read = (name for rule in asked.rule.columns for name in ((PRICE, CLOSE) if rule == PRICE else (rule,)))
+    key = asked.sort or next((name for name in read if name in asked.columns), "symbol")
     if key == "symbol":
         if asked.descending:
             matches.reverse()

@@ -29,7 +29,7 @@ def scan(
 
     `rule` is in the grammar of alerts (docs/alerts.md), about final bars unless it says `on forming bars`. `columns`
     are names as rules have them, `change` (the move from the bar before, as a fraction) and `prediction`; by default
-    the price, the change and what the rule reads. `interval` is a name such as `1d`, None for the bars that are shown
+    the close, the change and what the rule reads. `interval` is a name such as `1d`, None for the bars that are shown
     of each symbol. `at` asks for the newest bars that had opened by that time. `sort` is a column, with `-` before it
     for the largest first; what lacks the value comes last. `data_dir` is a folder, by default that of the settings.
     `to` is as in `load`.

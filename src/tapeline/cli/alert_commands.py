@@ -113,9 +113,7 @@ def _known(data_dir: Path | None) -> Iterator[Alerts]:
 @app.command("list")
 def list_(
     fired: Annotated[bool, typer.Option("--fired", help="List what fired, newest first, not the rules.")] = False,
-    of: Annotated[
-        str | None, typer.Option("--of", metavar="ID", help="With --fired: only of this rule.", show_default=False)
-    ] = None,
+    of: Annotated[str | None, typer.Option("--of", help="With --fired: only of this rule.", show_default=False)] = None,
     last: Annotated[int, typer.Option(help="With --fired: how many of the newest alerts.", min=1)] = 50,
     data_dir: DataDir = None,
     json: Json = False,

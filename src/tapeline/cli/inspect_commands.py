@@ -21,7 +21,7 @@ def show(
     ] = False,
     columns: Annotated[
         str | None,
-        typer.Option(help="Such as price,volume,rsi_14,low_80_5.  [default: as many as fit]", show_default=False),
+        typer.Option(help="Such as close,volume,rsi_14,low_80_5.  [default: as many as fit]", show_default=False),
     ] = None,
     interval: StoredInterval = None,
     data_dir: DataDir = None,

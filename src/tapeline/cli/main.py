@@ -6,10 +6,8 @@ says in plain text all that `--help` and a TAB show, and a command's module is i
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -18,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from tapeline import __version__
 from tapeline.cli.command_list import COMMANDS, HEADINGS
 from tapeline.cli.console import failure
+from tapeline.cli.late_conversion import prepare_parameters
 from tapeline.cli.stopping import exit_code, terminated_like_interrupted
 from tapeline.errors import TapelineError
 from tapeline.runtime.machine_refusals import refused_by_machine
@@ -40,8 +39,11 @@ class UnloadedCommand(TyperCommand):
         else:
             parent.command(self.name)(found)
         command = typer.main.get_group(parent).commands[self.name or ""]
-        for each in (command, *getattr(command, "commands", {}).values()):
-            _convert_late(each)
+        under = getattr(command, "commands", {}).values()
+        for each in (command, *under):
+            prepare_parameters(each)
+        for each in under:
+            each.short_help = " ".join(each.help.partition("\n\n")[0].split())  # the whole sentence, not 45 characters
         return command
 
     def get_short_help_str(self, limit: int = 45) -> str:
@@ -57,7 +59,7 @@ class _Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands.update({name: UnloadedCommand(name, *entry) for name, entry in COMMANDS.items()})
-        _convert_late(self)
+        prepare_parameters(self)
 
     def format_commands(self, context: Any, formatter: Any) -> None:
         """Write the commands under their headings."""
@@ -74,28 +76,6 @@ class _Commands(TyperGroup):
             if code:
                 failure("stopped before its end")
             raise typer.Exit(code) from interrupt
-
-
-def _convert_late(command: Any) -> None:
-    """Let a command convert no value that was not given, and none for a TAB.
-
-    Typer imports Pydantic to convert a value, which takes as long as all else that `--help` and a TAB do.
-    """
-    find = command.get_params
-
-    def get_params(context: Any) -> Any:
-        found = find(context)
-        for parameter in found:
-            if "process_value" not in vars(parameter):
-                parameter.process_value = functools.partial(_converted, parameter, parameter.process_value)
-        return found
-
-    command.get_params = get_params
-
-
-def _converted(parameter: Any, convert: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
-    absent = not parameter.required and (value is None or value is False)
-    return value if absent or context.resilient_parsing else convert(context, value)
 
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from tapeline.cli.options import DataDir, Json, StoredInterval
 
 def odds(
     symbol: Annotated[str, typer.Argument(help="Such as TSLA.", show_default=False)],
-    at: Annotated[float, typer.Option(help="The price of a stop or a target.", min=0.0, show_default=False)],
+    at: Annotated[float, typer.Option(help="The price of a stop or a target.", show_default=False)],
     within: Annotated[int, typer.Option(help="In at most this many bars.", min=1, max=20)] = 5,
     interval: StoredInterval = None,
     data_dir: DataDir = None,

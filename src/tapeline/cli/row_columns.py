@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from tapeline.core.rows import Rows
     from tapeline.forecast.range_model import RangeModel
 
-#: Columns of a bar that can be named, beside outputs of indicators and what was expected, such as `low_80_5`.
-BAR_COLUMNS = ("open", "high", "low", "price", "volume", "prediction", "probability", "model")
+#: Columns of a bar that can be named, beside outputs of indicators and what was expected, such as `low_80_5`. `price`,
+#: as rules and stored rows call it, is the close.
+BAR_COLUMNS = ("open", "high", "low", "close", "price", "volume", "prediction", "probability", "model")
 
 #: What is shown where nothing is named, before the indicators.
-USUAL = ("open", "high", "low", "price", "volume", "prediction", "probability", "80% in 5 bars")
+USUAL = ("open", "high", "low", "close", "volume", "prediction", "probability", "80% in 5 bars")
 
 _BAND = "80% in 5 bars"
 _BETWEEN = 2  # blanks between two columns on a terminal
@@ -30,7 +31,6 @@ def named_columns(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     Raises `SpecError`, and `RuleError` for what stands in brackets.
     """
     from tapeline.alerts.grammar import parse_column
-    from tapeline.alerts.names import FIELDS
     from tapeline.alerts.range_terms import is_range_term
     from tapeline.indicators.spec import spec_of_output
     from tapeline.indicators.spelling import separated
@@ -39,8 +39,8 @@ def named_columns(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     specs: dict[str, None] = {}
     for part in separated(text):
         word = part.lower()
-        known = word in BAR_COLUMNS or word in FIELDS
-        name = FIELDS.get(word, word) if known else parse_column(word)
+        known = word in BAR_COLUMNS
+        name = word if known else parse_column(word)
         found[name] = None
         if not known and not is_range_term(name):
             specs[spec_of_output(name)[0].text] = None
@@ -56,7 +56,7 @@ def print_rows(rows: Rows, models: Mapping[str, RangeModel], columns: Sequence[s
         shown = _fitting(cells, shutil.get_terminal_size().columns)
     print_table(shown, zip(*(cells[name] for name in shown), strict=True))
     if len(shown) < len(cells):
-        notice(f"{len(cells) - len(shown)} more columns do not fit; --columns price,{list(cells)[-1]} chooses")
+        notice(f"{len(cells) - len(shown)} more columns do not fit; --columns close,{list(cells)[-1]} chooses")
 
 
 def _fitting(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:

@@ -12,7 +12,7 @@ from tapeline.cli.console import Ticker, notice, print_json, print_table, utc_te
 from tapeline.cli.options import CandleInterval, DataDir, Json
 
 #: Columns that are shown with every digit they have, as `tapeline show` does.
-_OF_A_BAR = frozenset({"price", "open", "high", "low", "volume"})
+_OF_A_BAR = frozenset({"price", "close", "open", "high", "low", "volume"})
 
 if TYPE_CHECKING:
     from tapeline.alerts.saved_scans import SavedScans
@@ -27,20 +27,16 @@ def scan(
     ] = None,
     interval: CandleInterval = None,
     columns: Annotated[
-        str | None, typer.Option(help="Such as price,change,rsi_14.  [default: what the rule reads]")
+        str | None, typer.Option(help="Such as close,change,rsi_14.  [default: what the rule reads]")
     ] = None,
     sort: Annotated[str, typer.Option(help="A column; -rsi_14 has the largest first.", show_default=False)] = "",
     at: Annotated[
         str | None, typer.Option(help="As of this time, UTC, such as 2026-01-02T15:30.  [default: the newest bars]")
     ] = None,
     last: Annotated[int, typer.Option("--limit", help="How many matches, at most.", min=1)] = 100,
-    save: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Keep the question under this name.", show_default=False)
-    ] = None,
+    save: Annotated[str | None, typer.Option(help="Keep the question under this name.", show_default=False)] = None,
     saved: Annotated[bool, typer.Option("--saved", help="List the saved questions.")] = False,
-    forget: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Forget the question of this name.", show_default=False)
-    ] = None,
+    forget: Annotated[str | None, typer.Option(help="Forget the question of this name.", show_default=False)] = None,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:

@@ -7,12 +7,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from tapeline.errors import OverloadedError, TapelineError, one_line
+from tapeline.errors import TapelineError, one_line
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
 from tapeline.web.candles import ChartRequest
 from tapeline.web.defects import log_failure
-from tapeline.web.event_client import Client, event_bytes
+from tapeline.web.event_client import Client, check_place, event_bytes
 from tapeline.web.markets import zone_of
 from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote
@@ -26,10 +26,6 @@ TICK_SECONDS = 1.0
 
 #: Seconds after which a quiet connection gets a beat. The page takes the server for lost after 20 without one.
 HEARTBEAT_SECONDS = 5.0
-
-#: The most open connections, and how many of them one client address may have.
-MOST_CLIENTS = 500
-MOST_OF_ONE_ADDRESS = 100
 
 T = TypeVar("T")
 
@@ -121,16 +117,12 @@ class Broadcast:
         return await self._to_the_end(read())
 
     def stream(self, client: Client) -> AsyncIterator[bytes]:
-        """Return the messages for this client, until it goes or is dropped. Raises `OverloadedError`.
+        """Return the messages for this client, until it goes or is dropped. Raises what `check_place` raises.
 
         The client has its place from this call on, so that no two can take the last one. Whoever does not read the
         messages to their end calls `leave`.
         """
-        if len(self._clients) >= MOST_CLIENTS:
-            raise OverloadedError(f"{len(self._clients)} pages are open; that is as many as are served")
-        own = sum(1 for other in self._clients if other.address == client.address)
-        if own >= MOST_OF_ONE_ADDRESS:
-            raise OverloadedError(f"{own} pages are open at this address; that is as many as are served")
+        check_place(client, self._clients)
         self._clients.add(client)
         return self._messages(client)
 

@@ -1,16 +1,24 @@
-"""Hold one page that listens to events: what it shows, and the messages that wait for it."""
+"""Hold one page that listens to events: what it shows, the messages that wait for it, and how many there may be."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from tapeline.errors import OverloadedError, TooManyChartsError
 from tapeline.web.candles import ChartRequest
 from tapeline.web.json_text import json_bytes
 
 #: The most messages that wait for one client; one that is slower is dropped and connects again.
 MOST_WAITING = 64
+
+#: The most open connections, and how many of them one client address may have.
+MOST_CLIENTS = 500
+MOST_OF_ONE_ADDRESS = 100
+
+#: The most different charts that the pages of one address may show: each is read every second.
+MOST_CHARTS_OF_ONE_ADDRESS = 200
 
 
 @dataclass(eq=False, slots=True)
@@ -48,6 +56,19 @@ class Client:
         while not self.waiting.empty():
             self.waiting.get_nowait()
         self.waiting.put_nowait(None)
+
+
+def check_place(client: Client, others: Collection[Client]) -> None:
+    """Raise `OverloadedError` or `TooManyChartsError` where there is no place for a client beside these."""
+    if len(others) >= MOST_CLIENTS:
+        raise OverloadedError(f"{len(others)} pages are open; that is as many as are served")
+    own = [other for other in others if other.address == client.address]
+    if len(own) >= MOST_OF_ONE_ADDRESS:
+        raise OverloadedError(f"{len(own)} pages are open at this address; that is as many as are served")
+    if len({chart for each in (*own, client) for chart in each.charts}) > MOST_CHARTS_OF_ONE_ADDRESS:
+        raise TooManyChartsError(
+            f"the pages at this address would show more than {MOST_CHARTS_OF_ONE_ADDRESS} different charts; close some"
+        )
 
 
 def event_bytes(name: str, value: object) -> bytes:

@@ -156,6 +156,9 @@ def test_the_rule_is_judged_on_each_symbols_newest_final_bar(stored: bool, store
     assert found("price crosses above 10") == ["UP"]
     assert found("price crosses above 10 on forming bars") == ["SOON", "UP"]
     assert found("price > 10 for over, none") == ["OVER"]
+    for columns, sort in ((["price"], "close"), (["close"], "price"), ((), "price")):
+        [match] = screener.answer(question("close > 11", columns, sort=sort)).matches
+        assert {"price", "close"} & match.keys() == {columns[0] if columns else "close"}
 
 
 def test_what_is_not_known_is_counted_and_comes_last(store: SqliteStore) -> None:
@@ -174,7 +177,7 @@ def test_a_past_bar_and_longer_candles_are_screened_too(store: SqliteStore) -> N
     commit(store, closes("A", 1, 2, 3, 4, 5, 6))
     screener = Screener(store)
     [then] = screener.answer(question("price > 0", at=START + 2 * MINUTE + 1)).matches
-    assert (then["price"], then["timestamp"]) == (3, START + 2 * MINUTE)
+    assert (then["close"], then["timestamp"]) == (3, START + 2 * MINUTE)
     [longer] = screener.answer(question("price > 0 on forming bars", ["price", "open"], "5m")).matches
     assert (longer["interval"], longer["open"]) == ("5m", 6 if START % (5 * MINUTE) == 0 else longer["open"])
     with pytest.raises(NotPossibleError, match="intervals to choose from: 1m, 2m"):

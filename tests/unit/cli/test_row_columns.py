@@ -20,13 +20,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_columns_are_chosen_by_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show("s00", last=2, columns="Close, sma_5,low_80_5", data_dir=folder)
+    show("s00", last=2, columns="Close, price, sma_5,low_80_5", data_dir=folder)
     head, *rows = (line.split("\t") for line in capsys.readouterr().out.splitlines())
-    assert head == ["time (UTC)", "price", "sma_5", "low_80_5"]
+    assert head == ["time (UTC)", "close", "price", "sma_5", "low_80_5"]
     assert len(rows) == 2
-    assert rows[0][3] == "-"
+    assert all(row[1] == row[2] for row in rows)
+    assert rows[0][4] == "-"
     show("S00", last=2, data_dir=folder)
-    assert {"open", "volume", "sma_20", "rsi_14"} <= set(capsys.readouterr().out.splitlines()[0].split("\t"))
+    assert {"open", "close", "volume", "sma_20", "rsi_14"} <= set(capsys.readouterr().out.splitlines()[0].split("\t"))
     with pytest.raises(UnknownIndicatorError, match="did you mean"):
         named_columns("pricee")
 

@@ -17,6 +17,9 @@ from tapeline.errors import FileError
 #: What reading damaged packed data raises. zipfile raises `NotImplementedError` for a compression it does not know.
 DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError)
 
+#: The most memory that unpacking zstandard may take, as a power of two: 128 MB, what the tool `zstd` allows as well.
+_WINDOW_LOG = 27
+
 
 def packing_of(path: Path) -> str:
     """Return what a file is packed in by its first bytes: `gz`, `zst`, `zip` or nothing."""
@@ -54,7 +57,7 @@ def _reader(path: Path, packing: str, stack: ExitStack) -> Any:
     if packing == "gz":
         return stack.enter_context(gzip.open(path, "rb")).read1
     if packing == "zst":
-        return _unpacked_zstandard(stack.enter_context(path.open("rb")))
+        return _unpacked_zstandard(path, stack.enter_context(path.open("rb")))
     if packing == "zip":
         archive = stack.enter_context(zipfile.ZipFile(path))
         members = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
@@ -68,10 +71,17 @@ def _reader(path: Path, packing: str, stack: ExitStack) -> Any:
     return stack.enter_context(path.open("rb")).read1
 
 
-def _unpacked_zstandard(file: Any) -> Any:
+def _unpacked_zstandard(path: Path, file: Any) -> Any:
     from tapeline.runtime.zstd import zstd
 
-    unpacked = zstd.ZstdFile(file, options={zstd.DecompressionParameter.window_log_max: 27})
+    window = _zstandard_window(file.read(18))
+    if window > 1 << _WINDOW_LOG:
+        raise FileError(
+            f"{path}: its zstandard data needs a window of {window >> 20:,} MB to be unpacked, and "
+            f"{1 << _WINDOW_LOG - 20} is the most; unpack it first (zstd -d --memory=2048MB), or pack it without --long"
+        )
+    file.seek(0)
+    unpacked = zstd.ZstdFile(file, options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
 
     def read(size: int) -> bytes:
         try:
@@ -80,3 +90,15 @@ def _unpacked_zstandard(file: Any) -> Any:
             raise EOFError(str(error)) from error
 
     return read
+
+
+def _zstandard_window(head: bytes) -> int:
+    """Return how many bytes the first frame must keep to be unpacked, by its header (RFC 8878, 3.1.1.1); 0 if cut."""
+    head = head.ljust(18, b"\0")
+    descriptor = head[4]
+    if not descriptor & 0x20:  # not of a single segment: a window descriptor follows
+        base = 1 << 10 + (head[5] >> 3)
+        return base + base // 8 * (head[5] & 7)
+    start = 5 + (0, 1, 2, 4)[descriptor & 3]  # after the dictionary's id
+    size = (1, 2, 4, 8)[descriptor >> 6]
+    return int.from_bytes(head[start : start + size], "little")

@@ -36,7 +36,7 @@ RuleText = Annotated[
 Columns = Annotated[
     str | None,
     Query(
-        max_length=1000, examples=["price,change,rsi_14"],
+        max_length=1000, examples=["close,change,rsi_14"],
         description="Columns, separated by commas: names as rules have them, `change` and `prediction`; what the rule "
         "reads when left out.",
     ),

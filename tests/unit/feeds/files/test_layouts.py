@@ -207,6 +207,11 @@ def test_packed_files_are_read(tmp_path: Path) -> None:
         archive.writestr("one.csv", PLAIN)
         archive.writestr("two.csv", PLAIN)
     assert "an archive of 2 files" in read(tmp_path / "D.zip")[1].problems[0]
+    for log in (28, 27):
+        pack = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: log})
+        (tmp_path / f"{log}.csv.zst").write_bytes(pack.compress(PLAIN.encode()) + pack.flush())
+    assert read(tmp_path / "27.csv.zst")[1].problems == []
+    assert "a window of 256 MB to be unpacked, and 128 is the most" in read(tmp_path / "28.csv.zst")[1].problems[0]
 
 
 def test_tickers_side_by_side_are_read_apart(tmp_path: Path) -> None:

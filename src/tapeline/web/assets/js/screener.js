@@ -8,11 +8,11 @@ import { remember, remembered } from "./prefs.js";
 import { valueText } from "./watch/columns.js";
 
 const EVERY_MS = 5000;
-const FIRST = { rule: "rsi_14 < 30", columns: "price, change, rsi_14", interval: "", at: "", sort: "" };
+const FIRST = { rule: "rsi_14 < 30", columns: "close, change, rsi_14", interval: "", at: "", sort: "" };
 const COMPLETED = ["rule", "columns"];
 const FIELDS = {
   rule: ["Rule", { maxlength: "500", placeholder: "rsi_14 < 30 and price > sma_200" }],
-  columns: ["Columns", { maxlength: "300", placeholder: "price, change, rsi_14" }],
+  columns: ["Columns", { maxlength: "300", placeholder: "close, change, rsi_14" }],
   interval: ["Bars", { maxlength: "6", placeholder: "as shown" }],
   at: ["As of, UTC", { type: "datetime-local", title: "Left empty: the newest bars" }],
 };
