@@ -1,13 +1,13 @@
 """Measure the page in headless Chromium: until the first candles are drawn, and how evenly a chart of 20 panes moves.
 
 The store is that of `page.py`: ten million one-minute rows of 500 symbols. The time of the first candles counts from
-the navigation to the frame after the one in which pixels of a candle's colour are on the canvas, in a browser that has
-nothing in its cache, and again in one that has.
+the navigation to the frame after the one in which pixels of a candle's colour are on the canvas, in a window that has
+nothing in its cache, and again in one that has. The window is open and at rest before: this Chromium draws the frame of
+a new one, its buttons and tabs, as a page of its own, which takes as much CPU as the chart.
 
 While the chart is panned, the time between two frames (`requestAnimationFrame`) is noted, and the CPU that a frame
 takes in all of Chromium's processes, beside an empty page that draws nothing, which is what this browser can do.
-What it can do until the first candles is shown by a page that has a thousand candles in it and nothing but the drawing
-library, and by one that fills a canvas.
+What it can do is shown by the pages of `smallest_pages.py`: the same bars in the same drawing library and nothing else.
 Chromium draws without a graphics card here.
 
 usage: browser.py [--rows 10000000] [--symbols 500] [--runs 9] [--panes 20] [--seconds 5] [--keep FOLDER]
@@ -16,19 +16,18 @@ usage: browser.py [--rows 10000000] [--symbols 500] [--runs 9] [--panes 20] [--s
 from __future__ import annotations
 
 import argparse
-import http.server
 import json
 import os
 import shutil
 import statistics
 import tempfile
-import threading
+import time
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+from smallest_pages import SmallestPages
 
-import tapeline.web
 from page import Server, build, forget, wait_until_prepared
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -39,6 +38,11 @@ PANED = (
     "rsi_14", "macd_12_26_9", "stoch_14_3_3", "cci_20", "willr_14", "mfi_14", "roc_12", "mom_10", "cmo_14", "trix_15",
     "adx_14", "aroon_25", "bop", "obv", "atr_14", "natr_14", "ultosc_7_14_28", "ppo_12_26", "stochrsi_14_3_3",
 )  # fmt: skip
+
+#: What the page is compared with, by the path of the smallest pages.
+_SMALLEST = {
+    "canvas": "a filled canvas", "candles": "the drawing library alone", "bars": "the same chart, nothing else",
+}  # fmt: skip
 
 #: Notes when pixels of the colours of candles are there, at the frame after.
 _FIRST_CANDLES = """
@@ -67,7 +71,8 @@ _PANED = """async (panes) => {
 
 #: Moves the chart a little at every frame for some seconds; returns the times between frames, ms.
 _PAN = """async ([seconds, empty]) => {
-  const scale = empty ? null : (await import("/js/main.js")).chart.drawing.chart.timeScale();
+  const chart = empty ? null : window.smallest ?? (await import("/js/main.js")).chart.drawing.chart;
+  const scale = chart?.timeScale();
   const start = scale?.scrollPosition() ?? 0;
   const times = [];
   await new Promise((done) => {
@@ -92,17 +97,32 @@ def first_candles(browser: Browser, url: str, symbol: str, *, again: bool = Fals
     page.add_init_script(_FIRST_CANDLES)
     for _ in range(1 + again):
         page.goto("about:blank")
+        wait_until_rested(page)
         page.goto(f"{url}#chart/{symbol}/1m", wait_until="commit")
         found = page.evaluate("firstCandles") / 1000
     context.close()
     return float(found)
 
 
-def panning(browser: Browser, url: str, panes: int, seconds: float) -> tuple[list[float], float]:
+def wait_until_rested(page: Page) -> None:
+    """Wait until this process's browsers do nothing, at most ten seconds."""
+    end = time.monotonic() + 10
+    used = -1.0
+    while browser_cpu() - used > 0.01 and time.monotonic() < end:
+        used = browser_cpu()
+        page.wait_for_timeout(500)
+
+
+def panning(
+    browser: Browser, url: str, panes: int, seconds: float, *, smallest: bool = False
+) -> tuple[list[float], float]:
     """Return the ms between frames while a chart of this many panes moves, and the ms of CPU; no panes: no page."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark")
     page = context.new_page()
-    if panes:
+    if smallest:
+        page.goto(url)
+        page.wait_for_timeout(3000)
+    elif panes:
         shown = [{"spec": spec, "color": i % 8} for i, spec in enumerate(PANED[: panes - 1])]
         page.add_init_script(f"localStorage.setItem('tapeline.indicators', {json.dumps(json.dumps(shown))})")
         page.goto(f"{url}#chart/SYM007/1m")
@@ -169,61 +189,14 @@ def main() -> None:
                 for panes in (1, chosen.panes):
                     found = panning(browser, url, panes, chosen.seconds)
                     print(told(f"{panes} pane{'s' if panes > 1 else ''}", found))
+                specs = ",".join(PANED[: chosen.panes - 1])
+                with SmallestPages(f"{server.url}/symbols/SYM007/bars?limit=1000&indicators={specs}") as pages:
+                    found = panning(browser, f"{pages.url}bars", chosen.panes, chosen.seconds, smallest=True)
+                print(told(f"for comparison: {chosen.panes} panes of the library", found))
             browser.close()
     finally:
         if not chosen.keep:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-class SmallestPages(http.server.BaseHTTPRequestHandler):
-    """Answer with a page of candles that has nothing but the drawing library, and with one of a filled canvas."""
-
-    protocol_version = "HTTP/1.1"
-    library = Path(tapeline.web.__file__).with_name("assets") / "vendor" / "lightweight-charts.js"
-    candles = """
-import { CandlestickSeries, createChart } from "./library.js";
-const closes = Array.from({ length: 1001 }, (_, i) => 100 + 5 * Math.sin(i / 30) + Math.sin(i));
-createChart(document.querySelector("div"), { autoSize: true })
-  .addSeries(CandlestickSeries, { upColor: "#26a69a", downColor: "#ef5350" })
-  .setData(closes.slice(1).map((close, i) => ({
-    time: 60 * i, open: closes[i], high: Math.max(close, closes[i]), low: Math.min(close, closes[i]), close })));"""
-    canvas = """
-const canvas = Object.assign(document.createElement("canvas"), { width: 1100, height: 800 });
-document.querySelector("div").append(canvas);
-const drawn = canvas.getContext("2d");
-drawn.fillStyle = "#26a69a";
-drawn.fillRect(0, 0, 1100, 800);"""
-
-    def do_GET(self) -> None:
-        kind, body = "text/javascript", self.library.read_bytes()
-        if self.path != "/library.js":
-            kind = "text/html"
-            script = self.candles if self.path == "/candles" else self.canvas
-            body = (
-                "<!doctype html><style>:root { --up: #26a69a; --down: #ef5350 } div { width: 1100px; height: 800px }"
-                f'</style><div data-part="canvas"></div><script type="module">{script}</script>'
-            ).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def first_candles_at_best(browser: Browser, runs: int) -> dict[str, list[float]]:
-    """Return how long this browser takes for the smallest pages."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SmallestPages)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/"
-    found = {
-        f"for comparison: {name}": [first_candles(browser, url + path, "") for _ in range(runs)]
-        for path, name in (("canvas", "a filled canvas"), ("candles", "the drawing library alone"))
-    }
-    server.shutdown()
-    return found
 
 
 def first_candles_of_servers(browser: Browser, folder: Path, symbols: list[str], runs: int) -> None:
@@ -245,7 +218,9 @@ def first_candles_of_servers(browser: Browser, folder: Path, symbols: list[str],
         for symbol in symbols[-1 - runs : -1]:
             running.append(first_candles(browser, url, symbol))
             second.append(first_candles(browser, url, symbol, again=True))
-    found |= first_candles_at_best(browser, runs)
+        with SmallestPages(f"{server.url}/symbols/{symbol}/bars?limit=1000&indicators=sma_20,sma_50,rsi_14") as pages:
+            for path, name in _SMALLEST.items():
+                found[f"for comparison: {name}"] = [first_candles(browser, pages.url + path, "") for _ in range(runs)]
     print(f"{'from the navigation to the first candles':<44}{'median':>9}{'worst':>10}")
     for name, seconds in found.items():
         print(f"{name:<44}{statistics.median(seconds):>7.3f} s{max(seconds):>8.3f} s")
