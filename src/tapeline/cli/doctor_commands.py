@@ -15,13 +15,28 @@ import typer
 from tapeline import __version__
 from tapeline.cli.console import print_json, print_table
 from tapeline.cli.options import DataDir, Json
+from tapeline.core.extras import is_installed
 from tapeline.errors import ConfigError, InUseError, StorageError
 
 if TYPE_CHECKING:
     from tapeline.app.config import Settings
 
 _PACKAGES = ("numpy", "numba", "pyarrow", "lightgbm", "fastapi")
-_EXTRAS = {"lightgbm": "train"}
+_OF_EXTRAS = {"lightgbm"}
+
+#: Extra -> what it is for, and the packages that it brings.
+EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "yahoo": ("the feed yahoo", ("yfinance", "curl_cffi")),
+    "train": ("training models of direction", ("lightgbm",)),
+    "research": (
+        "parameter search, other models, back-tests, plots",
+        ("bt", "matplotlib", "optuna", "pandas", "sklearn"),
+    ),
+    "sql": ("tapeline sql", ("duckdb",)),
+    "notify": ("alerts to Telegram, Discord, ntfy and others", ("apprise",)),
+    "aws": ("the path to AWS", ("boto3", "botocore", "aws_lambda_powertools")),
+    "calendars": ("exchanges that no symbol's form names", ("exchange_calendars",)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,7 @@ def doctor(data_dir: DataDir = None, json: Json = False) -> None:
     from tapeline.app.settings_file import CONFIG_FILE
 
     findings = list(_installed())
+    settings = None
     try:
         settings = config.load(data_dir=data_dir)
     except ConfigError as error:
@@ -52,6 +68,7 @@ def doctor(data_dir: DataDir = None, json: Json = False) -> None:
         findings.append(DoctorFinding("settings", "ok", where))
         for check in _CHECKS:
             findings += check(settings)
+    findings += _missing_extras(settings)
     if json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -66,19 +83,44 @@ def _installed() -> Iterator[DoctorFinding]:
     yield DoctorFinding("python", "ok", platform.python_version())
     yield DoctorFinding("tapeline", "ok", __version__)
     for name in _PACKAGES:
+        if name in _OF_EXTRAS and not is_installed(name):
+            continue  # its extra is among those that are missing
         try:
             importlib.import_module(name)
         except ImportError as error:
-            if extra := _EXTRAS.get(name):
-                yield DoctorFinding(name, "note", "not installed", f"pip install 'tapeline[{extra}]'")
-            else:
-                yield DoctorFinding(name, "fail", str(error), "run `make demo` again, or `pip install tapeline`")
+            yield DoctorFinding(name, "fail", str(error), "run `make demo` again, or `pip install tapeline`")
         except OSError as error:  # a shared library that the wheel needs of the system
             yield DoctorFinding(
                 name, "fail", str(error), "Debian and Ubuntu: apt-get install libgomp1; macOS: brew install libomp"
             )
         else:
             yield DoctorFinding(name, "ok", version(name))
+
+
+def _missing_extras(settings: Settings | None) -> Iterator[DoctorFinding]:
+    """Yield each extra of which something is missing: a failure where a setting asks for it, else a note."""
+    asking = {} if settings is None else _settings_asking(settings)
+    for extra, (purpose, packages) in EXTRAS.items():
+        without = [name for name in packages if not is_installed(name)]
+        if without:
+            found = f"for {purpose}; missing: {', '.join(without)}"
+            if extra in asking:
+                found = f"setting {asking[extra]} needs it: {found}"
+            state = "fail" if extra in asking else "note"
+            yield DoctorFinding(f"extra {extra}", state, found, f"pip install 'tapeline[{extra}]'")
+
+
+def _settings_asking(settings: Settings) -> dict[str, str]:
+    """Return which extras the settings ask for, each with a setting that does."""
+    aws, alerts = settings.aws, settings.alerts
+    values = {
+        "alerts.notify": ("notify", alerts.notify),
+        "alerts.sns_topic": ("aws", alerts.sns_topic),
+        "aws.bucket": ("aws", aws.bucket),
+        "aws.kinesis_stream": ("aws", aws.kinesis_stream),
+        "aws.rows_table": ("aws", aws.rows_table),
+    }
+    return {extra: name for name, (extra, value) in values.items() if value}
 
 
 def _data(settings: Settings) -> Iterator[DoctorFinding]:

@@ -121,9 +121,11 @@ def train(
             except NotBetterError as error:
                 reason = str(error)
     else:
+        from tapeline.research.libraries import require_training
         from tapeline.research.retraining import retrain
         from tapeline.research.training import fit
 
+        require_training(trials)
         registry = registry_at(data_dir, models)
         _train_ranges(registry, name, history(files, symbols, data_dir, reading), end, promote=promote)
         with progress("training", quiet=json) as show:

@@ -25,7 +25,7 @@ from tapeline.research.backtest import Backtest, backtest
 from tapeline.research.baselines import RAW_FEATURES, majority, previous_move, random_forest
 from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent
 from tapeline.research.fitting import fit_rows
-from tapeline.research.libraries import library_versions
+from tapeline.research.libraries import library_versions, require_training
 from tapeline.research.metrics import NEVER_SURE, PairedMetrics, log_loss
 from tapeline.research.search import search
 from tapeline.research.superior_ability import SuperiorAbility, superior_ability
@@ -146,6 +146,7 @@ def evaluate(
     what the model is trained or tested on. `expected_move` is a sentence on the range model of the same bars, which the
     first line begins with. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
     """
+    require_training(trials)
     if trade:  # before what takes minutes
         import_extra("bt", "the backtest needs the package bt", "research")
     if forest:

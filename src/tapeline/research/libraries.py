@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import platform
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from tapeline import __version__
-from tapeline.core.extras import missing
+from tapeline.core.extras import import_extra, missing
 from tapeline.errors import MissingLibraryError
 
 
@@ -25,6 +26,21 @@ def import_lightgbm() -> ModuleType:
         raise MissingLibraryError(f"LightGBM cannot be loaded: {error}") from None
     module: ModuleType = lightgbm
     return module
+
+
+def require_training(trials: int = 0) -> None:
+    """Raise `MissingLibraryError` where a model cannot be trained here, before bars are read, which takes minutes.
+
+    With `trials`, parameters are to be searched for.
+    """
+    import_lightgbm()
+    if trials:
+        import_optuna()
+
+
+def import_optuna() -> Any:
+    """Import and return Optuna. Raises `MissingLibraryError`."""
+    return import_extra("optuna", "the parameter search needs Optuna", "research")
 
 
 def library_versions() -> dict[str, str]:

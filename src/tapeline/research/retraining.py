@@ -18,6 +18,7 @@ from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.registry import Registry
 from tapeline.research.dataset import build
 from tapeline.research.gate import Contest, shadow_contest
+from tapeline.research.libraries import require_training
 from tapeline.research.training import MAX_ROWS, fit
 
 #: The schedules, in days.
@@ -60,6 +61,7 @@ def retrain(
     `at` is the time now (UTC epoch ms); `schedule` says how long a period is. `training` goes to `fit`, which may
     raise. Raises `NotBetterError` when the model in use was asked another question.
     """
+    require_training(training.get("trials", 0))
     history = sort_and_dedupe(bars, training.get("until"))
     model = fit([history], **training)
     registry.save(name, model)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tapeline.core.extras import import_extra
 from tapeline.core.market import Flags
 from tapeline.core.rows import Direction
 from tapeline.research.dataset import Dataset, Progress, silent
 from tapeline.research.fitting import fit_rows, hold_out
+from tapeline.research.libraries import import_optuna
 from tapeline.research.metrics import auc
 
 
@@ -20,7 +20,7 @@ def search(data: Dataset, rows: Flags, trials: int, *, seed: int = 0, progress: 
     Each of the `trials` trains on the rows before the held-out ones only, and stops early on the end of those. The same
     seed gives the same parameters. Raises `NotEnoughHistoryError`, and `MissingLibraryError` without Optuna.
     """
-    optuna = import_extra("optuna", "the parameter search needs Optuna", "research")
+    optuna = import_optuna()
     learn, held_out = hold_out(data, rows)
     chosen = np.flatnonzero(rows)
     inner = np.zeros(len(rows), np.bool_)

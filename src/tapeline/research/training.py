@@ -19,6 +19,7 @@ from tapeline.forecast.model import LightGBMModel
 from tapeline.research.dataset import Dataset, Progress, build, silent
 from tapeline.research.fitting import FEWEST, ROUNDS, fit_rows
 from tapeline.research.gate import FEWEST_TIMES, judged
+from tapeline.research.libraries import require_training
 from tapeline.research.search import search
 
 #: Rows that are thinned out to by default, so that memory stays bounded.
@@ -49,6 +50,7 @@ def fit(
     remain to train on: whether it passes decides whether it may say UP or DOWN. Raises `NotEnoughHistoryError`, and
     `MissingLibraryError` when LightGBM or the OpenMP runtime that it needs is not installed.
     """
+    require_training(trials)
     history = sort_and_dedupe(bars, until)
     data = build(
         history, features=features, horizon=horizon, no_trade_band=no_trade_band, max_rows=max_rows,

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -211,3 +212,16 @@ def test_training_from_stored_bars_sees_what_was_known_live(bars, tmp_path):
         assert (stored.bars.volume != stored.as_known().bars.volume).mean() > 0.9
     made = json.loads(call("train", "--symbols", "all", "--data-dir", directory, "--json"))
     assert made["version"] == fit([bars]).version
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["train"], "training needs LightGBM: pip install 'tapeline[train]'"),
+        (["evaluate"], "training needs LightGBM: pip install 'tapeline[train]'"),
+        (["train", "--trials", "1"], "the parameter search needs Optuna: pip install 'tapeline[research]'"),
+    ],
+)
+def test_a_missing_library_is_named_before_bars_are_read(tmp_path, monkeypatch, arguments, line):
+    monkeypatch.setitem(sys.modules, "optuna" if "Optuna" in line else "lightgbm", None)
+    assert call(*arguments, tmp_path / "not-there.csv", fails=1) == line  # a file that is read would be missing first
