@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import io
 import json
@@ -90,6 +91,11 @@ def driver() -> Driver:
     return Driver()
 
 
+#: Holds what is kept as long as the process runs.
+_kept = contextlib.ExitStack()
+atexit.register(_kept.close)
+
+
 # -- page and API ------------------------------------------------------------------------------------------------------
 
 
@@ -99,8 +105,9 @@ def page_data() -> PageData:
     folder = Path(tempfile.mkdtemp(prefix="tapeline-fuzz-"))
     models = MemoryFolder()
     models.files.update(registered())
+    store = _kept.enter_context(filled(folder, sample_bars(2, 120), predictor=FakeModel()))
     return PageData(
-        filled(folder, sample_bars(2, 120), predictor=FakeModel()), registry=Registry(models),
+        store, registry=Registry(models),
         watchlist=MemoryWatchlist("A"), alerts=Alerts(Journal(folder / JOURNAL_FILE, create=True)),
         indicators=("sma_5", "rsi_7"),
     )  # fmt: skip

@@ -24,13 +24,15 @@ from tests.conftest import random_bars
 SPECS = ("sma_5", "rsi_7", "macd_5_8_3")
 
 
-def filled(folder: Path, bars: Bars, specs: tuple[str, ...] = SPECS, predictor: Any = None) -> SqliteStore:
-    """Return an embedded store with these bars' rows and one reject."""
-    store = SqliteStore(Database(folder / "tapeline.db"))
-    step = Processor(specs, predictor).step(bars)
-    rejects = [Reject("feed", "line 7", "a price or the volume is NaN (not a number)", b"AAPL,<script>,\xff")]
-    store.commit(Commit(step.rows, step.states, len(bars), rejects=rejects))
-    return store
+@contextlib.contextmanager
+def filled(folder: Path, bars: Bars, specs: tuple[str, ...] = SPECS, predictor: Any = None) -> Iterator[SqliteStore]:
+    """Yield an embedded store with these bars' rows and one reject, whose database is closed at the end."""
+    with contextlib.closing(Database(folder / "tapeline.db")) as database:
+        store = SqliteStore(database)
+        step = Processor(specs, predictor).step(bars)
+        rejects = [Reject("feed", "line 7", "a price or the volume is NaN (not a number)", b"AAPL,<script>,\xff")]
+        store.commit(Commit(step.rows, step.states, len(bars), rejects=rejects))
+        yield store
 
 
 class Client:

@@ -36,7 +36,11 @@ def test_dynamodb_and_sqlite_show_the_same(tmp_path: Path) -> None:
     data = cloud_page_data(settings, lambda _: dynamo.client())
     step = Processor(SPECS).step(bars)
     data.store.commit(Commit(step.rows, step.states, len(bars)))
-    with client_of(data) as there, client_of(PageData(filled(tmp_path, bars), indicators=SPECS)) as here:
+    with (
+        filled(tmp_path, bars) as store,
+        client_of(data) as there,
+        client_of(PageData(store, indicators=SPECS)) as here,
+    ):
         for path in PATHS:
             assert there.document(path) == here.document(path), path
         assert there.document("/health")["status"] == "ok"

@@ -17,7 +17,7 @@ BARS = "/symbols/S00/bars?limit=100&indicators="
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder: Path = tmp_path_factory.mktemp("compact")
-    with client_of(PageData(filled(folder, sample_bars(1, 120)))) as found:
+    with filled(folder, sample_bars(1, 120)) as store, client_of(PageData(store)) as found:
         yield found
 
 

@@ -48,19 +48,20 @@ LAG = {"p50": 3.0, "p99": 9.0, "count": 5, "bounds": [0.25, 0.5], "counts": [3, 
 
 
 @pytest.fixture(scope="module")
-def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> PageData:
-    store = filled(tmp_path_factory.mktemp("data"), sample_bars(4, 1400), predictor=registry.load(DEFAULT_NAME))
-    return PageData(
-        store,
-        stored=store.count,
-        registry=registry,
-        rejects=store.rejects,
-        watchlist=MemoryWatchlist("S00", "NEW"),
-        currency=lambda symbol: {"S01": "GBp"}.get(symbol, ""),
-        health=lambda: {"lag": LAG, "depth": 2, "disk_free": 10**9},
-        evaluation=lambda: {"headline": "not better"},
-        indicators=SPECS,
-    )
+def view(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Iterator[PageData]:
+    folder, model = tmp_path_factory.mktemp("data"), registry.load(DEFAULT_NAME)
+    with filled(folder, sample_bars(4, 1400), predictor=model) as store:
+        yield PageData(
+            store,
+            stored=store.count,
+            registry=registry,
+            rejects=store.rejects,
+            watchlist=MemoryWatchlist("S00", "NEW"),
+            currency=lambda symbol: {"S01": "GBp"}.get(symbol, ""),
+            health=lambda: {"lag": LAG, "depth": 2, "disk_free": 10**9},
+            evaluation=lambda: {"headline": "not better"},
+            indicators=SPECS,
+        )
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +28,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, model: LightGBMModel) -> Path
     home = tmp_path_factory.mktemp("home")
     registry = Registry(LocalFolder(home / "models"))
     registry.promote(DEFAULT_NAME, registry.save(DEFAULT_NAME, model), at=0)
-    filled(home, sample_bars(2, 600), predictor=model)
-    return home
+    with filled(home, sample_bars(2, 600), predictor=model):
+        return home
 
 
 @pytest.fixture
@@ -45,9 +46,13 @@ def spare(home: Path, model: LightGBMModel) -> Iterator[Path]:
     folder.rmdir()
 
 
-def site_of(home: Path) -> PageData:
-    store = SqliteStore(Database(home / "tapeline.db"))
-    return PageData(store, registry=Registry(LocalFolder(home / "models")), indicators=SPECS)
+@contextlib.contextmanager
+def site_of(home: Path) -> Iterator[Client]:
+    """Yield a client of the page over this data directory."""
+    with contextlib.closing(Database(home / "tapeline.db")) as database:
+        data = PageData(SqliteStore(database), registry=Registry(LocalFolder(home / "models")), indicators=SPECS)
+        with client_of(data) as client:
+            yield client
 
 
 def answers(client: Client) -> dict[str, Any]:
@@ -77,13 +82,13 @@ def test_a_damaged_unused_model_is_a_line_in_health_and_nothing_else(
 ) -> None:
     for path in spare.iterdir():
         path.rename(path.with_suffix(".away"))
-    with client_of(site_of(home)) as client:
+    with site_of(home) as client:
         expected = answers(client)
         assert client.document("/health")["errors"] == []
     for path in spare.iterdir():
         path.rename(path.with_suffix(".txt" if path.stem == Path(TEXT).stem else ".json"))
     (spare / METADATA).write_bytes(changes(json.loads(model.dump()[METADATA]))[how])
-    with client_of(site_of(home)) as client:
+    with site_of(home) as client:
         assert answers(client) == expected
         found = client.document("/health")
     (line,) = found["errors"]
@@ -98,7 +103,7 @@ def test_what_was_known_of_a_model_stays_known_when_its_file_is_damaged(
     """Rows that it predicted go on being graded by the question that it was asked."""
     path = home / f"models/default/{model.version}" / METADATA
     monkeypatch.setattr("tapeline.web.versions._KEPT_SECONDS", -1.0)
-    with client_of(site_of(home)) as client:
+    with site_of(home) as client:
         before = client.document("/symbols/S00/bars")
         path.write_bytes(b"{}")
         try:

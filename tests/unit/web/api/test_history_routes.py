@@ -22,12 +22,14 @@ PATH = "/symbols/S00/history?indicators=sma_5&interval="
 @pytest.fixture(scope="module", params=["file", "memory"])
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     bars = sample_bars(1, 300)
-    store: object = filled(tmp_path_factory.mktemp("history"), bars)
     if request.param == "memory":
         store = MemoryStore()
         store.commit(Commit(random_rows(bars, ()), {}, 0))
-    with client_of(PageData(store)) as found:  # type: ignore[arg-type]
-        yield found
+        with client_of(PageData(store)) as found:
+            yield found
+    else:
+        with filled(tmp_path_factory.mktemp("history"), bars) as stored, client_of(PageData(stored)) as found:
+            yield found
 
 
 @pytest.mark.parametrize("interval", ["1m", "5m"])

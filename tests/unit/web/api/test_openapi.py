@@ -34,8 +34,7 @@ _RULES = ("/alerts/rehearsal", "/scan")
 
 @pytest.fixture(scope="module")
 def schema() -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        store = filled(Path(folder), sample_bars())
+    with tempfile.TemporaryDirectory() as folder, filled(Path(folder), sample_bars()) as store:
         data = PageData(
             store,
             watchlist=MemoryWatchlist("S00"),
