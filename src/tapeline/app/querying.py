@@ -104,9 +104,9 @@ class Query:
     """Run SQL over the views `bars`, `forecasts` and `rejects` of a data directory.
 
     `bars` has the columns `symbol timestamp open high low close volume final` and one for each output of `indicators`
-    (specs), as candles of `interval`; `forecasts` has `symbol timestamp price`, what was said and `model`, what
-    was expected over each horizon (such as `low_80_5`) and `range_model`, for every bar that something was said about,
-    with the close as it was then; `rejects` has the records that were refused. Times
+    (specs), as candles of `interval`; `forecasts` has `symbol timestamp close`, what was said and `model`, what was
+    expected over each horizon (such as `low_80_5`) and `range_model`, for every bar that something was said about, with
+    the close as it was then; `rejects` has the records that were refused. Times
     are TIMESTAMPTZ, and the session's time zone is UTC.
 
     Raises `MissingLibraryError` without DuckDB.
@@ -193,15 +193,13 @@ def _bars(history: StoredHistory, indicators: Sequence[str]) -> tuple[pa.Schema,
 
 
 def _forecasts(history: StoredHistory) -> tuple[pa.Schema, Read]:
-    schema = _schema(["symbol", "timestamp", "price", *arrow_columns.FORECAST_TYPES, *arrow_columns.RANGE_TYPES])
+    schema = _schema(["symbol", "timestamp", "close", *arrow_columns.FORECAST_TYPES, *arrow_columns.RANGE_TYPES])
 
     def read(needed: list[str], condition: Any) -> Iterator[pa.RecordBatch]:
         for rows in passing(history, (), condition, schema):
             said = rows[(rows.prediction != Direction.NONE) | (rows.said_ranges[1] >= 0)]
             if len(said):
-                own = ["close" if name == "price" else name for name in needed]
-                made = arrow_columns.columns(said, own, history.ranges)
-                yield _batch(dict(zip(needed, made.values(), strict=True)))
+                yield _batch(arrow_columns.columns(said, needed, history.ranges))
 
     return schema, read
 

@@ -135,12 +135,12 @@ def test_forecasts_are_what_was_said_with_the_close_as_it_was_then(tmp_path: Pat
         found = asked(directory, "SELECT * FROM forecasts ORDER BY timestamp").to_pylist()
         now = rows_of(directory, "SELECT close FROM bars ORDER BY timestamp")
         then = rows_of(directory, "SELECT close FROM bars ORDER BY timestamp", as_known=True)
-    assert list(found[0])[:4] == ["symbol", "timestamp", "price", "prediction"]
+    assert list(found[0])[:4] == ["symbol", "timestamp", "close", "prediction"]
     assert list(found[0])[5:7] == ["model", "expected_move_1"]
     assert list(found[0])[-1] == "range_model"
     assert len(found) == len(said)
     assert {row["model"] for row in found} == {"m1"}
-    assert found[0]["price"] == 1.25 == then[said[0]][0]
+    assert found[0]["close"] == 1.25 == then[said[0]][0]
     assert now[said[0]][0] == bars.close[said[0]]
     assert [row["probability"] for row in found] == rows.probability[said].tolist()
 

@@ -13,9 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from tapeline.core.symbol_forms import symbol_fault
 from tapeline.errors import OverloadedError, RuleError, TapelineError, TooManyAttemptsError, one_line
 from tapeline.web.api.formats import json_answer
+from tapeline.web.api.refusals import refusal
 
 _TEXTS = {
     400: "The request cannot be read.", 401: "Log in first.", 403: "Not allowed.", 404: "There is no such thing.",
@@ -59,12 +59,7 @@ async def _fixable(request: Request, error: Exception) -> Response:
 async def _wrong_parameter(_: Request, error: Exception) -> Response:
     """Name the first thing that is wrong."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
-    first = error.errors()[0]
-    about_symbol = first["type"] == "string_pattern_mismatch" and first["loc"][-1] == "symbol"
-    if about_symbol and (fault := symbol_fault(str(first["input"]))):  # rather than the pattern itself
-        return json_answer({"detail": fault}, 422)
-    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return json_answer({"detail": f"{where}: {first['msg']}"}, 422)
+    return json_answer({"detail": refusal(error.errors()[0])}, 422)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
