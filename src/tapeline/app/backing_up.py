@@ -25,7 +25,8 @@ from tapeline.app.checking import DAMAGED_FOLDER, flaws
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DATABASE_FILE, nobody_writes, open_data_directory
 from tapeline.backends.files.file_errors import translating_file_errors
-from tapeline.backends.sqlite.database import Database, translating_sqlite_errors
+from tapeline.backends.sqlite.database import Database
+from tapeline.backends.sqlite.sqlite_errors import translating_sqlite_errors
 from tapeline.core.foreign import Bounds, load_json
 from tapeline.errors import DecodeError, StorageError
 from tapeline.runtime.private_files import PRIVATE, make_private_file, make_private_folder

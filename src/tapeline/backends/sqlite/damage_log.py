@@ -35,9 +35,11 @@ class DamageLog:
     @property
     def lines(self) -> tuple[str, ...]:
         """Return what was found so far, in the order in which it was found."""
-        return tuple("".join(line) for line in self._lines.values())
+        with self._lock:
+            return tuple(map("".join, self._lines.values()))
 
     @property
     def plain(self) -> tuple[str, ...]:
         """Return the same lines without what to do."""
-        return tuple(text for text, _ in self._lines.values())
+        with self._lock:
+            return tuple(text for text, _ in self._lines.values())

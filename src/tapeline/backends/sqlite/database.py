@@ -12,7 +12,6 @@ Choices, and why (docs/adr/0001):
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sqlite3
 import threading
@@ -24,27 +23,10 @@ from tapeline.backends.sqlite.checked_rows import put_rows, whole_row
 from tapeline.backends.sqlite.conversion import add_checksums, convert, shrink
 from tapeline.backends.sqlite.damage_log import DamageLog
 from tapeline.backends.sqlite.schema import BLOCKS_SINCE, SCHEMA_VERSION, create_tables, missing_columns, stored_version
+from tapeline.backends.sqlite.sqlite_errors import LOCKED, translating_sqlite_errors
 from tapeline.backends.sqlite.unwritable import REFUSALS, UnwritableFile
 from tapeline.errors import StorageError
 from tapeline.runtime.private_files import make_private_file, make_private_folder
-
-_NOT_WRITTEN = "cannot be written; check its permissions or choose another --data-dir"
-_NOT_READ = (
-    "not a tapeline database, or damaged; `tapeline check --repair` saves what is whole; or name another --data-dir"
-)
-_LOCKED = "another program has kept it locked for 30 seconds; stop that one or choose another --data-dir"
-_ADVICE = {
-    sqlite3.SQLITE_FULL: "the disk is full; free some space and start again, nothing committed was lost",
-    sqlite3.SQLITE_IOERR: "the disk reports an error; check it, nothing committed was lost",
-    sqlite3.SQLITE_NOTADB: _NOT_READ,
-    sqlite3.SQLITE_CORRUPT: _NOT_READ,
-    sqlite3.SQLITE_ERROR: _NOT_READ,  # statements are tapeline's: the file's tables do not fit them
-    sqlite3.SQLITE_BUSY: _LOCKED,
-    sqlite3.SQLITE_LOCKED: _LOCKED,
-    sqlite3.SQLITE_CANTOPEN: _NOT_WRITTEN,
-    sqlite3.SQLITE_READONLY: _NOT_WRITTEN,
-    sqlite3.SQLITE_PERM: _NOT_WRITTEN,
-}
 
 _WRITING = "writing"  # in `meta`
 _PAGE_SIZE = 8192
@@ -80,7 +62,7 @@ class Database:
         self.damage = DamageLog()
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: set[sqlite3.Connection] = set()
         self._unwritable: UnwritableFile | None = None
         if not create and not path.exists():
             raise StorageError(f"{path}: no data here yet; run `tapeline demo` or `tapeline replay FILE` first")
@@ -114,10 +96,10 @@ class Database:
         if self._unwritable is not None:
             connection = self._unwritable.connect()
             connection.text_factory = _text
-            self._opened.append(connection)
+            self._opened.add(connection)
             return connection
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
-        self._opened.append(connection)
+        self._opened.add(connection)
         connection.text_factory = _text
         connection.execute(f"PRAGMA page_size={_PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode=WAL")
@@ -172,11 +154,11 @@ class Database:
 
     @property
     def reader(self) -> sqlite3.Connection:
-        """This thread's own connection for reading."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-        return connection
+        """This thread's own connection for reading, which is closed when the thread ends."""
+        kept: _ThreadConnection | None = getattr(self._local, "kept", None)
+        if kept is None:
+            kept = self._local.kept = _ThreadConnection(self._connect(), self._opened)
+        return kept.connection
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -220,35 +202,30 @@ class Database:
         with self._lock, translating_sqlite_errors(self.path):
             (busy, *_) = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
-            raise StorageError(f"{self.path}: {_LOCKED}")
+            raise StorageError(f"{self.path}: {LOCKED}")
 
     def close(self) -> None:
         """Close every connection; the last one to close folds the WAL into the file."""
         with self._lock:
-            for connection in self._opened:
+            for connection in tuple(self._opened):  # a thread may end meanwhile
                 connection.close()
             self._opened.clear()
             if self._unwritable is not None:
                 self._unwritable.close()
 
 
+class _ThreadConnection:
+    """Hold a thread's connection, and close it with the thread: a server's threads come and go for weeks."""
+
+    def __init__(self, connection: sqlite3.Connection, opened: set[sqlite3.Connection]) -> None:
+        self.connection = connection
+        self._opened = opened
+
+    def __del__(self) -> None:
+        self._opened.discard(self.connection)
+        self.connection.close()
+
+
 def _text(content: bytes) -> str:
     """Return a stored text; one that damage made no text any more is refused by its checksum, not here."""
     return content.decode("utf-8", "surrogateescape")
-
-
-@contextlib.contextmanager
-def translating_sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say about `path` into a `StorageError` a user can act on."""
-    try:
-        yield
-    except OSError as error:
-        advice = _ADVICE[sqlite3.SQLITE_FULL if error.errno == errno.ENOSPC else sqlite3.SQLITE_CANTOPEN]
-        raise StorageError(f"{path}: {advice} ({error})") from error
-    except UnicodeDecodeError as error:  # SQLite names a table whose name is no text any more
-        raise StorageError(f"{path}: {_NOT_READ} ({error})") from error
-    except sqlite3.Error as error:
-        advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")  # Python's own errors have no code
-        if not advice:
-            raise
-        raise StorageError(f"{path}: {advice} ({error})") from error

@@ -66,9 +66,9 @@ class NameTable:
         """Return the names by number, without those that are damaged, which are reported."""
         names = self._names[table]
         (count,) = connection.execute(f"SELECT count(*) FROM {table} NOT INDEXED").fetchone()  # noqa: S608
-        if count != len(names):
-            self._read(connection, table)
-        return self._names[table]
+        if count == len(names):
+            return names  # not what the table has by now: another thread, which began earlier, may know fewer
+        return {number: name for (number, name), whole in self._read(connection, table) if whole}
 
     def series_of(self, connection: sqlite3.Connection, symbol: str) -> dict[str, int]:
         """Return the names of a symbol's series with their numbers. All names are gone through when one has come."""

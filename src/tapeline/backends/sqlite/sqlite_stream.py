@@ -56,7 +56,8 @@ class SqliteStream:
 
     def end(self) -> int:
         """Return where the next write goes."""
-        return _end(self._database.reader)
+        with self._database.reading() as reader:
+            return _end(reader)
 
     def _sure_end(self, connection: sqlite3.Connection) -> int:
         """Return where the next write goes. Raises `StorageError` where damage made the end of the log vanish."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import threading
 from pathlib import Path
@@ -97,3 +98,25 @@ def test_a_second_process_may_not_write_into_the_same_directory(tmp_path: Path) 
         pass
     with processing_alone(settings) as home:
         assert home.path == tmp_path
+
+
+def test_a_thread_that_ends_takes_its_connection_with_it(tmp_path: Path) -> None:
+    database = Database(tmp_path / "tapeline.db")
+
+    def read() -> None:
+        with database.reading() as reader:
+            reader.execute("SELECT count(*) FROM symbols").fetchone()
+
+    def connections() -> int:
+        gc.collect()
+        return sum(isinstance(each, sqlite3.Connection) for each in gc.get_objects())
+
+    before = connections()
+    for _ in range(3):
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join()
+    assert connections() == before
+    read()
+    assert connections() == before + 1
+    database.close()

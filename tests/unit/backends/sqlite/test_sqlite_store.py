@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +93,31 @@ def test_a_symbol_whose_first_rows_are_still_to_be_committed_is_not_damaged(tmp_
         store = SqliteStore(database)
         assert len(store.rows("AAPL")) == 0
         assert not store.damaged
+
+
+class InterruptedConnection:
+    """Be a connection on which, after its next query, something else happens first."""
+
+    def __init__(self, connection: sqlite3.Connection, meanwhile: Callable[[], object]) -> None:
+        self._connection = connection
+        self._meanwhile: list[Callable[[], object]] = [meanwhile]
+
+    def execute(self, query: str) -> sqlite3.Cursor:
+        found = self._connection.execute(query)
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        return found
+
+
+def test_a_thread_that_began_earlier_takes_no_names_from_one_that_began_later(database: Database) -> None:
+    names = NameTable(database.damage)
+    with database.reading() as earlier, closing(sqlite3.connect(database.path)) as later:
+        assert names.all(earlier, "symbols") == {}
+        with database.transaction() as connection:
+            names.numbers(connection, "symbols", ["AAPL"])
+        assert names.all(later, "symbols") == {1: "AAPL"}
+        interrupted = InterruptedConnection(later, lambda: names.all(earlier, "symbols"))
+        assert names.all(interrupted, "symbols") == {1: "AAPL"}  # type: ignore[arg-type]
 
 
 def test_readers_in_other_processes_see_whole_rows_during_merges(tmp_path: Path) -> None:
