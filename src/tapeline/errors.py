@@ -291,3 +291,9 @@ def printable(text: str, kept: str = "") -> str:
 def one_line(error: BaseException) -> str:
     """Return any error as one line of at most 300 characters; an error without a text is named by its class."""
     return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def line_with_kind(error: BaseException) -> str:
+    """Return what `one_line` does, behind the error's class where nobody foresaw it: 'x' alone says nothing."""
+    kind = () if isinstance(error, TapelineError) else (type(error).__name__,)
+    return ": ".join(dict.fromkeys((*kind, one_line(error))))

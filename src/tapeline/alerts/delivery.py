@@ -18,7 +18,7 @@ from tapeline.alerts.journal import Journal
 from tapeline.alerts.rule_state import utc
 from tapeline.core.retrying import backoff_seconds
 from tapeline.core.times import HOUR
-from tapeline.errors import DeliveryError, StorageError, one_line
+from tapeline.errors import DeliveryError, StorageError, line_with_kind
 from tapeline.runtime.clock import now_ms
 
 #: How long an alert is tried (ms, from the first try of this process on, in monotonic time: a clock that is set by two
@@ -87,7 +87,7 @@ class Courier:
         except DeliveryError as error:
             return self._after(due, error)
         except Exception as error:  # noqa: BLE001 - one channel's defect must not end its thread
-            return self._after(due, DeliveryError(f"{type(error).__name__}: {one_line(error)}"[:200]))
+            return self._after(due, DeliveryError(line_with_kind(error)[:200]))
         self._failures = 0
         self._forget(due)
         self._journal.delivered(self._name, due, self._clock())

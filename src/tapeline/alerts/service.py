@@ -21,7 +21,7 @@ from tapeline.alerts.runner import Runner
 from tapeline.alerts.system_watch import SystemWatch
 from tapeline.core.ports import Store
 from tapeline.core.troubles import Troubles
-from tapeline.errors import NotFoundError, NotPossibleError, RuleError, one_line
+from tapeline.errors import NotFoundError, NotPossibleError, RuleError, line_with_kind
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.clock import now_ms
 from tapeline.runtime.private_files import PRIVATE
@@ -193,7 +193,7 @@ def running(
                 except filelock.Timeout:
                     pass
                 except Exception as error:  # noqa: BLE001 - whatever a store raises, the next look tries again
-                    text = f"alerts: {one_line(error)}"
+                    text = f"alerts: {line_with_kind(error)}"
                     if text != reported:
                         notify(text)
                     reported = text

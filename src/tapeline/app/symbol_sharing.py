@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tapeline.errors import StorageError
+from tapeline.errors import StorageError, line_with_kind
 from tapeline.runtime.symbol_shares import owners
 
 
@@ -114,4 +114,7 @@ class SymbolSharing:
 
     def _run(self, seconds: float) -> None:
         while not self._closing.wait(seconds):
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - a task that looks no more would seem lost to the others
+                self._notify(f"the symbols are not split again: {line_with_kind(error)}")

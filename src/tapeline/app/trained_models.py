@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory
 from tapeline.core.market import Bars
-from tapeline.errors import ModelError, OtherIntervalError, TapelineError
+from tapeline.errors import ModelError, OtherIntervalError, line_with_kind
 from tapeline.feeds.files import Scan
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.model import LightGBMModel
@@ -83,8 +83,8 @@ def retraining(
                 made = retrain(
                     directory.models, DEFAULT_NAME, history(), at=now, schedule=schedule, horizon=settings.horizon
                 )
-            except TapelineError as error:
-                notify(f"not trained again: {error}")
+            except Exception as error:  # noqa: BLE001 - one training's defect must not be the last of all trainings
+                notify(f"not trained again: {line_with_kind(error)}")
                 continue
             verdict = "is in use now" if made.promoted else "is not put to use"
             notify(f"trained again: {made.model.version} {verdict}: {made.contest}")

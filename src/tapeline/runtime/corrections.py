@@ -19,7 +19,7 @@ from tapeline.core.messages import Commit, SymbolState
 from tapeline.core.ports import Store
 from tapeline.core.rejects import KEPT_ALIKE, repeated
 from tapeline.core.rows import Rows
-from tapeline.errors import StorageError, one_line
+from tapeline.errors import StorageError, line_with_kind
 from tapeline.runtime.carried_forecasts import committed, merged, with_what_was_said
 from tapeline.runtime.processor import Processor
 from tapeline.runtime.stored_series import TELLING_ROWS
@@ -114,8 +114,7 @@ def _attempted(
         except Exception as error:
             if begun is not None:
                 raise
-            why = " ".join(dict.fromkeys((type(error).__name__, one_line(error))))
-            reason = f"set aside, as its correction failed {ATTEMPTS} times: {why}"
+            reason = f"set aside, as its correction failed {ATTEMPTS} times: {line_with_kind(error)}"
             processor.restore({symbol: before}, begin_ranges=True)
     rejects = []
     columns = [getattr(late, name)[:KEPT_ALIKE].tolist() for name in ("timestamp", *OHLCV)]

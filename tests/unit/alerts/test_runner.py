@@ -363,7 +363,7 @@ def test_one_process_judges_and_another_takes_over(tmp_path: Path, monkeypatch: 
             until(lambda: told(alerts) == ["delivered"])
             assert [each.symbol for each in other.since(0)] == ["AAPL"]
     assert (first.taken, second.taken) == (["AAPL"], [])
-    assert said == ["alerts: not readable"]
+    assert said == ["alerts: RuntimeError: not readable"]
     with running(store, tmp_path, rules, {"post": second}, live=False, notify=said.append) as alerts:
         store.put(row("AAPL", OPEN + 2 * MINUTE, 9.0), row("AAPL", OPEN + 3 * MINUTE, 11.0))
         until(lambda: told(alerts) == ["delivered"] * 2)

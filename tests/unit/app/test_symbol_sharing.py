@@ -191,7 +191,7 @@ def test_a_heartbeat_that_arrives_late_does_not_set_a_task_back(fleet: Fleet) ->
     assert fleet.dynamo.tables["stock-state"][COLLECTORS]["a"] == stored
 
 
-def test_the_thread_looks_again_until_it_is_closed_and_then_the_task_leaves() -> None:
+def test_the_thread_looks_again_whatever_happens_until_it_is_closed_and_then_the_task_leaves() -> None:
     class Once:
         task = "a"
 
@@ -201,6 +201,8 @@ def test_the_thread_looks_again_until_it_is_closed_and_then_the_task_leaves() ->
 
         def beat(self, *, sends: bool) -> dict[str, bool]:
             self.asked += 1
+            if self.asked == 2:
+                raise KeyError("a heartbeat")
             return {"a": sends} if self.asked < 3 else {"a": sends, "b": True}
 
         def leave(self) -> None:
@@ -208,9 +210,9 @@ def test_the_thread_looks_again_until_it_is_closed_and_then_the_task_leaves() ->
 
     import threading
 
-    members, told, found = Once(), threading.Event(), list[Share]()
+    members, told, found, said = Once(), threading.Event(), list[Share](), list[str]()
     sharing = SymbolSharing(
-        SYMBOLS, members, lambda share: (found.append(share), told.set())[1], lambda: SYMBOLS, lambda _: None
+        SYMBOLS, members, lambda share: (found.append(share), told.set())[1], lambda: SYMBOLS, said.append
     )
     sharing.start(0.001)
     assert told.wait(20)
@@ -218,3 +220,4 @@ def test_the_thread_looks_again_until_it_is_closed_and_then_the_task_leaves() ->
     sharing.close()
     assert 0 < len(found[0].symbols) < len(SYMBOLS)
     assert members.left
+    assert said[0] == "the symbols are not split again: KeyError: 'a heartbeat'"

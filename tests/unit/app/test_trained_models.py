@@ -70,6 +70,30 @@ def test_a_refused_model_is_not_trained_again_before_the_next_period(
         assert len(directory.models.attempts(DEFAULT_NAME)) == 1
 
 
+def test_a_training_that_nobody_foresaw_to_fail_is_reported_and_tried_again(
+    tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    heard = threading.Semaphore(0)
+
+    def fail(*_: object) -> None:
+        raise KeyError("half a file")
+
+    def hear(text: str) -> None:
+        said.append(text)
+        heard.release()
+
+    settings = config.load(data_dir=tmp_path)
+    monkeypatch.setattr(trained_models, "last_attempt", fail)
+    with (
+        processing_alone(settings) as directory,
+        trained_models.retraining(directory, settings, lambda: iter(()), "daily", hear),
+    ):
+        assert heard.acquire(timeout=60)
+        assert heard.acquire(timeout=60)
+    assert set(said) == {"not trained again: KeyError: 'half a file'"}
+
+
 def test_a_model_for_other_bars_is_refused_and_kept(tmp_path: Path, model: LightGBMModel) -> None:
     settings = config.load(data_dir=tmp_path)
     minutes = Scan(rows=1000, start=0, end=1000 * MINUTE, interval=MINUTE, files=())

@@ -15,6 +15,7 @@ from tapeline.feeds.live.live_collector import FORMING_MS, Collector
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.feeds.live.tracked_bars import phase_text
 from tapeline.feeds.live.venue import QuoteStream
+from tapeline.feeds.live.worker_threads import call_in_loop
 from tapeline.runtime.clock import Clock
 
 
@@ -101,8 +102,8 @@ class LiveSource:
         self._closed.set()
         self._outbox.close()
         with self._lock:
-            if self._loop is not None and self._task is not None and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._task.cancel)
+            if self._loop is not None and self._task is not None:
+                call_in_loop(self._loop, self._task.cancel)
 
     def watch(self, symbols: Iterable[str], continued: Container[str] = ()) -> None:
         """Collect these symbols from now on, from any thread. New ones are back-filled, others no longer collected.
@@ -112,7 +113,7 @@ class LiveSource:
         with self._lock:
             self._symbols, self._continued = list(symbols), continued
             if self._loop is not None and self._collector is not None and not self._loop.is_closed():
-                asyncio.run_coroutine_threadsafe(self._collector.watch(self._symbols, continued), self._loop)
+                asyncio.run_coroutine_threadsafe(self._watch(self._collector), self._loop)
 
     def settled(self) -> frozenset[str]:
         """Return the symbols that nobody else needs to collect, from any thread: see `Collector.settled`."""
@@ -141,6 +142,13 @@ class LiveSource:
             answered=collector.answered,
             events=tuple(self._outbox.events.copy()),
         )
+
+    async def _watch(self, collector: Collector) -> None:
+        """Have the collector follow the list as it is now. Nobody waits for it, so what goes wrong is reported."""
+        try:
+            await collector.watch(self._symbols, self._continued)
+        except Exception as error:  # noqa: BLE001 - the other symbols are collected as before
+            collector.supervisor.report("the list of symbols", error)
 
     def _collect(self, resume: str) -> None:
         try:

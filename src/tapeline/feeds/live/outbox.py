@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from tapeline.core.market import Bar, Bars, Reject
 from tapeline.core.messages import Delivery
+from tapeline.feeds.live.worker_threads import call_in_loop
 from tapeline.runtime.clock import now_ms
 
 #: Final bars that may wait before history is held back.
@@ -114,8 +115,8 @@ class Outbox:
             delivery = Delivery(delivered, tuple(self._rejects), self._resume, tuple(self._notices))
             self._final, self._forming, self._rejects, self._notices = [], {}, [], []
             self._waiting = 0
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._taken.set)
+        if self._loop is not None:
+            call_in_loop(self._loop, self._taken.set)
         return delivery
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
-"""Run what blocks in a thread, and wait for it no longer than anything of its kind takes."""
+"""Run what blocks in a thread, wait for it no longer than anything of its kind takes, and call a loop from a thread."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import ParamSpec, TypeVar
@@ -34,3 +35,9 @@ async def in_thread(
             f"a thread of this process has not answered for {LONGEST:g} s; is there enough memory, and does the "
             "file system of the data directory answer?"
         ) from None
+
+
+def call_in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    """Have an event loop that runs in another thread call this soon; one that has ended, or ends just now, does not."""
+    with contextlib.suppress(RuntimeError):  # asked first, it could still end before it is called
+        loop.call_soon_threadsafe(call)

@@ -31,7 +31,7 @@ from tapeline.errors import (
     ServerError,
     UnreachableError,
     UnusableAnswerError,
-    one_line,
+    line_with_kind,
 )
 from tapeline.feeds.yahoo.chart_intervals import VENUE
 from tapeline.runtime.machine_refusals import refused_by_machine
@@ -244,7 +244,7 @@ def translating_yfinance_errors(url: str) -> Iterator[None]:
     except Exception as error:
         if refusal := _refused_here(error):
             raise FeedError(refusal) from error
-        raise ServerError(f"{url}: the answer cannot be read: {type(error).__name__}: {one_line(error)}") from error
+        raise ServerError(f"{url}: the answer cannot be read: {line_with_kind(error)}") from error
 
 
 def _refused_here(error: Exception) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from tapeline.core.market import Reject
 from tapeline.core.troubles import lines_of
-from tapeline.errors import one_line
+from tapeline.errors import line_with_kind
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
@@ -165,7 +165,7 @@ async def gather_health(page: Page) -> dict[str, Any]:
         known = await page.read(parts)
     except Exception as error:  # noqa: BLE001 - this is where trouble is reported, whatever it is
         known = {}
-        status["error"] = status["error"] or one_line(error)
+        status["error"] = status["error"] or line_with_kind(error)
     whole: dict[str, Any] = dict.fromkeys(HealthAnswer.model_fields)
     whole |= {
         "errors": [],

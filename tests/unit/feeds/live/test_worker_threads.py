@@ -11,7 +11,7 @@ import pytest
 
 from tapeline.errors import FeedError
 from tapeline.feeds.live import worker_threads
-from tapeline.feeds.live.worker_threads import in_thread
+from tapeline.feeds.live.worker_threads import call_in_loop, in_thread
 
 
 class Losing(Executor):
@@ -39,3 +39,15 @@ def test_an_error_of_the_call_comes_back_as_it_is() -> None:
 
     with pytest.raises(TimeoutError, match="of its own"):
         asyncio.run(in_thread(None, late))
+
+
+def test_a_loop_that_has_ended_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    loop = asyncio.new_event_loop()
+    call_in_loop(loop, lambda: called.append("while it ran"))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "is_closed", lambda: False)  # as it was when it was asked
+        call_in_loop(loop, lambda: called.append("after its end"))
+    assert called == ["while it ran"]
