@@ -14,7 +14,7 @@ from tests.conftest import random_bars
 
 from tapeline.core.codec import decode, encode
 from tapeline.core.market import Bars, Floats
-from tapeline.errors import DecodeError, NotEnoughHistoryError
+from tapeline.errors import DecodeError
 from tapeline.indicators import CATALOGUE, Engine
 from tapeline.indicators.kernels.interface import BLOCK, REBASE
 
@@ -104,7 +104,8 @@ def test_correcting_a_bar_equals_having_seen_it_right_the_first_time(seed: int, 
     update(engine, wrong[at : at + 1])
     update(engine, own[at + 1 :])
     session = (own.timestamp - 1_549_895_400_000) // (25 * 60_000)
-    found = engine.correct("S01", checkpoint, own[at:], session=session[at:])
+    engine.restore("S01", checkpoint)
+    found = engine.update(own[at:], session=session[at:])
     np.testing.assert_array_equal(found, whole(own)[at:])
     at_once = Engine(EVERYTHING)
     update(at_once, own)
@@ -119,14 +120,6 @@ def test_values_are_absent_before_their_warm_up_and_finite_after_it() -> None:
         assert np.isnan(values[: engine.warm_up[place], place]).all(), name
         later = values[max(engine.warm_up[place], 60) :, place]
         assert np.isfinite(later).all(), name
-
-
-def test_a_value_that_is_not_warm_is_an_error() -> None:
-    engine = Engine(("sma_20",))
-    values = engine.update(random_bars(1, 20))
-    with pytest.raises(NotEnoughHistoryError, match="20 bars"):
-        engine.warm_value(values[18], "sma_20")
-    assert engine.warm_value(values[19], "sma_20") == values[19, 0]
 
 
 def test_a_snapshot_of_other_indicators_or_a_damaged_one_is_refused() -> None:
@@ -299,13 +292,7 @@ def test_wrong_arguments_are_refused_before_anything_is_committed() -> None:
         for out in (np.empty((20, 2)), np.empty((20, 1), np.float32), np.empty((40, 1))[::2], np.empty((20, 1))[::-1]):
             with pytest.raises(ValueError, match=r"out must be .*\(20, 1\)"):
                 call(slots, *columns, out)
-    with pytest.raises(ValueError, match="bars of S01 cannot correct S00"):
-        engine.correct("S00", None, bars)
-    with pytest.raises(ValueError, match="out must be"):
-        engine.correct("S00", None, bars[bars.code == 0], np.empty((1, 1)))
     assert engine.snapshot("S00") == before
-    with pytest.raises(KeyError, match="rsi_14"):
-        engine.warm_value(np.zeros(1), "rsi_14")
 
 
 def test_no_bars_give_no_values() -> None:

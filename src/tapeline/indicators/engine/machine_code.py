@@ -58,11 +58,6 @@ def addresses(functions: Iterable[Name]) -> list[int] | None:
     return [_addresses[file] for file in files]
 
 
-def is_kept(function: Name) -> bool:
-    """Return whether the machine code of this function can be loaded without Numba."""
-    return _read(_file(function)) is not None
-
-
 def keep(function: Name, symbol: str, code: bytes, externals: Iterable[str]) -> None:
     """Write the object code of a function, which is found in it as `symbol`, and delete that of earlier versions.
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from tapeline.core.market import Bars, Codes, Floats, Ints
 from tapeline.core.times import DAY
-from tapeline.errors import NotEnoughHistoryError
 from tapeline.indicators import DEFAULT
 from tapeline.indicators.engine import alone
 from tapeline.indicators.engine.arrays import engine_columns, state_rows, strided
@@ -210,9 +209,7 @@ class Engine:
     def restore(self, symbol: str, data: bytes) -> None:
         """Take on the state in a snapshot. Raises `DecodeError` when it is damaged or of another layout."""
         kept = unpack(self.layout, data, len(self._kept))
-        self._put(self.slots([symbol])[0], kept)
-
-    def _put(self, slot: int, kept: Floats) -> None:
+        slot = self.slots([symbol])[0]
         self._state[slot] = 0.0
         self._state[slot, self._indexes(int(kept[0]))] = kept
 
@@ -221,40 +218,6 @@ class Engine:
         indexes = self._kept.copy()
         indexes[self._numbers :] += count % SLACK
         return indexes
-
-    def correct(
-        self, symbol: str, checkpoint: bytes | None, bars: Bars,
-        out: Floats | None = None, session: Ints | None = None,
-    ) -> Floats:  # fmt: skip
-        """Replay a symbol from a snapshot taken before the corrected bar (None: from nothing) with all bars since.
-
-        Return the values of these bars. The state is that of an engine that saw the corrected bars the first time.
-        Raises `DecodeError`, and `ValueError` for bars of another symbol or an unfit `out`; the state then stays.
-        """
-        used = {bars.symbols[code] for code in np.unique(bars.code)}
-        if used - {symbol}:
-            raise ValueError(f"bars of {', '.join(sorted(used - {symbol}))} cannot correct {symbol}")
-        slot = self.slots([symbol])[0]
-        before = self._state[slot].copy()
-        if checkpoint is None:
-            self._state[slot] = 0.0
-        else:
-            self._put(slot, unpack(self.layout, checkpoint, len(self._kept)))
-        try:
-            return self.update(bars, out, session)
-        except ValueError:
-            self._state[slot] = before
-            raise
-
-    def warm_value(self, values: Floats, output: str) -> float:
-        """Return one output's value from one row of values. Raises `NotEnoughHistoryError` where it is not warm."""
-        if output not in self.outputs:
-            raise KeyError(f"{output!r} is not computed here; there are {', '.join(self.outputs)}")
-        column = self.outputs.index(output)
-        value = float(values[column])
-        if value != value:  # noqa: PLR0124  NaN
-            raise NotEnoughHistoryError(f"{output} has no value yet: it needs {self.warm_up[column] + 1} bars")
-        return value
 
 
 def _compiled(program: Program) -> tuple[list[int], tuple[Any, Any, Any, int]]:
