@@ -13,14 +13,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from tapeline.app import config, moving
+from tapeline.app import config, moving_rows
 from tapeline.app.data_directory import processing_alone
-from tapeline.app.moving import (
-    merge_series,
-    move_rows,
-    move_series,
-    places_of,
-)
+from tapeline.app.moving_rows import move_rows, places_of
+from tapeline.app.moving_series import merge_series, move_series
 from tapeline.backends.aws.dynamodb import DynamoStore
 from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
@@ -392,7 +388,7 @@ def test_a_late_bar_after_an_export_replays_only_what_follows(homes: Homes) -> N
 def test_a_second_run_finishes_what_was_interrupted(
     homes: Homes, fails_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving, "CHUNK", 15)
+    monkeypatch.setattr(moving_rows, "CHUNK", 15)
     bars = day(1)
     homes.local.commit(Commit(filled(bars[:40]), {}, 0))
     commit, calls = homes.cloud.commit, iter(range(100))
@@ -414,7 +410,7 @@ def test_a_second_run_finishes_what_was_interrupted(
 
 
 def test_a_record_that_arrives_during_the_command_is_not_lost(homes: Homes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moving, "CHUNK", 15)
+    monkeypatch.setattr(moving_rows, "CHUNK", 15)
     bars = day(1)
     homes.local.commit(Commit(filled(bars[:40]), {}, 0))
     stream = records(bars[40:])

@@ -56,6 +56,8 @@ def collecting(
     length = period_ms(period, interval) if period else min(interval.span, period_ms(LONGEST_PERIOD, interval))
     kinesis = client("kinesis")
     with collecting_alone(settings), open_data_directory(settings, create=True, notify=notify) as directory:
+        history = live_history(settings)
+        source = live_source(settings, history, symbols, interval, SystemClock().now() - length)
         try:
             sink = KinesisSink(
                 SqliteStream(directory.database, kept_bars=0), kinesis, settings.aws.kinesis_stream, notify
@@ -64,8 +66,6 @@ def collecting(
             raise StorageError(
                 f"{settings.data_dir}: holds what `tapeline run` or `process` keeps; choose another --data-dir"
             ) from error
-        history = live_history(settings)
-        source = live_source(settings, history, symbols, interval, SystemClock().now() - length)
         parts = Collecting(tuple(symbols), source, sink, settings.aws.stack)
 
         def split(share: Share) -> None:

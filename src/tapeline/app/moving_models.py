@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tapeline.app.moving import Moved
+from tapeline.app.moving_series import Moved
 from tapeline.core.ports import Folder
 from tapeline.forecast.model import METADATA, TEXT
 from tapeline.forecast.range_model import RANGE

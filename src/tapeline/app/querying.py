@@ -118,15 +118,15 @@ class Query:
     ) -> None:  # fmt: skip
         duckdb = import_extra("duckdb", "SQL needs DuckDB", "sql")
         self._errors: tuple[type[Exception], ...] = (duckdb.Error, pa.ArrowInvalid, OSError)
-        self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
-        self._connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
-        self._reading = Reading()
         self._outputs = outputs_of(indicators)
         views = {
             "bars": _bars(StoredHistory(directory, interval, as_known=as_known), indicators),
             "forecasts": _forecasts(StoredHistory(directory, as_known=True)),
             "rejects": _rejects(directory),
         }
+        self._connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+        self._connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
+        self._reading = Reading()
         for name, (schema, read) in views.items():
             self._connection.register(name, View(schema, read, self._reading))
 

@@ -14,8 +14,9 @@ from tapeline.app import config
 from tapeline.app.cloud_wiring import cloud_models, dynamo_store, require
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import archive_in
-from tapeline.app.moving import Moved, move_rows, move_series, places_of
 from tapeline.app.moving_models import move_models
+from tapeline.app.moving_rows import move_rows, places_of
+from tapeline.app.moving_series import Moved, move_series
 from tapeline.app.settings_group import comma_separated
 from tapeline.backends.aws.clients import client
 from tapeline.backends.aws.s3_archive import S3Archive

@@ -26,6 +26,11 @@ class Delivery:
     notices: Sequence[str] = ()
 
 
+#: The bytes of a state that no processor takes: it computes the symbol anew from its stored bars. The first byte of a
+#: state is its version, and there is no version 0.
+NO_STATE = b"\0"
+
+
 @dataclass(frozen=True, slots=True)
 class SymbolState:
     """Hold what the processor remembers of one symbol: opaque bytes with a version, and the time they stand at.

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tapeline.app.moving import Moved
 from tapeline.app.moving_models import move_models
+from tapeline.app.moving_series import Moved
 from tapeline.backends.files.file_registry import LocalFolder
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.range_model import RangeModel

@@ -21,10 +21,9 @@ from tapeline.backends.sqlite.block_table import SEALED, BlockTable, PreparedBlo
 from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, block_checksum
 from tapeline.backends.sqlite.checked_rows import fill_checksums, put_rows
 from tapeline.backends.sqlite.schema import create_tables
+from tapeline.core.messages import NO_STATE
 from tapeline.errors import StorageError
 
-#: A state that no processor takes: it computes the symbol anew from its stored bars. No state has version 0.
-NO_STATE = b"\0"
 _VACUUM_ROOM = 3  # times what the file holds: SQLite writes a copy, and the copy into the write-ahead log
 
 _NEWEST = """

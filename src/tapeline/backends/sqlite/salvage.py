@@ -19,10 +19,10 @@ from tapeline.backends.sqlite.block_codec import decode
 from tapeline.backends.sqlite.block_totals import BlockEntry, BlockTotals, block_checksum, insert_block
 from tapeline.backends.sqlite.checked_rows import UNREADABLE, is_whole, put_rows, selected
 from tapeline.backends.sqlite.commit_blocks import forecast_at
-from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.file_check import block_fault
 from tapeline.core.codec import decode as decode_log
+from tapeline.core.messages import NO_STATE
 from tapeline.errors import DecodeError
 
 _NAMES = {"symbols": "symbol", "models": "version"}

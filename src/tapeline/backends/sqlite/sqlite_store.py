@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tapeline.backends.sqlite.checked_rows import checked_rows, put_rows, whole_row
 from tapeline.backends.sqlite.commit_blocks import NEWEST, PreparedSymbol, prepare
-from tapeline.backends.sqlite.conversion import NO_STATE
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.reject_table import RejectTable, are_complete
 from tapeline.backends.sqlite.revision_table import add_revision, revisions_of
 from tapeline.backends.sqlite.series_reading import SeriesReader
 from tapeline.core.market import Reject, Revisions
-from tapeline.core.messages import Commit, SymbolState
+from tapeline.core.messages import NO_STATE, Commit, SymbolState
 from tapeline.core.rows import Rows
 
 
