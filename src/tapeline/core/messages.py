@@ -1,4 +1,4 @@
-"""Define what passes over the seams (`ports`): deliveries, states of symbols, and commits.
+"""Define what passes over the seams (`ports`): deliveries, states of symbols, commits, and archived histories.
 
 Times are UTC epoch milliseconds.
 """
@@ -62,3 +62,34 @@ class Commit:
     checkpoints: Mapping[str, SymbolState] = field(default_factory=dict)
     rewound: Mapping[str, int] = field(default_factory=dict)
     rejects: Sequence[Reject] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Describe a corporate action, at the time of the first bar that trades without it (UTC epoch ms).
+
+    `kind` "split": `value` new shares for one old. `kind` "dividend": `value` in `currency` per share.
+    """
+
+    timestamp: int
+    kind: str
+    value: float
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Hold the archived history of one symbol at one interval: final bars in the order of time, and its actions.
+
+    Bars are in today's shares, as far as `actions` knows of splits, and not adjusted for dividends. Everything in
+    start <= t < covered was asked for; where there is no bar in it, there was no trade. `currency` is what prices are
+    quoted in, such as USD or GBp (pence).
+    """
+
+    symbol: str
+    interval: str
+    bars: Bars
+    actions: tuple[Action, ...] = ()
+    currency: str = ""
+    start: int = 0
+    covered: int = 0

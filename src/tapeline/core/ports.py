@@ -6,11 +6,10 @@ A *position* is a point in a stream: an integer that only grows along one symbol
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from tapeline.core.market import Bars, Floats, Reject, Revisions
-from tapeline.core.messages import Commit, Delivery, SymbolState
+from tapeline.core.messages import Commit, Delivery, Series, SymbolState
 from tapeline.core.rows import Rows
 
 
@@ -190,37 +189,6 @@ class Predictor(Protocol):
     def predict(self, features: Floats) -> Floats:
         """Return the probability of UP for each row of float64 [n, len(features)], float64 [n]; NaN: cannot tell."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """Describe a corporate action, at the time of the first bar that trades without it (UTC epoch ms).
-
-    `kind` "split": `value` new shares for one old. `kind` "dividend": `value` in `currency` per share.
-    """
-
-    timestamp: int
-    kind: str
-    value: float
-    currency: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """Hold the archived history of one symbol at one interval: final bars in the order of time, and its actions.
-
-    Bars are in today's shares, as far as `actions` knows of splits, and not adjusted for dividends. Everything in
-    start <= t < covered was asked for; where there is no bar in it, there was no trade. `currency` is what prices are
-    quoted in, such as USD or GBp (pence).
-    """
-
-    symbol: str
-    interval: str
-    bars: Bars
-    actions: tuple[Action, ...] = ()
-    currency: str = ""
-    start: int = 0
-    covered: int = 0
 
 
 class Archive(Protocol):
