@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DataDirectory, watchlist_in
@@ -25,10 +25,10 @@ from tapeline.forecast.model import LightGBMModel
 
 
 @contextlib.contextmanager
-def following(watchlist: Watchlist, source: LiveSource) -> Iterator[None]:
-    """Pass changes of the list to the source meanwhile."""
+def following(watchlist: Watchlist, known: Sequence[str], source: LiveSource) -> Iterator[None]:
+    """Pass changes of the list to the source, which collects the symbols that are `known`, until the block ends."""
     stopping = threading.Event()
-    thread = watchlist.follow(source.watch, stopping, notice)
+    thread = watchlist.follow(known, source.watch, stopping, notice)
     try:
         yield
     finally:

@@ -63,7 +63,7 @@ def run(
         source = live_source(settings, history, wanted, chosen, since)
         named = SeriesSource(source, directory.store, chosen.ms, notice)
         live = wiring.pipeline(directory, settings, named, predictor, notice, usual_step(past(), chosen))
-        with following(watchlist, source), retraining(directory, settings, past, retrain, notice):
+        with following(watchlist, wanted, source), retraining(directory, settings, past, retrain, notice):
             progress = run_pipeline(
                 live, directory, settings, total=None, page=dashboard, stay=False, quiet=json, no_model=no_model,
                 collector=source.status,
@@ -98,7 +98,7 @@ def collect(
         with (
             open_data_directory(settings, create=True) as directory,
             contextlib.closing(live_source(settings, live_history(settings), wanted, chosen, since)) as source,
-            following(watchlist, source),
+            following(watchlist, wanted, source),
             terminated_like_interrupted(),
             contextlib.suppress(KeyboardInterrupt),
         ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tapeline.core.symbol_forms import canonical_symbol, collected_fault
@@ -67,25 +67,35 @@ class Watchlist:
         write_atomically(self.path, "".join(f"{symbol}\n" for symbol in symbols).encode(), PRIVATE)
 
     def follow(
-        self, changed: Callable[[list[str]], None], stopping: threading.Event, notify: Callable[[str], None]
+        self,
+        known: Sequence[str],
+        changed: Callable[[list[str]], None],
+        stopping: threading.Event,
+        notify: Callable[[str], None],
     ) -> threading.Thread:
         """Call `changed` with the list whenever it is another one, from a new thread, until `stopping` is set.
 
-        A list that cannot be read is reported through `notify` and changes nothing.
+        `known` is the list as the caller has it: what changed since it was loaded, while a model was trained for
+        minutes, counts too. A list that cannot be read is reported through `notify` and changes nothing.
         """
-        thread = threading.Thread(target=self._follow, args=(changed, stopping, notify), name="watchlist", daemon=True)
+        arguments = list(known), changed, stopping, notify
+        thread = threading.Thread(target=self._follow, args=arguments, name="watchlist", daemon=True)
         thread.start()
         return thread
 
     def _follow(
-        self, changed: Callable[[list[str]], None], stopping: threading.Event, notify: Callable[[str], None]
+        self,
+        symbols: list[str],
+        changed: Callable[[list[str]], None],
+        stopping: threading.Event,
+        notify: Callable[[str], None],
     ) -> None:
-        known, symbols = self._stamp(), None
+        looked_at: tuple[int, int, int] | None = None
         while not stopping.wait(_LOOK_SECONDS):
             stamp = self._stamp()
-            if stamp == known:
+            if stamp == looked_at:
                 continue
-            known = stamp
+            looked_at = stamp
             try:
                 now = self.load()
             except StorageError as error:

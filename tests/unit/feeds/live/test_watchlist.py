@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tapeline.errors import StorageError
+from tapeline.feeds.live import watchlist
 from tapeline.feeds.live.watchlist import Watchlist
 
 _PROCESS = """
@@ -70,3 +72,21 @@ def test_a_list_that_cannot_be_read_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be read"):
         names.change(lambda kept: [*kept, "A"])
     assert names.path.read_bytes() == b"\xff\xfe"
+
+
+def test_a_change_from_before_the_list_was_followed_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between loading the list and following it, a model may be trained for minutes."""
+    monkeypatch.setattr(watchlist, "_LOOK_SECONDS", 0.001)
+    names = Watchlist(tmp_path / "symbols.txt")
+    names.save(["A"])
+    known = names.load()
+    names.save(["A", "B"])
+    told: queue.Queue[list[str]] = queue.Queue()
+    stopping = threading.Event()
+    thread = names.follow(known, told.put, stopping, pytest.fail)
+    assert told.get(timeout=60) == ["A", "B"]
+    stopping.set()
+    thread.join()
+    assert told.empty()
