@@ -25,7 +25,9 @@ from tapeline.core.rows import Direction
 from tapeline.errors import RequestError
 from tapeline.forecast.labels import direction
 from tapeline.forecast.model import LightGBMModel
-from tapeline.lambdas.model_serving import Service, parse
+from tapeline.lambdas import model_serving
+from tapeline.lambdas.model_serving import Service
+from tapeline.lambdas.prediction_bodies import parse
 from tapeline.research.dataset import build
 from tapeline.research.training import fit
 
@@ -319,6 +321,19 @@ def test_a_container_without_a_model_exits_with_a_reason(tmp_path):
     assert done.returncode == 1
     assert re.search(r"cannot serve: no model in .*model", done.stderr)
     assert "Traceback" not in done.stderr
+
+
+def test_a_container_whose_model_fails_in_a_way_nobody_foresaw_ends(tmp_path, monkeypatch, capsys):
+    def fail(folder):
+        raise KeyError("a defect")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(model_serving, "load_model", fail)
+    try:
+        assert model_serving.serve(tmp_path, "127.0.0.1", 0) == 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == "cannot serve: KeyError: 'a defect'\n"
 
 
 def as_npy(array) -> bytes:
