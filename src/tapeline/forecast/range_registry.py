@@ -6,20 +6,14 @@ names the version in use, and the ones before it.
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
-from tapeline.core.foreign import Bounds, load_json
 from tapeline.core.ports import Folder
-from tapeline.errors import DecodeError, ModelError, StorageError, one_line
+from tapeline.errors import ModelError, StorageError, one_line
+from tapeline.forecast.promotions import checked_name, keep_promotions, promotions
 from tapeline.forecast.range_model import RANGE, RangeModel
 
 _POINTER = "current-range.json"
-_BOUNDS = Bounds(size=1024 * 1024)
-_FORMAT = 1
-_KEPT = 50  # promotions remembered
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class RangeRegistry:
@@ -36,7 +30,7 @@ class RangeRegistry:
     def save(self, name: str, model: RangeModel) -> str:
         """Store the model and return its version. A second save is harmless; only `promote` puts a model to use."""
         for file, content in model.dump().items():
-            self._folder.write(f"{_checked(name)}/{model.version}/{file}", content)
+            self._folder.write(f"{checked_name(name)}/{model.version}/{file}", content)
         return model.version
 
     def load(self, name: str, version: str | None = None) -> RangeModel:
@@ -44,7 +38,7 @@ class RangeRegistry:
         version = self.current(name) if version is None else version
         if version is None:
             raise ModelError(f"no range model {name} is in use: tapeline train makes one")
-        key = f"{_checked(name)}/{_checked(version)}/{RANGE}"
+        key = f"{checked_name(name)}/{checked_name(version)}/{RANGE}"
         if key not in self._loaded:
             try:
                 self._loaded[key] = RangeModel.restore(self._folder.read(key))
@@ -62,8 +56,7 @@ class RangeRegistry:
         self.load(name, version)
         history = self._history(name)
         if not history or history[-1]["version"] != version:
-            document = {"format": _FORMAT, "promotions": [*history, {"version": version, "at": at}][-_KEPT:]}
-            self._folder.write(f"{name}/{_POINTER}", (json.dumps(document, indent=2) + "\n").encode())
+            keep_promotions(self._folder, f"{name}/{_POINTER}", [*history, {"version": version, "at": at}])
 
     def models(self) -> tuple[dict[str, RangeModel], tuple[str, ...]]:
         """Return all models of every name by version, and a line about each file that cannot be used."""
@@ -85,24 +78,4 @@ class RangeRegistry:
         return found, tuple(faults)
 
     def _history(self, name: str) -> list[dict[str, Any]]:
-        key = f"{_checked(name)}/{_POINTER}"
-        try:
-            document = load_json(self._folder.read(key), _BOUNDS)
-        except FileNotFoundError:
-            return []
-        except DecodeError as error:
-            raise ModelError(f"{key} is damaged: {error}") from None
-        promotions = document.get("promotions") if isinstance(document, dict) else None
-        if not isinstance(promotions, list) or document.get("format") != _FORMAT:
-            raise ModelError(f"{key} is damaged, or was made by another version of tapeline")
-        for promotion in promotions:
-            version = promotion.get("version") if isinstance(promotion, dict) else None
-            if not isinstance(version, str) or not _NAME.fullmatch(version):
-                raise ModelError(f"{key} is damaged: a promotion names no version")
-        return promotions
-
-
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ModelError(f"{name!r} is no name for a model or version: use letters, digits, dot, dash and underscore")
-    return name
+        return promotions(self._folder, f"{checked_name(name)}/{_POINTER}")

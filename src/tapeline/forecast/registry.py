@@ -9,25 +9,19 @@ where the files are: on this machine, or on S3.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from tapeline.core.foreign import Bounds, load_json
 from tapeline.core.ports import Folder
 from tapeline.core.times import interval_name
-from tapeline.errors import DecodeError, ModelError, NotBetterError, StorageError, one_line
+from tapeline.errors import ModelError, NotBetterError, StorageError, one_line
 from tapeline.forecast.contests import Attempt, attempts_in, content_of
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata, verified, version_of
+from tapeline.forecast.promotions import checked_name, json_object, keep_promotions, promotions
 
 _POINTER = "current.json"
 _ATTEMPTS = "attempts.json"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_POINTER_BOUNDS = Bounds(size=1024 * 1024)
-_FORMAT = 1
-_KEPT = 50  # promotions remembered, for rollback
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,7 @@ class Registry:
 
     def save(self, name: str, model: LightGBMModel) -> str:
         """Store the model and return its version. A second save is harmless; only `promote` puts a model to use."""
-        _check(name)
+        checked_name(name)
         for file, content in model.dump().items():
             self._folder.write(f"{name}/{model.version}/{file}", content)
         return model.version
@@ -82,7 +76,7 @@ class Registry:
         """
         found, faults = [], []
         in_use: dict[str, str | None] = {}
-        for key in self._folder.keys("" if name is None else f"{_check(name)}/"):
+        for key in self._folder.keys("" if name is None else f"{checked_name(name)}/"):
             parts = key.split("/")
             if len(parts) != 3 or parts[2] != METADATA:
                 continue
@@ -94,7 +88,7 @@ class Registry:
                 except ModelError as error:
                     faults.append(one_line(error))
             try:
-                metadata = self._metadata(_check(model), _check(version))
+                metadata = self._metadata(checked_name(model), checked_name(version))
             except (ModelError, StorageError) as error:
                 faults.append(f"model {ascii(f'{model}/{version}')[1:-1]}: {one_line(error)}")
             else:
@@ -124,8 +118,8 @@ class Registry:
 
     def load(self, name: str, version: str | None = None, features: FeatureSet = DEFAULT_FEATURES) -> LightGBMModel:
         """Return this version, or the one in use."""
-        _check(name)
-        version = self.current(name) if version is None else _check(version)
+        checked_name(name)
+        version = self.current(name) if version is None else checked_name(version)
         if version is None:
             raise ModelError(f"no version of {name} is in use: tapeline models promote VERSION --name {name}")
         try:
@@ -178,9 +172,9 @@ class Registry:
 
     def attempts(self, name: str) -> list[Attempt]:
         """Return the attempts to replace the model in use, the oldest first."""
-        key = f"{_check(name)}/{_ATTEMPTS}"
+        key = f"{checked_name(name)}/{_ATTEMPTS}"
         try:
-            document = _json(self._folder.read(key), key)
+            document = json_object(self._folder.read(key), key)
         except FileNotFoundError:
             return []
         try:
@@ -210,36 +204,7 @@ class Registry:
         return str(history[-2]["version"])
 
     def _history(self, name: str) -> list[dict[str, Any]]:
-        key = f"{_check(name)}/{_POINTER}"
-        try:
-            document = _json(self._folder.read(key), key)
-        except FileNotFoundError:
-            return []
-        promotions = document.get("promotions")
-        if document.get("format") != _FORMAT or not isinstance(promotions, list):
-            raise ModelError(f"{key} has an unknown format: made by another version of tapeline?")
-        for promotion in promotions:
-            version = promotion.get("version") if isinstance(promotion, dict) else None
-            if not isinstance(version, str) or not _NAME.fullmatch(version):
-                raise ModelError(f"{key} is damaged: a promotion names no version")
-        return promotions
+        return promotions(self._folder, f"{checked_name(name)}/{_POINTER}")
 
     def _point(self, name: str, history: list[dict[str, Any]]) -> None:
-        document = {"format": _FORMAT, "promotions": history[-_KEPT:]}
-        self._folder.write(f"{name}/{_POINTER}", (json.dumps(document, indent=2) + "\n").encode())
-
-
-def _check(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ModelError(f"{name!r} is no name for a model or version: use letters, digits, dot, dash and underscore")
-    return name
-
-
-def _json(content: bytes, key: str) -> dict[str, Any]:
-    try:
-        document = load_json(content, _POINTER_BOUNDS)
-    except DecodeError as error:
-        raise ModelError(f"{key} is damaged: {error}") from None
-    if not isinstance(document, dict):
-        raise ModelError(f"{key} is damaged: not a JSON object")
-    return document
+        keep_promotions(self._folder, f"{name}/{_POINTER}", history)
