@@ -67,6 +67,7 @@ def evaluate(
     from tapeline.cli.output_files import write_text
     from tapeline.forecast.features import DEFAULT_FEATURES
     from tapeline.research import evaluation
+    from tapeline.research.evaluation_report import without_nan
     from tapeline.research.range_tables import range_tables
     from tapeline.research.report import figure_library, html, markdown, summary, tables
 
@@ -85,7 +86,7 @@ def evaluate(
     if table is not None:
         write_text(table, markdown(found))
     if json:
-        print_json(found.as_dict() | ({} if moves is None else {"ranges": evaluation.without_nan(moves.as_dict())}))
+        print_json(found.as_dict() | ({} if moves is None else {"ranges": without_nan(moves.as_dict())}))
     else:
         if moves is not None:
             stdout().print(moves.headline, markup=False)

@@ -53,7 +53,7 @@ def score(
     if not table and not ranges:
         raise NotFoundError(f"no stored row of {', '.join(wanted) or 'any symbol'} has a forecast yet")
     if json:
-        from tapeline.research.evaluation import without_nan
+        from tapeline.research.evaluation_report import without_nan
 
         drift = {version: list(map(dataclasses.asdict, each)) for version, each in found.drifts.items()}
         documents = {

@@ -1,9 +1,9 @@
-"""Tell whether a model is worth anything: test it walk-forward beside baselines, with a verdict in one line."""
+"""Tell whether a model is worth anything: test it walk-forward beside baselines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,96 +16,23 @@ from tapeline.core.market import Bars, Flags, Floats
 from tapeline.core.rows import Direction
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
-from tapeline.forecast.estimates import Bin, Estimate, calibration, hit_rate_by_confidence
+from tapeline.forecast.estimates import calibration, hit_rate_by_confidence
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.labels import decided, direction
 from tapeline.research import COST_BPS, FOLDS
 from tapeline.research.audit import audit
-from tapeline.research.backtest import Backtest, backtest
+from tapeline.research.backtest import backtest
 from tapeline.research.baselines import RAW_FEATURES, majority, previous_move, random_forest
 from tapeline.research.dataset import Dataset, Progress, build, fingerprint, silent
+from tapeline.research.evaluation_report import MODEL, FoldResult, Metrics, Report, headline_of
 from tapeline.research.fitting import fit_rows
 from tapeline.research.libraries import library_versions, require_training
 from tapeline.research.metrics import NEVER_SURE, PairedMetrics, log_loss
 from tapeline.research.search import search
-from tapeline.research.superior_ability import SuperiorAbility, superior_ability
-from tapeline.research.trained_guards import Finding
+from tapeline.research.superior_ability import superior_ability
 from tapeline.research.walk_forward import walk_forward
 
-#: Predictor -> metric -> estimate.
-Metrics = Mapping[str, Mapping[str, Estimate]]
-
-MODEL = "tapeline"
 FOREST = "random forest"
-
-
-@dataclass(frozen=True, slots=True)
-class FoldResult:
-    """Describe one fold: times of the test (UTC epoch ms), rows, trees of its model, and the model's AUC in it."""
-
-    start: int
-    end: int
-    train_rows: int
-    test_rows: int
-    trees: int
-    auc: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Report:
-    """Hold what `evaluate` found. `headline` is the verdict, to be shown before anything else.
-
-    `metrics` are by predictor, then by name; `gains` say by how much the model beats each baseline in log-loss and AUC
-    (positive: better), measured in pairs. `answered` is the share of tested rows answered with UP or DOWN, `hit_rate`
-    how often these were right, `hit_rate_of_majority` how often the more frequent side was right on the same rows.
-    `answered` is what the model would say if it were let: live, UP and DOWN need a passed gate. `left_out` says what
-    was not done because a library is not installed.
-    """
-
-    headline: str
-    better: bool
-    symbols: tuple[str, ...]
-    bars: int
-    first: int
-    last: int
-    tested: int
-    horizon: int
-    no_trade_band: float
-    folds: tuple[FoldResult, ...]
-    metrics: Metrics
-    gains: Metrics
-    calibration: tuple[Bin, ...]
-    confidence: tuple[Bin, ...]
-    answered: float
-    hit_rate: float
-    hit_rate_of_majority: float
-    trading: Backtest | None
-    findings: tuple[Finding, ...]
-    superior_ability: SuperiorAbility
-    left_out: tuple[str, ...]
-    data_hash: str
-    feature_hash: str
-    libraries: Mapping[str, str] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as JSON types, without the equity curves; NaN is None, and `metrics` is named `scores`."""
-        document = asdict(self)
-        document["scores"] = document.pop("metrics")
-        if self.trading is not None:
-            del document["trading"]["times"]
-            for name in ("model", "hold"):
-                del document["trading"][name]["equity"]
-        cleaned: dict[str, Any] = without_nan(document)
-        return cleaned
-
-
-def without_nan(value: Any) -> Any:
-    """Return JSON types with None in place of NaN and infinity, which JSON does not have."""
-    if isinstance(value, dict):
-        return {name: without_nan(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 @dataclass(slots=True, eq=False)
@@ -147,15 +74,7 @@ def evaluate(
     first line begins with. Raises `NotEnoughHistoryError`, `MissingLibraryError`.
     """
     require_training(trials)
-    if trade:  # before what takes minutes
-        import_extra("bt", "the backtest needs the package bt", "research")
-    if forest:
-        import_extra("sklearn.ensemble", "the random-forest baseline needs scikit-learn", "research")
-    left_out = []
-    if forest is None and not (forest := is_installed("sklearn")):
-        left_out.append("the random-forest baseline needs scikit-learn")
-    if trade is None and not (trade := is_installed("bt")):
-        left_out.append("the backtest needs bt")
+    forest, trade, left_out = _possible(forest, trade)
     history = sort_and_dedupe(bars)
     rows_of = partial(build, history, horizon=horizon, no_trade_band=no_trade_band, only_decided=False)
     data = rows_of(features=features, progress=_part(progress, 0.0, 0.1))
@@ -164,18 +83,13 @@ def evaluate(
     rows = tested.graded
     up, move = data.direction[rows] == Direction.UP, data.labels.move[data.index[rows]]
     paired = PairedMetrics(data.timestamp[rows], up, move, tested.baselines["majority"][rows], horizon)
-    metrics = {}
-    for name, probability in {MODEL: tested.model, **tested.baselines}.items():
-        metrics[name] = paired.measure(name, probability[rows])
-        progress(0.8 + 0.1 * len(metrics) / (1 + len(tested.baselines)), "intervals")
+    said = {name: each[rows] for name, each in {MODEL: tested.model, **tested.baselines}.items()}
+    metrics = _measured(paired, said, _part(progress, 0.8, 0.9))
     gains = {
         name: {metric: paired.difference(metric, MODEL, name) for metric in ("log_loss", "auc")}
         for name in tested.baselines
     }
-    losses = {
-        name: log_loss(np.clip(probability[rows], NEVER_SURE, 1 - NEVER_SURE), up)
-        for name, probability in {MODEL: tested.model, **tested.baselines}.items()
-    }
+    losses = {name: log_loss(np.clip(each, NEVER_SURE, 1 - NEVER_SURE), up) for name, each in said.items()}
     trading = None
     if trade:
         answer = np.zeros(len(history), np.int8)
@@ -189,7 +103,7 @@ def evaluate(
     right = (tested.answer[rows] == Direction.UP) == up
     progress(1.0, "done")
     return Report(
-        headline=" ".join(filter(None, (expected_move, _headline(metrics, gains, better, leaking)))),
+        headline=" ".join(filter(None, (expected_move, headline_of(metrics, gains, better, leaking)))),
         better=better and not leaking,
         symbols=tuple(history.symbols[code] for code in np.unique(history.code)),
         bars=len(history),
@@ -214,6 +128,31 @@ def evaluate(
         feature_hash=features.hash,
         libraries=library_versions(),
     )
+
+
+def _possible(forest: bool | None, trade: bool | None) -> tuple[bool, bool, list[str]]:
+    """Return whether there is a forest and a backtest, and what is left out for want of a library.
+
+    Raises `MissingLibraryError` for one that is asked for, before what takes minutes.
+    """
+    if trade:
+        import_extra("bt", "the backtest needs the package bt", "research")
+    if forest:
+        import_extra("sklearn.ensemble", "the random-forest baseline needs scikit-learn", "research")
+    left_out = []
+    if forest is None and not (forest := is_installed("sklearn")):
+        left_out.append("the random-forest baseline needs scikit-learn")
+    if trade is None and not (trade := is_installed("bt")):
+        left_out.append("the backtest needs bt")
+    return bool(forest), bool(trade), left_out
+
+
+def _measured(paired: PairedMetrics, said: Mapping[str, Floats], progress: Progress) -> Metrics:
+    metrics = {}
+    for name, probability in said.items():
+        metrics[name] = paired.measure(name, probability)
+        progress(len(metrics) / len(said), "intervals")
+    return metrics
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:
@@ -266,28 +205,3 @@ def _test(
 
 def _named(progress: Progress, what: str) -> Callable[[float, str], None]:
     return lambda done, _: progress(done, what)
-
-
-def _headline(metrics: Metrics, gains: Metrics, better: bool, leaking: bool) -> str:
-    """Return the verdict on direction: better only against every baseline, worse than the base rate if provably so.
-
-    What the expected move is worth goes before it: give it to `evaluate` as `expected_move`.
-    """
-    best = min(gains, key=lambda name: metrics[name]["log_loss"].value)
-    gain, base, auc = gains[best]["log_loss"], gains["majority"]["log_loss"], metrics[MODEL]["auc"]
-    facts = f"AUC {_brief(auc)}, log-loss gain {_brief(gain)} over the best baseline, {best}"
-    if leaking:
-        return f"NOT TO BE TRUSTED, the leak audit failed. Direction: {facts}."
-    if better:
-        return f"Direction: BETTER than every baseline ({facts})."
-    if base.high < 0:
-        return f"Direction: WORSE than the base rate (log-loss gain {_brief(base)}, AUC {_brief(auc)}), none is given."
-    return f"Direction: no skill ({facts}), none is given."
-
-
-def _brief(estimate: Estimate) -> str:
-    """Return the estimate with three digits, four where it is small."""
-    digits = 3 if abs(estimate.value) > 0.1 else 4
-    if not estimate.has_interval:
-        return f"{estimate.value:.{digits}f}"
-    return f"{estimate.value:.{digits}f} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"

@@ -13,7 +13,7 @@ import numpy as np
 from tapeline.core.extras import import_extra
 from tapeline.forecast.estimates import Bin, Estimate
 from tapeline.research.backtest import Backtest
-from tapeline.research.evaluation import MODEL, Report
+from tapeline.research.evaluation_report import MODEL, Report
 from tapeline.research.metrics import METRICS
 
 _LABELS = {

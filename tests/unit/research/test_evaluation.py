@@ -13,7 +13,8 @@ from tests.planted import next_close, planted
 from tapeline.core.market import Bars
 from tapeline.errors import MissingLibraryError, NotEnoughHistoryError
 from tapeline.forecast.estimates import Estimate
-from tapeline.research.evaluation import FOREST, MODEL, Report, _headline, evaluate
+from tapeline.research.evaluation import FOREST, evaluate
+from tapeline.research.evaluation_report import MODEL, Report, headline_of
 from tapeline.research.report import html, markdown, summary
 
 
@@ -104,7 +105,7 @@ def test_the_first_line_says_worse_where_the_interval_lies_below_the_base_rate(u
     metrics, gains = dict(useless.metrics), {name: dict(gain) for name, gain in useless.gains.items()}
     gains["majority"]["log_loss"] = Estimate(-0.0065, -0.0111, -0.0027)
     metrics[MODEL] = metrics[MODEL] | {"auc": Estimate(0.504, 0.487, 0.523)}
-    assert _headline(metrics, gains, False, False) == (
+    assert headline_of(metrics, gains, False, False) == (
         "Direction: WORSE than the base rate (log-loss gain -0.0065 [-0.0111, -0.0027], AUC 0.504 [0.487, 0.523]), "
         "none is given."
     )
