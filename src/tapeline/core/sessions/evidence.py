@@ -1,4 +1,7 @@
-"""Tell from the bars themselves what their symbol leaves open: a market around the clock, or times of a local clock."""
+"""Tell from the bars themselves what their symbol leaves open.
+
+That is a market around the clock, times of a local clock, and times that are the ends of bars.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ import numpy as np
 
 from tapeline.core.market import Codes, Flags, Ints
 from tapeline.core.sessions import calendar
-from tapeline.core.times import DAY
+from tapeline.core.times import DAY, MINUTE
 
+_HALF_HOUR = 30 * MINUTE
+_BARS_OF_A_DAY = 10  # fewer say nothing about when a day begins
 _DAYS = 1 << 20  # more than there are days between the earliest and the latest time
 
 
@@ -42,6 +47,23 @@ def reads_as_local(exchange: str, timestamps: Ints) -> str:
     return known.zone if _fit(known.pre, known.open, known.close, known.post, local) > _fit(
         known.pre, known.open, known.close, known.post, timestamps
     ) else ""  # fmt: skip
+
+
+def stamped_at_ends(times: Ints, codes: Codes, interval: int) -> bool:
+    """Return whether bars have the times of their ends: every day begins one interval after a half hour, ends on one.
+
+    `interval` is the length of a bar in ms. The first symbol is looked at.
+    """
+    if interval >= _HALF_HOUR or len(times) < _BARS_OF_A_DAY:
+        return False
+    own = np.sort(times[codes == codes[0]])
+    _, first, counts = np.unique(own // DAY, return_index=True, return_counts=True)
+    last = first + counts - 1
+    full = counts >= _BARS_OF_A_DAY
+    begins = own[first[full]] % _HALF_HOUR
+    ends = own[last[full]] % _HALF_HOUR
+    complete = ends[:-1] if len(ends) > 1 else ends
+    return len(begins) > 0 and bool((begins == interval).all() and (complete == 0).all())
 
 
 def _fit(pre: Ints, opens: Ints, close: Ints, post: Ints, timestamps: Ints) -> float:

@@ -17,7 +17,8 @@ from tapeline.feeds.files.blocks import RowBlock
 from tapeline.feeds.files.column_times import Times
 from tapeline.feeds.files.column_values import plain_numbers
 from tapeline.feeds.files.csv_head import cells_of, csv_head
-from tapeline.feeds.files.interpretation import Sample, interpret
+from tapeline.feeds.files.file_sample import Sample
+from tapeline.feeds.files.interpretation import interpret
 from tapeline.feeds.files.lines import Lines
 from tapeline.feeds.files.opened_bytes import DAMAGE, pieces
 from tapeline.feeds.files.read_options import ReadOptions

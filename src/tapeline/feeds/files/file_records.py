@@ -16,7 +16,7 @@ from tapeline.core.symbol_forms import canonical_symbol
 from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import BlockReader, RowBlock
 from tapeline.feeds.files.column_values import EMPTY, REASONS, numbers, symbols
-from tapeline.feeds.files.interpretation import time_column
+from tapeline.feeds.files.file_sample import time_column
 from tapeline.feeds.files.splits import Splits, scale
 
 #: One bar with the row it comes from. `code` is the index of its symbol in a table, `file` the index of its file.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from tapeline.core.bars import usual_interval
@@ -19,42 +17,17 @@ from tapeline.core.market import OHLCV, Ints
 from tapeline.core.sessions.exchanges import DEFAULT_EXCHANGE, known_exchange
 from tapeline.core.sessions.session_dates import AS_WRITTEN
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
-from tapeline.core.times import DAY, MINUTE
+from tapeline.core.times import DAY
 from tapeline.errors import FileError
 from tapeline.feeds.files.column_roles import column_indexes
 from tapeline.feeds.files.column_times import Times
 from tapeline.feeds.files.column_values import symbols
+from tapeline.feeds.files.file_sample import Sample, time_column
 from tapeline.feeds.files.file_symbols import symbol_of
 from tapeline.feeds.files.known_layouts import LAYOUTS
 from tapeline.feeds.files.number_marks import decimal_mark
-from tapeline.feeds.files.read_options import Doubt, ReadOptions
+from tapeline.feeds.files.read_options import Doubt, Guess, ReadOptions
 from tapeline.feeds.files.time_forms import TimeForm, form_of_column, is_text
-
-_HALF_HOUR = 30 * MINUTE
-_BARS_OF_A_DAY = 10  # fewer say nothing about when a day begins
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """Hold one thing that was found out about a file: what, and why; `assumed` where nothing in the file says it."""
-
-    found: str
-    why: str
-    assumed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Hold what a file shows at first: names of columns, some values of each, and how to read the rest of a column.
-
-    `groups` are the columns of each symbol where the header names several. `whole(index)` yields all texts of a column.
-    """
-
-    names: Sequence[str]
-    column: Callable[[int], Any]
-    whole: Callable[[int], Iterable[str]]
-    layout: str
-    groups: tuple[tuple[str, dict[str, int]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,13 +61,6 @@ class Interpretation:
     def times(self) -> Times:
         """Return a reader of the time column."""
         return Times(self.form, self.zone, shift=self.shift, days=self.days)
-
-
-def time_column(columns: dict[str, Any]) -> Any:
-    """Return the column of times, with the time of day from a column of its own where there is one."""
-    if "clock" not in columns:
-        return columns["timestamp"]
-    return pc.binary_join_element_wise(columns["timestamp"].cast(pa.string()), columns["clock"].cast(pa.string()), " ")
 
 
 def interpret(path: Path, sample: Sample, options: ReadOptions) -> Interpretation:
@@ -161,18 +127,13 @@ def zone_of(name: str) -> ZoneInfo | None:
 def _settle_columns(sample: Sample, indexes: dict[str, int]) -> None:
     """Drop a column of clocks that is none, and take the volume from the ticks where there is no other."""
     if "clock" in indexes:
-        dates, clocks = _texts(sample, indexes["timestamp"]), _texts(sample, indexes["clock"])
+        dates, clocks = sample.texts(indexes["timestamp"]), sample.texts(indexes["clock"])
         joined = not any(":" in text or len(text) > 10 for text in dates) and any(clocks)
         if not joined or not all(":" in text or (text.isdecimal() and len(text) in {4, 6}) for text in clocks if text):
             del indexes["clock"]
     names = [name.strip().lower().strip("<>") for name in sample.names]
-    if "volume" in indexes and "tickvol" in names and set(_texts(sample, indexes["volume"])) <= {"0", "0.0", ""}:
+    if "volume" in indexes and "tickvol" in names and set(sample.texts(indexes["volume"])) <= {"0", "0.0", ""}:
         indexes["volume"] = names.index("tickvol")
-
-
-def _texts(sample: Sample, index: int) -> list[str]:
-    column = sample.column(index)
-    return ["" if value is None else str(value).strip() for value in column.to_pylist()]
 
 
 def _decimal(sample: Sample, indexes: dict[str, int], options: ReadOptions, doubts: list[Doubt]) -> str:
@@ -181,8 +142,8 @@ def _decimal(sample: Sample, indexes: dict[str, int], options: ReadOptions, doub
     written = [indexes[name] for name in OHLCV[:4] if is_text(sample.column(indexes[name]))]
     if not any(pc.any(pc.match_substring(sample.column(index), ",")).as_py() for index in written):
         return "."
-    prices = [text for index in written for text in _texts(sample, index)]
-    volumes = _texts(sample, indexes["volume"]) if "volume" in indexes else []
+    prices = [text for index in written for text in sample.texts(index)]
+    volumes = sample.texts(indexes["volume"]) if "volume" in indexes else []
     found, doubt = decimal_mark(prices, volumes)
     if doubt:
         found, doubt = decimal_mark((text for index in written for text in sample.whole(index)), volumes)
@@ -270,26 +231,14 @@ def _shift(
     doubts: list[Doubt],
 ) -> int:
     """Return what is added to every time: minus the interval where times are the ends of bars within a day."""
+    from tapeline.core.sessions.evidence import stamped_at_ends
+
     within = interval is not None and interval < DAY
     if options.stamp:
         guesses["stamp"] = Guess(options.stamp, "--stamp")
         return -interval if interval is not None and within and options.stamp == "end" else 0
     guesses["stamp"] = Guess("start", "no sign of another", assumed=True)
-    if interval is not None and within and exchange not in ROUND_THE_CLOCK and _end_stamped(times, codes, interval):
+    if interval is not None and within and exchange not in ROUND_THE_CLOCK and stamped_at_ends(times, codes, interval):
         question = "its days begin one bar after a half hour and end on one, as times of the ends of bars do"
         doubts.append(Doubt("stamp", question, ("end", "start")))
     return 0
-
-
-def _end_stamped(times: Ints, codes: Any, interval: int) -> bool:
-    """Return whether every day begins one interval after a half hour, and ends at one."""
-    if interval >= _HALF_HOUR or len(times) < _BARS_OF_A_DAY:
-        return False
-    own = np.sort(times[codes == codes[0]])
-    _, first, counts = np.unique(own // DAY, return_index=True, return_counts=True)
-    last = first + counts - 1
-    full = counts >= _BARS_OF_A_DAY
-    begins = own[first[full]] % _HALF_HOUR
-    ends = own[last[full]] % _HALF_HOUR
-    complete = ends[:-1] if len(ends) > 1 else ends
-    return len(begins) > 0 and bool((begins == interval).all() and (complete == 0).all())

@@ -25,7 +25,8 @@ from tapeline.feeds.files.column_roles import column_indexes, plain, roles_in
 from tapeline.feeds.files.column_times import Times
 from tapeline.feeds.files.csv_head import by_symbol
 from tapeline.feeds.files.epoch_columns import PERIODS, of_periods
-from tapeline.feeds.files.interpretation import Sample, interpret
+from tapeline.feeds.files.file_sample import Sample
+from tapeline.feeds.files.interpretation import interpret
 from tapeline.feeds.files.known_layouts import layout_of
 from tapeline.feeds.files.read_options import ReadOptions
 from tapeline.feeds.files.time_forms import is_text

@@ -1,4 +1,4 @@
-"""Hold what a person says about files, and what the reader would have to ask."""
+"""Hold what a person says about files, what the reader found out itself, and what it would have to ask."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ class ReadOptions:
     layout: str | None = None
     adjust: str = ""
     encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Hold one thing that was found out about a file: what, and why; `assumed` where nothing in the file says it."""
+
+    found: str
+    why: str
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
