@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tapeline.core.market import OHLCV, Bars
-from tapeline.core.ports import Action, Series
+from tapeline.core.messages import Action, Series
 from tapeline.errors import StorageError
 
 if TYPE_CHECKING:

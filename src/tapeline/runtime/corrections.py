@@ -24,9 +24,7 @@ from tapeline.runtime.carried_forecasts import committed, merged, with_what_was_
 from tapeline.runtime.processor import Processor
 from tapeline.runtime.stored_series import TELLING_ROWS
 
-NO_ROWS = Rows(
-    Bars.of(()), (), np.empty((0, 0)), np.empty(0, np.int8), np.empty(0), (), np.empty(0, np.int32)
-)  # fmt: skip
+NO_ROWS = Rows.of(())
 
 #: How often a correction is tried before its records are set aside.
 ATTEMPTS = 3

@@ -27,7 +27,7 @@ from tapeline.backends.archived_series import bars_of, check_facts, facts_of, se
 from tapeline.backends.aws.s3_objects import S3Objects
 from tapeline.core.foreign import Bounds, load_json, parquet_fault
 from tapeline.core.market import OHLCV, Bars
-from tapeline.core.ports import Series
+from tapeline.core.messages import Series
 from tapeline.errors import StorageError
 
 _TABLE = pa.schema(

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 from tapeline.backends.archived_series import bars_of, check_facts, facts_of, series_of
 from tapeline.backends.files.file_errors import translating_file_errors
 from tapeline.core.market import OHLCV
-from tapeline.core.ports import Series
+from tapeline.core.messages import Series
 from tapeline.errors import StorageError
 from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.private_files import PRIVATE, make_private_folder

@@ -29,11 +29,16 @@ from tapeline.errors import StorageError
 from tapeline.runtime.private_files import make_private_file, make_private_folder
 
 _WRITING = "writing"  # in `meta`
-_PAGE_SIZE = 8192
-_WAL_PAGES = 1024  # 8 MB
-_CACHE_KB = 2048  # for each thread that reads: blocks are read once, and kept decoded
+_PRAGMAS = (
+    "page_size=8192",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "wal_autocheckpoint=1024",  # pages: 8 MB
+    f"journal_size_limit={64 << 20}",
+    "cache_size=-2048",  # KB for each thread that reads: blocks are read once, and kept decoded
+    "secure_delete=OFF",  # some builds overwrite what is deleted: every merged block
+)
 _WRITER_CACHE_KB = 8192
-_WAL_SIZE_LIMIT = 64 * 1024 * 1024
 
 
 class Database:
@@ -93,21 +98,14 @@ class Database:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        if self._unwritable is not None:
+        if self._unwritable is None:
+            connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+        else:
             connection = self._unwritable.connect()
-            connection.text_factory = _text
-            self._opened.add(connection)
-            return connection
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
         self._opened.add(connection)
         connection.text_factory = _text
-        connection.execute(f"PRAGMA page_size={_PAGE_SIZE}")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit={_WAL_SIZE_LIMIT}")
-        connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
-        connection.execute("PRAGMA secure_delete=OFF")  # some builds overwrite what is deleted: every merged block
+        for pragma in _PRAGMAS if self._unwritable is None else ():
+            connection.execute(f"PRAGMA {pragma}")
         return connection
 
     def _prepare(self, alone: Callable[[], AbstractContextManager[object]], progress: Callable[[float], None]) -> None:

@@ -52,10 +52,6 @@ class NameTable:
             found = {name: self._numbers[table, name] for name in wanted}
         return found
 
-    def number(self, connection: sqlite3.Connection, table: str, name: str) -> int:
-        """Return the number of one name, as `numbers` does."""
-        return self.numbers(connection, table, [name])[name]
-
     def find(self, connection: sqlite3.Connection, table: str, name: str) -> int | None:
         """Return the number of a name, None where it has none. The table is read: its index may be damaged."""
         if (table, name) not in self._numbers:

@@ -56,9 +56,7 @@ class RejectTable:
         totals = totals.plus(_totals_where(connection, "id > ?", newest))
         totals = totals.less(_delete_until(connection, "SELECT max(id) - ? FROM rejects", KEPT_REJECTS))
         if totals.size > KEPT_REJECT_BYTES:
-            over = (
-                totals.size - KEPT_REJECT_BYTES * 9 // 10
-            )  # more than is needed, so that it is not needed again at once
+            over = totals.size - KEPT_REJECT_BYTES * 9 // 10  # more than has to go: room for a while
             gone = _delete_until(
                 connection,
                 f"SELECT min(id) FROM (SELECT id, sum({_SIZE}) OVER (ORDER BY id) AS upto FROM rejects) "  # noqa: S608

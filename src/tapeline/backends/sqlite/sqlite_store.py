@@ -41,15 +41,12 @@ class SqliteStore(SeriesReader):
             prepared = self._prepared(commit.rows)
             with self._database.transaction() as connection:
                 self._put_rows(connection, prepared)
-                put_rows(connection, "states", self._state_values(connection, commit.states))
-                connection.executemany(
-                    "DELETE FROM checkpoints WHERE symbol = ? AND timestamp >= ?",
-                    [
-                        (self._names.number(connection, "symbols", symbol), since)
-                        for symbol, since in commit.rewound.items()
-                    ],
-                )
-                put_rows(connection, "checkpoints", self._state_values(connection, commit.checkpoints))
+                known = {**commit.states, **commit.rewound, **commit.checkpoints}
+                numbers = self._names.numbers(connection, "symbols", known)
+                put_rows(connection, "states", _state_values(numbers, commit.states))
+                rewound = [(numbers[symbol], since) for symbol, since in commit.rewound.items()]
+                connection.executemany("DELETE FROM checkpoints WHERE symbol = ? AND timestamp >= ?", rewound)
+                put_rows(connection, "checkpoints", _state_values(numbers, commit.checkpoints))
                 self._rejects.add(connection, commit.rejects)
                 put_rows(connection, "meta", [("position", commit.position)])
         except BaseException:
@@ -80,14 +77,6 @@ class SqliteStore(SeriesReader):
             clause=f"ON CONFLICT (symbol) DO UPDATE SET {updated} WHERE excluded.timestamp > timestamp "
             "OR excluded.timestamp = timestamp AND (excluded.final OR NOT final)",
         )  # fmt: skip
-
-    def _state_values(
-        self, connection: sqlite3.Connection, states: Mapping[str, SymbolState]
-    ) -> list[tuple[int, int, bytes]]:
-        return [
-            (self._names.number(connection, "symbols", symbol), state.timestamp, state.data)
-            for symbol, state in states.items()
-        ]
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -141,7 +130,7 @@ class SqliteStore(SeriesReader):
         self, symbol: str, layout: str, states: Sequence[tuple[int, bytes]], revisions: Revisions
     ) -> None:
         with self._database.transaction() as connection:
-            number = self._names.number(connection, "symbols", symbol)
+            number = self._names.numbers(connection, "symbols", [symbol])[symbol]
             if revisions_of(connection, number, self._damage) == revisions:
                 rows = [(number, layout, timestamp, data) for timestamp, data in states]
                 put_rows(connection, "indicator_states", rows)
@@ -164,3 +153,7 @@ class SqliteStore(SeriesReader):
     def damaged(self) -> tuple[str, ...]:
         """Return what was found damaged so far, one line each. What cannot be read is passed over."""
         return self._damage.lines
+
+
+def _state_values(numbers: Mapping[str, int], states: Mapping[str, SymbolState]) -> list[tuple[int, int, bytes]]:
+    return [(numbers[symbol], state.timestamp, state.data) for symbol, state in states.items()]

@@ -19,6 +19,7 @@ from typing import Any
 
 from tapeline.backends.aws.dynamodb.items import DynamoItem
 from tapeline.backends.aws.dynamodb.stored_states import STATE_OVERHEAD, KnownState, state_attributes
+from tapeline.backends.aws.dynamodb.table import conditional
 from tapeline.core.messages import SymbolState
 from tapeline.core.ports import KEPT_CHECKPOINTS
 from tapeline.core.series import symbol_of
@@ -70,30 +71,18 @@ class StateChange:
     def to_latest(self, table: str, item: DynamoItem) -> None:
         """Put the newest row, unless a newer one is stored; a forming row gives way to the final one of its bar."""
         ways, names, values = _older_than(item)
+        newest = latest_item(self.symbol, item, self.after.version if self.after else 0)
         self.size += 1000
-        self.operations[LATEST] = {
-            "Put": {
-                "TableName": table,
-                "Item": latest_item(self.symbol, item, self.after.version if self.after else 0),
-                "ConditionExpression": " OR ".join([_ABSENT, *ways]),
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": values,
-            }
-        }
+        self.operations[LATEST] = {"Put": conditional(table, " OR ".join([_ABSENT, *ways]), names, values, Item=newest)}
 
     def to_version_of_latest(self, table: str) -> None:
         """Tell the newest row, where there is one, that the state moves on without it."""
         version = self.after.version if self.after else 0
-        self.operations[LATEST] = {
-            "Update": {
-                "TableName": table,
-                "Key": latest_key(self.symbol),
-                "UpdateExpression": "SET #version = :version",
-                "ConditionExpression": "attribute_exists(#version)",
-                "ExpressionAttributeNames": {"#version": "version"},
-                "ExpressionAttributeValues": {":version": {"N": str(version)}},
-            }
-        }
+        names, values = {"#version": "version"}, {":version": {"N": str(version)}}
+        self.operations[LATEST] = {"Update": conditional(
+            table, "attribute_exists(#version)", names, values, Key=latest_key(self.symbol),
+            UpdateExpression="SET #version = :version",
+        )}  # fmt: skip
 
     def without_newest_row(self, table: str) -> None:
         """Leave the newest row as it is, because what is stored is newer; but for its version, where that moves on."""
@@ -104,13 +93,9 @@ class StateChange:
             self.to_version_of_latest(table)
 
     def to_state(
-        self,
-        table: str,
-        known: KnownState,
-        state: SymbolState | None,
-        checkpoint: SymbolState | None,
+        self, table: str, known: KnownState, state: SymbolState | None, checkpoint: SymbolState | None,
         rewound: int | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Put state and checkpoints, if nobody else has changed them. Raises `StorageError` when one is too large."""
         before = set(known.checkpoints)
         kept = {time for time in before if rewound is None or time < rewound}
@@ -129,16 +114,10 @@ class StateChange:
         if known.version:
             given[":before"] = {"N": str(known.version)}
         self.size += 1000
-        self.operations[STATE] = {
-            "Update": {
-                "TableName": table,
-                "Key": state_key(self.symbol),
-                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-                "ConditionExpression": "#version = :before" if known.version else "attribute_not_exists(#version)",
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": given,
-            }
-        }
+        self.operations[STATE] = {"Update": conditional(
+            table, "#version = :before" if known.version else "attribute_not_exists(#version)", names, given,
+            Key=state_key(self.symbol), UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        )}  # fmt: skip
         for time in before - kept:
             name = checkpoint_item(time)
             self.operations[name] = {"Delete": {"TableName": table, "Key": _key(self.symbol, name)}}

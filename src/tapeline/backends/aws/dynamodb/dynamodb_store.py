@@ -65,15 +65,10 @@ class DynamoStore:
     keeps_indicators = True
 
     def __init__(
-        self,
-        client: Any,
-        rows_table: str,
-        state_table: str,
-        *,
-        row_days: int = 0,
+        self, client: Any, rows_table: str, state_table: str, *, row_days: int = 0,
         sleep: Callable[[float], None] = time.sleep,
         ranges: Callable[[Sequence[str]], Mapping[str, RangeModel]] = lambda _: {},
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._rows = Table(client, rows_table, sleep)
         self._states = Table(client, state_table, sleep)
         self._row_days = row_days

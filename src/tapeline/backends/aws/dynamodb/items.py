@@ -37,7 +37,7 @@ ITEM_BYTES = 400_000
 #: What taking an item apart raises that is damaged, or that somebody else wrote.
 NOT_OURS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
-#: The types of attributes of a row, which are checked.
+#: The type that an attribute of a row must have. One that is not named here is taken as it is.
 _KINDS = {
     "stock_symbol": "S", "timestamp": "N", "open": "N", "high": "N", "low": "N", "price": "N", "volume": "N",
     "final": "BOOL", "indicator": "M", "prediction": "S", "probability": "N", "model": "S", "as_known": "M",
