@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tapeline.core.market import Bar, Bars
-from tapeline.core.ports import Action, Series
+from tapeline.core.messages import Action, Series
 from tapeline.core.times import DAY, MINUTE
 
 START = 1_790_000_000_000 // DAY * DAY

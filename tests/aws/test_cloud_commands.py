@@ -22,8 +22,7 @@ from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.cli.main import app
 from tapeline.core.market import OHLCV, Bar, Bars
-from tapeline.core.messages import Commit
-from tapeline.core.ports import Action, Series
+from tapeline.core.messages import Action, Commit, Series
 from tapeline.core.rows import Row, Rows
 from tapeline.core.times import DAY
 from tapeline.errors import ConfigError, ConflictError, FileError, StorageError

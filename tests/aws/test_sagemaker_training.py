@@ -23,7 +23,7 @@ from tapeline.backends.aws.sagemaker_training import unpack_model
 from tapeline.cli import cloud_training
 from tapeline.cli.main import app
 from tapeline.core.market import Bars
-from tapeline.core.ports import Series
+from tapeline.core.messages import Series
 from tapeline.errors import InputError, ModelError, TrainingError
 from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry

@@ -15,7 +15,7 @@ from tapeline.backends.aws.s3_archive import S3Archive
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core.adjustment import adjusted, basis
 from tapeline.core.market import Bar, Bars
-from tapeline.core.ports import Action
+from tapeline.core.messages import Action
 from tapeline.errors import StorageError
 from tests.archived import DAY, MINUTE, START, same, series
 from tests.aws.conftest import REGION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tapeline.core.ports import Series
+from tapeline.core.messages import Series
 
 
 class MemoryArchive:

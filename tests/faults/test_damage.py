@@ -17,7 +17,7 @@ from tapeline.app.data_directory import DATABASE_FILE, archive_in, open_data_dir
 from tapeline.app.page_wiring import page_data_of
 from tapeline.backends.sqlite.checked_rows import CHECKED
 from tapeline.backends.sqlite.database import Database
-from tapeline.core.ports import Series
+from tapeline.core.messages import Series
 from tapeline.errors import StorageError
 from tests.conftest import MINUTE, START, random_bars
 from tests.faults.flips import READING, baseline, faults_of, filled, flip, invoke, repaired

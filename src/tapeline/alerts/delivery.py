@@ -18,7 +18,7 @@ from tapeline.alerts.journal import Journal
 from tapeline.alerts.rule_state import utc
 from tapeline.core.retrying import backoff_seconds
 from tapeline.core.times import HOUR
-from tapeline.errors import DeliveryError, StorageError, line_with_kind
+from tapeline.errors import DeliveryError, line_with_kind
 from tapeline.runtime.clock import now_ms
 
 #: How long an alert is tried (ms, from the first try of this process on, in monotonic time: a clock that is set by two
@@ -99,8 +99,8 @@ class Courier:
             wake.clear()
             try:
                 wait = self.attempt()
-            except StorageError as error:
-                self._notify(str(error))
+            except Exception as error:  # noqa: BLE001 - the journal cannot be used, or a defect: what is due stays due
+                self._notify(line_with_kind(error))
                 wait = LONGEST_WAIT
             if wait is None:
                 wake.wait()

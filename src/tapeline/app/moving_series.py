@@ -9,7 +9,8 @@ import numpy as np
 
 from tapeline.core.adjustment import in_todays_shares, shift
 from tapeline.core.market import OHLCV, Bars
-from tapeline.core.ports import Action, Archive, Series
+from tapeline.core.messages import Action, Series
+from tapeline.core.ports import Archive
 from tapeline.errors import StorageError
 
 

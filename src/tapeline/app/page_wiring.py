@@ -19,7 +19,7 @@ from tapeline.app.system_health import SystemHealth
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core.candle_intervals import INTERVALS
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.core.ports import Action
+from tapeline.core.messages import Action
 from tapeline.core.troubles import Troubles
 from tapeline.errors import DecodeError, StorageError
 from tapeline.feeds.live.live_source import Status

@@ -26,7 +26,8 @@ from tapeline.cli.console import Ticker, notice, print_json, print_table
 from tapeline.cli.file_options import FileReading
 from tapeline.cli.stored_data import open_data_directory, processing_alone
 from tapeline.core.market import Bars
-from tapeline.core.ports import Folder, Series, Store
+from tapeline.core.messages import Series
+from tapeline.core.ports import Folder, Store
 from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import canonical_symbol, symbol_fault
 from tapeline.core.times import MINUTE, interval_name
@@ -185,13 +186,9 @@ def _wanted(symbols: str | None) -> set[str] | None:
 
 
 def _move_history(
-    source: LocalArchive | S3Archive,
-    target: LocalArchive | S3Archive,
-    wanted: set[str] | None,
-    counts: Counts,
-    *,
+    source: LocalArchive | S3Archive, target: LocalArchive | S3Archive, wanted: set[str] | None, counts: Counts, *,
     quiet: bool,
-) -> None:
+) -> None:  # fmt: skip
     names = [
         (interval, symbol)
         for interval in source.intervals()

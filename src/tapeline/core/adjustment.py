@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from tapeline.core.market import Bars, Floats
-from tapeline.core.ports import Action, Series
+from tapeline.core.messages import Action, Series
 
 #: Quotations in hundredths, and the currency that dividends may be stated in instead.
 MINOR_UNITS = {"GBp": "GBP", "ZAc": "ZAR", "ILA": "ILS"}

@@ -119,14 +119,9 @@ class Batches:
         return int(np.searchsorted(source, source[last], "right"))
 
     def _apply_chunk(
-        self,
-        bars: Bars,
-        source: Ints,
-        positions: Sequence[int],
-        outcome: Outcome,
-        failed: set[int],
+        self, bars: Bars, source: Ints, positions: Sequence[int], outcome: Outcome, failed: set[int],
         troubled: set[str],
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Apply a part of the batch. Adds to `troubled` the symbols that failed, and to `failed` their first records.
 
         A symbol in trouble is left out from there on: a later record must not be applied before an earlier one.

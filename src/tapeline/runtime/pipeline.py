@@ -89,15 +89,16 @@ class Pipeline:
         threads = [threading.Thread(target=self._storing, name="storing")]
         if self._source is not None:
             threads.append(threading.Thread(target=self._collecting, args=(self._source,), name="collecting"))
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             self._process(position)
         finally:
             self.stop()
             self._queue.put(None)
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:  # the machine may have refused it
+                    thread.join()
         if self._failures:
             raise self._failures[0]
         return self.progress

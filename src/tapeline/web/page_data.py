@@ -10,7 +10,8 @@ from tapeline.alerts.saved_scans import SavedScans
 from tapeline.alerts.service import Alerts
 from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.market import Reject
-from tapeline.core.ports import Action, Store
+from tapeline.core.messages import Action
+from tapeline.core.ports import Store
 from tapeline.core.troubles import Troubles
 from tapeline.forecast.range_registry import RangeRegistry
 from tapeline.forecast.registry import Registry

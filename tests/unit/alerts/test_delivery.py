@@ -454,6 +454,17 @@ def test_a_failed_delivery_is_tried_again_with_growing_jittered_waits(journal: J
     ] * 2
 
 
+def test_a_defect_beside_the_channel_does_not_end_its_thread(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a defect")
+
+    said: list[str] = []
+    ended = threading.Event()
+    monkeypatch.setattr(journal, "pending", fail)
+    Courier("hook", Channel(), journal, lambda text: (said.append(text), ended.set())[0]).run(ended, threading.Event())
+    assert said == ["KeyError: 'a defect'"]
+
+
 def test_the_other_side_may_ask_for_a_longer_wait(journal: Journal) -> None:
     journal.record({}, [alert()], ["hook"])
     courier = Courier(

@@ -21,8 +21,7 @@ from tapeline.app.data_directory import (
     watchlist_in,
 )
 from tapeline.cli.main import app
-from tapeline.core.messages import Commit
-from tapeline.core.ports import Series
+from tapeline.core.messages import Commit, Series
 from tapeline.forecast.model import LightGBMModel
 from tapeline.runtime.processor import Processor
 from tapeline.web.users import Role

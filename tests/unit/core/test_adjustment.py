@@ -13,7 +13,7 @@ from tests.local_yahoo.clock import Standing
 
 from tapeline.core.adjustment import adjusted, basis, in_todays_shares, shift
 from tapeline.core.market import Bar, Bars
-from tapeline.core.ports import Action, Series
+from tapeline.core.messages import Action, Series
 from tapeline.feeds.live.bar_intervals import Interval
 from tapeline.feeds.live.history import History, Update
 from tapeline.feeds.live.venue import Chart

@@ -214,6 +214,22 @@ def test_stop_ends_a_source_that_never_ends(home: Home) -> None:
     assert sum(map(len, home.rows().values())) == 60
 
 
+def test_a_thread_that_the_machine_refuses_ends_the_run_and_the_others(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "collecting":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start"):
+        home.run([random_bars(count=2)])
+    assert "storing" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_a_failing_disk_ends_the_run_with_its_reason_and_the_next_run_completes_it(
     home: Home, orderly: dict[str, list[Row]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

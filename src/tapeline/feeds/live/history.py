@@ -11,7 +11,8 @@ import numpy as np
 
 from tapeline.core.adjustment import in_todays_shares, shift
 from tapeline.core.market import OHLCV, Bars, Reject
-from tapeline.core.ports import Action, Archive, Series
+from tapeline.core.messages import Action, Series
+from tapeline.core.ports import Archive
 from tapeline.core.sessions import calendar_of
 from tapeline.core.times import DAY
 from tapeline.errors import FeedError, ServerError

@@ -9,7 +9,7 @@ import numpy as np
 
 from tapeline.core.adjustment import basis
 from tapeline.core.market import OHLCV, Bar, Bars
-from tapeline.core.ports import Action, Series
+from tapeline.core.messages import Action, Series
 from tapeline.core.sessions import Calendar, MarketState, Phase
 from tapeline.core.times import MINUTE
 from tapeline.feeds.live.bar_intervals import Interval, trades

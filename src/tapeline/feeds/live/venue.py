@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from tapeline.core.market import Bars, Reject
-from tapeline.core.ports import Action
+from tapeline.core.messages import Action
 from tapeline.feeds.live.bar_intervals import Interval
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Reject
-from tapeline.core.ports import Action
+from tapeline.core.messages import Action
 
 #: New shares for an old one, at most, and its inverse at least: beyond these an announced split is no split.
 _MOST_SPLIT = 100_000.0

@@ -11,7 +11,7 @@ from tests.fakes.archives import MemoryArchive
 from tests.local_yahoo.clock import Standing
 
 from tapeline.core.market import Bar, Bars, Reject
-from tapeline.core.ports import Action
+from tapeline.core.messages import Action
 from tapeline.core.sessions import calendar_of
 from tapeline.errors import FeedError, NoDataError, ServerError
 from tapeline.feeds.live.bar_intervals import Interval

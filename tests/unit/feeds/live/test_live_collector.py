@@ -16,8 +16,7 @@ from tests.local_yahoo.market import Tick
 from tests.local_yahoo.server import frame
 
 from tapeline.core.market import Bar, Bars
-from tapeline.core.messages import Delivery
-from tapeline.core.ports import Series
+from tapeline.core.messages import Delivery, Series
 from tapeline.core.times import DAY, HOUR
 from tapeline.core.troubles import lines_of
 from tapeline.errors import NoDataError, UnreachableError, UnusableAnswerError

@@ -14,7 +14,7 @@ from tests.local_yahoo.market import Tick
 from tests.local_yahoo.server import frame as frame_of
 
 from tapeline.core.market import Bar
-from tapeline.core.ports import Action
+from tapeline.core.messages import Action
 from tapeline.core.sessions import calendar_of
 from tapeline.errors import DecodeError, NoDataError, RateLimitedError, ServerError
 from tapeline.feeds.live.venue import Chart, StreamQuote
