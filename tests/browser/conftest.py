@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -27,19 +28,34 @@ _VIOLATIONS = """
 addEventListener("securitypolicyviolation", (e) => console.error(`refused: ${e.violatedDirective} ${e.blockedURI}`))
 """
 
-#: Makes every answer of the server come up to SLOW_ANSWERS ms late, each by another time, so that tests and page code
-#: that rely on an order which nothing guarantees fail at once instead of once in fifty runs.
+#: Makes every question and every answer take up to SLOW_ANSWERS ms more, each another time, so that tests and page code
+#: that rely on an order which nothing guarantees fail at once instead of once in fifty runs. What a closing page still
+#: sends goes at once. The events of a stream come late as well, in their order.
 _SLOW = """
 const ask = window.fetch;
-const late = () => new Promise((done) => setTimeout(done, Math.random() ** 2 * MOST));
-window.fetch = async (...question) => {
-  await late();
-  const answer = await ask(...question);
+const moment = () => Math.random() ** 2 * MOST;
+const late = () => new Promise((done) => setTimeout(done, moment()));
+window.fetch = async (path, options = {}) => {
+  if (!options.keepalive) await late();
+  const answer = await ask(path, options);
   await late();
   return answer;
 };
+window.EventSource = class extends EventSource {
+  #due = 0;
+  addEventListener(name, listener) {
+    super.addEventListener(name, (event) => {
+      const now = Date.now();
+      this.#due = Math.max(this.#due, now + moment());
+      setTimeout(() => this.readyState !== EventSource.CLOSED && listener(event), this.#due - now);
+    });
+  }
+};
 """
 _SLOW_MS = int(os.environ.get("SLOW_ANSWERS", "0"))
+
+#: How many times slower than this machine the page's computer is.
+_SLOW_CPU = float(os.environ.get("SLOW_CPU", "1"))
 
 #: How long what a test waits for may take, ms: long, as the machine may be busy with something else.
 _PATIENCE = 30_000
@@ -92,13 +108,18 @@ def open_page(browser: Browser) -> Iterator[Open]:
         page.add_init_script(_VIOLATIONS)
         if _SLOW_MS:
             page.add_init_script(_SLOW.replace("MOST", str(_SLOW_MS)))
+        if _SLOW_CPU > 1:
+            context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": _SLOW_CPU})
         page.goto(url)
         return page
 
     yield open_
     found = list(wrong)
-    for context in contexts:
-        context.set_offline(True)  # what a closing page still keeps must not reach the next test's server
+    for context in contexts:  # what a closing page still keeps must not reach the next test's server
+        context.set_offline(True)
+        for page in context.pages:
+            with contextlib.suppress(Error):
+                page.evaluate("() => { window.fetch = () => new Promise(() => {}); }")
         context.close()
     assert not found
 

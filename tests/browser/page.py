@@ -48,10 +48,10 @@ PIXELS = """async () => {
 
 
 def until(page: Page, condition: str, arg: object = None) -> None:
-    """Wait until this is true of the page's `chart`. Playwright's own waiting does not await an import."""
+    """Wait until this is true of the page's `chart` or `layout`. Playwright's own waiting does not await an import."""
     page.evaluate(
         f"""async (arg) => {{
-          const {{ chart }} = await import("/js/main.js");
+          const {{ chart, layout }} = await import("/js/main.js");
           const end = performance.now() + 30_000;
           while (!({condition})) {{
             if (performance.now() > end) throw new Error("waited 30 s in vain for " + {condition!r});
@@ -74,6 +74,11 @@ def drawn(page: Page) -> dict[str, Any]:
 def newest(page: Page, time: int) -> None:
     """Wait until the chart's newest bar is the one of this time."""
     until(page, "chart._bars?.t.at(-1) === arg", time)
+
+
+def kept(page: Page, name: str, condition: str) -> None:
+    """Wait until this is true of the document `kept` of this name that the server keeps for the user."""
+    until(page, f"((kept) => {condition})(await (await fetch('/api/v1/desk/{name}')).json())")
 
 
 def problems(page: Page) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import json
 import shutil
@@ -173,7 +174,12 @@ def empty(folder: Path) -> tuple[PageData, Access, Answer]:
             feed.clear()
             watchlist.symbols = ["NOPE"]
         if command == "put":
-            store.put(*(row(rest, START + i * MINUTE, 100 + i % 7, open=101, high=108, low=99) for i in range(100)))
+            later = copy.copy(store.tables)  # a page that reads meanwhile sees all of them or none
+            later.items = dict(later.items)
+            MemoryStore(later).put(
+                *(row(rest, START + i * MINUTE, 100 + i % 7, open=101, high=108, low=99) for i in range(100))
+            )
+            store.tables = later
         if command == "feed":  # how many seconds ago it was last heard, and its state
             seconds, _, state = rest.partition(" ")
             feed[:] = [FeedPulse(state, now_ms() - 1000 * int(seconds), {"NOPE": "NOPE: <b>no</b> such symbol"})]

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { ApiError, barsPath, mayChange, outcome, session } from "../../src/tapeline/web/assets/js/api.js";
+import { ApiError, barsPath, del, mayChange, outcome, post, readSession, session } from "../../src/tapeline/web/assets/js/api.js";
 
 test("the address of bars escapes odd symbols and says when no indicators are wanted", () => {
   const path = barsPath("BRK/B?", { interval: "5m", limit: 10, before: 0, indicators: ["sma_20", "rsi_14"] });
@@ -27,3 +27,44 @@ test("only an administrator may change things", () => {
     assert.equal(mayChange(), allowed);
   }
 });
+
+// Runs `work` with answers that come when it says so: a list of { path, method, token, answer }.
+async function asking(work) {
+  const real = globalThis.fetch;
+  const asked = [];
+  globalThis.fetch = (path, { method, headers }) => new Promise((done) => asked.push({
+    path, method, token: headers["X-CSRF-Token"], answer: (value) => done({ ok: true, status: 200, text: async () => JSON.stringify(value) }),
+  }));
+  try {
+    await work(asked);
+  } finally {
+    globalThis.fetch = real;
+  }
+}
+
+const settled = () => new Promise((done) => setTimeout(done));
+
+test("a change waits for the session and for the change before it", () => asking(async (asked) => {
+  const who = readSession();
+  const [first, second] = [post("/one"), del("/two")];
+  await settled();
+  assert.deepEqual(asked.map(({ path }) => path), ["/api/v1/session"]);
+  asked[0].answer({ csrf: "abc" });
+  await who;
+  await settled();
+  assert.deepEqual(asked.slice(1).map(({ method, path, token }) => [method, path, token]), [["POST", "/api/v1/one", "abc"]]);
+  asked[1].answer(1);
+  assert.equal(await first, 1);
+  await settled();
+  assert.equal(asked[2].path, "/api/v1/two");
+  asked[2].answer(2);
+  assert.equal(await second, 2);
+}));
+
+test("the answer to the newest question says who is logged in", () => asking(async (asked) => {
+  const [earlier, later] = [readSession(), readSession()];
+  asked[1].answer({ csrf: "new" });
+  asked[0].answer({ csrf: "old" });
+  await Promise.all([earlier, later]);
+  assert.equal(session.csrf, "new");
+}));

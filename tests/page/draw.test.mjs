@@ -43,6 +43,14 @@ test("levels are retracements from the second point, and a measurement says move
   assert.equal(measured([{ t: 0, p: 100 }, { t: 2 * MINUTE, p: 99 }], bars, 2), "−1.00 (−1.00%), 2 bars, 2 min");
 });
 
+test("what was there before lies under every step", () => {
+  const undo = new Undo([]);
+  undo.put([2]);
+  undo.lay([1]);
+  assert.deepEqual(undo.state, [1, 2]);
+  assert.deepEqual(undo.go(-1), [1]);
+});
+
 test("steps are undone and done again until something new is drawn", () => {
   const undo = new Undo([]);
   undo.put([1]);

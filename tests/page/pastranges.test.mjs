@@ -18,7 +18,7 @@ function answer(change = {}) {
 
 test("the trail is where the band of five bars earlier lies, and says which closes left it", () => {
   const ranges = new PastRanges();
-  ranges.take(answer({ held_5: [80, 95, null, null, null, null, null, null] }));
+  ranges.take(ranges.ask(), answer({ held_5: [80, 95, null, null, null, null, null, null] }));
   const trail = ranges.trail(times);
   assert.deepEqual(trail.slice(0, 5), [null, null, null, null, null]);
   assert.deepEqual(trail.slice(5), [
@@ -29,15 +29,23 @@ test("the trail is where the band of five bars earlier lies, and says which clos
 
 test("a later answer replaces what an earlier one said of a bar", () => {
   const ranges = new PastRanges();
-  ranges.take(answer());
+  ranges.take(ranges.ask(), answer());
   assert.equal(ranges.trail(times)[5].missed, null);
-  ranges.take(answer({ held_5: [0, null, null, null, null, null, null, null] }));
+  ranges.take(ranges.ask(), answer({ held_5: [0, null, null, null, null, null, null, null] }));
+  assert.equal(ranges.trail(times)[5].missed, true);
+});
+
+test("the answer to a later question stands where it comes first", () => {
+  const ranges = new PastRanges();
+  const [earlier, later] = [ranges.ask(), ranges.ask()];
+  ranges.take(later, answer({ held_5: [0, null, null, null, null, null, null, null] }));
+  ranges.take(earlier, answer());
   assert.equal(ranges.trail(times)[5].missed, true);
 });
 
 test("a past forecast has the horizons that were said", () => {
   const ranges = new PastRanges();
-  ranges.take(answer());
+  ranges.take(ranges.ask(), answer());
   const { timestamp, close, horizons } = ranges.forecast(times[2]);
   assert.deepEqual([timestamp, close, Object.keys(horizons)], [times[2], 102, ["1", "5"]]);
   assert.deepEqual(Object.keys(horizons[5]), ["low_50", "high_50", "low_80", "high_80", "low_95", "high_95"]);

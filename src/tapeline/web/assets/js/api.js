@@ -9,6 +9,8 @@ const TIMEOUT_MS = 60_000; // a browser has six connections to a server: request
 
 export const session = { role: null, name: "", login_needed: false, csrf: "" };
 const deniedCallbacks = new Set();
+let answered = Promise.resolve(); // once the newest question of who is logged in has its answer
+let changes = Promise.resolve(); // once all changes so far have theirs
 
 // Calls back when a request is refused because nobody is logged in.
 export function whenDenied(callback) {
@@ -49,11 +51,20 @@ async function request(method, path, { body, unattended = false, keepalive = fal
   throw new ApiError(response.status, answer?.detail ?? `the server answered ${response.status}`);
 }
 
+// Makes changes one after another, as over several connections a later one may overtake an earlier one. Each waits for the
+// session, whose token it needs.
+function change(method, path, body) {
+  const answer = changes.then(whoIs).then(() => request(method, path, { body }));
+  changes = answer.catch(() => {});
+  return answer;
+}
+
 export const get = (path, { unattended = false } = {}) => request("GET", path, { unattended });
-export const post = (path, body = {}) => request("POST", path, { body });
-export const put = (path, body, { keepalive = false } = {}) => request("PUT", path, { body, keepalive }); // it may outlive the page
-export const patch = (path, body) => request("PATCH", path, { body });
-export const del = (path) => request("DELETE", path);
+export const post = (path, body = {}) => change("POST", path, body);
+export const put = (path, body) => change("PUT", path, body);
+export const putAtTheEnd = (path, body) => request("PUT", path, { body, keepalive: true }); // it outlives the page, and cannot wait
+export const patch = (path, body) => change("PATCH", path, body);
+export const del = (path) => change("DELETE", path);
 export const part = encodeURIComponent;
 
 // Resolves to { value } or, when the request failed, to { error }. Any other error is a bug and stays one.
@@ -66,9 +77,16 @@ export async function outcome(answer) {
   }
 }
 
-export async function readSession() {
-  return Object.assign(session, await get("/session"));
+// Asks who is logged in. An answer that comes after that to a later question changes nothing.
+export function readSession() {
+  const asked = get("/session").then((answer) => (newest === answered ? Object.assign(session, answer) : session));
+  const newest = asked.catch(() => {});
+  answered = newest;
+  return asked;
 }
+
+// Resolves once it is known who is logged in, or that the server does not say.
+export const whoIs = () => answered;
 
 // Whether this user may change things. Without log-ins, every page on this machine may.
 export const mayChange = () => session.role === "admin";

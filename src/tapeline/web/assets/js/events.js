@@ -17,12 +17,13 @@ export class Events {
     setInterval(() => this._connected && performance.now() - this._heard > SILENCE_MS && this._lose(), SILENCE_MS / 10);
   }
 
-  // Listens for the bars of these charts, { symbol, interval }; without any for quotes, status and alerts only.
-  open([first, ...others], indicators) {
+  // Listens for the bars of these charts, { symbol, interval }; without any for quotes, status and alerts only. A stream of
+  // just these goes on, unless it is to begin `anew`, with the newest bars of each.
+  open([first, ...others], indicators, anew = false) {
     const wanted = new URLSearchParams(first ? { symbol: first.symbol, interval: first.interval, indicators: indicators.join(",") } : {});
     for (const { symbol, interval } of others) wanted.append("also", `${symbol}@${interval}`);
     const query = String(wanted);
-    if (this._connected && query === this._query) return;
+    if (this._connected && query === this._query && !anew) return;
     this._query = query;
     this._connect();
   }

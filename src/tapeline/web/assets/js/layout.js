@@ -33,7 +33,7 @@ export class Layout {
     }
     this.charts.forEach((chart, k) => {
       chart.root.hidden = k >= count;
-      if (k >= count && chart.symbol !== null) chart.rest();
+      if (k >= count && chart.symbol !== null) chart.show(null, chart.wanted); // nothing, until something is shown again
     });
     this.count = count;
     attribute(this._section, "data-count", count);

@@ -35,7 +35,7 @@ let catalogue = null; // the answer of GET /indicators
 let wasLost = false;
 
 const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol), tell: toast });
-const layout = new Layout(panel("chart"), (root) => {
+export const layout = new Layout(panel("chart"), (root) => {
   const made = new ChartTab(root, {
     listen, pick, menu, about, daily: (symbol) => watchlist.quotes.get(symbol)?.daily,
     pointed: (time) => layout.point(made, time), active: () => made === chart,
@@ -156,9 +156,9 @@ function setQuote() {
   document.title = [price, chart.symbol, "tapeline"].filter(Boolean).join(" · ");
 }
 
-function listen() {
+function listen(anew) {
   const known = layout.shown.filter((one) => one.known && one.symbol !== null);
-  events.open(known.map(({ symbol, interval }) => ({ symbol, interval })), shownIndicators());
+  events.open(known.map(({ symbol, interval }) => ({ symbol, interval })), shownIndicators(), anew);
 }
 
 async function connected(state) {
@@ -166,6 +166,7 @@ async function connected(state) {
   bar.connection(state);
   if (state === "lost") {
     wasLost = true;
+    watchlist.heard.clear();
     const { value } = await outcome(readSession());
     if (value?.login_needed) account.logIn(); // the session is over
     return;
@@ -173,8 +174,10 @@ async function connected(state) {
   if (wasLost) { // perhaps it is another server: symbols may have come or gone, and changes need its own token
     wasLost = false;
     if ((await outcome(readSession())).value) account.show();
+    const { edits } = watchlist;
     const { value } = await outcome(get("/symbols"));
-    if (value) watchlist.replace(value.symbols, value.collected, value.names);
+    if (value) watchlist.replace(value.symbols, value.collected, value.names, edits);
+    tabs[tab]?.show();
   }
   layout.shown.forEach((one) => one.retry());
   tabs.alerts.catchUp();
@@ -218,7 +221,7 @@ async function begin() {
   }
   if (quotes.error) watchlist.fail(`The symbols cannot be read: ${quotes.error.message}.`);
   else watchlist.replace(quotes.value.symbols, quotes.value.collected, quotes.value.names);
-  if (route.symbol === null && !watchlist.quotes.has(chart.symbol) && watchlist.first && tab === "chart") {
+  if (route.symbol === null && chart.symbol === first.symbol && !watchlist.quotes.has(chart.symbol) && watchlist.first && tab === "chart") {
     pick(watchlist.first, first.interval, true); // the symbol that this browser remembers is gone
   } else if (chart.symbol === null) {
     if (tab === "chart") chart.show(null, first.interval);
@@ -234,8 +237,10 @@ const nextFrame = () => new Promise((done) => requestAnimationFrame(() => setTim
 
 // Shows the charts that this user left, where the address names none.
 async function restore() {
+  const shown = location.hash;
   const charts = layout.restore(await recall("layout"));
   if (!charts || charts.length < 2 || tab !== "chart") return;
+  if (location.hash !== shown) charts[0] = { symbol: layout.charts[0].symbol, interval: layout.charts[0].wanted }; // chosen meanwhile
   const [{ symbol, interval }, ...others] = charts;
   history.replaceState(null, "", chartHash(symbol, interval, others));
   go();

@@ -1,5 +1,5 @@
 // The model tab: first whether the model is worth anything, then the evidence, then the versions to choose from.
-import { get, mayChange, outcome, part, post } from "./api.js";
+import { get, mayChange, outcome, part, post, whoIs } from "./api.js";
 import { card, cell, estimateCell, facts, nothing, problem, rowHeading, showLoading, table } from "./cards.js";
 import { confirmed, fill, h } from "./dom.js";
 import { barLength, clockOf, estimate, integer, percent, price, signed } from "./format.js";
@@ -28,7 +28,7 @@ export class ModelTab {
   async show() {
     const turn = ++this._turn;
     showLoading(this._root);
-    const { value, error } = await outcome(Promise.all([get("/models"), get("/scores"), get(`/scores/ranges?horizon=${this._ahead}`)]));
+    const { value, error } = await outcome(Promise.all([get("/models"), get("/scores"), get(`/scores/ranges?horizon=${this._ahead}`), whoIs()]));
     if (turn !== this._turn) return;
     if (error) fill(this._root, problem(`The model's figures cannot be read: ${error.message}.`));
     else this._draw(...value);

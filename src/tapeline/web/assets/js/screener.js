@@ -1,6 +1,6 @@
 // The screener tab: the symbols on whose newest bar a rule holds, with columns of choice, sorted, saved by name, and live.
 import { Completion } from "./alerts/complete.js";
-import { del, get, mayChange, outcome, part, put } from "./api.js";
+import { del, get, mayChange, outcome, part, put, whoIs } from "./api.js";
 import { card, cell, nothing, table } from "./cards.js";
 import { attribute, fill, h, text } from "./dom.js";
 import { clockOf, integer } from "./format.js";
@@ -25,6 +25,7 @@ export class ScreenerTab {
     this._pick = pick;
     this._timer = 0;
     this._turn = 0;
+    this._listing = 0; // counts the questions for what is saved, so that late answers to earlier ones are dropped
     const kept = remembered("screener", FIRST);
     this._asked = Object.fromEntries(Object.entries(FIRST).map(([name, usual]) => [name, typeof kept?.[name] === "string" ? kept[name] : usual]));
   }
@@ -102,7 +103,9 @@ export class ScreenerTab {
   }
 
   async _list() {
-    const { value } = await outcome(get("/scans"));
+    const turn = ++this._listing;
+    const [{ value }] = await Promise.all([outcome(get("/scans")), whoIs()]);
+    if (turn !== this._listing) return;
     this._keeping.hidden = !mayChange();
     fill(this._saved, (value?.scans ?? []).map((scan) => h("li", {},
       h("button", { type: "button", class: "link", title: scan.rule, onclick: () => this._take(scan) }, scan.name),
@@ -119,9 +122,10 @@ export class ScreenerTab {
     event.preventDefault();
     const { rule, columns, interval, sort } = this._asked;
     const wording = { rule, columns: columns.split(/,(?![^(]*\))/).map((name) => name.trim()).filter(Boolean), interval, sort };
-    const { error } = await outcome(put(`/scans/${part(this._name.value.trim())}`, wording));
+    const name = this._name.value;
+    const { error } = await outcome(put(`/scans/${part(name.trim())}`, wording));
     text(this._problem, error ? error.message : "");
-    if (!error) this._name.value = "";
+    if (!error && this._name.value === name) this._name.value = "";
     this._list();
   }
 

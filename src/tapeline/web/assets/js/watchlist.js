@@ -25,6 +25,8 @@ export class Watchlist {
     this._known = false;
     this._late = false; // whether the rows wait to be sorted until nobody points at them
     this._collected = null;
+    this.edits = 0; // how often that list was changed here
+    this.heard = new Set(); // the symbols of which quotes came since the connection to the server was last lost
     this._names = {}; // what is known of companies and exchanges, by symbol
     this._problems = {};
     this._hidden = new Set(remembered("hidden", [])); // removed from this browser's list
@@ -46,23 +48,23 @@ export class Watchlist {
       this._columns.want(this._box.columns);
       this._arrange();
     });
-    this._list.addEventListener("dragover", (event) => this._box.lines && event.preventDefault());
-    this._list.addEventListener("drop", (event) => this._drop(event));
+    this._box.takeDrops(this._list);
     setInterval(() => document.hidden || this._ages(), AGE_MS);
   }
 
-  // Takes the quotes of all symbols; symbols without one are gone. A quote that is here already came with the stream of
-  // events, may be newer, and stays. `collected` are the symbols that are collected, some of which may have no bars yet;
-  // null where that list cannot be changed. `names` says what companies they are.
-  replace(quotes, collected, names) {
+  // Takes the quotes of all symbols; symbols without one are gone, unless one was heard of since. A quote that is here already
+  // came with the stream of events, may be newer, and stays. `collected` are the symbols that are collected, some of which may
+  // have no bars yet; null where that list cannot be changed. `names` says what companies they are; `edits` how often the list
+  // was changed when all this was asked for.
+  replace(quotes, collected, names, edits = this.edits) {
     if (!this._known) this._box.load();
     this._known = true;
-    this._collected = collected;
-    this._names = names;
-    const kept = new Set(quotes.map((quote) => quote.symbol));
+    if (edits === this.edits) this._collected = collected;
+    Object.assign(this._names, names);
+    const kept = new Set([...quotes.map((quote) => quote.symbol), ...this.heard]);
     for (const symbol of this.quotes.keys()) if (!kept.has(symbol)) this._forget(symbol);
     this.update(quotes.filter((quote) => !this.quotes.has(quote.symbol)));
-    for (const [symbol, row] of this._rows) row.name(names[symbol]);
+    for (const [symbol, row] of this._rows) row.name(this._names[symbol]);
     this._arrange();
     this.allow();
   }
@@ -72,7 +74,7 @@ export class Watchlist {
     let [arrange, added] = [this._late, false];
     const quotes = changes.filter(({ symbol, ...rest }) => this.quotes.has(symbol) || "decimals" in rest).map((change) => ({ ...this.quotes.get(change.symbol), ...change }));
     const earlier = quotes.map((quote) => this.quotes.get(quote.symbol));
-    for (const quote of quotes) this.quotes.set(quote.symbol, quote);
+    for (const quote of quotes) this.quotes.set(quote.symbol, quote) && this.heard.add(quote.symbol);
     const now = timeOf(this.quotes, this._replaying);
     quotes.forEach((quote, i) => {
       added ||= !earlier[i];
@@ -188,18 +190,12 @@ export class Watchlist {
     for (const [symbol, row] of this._rows) row.columns(names, values.get(symbol) ?? []);
   }
 
-  // A row was dropped on another one, or on a group.
-  _drop(event) {
-    const symbol = event.dataTransfer.getData("text/plain");
-    const before = event.target.closest("li")?.dataset;
-    if (this._box.lines?.includes(symbol)) this._box.put(symbol, before?.symbol ?? before?.group ?? null);
-  }
-
   async _add(event) {
     event.preventDefault();
     const input = this._form.elements.symbol;
-    const symbol = input.value.trim().toUpperCase();
-    if (symbol && await this._collect(symbol)) input.value = "";
+    const typed = input.value;
+    const symbol = typed.trim().toUpperCase();
+    if (symbol && await this._collect(symbol) && input.value === typed) input.value = "";
   }
 
   async _collect(symbol, known) {
@@ -207,6 +203,7 @@ export class Watchlist {
     if (!answer) return false;
     if (known) this._names[symbol] = known;
     this._collected = answer.collected;
+    this.edits++;
     if (this._hidden.delete(symbol)) remember("hidden", [...this._hidden]);
     if (this._box.lines && !this._box.lines.includes(symbol)) this._box.put(symbol, null);
     this._arrange();
@@ -222,6 +219,7 @@ export class Watchlist {
       const answer = await stopCollecting(symbol, this._tell);
       if (!answer) return;
       this._collected = answer.collected;
+      this.edits++;
     }
     if (this.quotes.has(symbol)) this._hide(symbol);
     else this._forget(symbol);
@@ -244,6 +242,7 @@ export class Watchlist {
 
   // Shows adding and removing to those who may.
   allow() {
+    this._search.renew();
     attribute(this._root, "class", `watch${!mayChange() || this._collected === null ? " read-only" : ""}`);
     this._arrange();
   }

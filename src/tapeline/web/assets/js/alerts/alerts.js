@@ -1,5 +1,5 @@
 // The alerts tab: the rules, what fired, and the toast, sound or notification when one does.
-import { del, get, mayChange, outcome, part, patch } from "../api.js";
+import { del, get, mayChange, outcome, part, patch, whoIs } from "../api.js";
 import { card, cell, nothing, table } from "../cards.js";
 import { confirmed, fill, h, text } from "../dom.js";
 import { clockOf } from "../format.js";
@@ -22,7 +22,10 @@ export class AlertsTab {
     this._counted = counted;
     this._unseen = 0;
     this._shown = false;
-    this._last = null; // the id of the newest alert known
+    this._turn = 0; // counts the questions, so that late answers to earlier ones are dropped
+    this._last = null; // the id of the newest alert when the page was opened
+    this._told = new Set(); // the ids of those that were shown since
+    this._caught = Promise.resolve(); // once all questions for missed ones have their answers
     this._fired = [];
     this._rules = [];
     this._only = null; // the rule whose alerts alone are listed
@@ -47,18 +50,22 @@ export class AlertsTab {
   }
 
   // Called when a stream of events begins, which carries later alerts only: asks for those since the last stream.
-  async catchUp() {
-    const { value, error } = await outcome(get(`/alerts?limit=${MOST_MISSED}`));
-    if (error) return;
-    if (this._last === null) this._last = value.alerts[0]?.id ?? 0;
-    else for (const alert of value.alerts.reverse()) this.fire(alert);
+  catchUp() {
+    this._caught = this._caught.then(() => this._catchUp()); // one after another, as the first answer says what is known
+  }
+
+  async _catchUp() {
+    const { value } = await outcome(get(`/alerts?limit=${MOST_MISSED}`));
+    if (!value) return;
+    this._last ??= value.alerts[0]?.id ?? 0;
+    for (const alert of value.alerts.reverse()) if (alert.id > this._last) this.fire(alert);
   }
 
   // Shows an alert that fired, unless it is known.
   fire(alert) {
-    if (this._last !== null && alert.id <= this._last) return;
-    this._last = alert.id;
-    if (!this._only || this._only.text === alert.rule) this._fired = [alert, ...this._fired].slice(0, MOST_FIRED);
+    if (this._told.has(alert.id)) return;
+    this._told.add(alert.id);
+    if (!this._only || this._only.text === alert.rule) this._fired = [alert, ...this._fired.filter(({ id }) => id !== alert.id)].slice(0, MOST_FIRED);
     const title = alert.symbol ? `${alert.symbol}: ${alert.rule}` : alert.rule;
     toast(alert.text, "alert", title, alert.symbol && { name: "Show the bar", run: () => this._jump(alert.symbol, alert.timestamp) });
     if (this._shown) this._drawFired();
@@ -82,8 +89,11 @@ export class AlertsTab {
   }
 
   async _read() {
-    const { error } = await outcome(this._ask());
+    const turn = ++this._turn;
+    const [{ value, error }] = await Promise.all([outcome(this._ask()), whoIs()]);
+    if (turn !== this._turn) return;
     if (error) text(this._problem, `Alerts cannot be read: ${error.message}.`);
+    else this._take(value);
     this._problem.hidden = !error;
     this._form.root.hidden = !mayChange();
     this._drawRules();
@@ -91,9 +101,16 @@ export class AlertsTab {
   }
 
   async _ask() {
-    this._rules = (await get("/alerts/rules")).rules;
-    this._only = this._rules.find(({ id }) => id === this._only?.id) ?? null; // it may be gone
-    this._fired = (await get(`/alerts${this._only ? `?rule=${part(this._only.id)}` : ""}`)).alerts;
+    const { rules } = await get("/alerts/rules");
+    const only = rules.find(({ id }) => id === this._only?.id) ?? null; // it may be gone
+    const { alerts } = await get(`/alerts${only ? `?rule=${part(only.id)}` : ""}`);
+    return { rules, only, alerts };
+  }
+
+  // Takes an answer; what fired after it was made is here already.
+  _take({ rules, only, alerts }) {
+    const later = this._fired.filter(({ id, rule }) => id > (alerts[0]?.id ?? 0) && (!only || only.text === rule));
+    Object.assign(this, { _rules: rules, _only: only, _fired: [...later, ...alerts] });
   }
 
   _drawRules() {

@@ -1,6 +1,7 @@
 // The form in which a rule is written, or another text given to one.
 import { outcome, part, patch, post } from "../api.js";
 import { fill, h, text } from "../dom.js";
+import { toast } from "../toast.js";
 import { Completion } from "./complete.js";
 import { Preview } from "./preview.js";
 
@@ -63,12 +64,12 @@ export class RuleForm {
     if (!rule) return;
     const changed = this._rule;
     const { error } = await outcome(changed ? patch(`/alerts/rules/${part(changed.id)}`, { text: rule }) : post("/alerts/rules", { text: rule }));
-    if (error) this._showFault(error, rule);
-    else {
-      this.begin(null);
-      await this._changed();
-    }
-    this._input.focus();
+    const meanwhile = this._rule !== changed || this._input.value.trim() !== rule; // something else is being written already
+    if (error && meanwhile) toast(`${rule} was refused: ${error.message}`, "bad");
+    else if (error) this._showFault(error, rule);
+    else if (!meanwhile) this.begin(null);
+    if (!meanwhile) this._input.focus();
+    if (!error) await this._changed();
   }
 
   // Shows what is wrong with a rule, with a mark under the characters in question; null shows nothing.

@@ -15,6 +15,8 @@ export class Compare {
     this.symbols = Array.isArray(kept) ? kept.filter((symbol) => typeof symbol === "string").slice(0, MOST) : [];
     this._changed = changed;
     this._count = 0; // bars at the last question
+    this._asked = 0; // counts the questions
+    this._taken = 0; // the newest one whose answer is here
   }
 
   // Draws another symbol beside the one that is shown, or no more; whether that was possible.
@@ -28,9 +30,9 @@ export class Compare {
     return true;
   }
 
-  // The symbol of a study that `studies` made, null for an indicator's.
-  static symbolOf(spec) {
-    return spec?.startsWith(PREFIX) ? spec.slice(PREFIX.length) : null;
+  // Draws the symbol of a study no more; whether it was one that `studies` made.
+  remove(spec) {
+    return Boolean(spec?.startsWith(PREFIX)) && this.set(spec.slice(PREFIX.length), false);
   }
 
   // What to draw of these bars, as the catalogue describes indicators.
@@ -55,11 +57,15 @@ export class Compare {
   }
 
   async _ask(bars, limit, symbols) {
+    const turn = ++this._asked;
     const others = symbols.filter((symbol) => symbol !== bars.symbol);
     const answers = await Promise.all(others.map((symbol) => askBars(symbol, { interval: bars.interval, limit, indicators: [] })));
+    const late = turn < this._taken; // what a later answer said stays
+    this._taken = Math.max(this._taken, turn);
     answers.forEach(({ value, error }, k) => {
+      const known = bars.column(PREFIX + others[k]);
       if (!value) this._changed(`${others[k]} cannot be compared: ${error.message}.`);
-      else bars.put(PREFIX + others[k], aligned(bars.t, value.columns, bars.column(PREFIX + others[k])));
+      else bars.put(PREFIX + others[k], aligned(bars.t, value.columns, known).map((close, i) => (late ? known?.[i] ?? close : close)));
     });
     if (others.length && bars === this._shown()) this._changed(null);
   }

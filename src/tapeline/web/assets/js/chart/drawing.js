@@ -126,12 +126,12 @@ export class Drawing {
     this._sessions.show(look.sessions ? this.bars : null, this.colors.soft);
   }
 
-  // Draws the fan of this forecast (null: none), and moves with it where the newest bars are in view.
+  // Draws the fan of this forecast (null: none), and makes room for it unless the window was moved.
   forecast(found) {
     this._early = found && this.bars.t.lastIndexOf(found.timestamp) < 0 ? found : null; // its bar has not come yet
     if (this._early) return;
     this._forecast = found;
-    const follows = this.window.atNewest;
+    const follows = this.window.isNewest(this.bars.length, this._fan.reach);
     this._drawFan();
     if (follows) this.newest();
   }
@@ -151,9 +151,10 @@ export class Drawing {
     this._fan.show(this._past ?? this._forecast, this.bars, this.colors.lines[0]);
   }
 
-  // Draws all bars again, after older ones were put in front.
-  refill() {
+  // Draws all bars again, of which `older` were put in front.
+  refill(older = 0) {
     this._fill();
+    this.window.shift(older);
     this._drawFan();
     for (const shown of [this._calls, this._patterns, ...this.studies]) shown.setData();
   }

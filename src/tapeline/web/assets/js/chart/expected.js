@@ -39,6 +39,7 @@ export class Expected {
     this._view = view;
     this._closed = this._answered = this._forecast = this._ranges = null;
     if (!view) return;
+    if (view.interval !== view.stored) attribute(this._parts.ranges, "hidden", ""); // nothing is said of these bars
     this._grade();
     this.changed();
   }
@@ -107,16 +108,18 @@ export class Expected {
     if (!this._wanted || !this._forecast || !view) return;
     const limit = cursor !== null ? PAGE_BARS : this._ranges ? LATEST_RANGES : Math.max(view.bars.length, PAGE_BARS);
     const ranges = (this._ranges ??= new PastRanges());
+    const asked = ranges.ask();
     const query = new URLSearchParams({ limit, interval: view.stored });
     if (cursor !== null) query.set("cursor", cursor);
     const { value } = await outcome(get(`/symbols/${part(view.symbol)}/ranges?${query}`, { unattended: true }));
     if (!value || ranges !== this._ranges) return;
-    ranges.take(value);
+    ranges.take(asked, value);
     this.draw();
   }
 
   async _odds(value) {
     const view = this._view;
+    if (!view || !this._forecast) return; // something else is shown meanwhile
     const asked = ++this._asked;
     const within = Math.max(...Object.keys(this._forecast.horizons).map(Number).filter((step) => step <= 5));
     const question = `/symbols/${part(view.symbol)}/odds?price=${value.toFixed(view.bars.decimals)}&within=${within}&interval=${view.stored}`;

@@ -23,14 +23,24 @@ export class Older {
     this.arrived();
   }
 
-  // Called when a symbol's bars are shown: loads older ones until the goal is among them, and shows it.
-  async arrived() {
+  // Shows the day of this UTC midnight as it begins at the exchange.
+  goToDay(day) {
     const bars = this._shown();
-    if (!bars || bars.symbol !== this.goal?.symbol) return;
-    const { time, after } = this.goal;
+    if (bars) this.goTo(bars.symbol, bars.clock.time(day), { after: true });
+  }
+
+  // Called when a symbol's bars are shown: loads older ones until the goal is among them, and shows it. Where others are shown
+  // meanwhile, it is called again for these.
+  async arrived() {
+    const { goal } = this;
+    let bars = this._shown();
+    while (goal && bars?.symbol === goal.symbol && goal.time < bars.t[0] && bars.older !== null) {
+      await this.load(bars, STRIDE_BARS);
+      bars = this._shown();
+    }
+    if (!goal || goal !== this.goal || bars?.symbol !== goal.symbol) return;
     this.goal = null;
-    while (time < bars.t[0] && bars.older !== null) await this.load(bars, STRIDE_BARS);
-    if (bars !== this._shown()) return;
+    const { time, after } = goal;
     if (time < bars.t[0]) toast(`This chart begins ${bars.clock.full(bars.t[0])}; longer candles reach further back.`);
     const i = bars.around(time);
     this._reveal(after && bars.t[i] < time && i + 1 < bars.length ? i + 1 : i);

@@ -4,13 +4,19 @@ const AHEAD = 5; // bars ahead of the band that is drawn
 export class PastRanges {
   constructor() {
     this._columns = [];
-    this._at = new Map(); // open time -> [index of the answer, index in its columns]
+    this._at = new Map(); // open time -> [number of the question, index in the columns of its answer]
+    this._asked = 0;
   }
 
-  // Takes an answer of GET /symbols/{symbol}/ranges. What a later answer says of a bar replaces what an earlier one said.
-  take({ columns }) {
-    this._columns.push(columns);
-    columns.t.forEach((time, i) => this._at.set(time, [this._columns.length - 1, i]));
+  // Returns the number of the next question, with which `take` takes its answer.
+  ask() {
+    return this._asked++;
+  }
+
+  // Takes an answer of GET /symbols/{symbol}/ranges. What the answer to a later question says of a bar stands, in whatever order they come.
+  take(asked, { columns }) {
+    this._columns[asked] = columns;
+    columns.t.forEach((time, i) => asked < this._at.get(time)?.[0] || this._at.set(time, [asked, i]));
   }
 
   // The forecast of the bar that opened then, as the fan takes it; null where nothing was said.

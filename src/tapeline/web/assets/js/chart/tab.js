@@ -21,7 +21,7 @@ const RETRY_MS = 3000;
 const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "state", "values", "key", "grade", "words", "trail", "meaning", "tools", "replay"];
 
 export class ChartTab {
-  // `listen()` is called when other events are wanted, `pick(symbol, interval)` to show something else, `menu()` and `about()` for
+  // `listen(anew)` is called when other events are wanted, or the same ones anew; `pick(symbol, interval)` to show something else, `menu()` and `about()` for
   // the chart's menu and the page about its symbol; `daily(symbol)` answers whether a symbol has daily bars only, undefined where that is not known yet.
   // `pointed(time)` hears where the mouse is, `active()` says whether keys are about this chart.
   constructor(root, { listen, pick, daily, menu, about, pointed, active }) {
@@ -38,6 +38,8 @@ export class ChartTab {
     this._catalogue = null;
     this._turn = 0; // counts what was shown, so that late answers to earlier questions are dropped
     this._asking = false; // for the newest bars
+    this._missed = false; // whether events came since they were asked for, which the answer may lack
+    this._picking = null; // how the choice of indicators opens once it is known which there are
     this._stored = null; // the interval of the stored bars that the candles are made of
     const find = (name) => root.querySelector(`[data-part=${name}]`);
     this._parts = Object.fromEntries(PARTS.map((name) => [name, find(name)]));
@@ -81,6 +83,7 @@ export class ChartTab {
     const turn = ++this._turn;
     this.replay.stop();
     const other = symbol !== this.symbol;
+    if (this.older.goal?.symbol !== symbol) this.older.goal = null;
     this.symbol = symbol;
     this.wanted = interval;
     this.interval = this._daily(symbol) ? "1d" : interval;
@@ -95,31 +98,30 @@ export class ChartTab {
       return;
     }
     if (other || !this._bars) this._say("loading");
-    this._asking = true;
+    [this._asking, this._missed] = [true, false];
+    const selected = String(selection.shownIndicators());
     let { value, error } = await (asked ?? askBars(symbol, { interval: this.interval }));
     if ((unknown(error) || error?.status === 409) && turn === this._turn) {
       ({ value, error } = await askAgain(symbol));
     }
     if (turn !== this._turn) return;
     this._asking = false;
-    if (value) this._take(value);
-    else {
+    if (value) {
+      this._take(value);
+      if (String(selection.shownIndicators()) !== selected) this._reselect();
+    } else {
       this.known = !unknown(error);
       this._clear(this.known ? "error" : "unknown", error.message);
       if (this.known) this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), RETRY_MS);
     }
-    this._listen(); // after the bars, which it would hold up; the stream begins with what came since
+    this._listen(this._missed); // after the bars, which it would hold up; the stream begins with what came since
     this.older.arrived();
-  }
-
-  // Shows the day of this UTC midnight as it begins at the exchange.
-  goToDay(day) {
-    if (this._bars) this.older.goTo(this.symbol, this._bars.clock.time(day), { after: true });
   }
 
   // Takes the answer of GET /indicators. Candles do not wait for it; indicators do, as it says where they are drawn.
   setCatalogue(answer) {
     this._catalogue = new Catalogue(answer);
+    this._picking?.();
     if (!this._bars) return;
     this._catalogue.learn(this._bars.outputs);
     this._select();
@@ -127,7 +129,9 @@ export class ChartTab {
 
   // Takes a `bars` event.
   change(event) {
-    if (event.symbol !== this.symbol || event.interval !== this.interval || this._asking || this.replay.on) return;
+    if (event.symbol !== this.symbol || event.interval !== this.interval || this.replay.on) return;
+    this._missed = true;
+    if (this._asking) return;
     const before = this._bars?.length;
     const from = this._bars?.merge(event.columns) ?? null;
     if (from === null) this.show(this.symbol, this.wanted); // nothing was shown, or bars are missing between
@@ -145,6 +149,7 @@ export class ChartTab {
   }
 
   openPicker(spec = null) {
+    this._picking = this._catalogue ? null : () => this.openPicker(spec);
     if (this._catalogue) openPicker(this._catalogue, selection.tell, (drawn) => this._drawing?.studies.find((study) => study.spec === drawn), spec);
   }
 
@@ -155,16 +160,13 @@ export class ChartTab {
     this._point(i, null);
   }
 
-  // Shows nothing any more, until something is shown again.
-  rest() {
-    this.show(null, this.wanted);
-  }
-
   newest() {
+    this.older.goal = null;
     if (this._bars) this._drawing.newest();
   }
 
   _take(answer) {
+    this.replay.stop();
     this.interval = answer.interval;
     this._stored = answer.stored_interval;
     this._point(null, null);
@@ -183,26 +185,21 @@ export class ChartTab {
     });
     this._drawing.show(this._bars, this._catalogue);
     this.panel.rebuild(this._drawing);
-    const { symbol, interval, _stored: stored, _bars: bars, _drawing: drawing } = this;
-    this.expected.show({ symbol, interval, stored, bars, drawing });
+    this.expected.show({ symbol: this.symbol, interval: this.interval, stored: this._stored, bars: this._bars, drawing: this._drawing });
     this.onChart.show();
-    this.compare.load(bars);
+    this.compare.load(this._bars);
   }
 
   // Bars came in front of the one that opened at this time.
   _added(time) {
-    this._drawing.refill();
+    this._drawing.refill(this._bars.around(time));
     this.panel.point(null);
     this.expected.older(time);
     this.compare.load(this._bars);
   }
 
   _remove(spec) {
-    const symbol = Compare.symbolOf(spec);
-    if (symbol) {
-      this.compare.set(symbol, false);
-      return;
-    }
+    if (this.compare.remove(spec)) return;
     if (spec) selection.drop(spec);
     else selection.showPredictions(false);
     selection.tell();
@@ -210,19 +207,22 @@ export class ChartTab {
 
   // Draws what is selected now, asking for the columns that are not here.
   async _reselect() {
-    if (!this._bars) return;
-    if (selection.shownIndicators().every((spec) => this._bars.has(this._catalogue?.read(spec)))) this._select();
+    if (!this._bars || this._asking) return;
+    const here = selection.shownIndicators().every((spec) => this._bars.has(this._catalogue?.read(spec)));
+    if (here) this._select();
     else {
-      const turn = this._turn;
+      const turn = ++this._turn;
+      this._missed = false;
       const { value, error } = await askBars(this.symbol, { interval: this.interval, limit: Math.max(PAGE_BARS, this._bars.length) });
-      if (turn !== this._turn) return;
+      if (turn !== this._turn || this.replay.on) return; // after a replay, all is asked for again
       if (error) {
         this._say("error", error.message);
         return;
       }
       this.window.keep(this._bars.length, value.columns.t.length, () => this._take(value));
     }
-    this._listen();
+    this._listen(!here && this._missed);
+    this.older.arrived();
   }
 
   _select() {

@@ -10,16 +10,23 @@ export class Window {
 
   // Shows the newest of `count` bars with this many places after it; few bars are widened, and stand in the middle.
   newest(count, reach) {
-    const free = RIGHT_OFFSET + reach;
-    const { barSpacing } = this._scale.options();
+    const [free, left] = [RIGHT_OFFSET + reach, this._spare(count, reach)];
+    this._target = null;
+    if (left === null) this._scale.scrollToPosition(free, false);
+    else this._moveTo({ from: -left - 0.5, to: count + free + left - 0.5 });
+  }
+
+  // Whether `newest` put it where it is.
+  isNewest(count, reach) {
+    const right = (this._range()?.to ?? NaN) - (count - 1);
+    return Math.abs(right - RIGHT_OFFSET - reach - (this._spare(count, reach) ?? 0)) < 1;
+  }
+
+  // The room left of few bars, and right of the places after them; null where the bars fill the window.
+  _spare(count, reach) {
+    const places = count + RIGHT_OFFSET + reach;
     const width = this._scale.width();
-    if (!width || (count + free) * barSpacing >= width) {
-      this._scale.scrollToPosition(free, false);
-      return;
-    }
-    const shown = Math.max(count + free, width / WIDEST);
-    const left = (shown - count - free) / 2;
-    this._scale.setVisibleLogicalRange({ from: -left - 0.5, to: shown - left - 0.5 });
+    return !width || places * this._scale.options().barSpacing >= width ? null : (Math.max(places, width / WIDEST) - places) / 2;
   }
 
   // The places at the left and right edge.
@@ -34,9 +41,14 @@ export class Window {
 
   // Keeps the same bars in view while `change` replaces `before` bars by `after`.
   keep(before, after, change) {
-    const { from, to } = this._scale.getVisibleLogicalRange();
+    const { from, to } = this._range();
     change();
-    this._scale.setVisibleLogicalRange({ from: from + after - before, to: to + after - before });
+    this._moveTo({ from: from + after - before, to: to + after - before });
+  }
+
+  // Goes on with a move that has not been drawn yet after this many bars came in front.
+  shift(count) {
+    if (this._target) this._moveTo({ from: this._target.from + count, to: this._target.to + count });
   }
 
   get atNewest() {

@@ -1,32 +1,44 @@
 // The alerts at fixed prices of the symbol that is shown: lines that can be dragged, and marks where alerts fired.
-import { del, get, mayChange, outcome, part, post } from "../api.js";
+import { del, get, mayChange, outcome, part, post, whoIs } from "../api.js";
 import { toast } from "../toast.js";
 import { asked } from "./ask.js";
 
 const MOST_FIRED = 1000;
 
 export class AlertLines {
-  // `view()` gives { symbol, bars } of what is shown.
+  // `view()` gives { bars } of what is shown.
   constructor(layer, view) {
     this._layer = layer;
     this._view = view;
+    this._turn = 0; // counts the questions, so that late answers to earlier ones are dropped
+    this._symbol = null; // whose alerts are drawn
   }
 
   // Asks for the rules and what fired, and draws both.
   async refresh() {
-    const { symbol } = this._view();
-    const { value } = await outcome(Promise.all([get("/alerts/rules", { unattended: true }), get(`/alerts?limit=${MOST_FIRED}`, { unattended: true })]));
-    if (!value || symbol !== this._view().symbol) return;
+    const symbol = this._view().bars?.symbol ?? null;
+    const layer = this._layer;
+    const turn = ++this._turn;
+    if (symbol !== this._symbol) [this._symbol, layer.alerts, layer.fired] = [symbol, [], []]; // another's must not be moved on it
+    const { value } = await outcome(Promise.all([get("/alerts/rules", { unattended: true }), get(`/alerts?limit=${MOST_FIRED}`, { unattended: true }), whoIs()]));
+    if (!value || turn !== this._turn) return;
     const [{ rules }, { alerts }] = value;
-    this._layer.alerts = rules.filter(({ level, symbols }) => level && symbols.includes(symbol)).map((rule) => ({ price: rule.level.price, rule }));
-    this._layer.fired = alerts.filter((alert) => alert.symbol === symbol).map(({ timestamp, price }) => ({ t: timestamp, price }));
-    this._layer.redraw();
+    const later = layer.fired.filter(({ id }) => id > (alerts[0]?.id ?? 0)); // fired after the answer was made
+    layer.alerts = rules.filter(({ level, symbols }) => level && symbols.includes(symbol)).map((rule) => this._line(rule));
+    layer.fired = [...alerts.filter((alert) => alert.symbol === symbol).map(mark), ...later];
+    layer.redraw();
+  }
+
+  // The line of a rule: the one that is here already, which may be selected or on its way to another price.
+  _line(rule) {
+    const known = this._layer.alerts.find((alert) => alert.rule.id === rule.id && alert.rule.level.price === rule.level.price);
+    return Object.assign(known ?? { price: rule.level.price }, { rule });
   }
 
   // Takes an alert that fired.
   fire(alert) {
-    if (alert.symbol !== this._view().symbol) return;
-    this._layer.fired = [...this._layer.fired, { t: alert.timestamp, price: alert.price }];
+    if (alert.symbol !== this._symbol) return;
+    this._layer.fired = [...this._layer.fired, mark(alert)];
     this._layer.redraw();
   }
 
@@ -36,22 +48,24 @@ export class AlertLines {
 
   // Asks for a price, beginning with this one, and sets an alert there.
   async ask(price = this._view().bars.columns.c.at(-1)) {
-    const { bars, symbol } = this._view();
-    const typed = await asked(`Alert for ${symbol}`, "When the price crosses", { value: price.toFixed(bars.decimals), type: "number", step: 10 ** -bars.decimals, action: "Set the alert" });
-    if (typed !== null) await this._set(symbol, bars, Number(typed));
+    const { bars } = this._view(); // those of the symbol before, while another one's are on their way
+    const typed = await asked(`Alert for ${bars.symbol}`, "When the price crosses", { value: price.toFixed(bars.decimals), type: "number", step: 10 ** -bars.decimals, action: "Set the alert" });
+    if (typed !== null) await this._set(bars, Number(typed));
   }
 
-  // Draws an alert at another price; `done` puts it there: another rule takes the place of its own.
+  // Draws an alert at another price (null: at its own); `done` puts it there: another rule takes the place of its own.
   async move(alert, price, done = false) {
-    const { bars, symbol } = this._view();
+    const { bars } = this._view();
     if (price === null || !alert.rule.removable || !mayChange()) {
+      alert.price = alert.rule.level.price;
       this._layer.redraw();
       return;
     }
     alert.price = Number(price.toFixed(bars.decimals));
     this._layer.redraw();
-    if (!done) return;
-    if (alert.price !== alert.rule.level.price && await this._set(symbol, bars, alert.price)) await outcome(del(`/alerts/rules/${part(alert.rule.id)}`));
+    if (!done || alert.price === alert.rule.level.price) return;
+    const moved = await this._set(bars, alert.price) && !(await outcome(del(`/alerts/rules/${part(alert.rule.id)}`))).error;
+    if (!moved) alert.price = alert.rule.level.price;
     await this.refresh();
   }
 
@@ -64,8 +78,8 @@ export class AlertLines {
     return true;
   }
 
-  async _set(symbol, bars, price) {
-    const way = price > bars.columns.c.at(-1) ? "above" : "below";
+  async _set({ symbol, columns }, price) {
+    const way = price > columns.c.at(-1) ? "above" : "below";
     const { error } = await outcome(post("/alerts/rules", { text: `price crosses ${way} ${price} for ${symbol}` }));
     if (error) toast(`The alert was not set: ${error.message}`, "bad");
     else toast(`An alert is set: ${symbol} crosses ${way} ${price}.`);
@@ -73,3 +87,5 @@ export class AlertLines {
     return !error;
   }
 }
+
+const mark = ({ id, timestamp, price }) => ({ id, t: timestamp, price });

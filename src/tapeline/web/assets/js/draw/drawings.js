@@ -34,16 +34,14 @@ export class Drawings {
       return;
     }
     this._symbol = symbol;
-    const begun = new Undo([]);
-    this._undo = begun;
+    const begun = (this._undo = new Undo([]));
     this._known = false;
     this.cancel();
     const document = await recall(`drawings:${symbol}`);
     if (begun !== this._undo) return; // another symbol, or this one again: it was asked for once more
-    const meanwhile = begun.state;
-    this._undo = new Undo(usable(document));
+    begun.lay(usable(document));
     this._known = true;
-    if (meanwhile.length) this._put([...this._undo.state, ...meanwhile]);
+    if (begun.can(-1) || begun.can(1)) this._keep(); // something was drawn meanwhile
     else this._show();
   }
 

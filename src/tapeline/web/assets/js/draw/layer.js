@@ -13,7 +13,7 @@ export class Layer extends Primitive {
     this._colors = colors;
     this.shapes = [];
     this.alerts = []; // { price, text }
-    this.fired = []; // { t, price }
+    this.fired = []; // { id, t, price }
     this.chosen = null; // the shape or alert that is selected
     this.bars = null;
   }

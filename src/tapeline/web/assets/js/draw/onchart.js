@@ -1,5 +1,5 @@
 // What a user puts on one chart, drawings and alerts, joined with its mouse and its keys.
-import { mayChange } from "../api.js";
+import { mayChange, whoIs } from "../api.js";
 import { AlertLines } from "./alertlines.js";
 import { Drawings } from "./drawings.js";
 import { Gestures } from "./gestures.js";
@@ -32,7 +32,8 @@ export class OnChart {
   }
 
   // Asks for a price at which to set an alert.
-  ask(price) {
+  async ask(price) {
+    await whoIs();
     if (this._view().bars && mayChange()) this.alerts.ask(price);
   }
 

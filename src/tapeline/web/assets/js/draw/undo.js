@@ -17,6 +17,11 @@ export class Undo {
     this._at = this._states.length - 1;
   }
 
+  // Puts what was there before all of them under every state.
+  lay(before) {
+    this._states = this._states.map((state) => [...before, ...state]);
+  }
+
   // Whether there is a state that many steps away.
   can(by) {
     return Boolean(this._states[this._at + by]);

@@ -12,6 +12,8 @@ export class Columns {
     this._shown = shown;
     this._failed = failed;
     this._names = "";
+    this._asked = 0; // counts the questions
+    this._taken = 0; // the newest one whose answer is shown
     setInterval(() => document.hidden || this._ask(true), EVERY_MS);
   }
 
@@ -25,8 +27,10 @@ export class Columns {
   async _ask(unattended) {
     const names = this._names;
     if (!names) return;
+    const asked = ++this._asked;
     const { value, error } = await outcome(get(`/scan?${new URLSearchParams({ rule: EVERY_BAR, columns: names, limit: 10_000 })}`, { unattended }));
-    if (names !== this._names) return;
+    if (names !== this._names || asked < this._taken) return;
+    this._taken = asked;
     if (error) {
       if (!unattended) this._failed(error.message);
       return;

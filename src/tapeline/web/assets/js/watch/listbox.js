@@ -24,6 +24,16 @@ export class ListBox {
     this._changed();
   }
 
+  // Takes rows that are dropped on another one in this element, or on a group.
+  takeDrops(rows) {
+    rows.addEventListener("dragover", (event) => this.lines && event.preventDefault());
+    rows.addEventListener("drop", (event) => {
+      const symbol = event.dataTransfer.getData("text/plain");
+      const before = event.target.closest("li")?.dataset;
+      if (this.lines?.includes(symbol)) this.put(symbol, before?.symbol ?? before?.group ?? null);
+    });
+  }
+
   // The lines of the list that is chosen, null for all symbols.
   get lines() {
     return this._list?.lines ?? null;

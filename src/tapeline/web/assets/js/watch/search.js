@@ -29,6 +29,11 @@ export class SymbolSearch {
     this._typed();
   }
 
+  // Asks again for what is typed, as more may be done with what is found.
+  renew() {
+    if (this.text) this._typed();
+  }
+
   clear() {
     this._field.value = "";
     this._field.blur();
