@@ -106,6 +106,7 @@ function go() {
       attribute(document.querySelector(`nav [data-tab=${name}]`), "aria-current", name === tab ? "page" : null);
     }
     document.body.dataset.tab = tab;
+    document.body.classList.remove("choosing");
     tabs[tab]?.show();
   }
   if (tab !== "chart") return;

@@ -43,13 +43,13 @@ export class Layer extends Primitive {
     const colors = this._colors();
     context.font = `11px ${colors.font}`;
     context.textBaseline = "middle";
-    for (const shape of this.shapes) this._shape(context, shape, colors);
+    for (const shape of this.shapes) this._shape(context, shape, colors, mediaSize.width);
     for (const alert of this.alerts) this._alert(context, alert, colors, mediaSize.width);
     context.fillStyle = colors.warn;
     for (const { t, price: p } of this.fired) this._bell(context, this.at({ t, p }));
   }
 
-  _shape(context, shape, colors) {
+  _shape(context, shape, colors, width) {
     const at = shape.points.map((point) => this.at(point));
     if (at.some(({ x, y }) => x === null || y === null)) return;
     context.strokeStyle = context.fillStyle = shape.kind === "measure" && at[1].y > at[0].y ? colors.down : colors.accent;
@@ -62,7 +62,7 @@ export class Layer extends Primitive {
     if (shape.kind !== "text") this.piecesOf(shape).forEach((piece) => line(context, piece));
     context.fillStyle = colors.ink;
     const { decimals } = this.bars;
-    if (shape.kind === "fibonacci") levels(shape.points).forEach((level) => context.fillText(levelText(level, decimals), Math.max(at[0].x, at[1].x) + 5, this.at({ t: 0, p: level.p }).y));
+    if (shape.kind === "fibonacci") this._ratios(context, shape, at, width);
     if (shape.kind === "measure") context.fillText(measured(shape.points, this.bars, decimals), Math.min(at[0].x, at[1].x), Math.min(at[0].y, at[1].y) - 9);
     if (shape.kind === "text") context.fillText(shape.text, at[0].x, at[0].y);
     if (shape !== this.chosen) return;
@@ -73,6 +73,17 @@ export class Layer extends Primitive {
       context.arc(x, y, HANDLE, 0, 2 * Math.PI);
       context.fill();
       context.stroke();
+    }
+  }
+
+  // The words of each level after its line; above it where it goes on past the right edge.
+  _ratios(context, { points }, at, width) {
+    const [first, last] = [Math.min(at[0].x, at[1].x), Math.max(at[0].x, at[1].x)];
+    if (first > width || last < 0) return;
+    for (const level of levels(points)) {
+      const words = levelText(level, this.bars.decimals);
+      const most = width - context.measureText(words).width - 8;
+      context.fillText(words, Math.min(last + 5, most), this.at({ t: 0, p: level.p }).y - (last + 5 > most ? 7 : 0));
     }
   }
 
