@@ -56,14 +56,14 @@ def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_keeps_its_data(
 
         port = urlsplit(url).port
         command = [sys.executable, "-m", "tapeline", "dashboard", "--data-dir", data, "--port", port]
-        second = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60, check=False)
+        second = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr.strip().endswith("the port is in use; stop what uses it or choose another --port (0 takes "
                                               "a free one)")  # fmt: skip
         assert second.stderr.count("\n") == 1
 
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
         assert "Traceback" not in errors
         assert re.search(r"rows +[\d,]+", output)
@@ -74,5 +74,5 @@ def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_keeps_its_data(
         expect(page.locator("[data-part=status]")).to_have_text("Connected")
         page.close()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (0, "")

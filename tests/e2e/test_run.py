@@ -83,7 +83,7 @@ class Run:
     def said(self) -> str:
         return self._log.read_text()
 
-    def until(self, condition: Callable[[], object], seconds: float = 30) -> object:
+    def until(self, condition: Callable[[], object], seconds: float = 120) -> object:
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert self.process.poll() is None, self.said
@@ -93,7 +93,7 @@ class Run:
 
     def get(self, path: str) -> dict[str, object]:
         (url,) = re.findall(r"http://127\.0\.0\.1:\d+/", self.said)
-        with urllib.request.urlopen(url + path, timeout=10) as answer:
+        with urllib.request.urlopen(url + path, timeout=60) as answer:
             return json.loads(answer.read())  # type: ignore[no-any-return]
 
     def symbols(self, *arguments: str) -> None:
@@ -102,7 +102,7 @@ class Run:
     def end(self) -> dict[str, int]:
         """SIGTERM, as a service manager sends it."""
         self.process.send_signal(signal.SIGTERM)
-        out, _ = self.process.communicate(timeout=30)
+        out, _ = self.process.communicate(timeout=60)
         assert self.process.returncode == 0, self.said
         return json.loads(out)  # type: ignore[no-any-return]
 
@@ -141,7 +141,7 @@ def test_a_run_from_the_first_fetch_to_the_second_start(yahoo: LocalYahoo, tmp_p
 def test_without_network_the_address_and_the_demo_are_named(tmp_path: Path) -> None:
     nowhere = "127.0.0.1:9"
     with Run(tmp_path, "--symbols", "TSLA", url=f"http://{nowhere}", stream_url=f"ws://{nowhere}/") as run:
-        assert run.process.wait(timeout=10) == 1
+        assert run.process.wait(timeout=60) == 1
     assert nowhere in run.said
     assert "tapeline demo" in run.said
     assert "Traceback" not in run.said

@@ -63,7 +63,9 @@ export class RuleForm {
     const rule = this._input.value.trim();
     if (!rule) return;
     const changed = this._rule;
+    this._submit.disabled = true; // Enter twice is one rule
     const { error } = await outcome(changed ? patch(`/alerts/rules/${part(changed.id)}`, { text: rule }) : post("/alerts/rules", { text: rule }));
+    this._submit.disabled = false;
     const meanwhile = this._rule !== changed || this._input.value.trim() !== rule; // something else is being written already
     if (error && meanwhile) toast(`${rule} was refused: ${error.message}`, "bad");
     else if (error) this._showFault(error, rule);

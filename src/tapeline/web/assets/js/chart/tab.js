@@ -121,7 +121,7 @@ export class ChartTab {
   // Takes the answer of GET /indicators. Candles do not wait for it; indicators do, as it says where they are drawn.
   setCatalogue(answer) {
     this._catalogue = new Catalogue(answer);
-    this._picking?.();
+    if (this.root.offsetParent) this._picking?.(); // not over another tab
     if (!this._bars) return;
     this._catalogue.learn(this._bars.outputs);
     this._select();
