@@ -225,7 +225,8 @@ def _all(root: Path, yahoo: str, stream: str, *, models: bool) -> Iterator[Scena
             with urllib.request.urlopen(found[0] + "api/v1/symbols/S00/rows?limit=3", timeout=20) as answer:
                 return b"timestamp" in answer.read()
         except urllib.error.HTTPError as refusal:
-            return b"detail" in refusal.read()  # what cannot be read is said, and the page goes on
+            with refusal:
+                return b"detail" in refusal.read()  # what cannot be read is said, and the page goes on
         except OSError:
             return False  # not yet
 

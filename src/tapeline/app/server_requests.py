@@ -82,7 +82,8 @@ class ServerRequests:
             request = urllib.request.Request(url, headers={**self._headers, **headers})  # noqa: S310 - see above
             answer: http.client.HTTPResponse = _opener.open(request, timeout=_SECONDS)
         except urllib.error.HTTPError as error:
-            raise self._refused(error) from error
+            with error:  # it holds the connection
+                raise self._refused(error) from error
         except (OSError, http.client.HTTPException) as error:
             raise self._unanswered(error) from error
         except ValueError as error:  # such as a name of a host that is none

@@ -293,7 +293,9 @@ def test_the_container_serves_on_its_port_and_stops_on_sigterm(model, X, tmp_pat
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=10) as answer:
                     assert answer.status == 200
                     break
-            except (urllib.error.URLError, ConnectionError):  # not listening yet, or 503 while it loads
+            except (urllib.error.URLError, ConnectionError) as error:  # not listening yet, or 503 while it loads
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()
                 assert process.poll() is None, process.stderr.read()
                 try:
                     process.wait(0.1)
