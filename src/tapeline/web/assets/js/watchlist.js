@@ -162,7 +162,7 @@ export class Watchlist {
     this._unhide.hidden = this._hidden.size === 0 || lines !== null;
     text(this._unhide, `Show ${this._hidden.size} hidden`);
     this._none.hidden = items.length > 0 || !this._known;
-    if (this._known) text(this._none, lines?.length === 0 ? "This list is empty." : this.quotes.size ? "No symbol matches the search." : "No symbols yet. Add one below.");
+    if (this._known) text(this._none, lines?.length === 0 ? "This list is empty." : this.quotes.size ? "No symbol in this list matches the search." : "No symbols yet. Add one below.");
   }
 
   _ages() {

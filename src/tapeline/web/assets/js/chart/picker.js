@@ -31,7 +31,7 @@ export function openPicker(catalogue, changed, drawn, spec = null) {
 
   function list() {
     const wanted = filter.value.trim().toLowerCase();
-    const found = catalogue.indicators.filter(({ name, title }) => `${name} ${title}`.toLowerCase().includes(wanted));
+    const found = catalogue.indicators.filter(({ name, title, group }) => `${name} ${title} ${GROUPS[group]}`.toLowerCase().includes(wanted));
     fill(groups, [...new Set(found.map(({ group }) => group))].map((group) => h("section", {},
       h("h3", {}, GROUPS[group] ?? group, group === "pattern" && h("button", { type: "button", "aria-label": "Add all candle patterns", onclick: () => { for (const { spec: all } of found.filter((each) => each.group === "pattern")) selection.put(all); done(); } }, "All")),
       found.filter((indicator) => indicator.group === group).map((indicator) => h("button", { type: "button", title: indicator.formula, onclick: () => edit(indicator) },
