@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Bars } from "../../src/tapeline/web/assets/js/chart/bars.js";
+import { Layer } from "../../src/tapeline/web/assets/js/draw/layer.js";
 import { distance, levels, measured, pieces, usable } from "../../src/tapeline/web/assets/js/draw/shapes.js";
 import { Undo } from "../../src/tapeline/web/assets/js/draw/undo.js";
 
@@ -96,4 +97,14 @@ test("a document that is sent while it is asked for is not replaced by the one b
     assert.deepEqual(await recall("drawings:C"), { shapes: [1] });
     await put;
   });
+});
+
+test("a point between two bars of another interval is drawn between them, and the mark of an alert on its bar", () => {
+  const timeScale = { logicalToCoordinate: (i) => (Number.isInteger(i) ? 10 * i : 0), options: () => ({ barSpacing: 10 }) };
+  const layer = new Layer({ timeScale: () => timeScale }, () => ({}));
+  layer.attached({ series: { priceToCoordinate: (p) => 100 - p } });
+  layer.bars = bars;
+  assert.deepEqual([-0.5, 0.25, 11].map((minute) => layer.at({ t: minute * MINUTE, p: 1 })), [
+    { x: -5, bar: -10, y: 99 }, { x: 2.5, bar: 0, y: 99 }, { x: 40, bar: 40, y: 99 },
+  ]);
 });

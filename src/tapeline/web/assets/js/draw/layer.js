@@ -18,9 +18,13 @@ export class Layer extends Primitive {
     this.bars = null;
   }
 
-  // Where a point of time and price is on the screen.
+  // Where a point of time and price is on the screen, and where the bar that it falls into is.
   at({ t, p }) {
-    return { x: this._chart.timeScale().logicalToCoordinate(this.bars.position(t)), y: this._series.priceToCoordinate(p) };
+    const position = this.bars.position(t);
+    const bar = Math.floor(position); // the library has a place for whole bars only, and 0 for what is between them
+    const scale = this._chart.timeScale();
+    const x = scale.logicalToCoordinate(bar);
+    return { x: x === null ? null : x + (position - bar) * scale.options().barSpacing, bar: x, y: this._series.priceToCoordinate(p) };
   }
 
   // The point of time and price at a place on the screen, null outside of the scales.
@@ -99,8 +103,8 @@ export class Layer extends Primitive {
     context.fillText(words, width - context.measureText(words).width - 8, y - 8);
   }
 
-  // A triangle above the price at which an alert fired.
-  _bell(context, { x, y }) {
+  // A triangle above the bar and the price at which an alert fired.
+  _bell(context, { bar: x, y }) {
     if (x === null || y === null) return;
     context.beginPath();
     context.moveTo(x, y - 8);
