@@ -9,7 +9,7 @@ from tests.rows import row
 from tests.web_site import client_of
 
 from tapeline.core.market import Reject
-from tapeline.core.ports import Action
+from tapeline.core.messages import Action
 from tapeline.web import PageData, ReplayProgress
 
 
