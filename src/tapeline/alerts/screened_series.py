@@ -116,8 +116,7 @@ class ScreenedSeries:
         several: dict[str, list[str]] = {}
         for name in newest:
             several.setdefault(symbol_of(name), []).append(name)
-        self._names.clear()
-        self._names.update(several)
+        self._names = several  # at once: other threads are using the names of before
         found: dict[str, tuple[int, int] | None] = {}
         refused: set[str] = set()
         impossible = interval

@@ -106,8 +106,8 @@ class Query:
     `bars` has the columns `symbol timestamp open high low close volume final` and one for each output of `indicators`
     (specs), as candles of `interval`; `forecasts` has `symbol timestamp close`, what was said and `model`, what was
     expected over each horizon (such as `low_80_5`) and `range_model`, for every bar that something was said about, with
-    the close as it was then; `rejects` has the records that were refused. Times
-    are TIMESTAMPTZ, and the session's time zone is UTC.
+    the close as it was then; `rejects` has the records that were refused. Times are TIMESTAMPTZ, and the session's time
+    zone is UTC.
 
     Raises `MissingLibraryError` without DuckDB.
     """

@@ -55,10 +55,9 @@ class Grade:
     """Hold the grade of a group of rows. `symbol` and `model` are '' where the group holds several.
 
     Every predicted row is counted once: `graded` went up or down by now, `holds` stayed inside the no-trade band,
-    `pending` wait for their outcome, and `undecidable` will never have one.
-    `hit_rate` is that of the `answered` ones (UP or DOWN), `base_rate` that of always calling what was more frequent
-    among them. `brier` is over all graded rows, `brier_base` that of the share of rises among them, known afterwards:
-    the strictest reference there is.
+    `pending` wait for their outcome, and `undecidable` will never have one. `hit_rate` is that of the `answered` ones
+    (UP or DOWN), `base_rate` that of always calling what was more frequent among them. `brier` is over all graded rows,
+    `brier_base` that of the share of rises among them, known afterwards: the strictest reference there is.
     """
 
     symbol: str

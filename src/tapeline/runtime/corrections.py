@@ -41,9 +41,9 @@ class Correction:
     """Hold what some waiting records of one symbol came to.
 
     `repeated` of them changed nothing, `changed` revised a bar. `commit` stores what they changed; where bars were
-    revised it is `rewound`, and holds all rows that depend on them.
-    `checkpoints` may be stored after it, to shorten a later replay. `last` is True for the symbol's last records.
-    `rejects` are records that could not be dealt with, whatever was tried: they are kept, and the symbol goes on.
+    revised it is `rewound`, and holds all rows that depend on them. `checkpoints` may be stored after it, to shorten a
+    later replay. `last` is True for the symbol's last records. `rejects` are records that could not be dealt with,
+    whatever was tried: they are kept, and the symbol goes on.
     """
 
     symbol: str

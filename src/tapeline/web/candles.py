@@ -55,8 +55,8 @@ class Candles:
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 still forming); where they are the stored
     bars `s` (`Direction` predicted, 0 none), `p` (probability of UP) and `y` (outcome: `Direction`, 0 not decided);
     where they are shorter than a day `x`, as `trading_hours` says it; and one for each of `names`, the outputs of the
-    indicators. `rows` are the stored ones, where they are. `interval` and
-    `stored` are ms. `decimals` is how many the stored bars' prices are shown with, whatever the interval.
+    indicators. `rows` are the stored ones, where they are. `interval` and `stored` are ms. `decimals` is how many the
+    stored bars' prices are shown with, whatever the interval.
     """
 
     columns: Columns

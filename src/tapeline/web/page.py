@@ -36,8 +36,8 @@ class Page:
     The store blocks, so requests never call it in the event loop: `read` and `judge` run a function in a thread and
     return its answer or raise its error. `judge` has a thread of its own, because grading takes seconds and the chart
     must not wait for it. So have `ask`, because a venue answers when it likes, and `verify`, because hashing one
-    password takes 64 MB and 50 ms, and strangers may ask.
-    Each has a bounded queue: a request that would have to wait behind too many raises `OverloadedError`.
+    password takes 64 MB and 50 ms, and strangers may ask. Each has a bounded queue: a request that would have to wait
+    behind too many raises `OverloadedError`.
     """
 
     def __init__(self, data: PageData, access: Access) -> None:

@@ -32,9 +32,8 @@ class _File:
 class PageFiles:
     """Answer GET and HEAD with the files of a folder, as an ASGI application; they are read when it is made.
 
-    `instead` has the texts that take the place of files, by path.
-    A folder is answered with its `index.html`. What is not there raises 404. Answers have an `ETag`: who sends it back
-    as `If-None-Match` is answered 304.
+    `instead` has the texts that take the place of files, by path. A folder is answered with its `index.html`. What is
+    not there raises 404. Answers have an `ETag`: who sends it back as `If-None-Match` is answered 304.
     """
 
     def __init__(self, folder: Path, instead: Mapping[str, str] = {}) -> None:

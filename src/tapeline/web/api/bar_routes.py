@@ -88,11 +88,10 @@ class BarsAnswer(BaseModel):
     `columns` are `t` (open time, UTC epoch ms), `o h l c v`, `f` (1 final, 0 forming), on the stored interval `s`
     (prediction: 0 none, 1 UP, 2 DOWN, 3 HOLD), `p` (probability of UP) and `y` (what happened, coded the same), for
     candles shorter than a day `x` (0 in regular hours, 1 pre-market, 2 after hours), and one for each of `names`; with
-    `ranges` on the stored interval also what was expected, such as `low_80_5`; null where there is no value.
-    With `times` there is `time`, which is `t` as ISO text.
-    `stored_interval` is that of the stored bars that the candles are made of, and `intervals` are all that the symbol
-    can be shown at. `outputs` says what each of `names` is, except for stored columns that no spec gives. `next` is the
-    `before` to ask for older candles with.
+    `ranges` on the stored interval also what was expected, such as `low_80_5`; null where there is no value. With
+    `times` there is `time`, which is `t` as ISO text. `stored_interval` is that of the stored bars that the candles are
+    made of, and `intervals` are all that the symbol can be shown at. `outputs` says what each of `names` is, except for
+    stored columns that no spec gives. `next` is the `before` to ask for older candles with.
     """
 
     model_config = ConfigDict(extra="forbid")
