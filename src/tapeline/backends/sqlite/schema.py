@@ -11,8 +11,8 @@ from tapeline.core.rows import FORECAST
 
 SCHEMA_VERSION = 3
 
-#: The first version whose blocks are columns, and whose rows have checksums.
-BLOCKS_SINCE, CHECKSUMS_SINCE = 2, 3
+#: The first version whose blocks are columns.
+BLOCKS_SINCE = 2
 
 _VERSION = "schema_version"  # in `meta`
 

@@ -61,5 +61,6 @@ class Supervisor:
         """Return a line about the errors so far, '' when there was none for an hour."""
         if self._clock.monotonic() - self._latest > _RECENTLY:
             return ""
-        kinds = ", ".join(f"{kind} ({count})" for kind, count in self.unforeseen.most_common(_LISTED))
+        counts = self.unforeseen.copy()  # whose thread may count on meanwhile
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in counts.most_common(_LISTED))
         return f"unforeseen errors so far: {kinds}"
