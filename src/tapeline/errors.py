@@ -243,10 +243,7 @@ class OverloadedError(ServingError):
     """Refuse a request because too many others wait. `seconds` is when to try again."""
 
     status = 503
-
-    def __init__(self, message: str, seconds: int = 5) -> None:
-        super().__init__(message)
-        self.seconds = seconds
+    seconds = 5
 
 
 class TooManyChartsError(OverloadedError):

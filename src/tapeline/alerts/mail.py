@@ -30,12 +30,10 @@ class Mail:
         password: str = "",
         *,
         plain: bool = False,
-        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self._sender, self._recipients = sender, list(recipients)
         self._host, self._port, self._user, self._password = host, port, user, password
         self._plain = plain
-        self._timeout = timeout
 
     def send(self, alerts: Sequence[Alert]) -> None:
         message = EmailMessage()
@@ -66,11 +64,11 @@ class Mail:
 
     def _connected(self) -> smtplib.SMTP:
         if self._plain:
-            return smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+            return smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS)
         context = ssl.create_default_context()
         if self._port == _TLS_PORT:
-            return smtplib.SMTP_SSL(self._host, self._port, timeout=self._timeout, context=context)
-        server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
+            return smtplib.SMTP_SSL(self._host, self._port, timeout=TIMEOUT_SECONDS, context=context)
+        server = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS)
         try:
             server.ehlo_or_helo_if_needed()
             if not server.has_extn("starttls"):

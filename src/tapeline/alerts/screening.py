@@ -69,9 +69,8 @@ class Screened:
 
 
 def question(
-    text: str, columns: Sequence[str] = (), interval: str | None = None, at: int | None = None, sort: str = "",
-    *, descending: bool = False,
-) -> Question:  # fmt: skip
+    text: str, columns: Sequence[str] = (), interval: str | None = None, at: int | None = None, sort: str = ""
+) -> Question:
     """Return the question that these mean. A `-` before `sort` asks for the largest first.
 
     Raises `RuleError` for the rule, that or `SpecError` for a column, `InputError` for an order by what is no column.
@@ -85,7 +84,7 @@ def question(
         if given is not None:
             raise RuleError(f"a screener answers for one moment: leave `{name}` out", text.lower().rindex(name))
     shown = _columns(rule, columns)
-    descending = descending or sort.startswith("-")
+    descending = sort.startswith("-")
     sort = sort.removeprefix("-")
     if sort and sort != "symbol":
         sort = _column(sort)

@@ -47,9 +47,8 @@ def unknown_symbols(rule: Rule, store: Store) -> tuple[str, ...]:
 
 
 def rehearse(
-    rule: Rule, store: Store, span: int = 7 * DAY, ranges: Mapping[str, RangeModel] = MappingProxyType({}),
-    most_bars: int = MOST_BARS,
-) -> Rehearsed:  # fmt: skip
+    rule: Rule, store: Store, span: int = 7 * DAY, ranges: Mapping[str, RangeModel] = MappingProxyType({})
+) -> Rehearsed:
     """Judge the final bars that opened in the last `span` ms before the newest one, with the forecasts made on them.
 
     The bar before the span is judged too, so that a rule that held already does not fire with the first bar.
@@ -68,7 +67,7 @@ def rehearse(
     parts: list[Rows] = []
     count, complete = 0, True
     for rows in _final_rows(store, names, specs_of(rule.columns), since):
-        if count + len(rows) > most_bars and parts:
+        if count + len(rows) > MOST_BARS and parts:
             complete = False
             break
         count += len(rows)

@@ -38,9 +38,9 @@ class SymbolSearch(Protocol):
         ...
 
 
-def nearest(symbol: str, known: Iterable[ListedSymbol], most: int = 3) -> list[ListedSymbol]:
-    """Return those of these symbols that are written most like this one, the nearest first."""
+def nearest(symbol: str, known: Iterable[ListedSymbol]) -> list[ListedSymbol]:
+    """Return the three of these symbols, at most, that are written most like this one, the nearest first."""
     by_name = {listed.symbol: listed for listed in known}
-    near = difflib.get_close_matches(symbol, by_name, most, cutoff=0.5)
+    near = difflib.get_close_matches(symbol, by_name, 3, cutoff=0.5)
     near.sort(key=lambda name: name[:1] != symbol[:1])  # a slip is seldom in the first letter
     return [by_name[name] for name in near]

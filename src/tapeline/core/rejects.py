@@ -56,13 +56,12 @@ def repeated(source: str, kind: str, count: int) -> Reject:
 
 
 class Quota:
-    """Keep, of all rejects that pass through one process, the first `alike` of each kind, and count the others.
+    """Keep, of all rejects that pass through one process, the first `KEPT_ALIKE` of each kind, and count the others.
 
     Rejects that already stand for many pass as they are.
     """
 
-    def __init__(self, alike: int = KEPT_ALIKE) -> None:
-        self._alike = alike
+    def __init__(self) -> None:
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def thin(self, rejects: Iterable[Reject]) -> list[Reject]:
@@ -77,7 +76,7 @@ class Quota:
             if key not in self._seen and len(self._seen) >= _MOST_KINDS:
                 key = reject.source, _OTHER
             self._seen[key] += 1
-            if self._seen[key] <= self._alike:
+            if self._seen[key] <= KEPT_ALIKE:
                 kept.append(bounded(reject))
             else:
                 counted[key] += 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapeline.core.market import Floats, Ints
-from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import Metadata
 
 #: PSI above this is a warning.
@@ -65,8 +65,8 @@ def drift(then: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[str
 
 
 def drift_by_model(
-    models: Mapping[str, Metadata], versions: Sequence[str], timestamp: Ints, X: Floats,
-    features: FeatureSet = DEFAULT_FEATURES, *, symbols: Sequence[str] | None = None, interval: int | None = None,
+    models: Mapping[str, Metadata], versions: Sequence[str], timestamp: Ints, X: Floats, *,
+    symbols: Sequence[str] | None = None, interval: int | None = None,
 ) -> dict[str, tuple[Drift, ...]]:  # fmt: skip
     """Return the drift of the bars after each model's training, for those of `versions` that keep a reference.
 
@@ -76,6 +76,7 @@ def drift_by_model(
     symbol differs from a pool without anything having changed. Nor do features of the calendar drift: they only say
     which days these bars happen to be.
     """
+    features = DEFAULT_FEATURES
     found: dict[str, tuple[Drift, ...]] = {}
     warm = ~np.isnan(X).any(axis=1)
     for version in versions:

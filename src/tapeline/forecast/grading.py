@@ -91,20 +91,20 @@ class Rolling:
 
 
 def grade_rows(
-    rows: Rows, models: Mapping[str, Metadata] | None = None, horizon: int = HORIZON, interval: int | None = None,
+    rows: Rows, models: Mapping[str, Metadata] | None = None, *, interval: int | None = None,
     known_until: int | None = None,
 ) -> Grades:  # fmt: skip
     """Grade the predicted rows among these.
 
     `rows` hold each symbol's rows in the order of time. The outcome of a row needs the `LABEL_LOOKBACK` rows before it
     and those within `label_reach` after it: give them too, and cut afterwards. `models` say what each version was
-    asked; one that is not in there was asked about `horizon` bars with the default no-trade band. `interval` (ms) is
+    asked; one that is not in there was asked about `HORIZON` bars with the default no-trade band. `interval` (ms) is
     that of the series, where these rows are only a part of it. `known_until` (UTC epoch ms) is up to when bars would
     be here if there were any: what is not decided by then, although its horizon has passed, never will be.
     """
     final = rows[np.flatnonzero(rows.bars.final)]
     asked = [(models or {}).get(version) for version in final.models]
-    questions = [(m.horizon, m.no_trade_band) if m else (horizon, NO_TRADE_BAND) for m in asked]
+    questions = [(m.horizon, m.no_trade_band) if m else (HORIZON, NO_TRADE_BAND) for m in asked]
     outcome, undecidable = np.zeros(len(final), np.int8), np.zeros(len(final), np.bool_)
     usual = intervals(final.bars) if interval is None else np.full(len(final.bars.symbols), interval, np.int64)
     for question in set(questions):
@@ -120,7 +120,7 @@ def grade_rows(
     return Grades(
         final.bars.symbols, final.models, final.bars.timestamp[kept], final.bars.code[kept], final.model[kept],
         final.probability[kept], final.prediction[kept], outcome[kept], undecidable[kept],
-        max((question[0] for question in questions), default=horizon),
+        max((question[0] for question in questions), default=HORIZON),
     )  # fmt: skip
 
 
@@ -179,10 +179,10 @@ def _grade(symbol: str, model: str, grades: Grades) -> Grade:
     )
 
 
-def reliability(grades: Grades, bins: int = 10) -> list[Bin]:
-    """Return the mean probability against the share of UP of the graded rows, in bins of equally many."""
+def reliability(grades: Grades) -> list[Bin]:
+    """Return the mean probability against the share of UP of the graded rows, in ten bins of equally many."""
     known = decided(grades.outcome)
-    return calibration(grades.probability[known], grades.outcome[known] == Direction.UP, bins)
+    return calibration(grades.probability[known], grades.outcome[known] == Direction.UP)
 
 
 def rolling(grades: Grades, window: int = 500) -> Rolling:

@@ -138,8 +138,8 @@ def last_said(rows: Rows, models: Mapping[str, RangeModel], within: int = 1) -> 
     return found
 
 
-def expected_move(rows: Rows, horizon: int = HORIZON) -> float | None:
-    """Return the sigma of the log return over the horizon after the last closed bar of these rows of one symbol.
+def expected_move(rows: Rows) -> float | None:
+    """Return the sigma of the log return over `HORIZON` bars after the last closed bar of these rows of one symbol.
 
     It needs no model: it is what is stored. None where nothing was said.
     """
@@ -147,7 +147,7 @@ def expected_move(rows: Rows, horizon: int = HORIZON) -> float | None:
     closed = np.flatnonzero(rows.bars.final)
     if not len(closed) or by[closed[-1]] < 0:
         return None
-    sigma = float(said_codes.decoded(ranges[closed[-1:]])[0, HORIZONS.index(horizon)])
+    sigma = float(said_codes.decoded(ranges[closed[-1:]])[0, HORIZONS.index(HORIZON)])
     return None if np.isnan(sigma) else sigma
 
 

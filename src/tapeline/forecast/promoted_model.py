@@ -9,7 +9,7 @@ import numpy as np
 from tapeline.core.market import LATEST_TIMESTAMP, Floats
 from tapeline.core.times import MINUTE
 from tapeline.errors import ModelError, one_line
-from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
+from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.promotion_watcher import PromotionWatcher
 from tapeline.forecast.registry import Registry
@@ -35,16 +35,15 @@ class PromotedModel:
         *,
         clock: Callable[[], int],
         warn: Callable[[str], None] = lambda _: None,
-        features: FeatureSet = DEFAULT_FEATURES,
         interval: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.version = ""
-        self.features = features.names
+        self.features = DEFAULT_FEATURES.names
         self.trained_until = LATEST_TIMESTAMP
         self.hold_margin = 0.0
         self.interval = 0
         self.missed = 0
-        self._watcher = PromotionWatcher(registry, name, None, features)
+        self._watcher = PromotionWatcher(registry, name, None)
         self._name = name
         self._clock = clock
         self._warn = warn

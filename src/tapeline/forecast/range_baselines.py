@@ -32,10 +32,10 @@ def bar_returns(bars: Bars, interval: int) -> Floats:
     return returns
 
 
-def weighted_mean(values: Floats, code: Codes, decay: float = DECAY) -> Floats:
+def weighted_mean(values: Floats, code: Codes) -> Floats:
     """Return the exponentially weighted mean of each symbol's values up to each bar, float64 [n]."""
     out = np.empty(len(values))
-    _weighted_mean(values, code, decay, np.zeros((int(code.max(initial=0)) + 1, 2)), out)
+    _weighted_mean(values, code, DECAY, np.zeros((int(code.max(initial=0)) + 1, 2)), out)
     return out
 
 
@@ -48,13 +48,13 @@ def _weighted_mean(values: Floats, code: Codes, decay: float, state: Floats, out
         out[i] = state[s, 0] / state[s, 1]
 
 
-def recent_mean(values: Floats, decay: float = DECAY) -> Floats:
+def recent_mean(values: Floats) -> Floats:
     """Return the exponentially weighted mean of the last `RECENT` values of one symbol up to each one, float64 [n].
 
     What is older weighs a thirtieth of a percent. So the mean is the same whether all values are given or those alone.
     """
     out = np.empty(len(values))
-    _recent_mean(values, np.power(decay, np.arange(RECENT, dtype=np.float64)), out)
+    _recent_mean(values, np.power(DECAY, np.arange(RECENT, dtype=np.float64)), out)
     return out
 
 

@@ -30,7 +30,6 @@ from tapeline.forecast.range_scores import (
 from tapeline.forecast.range_state import RangeStates
 from tapeline.forecast.time_of_day import season
 from tapeline.research import FOLDS
-from tapeline.research.dataset import Progress, silent
 from tapeline.research.garch import GARCH, garch
 from tapeline.research.metrics import auc_influence
 from tapeline.research.range_outcomes import Outcomes, outcomes
@@ -65,9 +64,8 @@ class _Tested:
 
 
 def evaluate_ranges(
-    bars: Iterable[Bars], *, folds: int = FOLDS, baselines: Mapping[str, Baseline] | None = None,
-    progress: Progress = silent,
-) -> RangeReport:  # fmt: skip
+    bars: Iterable[Bars], *, folds: int = FOLDS, baselines: Mapping[str, Baseline] | None = None
+) -> RangeReport:
     """Train and test range models walk-forward on these bars, on exactly the same rows as EWMA, GARCH and `baselines`.
 
     The last folds/(folds+1) of the times are tested, each fold by a model trained on what was decided before it, with
@@ -87,16 +85,13 @@ def evaluate_ranges(
         model = fit_sorted(history[history.timestamp < trained_until], interval)
         test = (history.timestamp >= start) & (history.timestamp <= stop)
         _ask(done, history, model, test, compared)
-        progress((k + 1) / (folds + 1), f"fold {k + 1} of {folds}")
     return _report(history, interval, folds, done)
 
 
-def evaluate_frozen(
-    model: RangeModel, bars: Iterable[Bars], *, baselines: Mapping[str, Baseline] | None = None
-) -> RangeReport:
+def evaluate_frozen(model: RangeModel, bars: Iterable[Bars]) -> RangeReport:
     """Test a model as it is on bars that its training did not see, or only those after `trained_until`."""
     history = sort_and_dedupe(bars)
-    compared = _compared(model.interval, baselines)
+    compared = _compared(model.interval, None)
     done = _empty(history, model.interval, compared)
     later = history.timestamp > model.trained_until
     _ask(done, history, model, later, compared)

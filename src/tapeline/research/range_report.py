@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tapeline.forecast import HORIZON
 from tapeline.forecast.estimates import Estimate
 from tapeline.forecast.range_words import verdict
 
@@ -62,7 +63,7 @@ class RangeReport:
         return asdict(self)
 
 
-def headline(scores: Iterable[HorizonScores], horizon: int = 5) -> str:
-    """Return the verdict in one line: how much better than EWMA, and how often the 80% band held."""
-    mine = next(each for each in scores if each.horizon == horizon)
+def headline(scores: Iterable[HorizonScores]) -> str:
+    """Return the verdict over 5 bars in one line: how much better than EWMA, and how often the 80% band held."""
+    mine = next(each for each in scores if each.horizon == HORIZON)
     return verdict(mine.saved[EWMA], mine.coverage[80])

@@ -20,7 +20,7 @@ from tapeline.forecast.labels import INTRADAY, longest_step
 from tapeline.forecast.range_model import RangeModel, Table
 from tapeline.forecast.range_state import RangeStates
 from tapeline.forecast.time_of_day import TERMS
-from tapeline.research.dataset import Progress, fingerprint, silent
+from tapeline.research.dataset import fingerprint
 from tapeline.research.range_outcomes import Outcomes, outcomes
 from tapeline.research.ridge import RIDGE, least_qlike, least_squares
 from tapeline.research.session_profiles import fit_profiles
@@ -72,35 +72,27 @@ class _Rows:
     usable: Flags
 
 
-def fit_range(
-    bars: Iterable[Bars], *, until: int | None = None, interval: int | None = None, progress: Progress = silent
-) -> RangeModel:
+def fit_range(bars: Iterable[Bars], *, until: int | None = None) -> RangeModel:
     """Train on the bars with timestamp <= `until` (UTC epoch ms; None: all), outcomes included.
 
-    `bars` come in batches cut anywhere. The same bars give the same model, byte for byte. `interval` (ms) is that of
-    the bars; without it, their usual one. Raises `NotEnoughHistoryError`.
+    `bars` come in batches cut anywhere. The same bars give the same model, byte for byte. Raises
+    `NotEnoughHistoryError`.
     """
     history = sort_and_dedupe(bars, until)
-    found = usual_interval(history.timestamp, history.code) if interval is None else interval
-    return fit_sorted(history, DAY if found is None else found, progress=progress)
+    return fit_sorted(history, usual_interval(history.timestamp, history.code) or DAY)
 
 
-def fit_sorted(history: Bars, interval: int, form: str | None = None, *, progress: Progress = silent) -> RangeModel:
-    """Train on these sorted final bars, all of them. `form` is one of `FORMS`; without it, the one that is safe.
-
-    Raises `NotEnoughHistoryError`.
-    """
+def fit_sorted(history: Bars, interval: int) -> RangeModel:
+    """Train on these sorted final bars, all of them, of this length (ms). Raises `NotEnoughHistoryError`."""
     if len(history) < at.WARM_UP:
         raise NotEnoughHistoryError(f"{len(history)} bars are not enough to train a range model: give more history")
     intraday = interval < INTRADAY
     session = _bars_in_a_session(history) if intraday else 0
-    if form is None:
-        form = "daily" if not intraday else "intraday" if _sessions(history) >= _SESSIONS_FOR_ALL else "plain"
+    form = "daily" if not intraday else "intraday" if _sessions(history) >= _SESSIONS_FOR_ALL else "plain"
     model = _blank(history, interval, form, session)
     if intraday:
         variance, volume = fit_profiles(history)
         model = replace(model, variance_profile=variance, volume_profile=volume)
-    progress(0.1, "regressors")
     regressors = np.empty((len(history), at.REGRESSORS_WIDTH))
     RangeStates().update(history, model, regressors)
     known = outcomes(history, model)
@@ -112,7 +104,6 @@ def fit_sorted(history: Bars, interval: int, form: str | None = None, *, progres
             "more history"
         )
     model = _with_regressions(model, rows, form)
-    progress(0.5, "spread")
     return _with_spreads(model, history, rows)
 
 

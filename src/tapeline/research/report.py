@@ -178,8 +178,8 @@ def figure_library() -> Any:
     return import_extra("matplotlib.figure", "the HTML report needs Matplotlib", "research")
 
 
-def _figure(width: float = 7.0, height: float = 3.0) -> tuple[Any, Any]:
-    figure = figure_library().Figure(figsize=(width, height), layout="constrained")
+def _figure(height: float = 3.0) -> tuple[Any, Any]:
+    figure = figure_library().Figure(figsize=(7.0, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tapeline.core.foreign import Bounds, load_json
@@ -51,8 +50,8 @@ class KlineStream(QuoteSocket):
 
     spacing_seconds = 0.5  # Binance closes a connection after more than 5 messages a second, pongs included
 
-    def __init__(self, url: str, clock: Clock, *, chance: Callable[[], float] = random.random) -> None:
-        super().__init__("binance", VENUE, f"{url.rstrip('/')}/ws", MESSAGE.size, clock, chance=chance)
+    def __init__(self, url: str, clock: Clock) -> None:
+        super().__init__("binance", VENUE, f"{url.rstrip('/')}/ws", MESSAGE.size, clock)
         self._watched: dict[str, str] = {}  # by the venue's spelling
         self._klines: dict[str, _Kline] = {}
         self._messages = 0
