@@ -51,7 +51,10 @@ def score(
             table = grade(found.grades) if len(found.grades) else []
             ranges = {horizon: range_record(grades) for horizon, grades in ranged.items()}
     if not table and not ranges:
-        raise NotFoundError(f"no stored row of {', '.join(wanted) or 'any symbol'} has a forecast yet")
+        raise NotFoundError(
+            f"no stored row of {', '.join(wanted) or 'any symbol'} has a forecast yet: make a model with `tapeline "
+            "train`, and the bars that come after that get one"
+        )
     if json:
         from tapeline.research.evaluation_report import without_nan
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,7 @@ from tapeline.runtime.clock import now_ms
 if TYPE_CHECKING:
     from tapeline.cli.cloud_training import SageMakerTrainer
     from tapeline.core.market import Bars
-    from tapeline.forecast.model import Metadata
+    from tapeline.forecast.model import LightGBMModel, Metadata
     from tapeline.forecast.range_model import RangeModel
     from tapeline.forecast.registry import Registry
 
@@ -94,6 +95,9 @@ def train(
     With `--on sagemaker` the registry is that of the bucket, unless --models or --data-dir names another.
     """
     end = None if until is None else int(until.replace(tzinfo=UTC).timestamp() * 1000)
+    chosen: dict[str, Any] = {
+        "horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows, "until": end
+    }  # fmt: skip
     cloud: SageMakerTrainer | None = None
     reason = ""
     if on is Machine.SAGEMAKER:
@@ -109,7 +113,6 @@ def train(
             data_dir,
         )  # fmt: skip
         registry = registry_at(data_dir, cloud.models if models is None and data_dir is None else models)
-        chosen = {"horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows, "until": end}
         trained = cloud.train(name, symbols, {key: str(each) for key, each in chosen.items() if each is not None})
         model = trained.model
         registry.save(name, model)
@@ -121,26 +124,9 @@ def train(
             except NotBetterError as error:
                 reason = str(error)
     else:
-        from tapeline.research.libraries import require_training
-        from tapeline.research.retraining import retrain
-        from tapeline.research.training import fit
-
-        require_training(trials)
         registry = registry_at(data_dir, models)
-        _train_ranges(registry, name, history(files, symbols, data_dir, reading), end, promote=promote)
-        with progress("training", quiet=json) as show:
-            options: dict[str, Any] = {
-                "horizon": horizon, "no_trade_band": no_trade_band, "seed": seed, "max_rows": max_rows,
-                "trials": trials, "progress": show, "until": end,
-            }  # fmt: skip
-            bars = history(files, symbols, data_dir, reading, again=True)
-            if promote:
-                made = retrain(registry, name, bars, at=now_ms(), **options)
-                model = made.model
-                reason = "" if made.promoted else f"not promoted: {made.contest}"
-            else:
-                model = fit(bars, **options)
-                registry.save(name, model)
+        bars = functools.partial(history, files, symbols, data_dir, reading)
+        model, reason = _trained_here(registry, name, bars, chosen | {"trials": trials}, promote=promote, quiet=json)
     in_use = registry.current(name) == model.version
     if cloud is not None:
         cloud.publish(name, model, better=not reason)
@@ -151,6 +137,30 @@ def train(
     if reason:
         notice(reason)
     print_facts(name, model.version, model.metadata, in_use=in_use)
+
+
+def _trained_here(
+    registry: Registry, name: str, bars: Callable[..., Iterator[Bars]], options: dict[str, Any], *, promote: bool,
+    quiet: bool,
+) -> tuple[LightGBMModel, str]:  # fmt: skip
+    """Train both models on these bars, and keep them. Return that of directions, and why `promote` did not help it.
+
+    `bars` begins a pass over them; `options` are those of `training.fit`.
+    """
+    from tapeline.research.libraries import require_training
+    from tapeline.research.retraining import retrain
+    from tapeline.research.training import fit
+
+    require_training(options["trials"])
+    _train_ranges(registry, name, bars(), options["until"], promote=promote)
+    with progress("training", quiet=quiet) as show:
+        again = bars(again=True)
+        if promote:
+            made = retrain(registry, name, again, at=now_ms(), **options, progress=show)
+            return made.model, "" if made.promoted else f"not promoted: {made.contest}"
+        model = fit(again, **options, progress=show)
+        registry.save(name, model)
+        return model, ""
 
 
 def _train_ranges(registry: Registry, name: str, bars: Iterator[Bars], until: int | None, *, promote: bool) -> None:
