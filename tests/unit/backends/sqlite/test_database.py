@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,23 +100,36 @@ def test_a_second_process_may_not_write_into_the_same_directory(tmp_path: Path) 
         assert home.path == tmp_path
 
 
-def test_a_thread_that_ends_takes_its_connection_with_it(tmp_path: Path) -> None:
+def test_a_thread_that_ends_takes_its_connection_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(tmp_path / "tapeline.db")
+    made: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def recorded(path: Path, **options: Any) -> sqlite3.Connection:
+        found: sqlite3.Connection = connect(path, **options)
+        if path == database.path:
+            made.append(found)
+        return found
 
     def read() -> None:
         with database.reading() as reader:
             reader.execute("SELECT count(*) FROM symbols").fetchone()
 
-    def connections() -> int:
-        gc.collect()
-        return sum(isinstance(each, sqlite3.Connection) for each in gc.get_objects())
-
-    before = connections()
+    monkeypatch.setattr(sqlite3, "connect", recorded)
     for _ in range(3):
         thread = threading.Thread(target=read)
         thread.start()
         thread.join()
-    assert connections() == before
+    assert [is_open(connection) for connection in made] == [False] * 3
     read()
-    assert connections() == before + 1
+    assert is_open(made[-1])
     database.close()
+    assert not is_open(made[-1])
+
+
+def is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except sqlite3.ProgrammingError:
+        return False
+    return True
