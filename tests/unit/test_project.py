@@ -238,6 +238,16 @@ def test_another_address_of_the_repository_is_written_wherever_it_is_repeated() 
         assert not address.search(script["changed"]((ROOT / path).read_text(), old, "someone/else"))
 
 
+def test_the_pythons_that_are_named_are_those_that_the_workflows_run() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert len(named) > 3
+    assert project["requires-python"] == f">={named[0]},<3.{int(named[-1][2:]) + 1}"
+    for workflow in ("tests.yml", "release.yml"):
+        (row,) = re.findall(r"python: \[(.*)\]", (ROOT / ".github" / "workflows" / workflow).read_text())
+        assert re.findall(r"[\d.]+", row) == named, workflow
+
+
 def test_a_version_is_known_with_and_without_a_build() -> None:
     """The build writes `_version.py` from the tag; the sources alone, without git, still start."""
     code = "import sys; sys.modules['tapeline._version'] = None; import tapeline; print(tapeline.__version__)"
