@@ -44,6 +44,14 @@ def test_every_indicator_has_a_picture_of_its_own(site: Site) -> None:
     assert [name for name, svg in drawn.items() if "nan" in svg or svg.count("<path") < 2] == []
 
 
+def test_every_picture_of_the_page_is_shown_and_made_by_the_script() -> None:
+    """`python -m tests.browser.make_pictures` makes them from the packaged week of bars."""
+    made = re.findall(r'Picture\("([\w-]+\.png)"', (ROOT / "tests/browser/make_pictures.py").read_text())
+    guides = "".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+    shown = re.findall(r"!\[[^\]]*\]\([^)]*images/([^)]+)\)", guides)
+    assert sorted(made) == sorted(set(shown)) == sorted(path.name for path in (ROOT / "docs/images").iterdir())
+
+
 def test_search_works_from_a_folder(site: Site) -> None:
     (index,) = {path.parent for path in site if path.name == "index.html" and (path.parent / "search").is_dir()}
     assert "tapeline.load" in (index / "search" / "search_index.js").read_text()
