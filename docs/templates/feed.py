@@ -174,6 +174,7 @@ def _translating_urllib_errors(url: str, symbol: str) -> Iterator[None]:
     try:
         yield
     except HTTPError as error:
+        error.close()  # it holds the connection
         if error.code == 404:
             raise NoDataError(f"{symbol}: {VENUE} has nothing under this symbol") from error
         if error.code == 429:
