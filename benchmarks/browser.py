@@ -51,12 +51,10 @@ window.firstCandles = new Promise((seen) => addEventListener("DOMContentLoaded",
     const style = getComputedStyle(document.documentElement);
     const colors = ["--up", "--down"].map((name) => // as a pixel is in memory, alpha first
       parseInt(`ff${(style.getPropertyValue(name).match(/\\w\\w/g) ?? []).reverse().join("")}`, 16));
-    const there = [...document.querySelectorAll("[data-part=canvas] canvas")].some((canvas) => {
-      const { width, height } = canvas;
-      if (width < 300 || height < 200) return false;
-      const { data } = canvas.getContext("2d").getImageData(width >> 1, 0, 64, height); // little, for it takes time
-      return new Uint32Array(data.buffer).some((pixel) => colors.includes(pixel));
-    });
+    const isLarge = ({ width, height }) => width >= 300 && height >= 200;
+    const canvas = [...document.querySelectorAll("[data-part=canvas] canvas")].find(isLarge); // the others lie above it
+    const { data } = canvas?.getContext("2d").getImageData(canvas.width >> 1, 0, 64, canvas.height) ?? { data: [] };
+    const there = new Uint32Array(data.buffer ?? []).some((pixel) => colors.includes(pixel));
     requestAnimationFrame(there ? () => seen(performance.now()) : look);
   };
   requestAnimationFrame(look);

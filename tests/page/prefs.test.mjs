@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { chosen, drop, put, shownIndicators } from "../../src/tapeline/web/assets/js/chart/selection.js";
+import { expectedReach, keepReach } from "../../src/tapeline/web/assets/js/chart/reach.js";
 import { remember, remembered } from "../../src/tapeline/web/assets/js/prefs.js";
 
 // Puts `storage` in the place of the browser's own while `work` runs.
@@ -39,6 +40,24 @@ test("a browser that refuses or garbles is no reason to stop", () => {
     assert.equal(remembered("sort", 2), 2);
   });
   withStorage(fakeStorage(new Map([["tapeline.sort", "{not JSON"]])), () => assert.equal(remembered("sort", 3), 3));
+});
+
+test("the room for the fan counts from the newest closed bar, and is remembered for each interval", () => {
+  const bars = (interval, ...f) => ({ interval, length: f.length, columns: { f } });
+  withStorage(fakeStorage(), () => {
+    assert.equal(expectedReach(bars("1m", 1, 1)), 0);
+    keepReach(bars("1m", 1, 1, 0), 19); // of twenty bars, one is forming
+    assert.equal(expectedReach(bars("1m", 1, 1)), 20);
+    assert.equal(expectedReach(bars("1m", 1, 0)), 19);
+    assert.equal(expectedReach(bars("5m", 1, 1)), 0);
+    keepReach(bars("5m", 1, 1), 0);
+    keepReach(bars("1m", 1, 0), 0);
+    assert.deepEqual(remembered("reach", null), { "1m": 0, "5m": 0 });
+    for (const nonsense of [null, "20", [], { "1m": "20" }]) {
+      remember("reach", nonsense);
+      assert.equal(expectedReach(bars("1m", 1)), 0);
+    }
+  });
 });
 
 test("an indicator keeps its colour for as long as it is shown", () => {

@@ -2,6 +2,7 @@
 import { ROOT } from "./api.js";
 
 const RETRY_MS = [500, 1000, 2000, 5000, 10_000];
+const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page hidden for this long gives its own back
 const SILENCE_MS = 20_000; // the server sends something every 5 s; in a laptop's sleep a connection dies without an error
 
 export class Events {
@@ -36,6 +37,16 @@ export class Events {
     clearTimeout(this._timer);
     this._source?.close();
     this._source = null;
+  }
+
+  // Closes it while the page has been hidden for long, if it `may()`; `again()` opens it.
+  restWhileHidden(may, again) {
+    let timer = 0;
+    document.addEventListener("visibilitychange", () => {
+      clearTimeout(timer);
+      if (document.hidden) timer = setTimeout(() => may() && this.close(), HIDDEN_MS);
+      else if (!this.isOpen) again();
+    });
   }
 
   get _connected() {

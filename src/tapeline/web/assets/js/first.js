@@ -1,23 +1,21 @@
-// Asks for what the page shows first before anything else is loaded: the bars and the session at once, then the quotes.
+// Asks for what the page shows first before anything else is loaded: the bars and the session at once, and the rest once they are seen.
 import "./theme.js";
 import { PAGE_BARS, barsPath, get, outcome, readSession } from "./api.js";
+import { firstCandles, noCandles } from "./firstcandles.js";
 import { remembered } from "./prefs.js";
 import { shownIndicators } from "./chart/selection.js";
 import { readRoute } from "./route.js";
 
-const QUOTES_MS = 300; // how long the quotes wait for the bars, which are drawn before them
-
 const route = readRoute();
 const interval = route.interval ?? remembered("interval", "1m");
 const symbol = route.symbol ?? remembered("symbol", null);
+const asked = symbol !== null && route.tab === "chart";
+if (!asked) noCandles();
 
-const bars = symbol === null ? null : outcome(get(barsPath(symbol, { interval, limit: PAGE_BARS, indicators: shownIndicators() })));
-const pause = new Promise((done) => setTimeout(done, QUOTES_MS));
-
-// The order matters: a browser has six connections to a server, and the server would make the bars and the quotes by turns.
 export const first = {
-  symbol, interval, bars,
-  quotes: outcome(Promise.race([bars, pause]).then(() => get("/symbols"))),
-  session: outcome(readSession()),
-  catalogue: outcome(get("/indicators")),
+  symbol, interval,
+  bars: asked ? outcome(get(barsPath(symbol, { interval, limit: PAGE_BARS, indicators: shownIndicators() }))) : null,
+  session: outcome(readSession()), // changes wait for it
+  quotes: outcome(firstCandles.then(() => get("/symbols"))),
+  catalogue: outcome(firstCandles.then(() => get("/indicators"))),
 };

@@ -25,9 +25,6 @@ import { StatusBar } from "./statusbar.js";
 import { toast } from "./toast.js";
 import { Watchlist } from "./watchlist.js";
 
-const PATIENCE_MS = 1000; // how long the watch-list waits for the first candles, which it would hold up
-const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page hidden for this long gives its own back
-
 const part = (name) => document.querySelector(`[data-part=${name}]`);
 const panel = (name) => document.getElementById(name);
 let tab = null;
@@ -202,7 +199,7 @@ function counted(count) {
 async function begin() {
   const route = readRoute();
   chart.wanted = first.interval;
-  if (first.symbol !== null && route.tab === "chart") {
+  if (first.bars) {
     history.replaceState(null, "", chartHash(first.symbol, first.interval, route.others));
     show(chart, first, first.bars);
   }
@@ -212,9 +209,7 @@ async function begin() {
     catalogue = value;
     if (value) layout.charts.forEach((one) => one.setCatalogue(value));
   });
-  // Drawn in the first frame, the candles are seen in the second one, which the watch-list would hold up.
-  const drawn = first.bars && tab === "chart" ? Promise.race([first.bars.then(nextFrame).then(nextFrame), pause(PATIENCE_MS)]) : null;
-  const [who, quotes] = await Promise.all([first.session, first.quotes, drawn]);
+  const [who, quotes] = await Promise.all([first.session, first.quotes]);
   if (who.value) account.show();
   if (who.value?.login_needed) {
     account.logIn();
@@ -233,9 +228,6 @@ async function begin() {
   if (tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart listens once its bars are there
 }
 
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-const nextFrame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-
 // Shows the charts that this user left, where the address names none.
 async function restore() {
   const shown = location.hash;
@@ -247,13 +239,7 @@ async function restore() {
   go();
 }
 
-let hiddenTimer = 0;
-document.addEventListener("visibilitychange", () => {
-  clearTimeout(hiddenTimer);
-  if (document.hidden) hiddenTimer = setTimeout(() => tabs.alerts.wanted || events.close(), HIDDEN_MS);
-  else if (!events.isOpen) listen();
-});
-
+events.restWhileHidden(() => !tabs.alerts.wanted, listen);
 part("help").addEventListener("click", openHelp);
 part("appearance").addEventListener("click", openAppearance);
 bindFold(part("fold"));

@@ -1,5 +1,6 @@
 // Candles, volume, indicators and calls of one symbol on the drawing library's chart.
 import { HistogramSeries, PriceScaleMode, createChart } from "../../vendor/lightweight-charts.js";
+import { warmClocks } from "../format.js";
 import { palette } from "../theme.js";
 import { Calls } from "./calls.js";
 import { CompareLines } from "./comparelines.js";
@@ -9,6 +10,7 @@ import { chartOptions } from "./options.js";
 import { PatternMarks } from "./patternmarks.js";
 import { priceFormat } from "./priceformat.js";
 import { PriceSeries } from "./priceseries.js";
+import { expectedReach } from "./reach.js";
 import * as selection from "./selection.js";
 import { SessionMarks } from "./sessions.js";
 import { Study } from "./study.js";
@@ -23,6 +25,7 @@ export class Drawing {
   // `pointed(i, value, byHand)` hears which bar and price the crosshair is on (null: none), `olderWanted()` that older bars come into view,
   // `moved()` that the window moved.
   constructor(element, { pointed, olderWanted, moved }) {
+    warmClocks();
     this.bars = null;
     this.studies = [];
     this.colors = palette();
@@ -43,6 +46,7 @@ export class Drawing {
     this._lines = new CompareLines(this.chart);
     for (const primitive of [this._sessions, this._fan, this._trail, this._lines]) this.prices.attach(primitive);
     this._forecast = null;
+    this._room = null; // the places to be left for a fan that is on its way, null where it is not
     this.chart.subscribeCrosshairMove((event) => {
       const i = event.time === undefined || !event.point || !this.bars ? -1 : this.bars.at(event.time);
       const value = event.point && event.paneIndex === 0 ? this._candles.coordinateToPrice(event.point.y) : null;
@@ -51,7 +55,7 @@ export class Drawing {
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       moved();
       if (range && this._base && this.bars.columns.c[Math.max(0, Math.floor(range.from))] !== this._base) this._scale();
-      if (range && this.bars?.older !== null && range.from < NEAR_EDGE) olderWanted();
+      if (range && this.bars && this.bars.older !== null && range.from < NEAR_EDGE) olderWanted();
     });
   }
 
@@ -59,6 +63,7 @@ export class Drawing {
   show(bars, catalogue, compared) {
     this.bars = bars;
     this._forecast = this._past = this._early = null;
+    this._room = expectedReach(bars);
     this._trail.show(null);
     this._drawFan();
     this.chart.applyOptions({
@@ -126,14 +131,16 @@ export class Drawing {
     this._sessions.show(look.sessions ? this.bars : null, this.colors.soft);
   }
 
-  // Draws the fan of this forecast (null: none), and makes room for it unless the window was moved.
+  // Draws the fan of this forecast (null: none), and makes room for it unless the window was moved; whether its bar is here.
   forecast(found) {
     this._early = found && this.bars.t.lastIndexOf(found.timestamp) < 0 ? found : null; // its bar has not come yet
-    if (this._early) return;
+    if (this._early) return false;
     this._forecast = found;
-    const follows = this.window.isNewest(this.bars.length, this._fan.reach);
+    const follows = this.window.isNewest(this.bars.length, this._room ?? this.reach);
     this._drawFan();
+    this._room = null;
     if (follows) this.newest();
+    return true;
   }
 
   // Draws the fan of this past forecast in place of the newest one; null: the newest one again.
@@ -198,9 +205,14 @@ export class Drawing {
     else this.chart.setCrosshairPosition(this.bars.columns.c[i], this.bars.keys[i], this._candles);
   }
 
-  // Moves the window to the newest bar, with room for the fan.
+  // How many bars after the newest one the fan reaches.
+  get reach() {
+    return this._fan.reach;
+  }
+
+  // Moves the window to the newest bar, with room for the fan, also for one that is on its way.
   newest() {
-    this.window.newest(this.bars.length, this._fan.reach);
+    this.window.newest(this.bars.length, this._room ?? this.reach);
   }
 
   recolor(catalogue, compared) {

@@ -1,9 +1,11 @@
 // What is expected after the last bar, what was expected at past ones, the odds of a price, and how often it came true.
 import { PAGE_BARS, get, outcome, part } from "../api.js";
 import { attribute, fill, text } from "../dom.js";
+import { firstCandles } from "../firstcandles.js";
 import { remember, remembered } from "../prefs.js";
 import { forecastText, gradeText, oddsText, rangesText } from "./notices.js";
 import { PastRanges, trailCount } from "./pastranges.js";
+import { keepReach } from "./reach.js";
 
 const GRADE_MS = 60_000;
 const GRADED = 20_000; // rows, the most that the server grades at once
@@ -53,11 +55,12 @@ export class Expected {
     const time = t[closed];
     if (closed < 0 || this._closed === time) return;
     this._closed = time;
+    await firstCandles;
     const { value } = await outcome(get(`/symbols/${part(view.symbol)}/forecast?interval=${view.stored}`, { unattended: true }));
     if (view !== this._view || time !== this._closed) return; // a later bar's forecast was asked for
     this._answered = time;
     this._forecast = value?.interval === view.interval && value.horizons ? value : null;
-    view.drawing.forecast(this._forecast);
+    if (view.drawing.forecast(this._forecast)) keepReach(view.bars, view.drawing.reach);
     text(this._parts.words, forecastText(value));
     attribute(this._parts.ranges, "hidden", this._forecast ? null : "");
     this._load();
@@ -131,6 +134,7 @@ export class Expected {
 
   async _grade({ unattended = false } = {}) {
     const view = this._view;
+    await firstCandles;
     const { value } = await outcome(get(`/scores?symbol=${part(view.symbol)}&last=${GRADED}`, { unattended }));
     if (value && view === this._view) text(this._parts.grade, gradeText(value)); // the grade of all its rows comes first
   }

@@ -1,6 +1,7 @@
 // One chart: which symbol and interval are shown, and how bars, indicators and quotes come together on it.
 import { PAGE_BARS } from "../api.js";
 import { OnChart } from "../draw/onchart.js";
+import { candlesDrawn } from "../firstcandles.js";
 import { watchTheme } from "../theme.js";
 import { toast } from "../toast.js";
 import { Bars } from "./bars.js";
@@ -74,9 +75,7 @@ export class ChartTab {
   get drawing() { return this._drawing; }
   get window() { return this._drawing?.window; }
 
-  get _compared() {
-    return this._bars ? this.compare.studies(this._bars) : [];
-  }
+  get _compared() { return this._bars ? this.compare.studies(this._bars) : []; }
 
   // Shows this symbol; null: that there is none. `asked` is the promise of an answer that was asked for earlier.
   async show(symbol, interval, asked = null) {
@@ -100,6 +99,11 @@ export class ChartTab {
     if (other || !this._bars) this._say("loading");
     [this._asking, this._missed] = [true, false];
     const selected = String(selection.shownIndicators());
+    this._drawing ??= new Drawing(this._parts.canvas, { // while the bars are on their way
+      pointed: (i, value, byHand) => this._point(i, value, byHand),
+      olderWanted: () => this.older.load(this._bars),
+      moved: () => { this._parts.newest.hidden = this.window?.atNewest ?? true; },
+    });
     let { value, error } = await (asked ?? askBars(symbol, { interval: this.interval }));
     if ((unknown(error) || error?.status === 409) && turn === this._turn) {
       ({ value, error } = await askAgain(symbol));
@@ -114,7 +118,8 @@ export class ChartTab {
       this._clear(this.known ? "error" : "unknown", error.message);
       if (this.known) this._again = setTimeout(() => turn === this._turn && this.show(symbol, interval), RETRY_MS);
     }
-    this._listen(this._missed); // after the bars, which it would hold up; the stream begins with what came since
+    await candlesDrawn();
+    this._listen(this._missed); // the stream begins with what came since
     this.older.arrived();
   }
 
@@ -178,11 +183,6 @@ export class ChartTab {
     this._bars = new Bars(answer);
     this._catalogue?.learn(answer.outputs);
     this._say(null);
-    this._drawing ??= new Drawing(this._parts.canvas, {
-      pointed: (i, value, byHand) => this._point(i, value, byHand),
-      olderWanted: () => this.older.load(this._bars),
-      moved: () => { this._parts.newest.hidden = this.window?.atNewest ?? true; },
-    });
     this._drawing.show(this._bars, this._catalogue);
     this.panel.rebuild(this._drawing);
     this.expected.show({ symbol: this.symbol, interval: this.interval, stored: this._stored, bars: this._bars, drawing: this._drawing });

@@ -1,5 +1,6 @@
 // What a user puts on one chart, drawings and alerts, joined with its mouse and its keys.
 import { mayChange, whoIs } from "../api.js";
+import { firstCandles } from "../firstcandles.js";
 import { AlertLines } from "./alertlines.js";
 import { Drawings } from "./drawings.js";
 import { Gestures } from "./gestures.js";
@@ -19,8 +20,10 @@ export class OnChart {
   }
 
   // Takes new bars: of another symbol, of another interval, or more of them.
-  show() {
+  async show() {
+    await firstCandles;
     const { symbol, bars, drawing } = this._view();
+    if (!bars) return;
     if (!this._layer) this._make(drawing);
     this._layer.bars = bars;
     this.drawings.begin(symbol);
@@ -34,11 +37,11 @@ export class OnChart {
   // Asks for a price at which to set an alert.
   async ask(price) {
     await whoIs();
-    if (this._view().bars && mayChange()) this.alerts.ask(price);
+    if (this._view().bars && mayChange()) this.alerts?.ask(price);
   }
 
   choose(kind) {
-    if (this._view().bars) this.drawings.choose(kind);
+    if (this._view().bars) this.drawings?.choose(kind);
   }
 
   _make(drawing) {
