@@ -58,7 +58,7 @@ _SLOW_MS = int(os.environ.get("SLOW_ANSWERS", "0"))
 _SLOW_CPU = float(os.environ.get("SLOW_CPU", "1"))
 
 #: How long what a test waits for may take, ms: long, as the machine may be busy with something else.
-_PATIENCE = 30_000
+_PATIENCE = 60_000
 
 Open = Callable[..., Page]
 

@@ -52,9 +52,9 @@ def until(page: Page, condition: str, arg: object = None) -> None:
     page.evaluate(
         f"""async (arg) => {{
           const {{ chart, layout }} = await import("/js/main.js");
-          const end = performance.now() + 30_000;
+          const end = performance.now() + 60_000;
           while (!({condition})) {{
-            if (performance.now() > end) throw new Error("waited 30 s in vain for " + {condition!r});
+            if (performance.now() > end) throw new Error("waited 60 s in vain for " + {condition!r});
             await new Promise((done) => setTimeout(done, 20));
           }}
         }}""",

@@ -684,7 +684,7 @@ def test_an_indicator_is_added_changed_and_removed(open_page: Open, server: Serv
     page.keyboard.press("Alt+i")
     dialog.get_by_role("searchbox").fill("candle pattern")  # the name of a group
     dialog.get_by_role("button", name="Add all candle patterns").click()
-    expect(page.locator(".legend").first).to_contain_text("Patterns", timeout=60_000)  # kernels may be compiled first
+    expect(page.locator(".legend").first).to_contain_text("Patterns")  # kernels may be compiled first
     until(page, "chart._drawing._patterns._marks.length > 100 && chart._drawing._patterns._drawn === 'dots'")
     dialog.get_by_label("Save as").fill("<b>Mine</b>")
     dialog.get_by_role("button", name="Save").click()

@@ -80,6 +80,9 @@ export class ScreenerTab {
   }
 
   _draw({ columns, matches, matched, looked_at: looked, unknown }) {
+    const drawn = JSON.stringify([columns, matches, matched, looked, unknown, this._asked, this._zone()]);
+    if (drawn === this._drawn) return; // a press on a button that is replaced before it ends is lost
+    this._drawn = drawn;
     const clock = clockOf(this._zone());
     const counts = `${integer(matched)} of ${integer(looked)} series${unknown ? `; for ${integer(unknown)} it is not known` : ""}${matches.length < matched ? `; the first ${integer(matches.length)} are shown` : ""}.`;
     const focused = this._found.contains(document.activeElement) ? document.activeElement.textContent : null;
