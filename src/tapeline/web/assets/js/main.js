@@ -55,7 +55,6 @@ const tabs = {
 };
 
 const account = new Account(part, () => watchlist.allow());
-
 const bar = new StatusBar(part, {
   open: () => [...watchlist.quotes.values()].some(({ market }) => isOpen(market)),
   at: (time) => clockOf(zone()).second(time),
@@ -225,7 +224,8 @@ async function begin() {
   }
   setQuote();
   if (route.symbol === null) restore();
-  if (tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart listens once its bars are there
+  events.ready = true; // not before the quotes are here, which the stream only changes
+  listen();
 }
 
 // Shows the charts that this user left, where the address names none.
