@@ -55,7 +55,7 @@ site: $(VENV)/.dev ## the documentation site, into build/site
 
 audit: $(VENV)/.dev ## advisories about the pinned libraries (asks their index), and build/sbom.json of what is installed
 	@$(call install,$(AUDIT),,pip-audit==2.10.1 cyclonedx-bom==7.5.0)
-	$(AUDIT)/bin/pip-audit --no-deps --disable-pip --requirement $(PINS)
+	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(PINS)
 	@mkdir -p build
 	$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --output-reproducible --output-file build/sbom.json
 
