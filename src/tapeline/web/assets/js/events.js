@@ -10,7 +10,8 @@ export class Events {
   constructor(listeners, changed) {
     this._listeners = { beat: () => {}, ...listeners };
     this._changed = changed;
-    this.ready = false; // whether it may be opened
+    this.ready = false; // whether it may be opened, and whether that was wanted before
+    this.wanted = false;
     this._source = null;
     this._query = "";
     this._failures = 0;
@@ -22,6 +23,7 @@ export class Events {
   // Listens for the bars of these charts, { symbol, interval }; without any for quotes, status and alerts only. A stream of
   // just these goes on, unless it is to begin `anew`, with the newest bars of each.
   open([first, ...others], indicators, anew = false) {
+    this.wanted = true;
     if (!this.ready) return;
     const wanted = new URLSearchParams(first ? { symbol: first.symbol, interval: first.interval, indicators: indicators.join(",") } : {});
     for (const { symbol, interval } of others) wanted.append("also", `${symbol}@${interval}`);

@@ -225,7 +225,7 @@ async function begin() {
   setQuote();
   if (route.symbol === null) restore();
   events.ready = true; // not before the quotes are here, which the stream only changes
-  listen();
+  if (events.wanted || tab !== "chart" || chart.symbol === null) listen(); // otherwise the chart listens once its bars are there
 }
 
 // Shows the charts that this user left, where the address names none.
