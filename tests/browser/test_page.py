@@ -607,7 +607,7 @@ def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page:
     server.tell("play 60")  # the last session had ended
     page = open_page(server.url)
     drawn(page)
-    expect(page.locator("[data-part=words]")).to_contain_text("In the next 5 minutes")
+    expect(page.locator("[data-part=words]")).to_contain_text("in 5 minutes, with 80% chance")
     expect(page.locator(".rows .call").first).to_have_text(re.compile(r"^(±\d+\.\d+%|UP \d+%|DOWN \d+%)$"))
     page.get_by_role("button", name="Move", exact=True).click()
     legend = page.locator(".legend").first

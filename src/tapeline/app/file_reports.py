@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,8 @@ from tapeline.feeds.files.file_replay import LAST_ONE_USED
 from tapeline.feeds.files.interpretation import Interpretation
 
 _SHOWN = 5
+
+_SOME_NAME = "NAME"  # of no market in particular: what any share of New York would be taken for
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,16 @@ class Gaps:
 def report(path: Path, options: ReadOptions, now: int) -> tuple[list[FileFact], str]:
     """Return what is found about a file, and what keeps it from being read, '' where nothing does.
 
-    `now` is as in `FileSource`.
+    `now` is as in `FileSource`. Where only the symbol is missing, all else is found under some name.
     """
     source = FileSource([path], options=options, now=now)
     if source.doubts:
         doubts = [FileFact("open question", doubt.question, "", _flags(str(doubt))) for _, doubt in source.doubts]
-        return doubts, source.problems[0]
+        others: list[FileFact] = []
+        if all(doubt.option == "symbol" for _, doubt in source.doubts):
+            found, _ = report(path, replace(options, symbol=_SOME_NAME), now)
+            others = [fact for fact in found if fact.what != "symbols"]
+        return [*others, *doubts], source.problems[0]
     if source.problems:
         return [], source.problems[0]
     [(_, how)] = source.readings()

@@ -24,6 +24,9 @@ RuleText = Annotated[str, typer.Argument(metavar="RULE", help="Such as 'rsi_14 <
 
 RuleId = Annotated[str, typer.Argument(metavar="ID", help="See `tapeline alerts list`.", show_default=False)]
 
+#: Where a rule comes from, by `KeptRule.source`.
+_ORIGIN = {"settings": "settings", "page": "page or command line"}
+
 app = typer.Typer(help="Add, list, remove or try alert rules, and list what fired.", no_args_is_help=True)
 
 
@@ -138,7 +141,10 @@ def list_(
     elif rules:
         print_table(
             ("id", "from", "judged", "rule"),
-            ([each["id"], each["source"], "paused" if each["paused"] else "yes", each["text"]] for each in rules),
+            (
+                [each["id"], _ORIGIN[each["source"]], "paused" if each["paused"] else "yes", each["text"]]
+                for each in rules
+            ),
         )
     else:
         notice("no rules yet: tapeline alerts add 'rsi_14 < 30'")

@@ -101,18 +101,27 @@ def calendars_of(source: FileSource) -> dict[str, str]:
     return found
 
 
-def read_bars(source: FileSource, what: str, *, quiet: bool) -> Iterator[Bars]:
-    """Yield the bars of a source in batches, with a progress bar called `what`; then say how many were left out."""
+def read_bars(source: FileSource, what: str, *, quiet: bool, again: bool = False) -> Iterator[Bars]:
+    """Yield the bars of a source in batches, with a progress bar called `what`; then say how many were left out.
+
+    Where the same files are read `again`, that was said.
+    """
     if not quiet:
         say_reading(source)
     done = rejected = 0
+    first = ""
     with Ticker(what, source.scan().rows, quiet=quiet) as ticker:
         for delivery in source.deliveries(""):
             for text in delivery.notices:
                 notice(text)
             rejected += count_of(delivery.rejects)
+            if delivery.rejects and not first:
+                first = f"{delivery.rejects[0].place}: {delivery.rejects[0].reason}"
             yield delivery.bars
             done += len(delivery.bars)
             ticker.show(done)
-    if rejected:
-        notice(f"{rejected:,} records were left out; `tapeline replay` keeps them with their reasons")
+    if rejected and not again:
+        notice(
+            f"{rejected:,} record{'s' * (rejected > 1)} left out, first {first}; `tapeline replay` keeps each with its "
+            "reason"
+        )

@@ -1,4 +1,4 @@
-"""Print results and notices: progress bars on a terminal, plain lines otherwise, one JSON document for machines.
+"""Print results and notices: progress bars on a terminal only, one JSON document for machines.
 
 Results go to stdout, everything else to stderr, so that a pipe gets results only.
 
@@ -134,7 +134,7 @@ class ConversionTicker:
 
 
 class Ticker:
-    """Show how far a long job has come: a bar on a terminal, a plain line every five seconds otherwise.
+    """Show on a terminal how far a long job has come, and nothing elsewhere: a log or a pipe gets what was found.
 
     `total` is None where it is not known; with `percent` it is 100, and what is done is a share.
     """
@@ -144,7 +144,6 @@ class Ticker:
         self._total = total
         self._quiet = quiet
         self._percent = percent
-        self._last = time.monotonic()
         self._progress: Progress | None = None
 
     def __enter__(self) -> Ticker:
@@ -169,14 +168,8 @@ class Ticker:
     def __exit__(self, *_: object) -> None:
         if self._progress:
             self._progress.stop()
-        elif not self._quiet and self._total is None and time.monotonic() - self._last >= _WORTH_SAYING_SECONDS:
-            stderr().print(f"{self._what}: {time.monotonic() - self._last:.0f} s")
 
     def show(self, done: int) -> None:
         """Say how much is done. Cheap enough to be called for every batch."""
         if self._progress:
             self._progress.update(self._task, completed=done)
-        elif not self._quiet and time.monotonic() - self._last >= _PLAIN_SECONDS:
-            self._last = time.monotonic()
-            total = f" of {self._total:,}" if self._total else ""
-            stderr().print(f"{self._what}: {done}%" if self._percent else f"{self._what}: {done:,}{total}")

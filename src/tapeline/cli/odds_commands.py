@@ -18,10 +18,14 @@ def odds(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far."""
+    """Say how likely a price is passed or touched in the next bars, by the newest forecast that looks so far.
+
+    Near the end of a session that is the forecast of an older bar than the one for fewer bars.
+    """
     from tapeline.app.stored_forecasts import said_about
     from tapeline.cli.stored_data import open_stored
     from tapeline.errors import InputError
+    from tapeline.forecast.range_layout import HORIZONS
     from tapeline.forecast.range_words import sentence
 
     if not at > 0:
@@ -43,13 +47,16 @@ def odds(
         )  # fmt: skip
         return
     if not said.is_newest:
+        reach = next(each for each in HORIZONS if each >= within)
         notice(
-            f"nothing is said past the end of a session: these are the odds as of the bar at "
-            f"{utc_text(said.timestamp)} UTC, the last one that looks {within} bars ahead"
+            f"an older bar than the last one: nothing is said past the end of a session, and the bar at "
+            f"{utc_text(said.timestamp)} UTC is the last one that looks {reach} bars ahead. Odds within fewer bars may "
+            "start from a later bar and be higher"
         )
     side = "below" if at < said.close else "above"
+    older = "" if said.is_newest else f" on the older bar at {utc_text(said.timestamp)} UTC"
     stdout().print(
-        f"{symbol} closed at {said.close:,.{places}f}. Within {within} bars: {100 * found.touched:.1f}% that "
+        f"{symbol} closed at {said.close:,.{places}f}{older}. Within {within} bars: {100 * found.touched:.1f}% that "
         f"{at:,.{places}f} is touched, {100 * found.beyond:.1f}% that the close {within} bars ahead is {side} it.",
         markup=False,
     )

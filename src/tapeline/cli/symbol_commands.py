@@ -15,6 +15,8 @@ from tapeline.errors import InputError, NotFoundError
 if TYPE_CHECKING:
     from tapeline.feeds.live.watchlist import Watchlist
 
+_SHOWN = 20  # stored symbols that are named
+
 app = typer.Typer(help="Show or change which symbols are collected; a running collector follows.")
 
 
@@ -78,9 +80,26 @@ def _remove(symbols: SymbolNames, data_dir: DataDir = None) -> None:
 
 @app.command("list")
 def _list(data_dir: DataDir = None, json: Json = False) -> None:
-    """List the symbols that are collected."""
+    """List the symbols that are collected; where there are none, say which are stored."""
     found = _watchlist(data_dir).load()
     if json:
         print_json(found)
-    else:
-        typer.echo("\n".join(found) if found else "no symbols yet: tapeline symbols add TSLA AAPL MSFT")
+        return
+    typer.echo("\n".join(found) if found else "no symbols are collected yet: tapeline symbols add TSLA AAPL MSFT")
+    if not found and (stored := _stored(data_dir)):
+        more = f" and {len(stored) - _SHOWN:,} more" if len(stored) > _SHOWN else ""
+        notice(f"stored, but not collected: {', '.join(stored[:_SHOWN])}{more}; tapeline show {stored[0]} prints bars")
+
+
+def _stored(data_dir: Path | None) -> list[str]:
+    """Return the symbols that have bars in the data directory, sorted."""
+    from tapeline.app import config
+    from tapeline.app.data_directory import DATABASE_FILE
+    from tapeline.cli.stored_data import open_stored
+    from tapeline.core.series import symbol_of
+
+    folder = config.load(data_dir=data_dir).data_dir
+    if not (folder / DATABASE_FILE).exists():
+        return []
+    with open_stored(folder) as directory:
+        return sorted(set(map(symbol_of, directory.store.latest().bars.symbols)))

@@ -53,7 +53,7 @@ def history(
         if (others := series.others(scan.interval)) and not again:
             length = interval_name(scan.interval or 0)
             notice(f"{len(others)} series are left out, whose bars are not {length} long")
-        for bars in read_bars(source, "reading", quiet=True):
+        for bars in read_bars(source, "reading", quiet=True, again=again):
             yield series.only(bars, scan.interval)
         return
     from tapeline.app.settings_group import comma_separated

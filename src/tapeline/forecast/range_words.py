@@ -16,36 +16,36 @@ def sentence(said: SaidRange, interval: int, decimals: int) -> str:
     """Return what is expected over the 5 bars after a closed bar, or as far as the session lasts.
 
     `interval` is the length of the bars (ms); prices are written with `decimals`. For an earlier bar than the last
-    closed one it says what was expected then.
+    closed one it says what was expected then. The band is for the close at the end: on the way the price may leave it.
     """
     horizon = "5" if "5" in said.horizons else next(iter(said.horizons))
     found = said.horizons[horizon]
     low, high, stop = (f"{found[name]:,.{decimals}f}" for name in ("low_80", "high_80", "low_95"))
     touched = said.odds(found["low_95"], int(horizon)).touched
     length = _length(int(horizon), interval)
+    words = (
+        f"{said.symbol} should close between {low} and {high} in {length}, with 80% chance; a stop at {stop} is hit on "
+        f"the way with {100 * touched:.0f}%."
+    )
     if not said.is_newest:
         closed = datetime.fromtimestamp((said.timestamp + interval) / 1000, UTC)
         return (
-            f"Nothing is said past the end of a session. The last word was for the {length} from {closed:%H:%M} UTC on "
-            f"{closed:%Y-%m-%d}: {said.symbol} between {low} and {high} with 80% chance, a stop at {stop} hit with "
-            f"{100 * touched:.0f}%."
+            f"Nothing is said past the end of a session. The last word, at {closed:%H:%M} UTC on {closed:%Y-%m-%d}, "
+            f"was: {words}"
         )
-    return (
-        f"In the next {length} {said.symbol} should stay between {low} and {high} with 80% chance; a stop at {stop} is "
-        f"hit with {100 * touched:.0f}%."
-    )
+    return words
 
 
 def _length(bars: int, interval: int) -> str:
     """Return how long a few bars take: `5 days` of trading, `25 minutes`."""
     if interval == DAY:
-        return "trading day" if bars == 1 else f"{bars} trading days"
+        return "1 trading day" if bars == 1 else f"{bars} trading days"
     total = bars * interval
     for unit, name in _UNITS:
         if total % unit == 0:
             count = total // unit
-            return name if count == 1 else f"{count} {name}s"
-    return "bar" if bars == 1 else f"{bars} bars"
+            return f"1 {name}" if count == 1 else f"{count} {name}s"
+    return "1 bar" if bars == 1 else f"{bars} bars"
 
 
 def verdict(gain: Estimate, held: Estimate) -> str:

@@ -52,7 +52,7 @@ def test_rules_are_added_listed_and_removed(monkeypatch: pytest.MonkeyPatch) -> 
     run("add", "rsi > 70")
     rules = json.loads(run("list", "--json"))
     assert [(rule["text"], rule["source"]) for rule in rules][2:] == [("rsi_14 > 70", "page")]
-    assert "rsi_14 > 70" in run("list")
+    assert f"{rules[2]['id']}\tpage or command line\tyes\trsi_14 > 70" in run("list")
     assert json.loads(run("list", "--fired", "--json")) == []
     with pytest.raises(InputError, match="there already"):
         run("add", "rsi>70")

@@ -36,12 +36,12 @@ class Printed:
     """Take what a call prints, as a terminal or a pipe would get it."""
 
     def __init__(self, terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._terminal = terminal
+        self.terminal = terminal
         self._monkeypatch = monkeypatch
 
     def __call__(self, call: Callable[[], object], stream: str = "stdout") -> str:
         with self._monkeypatch.context() as patch:
-            file = Terminal() if self._terminal else io.StringIO()
+            file = Terminal() if self.terminal else io.StringIO()
             patch.setattr(sys, stream, file)
             console.stdout.cache_clear()
             console.stderr.cache_clear()
@@ -85,6 +85,15 @@ def test_summaries_and_documents_show_what_a_terminal_would_obey(printed: Printe
     assert document.isascii()
     assert document.isprintable()
     assert json.loads(document) == {"what": HOSTILE}
+
+
+def test_progress_is_for_terminals_only(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work() -> None:
+        with console.Ticker("reading", None) as ticker:
+            ticker.show(3)
+
+    monkeypatch.setattr(console.time, "monotonic", iter(range(0, 900, 9)).__next__)
+    assert bool(printed(work, "stderr")) == printed.terminal
 
 
 def test_what_is_printed_with_markup_shows_what_a_terminal_would_obey(printed: Printed) -> None:

@@ -55,6 +55,16 @@ def test_inspect_counts_missing_bars_by_the_calendar(tmp_path: Path) -> None:
     ).items()
 
 
+def test_a_file_that_lacks_only_its_symbol_is_described(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text("date,open,high,low,close\n2024-03-07,1,2,0.5,1.5\n2024-03-08,1,2,0.5,\n")
+    [found] = json.loads(call("inspect", path, "--json", fails=1))
+    facts = {fact["what"]: fact for fact in found["findings"]}
+    assert (facts["rows good"]["found"], facts["rows refused"]["why"]) == ("1", "close is empty (1)")
+    assert facts["open question"]["change"] == "--symbol NAME"
+    assert "symbols" not in facts
+
+
 def test_an_open_question_ends_every_command_with_the_option_to_give() -> None:
     facts, problem = inspected("17_DD.csv", fails=1)
     assert facts["open question"]["change"] == "--date-format %d/%m/%Y or --date-format %m/%d/%Y"

@@ -1,4 +1,4 @@
-"""Test that `tapeline show --as-known` shows what was known: the bars, and the indicators of these."""
+"""Test that commands tell what is stored: `show --as-known` what was known, `symbols list` what is not collected."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import START
+from tests.conftest import START, random_bars
 from tests.rows import random_rows
 from tests.stored import fill, session_bars
+from typer.testing import CliRunner
 
 from tapeline.cli.inspect_commands import show
+from tapeline.cli.main import app
 from tapeline.core.times import DAY, MINUTE
 
 
@@ -20,6 +22,13 @@ def shown(capsys: pytest.CaptureFixture[str], path: Path, *, as_known: bool) -> 
     show("AAPL", last=1, as_known=as_known, data_dir=path, json=True)
     found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
     return found
+
+
+def test_symbols_that_are_stored_but_not_collected_are_named(tmp_path: Path) -> None:
+    fill(tmp_path, random_bars(2, 2, 1))
+    done = CliRunner().invoke(app, ["symbols", "list", "--data-dir", str(tmp_path)], catch_exceptions=False)
+    assert done.stdout.startswith("no symbols are collected yet: ")
+    assert "stored, but not collected: S00, S01;" in done.stderr
 
 
 def test_indicators_of_what_was_known_are_computed_from_it(

@@ -99,8 +99,12 @@ def test_training_takes_the_bars_of_one_length(file, bars, tmp_path):
     minutes = tmp_path / "minutes.csv"
     start = int(bars.timestamp[-1]) + 15 * 3_600_000
     rows = [f"{bars.symbols[0]},{start + at * 60_000},1,2,0.5,1.5,9" for at in range(60)]
+    rows[7] = rows[7].replace("1.5,9", "none,9")
     minutes.write_text("\n".join(["symbol,timestamp,open,high,low,close,volume", *rows]) + "\n")
-    made = json.loads(call("train", minutes, file, "--json"))
+    done = CliRunner().invoke(app, ["train", str(minutes), str(file), "--json"], catch_exceptions=False)
+    assert done.stderr.count("left out, first") == 1
+    assert f"1 record left out, first {minutes}:row 9: close is empty; " in done.stderr
+    made = json.loads(done.stdout)
     assert (made["version"], made["interval"]) == (fit([bars]).version, 86_400_000)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn, cast
@@ -19,6 +20,7 @@ from tapeline.app.exporting import bar_tables, write_partitions
 from tapeline.app.page_wiring import page_data_of
 from tapeline.app.querying import Query
 from tapeline.app.stored_history import Selection, StoredHistory
+from tapeline.cli.console import utc_text
 from tapeline.cli.inspect_commands import show
 from tapeline.cli.odds_commands import odds
 from tapeline.cli.score_commands import score
@@ -65,7 +67,7 @@ def test_the_forecast_is_that_of_the_newest_row(client: Client, range_model: Ran
     assert (answer["timestamp"], answer["time"], answer["close"]) == (row["timestamp"], row["time"], row["price"])
     assert list(answer["horizons"]) == ["1", "5", "20"]
     assert set(answer["horizons"]["5"]) == set(FIELDS)
-    assert "In the next 5 trading days S01 should stay between" in answer["words"]
+    assert re.match(r"S01 should close between \S+ and \S+ in 5 trading days, with 80% chance; ", answer["words"])
     graded = answer["bands"][1]
     assert (graded["horizon"], graded["waiting"]) == (5, 5)
     assert 0 < graded["held"]["80"] < graded["decided"]
@@ -180,13 +182,15 @@ def test_at_the_end_of_a_session_the_last_word_is_told(
             answer = found.document("/symbols/S01/forecast")
     times = rows.bars.timestamp
     assert (answer["timestamp"], answer["is_newest"]) == (times[-6], False)
-    assert answer["words"].startswith("Nothing is said past the end of a session. The last word was for the 5 trading")
+    assert answer["words"].startswith("Nothing is said past the end of a session. The last word, at ")
     for within, bar in ((1, -2), (5, -6)):
         odds("S01", at=float(rows.bars.close[-6]), within=within, data_dir=tmp_path, json=True)
         said = json.loads(capsys.readouterr().out)
         assert (said["timestamp"], said["is_newest"]) == (times[bar], False)
     odds("S01", at=1.0, within=5, data_dir=tmp_path, json=False)
-    assert "the last one that looks 5 bars ahead" in " ".join(capsys.readouterr().err.split())
+    printed = capsys.readouterr()
+    assert "is the last one that looks 5 bars ahead. Odds within fewer bars may" in " ".join(printed.err.split())
+    assert f" on the older bar at {utc_text(int(times[-6]))} UTC. Within 5 bars: " in printed.out
 
 
 def test_ranges_are_graded_alike_at_every_door(client: Client, home: Path, capsys: pytest.CaptureFixture[str]) -> None:

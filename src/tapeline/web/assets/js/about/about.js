@@ -38,7 +38,7 @@ function ranges(daily, quote) {
   return card("Range, volume, volatility", "", facts({
     ...Object.fromEntries([rangeLine("Day", found.day, decimals), rangeLine(found.year.since ? `Since ${clockOf("UTC").date(found.year.since)}` : "52 weeks", found.year, decimals)]),
     Volume: `${compact(found.volume.last)}${found.volume.mean ? `, ${price(found.volume.last / found.volume.mean, 1)} × its mean of 20 days` : ""}`,
-    "Volatility of 20 days": now === undefined ? null : `${percent(now)} a year${rank === null ? "" : `, above ${percent(rank, 0)} of the last year's`}`,
+    "Volatility of 20 days": now === undefined ? null : `${percent(now)} a year${rank === null ? "" : `, higher than on ${percent(rank, 0)} of the days of the last year`}`,
     "Last bar": clockOf(quote?.market?.zone ?? "UTC", quote?.daily).full(quote?.timestamp),
   }));
 }
