@@ -40,7 +40,8 @@ class Frame:
         try:
             column = self._arrow(index).cast(pa.float64())
         except _ERRORS as error:
-            raise InputError(f"column {self._name(index)} is not numbers: {error}") from error
+            why = _first_not_number(self._cells(index)) or error
+            raise InputError(f"column {self._name(index)} is not numbers: {why}") from error
         found: Floats = (pc.fill_null(column, np.nan) if column.null_count else column).to_numpy()
         return found
 
@@ -75,6 +76,9 @@ class Frame:
 
     def _arrow(self, index: int) -> pa.ChunkedArray:
         return self._table.column(index)
+
+    def _cells(self, index: int) -> list[Any]:
+        return self._arrow(index).to_pylist()  # type: ignore[no-any-return]
 
 
 class PolarsFrame(Frame):
@@ -154,10 +158,13 @@ class PandasFrame(Frame):
         array = pa.array(column, from_pandas=True)
         return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
+    def _cells(self, index: int) -> list[Any]:
+        column = self._column(index)
+        return [None if empty else cell for cell, empty in zip(column, column.isna(), strict=True)]
+
     def _column(self, index: int) -> Any:
         if (level := index - len(self._frame.columns)) >= 0:
-            index_ = self._frame.index
-            return self._pandas.Series(index_.get_level_values(list(self.levels.values())[level]))
+            return self._pandas.Series(self._frame.index.get_level_values(list(self.levels.values())[level]))
         return self._frame[self.names[index]] if self._unique else self._frame.iloc[:, index]
 
     def _epoch(self, name: str, index: Any) -> Ints:
@@ -210,6 +217,16 @@ def _levels(pandas: Any, index: Any) -> dict[str, int]:
         elif dated or known in ALIASES["timestamp"][:-1]:
             found.setdefault("timestamp", number)
     return found
+
+
+def _first_not_number(cells: list[Any]) -> str:
+    """Return which row is no number and what to do about it; '' where Python reads a number in each."""
+    for row, cell in enumerate(cells):
+        try:
+            float(0 if cell is None else cell)
+        except (TypeError, ValueError):
+            return f"row {row} (from 0) has {cell!r}; write a number there, or nothing (NaN, null)"
+    return ""
 
 
 def _milliseconds(times: Ints, unit: str) -> Ints:

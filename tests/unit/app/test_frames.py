@@ -113,13 +113,14 @@ def test_an_impossible_bar_has_no_values_and_does_not_affect_others() -> None:
     ("columns", "said"),
     [
         ({"worth": [1.0]}, "no column close"),
-        ({"close": ["one"]}, "not numbers"),
+        ({"close": ["1", None, "one"]}, r"close is not numbers: row 2 \(from 0\) has 'one'; write a number there, or"),
         ({"close": [1.0, 2.0], "symbol": ["A", None]}, "symbol is empty in row 1"),
     ],
 )
 def test_an_unusable_frame_is_refused_in_one_line(columns: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        tapeline.analyse(pa.table(columns), ["sma_2"])
+    for frame in (pa.table(columns), pd.DataFrame(columns)):
+        with pytest.raises(InputError, match=said):
+            tapeline.analyse(frame, ["sma_2"])
 
 
 def test_wrong_types_and_unknown_indicators_are_refused() -> None:
