@@ -18,13 +18,14 @@ from tapeline.alerts.names import FIELDS
 from tapeline.alerts.range_terms import is_range_term
 from tapeline.alerts.rule_state import BarValues, holds
 from tapeline.alerts.rules import Rule, Silence
-from tapeline.alerts.screened_series import ScreenedSeries
+from tapeline.alerts.screened_series import NewestOfAll, ScreenedSeries
 from tapeline.alerts.window_terms import is_window_term
 from tapeline.core.ports import Store
 from tapeline.core.rows import Direction
 from tapeline.core.series import symbol_of
 from tapeline.errors import InputError, RuleError
 from tapeline.forecast.range_model import RangeModel
+from tapeline.indicators.spec import spec_of_output
 
 #: Columns of the answer that no rule can name: the move from the bar before, as a fraction, and what a model said.
 CHANGE, PREDICTION = "change", "prediction"
@@ -58,7 +59,9 @@ class Screened:
     """Hold what was found: a record for each series on which the rule holds, and how many series were looked at.
 
     A record has `symbol`, `interval`, `timestamp` (UTC epoch ms), `final` and the columns; what is not known is left
-    out. `unknown` counts the series of which it is not known whether the rule holds, such as those that are too short.
+    out. `unknown` counts the series of which it is not known whether the rule holds, such as those that are too short;
+    `why_unknown` says why of the first one where it is so of all, '' otherwise. `newest` is when the newest bar opened
+    that was looked at (UTC epoch ms), None without any.
     """
 
     rule: str
@@ -66,6 +69,8 @@ class Screened:
     matches: list[dict[str, Any]]
     looked_at: int
     unknown: int
+    why_unknown: str = ""
+    newest: int | None = None
 
 
 def question(
@@ -129,7 +134,7 @@ class Screener:
         outputs = [name for name in names if not (name in FIELDS or name in (CHANGE, PREDICTION))]
         looks_back = any(map(is_window_term, outputs))
         found = self._series.read(rule, specs_of(outputs), asked.interval, asked.at)
-        matches, unknown = [], 0
+        matches, unknown, why, newest = [], 0, "", None
         if found is not None:
             bars = found.rows.bars
             ranges = self._ranges() if any(map(is_range_term, outputs)) else {}
@@ -144,8 +149,28 @@ class Screener:
                 unknown += verdict is None
                 if verdict:
                     matches.append(_record(symbol_of(name), found.interval(name), seen[i], before, asked.columns))
+            newest = int(bars.timestamp[lasts].max())
+            if unknown == len(lasts):
+                why = _why_unknown(rule, seen[lasts[0]], found, bars.symbols[codes[lasts[0]]])
         _sort(matches, asked)
-        return Screened(rule.text, asked.columns, matches, 0 if found is None else len(lasts), unknown)
+        return Screened(rule.text, asked.columns, matches, 0 if found is None else len(lasts), unknown, why, newest)
+
+
+def _why_unknown(rule: Rule, seen: BarValues, found: NewestOfAll, name: str) -> str:
+    """Return which of the rule's values is not known on this bar of a series, and why."""
+    for column in rule.columns:
+        if not math.isnan(seen.values.get(column, math.nan)):
+            continue
+        if column in FIELDS or is_range_term(column):
+            return f"{symbol_of(name)} has no {column} on its newest bar: no model spoke about it"
+        if not is_window_term(column):
+            spec, output = spec_of_output(column)
+            needed = spec.warm_up[spec.outputs.index(output)] + 1
+            bars = found.reader(name)(name, None, seen.timestamp + 1, needed)
+            if len(bars) < needed:
+                return f"{column} needs {needed:,} closed bars, {symbol_of(name)} has {len(bars):,}"
+        return f"{symbol_of(name)} has no {column} on its newest bar"
+    return f"{symbol_of(name)} has no prediction on its newest bar"
 
 
 def _record(

@@ -43,7 +43,8 @@ class Forecast:
 class PriceOdds:
     """Hold the chances, from 0 to 1, that `price` is touched `within` some bars, and that the close then is beyond it.
 
-    `timestamp` is when the bar opened that the forecast was made on, `close` its price.
+    `timestamp` is when the bar opened that the forecast was made on, `close` its price. Near the end of a session it is
+    an older bar than the last closed one for a longer `within`; `is_newest` is False then.
     """
 
     symbol: str

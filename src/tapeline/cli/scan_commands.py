@@ -45,8 +45,9 @@ def scan(
         from tapeline.alerts.saved_scans import SCAN_NAME, SCANS_FILE, SavedScan, SavedScans
         from tapeline.alerts.screening import Screener
         from tapeline.cli.stored_data import open_stored
-        from tapeline.core.times import epoch_ms
+        from tapeline.core.times import DAY, WEEK, epoch_ms
         from tapeline.indicators.spelling import separated
+        from tapeline.runtime.clock import now_ms
 
         with open_stored(data_dir) as directory:
             scans = SavedScans(directory.path / SCANS_FILE)
@@ -82,7 +83,10 @@ def scan(
         ),
     )
     unknown = f"; for {found.unknown:,} it is not known" if found.unknown else ""
-    notice(f"{found.rule}: {len(found.matches):,} of {found.looked_at:,} series{unknown}")
+    why = f": {found.why_unknown}" if found.why_unknown else ""
+    notice(f"{found.rule}: {len(found.matches):,} of {found.looked_at:,} series{unknown}{why}")
+    if at is None and found.newest is not None and (age := now_ms() - found.newest) > WEEK:
+        notice(f"the newest bar is of {utc_text(found.newest)} UTC, {age // DAY:,} days ago")
 
 
 def _cell(name: str, value: Any) -> str:

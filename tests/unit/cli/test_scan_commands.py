@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,13 @@ def test_a_question_is_saved_asked_by_name_and_forgotten(folder: Path) -> None:
     assert [each["name"] for each in json.loads(run(folder, "--saved", "--json"))] == ["all"]
     run(folder, "--forget", "all")
     assert json.loads(run(folder, "--saved", "--json")) == []
+
+
+def test_where_nothing_is_known_the_first_reason_and_the_age_are_said(folder: Path) -> None:
+    arguments = ["scan", "rsi_14 > 0 and sma_50 > 0", "--data-dir", str(folder)]
+    said = " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).stderr.split())
+    assert "0 of 4 series; for 4 it is not known: sma_50 needs 50 closed bars, S00 has 30" in said
+    assert re.search(r"the newest bar is of 20\d\d-.* UTC, [\d,]+ days ago", said)
 
 
 def test_python_gives_the_matches_as_a_frame(folder: Path) -> None:
