@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from tapeline.errors import UnknownIndicatorError
-from tapeline.indicators.spec import meant, spec_of_output
+from tapeline.indicators.spec import spec_of_output
 
 #: What a bar has beside indicators: name in a rule -> column. `probability` is that of UP.
 FIELDS = {
@@ -22,7 +22,5 @@ def column_of(word: str) -> str:
         return spec_of_output(word)[1]
     except UnknownIndicatorError as error:
         near = difflib.get_close_matches(word, FIELDS, n=1)
-        if not near and meant(word):
-            raise  # the error names the indicators that may be meant
         hint = f"did you mean {near[0]}?" if near else "nor is it price, open, high, low, volume or probability"
         raise UnknownIndicatorError(f"{error}; {hint}") from error

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 
-from tapeline.app.settings_group import Names, SettingsGroup, split_at_semicolons
+from tapeline.app.settings_group import Names, NeedsExtra, SettingsGroup, split_at_semicolons
 from tapeline.errors import RuleError
 
 _MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
@@ -22,9 +22,11 @@ class AlertSettings(SettingsGroup):
     webhook: SecretStr | None = Field(
         None, description='Address that alerts are posted to as {"text": ...}, as Slack takes them.'
     )
-    sns_topic: str = Field("", description="ARN of an SNS topic that alerts are published to.")
+    sns_topic: Annotated[str, NeedsExtra("aws")] = Field(
+        "", description="ARN of an SNS topic that alerts are published to."
+    )
 
-    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(split_at_semicolons)] = Field(
+    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(split_at_semicolons), NeedsExtra("notify")] = Field(
         (),
         description="Addresses of Telegram, Discord, ntfy and other services, as Apprise writes them; in the "
         "environment with `;` between them.",

@@ -14,18 +14,20 @@ import ipaddress
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from tapeline.app.alert_settings import AlertSettings, MailSettings
 from tapeline.app.settings_file import RENAMED, in_file, refused
-from tapeline.app.settings_group import Names, SettingsGroup
+from tapeline.app.settings_group import Names, NeedsExtra, SettingsGroup
 from tapeline.errors import ConfigError
 from tapeline.indicators import DEFAULT
 
 _PREFIX = "TAPELINE_"
+
+_Resource = Annotated[str, NeedsExtra("aws")]
 
 
 class YahooSettings(SettingsGroup):
@@ -80,20 +82,22 @@ class PageSettings(SettingsGroup):
 class AwsSettings(SettingsGroup):
     """Name the resources on AWS. Region and credentials are boto3's own settings."""
 
-    kinesis_stream: str = Field("", description="Kinesis stream that `tapeline collector` puts bars on.")
-    rows_table: str = Field("", description="DynamoDB table of the rows; where it is set, rows are kept on AWS.")
-    state_table: str = Field(
+    kinesis_stream: _Resource = Field("", description="Kinesis stream that `tapeline collector` puts bars on.")
+    rows_table: _Resource = Field("", description="DynamoDB table of the rows; where it is set, rows are kept on AWS.")
+    state_table: _Resource = Field(
         "", description="DynamoDB table of the processor's state; collector tasks find one another there."
     )
     row_days: int = Field(0, ge=0, description="Days after which a row in DynamoDB expires; 0 keeps it.")
-    firehose_stream: str = Field("", description="Firehose stream that final rows are copied to, for Athena.")
-    bucket: str = Field("", description="S3 bucket of history, models and rejected records.")
+    firehose_stream: _Resource = Field("", description="Firehose stream that final rows are copied to, for Athena.")
+    bucket: _Resource = Field("", description="S3 bucket of history, models and rejected records.")
     stack: str = Field(
         "stock-analysis",
         min_length=1,
         description="Name of this copy of the stack; its metrics have it, so that copies in one account keep apart.",
     )
-    sagemaker_endpoint: str = Field("", description="SageMaker endpoint that predicts; empty: no predictions on AWS.")
+    sagemaker_endpoint: _Resource = Field(
+        "", description="SageMaker endpoint that predicts; empty: no predictions on AWS."
+    )
     predictor: Literal["endpoint", "local"] = Field(
         "endpoint",
         description="What predicts on AWS: the endpoint, or, in the function itself, the model that is promoted in the "
@@ -112,7 +116,9 @@ class Settings(SettingsGroup):
         DEFAULT, description="Indicators shown where none are named; on AWS they are stored with every row."
     )
     horizon: int = Field(5, ge=1, le=1000, description="How many bars ahead to predict.")
-    feed: str = Field("yahoo", description="Market data feed that history and live prices come from.")
+    feed: Annotated[str, NeedsExtra()] = Field(
+        "yahoo", description="Market data feed that history and live prices come from."
+    )
     symbols: Names = Field((), description="Symbols that `tapeline collector` follows.")
     interval: str = Field("1m", description="Length of the bars that `tapeline collector` makes: 1m to 1d.")
     forming_seconds: float = Field(

@@ -33,6 +33,8 @@ _REJECT_COLUMNS = ("source", "place", "reason", "raw", "count")
 _REJECTS_AT_ONCE = 1000
 _PIECE_ROWS = 8192
 _NAME = re.compile(r"[a-z][a-z0-9_.]*[0-9][a-z0-9_.]*")  # of an output of an indicator; few others have a number
+_PRICE = re.compile(r"\bprice\b")
+_NAMES_PRICE = re.compile(r"\bas\s+\"?price\b|'[^']*\bprice\b[^']*'")  # a column of the query itself, or a text
 
 #: Which columns are needed, and the filter, if any -> batches with these columns.
 Read = Callable[[list[str], Any], Iterator[pa.RecordBatch]]
@@ -167,14 +169,20 @@ class Query:
             raise self._reading.failure or InputError(refused + self._missing(sql)) from error
 
     def _missing(self, sql: str) -> str:
-        """Return the end of the line about SQL that is refused: outputs of indicators in it that were not asked for."""
+        """Return the end of the line about SQL that is refused: what in it no view has, and how to get that.
+
+        These are outputs of indicators that were not asked for, and `price`, as rules call the close.
+        """
+        words = sql.lower()
+        price = "; price is called close" if _PRICE.search(words) and not _NAMES_PRICE.search(words) else ""
         found = []
-        for word in dict.fromkeys(_NAME.findall(sql.lower())):
+        for word in dict.fromkeys(_NAME.findall(words)):
             with contextlib.suppress(SpecError):
                 spec, column = spec_of_output(word)
                 if column == word and word not in self._outputs:
                     found.append(spec.text)
-        return f"; add --indicators {','.join(dict.fromkeys(found))} for these columns" if found else ""
+        specs = ",".join(dict.fromkeys(found))
+        return price + (f"; add --indicators {specs} for these columns" if specs else "")
 
 
 # -- the views ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -25,6 +26,13 @@ def _split_at_commas(value: Any) -> Any:
 
 #: A list in the file; in the environment and in flags also one text with commas.
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsExtra:
+    """Mark a setting that, once it is given, needs the packages of an extra; without a name its value names that."""
+
+    extra: str = ""
 
 
 class SettingsGroup(BaseModel):

@@ -111,16 +111,19 @@ def _missing_extras(settings: Settings | None) -> Iterator[DoctorFinding]:
 
 
 def _settings_asking(settings: Settings) -> dict[str, str]:
-    """Return which extras the settings ask for, each with a setting that does."""
-    aws, alerts = settings.aws, settings.alerts
-    values = {
-        "alerts.notify": ("notify", alerts.notify),
-        "alerts.sns_topic": ("aws", alerts.sns_topic),
-        "aws.bucket": ("aws", aws.bucket),
-        "aws.kinesis_stream": ("aws", aws.kinesis_stream),
-        "aws.rows_table": ("aws", aws.rows_table),
-    }
-    return {extra: name for name, (extra, value) in values.items() if value}
+    """Return which extras the settings that are given ask for, each with one that does."""
+    from tapeline.app.config import all_settings
+    from tapeline.app.settings_group import NeedsExtra
+
+    asking: dict[str, str] = {}
+    for name, field in all_settings().items():
+        group, _, key = name.rpartition(".")
+        holder = getattr(settings, group) if group else settings
+        given = key in holder.model_fields_set and getattr(holder, key)
+        for need in field.metadata:
+            if given and isinstance(need, NeedsExtra):
+                asking.setdefault(need.extra or given, name)
+    return asking
 
 
 def _data(settings: Settings) -> Iterator[DoctorFinding]:

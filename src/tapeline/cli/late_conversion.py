@@ -43,15 +43,21 @@ def _converted(parameter: Any, convert: Callable[[Any, Any], Any], context: Any,
     try:
         return convert(context, value)
     except typer.BadParameter as error:
-        if not isinstance(error.__cause__, ValueError):  # what Typer itself or a callback says stays as it is
+        allowed = _allowed(parameter)
+        if not allowed or not isinstance(error.__cause__, ValueError):  # what Typer or a callback says stays as it is
             raise
-        raise typer.BadParameter(f"{value!r} is not {_allowed(parameter)}", ctx=context, param=parameter) from None
+        raise typer.BadParameter(f"{value!r} is not {allowed}", ctx=context, param=parameter) from None
 
 
 def _allowed(parameter: Any) -> str:
-    """Return what a number may be, in words: `a whole number from 1 to 20`."""
-    kind = "a whole number" if parameter.type_descriptor.annotation is int else "a number"
-    if parameter.min is None:
+    """Return what a value may be, in words: `a whole number from 1 to 20`; nothing of a text or path."""
+    descriptor = parameter.type_descriptor
+    if descriptor.choices:
+        return f"one of {', '.join(map(str, descriptor.choices))}"
+    if descriptor.is_datetime:
+        return "a date such as 2024-01-31, nor a time such as 2024-01-31T15:30"
+    kind = {int: "a whole number", float: "a number"}.get(descriptor.annotation, "")
+    if not kind or parameter.min is None:
         return kind
     return (
         f"{kind} of at least {parameter.min:g}"

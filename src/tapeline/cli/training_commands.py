@@ -15,7 +15,7 @@ from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
 from tapeline.cli.model_commands import metadata_as_json, print_facts, registry_at
 from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt
 from tapeline.cli.training_bars import Band, Horizon, OptionalFiles, StoredSymbols, Trials, history, progress
-from tapeline.errors import NotBetterError
+from tapeline.errors import MissingLibraryError, NotBetterError, NotEnoughHistoryError
 from tapeline.forecast import DEFAULT_NAME, HORIZON, NO_TRADE_BAND
 from tapeline.runtime.clock import now_ms
 
@@ -145,35 +145,46 @@ def _trained_here(
 ) -> tuple[LightGBMModel, str]:  # fmt: skip
     """Train both models on these bars, and keep them. Return that of directions, and why `promote` did not help it.
 
-    `bars` begins a pass over them; `options` are those of `training.fit`.
+    `bars` begins a pass over them; `options` are those of `training.fit`. Ranges need no library and fewer bars: their
+    model stays where that of directions cannot be made, which raises `MissingLibraryError` or `NotEnoughHistoryError`.
     """
-    from tapeline.research.libraries import require_training
+    from tapeline.research.libraries import import_optuna, require_training
     from tapeline.research.retraining import retrain
     from tapeline.research.training import fit
 
-    require_training(options["trials"])
-    _train_ranges(registry, name, bars(), options["until"], promote=promote)
-    with progress("training", quiet=quiet) as show:
-        again = bars(again=True)
-        if promote:
-            made = retrain(registry, name, again, at=now_ms(), **options, progress=show)
-            return made.model, "" if made.promoted else f"not promoted: {made.contest}"
-        model = fit(again, **options, progress=show)
-        registry.save(name, model)
-        return model, ""
+    if options["trials"]:
+        import_optuna()  # before bars are read, which takes minutes
+    version = _train_ranges(registry, name, bars(), options["until"], promote=promote)
+    try:
+        require_training()
+        with progress("training", quiet=quiet) as show:
+            again = bars(again=True)
+            if promote:
+                made = retrain(registry, name, again, at=now_ms(), **options, progress=show)
+                return made.model, "" if made.promoted else f"not promoted: {made.contest}"
+            model = fit(again, **options, progress=show)
+            registry.save(name, model)
+            return model, ""
+    except (MissingLibraryError, NotEnoughHistoryError):
+        if version:
+            notice(f"range model {version} is {'in use' if promote else 'kept'}; no direction model is made")
+        raise
 
 
-def _train_ranges(registry: Registry, name: str, bars: Iterator[Bars], until: int | None, *, promote: bool) -> None:
-    """Train a range model on the same bars, and with `promote` put it to use; too few bars are reported."""
-    from tapeline.errors import NotEnoughHistoryError
+def _train_ranges(registry: Registry, name: str, bars: Iterator[Bars], until: int | None, *, promote: bool) -> str:
+    """Train a range model on the same bars, and with `promote` put it to use. Return its version.
+
+    Too few bars are reported, and the answer is empty.
+    """
     from tapeline.research.range_training import fit_range
 
     try:
         model = fit_range(bars, until=until)
     except NotEnoughHistoryError as error:
         notice(f"no ranges: {error}")
-        return
+        return ""
     _keep_ranges(registry, name, model, promote=promote)
+    return model.version
 
 
 def _keep_ranges(registry: Registry, name: str, model: RangeModel, *, promote: bool) -> None:

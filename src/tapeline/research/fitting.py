@@ -143,4 +143,8 @@ def _too_few(data: Dataset, rows: int, part: str) -> str:
     hint = ""
     if len(data.bars) >= 2 * FEWEST and (intervals(data.bars) < INTRADAY).any():
         hint = f"; intraday bars whose horizon of {data.horizon} leaves the session do not count"
-    return f"not enough history: {span} give {rows} usable rows, training needs {FEWEST}: give more history{hint}"
+    least = len(data.bars) + FEWEST - rows  # each bar more gives a row at most
+    return (
+        f"not enough history: {span} give {rows} usable rows, training a direction model needs {FEWEST}, from "
+        f"at least {least:,} bars: give more history{hint}"
+    )

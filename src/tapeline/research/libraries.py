@@ -18,7 +18,7 @@ def import_lightgbm() -> ModuleType:
     try:
         import lightgbm
     except ImportError:
-        raise missing("training needs LightGBM", "train") from None
+        raise missing("training a direction model needs LightGBM", "train") from None
     except OSError as error:
         if "omp" in str(error):
             remedy = "brew install libomp" if platform.system() == "Darwin" else "apt-get install libgomp1"

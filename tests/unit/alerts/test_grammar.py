@@ -71,7 +71,7 @@ def test_options_come_in_any_order_and_have_defaults() -> None:
         ("rsi_14 < ", 10, "", "expected a number, price, open"),
         ("rsi_14 < foo_3", 10, "foo_3", "there is no indicator 'foo_3'"),
         ("pric < 3", 1, "pric", "did you mean price?"),
-        ("smaa_20 < 3", 1, "smaa_20", "did you mean sma"),
+        ("smaa_20 < 3", 1, "smaa_20", "did you mean sma or linearreg?; nor is it price, open, high"),
         ("price > rsi_99999", 9, "rsi_99999", "period must be from 2 to 5000"),
         ("price > bbands", 9, "bbands", "bbands_20_2 gives bbands_20_2_upper, "),
         ("price > sma_20_upper", 9, "sma_20_upper", "sma_20 gives sma_20"),

@@ -238,6 +238,8 @@ def test_an_answer_is_read_as_it_is_taken(
     [
         ("SELEC 1", InputError, 'Parser Error: syntax error at or near "SELEC"$'),
         ("SELECT closs FROM bars", InputError, 'Referenced column "closs" not found.*Candidate bindings: "close"'),
+        ("SELECT price FROM forecasts", InputError, 'column "price" not found.*; price is called close$'),
+        ("SELECT close AS price FROM trades", InputError, r"trades does not exist!(?!.*price)"),
         ("SELECT close, RSI_14 FROM bars", InputError, 'column "RSI_14" not found.*; add --indicators rsi_14'),
         ("SELECT * FROM trades", InputError, "Table with name trades does not exist"),
         ("SELECT 'x'::INT FROM bars", InputError, "Could not convert string 'x' to INT32"),

@@ -16,6 +16,7 @@ from tapeline.cli.doctor_commands import EXTRAS
 from tapeline.cli.main import app
 
 ROOT = Path(__file__).parents[3]
+AWS_RESOURCES = ("bucket", "kinesis_stream", "rows_table", "state_table", "firehose_stream", "sagemaker_endpoint")
 
 
 def diagnosis(folder: Path, fails: int = 0) -> dict[str, Any]:
@@ -53,7 +54,12 @@ def test_an_extra_is_missing_when_one_package_of_it_is(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("setting", "extra"), [("[alerts]\nnotify = 'ntfy://x'\n", "notify"), ("[aws]\nbucket = 'b'\n", "aws")]
+    ("setting", "extra"),
+    [
+        ("[alerts]\nnotify = 'ntfy://x'\n", "notify"),
+        ("feed = 'yahoo'", "yahoo"),
+        *((f"[aws]\n{name} = 'x'\n", "aws") for name in AWS_RESOURCES),
+    ],
 )
 def test_a_missing_extra_that_a_setting_asks_for_is_a_failure(nothing_extra: Path, setting: str, extra: str) -> None:
     (nothing_extra / "tapeline.toml").write_text(setting)

@@ -29,7 +29,9 @@ def test_arguments_are_capitals_and_options_have_a_type() -> None:
         (("odds", "TSLA", "--at", "-5"), "a price is above 0"),
         (("show", "TSLA", "--last", "0"), "'--last': '0' is not a whole number of at least 1"),
         (("dashboard", "--port", "x"), "'--port': 'x' is not a whole number"),
+        (("train", "--on", "foo"), "'--on': 'foo' is not one of here, sagemaker"),
+        (("train", "--until", "2024-13-01"), "'--until': '2024-13-01' is not a date such as 2024-01-31,"),
     ],
 )
-def test_a_number_that_is_refused_is_told_what_is_allowed(arguments: tuple[str, ...], why: str) -> None:
+def test_a_value_that_is_refused_is_told_what_is_allowed(arguments: tuple[str, ...], why: str) -> None:
     assert why in said(*arguments)

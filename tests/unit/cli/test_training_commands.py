@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 from tapeline.app import config
 from tapeline.app.data_directory import processing_alone
+from tapeline.cli import training_commands
 from tapeline.cli.main import app
 from tapeline.core.market import OHLCV, Bars
 from tapeline.core.messages import Commit
@@ -124,7 +126,7 @@ def test_mistakes_are_one_line(file, tmp_path):
     few = tmp_path / "few.csv"
     lines = file.read_text().splitlines()
     few.write_text("\n".join(lines[:200]))
-    assert "training needs 500" in call("train", few, fails=1)
+    assert "direction model needs 500, from at least " in call("train", few, fails=1)
     few.write_text("\n".join(lines[:900]))
     assert "fold 1 of 5" in call("evaluate", few, "--no-forest", "--no-trade", fails=1)
     assert "--features" in call("evaluate", file, "--features", "nothing.py:X", fails=2)
@@ -221,11 +223,24 @@ def test_training_from_stored_bars_sees_what_was_known_live(bars, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["train"], "training needs LightGBM: pip install 'tapeline[train]'"),
-        (["evaluate"], "training needs LightGBM: pip install 'tapeline[train]'"),
+        (["evaluate"], "training a direction model needs LightGBM: pip install 'tapeline[train]'"),
         (["train", "--trials", "1"], "the parameter search needs Optuna: pip install 'tapeline[research]'"),
     ],
 )
 def test_a_missing_library_is_named_before_bars_are_read(tmp_path, monkeypatch, arguments, line):
     monkeypatch.setitem(sys.modules, "optuna" if "Optuna" in line else "lightgbm", None)
     assert call(*arguments, tmp_path / "not-there.csv", fails=1) == line  # a file that is read would be missing first
+
+
+def test_ranges_are_learnt_without_lightgbm_and_from_few_bars(file, tmp_path, monkeypatch):
+    few = tmp_path / "few.csv"
+    few.write_text("\n".join(file.read_text().splitlines()[:600]))
+    needs = "training a direction model needs "
+    assert needs + "500, from at least 817 bars: give" in call("train", few, "--name", "few", fails=1)
+    assert (tmp_path / "tapeline-data" / "models" / "few" / "current-range.json").exists()
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    asked = Mock(wraps=training_commands.history)
+    monkeypatch.setattr(training_commands, "history", asked)
+    assert call("train", few, fails=1) == needs + "LightGBM: pip install 'tapeline[train]'"
+    assert asked.call_count == 1, "the file is read once"
+    assert (tmp_path / "tapeline-data" / "models" / "default" / "current-range.json").exists()

@@ -94,7 +94,7 @@ def test_no_data_too_little_data_and_no_bars_are_failures(tmp_path, bars):
     assert "no file of bars" in failure(tmp_path / "a")
     write(tmp_path / "b/input/data/train/x.csv", bars[:100])
     assert train(tmp_path / "b") == 1
-    assert "training needs 500" in failure(tmp_path / "b")
+    assert "direction model needs 500" in failure(tmp_path / "b")
     broken = tmp_path / "c/input/data/train/x.csv"
     broken.parent.mkdir(parents=True)
     broken.write_text("hello\nworld\n")
