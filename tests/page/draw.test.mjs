@@ -80,10 +80,33 @@ async function answered(answer, work) {
 test("a symbol that is left and shown again before its drawings arrive has each once", async () => {
   const shapes = [{ kind: "level", points: [{ t: 1, p: 2 }] }];
   await answered(() => ({ shapes }), async () => {
-    const { Drawings } = await import("../../src/tapeline/web/assets/js/draw/drawings.js");
-    const drawings = Object.assign(Object.create(Drawings.prototype), { _show() {}, cancel() {} });
-    await Promise.all(["A", "B", "A"].map((symbol) => drawings.begin(symbol)));
-    assert.deepEqual(drawings._undo.state, shapes);
+    const { SymbolDrawings } = await import("../../src/tapeline/web/assets/js/draw/symboldrawings.js");
+    let found;
+    await new Promise((show) => {
+      for (const symbol of ["A", "B", "A"]) {
+        found?.leave(show);
+        found = SymbolDrawings.join(symbol, show);
+      }
+    });
+    assert.deepEqual(found.shapes, shapes);
+  });
+});
+
+test("what is drawn on one chart is drawn, undone and kept with what is drawn on another one of the symbol", async () => {
+  let sent;
+  const put = new Promise((done) => { sent = done; });
+  await answered((method) => (method === "PUT" ? sent() ?? {} : { shapes: [] }), async () => {
+    const { SymbolDrawings } = await import("../../src/tapeline/web/assets/js/draw/symboldrawings.js");
+    let shown = 0;
+    const show = () => { shown++; };
+    const one = await new Promise((here) => { const joined = SymbolDrawings.join("D", () => here(joined)); });
+    const other = SymbolDrawings.join("D", show);
+    one.put([1]);
+    other.put([...other.shapes, 2]);
+    assert.deepEqual([one.shapes, shown], [[1, 2], 2]);
+    one.go(-1);
+    assert.deepEqual([other.shapes, shown], [[1], 3]);
+    await put;
   });
 });
 

@@ -1,9 +1,8 @@
-// The drawings of one chart: choosing a tool, placing points, moving and deleting shapes, undoing, and keeping them.
-import { keep, recall } from "../desk.js";
+// The drawings of one chart: choosing a tool, placing points, moving and deleting shapes, and undoing.
 import { attribute, fill, h } from "../dom.js";
 import { asked } from "./ask.js";
-import { KINDS, distance, usable } from "./shapes.js";
-import { Undo } from "./undo.js";
+import { KINDS, distance } from "./shapes.js";
+import { SymbolDrawings } from "./symboldrawings.js";
 
 const NEAR = 7; // pixels within which a shape is hit
 const STEP = 0.004; // of the prices in view: how far an arrow key moves a shape
@@ -15,8 +14,8 @@ export class Drawings {
     this.tool = null; // the kind that is being placed
     this._view = view;
     this._symbol = null;
-    this._undo = new Undo([]);
-    this._known = false; // whether what was kept of the symbol has arrived
+    this._drawn = null; // the drawings of the symbol
+    this._redraw = () => this._show();
     this._placed = []; // points of the shape that is being placed
     this._buttons = Object.entries(KINDS).map(([kind, { label, key }]) => h("button", {
       type: "button", "data-kind": kind, title: `${label} (Alt+${key})`, "aria-label": label, "aria-pressed": "false", onclick: () => this.choose(kind),
@@ -27,22 +26,14 @@ export class Drawings {
     this._show();
   }
 
-  // Takes the symbol whose bars are shown now, and asks for its drawings.
-  async begin(symbol) {
-    if (symbol === this._symbol) {
-      this._show();
-      return;
-    }
-    this._symbol = symbol;
-    const begun = (this._undo = new Undo([]));
-    this._known = false;
-    this.cancel();
-    const document = await recall(`drawings:${symbol}`);
-    if (begun !== this._undo) return; // another symbol, or this one again: it was asked for once more
-    begun.lay(usable(document));
-    this._known = true;
-    if (begun.can(-1) || begun.can(1)) this._keep(); // something was drawn meanwhile
-    else this._show();
+  // Takes the symbol whose bars are shown now.
+  begin(symbol) {
+    if (symbol !== this._symbol) {
+      this._drawn?.leave(this._redraw);
+      this._symbol = symbol;
+      this._drawn = SymbolDrawings.join(symbol, this._redraw);
+      this.cancel();
+    } else this._show();
   }
 
   // Takes up a tool, or lays it down.
@@ -61,16 +52,16 @@ export class Drawings {
   }
 
   undo(by) {
-    if (this._undo.go(by) === null) return;
+    const { chosen } = this.layer;
     this.layer.chosen = null;
-    this._keep();
+    if (!this._drawn.go(by)) this.layer.chosen = chosen;
   }
 
   remove() {
     const shape = this.layer.chosen;
-    if (!this._undo.state.includes(shape)) return;
+    if (!this._shapes.includes(shape)) return;
     this.layer.chosen = null;
-    this._put(this._undo.state.filter((other) => other !== shape));
+    this._drawn.put(this._shapes.filter((other) => other !== shape));
   }
 
   // Places the next point of the tool's shape; the last one adds it.
@@ -86,7 +77,7 @@ export class Drawings {
     if (kind === "text") shape.text = await asked("Text", "Words at this place");
     if ((kind === "text" && !shape.text) || symbol !== this._symbol) return;
     this.layer.chosen = shape;
-    this._put([...this._undo.state, shape]);
+    this._drawn.put([...this._shapes, shape]);
   }
 
   // Shows the shape as it would be with its next point here.
@@ -126,15 +117,15 @@ export class Drawings {
     const moved = { ...shape, points: origin.map((each, i) => (point === null || point === i
       ? { t: bars.timeAt(Math.round(bars.position(each.t)) + by.bars), p: each.p + by.price } : each)) };
     this.layer.chosen = moved;
-    const shapes = this._undo.state.map((other) => (other === shape ? moved : other));
-    if (done) this._put(shapes);
+    const shapes = this._shapes.map((other) => (other === shape ? moved : other));
+    if (done) this._drawn.put(shapes);
     else this._draw(shapes);
     return moved;
   }
 
   // Takes a key; whether it was one for the drawings.
   key(event) {
-    const chosen = this._undo.state.includes(this.layer.chosen) ? this.layer.chosen : null;
+    const chosen = this._shapes.includes(this.layer.chosen) ? this.layer.chosen : null;
     if ((event.ctrlKey || event.metaKey) && event.code === "KeyZ") this.undo(event.shiftKey ? 1 : -1);
     else if (event.ctrlKey || event.metaKey || event.altKey) return false;
     else if (event.key === "Escape" && (this.tool || this.layer.chosen)) this.cancel();
@@ -153,23 +144,17 @@ export class Drawings {
     this.move(shape, null, shape.points, { bars, price: price * (high - low) * STEP }, true);
   }
 
-  _put(shapes) {
-    this._undo.put(shapes);
-    this._keep();
-  }
-
-  _keep() {
-    if (this._known) keep(`drawings:${this._symbol}`, { shapes: this._undo.state }); // else it would replace what was kept
-    this._show();
+  get _shapes() {
+    return this._drawn ? this._drawn.shapes : [];
   }
 
   _show() {
     if (!this.tool) this._draft = null;
     for (const button of this._buttons) attribute(button, "aria-pressed", String(button.dataset.kind === this.tool));
     const { chosen } = this.layer;
-    this._back.disabled = !this._undo.can(-1);
-    this._remove.disabled = !this._undo.state.includes(chosen);
-    this._draw(this._undo.state);
+    this._back.disabled = !this._drawn?.can(-1);
+    this._remove.disabled = !this._shapes.includes(chosen);
+    this._draw(this._shapes);
   }
 
   _draw(shapes) {
