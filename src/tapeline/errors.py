@@ -35,7 +35,6 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     ├── ServingError                    a page that may not, or cannot, be served
     │   ├── TooManyAttemptsError        too many failed log-ins
     │   └── OverloadedError             a request that would have to wait behind too many others
-    │       └── TooManyChartsError      one client that follows more charts than it may
     ├── DeliveryError                   an alert that a channel did not take
     ├── TrainingError                   a training job on SageMaker that made no model
     └── DeploymentError                 a model that an endpoint did not take
@@ -244,12 +243,6 @@ class OverloadedError(ServingError):
 
     status = 503
     seconds = 5
-
-
-class TooManyChartsError(OverloadedError):
-    """Refuse a stream of events to a client whose pages show too many different charts."""
-
-    status = 429
 
 
 class DeliveryError(TapelineError):

@@ -941,7 +941,7 @@ def test_a_lost_or_hanging_server_is_noticed_the_bars_stay_and_a_restarted_one_a
     mortal_server: Server, open_page: Open
 ) -> None:
     mortal_server.tell("put ABC")
-    page = open_page(mortal_server.url, expected="ERR_")
+    page = open_page(mortal_server.url, expected="ERR_|status of 503")
     drawn(page)
     status, banner = page.locator("[data-part=status]"), page.locator("[data-part=banner]")
     expect(status).to_have_text("Connected")
@@ -957,10 +957,18 @@ def test_a_lost_or_hanging_server_is_noticed_the_bars_stay_and_a_restarted_one_a
     expect(status).to_have_text("Connected")
     expect(banner).to_be_hidden()
 
+    full = {"detail": "100 pages are open"}
+    page.route("**/api/v1/events*", lambda route: route.fulfill(status=503, json=full))
+    page.get_by_role("button", name="5m", exact=True).click()
+    expect(banner).to_contain_text("does not send this page what changes: 100 pages are open; trying again")
+    page.unroute("**/api/v1/events*")
+    expect(status).to_have_text("Connected")
+    expect(banner).to_be_hidden()
+
     mortal_server.close()
     expect(banner).to_contain_text("The connection to the server is lost")
     expect(status).to_have_text("Disconnected")
-    assert drawn(page)["candles"] == 100
+    assert drawn(page)["candles"] == 20
     again = Server("empty", str(urlsplit(mortal_server.url).port))
     with contextlib.closing(again):
         again.tell("put NEW")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { ApiError, barsPath, del, mayChange, outcome, post, readSession, session } from "../../src/tapeline/web/assets/js/api.js";
+import { ApiError, barsPath, del, mayChange, outcome, post, put, readSession, refusalOf, session } from "../../src/tapeline/web/assets/js/api.js";
 
 test("the address of bars escapes odd symbols and says when no indicators are wanted", () => {
   const path = barsPath("BRK/B?", { interval: "5m", limit: 10, before: 0, indicators: ["sma_20", "rsi_14"] });
@@ -44,21 +44,49 @@ async function asking(work) {
 
 const settled = () => new Promise((done) => setTimeout(done));
 
-test("a change waits for the session and for the change before it", () => asking(async (asked) => {
+test("a change waits for the session and for the change of the same path before it", () => asking(async (asked) => {
   const who = readSession();
-  const [first, second] = [post("/one"), del("/two")];
+  const [first, second, other] = [post("/one"), del("/one"), put("/other", 3)];
   await settled();
   assert.deepEqual(asked.map(({ path }) => path), ["/api/v1/session"]);
   asked[0].answer({ csrf: "abc" });
   await who;
   await settled();
-  assert.deepEqual(asked.slice(1).map(({ method, path, token }) => [method, path, token]), [["POST", "/api/v1/one", "abc"]]);
+  assert.deepEqual(asked.slice(1).map(({ method, path, token }) => [method, path, token]), [["POST", "/api/v1/one", "abc"], ["PUT", "/api/v1/other", "abc"]]);
   asked[1].answer(1);
   assert.equal(await first, 1);
   await settled();
-  assert.equal(asked[2].path, "/api/v1/two");
-  asked[2].answer(2);
+  assert.deepEqual([asked[3].method, asked[3].path], ["DELETE", "/api/v1/one"]);
+  asked[3].answer(2);
   assert.equal(await second, 2);
+  asked[2].answer(3);
+  assert.equal(await other, 3);
+}));
+
+test("a change without an answer ends with what is not known", () => asking(async () => {
+  const { timeout } = AbortSignal;
+  AbortSignal.timeout = () => AbortSignal.abort(new DOMException("late", "TimeoutError"));
+  globalThis.fetch = async (_, { signal }) => signal.throwIfAborted();
+  const { error } = await outcome(put("/late", {}));
+  AbortSignal.timeout = timeout;
+  assert.equal(error.message, "the server has not answered for 60 s; the change may have been made");
+}));
+
+test("a stream that is refused says why, one that is not ends at once", () => asking(async () => {
+  let signal;
+  globalThis.fetch = async (_, options) => {
+    ({ signal } = options);
+    return { ok: false, json: async () => ({ detail: "too many" }) };
+  };
+  assert.equal(await refusalOf("/events"), "too many");
+  globalThis.fetch = async (_, options) => {
+    ({ signal } = options);
+    return { ok: true };
+  };
+  assert.equal(await refusalOf("/events"), "");
+  assert.equal(signal.aborted, true);
+  globalThis.fetch = async () => { throw new TypeError("unreachable"); };
+  assert.equal(await refusalOf("/events"), "");
 }));
 
 test("the answer to the newest question says who is logged in", () => asking(async (asked) => {

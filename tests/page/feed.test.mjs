@@ -29,4 +29,6 @@ test("the connection and the store come before the feed, and a replay has none",
   assert.deepEqual(say(null), ["good", "Connected", "", ""]);
   assert.equal(feedState({ connection: "lost", status: { last: NOW }, open: true, at, now: NOW }).banner,
     "The connection to the server is lost; trying again. The data shown ends T0.");
+  assert.equal(feedState({ connection: "lost", why: "too many pages", status: null, open: true, at, now: NOW }).banner,
+    "The server does not send this page what changes: too many pages; trying again.");
 });

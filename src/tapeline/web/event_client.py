@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from tapeline.errors import OverloadedError, TooManyChartsError
+from tapeline.errors import OverloadedError
 from tapeline.web.candles import ChartRequest
 from tapeline.web.json_text import json_bytes
 
@@ -16,9 +16,6 @@ MOST_WAITING = 64
 #: The most open connections, and how many of them one client address may have.
 MOST_CLIENTS = 500
 MOST_OF_ONE_ADDRESS = 100
-
-#: The most different charts that the pages of one address may show: each is read every second.
-MOST_CHARTS_OF_ONE_ADDRESS = 200
 
 
 @dataclass(eq=False, slots=True)
@@ -59,16 +56,12 @@ class Client:
 
 
 def check_place(client: Client, others: Collection[Client]) -> None:
-    """Raise `OverloadedError` or `TooManyChartsError` where there is no place for a client beside these."""
+    """Raise `OverloadedError` where there is no place for a client beside these."""
     if len(others) >= MOST_CLIENTS:
         raise OverloadedError(f"{len(others)} pages are open; that is as many as are served")
-    own = [other for other in others if other.address == client.address]
-    if len(own) >= MOST_OF_ONE_ADDRESS:
-        raise OverloadedError(f"{len(own)} pages are open at this address; that is as many as are served")
-    if len({chart for each in (*own, client) for chart in each.charts}) > MOST_CHARTS_OF_ONE_ADDRESS:
-        raise TooManyChartsError(
-            f"the pages at this address would show more than {MOST_CHARTS_OF_ONE_ADDRESS} different charts; close some"
-        )
+    own = sum(1 for other in others if other.address == client.address)
+    if own >= MOST_OF_ONE_ADDRESS:
+        raise OverloadedError(f"{own} pages are open at this address, as many as are served: close one")
 
 
 def event_bytes(name: str, value: object) -> bytes:

@@ -19,7 +19,7 @@ from tests.web_site import client_of
 from tapeline.alerts.alert_records import FiredAlert
 from tapeline.alerts.service import Alerts
 from tapeline.core.times import epoch_ms
-from tapeline.errors import OverloadedError, StorageError, TooManyChartsError
+from tapeline.errors import OverloadedError, StorageError
 from tapeline.web import PageData, event_client
 from tapeline.web import broadcast as module
 from tapeline.web.broadcast import Broadcast
@@ -306,7 +306,6 @@ def test_no_two_clients_take_the_last_place(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_one_address_has_its_share_of_the_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_client, "MOST_OF_ONE_ADDRESS", 2)
-    monkeypatch.setattr(event_client, "MOST_CHARTS_OF_ONE_ADDRESS", 2)
 
     async def play(cast: Broadcast) -> None:
         readers = [Reading(cast, address="a") for _ in range(2)]
@@ -315,10 +314,7 @@ def test_one_address_has_its_share_of_the_places(monkeypatch: pytest.MonkeyPatch
         Reading(cast, address="b")
         cast.leave(readers[0].client)
         cast.leave(readers[0].client)
-        one, two, three = (ChartRequest("A", interval, ()) for interval in ("1m", "2m", "5m"))
-        with pytest.raises(TooManyChartsError, match="more than 2 different charts"):
-            Reading(cast, one, also=(two, three), address="a")
-        Reading(cast, one, also=(two, one), address="a")
+        Reading(cast, address="a")
         assert cast.clients == 3
 
     run(PageData(store_of_two()), play)

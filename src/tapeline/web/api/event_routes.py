@@ -45,7 +45,7 @@ class EventStream(StreamingResponse):
 @routes.get(
     "/events", response_class=StreamingResponse, summary="Server-sent events: quotes, bars, status, alert",
     responses={
-        **problems(404, 429),
+        **problems(404),
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The events."},
     },
 )  # fmt: skip

@@ -102,7 +102,9 @@ class PriceOddsAnswer(OddsAnswer):
 async def forecast(
     page: CurrentPage,
     symbol: Symbol,
-    price: Annotated[float | None, Query(gt=0, lt=1e15, description="Give the odds of this price.")] = None,
+    price: Annotated[
+        float | None, Query(gt=0, lt=1e15, allow_inf_nan=False, description="Give the odds of this price.")
+    ] = None,
     within: Annotated[int, Query(ge=1, le=HORIZONS[-1], description="In at most this many bars.")] = 5,
     interval: StoredInterval = None,
 ) -> Response:
@@ -137,7 +139,7 @@ async def forecast(
 async def price_odds(
     page: CurrentPage,
     symbol: Symbol,
-    price: Annotated[float, Query(gt=0, lt=1e15, description="A stop or a target.")],
+    price: Annotated[float, Query(gt=0, lt=1e15, allow_inf_nan=False, description="A stop or a target.")],
     within: Annotated[int, Query(ge=1, le=HORIZONS[-1], description="In at most this many bars.")] = HORIZON,
     interval: StoredInterval = None,
 ) -> Response:

@@ -20,7 +20,7 @@ from tapeline.web.api.refusals import refusal
 _TEXTS = {
     400: "The request cannot be read.", 401: "Log in first.", 403: "Not allowed.", 404: "There is no such thing.",
     406: "None of the accepted formats.", 409: "Not possible as things stand.", 413: "Too large.",
-    422: "A parameter is wrong.", 429: "Too many attempts, or charts.",
+    422: "A parameter is wrong.", 429: "Too many attempts.",
     503: "The store cannot be read at the moment, or too many requests wait.",
 }  # fmt: skip
 

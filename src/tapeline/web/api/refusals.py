@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tapeline.alerts.saved_scans import SCAN_NAME
 from tapeline.core.symbol_forms import symbol_fault
+from tapeline.web.desks import NAME_PATTERN
 
 _LONGEST = 60
 
@@ -18,6 +20,12 @@ _FORMS = {
     "rule": "the id of a rule that GET /alerts/rules lists",
     "rule_id": "the id of a rule that GET /alerts/rules lists",
     "q": "a text to look for",
+}
+
+#: The same for names, by the regular expression.
+_NAMES = {
+    SCAN_NAME: "a letter and then letters, digits, _ or -, at most 40 in all",
+    NAME_PATTERN: "a word in small letters, or one with what it is of, such as drawings:AAPL",
 }
 
 #: By the type of Pydantic's error, with `{given}` for what came and what the error knows.
@@ -38,10 +46,11 @@ _WORDS = {
     "enum": "{given} is not one of {expected}",
     "literal_error": "{given} is not one of {expected}",
     "string_too_long": "it is too long; at most {max_length} characters are possible",
-    "string_too_short": "it is too short; at least {min_length} characters are needed",
+    "string_too_short": "it is too short; at least {min_length} needed",
     "too_long": "they are too many; at most {max_length} are possible",
     "string_type": "{given} is not a text",
     "list_type": "{given} is not a list",
+    "dict_type": "it is not a JSON object",
     "model_attributes_type": "it is not a JSON object",
     "json_invalid": "it is not JSON",
     "missing": "it is missing",
@@ -51,17 +60,28 @@ _WORDS = {
 
 def refusal(error: Mapping[str, Any]) -> str:
     """Return one line about an error of Pydantic's: where it is, what came, and what is allowed."""
-    kind = error["type"]
-    names = [part for part in error["loc"] if isinstance(part, str)]  # not the place in a list, or in the text
-    about = names[-1]
+    kind, context = error["type"], error.get("ctx", {})
+    root, *path = error["loc"]
+    if kind == "json_invalid":
+        path = []  # the place in the text
+    about = next((part for part in reversed(path) if isinstance(part, str)), root)
     given = repr(error.get("input"))
     given = given if len(given) <= _LONGEST else f"{given[:_LONGEST]} …"
     if kind == "string_pattern_mismatch":
         if about == "symbol" and (fault := symbol_fault(str(error["input"]))):
             return fault
-        said = f"{given} is not {_FORMS.get(about, 'in the form that /reference/ shows')}"
+        form = _NAMES.get(context["pattern"]) or _FORMS.get(about, "in the form that /reference/ shows")
+        said = f"{given} is not {form}"
     elif kind == "value_error":
-        said = str(error["ctx"]["error"])
+        said = str(context["error"])
     else:
-        said = _WORDS[kind].format(given=given, **error.get("ctx", {})) if kind in _WORDS else error["msg"]
-    return f"{'.'.join(names[1:]) or names[0]}: {said}"
+        words = {name: _said(name, value) for name, value in context.items()}
+        said = _WORDS[kind].format(given=given, **words) if kind in _WORDS else error["msg"]
+    return f"{'.'.join(map(str, path)) or root}: {said}"
+
+
+def _said(name: str, value: Any) -> str:
+    """Return in words what an error knows: a bound without its many zeros, and how much text is needed."""
+    if name == "min_length":
+        return "1 character is" if value == 1 else f"{value} characters are"
+    return f"{value:g}" if isinstance(value, float) else str(value)

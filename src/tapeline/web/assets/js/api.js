@@ -10,7 +10,7 @@ const TIMEOUT_MS = 60_000; // a browser has six connections to a server: request
 export const session = { role: null, name: "", login_needed: false, csrf: "" };
 const deniedCallbacks = new Set();
 let answered = Promise.resolve(); // once the newest question of who is logged in has its answer
-let changes = Promise.resolve(); // once all changes so far have theirs
+const changes = new Map(); // of each path, once the newest change has its answer
 
 // Calls back when a request is refused because nobody is logged in.
 export function whenDenied(callback) {
@@ -34,11 +34,11 @@ async function request(method, path, { body, unattended = false, keepalive = fal
   let response;
   let text;
   try {
-    const signal = method === "GET" ? AbortSignal.timeout(TIMEOUT_MS) : undefined; // a change may have been made: wait for the answer
-    response = await fetch(ROOT + path, { method, headers, signal, keepalive, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(ROOT + path, { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS), keepalive, body: body === undefined ? undefined : JSON.stringify(body) });
     text = await response.text();
   } catch (error) {
-    throw new ApiError(0, error.name === "TimeoutError" ? `the server has not answered for ${TIMEOUT_MS / 1000} s` : "the server cannot be reached");
+    const late = `the server has not answered for ${TIMEOUT_MS / 1000} s${method === "GET" ? "" : "; the change may have been made"}`;
+    throw new ApiError(0, error.name === "TimeoutError" ? late : "the server cannot be reached");
   }
   let answer = null;
   try {
@@ -51,12 +51,29 @@ async function request(method, path, { body, unattended = false, keepalive = fal
   throw new ApiError(response.status, answer?.detail ?? `the server answered ${response.status}`);
 }
 
-// Makes changes one after another, as over several connections a later one may overtake an earlier one. Each waits for the
-// session, whose token it needs.
+// Makes the changes of one path one after another, as over several connections a later one may overtake an earlier one. Each
+// waits for the session, whose token it needs.
 function change(method, path, body) {
-  const answer = changes.then(whoIs).then(() => request(method, path, { body }));
-  changes = answer.catch(() => {});
+  const before = changes.get(path);
+  const answer = Promise.resolve(before).then(whoIs).then(() => request(method, path, { body }));
+  const ended = answer.catch(() => {}).then(() => { if (changes.get(path) === ended) changes.delete(path); });
+  changes.set(path, ended);
   return answer;
+}
+
+// Resolves to why the server refuses to stream this; "" where it does not, or cannot be reached.
+export async function refusalOf(path) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
+  try {
+    const response = await fetch(ROOT + path, { headers: { "X-Unattended": "1" }, signal: stop.signal });
+    return response.ok ? "" : (await response.json()).detail ?? "";
+  } catch {
+    return "";
+  } finally {
+    clearTimeout(timer);
+    stop.abort(); // a stream would go on
+  }
 }
 
 export const get = (path, { unattended = false } = {}) => request("GET", path, { unattended });

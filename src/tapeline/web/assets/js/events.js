@@ -1,12 +1,12 @@
 // The stream of server-sent events: quotes, bars, status and alerts as they change.
-import { ROOT } from "./api.js";
+import { ROOT, refusalOf } from "./api.js";
 
 const RETRY_MS = [500, 1000, 2000, 5000, 10_000];
 const HIDDEN_MS = 60_000; // a browser has six connections to a server: a page hidden for this long gives its own back
 const SILENCE_MS = 20_000; // the server sends something every 5 s; in a laptop's sleep a connection dies without an error
 
 export class Events {
-  // `listeners` maps event names to functions; `changed` is called with "live" and "lost".
+  // `listeners` maps event names to functions; `changed` is called with "live", and with "lost" and why the server refuses, if it does.
   constructor(listeners, changed) {
     this._listeners = { beat: () => {}, ...listeners };
     this._changed = changed;
@@ -15,6 +15,8 @@ export class Events {
     this._source = null;
     this._query = "";
     this._failures = 0;
+    this._live = false;
+    this._why = "";
     this._timer = 0;
     this._heard = 0;
     setInterval(() => this._connected && performance.now() - this._heard > SILENCE_MS && this._lose(), SILENCE_MS / 10);
@@ -65,9 +67,11 @@ export class Events {
     source.onopen = () => {
       this._heard = performance.now();
       this._failures = 0;
+      this._live = true;
+      this._why = "";
       this._changed("live");
     };
-    source.onerror = () => source === this._source && this._lose();
+    source.onerror = () => source === this._source && this._lose(source.readyState === EventSource.CLOSED);
     for (const [name, listener] of Object.entries(this._listeners)) {
       source.addEventListener(name, (event) => {
         if (source !== this._source) return;
@@ -77,10 +81,22 @@ export class Events {
     }
   }
 
-  _lose() {
+  // An answer that is no stream closes it: it is `refused`. A lost connection does not.
+  _lose(refused = false) {
+    this._live = false;
+    if (!refused) this._why = "";
     this._source.close(); // the browser's own retry stops for good at an HTTP error
     clearTimeout(this._timer);
     this._timer = setTimeout(() => this._connect(), RETRY_MS[Math.min(this._failures++, RETRY_MS.length - 1)]);
-    this._changed("lost");
+    this._changed("lost", this._why);
+    if (refused) this._askWhy();
+  }
+
+  // The browser does not tell a page what a stream was answered with.
+  async _askWhy() {
+    const why = await refusalOf(`/events?${this._query}`);
+    if (why === this._why || this._live || !this.isOpen) return;
+    this._why = why;
+    this._changed("lost", why);
   }
 }

@@ -5,12 +5,15 @@ const SILENT_MS = 30_000; // without a price in an open market
 const STATES = { streaming: "Streaming", polling: "Polling", "not connected": "Stopped" };
 
 // Returns { text, tick, level, banner }: the words, how old the last price is, "good", "warn" or "bad", and the banner's
-// text. `status` is the last `status` event, `open` whether a market of these quotes is open, `at(time)` says a time in
+// text. `why` is what the server refuses the connection with, `status` the last `status` event, `open` whether a market of these quotes is open, `at(time)` says a time in
 // words, `now` is UTC epoch ms. The banner is read out when it changes: it holds no age.
-export function feedState({ connection, status, open, at, now }) {
+export function feedState({ connection, why, status, open, at, now }) {
   const { error, replay, feed, last } = status ?? {};
   const say = (level, text, banner = "", tick = "") => ({ level, text, banner, tick });
-  if (connection === "lost") return say("bad", "Disconnected", `The connection to the server is lost; trying again.${last ? ` The data shown ends ${at(last)}.` : ""}`);
+  if (connection === "lost") {
+    const fault = why ? `The server does not send this page what changes: ${why}; trying again.` : "The connection to the server is lost; trying again.";
+    return say("bad", why ? "Refused" : "Disconnected", fault + (last ? ` The data shown ends ${at(last)}.` : ""));
+  }
   if (error) return say("bad", "Store unreadable", `The store cannot be read: ${error}. Trying again.`);
   if (connection !== "live") return say("warn", "Connecting");
   if (replay) return say("good", `Replay ${replay.ended ? "ended" : replay.total ? percent(replay.done / replay.total, 0) : ""}`);

@@ -158,9 +158,9 @@ function listen(anew) {
   events.open(known.map(({ symbol, interval }) => ({ symbol, interval })), shownIndicators(), anew);
 }
 
-async function connected(state) {
+async function connected(state, why) {
   document.body.dataset.connection = state;
-  bar.connection(state);
+  bar.connection(state, why);
   if (state === "lost") {
     wasLost = true;
     watchlist.heard.clear();

@@ -13,12 +13,13 @@ export class StatusBar {
     this._at = at;
     this._newest = newest;
     this._connection = "connecting";
+    this._why = ""; // the server refuses
     this._status = null;
     setInterval(() => document.hidden || this.show(), LOOK_MS);
   }
 
-  connection(state) {
-    this._connection = state;
+  connection(state, why = "") {
+    [this._connection, this._why] = [state, why];
     this.show();
   }
 
@@ -31,7 +32,7 @@ export class StatusBar {
 
   // The age of the last price stands beside the live region, which would read it out every second.
   show() {
-    const state = feedState({ connection: this._connection, status: this._status ?? { last: this._newest() }, open: this._open(), at: this._at, now: Date.now() });
+    const state = feedState({ connection: this._connection, why: this._why, status: this._status ?? { last: this._newest() }, open: this._open(), at: this._at, now: Date.now() });
     text(this._parts.status, state.text);
     attribute(this._parts.status, "data-state", state.level);
     text(this._parts.tick, state.tick);

@@ -136,7 +136,7 @@ export class Drawing {
     this._early = found && this.bars.t.lastIndexOf(found.timestamp) < 0 ? found : null; // its bar has not come yet
     if (this._early) return false;
     this._forecast = found;
-    const follows = this.window.isNewest(this.bars.length, this._room ?? this.reach);
+    const follows = this.window.isNewest(this.bars.length);
     this._drawFan();
     this._room = null;
     if (follows) this.newest();

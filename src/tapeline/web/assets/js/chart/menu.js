@@ -40,7 +40,7 @@ export function openMenu(chart, layout, arrange, about) {
   const day = h("input", { type: "date", id: "go-to", required: true });
   function go(event) {
     event.preventDefault();
-    chart.older.goToDay(day.valueAsNumber);
+    chart.older.goToDay(chart.symbol, day.valueAsNumber);
     box.close();
   }
 

@@ -13,20 +13,20 @@ export class Older {
     this._added = added;
     this._reveal = reveal;
     this._asked = null; // the promise of an answer under way
-    this.goal = null; // the bar to be shown: { symbol, time, after }
+    this.goal = null; // the bar to be shown: { symbol, after, time(bars) }
   }
 
   // Shows the bar of this symbol that opened at this time, at once or when `arrived` is called. Between two bars it is the
   // earlier one; with `after`, the later.
   goTo(symbol, time, { after = false } = {}) {
-    this.goal = { symbol, time, after };
+    this.goal = { symbol, after, time: () => time };
     this.arrived();
   }
 
-  // Shows the day of this UTC midnight as it begins at the exchange.
-  goToDay(day) {
-    const bars = this._shown();
-    if (bars) this.goTo(bars.symbol, bars.clock.time(day), { after: true });
+  // Shows the day of this UTC midnight as it begins at the exchange of this symbol, whose bars say when.
+  goToDay(symbol, day) {
+    this.goal = { symbol, after: true, time: (bars) => bars.clock.time(day) };
+    this.arrived();
   }
 
   // Called when a symbol's bars are shown: loads older ones until the goal is among them, and shows it. Where others are shown
@@ -34,13 +34,13 @@ export class Older {
   async arrived() {
     const { goal } = this;
     let bars = this._shown();
-    while (goal && bars?.symbol === goal.symbol && goal.time < bars.t[0] && bars.older !== null) {
+    while (goal && bars?.symbol === goal.symbol && goal.time(bars) < bars.t[0] && bars.older !== null) {
       await this.load(bars, STRIDE_BARS);
       bars = this._shown();
     }
     if (!goal || goal !== this.goal || bars?.symbol !== goal.symbol) return;
     this.goal = null;
-    const { time, after } = goal;
+    const [time, { after }] = [goal.time(bars), goal];
     if (time < bars.t[0]) toast(`This chart begins ${bars.clock.full(bars.t[0])}; longer candles reach further back.`);
     const i = bars.around(time);
     this._reveal(after && bars.t[i] < time && i + 1 < bars.length ? i + 1 : i);

@@ -6,20 +6,21 @@ export class Window {
   constructor(scale) {
     this._scale = scale;
     this._target = null; // the range being moved to
+    this._room = NaN; // how many places `newest` left after the newest bar
   }
 
   // Shows the newest of `count` bars with this many places after it; few bars are widened, and stand in the middle.
   newest(count, reach) {
     const [free, left] = [RIGHT_OFFSET + reach, this._spare(count, reach)];
     this._target = null;
+    this._room = free + (left ?? 0);
     if (left === null) this._scale.scrollToPosition(free, false);
     else this._moveTo({ from: -left - 0.5, to: count + free + left - 0.5 });
   }
 
-  // Whether `newest` put it where it is.
-  isNewest(count, reach) {
-    const right = (this._range()?.to ?? NaN) - (count - 1);
-    return Math.abs(right - RIGHT_OFFSET - reach - (this._spare(count, reach) ?? 0)) < 1;
+  // Whether it follows the newest of `count` bars as `newest` left it: each new bar moves it by one.
+  isNewest(count) {
+    return Math.abs((this._range()?.to ?? NaN) - (count - 1) - this._room) < 1;
   }
 
   // The room left of few bars, and right of the places after them; null where the bars fill the window.
