@@ -33,8 +33,7 @@ addEventListener("securitypolicyviolation", (e) => console.error(`refused: ${e.v
 #: sends goes at once. The events of a stream come late as well, in their order.
 _SLOW = """
 const ask = window.fetch;
-const moment = () => Math.random() ** 2 * MOST;
-const late = () => new Promise((done) => setTimeout(done, moment()));
+const late = () => new Promise((done) => setTimeout(done, Math.random() ** 2 * MOST));
 window.fetch = async (path, options = {}) => {
   if (!options.keepalive) await late();
   const answer = await ask(path, options);
@@ -42,12 +41,11 @@ window.fetch = async (path, options = {}) => {
   return answer;
 };
 window.EventSource = class extends EventSource {
-  #due = 0;
+  #last = Promise.resolve();
   addEventListener(name, listener) {
     super.addEventListener(name, (event) => {
-      const now = Date.now();
-      this.#due = Math.max(this.#due, now + moment());
-      setTimeout(() => this.readyState !== EventSource.CLOSED && listener(event), this.#due - now);
+      const tell = () => this.readyState !== EventSource.CLOSED && listener(event);
+      this.#last = Promise.all([this.#last, late()]).then(tell);
     });
   }
 };
