@@ -355,6 +355,10 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     replay = page.get_by_role("group", name="Replay")
     until(page, "chart._bars.length < 60 && chart._drawing._candles.data().length === chart._bars.length")
     count = drawn(page)["bars"]
+    now_shown = ("price", "change", "signal", "words", "grade")  # of bars that are hidden
+    for part in now_shown:
+        expect(page.locator(f"[data-part={part}]")).to_be_empty()
+    expect(page).to_have_title("AAPL · tapeline")
     for name, by in (("One bar on", 1), ("One bar on", 2), ("One bar back", 1)):
         replay.get_by_role("button", name=name).click()
         until(page, "chart._bars.length === arg", count + by)
@@ -364,8 +368,11 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     replay.get_by_role("button", name="Pause").click()
     server.tell("play 1")  # what comes meanwhile waits for the end
     assert problems(page) == []
+    for part in now_shown:
+        expect(page.locator(f"[data-part={part}]")).to_be_empty()
     replay.get_by_role("button", name="End the replay").click()
     until(page, "chart._bars.length > 60")
+    expect(page.locator("[data-part=price]")).not_to_be_empty()
     page.keyboard.press("Alt+g")
     page.get_by_label("Go to date").fill("2019-02-12")
     page.keyboard.press("Enter")

@@ -15,6 +15,7 @@ from tapeline.core.times import interval_name
 from tapeline.errors import InputError
 from tapeline.forecast.horizons import SaidRange
 from tapeline.forecast.range_words import sentence
+from tapeline.runtime.clock import now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def forecast(symbol: str, *, interval: str | None = None, data_dir: str | Path |
     return Forecast(
         symbol_of(said.symbol), interval_name(length), _time(said), said.close,
         {int(horizon): dict(fields) for horizon, fields in said.horizons.items()},
-        sentence(said, length, places), said.model.version, said.is_newest,
+        sentence(said, length, places, now_ms()), said.model.version, said.is_newest,
     )  # fmt: skip
 
 

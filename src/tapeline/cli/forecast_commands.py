@@ -25,11 +25,12 @@ def forecast(
         from tapeline.core.times import interval_name
         from tapeline.forecast import HORIZON
         from tapeline.forecast.range_words import sentence
+        from tapeline.runtime.clock import now_ms
 
         with open_stored(data_dir) as directory:
             said, length, places = said_about(directory, symbol, interval)
             decided, held = held_ranges(directory, said.symbol)
-    words = sentence(said, length, places)
+    words = sentence(said, length, places, now_ms())
     if json:
         print_json(
             {

@@ -27,6 +27,7 @@ def odds(
     from tapeline.errors import InputError
     from tapeline.forecast.range_layout import HORIZONS
     from tapeline.forecast.range_words import sentence
+    from tapeline.runtime.clock import now_ms
 
     if not at > 0:
         raise typer.BadParameter("a price is above 0", param_hint="--at")
@@ -61,4 +62,4 @@ def odds(
         markup=False,
     )
     if said.is_newest:
-        stdout().print(sentence(said, length, places), markup=False)
+        stdout().print(sentence(said, length, places, now_ms()), markup=False)

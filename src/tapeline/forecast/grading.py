@@ -55,9 +55,10 @@ class Grade:
     """Hold the grade of a group of rows. `symbol` and `model` are '' where the group holds several.
 
     Every predicted row is counted once: `graded` went up or down by now, `holds` stayed inside the no-trade band,
-    `pending` wait for their outcome, and `undecidable` will never have one. `hit_rate` is that of the `answered` ones
-    (UP or DOWN), `base_rate` that of always calling what was more frequent among them. `brier` is over all graded rows,
-    `brier_base` that of the share of rises among them, known afterwards: the strictest reference there is.
+    `pending` wait for their outcome, and `undecidable` will never have one. `called` ones say UP or DOWN; `answered`
+    are the graded ones of them. `hit_rate` is theirs, `base_rate` that of always calling what was more frequent among
+    them. `brier` is over all graded rows, `brier_base` that of the share of rises among them, known afterwards: the
+    strictest reference there is.
     """
 
     symbol: str
@@ -67,6 +68,7 @@ class Grade:
     undecidable: int
     holds: int
     graded: int
+    called: int
     answered: int
     hit_rate: Estimate
     base_rate: float
@@ -171,6 +173,7 @@ def _grade(symbol: str, model: str, grades: Grades) -> Grade:
         undecidable=int(grades.undecidable.sum()),
         holds=int((grades.outcome == Direction.HOLD).sum()),
         graded=len(part),
+        called=int(decided(grades.answer).sum()),
         answered=int(called.sum()),
         hit_rate=sampling.proportion(called & (part.answer == part.outcome), called),
         base_rate=max(share, 1 - share),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
+from tapeline.core.series import symbol_of
+from tapeline.core.sessions import exchange_of
+from tapeline.core.sessions.schedule import zone
 from tapeline.core.times import DAY, HOUR, MINUTE
 from tapeline.forecast.estimates import Estimate
 from tapeline.forecast.horizons import SaidRange
@@ -12,11 +16,13 @@ from tapeline.forecast.horizons import SaidRange
 _UNITS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 
 
-def sentence(said: SaidRange, interval: int, decimals: int) -> str:
+def sentence(said: SaidRange, interval: int, decimals: int, now: int) -> str:
     """Return what is expected over the 5 bars after a closed bar, or as far as the session lasts.
 
     `interval` is the length of the bars (ms); prices are written with `decimals`. For an earlier bar than the last
     closed one it says what was expected then. The band is for the close at the end: on the way the price may leave it.
+    Where at `now` (UTC epoch ms) the bars it is about are over, or a daily bar closed more than 4 days ago, which is
+    longer than a weekend with a holiday, it says as of when. Times are in the exchange's zone.
     """
     horizon = "5" if "5" in said.horizons else next(iter(said.horizons))
     found = said.horizons[horizon]
@@ -28,12 +34,26 @@ def sentence(said: SaidRange, interval: int, decimals: int) -> str:
         f"the way with {100 * touched:.0f}%."
     )
     if not said.is_newest:
-        closed = datetime.fromtimestamp((said.timestamp + interval) / 1000, UTC)
         return (
-            f"Nothing is said past the end of a session. The last word, at {closed:%H:%M} UTC on {closed:%Y-%m-%d}, "
-            f"was: {words}"
+            f"Nothing is said past the end of a session. The last word, {'on' if interval >= DAY else 'at'} "
+            f"{_moment(said, interval)}, was: {words}"
         )
-    return words
+    over = said.timestamp + interval + (4 * DAY if interval >= DAY else int(horizon) * interval) < now
+    return f"As of {_moment(said, interval)}: {words}" if over else words
+
+
+def _moment(said: SaidRange, interval: int) -> str:
+    """Return when the bar closed: `28 Aug 2026` if daily, otherwise `15:55 EDT on 28 Aug 2026`."""
+    if interval >= DAY:
+        return _date(datetime.fromtimestamp(said.timestamp / 1000, UTC))
+    closed = datetime.fromtimestamp(
+        (said.timestamp + interval) / 1000, ZoneInfo(zone(exchange_of(symbol_of(said.symbol))))
+    )
+    return f"{closed:%H:%M %Z} on {_date(closed)}"
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %Y}"
 
 
 def _length(bars: int, interval: int) -> str:

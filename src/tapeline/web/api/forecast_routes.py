@@ -119,7 +119,7 @@ async def forecast(
         document |= {
             "timestamp": found.timestamp, "time": iso_times([found.timestamp])[0], "close": found.close,
             "model": found.model.version,
-            "words": sentence(found, length, places), "horizons": found.horizons,
+            "words": sentence(found, length, places, page.broadcast.now()), "horizons": found.horizons,
             "is_newest": found.is_newest,
             "bands": [_counts(each) for each in grades],
         }  # fmt: skip

@@ -42,7 +42,7 @@ class GradeAnswer(BaseModel):
     `hit_rate` is that of the `answered` rows (UP or DOWN), `base_rate` that of always calling the more frequent side of
     the same rows. `brier` is over all `graded` rows, `brier_base` that of their share of rises. Every `predicted` row
     is `graded`, `held` (it stayed inside the no-trade band), `pending`, or `undecidable`: a session ended within the
-    horizon.
+    horizon. `called` rows say UP or DOWN, whatever came of it.
     """
 
     symbol: str
@@ -52,6 +52,7 @@ class GradeAnswer(BaseModel):
     undecidable: int
     held: int
     graded: int
+    called: int
     answered: int
     hit_rate: EstimateAnswer
     base_rate: float | None

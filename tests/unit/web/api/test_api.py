@@ -228,6 +228,7 @@ def test_scores_are_graded_with_intervals_and_base_rates(client: Client, registr
     assert whole["brier"]["low"] < whole["brier"]["value"] < whole["brier"]["high"]
     assert 0 < whole["brier_base"] <= 0.25
     assert (whole["answered"], whole["hit_rate"]["value"], whole["base_rate"]) == (0, None, None), "no gate was passed"
+    assert whole["called"] == 0
     counted = whole["graded"] + whole["held"] + whole["pending"] + whole["undecidable"]
     assert counted == whole["predicted"]
     assert len(document["calibration"]) == 10

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import NoReturn, cast
 
@@ -19,6 +20,7 @@ from tapeline.app.data_directory import open_data_directory
 from tapeline.app.exporting import bar_tables, write_partitions
 from tapeline.app.page_wiring import page_data_of
 from tapeline.app.querying import Query
+from tapeline.app.stored_forecasts import said_about
 from tapeline.app.stored_history import Selection, StoredHistory
 from tapeline.cli.console import utc_text
 from tapeline.cli.inspect_commands import show
@@ -26,11 +28,13 @@ from tapeline.cli.odds_commands import odds
 from tapeline.cli.score_commands import score
 from tapeline.core.market import Bars
 from tapeline.core.messages import Commit
+from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import InputError, NotFoundError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.horizons import COLUMNS, FIELDS
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_registry import RangeRegistry
+from tapeline.forecast.range_words import sentence
 from tapeline.runtime.processor import Processor
 
 
@@ -67,7 +71,9 @@ def test_the_forecast_is_that_of_the_newest_row(client: Client, range_model: Ran
     assert (answer["timestamp"], answer["time"], answer["close"]) == (row["timestamp"], row["time"], row["price"])
     assert list(answer["horizons"]) == ["1", "5", "20"]
     assert set(answer["horizons"]["5"]) == set(FIELDS)
-    assert re.match(r"S01 should close between \S+ and \S+ in 5 trading days, with 80% chance; ", answer["words"])
+    day = date.fromisoformat(answer["time"][:10])
+    words = rf"As of {day.day} {day:%b %Y}: S01 should close between \S+ and \S+ in 5 trading days, with 80% chance; "
+    assert re.match(words, answer["words"])
     graded = answer["bands"][1]
     assert (graded["horizon"], graded["waiting"]) == (5, 5)
     assert 0 < graded["held"]["80"] < graded["decided"]
@@ -166,6 +172,21 @@ def test_odds_without_a_forecast_say_what_is_missing(home: Path) -> None:
         odds("S01", at=10.0, within=25, data_dir=home, json=False)
 
 
+def test_words_say_as_of_when_once_what_they_are_about_is_over(home: Path) -> None:
+    with open_data_directory(Settings(data_dir=home), create=False) as directory:
+        said, length, places = said_about(directory, "S01", None)
+    closed = said.timestamp + length
+    assert sentence(said, length, places, closed + 4 * DAY).startswith("S01 should close between ")
+    assert sentence(said, length, places, closed + 4 * DAY + 1).startswith("As of ")
+    said = dataclasses.replace(said, timestamp=1_787_945_700_000)  # 2026-08-28T19:35Z
+    length, closed = 5 * MINUTE, 1_787_946_000_000
+    assert sentence(said, length, places, closed + 25 * MINUTE).startswith("S01 should close between ")
+    late = sentence(said, length, places, closed + 25 * MINUTE + 1)
+    assert late.startswith("As of 15:40 EDT on 28 Aug 2026: S01 should close between ")
+    earlier = sentence(dataclasses.replace(said, is_newest=False), length, places, closed)
+    assert "The last word, at 15:40 EDT on 28 Aug 2026, was: S01 should close between " in earlier
+
+
 def test_at_the_end_of_a_session_the_last_word_is_told(
     learnable: Bars, range_model: RangeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,7 +203,7 @@ def test_at_the_end_of_a_session_the_last_word_is_told(
             answer = found.document("/symbols/S01/forecast")
     times = rows.bars.timestamp
     assert (answer["timestamp"], answer["is_newest"]) == (times[-6], False)
-    assert answer["words"].startswith("Nothing is said past the end of a session. The last word, at ")
+    assert answer["words"].startswith("Nothing is said past the end of a session. The last word, on ")
     for within, bar in ((1, -2), (5, -6)):
         odds("S01", at=float(rows.bars.close[-6]), within=within, data_dir=tmp_path, json=True)
         said = json.loads(capsys.readouterr().out)

@@ -35,7 +35,7 @@ const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol),
 export const layout = new Layout(panel("chart"), (root) => {
   const made = new ChartTab(root, {
     listen, pick, menu, about, daily: (symbol) => watchlist.quotes.get(symbol)?.daily,
-    pointed: (time) => layout.point(made, time), active: () => made === chart,
+    pointed: (time) => layout.point(made, time), active: () => made === chart, quoted: setQuote,
   });
   if (catalogue) made.setCatalogue(catalogue);
   return made;
@@ -120,12 +120,10 @@ function show(one, { symbol, interval }, asked) {
     remember("interval", interval);
   });
   one.show(symbol, interval, asked);
-  one.heading.quote(watchlist.quotes.get(symbol));
   attribute(document.querySelector("nav [data-tab=chart]"), "href", hashOf(layout));
   if (layout.charts.length > 1) layout.save();
-  if (one !== chart) return;
-  watchlist.select(symbol);
   setQuote();
+  if (one === chart) watchlist.select(symbol);
 }
 
 function hashOf({ shown: [one, ...others] }) {
@@ -145,10 +143,11 @@ function menu() {
   }, about);
 }
 
-// Shows the quote above the chart and in the browser's tab, which is read from other windows.
+// Shows the quote above the chart and in the browser's tab, which is read from other windows; of a replayed chart none.
 function setQuote() {
-  for (const one of layout.shown) one.heading.quote(watchlist.quotes.get(one.symbol));
-  const quote = watchlist.quotes.get(chart.symbol);
+  const quoteOf = (one) => (one.replay.on ? null : watchlist.quotes.get(one.symbol));
+  for (const one of layout.shown) one.heading.quote(quoteOf(one));
+  const quote = quoteOf(chart);
   const price = quote && `${money(quote.price, quote.decimals, quote.currency)} ${quote.change === null ? "" : signedPercent(quote.change)}`.trim();
   document.title = [price, chart.symbol, "tapeline"].filter(Boolean).join(" · ");
 }

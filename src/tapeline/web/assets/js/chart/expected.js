@@ -30,17 +30,21 @@ export class Expected {
     setInterval(() => document.hidden || !this._view || this._grade({ unattended: true }), GRADE_MS);
   }
 
-  // Begins with another symbol, of which nothing is known yet.
+  // Begins with something of which nothing is known yet.
   begin() {
     text(this._parts.grade, "");
     text(this._parts.words, "");
+    this._parts.trail.hidden = true;
   }
 
   // Takes what is shown now; null: nothing is.
   show(view) {
     this._view = view;
     this._closed = this._answered = this._forecast = this._ranges = null;
-    if (!view) return;
+    if (!view) {
+      this.begin();
+      return;
+    }
     if (view.interval !== view.stored) attribute(this._parts.ranges, "hidden", ""); // nothing is said of these bars
     this._grade();
     this.changed();

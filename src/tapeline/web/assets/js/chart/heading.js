@@ -21,15 +21,17 @@ export class Heading {
     this._symbol = symbol;
     text(this._parts.symbol, symbol ?? "–");
     text(this._parts.chosen, symbol ?? "–");
-    for (const name of ["price", "change", "signal", "market"]) text(this._parts[name], "");
+    text(this._parts.market, "");
+    this.quote(null);
   }
 
   setHorizon(horizon) {
     this._meaning = meaningText(horizon) ?? "";
   }
 
-  // Takes a quote, which may be another symbol's or none.
+  // Takes a quote, which may be another symbol's or not known; null shows none.
   quote(quote) {
+    if (quote === null) for (const name of ["price", "change", "signal"]) text(this._parts[name], "");
     if (!quote || quote.symbol !== this._symbol) return;
     const { price, change, market, signal } = this._parts;
     text(price, money(quote.price, quote.decimals, quote.currency));

@@ -21,6 +21,7 @@ export function showState(element, state, symbol, detail) {
 export function gradeText({ grades: [grade], rows, per_symbol: most }) {
   if (!grade?.predicted) return "No predictions yet.";
   const those = rows < most ? `all ${integer(rows)} bars` : `the newest ${integer(rows)} bars`;
+  if (!grade.called) return `No UP or DOWN call among ${those.replace(/^all /, "")}.`;
   if (!grade.answered) return `No UP or DOWN call of ${those} is decided yet.`;
   return `${integer(grade.answered)} calls decided in ${those}: ${estimate(grade.hit_rate, percent)} right; more frequent direction: ${percent(grade.base_rate)}.`;
 }

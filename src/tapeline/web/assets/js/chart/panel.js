@@ -12,13 +12,13 @@ export class Panel {
     this._values = new DataWindow(parts.values);
     this._drawing = null;
     this._pointed = null; // the index of the bar under the crosshair
-    this._horizon = null;
+    this.horizon = null;
   }
 
   // How many bars ahead the model's calls look, null where that is not known.
   setHorizon(horizon) {
-    if (horizon === this._horizon) return;
-    this._horizon = horizon;
+    if (horizon === this.horizon) return;
+    this.horizon = horizon;
     if (this._drawing) this.rebuild(this._drawing);
   }
 
@@ -27,7 +27,7 @@ export class Panel {
     this._drawing = drawing;
     this._legend.rebuild(drawing);
     this._parts.key.hidden = drawing.callsPane === null;
-    fill(this._parts.meaning, drawing.callsPane !== null && meaningText(this._horizon));
+    fill(this._parts.meaning, drawing.callsPane !== null && meaningText(this.horizon));
     this.show();
   }
 

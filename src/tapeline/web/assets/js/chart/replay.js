@@ -3,13 +3,21 @@ import { attribute, fill, h, text } from "../dom.js";
 
 const SPEEDS = [1, 2, 5, 10, 30]; // bars a second
 
+// The outcomes of the first `count` bars as these bars tell them: of a call it is the close `horizon` bars on, so the last are 0.
+// Where `horizon` is not known, all are.
+export function knownOutcomes(outcomes, count, horizon) {
+  return outcomes.slice(0, count).map((outcome, i) => (horizon && i + horizon < count ? outcome : 0));
+}
+
 export class Replay {
-  // `root` is the element of the controls; `view()` gives { bars, drawing } of what is shown, `begun()` hears that it begins,
-  // `changed()` that bars came or went, `ended()` that it is over: then everything is to be shown as it is now.
-  constructor(root, { view, begun, changed, ended }) {
+  // `root` is the element of the controls; `view()` gives { bars, drawing, horizon } of what is shown, `begun()` hears that it
+  // begins, `turned()` that it is on or off, `changed()` that bars came or went, `ended()` that it is over: then everything is
+  // to be shown as it is now.
+  constructor(root, { view, begun, turned, changed, ended }) {
     this._root = root;
     this._view = view;
     this._begun = begun;
+    this._turned = turned;
     this._changed = changed;
     this._ended = ended;
     this._all = null; // the columns of all bars; null while there is no replay
@@ -33,6 +41,8 @@ export class Replay {
     else if (bars) {
       this._begun();
       drawing.forecast(null); // what is expected now is no part of the past
+      drawing.trail(null); // nor is which bands held since
+      drawing.pastForecast(null);
       this._begin(Math.round((drawing.window.range.from + drawing.window.range.to) / 2));
     }
   }
@@ -42,6 +52,7 @@ export class Replay {
     const { bars } = this._view();
     this._all = Object.fromEntries(Object.entries(bars.columns).map(([name, column]) => [name, [...column]]));
     this._root.hidden = false;
+    this._turned();
     this._cut(Math.max(1, Math.min(i + 1, bars.length)));
     this._play.focus();
   }
@@ -60,6 +71,7 @@ export class Replay {
     }
     const before = bars.length;
     const from = bars.merge(Object.fromEntries(Object.entries(this._all).map(([name, column]) => [name, column.slice(next, next + 1)])));
+    this._decide();
     drawing.update(from, before);
     this._say();
   }
@@ -82,6 +94,7 @@ export class Replay {
     this.pause();
     this._all = null;
     this._root.hidden = true;
+    this._turned();
   }
 
   end() {
@@ -95,9 +108,19 @@ export class Replay {
     return this._all.t.findIndex((time) => time > newest);
   }
 
+  // Leaves the outcomes of those calls whose closing bar is shown.
+  _decide() {
+    const { bars, horizon } = this._view();
+    const outcomes = bars.column("y");
+    if (!outcomes) return;
+    const older = bars.t.indexOf(this._all.t[0]); // bars that came in front since the replay began
+    outcomes.splice(older, Infinity, ...knownOutcomes(this._all.y, bars.length - older, horizon));
+  }
+
   _cut(count) {
     const { bars, drawing } = this._view();
     bars.cut(count);
+    this._decide();
     drawing.refill();
     drawing.newest();
     this._say();

@@ -24,8 +24,8 @@ const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "st
 export class ChartTab {
   // `listen(anew)` is called when other events are wanted, or the same ones anew; `pick(symbol, interval)` to show something else, `menu()` and `about()` for
   // the chart's menu and the page about its symbol; `daily(symbol)` answers whether a symbol has daily bars only, undefined where that is not known yet.
-  // `pointed(time)` hears where the mouse is, `active()` says whether keys are about this chart.
-  constructor(root, { listen, pick, daily, menu, about, pointed, active }) {
+  // `pointed(time)` hears where the mouse is, `active()` says whether keys are about this chart; `quoted()` shows the quotes anew.
+  constructor(root, { listen, pick, daily, menu, about, pointed, active, quoted }) {
     this.root = root;
     this.symbol = null;
     this.wanted = "1m"; // the interval asked for
@@ -52,9 +52,9 @@ export class ChartTab {
     this.panel = new Panel(this._parts, { edit: (spec) => this.openPicker(spec), remove: (spec) => this._remove(spec) });
     this.expected = new Expected(this._parts, (words) => this.panel.odds(words));
     this.compare = new Compare(() => this._bars, (error) => (error ? toast(error, "bad") : this._select()));
-    const view = () => ({ symbol: this.symbol, bars: this._bars, drawing: this._drawing });
+    const view = () => ({ symbol: this.symbol, bars: this._bars, drawing: this._drawing, horizon: this.panel.horizon });
     this.onChart = new OnChart(this._parts, view, active);
-    this.replay = new Replay(this._parts.replay, { view, begun: () => this.expected.show(null), changed: () => this.panel.show(), ended: () => this.show(this.symbol, this.wanted) });
+    this.replay = new Replay(this._parts.replay, { view, begun: () => this.expected.show(null), turned: quoted, changed: () => this.panel.show(), ended: () => this.show(this.symbol, this.wanted) });
     this.older = new Older({ shown: () => (this._asking ? null : this._bars), added: (time) => this._added(time), reveal: (i) => this.window.reveal(i) });
     selection.watch(() => this._reselect());
     watchLook(() => {
