@@ -21,7 +21,7 @@ from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_store import SqliteStore
 from tapeline.core.market import Bars, Reject
 from tapeline.core.messages import Commit
-from tapeline.core.times import MINUTE
+from tapeline.core.times import DAY, MINUTE
 from tapeline.data import sample_path
 from tapeline.errors import StorageError
 from tapeline.feeds.files import FileSource
@@ -173,11 +173,12 @@ def empty(folder: Path) -> tuple[PageData, Access, Answer]:
             troubles.clear()
             feed.clear()
             watchlist.symbols = ["NOPE"]
-        if command == "put":
+        if command in {"put", "days"}:
+            step = DAY if command == "days" else MINUTE
             later = copy.copy(store.tables)  # a page that reads meanwhile sees all of them or none
             later.items = dict(later.items)
             MemoryStore(later).put(
-                *(row(rest, START + i * MINUTE, 100 + i % 7, open=101, high=108, low=99) for i in range(100))
+                *(row(rest, START + i * step, 100 + i % 7, open=101, high=108, low=99) for i in range(100))
             )
             store.tables = later
         if command == "feed":  # how many seconds ago it was last heard, and its state

@@ -48,6 +48,11 @@ def test_a_wrong_rule_is_marked_and_a_right_one_fires_and_is_removed(open_page: 
     field.fill("")
     field.press_sequentially("price crosses above sma")
     expect(alerts.get_by_role("option").first).to_contain_text("sma_20")
+    name = alerts.get_by_role("option").last.bounding_box()
+    preview = alerts.locator(".preview").bounding_box()
+    assert name is not None
+    assert preview is not None
+    assert name["y"] + name["height"] <= preview["y"], "the names cover what is said of the rule"
     field.press("Tab")
     expect(field).to_have_value("price crosses above sma_20")
     field.press_sequentially(" for nope, tsl")
@@ -414,6 +419,7 @@ def test_drawings_are_kept_and_undone_and_alerts_are_set_and_dragged(open_page: 
     click(350, 120)
     page.keyboard.type("<b>why</b>")
     page.keyboard.press("Enter")
+    kinds("line", "box", "fibonacci", "measure", "text")  # a dialog closes a moment later
     page.keyboard.press("Alt+h")
     page.keyboard.press("Enter")  # without the mouse
     kinds("line", "box", "fibonacci", "measure", "text", "level")
@@ -433,8 +439,16 @@ def test_drawings_are_kept_and_undone_and_alerts_are_set_and_dragged(open_page: 
     until(page, f"Math.abs({y} - 280) < 2")
 
     click(600, 330, "right")
-    page.get_by_role("dialog").get_by_role("button", name="Set the alert").click()
-    expect(page.locator(".toast").last).to_contain_text("MSFT crosses")
+    asked = page.get_by_role("dialog")
+    typed = asked.get_by_role("spinbutton")
+    price = typed.input_value()
+    for other, way in (("1", "below"), ("9999", "above")):
+        typed.fill(other)
+        expect(asked).to_contain_text(f"When the price crosses {way}")
+    typed.fill(price)
+    said = asked.locator("label").inner_text().removeprefix("When the price ")
+    asked.get_by_role("button", name="Set the alert").click()
+    expect(page.locator(".toast").last).to_contain_text(f"MSFT {said} ")
     line = "chart.onChart._layer.at({ t: 0, p: chart.onChart._layer.alerts[0]?.price }).y"
     until(page, f"Math.abs({line} - 330) < 3")
     page.mouse.move(box["x"] + 100, box["y"] + 330)
@@ -592,9 +606,11 @@ def test_the_screener_finds_sorts_and_stays_up_to_date(open_page: Open, server: 
     tab.get_by_label("Rule").fill("rsi_14 << 30")
     page.keyboard.press("Enter")
     expect(tab.get_by_role("alert")).to_contain_text("column 9")
-    tab.get_by_label("Rule").fill("price > 100")
-    page.keyboard.press("Enter")
+    tab.get_by_label("Rule").fill("price > 100 or price > sma_2")
+    expect(tab.get_by_role("option").first).to_contain_text("sma_20")
+    tab.get_by_role("button", name="Scan").click()  # beside the list of names, which closes
     expect(tab.get_by_role("alert")).to_be_empty()
+    expect(tab.get_by_role("option")).to_have_count(0)
     tab.get_by_label("As of, UTC").fill("2019-02-12T15:00")
     page.keyboard.press("Enter")
     expect(row).to_contain_text("12 Feb 2019 10:00 EST")
@@ -827,6 +843,23 @@ def test_the_health_tab_shows_rejected_records_as_text(open_page: Open, server: 
     expect(health.get_by_role("progressbar", name="Replay")).to_be_visible()
 
 
+def test_where_nothing_is_collected_the_search_says_so_and_a_newest_day_is_a_date(
+    open_page: Open, empty_server: Server
+) -> None:
+    def change(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"collected": None})
+
+    empty_server.tell("days ABC")
+    page = open_page("about:blank")
+    page.route("**/symbols", change)
+    page.goto(empty_server.url + "#health")
+    expect(page.locator(".rows b")).to_have_text(["ABC"])
+    expect(page.locator("#health")).to_contain_text(re.compile(r"Newest bar\s*\w{3} \d+ \w{3} \d{4}(?! \d)"))
+    page.keyboard.type("zzz")
+    expect(page.locator("[data-part=none]")).to_contain_text("symbols are added to what `tapeline run` collects")
+
+
 def test_keys_are_listed_and_the_theme_is_remembered(open_page: Open, server: Server) -> None:
     page = open_page(server.url, dark=True)
     drawn(page)
@@ -865,6 +898,11 @@ def test_on_a_phone_the_watch_list_opens_over_the_chart(open_page: Open, server:
     expect(page.locator(".watch")).to_be_hidden()
     expect(page.locator(".choose")).to_have_text("MSFT")
     drawn(page)
+    page.get_by_role("button", name="Chart", exact=True).click()
+    expect(page.get_by_label("One chart")).to_be_hidden()  # more have no room
+    page.get_by_role("button", name="Alert at a price").click()
+    said = re.compile("When the price crosses (above|below)")  # which one depends on how the close is rounded
+    expect(page.get_by_role("dialog")).to_contain_text(said)
 
 
 def test_the_header_says_what_is_wrong_with_system_and_feed_until_it_is_over(

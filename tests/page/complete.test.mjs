@@ -6,6 +6,7 @@ import { rehearsalText } from "../../src/tapeline/web/assets/js/alerts/preview.j
 
 const NAMES = [
   { name: "price", about: "the close" }, { name: "sma_20", about: "Simple moving average" }, { name: "rsi_14", about: "Relative strength index" },
+  { name: "kama_30", about: "Adaptive line: up to 30 days and more" },
   { name: "macd_12_26_9_signal", about: "Moving average convergence/divergence: signal" },
 ];
 const offered = (text, caret = text.length) => completions(text, caret, NAMES, ["AAPL", "MSFT"]).map(({ name }) => name);
@@ -23,6 +24,13 @@ test("names are completed by beginning, part and meaning, symbols after `for`", 
   assert.deepEqual(offered("rsi < 30 for AAPL m"), ["macd_12_26_9_signal"]);
   assert.deepEqual(offered("no bar for "), []);
   assert.deepEqual(wordAt("price>sm", 8), { word: "sm", before: "price>" });
+});
+
+test("what ends a finished rule is not completed: a number, a unit, a word of the grammar", () => {
+  for (const rule of ["rsi_14 < 30", "price > -3", "rsi_14 < 30 and", "price rises 3% in 5 days", "prediction changes to UP", "price > sma_20 on forming bars"]) {
+    assert.deepEqual(offered(rule), [], rule);
+  }
+  assert.deepEqual(offered("rsi_14 < 30 and ka"), ["kama_30"]);
 });
 
 test("how often a rule would have fired is said in words", () => {

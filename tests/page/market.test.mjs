@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { PHASES, freshness, marketText, nextChange } from "../../src/tapeline/web/assets/js/market.js";
+import { PHASES, freshness, marketText, newestOf, nextChange } from "../../src/tapeline/web/assets/js/market.js";
 
 const zone = "America/New_York";
 const OPENS = Date.UTC(2026, 10, 23, 14, 30); // Monday 09:30 in New York
@@ -20,6 +20,11 @@ test("a market that never closes says nothing of a change", () => {
   const market = { phase: "continuous", next: null, opens: null, zone: "UTC" };
   assert.equal(nextChange(market), null);
   assert.equal(marketText(market), PHASES.continuous);
+});
+
+test("the newest quote of all is found, none where there is none", () => {
+  assert.equal(newestOf(new Map()), undefined);
+  assert.equal(newestOf(new Map([["A", { timestamp: 1 }], ["B", { timestamp: 3 }], ["C", { timestamp: 2 }]])).timestamp, 3);
 });
 
 const quote = (phase, timestamp = OPENS) => ({ timestamp, daily: false, market: { phase, next: null, opens: null, zone } });

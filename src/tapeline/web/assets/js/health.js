@@ -10,9 +10,11 @@ const LITTLE_BYTES = 1024 ** 3;
 const GOOD = new Set(["ok", "polling", "streaming"]);
 
 export class HealthTab {
-  constructor(root, zone) {
+  // `zone()` answers whose times are shown, `daily()` whether the newest bar of all is one of a day.
+  constructor(root, zone, daily) {
     this._root = root;
     this._zone = zone;
+    this._daily = daily;
     this._timer = 0;
     this._turn = 0;
   }
@@ -35,7 +37,7 @@ export class HealthTab {
 
   _draw(health, rejects) {
     const clock = clockOf(this._zone());
-    const timed = (time, format) => time && h("span", { title: clock.utc(time) }, clock[format](time));
+    const timed = (time, format, by = clock) => time && h("span", { title: by.utc(time) }, by[format](time));
     const { collector, lag, replay } = health;
     if (!this._cards?.isConnected) {
       this._cards = h("div", { class: "cards states" });
@@ -56,7 +58,7 @@ export class HealthTab {
       }) : nothing("Not measured: no live rows yet.")),
       card("Stream and store", "", facts({
         "In the stream": health.depth === null ? "no stream here" : `${integer(health.depth)} bars`,
-        Rows: integer(health.rows), Symbols: integer(health.symbols), "Newest bar": timed(health.last, "full"),
+        Rows: integer(health.rows), Symbols: integer(health.symbols), "Newest bar": timed(health.last, "full", clockOf(this._zone(), this._daily())),
       })),
       card("Disk", health.disk_free !== null && health.disk_free < LITTLE_BYTES ? "bad" : "", facts({ Free: health.disk_free === null ? null : `${bytes(health.disk_free)} of ${bytes(health.disk_total)}` })),
       replay && card("Replay", "", h("progress", { max: replay.total ?? 1, value: replay.total ? replay.done : 0, "aria-label": "Replay" }), facts({

@@ -15,7 +15,7 @@ import { clockOf, money, signedPercent } from "./format.js";
 import { HealthTab } from "./health.js";
 import { openAppearance, openHelp } from "./help.js";
 import { Layout } from "./layout.js";
-import { isOpen, timeOf } from "./market.js";
+import { isOpen, newestOf, timeOf } from "./market.js";
 import { ModelTab } from "./model.js";
 import { remember } from "./prefs.js";
 import { TABS, chartHash, readRoute } from "./route.js";
@@ -50,7 +50,7 @@ const zone = () => watchlist.quotes.get(chart.symbol ?? usual())?.market?.zone ?
 const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
   alerts: new AlertsTab(panel("alerts"), { counted, zone, jump, symbols: () => [...watchlist.quotes.keys()] }),
-  health: new HealthTab(panel("health"), zone),
+  health: new HealthTab(panel("health"), zone, () => newestOf(watchlist.quotes)?.daily),
   screener: new ScreenerTab(panel("screener"), { zone, pick: (symbol, time) => (time === null ? pick(symbol) : jump(symbol, time)) }),
 };
 

@@ -29,8 +29,13 @@ export function marketText(market) {
 // The time that ages count against: now, in a replay that of the newest bar of all.
 export function timeOf(quotes, replaying) {
   if (!replaying) return Date.now();
-  let newest = 0;
-  for (const { timestamp } of quotes.values()) newest = Math.max(newest, timestamp);
+  return newestOf(quotes)?.timestamp ?? 0;
+}
+
+// The quote of the newest bar of all; undefined where there is none.
+export function newestOf(quotes) {
+  let newest;
+  for (const quote of quotes.values()) if (!(quote.timestamp <= newest?.timestamp)) newest = quote;
   return newest;
 }
 

@@ -11,6 +11,7 @@ import { SymbolSearch, collect, stopCollecting } from "./watch/search.js";
 import { SortBar } from "./watch/sortbar.js";
 
 const AGE_MS = 1000;
+const FIXED = " None can be added here: symbols are added to what `tapeline run` collects.";
 const hovers = matchMedia("(hover: hover)"); // what a finger touched last counts as hovered until the next touch
 
 export class Watchlist {
@@ -162,7 +163,7 @@ export class Watchlist {
     this._unhide.hidden = this._hidden.size === 0 || lines !== null;
     text(this._unhide, `Show ${this._hidden.size} hidden`);
     this._none.hidden = items.length > 0 || !this._known;
-    if (this._known) text(this._none, lines?.length === 0 ? "This list is empty." : this.quotes.size ? "No symbol in this list matches the search." : "No symbols yet. Add one below.");
+    if (this._known) text(this._none, lines?.length === 0 ? "This list is empty." : this.quotes.size ? `No symbol in this list matches the search.${this._collected ? "" : FIXED}` : "No symbols yet. Add one below.");
   }
 
   _ages() {

@@ -5,6 +5,8 @@ import { attribute, fill, h } from "../dom.js";
 const MOST = 8;
 const SYMBOLS_NEXT = /(?:^|\s)for\s+(?:[^\s,()]+\s*,\s*)*$/i;
 const TIME_NEXT = /\bno\s+bar\s+for\s+$/i;
+const WHOLE = /[\d%]\s*$/; // after a number, and after a name that ends with one, no name begins
+const WORDS = new Set("and bar bars band below above crosses down falls final for forming hold hour in its leaves mean no of on or quiet reset rises session the to up with".split(" "));
 
 // What may stand in place of the word before the caret: a list of { name, about }. `names` are [{ name, about }], `symbols`
 // stand after `for`.
@@ -13,7 +15,12 @@ export function completions(text, caret, names, symbols) {
   if (SYMBOLS_NEXT.test(before) && !TIME_NEXT.test(before)) {
     return ranked(symbols.map((name) => ({ name, about: "" })), word.toUpperCase());
   }
-  return word ? ranked(names, word.toLowerCase()) : [];
+  return isNameBegun(word, before) ? ranked(names, word.toLowerCase()) : [];
+}
+
+// Whether the word may become a name: numbers and the words between the names stay as they are.
+function isNameBegun(word, before) {
+  return /^[a-z]/i.test(word) && !WORDS.has(word.toLowerCase()) && !WHOLE.test(before);
 }
 
 // The word that ends at the caret, and what stands before it.
@@ -51,32 +58,42 @@ export class Completion {
     this._symbols = symbols;
     this._found = [];
     this._active = -1;
+    this._turn = 0; // counts what was typed and left, so that names which arrive late are offered for neither
     this.root = h("ul", { class: "completions", role: "listbox", id: `${field.id}-names`, "aria-label": "Names", hidden: true });
     for (const [name, value] of Object.entries({ role: "combobox", "aria-autocomplete": "list", "aria-controls": this.root.id, "aria-expanded": "false" })) attribute(field, name, value);
     field.addEventListener("input", () => this._offer());
     field.addEventListener("keydown", (event) => this._key(event));
-    field.addEventListener("blur", () => this._close());
+    let pressed = false;
+    addEventListener("mousedown", () => { pressed = true; }, { capture: true });
+    addEventListener("mouseup", () => { pressed = false; }, { capture: true });
+    field.addEventListener("blur", () => {
+      if (pressed) addEventListener("mouseup", () => setTimeout(() => document.activeElement === field || this._close()), { once: true }); // what is pressed must not move away before
+      else this._close();
+    });
   }
 
   async _offer() {
     this._active = -1;
+    const turn = ++this._turn;
     const names = await ruleNames();
-    if (document.activeElement !== this._field) return;
+    if (document.activeElement !== this._field || turn !== this._turn) return;
     this._found = completions(this._field.value, this._field.selectionStart, names, this._symbols());
     this._draw();
   }
 
   _close() {
+    this._turn++;
     this._found = [];
     this._draw();
   }
 
   _key(event) {
+    if (event.key === "Enter" && this._active < 0) this._close(); // the form is sent
     if (!this._found.length) return;
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by) this._active = (this._active + by + this._found.length) % this._found.length;
     else if (event.key === "Tab" && !event.shiftKey) this._take(this._found[Math.max(this._active, 0)].name);
-    else if (event.key === "Enter" && this._active >= 0) this._take(this._found[this._active].name);
+    else if (event.key === "Enter") this._take(this._found[this._active].name);
     else if (event.key === "Escape") this._close();
     else return;
     event.preventDefault();

@@ -1,4 +1,5 @@
 // The dialog that says how the chart looks, what it is compared with, and where it goes.
+import { mayChange, whoIs } from "../api.js";
 import { dialog, fill, h, text } from "../dom.js";
 import { toast } from "../toast.js";
 import { COUNTS, LINKS } from "../layout.js";
@@ -31,7 +32,7 @@ export function openMenu(chart, layout, arrange, about) {
     list();
   }
 
-  const counts = h("fieldset", { class: "radios" }, h("legend", {}, "Layout"), Object.entries(COUNTS).map(([count, label]) => h("div", { class: "check" },
+  const counts = h("fieldset", { class: "radios layout" }, h("legend", {}, "Layout"), Object.entries(COUNTS).map(([count, label]) => h("div", { class: "check" },
     h("input", { type: "radio", name: "count", id: `count-${count}`, checked: layout.count === Number(count), onchange: () => arrange(Number(count)) }),
     h("label", { for: `count-${count}` }, label))),
   Object.entries(LINKS).map(([name, label]) => h("div", { class: "check" },
@@ -45,6 +46,9 @@ export function openMenu(chart, layout, arrange, about) {
   }
 
   const button = (label, run) => h("button", { type: "button", onclick: () => { box.close(); run(); } }, label);
+  const alert = button("Alert at a price", () => chart.onChart.ask());
+  alert.hidden = true;
+  whoIs().then(() => { alert.hidden = !mayChange(); });
   const box = dialog("Chart", h("div", { class: "menu" },
     h("div", {}, radios("style", "Style", STYLES)), counts,
     h("div", {}, radios("scale", "Scale", SCALES),
@@ -53,7 +57,7 @@ export function openMenu(chart, layout, arrange, about) {
     h("div", {},
       h("form", { onsubmit: compare }, h("label", { for: "compare" }, "Compare with"), h("div", { class: "line" }, other, h("button", { type: "submit" }, "Compare")), problem, compared),
       h("form", { onsubmit: go }, h("label", { for: "go-to" }, "Go to date"), h("div", { class: "line" }, day, h("button", { type: "submit" }, "Go"))),
-      h("div", { class: "line" }, button("Picture", () => savePictureOf(chart)), button("CSV", () => saveTableOf(chart)), button("Full screen", () => fullScreen(chart)), button("About", about), button("Replay", () => chart.replay.toggle())))));
+      h("div", { class: "line" }, alert, button("Picture", () => savePictureOf(chart)), button("CSV", () => saveTableOf(chart)), button("Full screen", () => fullScreen(chart)), button("About", about), button("Replay", () => chart.replay.toggle())))));
   list();
   return { box, other, day };
 }

@@ -49,8 +49,10 @@ export class AlertLines {
   // Asks for a price, beginning with this one, and sets an alert there.
   async ask(price = this._view().bars.columns.c.at(-1)) {
     const { bars } = this._view(); // those of the symbol before, while another one's are on their way
-    const typed = await asked(`Alert for ${bars.symbol}`, "When the price crosses", { value: price.toFixed(bars.decimals), type: "number", step: 10 ** -bars.decimals, action: "Set the alert" });
-    if (typed !== null) await this._set(bars, Number(typed));
+    let way; // as it was said last
+    const label = (typed) => `When the price crosses ${way = wayTo(bars, Number(typed))}`;
+    const typed = await asked(`Alert for ${bars.symbol}`, label, { value: price.toFixed(bars.decimals), type: "number", step: 10 ** -bars.decimals, action: "Set the alert" });
+    if (typed !== null) await this._set(bars, Number(typed), way);
   }
 
   // Draws an alert at another price (null: at its own); `done` puts it there: another rule takes the place of its own.
@@ -64,7 +66,7 @@ export class AlertLines {
     alert.price = Number(price.toFixed(bars.decimals));
     this._layer.redraw();
     if (!done || alert.price === alert.rule.level.price) return;
-    const moved = await this._set(bars, alert.price) && !(await outcome(del(`/alerts/rules/${part(alert.rule.id)}`))).error;
+    const moved = await this._set(bars, alert.price, wayTo(bars, alert.price)) && !(await outcome(del(`/alerts/rules/${part(alert.rule.id)}`))).error;
     if (!moved) alert.price = alert.rule.level.price;
     await this.refresh();
   }
@@ -78,8 +80,7 @@ export class AlertLines {
     return true;
   }
 
-  async _set({ symbol, columns }, price) {
-    const way = price > columns.c.at(-1) ? "above" : "below";
+  async _set({ symbol }, price, way) {
     const { error } = await outcome(post("/alerts/rules", { text: `price crosses ${way} ${price} for ${symbol}` }));
     if (error) toast(`The alert was not set: ${error.message}`, "bad");
     else toast(`An alert is set: ${symbol} crosses ${way} ${price}.`);
@@ -87,5 +88,8 @@ export class AlertLines {
     return !error;
   }
 }
+
+// The way in which a price is crossed from the newest one.
+const wayTo = ({ columns }, price) => (price > columns.c.at(-1) ? "above" : "below");
 
 const mark = ({ id, timestamp, price }) => ({ id, t: timestamp, price });
