@@ -42,7 +42,7 @@ from tests.stored import fill, served, session_bars
 ADDRESS = "http://127.0.0.1:8000"
 
 #: Files of bars that pages name, all with the same bars.
-FILES = ("prices.csv", "minutes.csv", "minutes.parquet")
+FILES = ("AAPL.csv", "TSLA.csv", "prices.csv", "minutes.csv", "minutes.parquet")
 
 
 FRIDAY = 1_767_312_000_000  # 2026-01-02

@@ -62,7 +62,7 @@ def markdown() -> str:
         "",
         'In Python: `tapeline.analyse(frame, ["sma_20", "rsi_14"])` on pandas, Polars or Arrow.',
         'One text will do (`"sma_20, macd(12,26,9)"`), and a series is a close.',
-        "On a file: `tapeline indicators prices.csv --set sma_20,rsi_14 --out out.parquet`.",
+        "On a file: `tapeline indicators AAPL.csv --set sma_20,rsi_14 --out out.parquet`.",
     ]
     for group in dict.fromkeys(row.group for row in rows):
         lines += [
