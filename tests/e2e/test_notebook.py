@@ -76,7 +76,7 @@ def test_it_trains_reports_and_deploys_here_and_to_sagemaker(
     assert f"('{version}', True)" in text
     assert re.search(r"0\.\d{3}  (UP|DOWN|HOLD)", text)
     assert "Expected move: " in text
-    assert "AAPL between" in text
+    assert "AAPL should close between" in text
     assert RangeRegistry(registry.folder).current(DEFAULT_NAME) is not None
 
     sagemaker = boto3.client("sagemaker")
