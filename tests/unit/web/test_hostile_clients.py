@@ -67,9 +67,6 @@ threading.Thread(target=obey, daemon=True).start()
 serve(PageData(store), port=0, on_ready=lambda url: print(url, flush=True), should_stop=stopping.is_set)
 """
 
-#: How long what a test waits for may take, seconds: long, as the machine may be busy with something else.
-_PATIENCE = 60
-
 
 class Site:
     """Stand for the server in a process of its own."""
@@ -96,13 +93,13 @@ class Site:
     def seconds(self, path: str = "") -> float:
         """Return how long an honest request takes."""
         began = time.monotonic()
-        with urllib.request.urlopen(self.url + path, timeout=_PATIENCE) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
             assert answer.status == 200
             answer.read()
         return time.monotonic() - began
 
     def metric(self, name: str) -> float:
-        with urllib.request.urlopen(self.url + "metrics", timeout=_PATIENCE) as answer:
+        with urllib.request.urlopen(self.url + "metrics", timeout=20) as answer:
             return float(re.findall(rf"^tapeline_{name} (\S+)$", answer.read().decode(), re.MULTILINE)[0])
 
     def connect(self, sent: bytes, **options: int) -> socket.socket:
@@ -110,7 +107,7 @@ class Site:
         self.clients.append(client)
         for name, value in options.items():
             client.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
-        client.settimeout(_PATIENCE)
+        client.settimeout(8)
         client.connect(self.address)
         client.sendall(sent)
         return client
@@ -127,7 +124,7 @@ def started(files: int) -> Iterator[Site]:
         yield site
         site.disconnect()
         time.sleep(2)  # in which it could say more
-        log = site.process.communicate(b"", timeout=_PATIENCE)[1].decode()
+        log = site.process.communicate(b"", timeout=20)[1].decode()
         assert site.process.returncode == 0
         assert len(log) < 4_000, log
         assert "connections: " in log
@@ -159,23 +156,23 @@ def poor_site(poor_server: Site) -> Iterator[Site]:
     poor_server.disconnect()
 
 
-def is_closed(client: socket.socket, trickle: bytes = b"") -> bool:
-    """Return whether the server closes this connection, to which a byte is sent now and then."""
+def closed_after(client: socket.socket, trickle: bytes = b"") -> float:
+    """Return after how many seconds the server closes this connection, to which a byte is sent now and then."""
     began = time.monotonic()
     client.settimeout(0.2)
-    while time.monotonic() - began < _PATIENCE:
+    while time.monotonic() - began < 8:
         try:
             if not client.recv(65536):
-                return True
+                return time.monotonic() - began
         except TimeoutError:
             with contextlib.suppress(OSError):
                 client.send(trickle)
         except OSError:
-            return True
-    return False
+            return time.monotonic() - began
+    return float("inf")
 
 
-def waited_for(condition: Callable[[], Any], seconds: float = _PATIENCE) -> bool:
+def waited_for(condition: Callable[[], Any], seconds: float = 10) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if condition():
@@ -187,7 +184,7 @@ def waited_for(condition: Callable[[], Any], seconds: float = _PATIENCE) -> bool
 def test_hundreds_of_unfinished_headers_keep_nobody_out(poor_site: Site) -> None:
     for _ in range(600):
         poor_site.connect(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
-    assert max(poor_site.seconds() for _ in range(5)) < 20
+    assert max(poor_site.seconds() for _ in range(5)) < 5
     assert poor_site.metric("connections") <= 64
     assert poor_site.metric("closed_connections_total") >= 500
 
@@ -203,12 +200,12 @@ def test_hundreds_of_unfinished_headers_keep_nobody_out(poor_site: Site) -> None
     ids=["nothing", "header", "body", "second header"],
 )
 def test_whoever_does_not_finish_a_request_is_closed(site: Site, sent: bytes, trickle: bytes) -> None:
-    assert is_closed(site.connect(sent), trickle)
+    assert closed_after(site.connect(sent), trickle) < 6
 
 
 def test_an_honest_connection_outlives_the_limits_while_it_is_used(site: Site) -> None:
     assert any(_stays_open(site) for _ in range(5)), "each time this process had to wait for longer than the limit"
-    with urllib.request.urlopen(site.url + "api/v1/events", timeout=_PATIENCE) as events:
+    with urllib.request.urlopen(site.url + "api/v1/events", timeout=30) as events:
         began = time.monotonic()
         assert b"event: beat\n" in iter(events.readline, b"")
         assert time.monotonic() - began > 2, "a stream that is quiet for seconds stays open"
@@ -235,10 +232,9 @@ def _stays_open(site: Site) -> bool:
 
 def test_whoever_does_not_read_its_answers_is_closed(site: Site) -> None:
     ask = b"GET /api/v1/symbols HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    closed = site.metric("closed_connections_total")
     for _ in range(5):
         site.connect(ask * 30, SO_RCVBUF=4096)
-    assert waited_for(lambda: site.metric("closed_connections_total") == closed + 5)
+    assert waited_for(lambda: site.metric("connections") >= 6)
     assert waited_for(lambda: site.metric("connections") <= 1), "the connection of this request"
 
 
@@ -262,10 +258,9 @@ def test_bytes_that_are_no_http_are_refused_and_nobodys_defect(site: Site, answe
 
 def test_an_event_stream_that_is_not_read_gives_its_socket_back(site: Site) -> None:
     ask = b"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    closed = site.metric("closed_connections_total")
     for _ in range(5):
         site.connect(ask, SO_RCVBUF=4096)
-    assert waited_for(lambda: site.metric("closed_connections_total") == closed + 5)
+    assert waited_for(lambda: site.metric("clients") == 5)
     assert waited_for(lambda: site.metric("clients") == 0), "all five are dropped"
     assert site.metric("connections") <= 1
 
@@ -275,7 +270,7 @@ def test_work_for_clients_that_left_delays_nobody(site: Site) -> None:
     ask = b"GET /api/v1/symbols/SLOW/rows HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     for client in [site.connect(ask) for _ in range(60)]:
         client.close()
-    assert site.seconds("api/v1/symbols/S1/rows") < 5, "60 reads of 0.2 s in two threads would take 6 s"
+    assert site.seconds("api/v1/symbols/S1/rows") < 3, "60 reads of 0.2 s in two threads would take 6 s"
 
 
 def test_without_a_free_descriptor_nothing_is_logged_again_and_again(poor_site: Site) -> None:
@@ -286,5 +281,5 @@ def test_without_a_free_descriptor_nothing_is_logged_again_and_again(poor_site: 
             poor_site.connect(b"GET / HTTP/1.1\r\n").close()
     time.sleep(2)
     assert poor_site.tell("free") == "freed"
-    assert poor_site.seconds() < 20
+    assert waited_for(lambda: poor_site.seconds() < 5)
     assert poor_site.metric("shed_connections_total") > 0
