@@ -48,7 +48,7 @@ def page() -> Iterator[tuple[subprocess.Popen[str], str]]:
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        assert url.startswith("http://127.0.0.1:"), process.communicate(timeout=60)
+        assert url.startswith("http://127.0.0.1:"), process.communicate(timeout=10)
         yield process, url
     finally:
         process.kill()
@@ -59,24 +59,24 @@ def test_the_page_names_no_other_host_and_stops_on_request(
     page: tuple[subprocess.Popen[str], str],
 ) -> None:
     process, url = page
-    with urllib.request.urlopen(url, timeout=60) as answer:
+    with urllib.request.urlopen(url, timeout=10) as answer:
         text = answer.read().decode()
     assert answer.status == 200
     assert "tapeline" in text
     loaded = re.findall(r"""<(?:script|link|img|iframe)[^>]*?(?:src|href)=["']([^"']*)""", text)
     assert loaded
     assert not [address for address in loaded if "//" in address]
-    output, errors = process.communicate("stop\n", timeout=60)
+    output, errors = process.communicate("stop\n", timeout=20)
     assert (output.strip(), errors, process.returncode) == ("over []", "", 0)
 
 
 def test_an_open_event_stream_does_not_delay_the_end(page: tuple[subprocess.Popen[str], str]) -> None:
     process, url = page
-    with urllib.request.urlopen(url + "api/v1/events", timeout=60) as events:
+    with urllib.request.urlopen(url + "api/v1/events", timeout=10) as events:
         assert events.headers["content-type"].startswith("text/event-stream")
         assert events.readline() == b"retry: 3000\n"
         assert b"event: quotes\n" in iter(events.readline, b"")
-        output, errors = process.communicate("stop\n", timeout=60)
+        output, errors = process.communicate("stop\n", timeout=20)
         assert (output.strip(), errors, process.returncode) == ("over []", "", 0)
         assert b"event: status\n" in events.read().splitlines(keepends=True)
 
@@ -84,7 +84,7 @@ def test_an_open_event_stream_does_not_delay_the_end(page: tuple[subprocess.Pope
 def test_an_interrupt_stops_the_server_cleanly(page: tuple[subprocess.Popen[str], str]) -> None:
     process, _ = page
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=20)
     assert (output.split("\n")[:2], errors, process.returncode) == (["interrupted", "over []"], "", 0)
 
 
