@@ -17,7 +17,6 @@ import os
 import platform
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import zipfile
 from pathlib import Path
@@ -75,7 +74,8 @@ def _pack(package: Path, plain: Path, out: Path) -> Path:
     """Write what is in the folder as a wheel with the tag of this platform, and its list of contents anew."""
     name, version, *_ = plain.name.split("-")
     python = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    tag = f"{python}-none-{_SYSTEMS[platform.system()]}_{sysconfig.get_platform().rpartition('-')[2]}"
+    # By the processor, not by sysconfig: a Python of macOS for both kinds of processor would name both.
+    tag = f"{python}-none-{_SYSTEMS[platform.system()]}_{platform.machine()}"
     about = package / f"{name}-{version}.dist-info"
     head = (about / "WHEEL").read_text().splitlines()
     kept = [line for line in head if line and not line.startswith(("Tag:", "Root-Is-Purelib:"))]

@@ -218,6 +218,13 @@ def test_pins_are_exact_versions_and_nothing_else(path: str) -> None:
     assert declared(*extras) - pinned == set()
 
 
+def test_a_release_is_built_by_exact_versions_with_metadata_that_upload_tools_read() -> None:
+    """hatchling's newest metadata are ahead of twine's, and its version is in the wheel."""
+    assert [each for each in PROJECT["build-system"]["requires"] if "==" not in each] == []
+    for target in ("wheel", "sdist"):
+        assert PROJECT["tool"]["hatch"]["build"]["targets"][target]["core-metadata-version"] == "2.4"
+
+
 def test_every_link_of_the_readme_is_absolute_where_it_stands_alone() -> None:
     text = (ROOT / "README.md").read_text()
     for change in PROJECT["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"]:
