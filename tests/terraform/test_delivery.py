@@ -77,6 +77,14 @@ def test_no_workflow_may_do_more_than_its_jobs_say() -> None:
         assert workflow["permissions"] == {}, name
         for job in workflow["jobs"].values():
             assert {scope for scope, grant in job["permissions"].items() if grant == "write"} <= {
-                "attestations", "id-token", "security-events"
+                "attestations", "id-token", "pages", "security-events"
             }, name  # fmt: skip
             assert job["timeout-minutes"] <= 120
+
+
+def test_a_pipe_in_a_workflow_fails_with_its_first_command() -> None:
+    """GitHub's own shell has no pipefail, so that a plan that fails would pass."""
+    for name, workflow in WORKFLOWS.items():
+        steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+        if any(re.search(r"[^|]\|[^|]", step.get("run", "")) for step in steps):
+            assert workflow["defaults"]["run"]["shell"] == "bash", name
