@@ -82,6 +82,9 @@ def test_the_compose_file_publishes_to_this_machine_only_and_mounts_files_that_t
     for name, service in COMPOSE["services"].items():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
         assert service["cap_drop"] == ["ALL"]
+        assert {"healthcheck", "mem_limit", "pids_limit", "restart"} <= service.keys(), name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert not (service.get("read_only") and "secrets" in service), "Compose copies a secret of the environment"
         for volume in service["volumes"]:
             source = volume.partition(":")[0]
             assert source in COMPOSE["volumes"] or (FOLDER / source).is_dir(), volume

@@ -50,8 +50,8 @@ OTHER_VARIABLES = {
     "TAPELINE_MODEL",
     "TAPELINE_AUTOSTART",
     "TAPELINE_IMAGE",
-    "TAPELINE_SYMBOLS",
     "TAPELINE_TOKEN",
+    "TAPELINE_TRUSTED_PROXIES",
 }
 
 
@@ -249,7 +249,7 @@ def python_faults(lines: list[str]) -> Iterator[str]:
 
 def made_by(text: str) -> set[str]:
     """Return the files that a page's own changes and commands make, and the names of the test modules among them."""
-    paths = set(re.findall(r"^(?:\+\+\+ b/|cp \S+ )(\S+)$", text, re.MULTILINE))
+    paths = set(re.findall(r"^(?:\+\+\+ b/|cp \S+ | +> )([^\s)]+)\)?$", text, re.MULTILINE))
     return paths | {Path(path).stem for path in paths}
 
 

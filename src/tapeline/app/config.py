@@ -119,7 +119,7 @@ class Settings(SettingsGroup):
     feed: Annotated[str, NeedsExtra()] = Field(
         "yahoo", description="Market data feed that history and live prices come from."
     )
-    symbols: Names = Field((), description="Symbols that `tapeline collector` follows.")
+    symbols: Names = Field((), description="Symbols that `tapeline collector` follows, and a first `tapeline run`.")
     interval: str = Field("1m", description="Length of the bars that `tapeline collector` makes: 1m to 1d.")
     forming_seconds: float = Field(
         1.0, ge=0.25, le=60, description="Seconds between two updates of a forming bar; on AWS every one costs."

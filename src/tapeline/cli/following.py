@@ -39,11 +39,16 @@ def following(watchlist: Watchlist, known: Sequence[str], source: LiveSource) ->
 def watchlist_of(settings: Settings, symbols: str | None) -> tuple[Watchlist, list[str]]:
     """Return the watch-list and the symbols on it, which are from now on those that were named.
 
-    New ones are looked up at the venue first. Raises `NotFoundError` for one that it does not have.
+    The setting `symbols` begins an empty list, and leaves another as it is: what a service is started with takes
+    nothing away that was added since. New symbols are looked up at the venue first. Raises `NotFoundError` for one that
+    it does not have.
     """
     watchlist = watchlist_in(settings.data_dir)
+    kept = watchlist.load()
+    if symbols is None and not kept and settings.symbols:
+        symbols = ",".join(settings.symbols)
     if symbols is not None:
-        named, kept = symbols_of(symbols), watchlist.load()
+        named = symbols_of(symbols)
         if new := [symbol for symbol in named if symbol not in kept]:
             checked_symbols(symbol_directory(settings), new, notice)
         watchlist.save(named)
