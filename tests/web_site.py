@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,12 @@ class Client:
         return self.request("GET", path, **values)
 
     def document(self, path: str, status: int = 200, **values: Any) -> Any:
-        """Return the JSON answer to a GET, which must have this status."""
+        """Return the JSON answer to a GET, which must have this status, and beside each time its ISO text."""
         answer = self.get(path, **values)
         assert answer.status_code == status, answer.text
-        return answer.json()
+        document = answer.json()
+        _hold_texts(document)
+        return document
 
     def http_text(self, path: str) -> str:
         """Return a file of the site, by its address without the API's prefix; it must be there."""
@@ -73,6 +76,18 @@ class Client:
     def close(self) -> None:
         self._runner.run(self.http.aclose())
         self._runner.close()
+
+
+def _hold_texts(document: Any) -> None:
+    """Hold every number that may be a time of this century against the ISO text beside it; cursors and columns pass."""
+    for each in document if isinstance(document, list) else ():
+        _hold_texts(each)
+    for name, value in document.items() if isinstance(document, dict) else ():
+        if isinstance(value, int) and 10**12 < value < 4 * 10**12 and (name != "next" or "next_time" in document):
+            text = document["time" if name == "timestamp" else f"{name}_time"]
+            assert datetime.fromisoformat(text).timestamp() * 1000 == value, name
+        elif name != "columns":
+            _hold_texts(value)
 
 
 @contextlib.contextmanager

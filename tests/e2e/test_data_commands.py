@@ -88,10 +88,11 @@ def test_candles_are_exported_as_csv_and_resampled_to_the_same(data: Path, tmp_p
     assert [row["timestamp"] for row in found] == [str(1_549_843_200_000 + 86_400_000 * day) for day in range(5)]
     assert tapeline("export", "AAPL", "--indicators", "", "--out", minutes, data=data).returncode == 0
     done = tapeline("resample", minutes, "--interval", "1d", "--out", hours, "--json")
-    assert json.loads(done.stdout) == {"out": str(hours), "symbols": 1, "candles": 5}
+    assert json.loads(done.stdout) == {"out": str(hours), "symbols": 1, "candles": 5, "unfinished": 0}
     again = list(csv.DictReader(hours.read_text().splitlines()))
     names = ["symbol", "timestamp", "open", "high", "low", "close", "volume"]
     assert [[row[name] for name in names] for row in again] == [[row[name] for name in names] for row in found]
+    assert {row["final"] for row in again} == {"true"}, "the last day's bars reach the close"
 
 
 def test_sql_answers_as_a_table_json_csv_and_a_file(data: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from tapeline.app.frame_columns import Frame, PandasFrame, PolarsFrame, open_fra
 from tapeline.app.frame_rows import FrameOptions, frame_bars, roles_of
 from tapeline.core import bars as core_bars
 from tapeline.core.bar_faults import faults
-from tapeline.core.candle_intervals import chosen, exchange_grid
+from tapeline.core.candle_intervals import CandleGrid, chosen, exchange_grid, stored_interval
 from tapeline.core.market import OHLCV, Bars, Ints
 from tapeline.core.sessions import exchange_of
 from tapeline.core.sessions.schedule import calendar_names, knows_all_calendars
 from tapeline.core.times import DAY, MINUTE
 from tapeline.errors import InputError
+
+#: The column that says whether a candle is complete.
+FINAL = "final"
 
 #: What people call the calendar of a market that never closes.
 _ALWAYS = {"UTC": "24/7"}
@@ -37,7 +41,8 @@ def resample(frame: Any, interval: str, *, calendar: str | None = None) -> Any:
     they begin at the session's open, a day is a session and stamped with midnight UTC of its date, a week with its
     Monday's, a month with that of its first. `calendar` is an exchange's name (`XNYS`, `XLON`, ...) or `UTC`; without
     it, each symbol has its own exchange's, and bars without a symbol must be daily. Times keep their type and zone;
-    text becomes times, and dates are in UTC. The last candle may still lack bars.
+    text becomes times, and dates are in UTC. `final` is a column beside them, as `load` has it: false for a last candle
+    that ends after the last bar, which more bars may go into; `found[found["final"]]` are the others.
 
     Raises `InputError` for the frame, the calendar, or one that is needed, and `NotPossibleError` for an interval that
     the bars do not divide.
@@ -53,6 +58,8 @@ def resample(frame: Any, interval: str, *, calendar: str | None = None) -> Any:
     time = names["timestamp"] if names["timestamp"] < own else None
     symbol = names.get("symbol")
     bars = frame_bars(opened, frozenset({"volume"} & names.keys()), FrameOptions()).bars
+    if "final" in names:
+        bars = replace(bars, final=opened.numbers(names["final"]) != 0)
     bars = bars[faults(bars) == 0]
     if symbol is None and calendar is None:
         if (bars.timestamp % DAY).any():
@@ -64,8 +71,10 @@ def resample(frame: Any, interval: str, *, calendar: str | None = None) -> Any:
     if symbol is not None:
         columns[symbol] = pa.array(found.symbols, pa.string()).take(pa.array(found.code))
     columns |= {names[name]: pa.array(getattr(found, name)) for name in OHLCV if name in names}
+    order = sorted(columns)
     made = pa.table(
-        [columns[index] for index in sorted(columns)], [str(opened.names[index]) for index in sorted(columns)]
+        [*(columns[index] for index in order), pa.array(found.final)],
+        [*(str(opened.names[index]) for index in order), FINAL],
     )
     if isinstance(opened, PolarsFrame):
         return type(frame)(made)
@@ -80,9 +89,9 @@ def resampled(bars: Bars, interval: str, calendar: str | None = None) -> Bars:
     """Return the candles of this interval (a name such as `30m` or `1w`), in the order of time, then of the symbols.
 
     They are those that the page shows of such bars: within a day they begin at the session's open, a day is a session,
-    a week or month is made of sessions. `calendar` is an exchange's (`XNYS`, `XLON`, `24/7` or `UTC`), None for the one
-    that each symbol trades by. Raises `InputError` for a calendar that does not exist, and `NotPossibleError` for an
-    interval that the bars do not divide.
+    a week or month is made of sessions. The last candle of a symbol is final where the bars reach its end. `calendar`
+    is an exchange's (`XNYS`, `XLON`, `24/7` or `UTC`), None for the one that each symbol trades by. Raises `InputError`
+    for a calendar that does not exist, and `NotPossibleError` for an interval that the bars do not divide.
     """
     exchange = None if calendar is None else calendar_named(calendar)
     length = chosen(interval, core_bars.usual_interval(bars.timestamp, bars.code) or MINUTE)
@@ -91,9 +100,21 @@ def resampled(bars: Bars, interval: str, calendar: str | None = None) -> Bars:
     made = []
     for symbol, first, last in zip(bars.symbols, edges[:-1], edges[1:], strict=True):
         own = bars[order[first:last]]
-        made.append(core_bars.resample(own, exchange_grid(exchange or exchange_of(symbol), length, own.timestamp)))
+        cells = exchange_grid(exchange or exchange_of(symbol), length, own.timestamp)
+        made.append(_with_end(core_bars.resample(own, cells), own, cells))
     found = Bars.concat(made)
     return found[np.lexsort((found.code, found.timestamp))]
+
+
+def _with_end(candles: Bars, bars: Bars, cells: CandleGrid) -> Bars:
+    """Return one symbol's candles, the last of them final where the bars that it is made of reach its end."""
+    if not len(candles):
+        return candles
+    last = int(bars.timestamp.argmax())
+    known = int(bars.timestamp[last]) + (stored_interval(np.sort(bars.timestamp)) if bars.final[last] else 0)
+    final = candles.final.copy()
+    final[-1] = cells.is_over(int(bars.timestamp[last]), known)
+    return replace(candles, final=final)
 
 
 def calendar_named(name: str) -> str:

@@ -27,7 +27,8 @@ def resample(
 ) -> None:
     """Write the longer candles that a file's bars make, as the page shows them: aligned to the exchange's sessions.
 
-    The last candle of a symbol is written as well; more bars may still go into it.
+    The last candle of a symbol is written as well. In the column `final` it is false where it ends after the last bar,
+    so that more bars may still go into it.
     """
     from tapeline.app.resampling import resampled
     from tapeline.cli.bar_files import open_all, read_bars
@@ -42,5 +43,6 @@ def resample(
         candles = resampled(bars, interval, calendar)
     except NotPossibleError as error:
         raise NotPossibleError(f"{file} at {interval}: {error}") from error
-    write_tables(out, iter([bar_table(candles)] if len(candles) else []))
-    print_summary({"out": str(out), "symbols": len(candles.symbols), "candles": len(candles)}, as_json=json)
+    write_tables(out, iter([bar_table(candles, {"final": candles.final})] if len(candles) else []))
+    counts = {"symbols": len(candles.symbols), "candles": len(candles), "unfinished": int((~candles.final).sum())}
+    print_summary({"out": str(out), **counts}, as_json=json)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+import numpy as np
+
 from tapeline.core.bars import Grid, Sessions, is_thin, shortest_interval, usual_interval
 from tapeline.core.market import Ints
 from tapeline.core.sessions import calendar, exchange_of
@@ -40,6 +42,10 @@ class CandleGrid(Grid):
         if self.daily and not _all_midnights(timestamps):
             return False
         return self.hours is None or bool(self.hours.find(timestamps)[1].all())
+
+    def is_over(self, timestamp: int, known: int) -> bool:
+        """Return whether the candle that this time falls into ends by `known`, up to which all bars are known."""
+        return known >= int(self.spans(np.array([timestamp]))[1][0])
 
 
 def stored_interval(timestamp: Ints) -> int:

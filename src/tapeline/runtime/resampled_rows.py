@@ -144,8 +144,7 @@ class ResampledRows:
         cells = grid(symbol, self._interval, begun.timestamp) if cells is None else cells
         if len(begun):
             newest, _ = resample_series(begun, cells)
-            over = known >= int(cells.spans(begun.timestamp[:1])[1][0])
-            parts.append(replace(newest, final=np.array([over])))
+            parts.append(replace(newest, final=np.array([cells.is_over(int(begun.timestamp[0]), known)])))
             opens.append(begun.timestamp[:1])
         first_bar = np.concatenate(opens)
         settled = int(np.searchsorted(first_bar, newest_final, "right")) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tapeline.core.market import Ints
 from tapeline.core.series import symbol_of
 from tapeline.core.sessions import MarketState, Phase, calendar, exchange_of
+from tapeline.web.iso_text import iso_time, texts_of
 
 ShownPhase = Literal["open", "pre", "post", "closed", "continuous"]
 
@@ -25,13 +26,16 @@ _PAIR = re.compile(r"(?:-([A-Z]{3,4})|[A-Z]{3}([A-Z]{3})=X)$")
 class MarketHours:
     """Say what an exchange is doing, until when (`next`), and when regular trading next begins (`opens`).
 
-    Times are UTC epoch ms, None where trading never ends. `zone` is the exchange's time zone.
+    Times are UTC epoch ms, None where trading never ends; `next_time` and `opens_time` are the same as ISO text. `zone`
+    is the exchange's time zone.
     """
 
     phase: ShownPhase
     next: int | None
     opens: int | None
     zone: str
+    next_time: str | None = None
+    opens_time: str | None = None
 
 
 class Markets:
@@ -41,7 +45,7 @@ class Markets:
     """
 
     def __init__(self) -> None:
-        self._states: dict[str, tuple[int, MarketState]] = {}
+        self._states: dict[str, tuple[int, MarketHours, int]] = {}
 
     def of(self, symbol: str, now: int) -> MarketHours:
         """Return what the symbol's market is doing at `now` (UTC epoch ms). A lunch break counts as closed."""
@@ -49,11 +53,17 @@ class Markets:
         known = calendar(exchange)
         if exchange == "24/7":
             return MarketHours("continuous", None, None, known.zone)
-        since, state = self._states.get(exchange, (0, None))
-        if state is None or not since <= now < state.until:
+        since, hours, until = self._states.get(exchange, (0, None, 0))
+        if hours is None or not since <= now < until:
             state = known.at(now)
-            self._states[exchange] = now, state
-        return MarketHours(_PHASES[state.phase], state.until, state.next_open, known.zone)
+            hours, until = _hours_of(state, known.zone), state.until
+            self._states[exchange] = now, hours, until
+        return hours
+
+
+def _hours_of(state: MarketState, zone: str) -> MarketHours:
+    until, opens = state.until, state.next_open
+    return MarketHours(_PHASES[state.phase], until, opens, zone, iso_time(until), iso_time(opens))
 
 
 def zone_of(symbol: str) -> str:
@@ -70,8 +80,8 @@ def regular_hours(symbol: str, timestamp: int) -> tuple[int, int] | None:
     return None if session is None else (session.open, session.close)
 
 
-def next_session(symbol: str, now: int) -> dict[str, int | bool] | None:
-    """Return when the next regular session `opens` and `closes` (UTC epoch ms), and whether it is `half` a day.
+def next_session(symbol: str, now: int) -> dict[str, Any] | None:
+    """Return when the next regular session `opens` and `closes` (UTC epoch ms and ISO text), and whether it is `half`.
 
     None where trading never ends, and after the last session that the calendar knows.
     """
@@ -80,7 +90,8 @@ def next_session(symbol: str, now: int) -> dict[str, int | bool] | None:
     if known.exchange == "24/7" or index >= len(known):
         return None
     session = known.session(index)
-    return {"opens": session.open, "closes": session.close, "half": session.half}
+    hours = {"opens": session.open, "closes": session.close}
+    return {**hours, **texts_of(hours, "opens", "closes"), "half": session.half}
 
 
 def trading_hours(symbol: str, timestamps: Ints) -> NDArray[np.int8]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from tapeline.errors import ModelError, StorageError
 from tapeline.forecast.contests import ERROR, Attempt, budget
 from tapeline.forecast.registry import Registry
+from tapeline.web.iso_text import iso_time
 
 #: How many attempts are shown of a model.
 SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TimedAttempt(Attempt):
+    """Hold an attempt, and as `at_time` the ISO text of its `at`."""
+
+    at_time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,7 @@ class ShadowContests:
     """
 
     name: str
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[TimedAttempt, ...]
     held: int
     error: float
     left: float
@@ -42,6 +50,10 @@ def shadow_contests(registry: Registry, names: Iterable[str], at: int) -> list[S
             continue
         if promoted is not None:
             rest = budget(attempts, promoted, at)
-            newest = tuple(attempts[: -SHOWN - 1 : -1])
+            newest = tuple(_timed(each) for each in attempts[: -SHOWN - 1 : -1])
             found.append(ShadowContests(name, newest, rest.held, ERROR, rest.left, rest.next))
     return found
+
+
+def _timed(attempt: Attempt) -> TimedAttempt:
+    return TimedAttempt(**asdict(attempt), at_time=iso_time(attempt.at))

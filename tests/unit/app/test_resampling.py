@@ -48,13 +48,14 @@ def test_candles_of_a_frame_are_those_of_a_store(
     bars: Bars, interval: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     found = tapeline.resample(pandas_of(bars), interval)
-    assert list(found.columns) == ["Symbol", "Timestamp", *(name.title() for name in OHLCV)]
+    assert list(found.columns) == ["Symbol", "Timestamp", *(name.title() for name in OHLCV), "final"]
     with opened(fill(tmp_path_factory.mktemp("store"), bars)) as directory:
         history = StoredHistory(directory, interval)
         for symbol in SYMBOLS:
             stored = Rows.concat(list(history.pages(symbol, Selection((symbol,))))).bars
             own = found[found["Symbol"] == symbol]
             np.testing.assert_array_equal(own["Timestamp"].dt.as_unit("ms").astype("int64"), stored.timestamp)
+            np.testing.assert_array_equal(own["final"], stored.final)
             for name in OHLCV:
                 np.testing.assert_array_equal(own[name.title()], getattr(stored, name))
 
@@ -124,7 +125,7 @@ def test_the_calendar_says_where_candles_begin(bars: Bars) -> None:
 def test_prices_that_a_frame_lacks_are_not_made_up(bars: Bars) -> None:
     frame = pandas_of(bars)[["Close", "Timestamp", "Symbol"]]
     found = tapeline.resample(frame, "1d")
-    assert list(found.columns) == ["Close", "Timestamp", "Symbol"]
+    assert list(found.columns) == ["Close", "Timestamp", "Symbol", "final"]
 
 
 def test_impossible_bars_are_left_out(bars: Bars) -> None:
@@ -139,8 +140,19 @@ def test_no_bars_make_no_candles(bars: Bars) -> None:
     frame = pandas_of(bars)
     found = tapeline.resample(frame[:0], "1d")
     assert len(found) == 0
-    assert list(found.columns) == list(frame.columns)[:-1]
+    assert list(found.columns) == [*list(frame.columns)[:-1], "final"]
     assert len(tapeline.resample(frame[:1], "1d")) == 1
+
+
+def test_a_candle_that_more_bars_may_go_into_is_not_final(bars: Bars) -> None:
+    own = pandas_of(bars[bars.code == 0])
+    day = own[own["Timestamp"] < own["Timestamp"].iloc[0] + pd.Timedelta(days=1)]
+    assert tapeline.resample(day, "1d")["final"].tolist() == [True], "the session has closed"
+    assert tapeline.resample(day[:-1], "1d")["final"].tolist() == [False]
+    forming = day.assign(final=np.arange(len(day)) < len(day) - 1)
+    found = tapeline.resample(forming, "4h")
+    assert found["final"].tolist() == [True, False], "its last bar is not final either"
+    assert tapeline.resample(found, "1d")["final"].tolist() == [False]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def test_a_market_has_an_end_of_its_phase_and_a_next_open(
 ) -> None:
     found = Markets().of(symbol, ms(now))
     assert (found.phase, found.next, found.opens) == (phase, ms(until), ms(opens))
+    assert (found.next_time, found.opens_time) == (f"{until}:00Z", f"{opens}:00Z")
 
 
 def test_a_round_the_clock_market_never_opens() -> None:

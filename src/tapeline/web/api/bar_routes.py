@@ -33,6 +33,7 @@ from tapeline.web.api.parameters import (
     Start,
     Symbol,
     Time,
+    Times,
     earliest,
     next_page,
     require_known,
@@ -138,7 +139,7 @@ async def bars(
     limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="How many candles, the newest first.")] = 500,
     indicators: Indicators = None,
     ranges: Annotated[bool, Query(description="Add what was expected over each horizon, such as `low_80_5`.")] = False,
-    times: Annotated[bool, Query(description="Add `time`, the open times as ISO text.")] = False,
+    times: Times = False,
 ) -> Response:
     """Answer with the newest candles of the range. 409 for an interval that the stored bars cannot be shown at."""
     chart = chart_request(symbol, interval, indicators)

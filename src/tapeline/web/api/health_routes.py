@@ -14,9 +14,9 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import timed
+from tapeline.web.iso_text import texts_of, timed
 from tapeline.web.page import Page
-from tapeline.web.page_data import FeedPulse, ReplayProgress
+from tapeline.web.page_data import ReplayProgress
 
 _RAW_BYTES = 2000
 
@@ -34,15 +34,30 @@ class EventAnswer(BaseModel):
 class CollectorHealth(BaseModel):
     """Describe the connection to the feed: `streaming`, `polling` or `not connected`, and when it was last heard of.
 
-    `last_message` is UTC epoch ms; `markets` has a line of text for each exchange. `events` are the last things that
-    happened, the newest last; `problems` maps symbols to why they bring nothing.
+    `last_message` is UTC epoch ms, and `last_message_time` the same as ISO text; `markets` has a line of text for each
+    exchange. `events` are the last things that happened, the newest last; `problems` maps symbols to why they bring
+    nothing.
     """
 
     state: str
     last_message: int | None
+    last_message_time: str | None
     symbols: int
     markets: list[str]
     events: list[EventAnswer]
+    problems: dict[str, str]
+
+
+class FeedAnswer(BaseModel):
+    """Say how a live feed in this process is doing: `streaming`, `polling` or `not connected`.
+
+    `heard` is when the last price came, or while polling the last answer (UTC epoch ms, null: never), and `heard_time`
+    the same as ISO text. `problems` maps symbols to why they bring nothing.
+    """
+
+    state: str
+    heard: int | None
+    heard_time: str | None
     problems: dict[str, str]
 
 
@@ -77,10 +92,11 @@ class HealthAnswer(BaseModel):
     """Say what is known of the parts; null where nobody in this process knows.
 
     `status` is `ok`, or `trouble` when the store cannot be read (`error` says why) or `errors` is not empty. `depth` is
-    how many bars wait in the stream. `feed` is how the live feed is doing, `horizon` how many bars ahead the models in
-    use look. `errors` are the last things that went wrong, the newest last; among them a line
-    for each of the `troubles`, and for each answer of 500 in the last hour, of which `internal_errors` counts all since
-    the start. `clients` are open pages, `connections` all connections of this server.
+    how many bars wait in the stream, `last` the open time of the newest bar (UTC epoch ms, `last_time` the same as ISO
+    text). `feed` is how the live feed is doing, `horizon` how many bars ahead the models in use look, `trained` until
+    when they were trained. `errors` are the last things that went wrong, the newest last; among them a line for each of
+    the `troubles`, and for each answer of 500 in the last hour, of which `internal_errors` counts all since the start.
+    `clients` are open pages, `connections` all connections of this server.
     """
 
     status: str
@@ -91,16 +107,18 @@ class HealthAnswer(BaseModel):
     rows: int | None
     symbols: int
     last: int | None
+    last_time: str | None
     rejects: int | None
     errors: list[str]
     troubles: list[TroubleAnswer]
     disk_free: int | None
     disk_total: int | None
     replay: ReplayProgress | None
-    feed: FeedPulse | None
+    feed: FeedAnswer | None
     horizon: int | None
     models: list[str]
     trained: int | None
+    trained_time: str | None
     no_model: str
     clients: int
     connections: int
@@ -157,7 +175,8 @@ async def gather_health(page: Page) -> dict[str, Any]:
     def parts() -> dict[str, Any]:
         known = {"errors": (), **page.data.health()}
         if (collector := known.get("collector")) is not None:
-            known["collector"] = {**collector, "events": timed(collector["events"])}
+            texts = texts_of(collector, "last_message")
+            known["collector"] = {**collector, **texts, "events": timed(collector["events"])}
         errors = dict.fromkeys([*known["errors"], *lines_of(page.data.troubles()), *page.versions.faults()])
         return known | {"rejects": page.rejected.count(), "errors": list(errors)}
 

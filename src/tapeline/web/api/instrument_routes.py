@@ -41,10 +41,12 @@ class ActionAnswer(BaseModel):
 
 
 class TradingSession(BaseModel):
-    """Say when regular trading opens and closes, UTC epoch ms; `half` marks an early close."""
+    """Say when regular trading opens and closes, UTC epoch ms and ISO text; `half` marks an early close."""
 
     opens: int
+    opens_time: str
     closes: int
+    closes_time: str
     half: bool
 
 

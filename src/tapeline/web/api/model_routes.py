@@ -20,6 +20,7 @@ from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
 from tapeline.web.api.score_routes import GradeAnswer
 from tapeline.web.feature_importance import FeatureImportance, feature_importance
+from tapeline.web.iso_text import iso_time, texts_of
 from tapeline.web.page import Page
 from tapeline.web.shadow_contests import ShadowContests, shadow_contests
 
@@ -33,14 +34,17 @@ routes = api_router("models")
 class ModelAnswer(BaseModel):
     """Describe a version: its metadata, and how it does live.
 
-    `metrics` and `gate` are of rows that training did not see; it says UP or DOWN only with 1 in the gate's `passed`.
+    `trained_from` and `trained_until` are UTC epoch ms, and beside them ISO text. `metrics` and `gate` are of rows that
+    training did not see; it says UP or DOWN only with 1 in the gate's `passed`.
     """
 
     name: str
     version: str
     current: bool
     trained_from: int
+    trained_from_time: str
     trained_until: int
+    trained_until_time: str
     interval: int
     horizon: int
     no_trade_band: float
@@ -49,7 +53,7 @@ class ModelAnswer(BaseModel):
     features: list[str]
     parameters: dict[str, Any]
     metrics: dict[str, float | None]
-    gate: dict[str, float]
+    gate: dict[str, float | str]
     importance: list[FeatureImportance]
     grade: GradeAnswer | None
     drift: list[Drift] | None
@@ -155,7 +159,10 @@ def _describe(entry: Entry) -> dict[str, Any]:
     """Return the parts of the entry and its metadata that `ModelAnswer` has under the same name."""
     metadata = dataclasses.asdict(entry.metadata)
     known = {name: metadata[name] for name in ModelAnswer.model_fields if name in metadata}
-    return known | {"name": entry.name, "version": entry.version, "current": entry.current}
+    texts = texts_of(known, "trained_from", "trained_until")
+    if "until" in known["gate"]:
+        known["gate"] = known["gate"] | {"until_time": iso_time(int(known["gate"]["until"]))}
+    return known | texts | {"name": entry.name, "version": entry.version, "current": entry.current}
 
 
 def _importance(entry: Entry, registry: Registry) -> list[FeatureImportance]:

@@ -66,6 +66,7 @@ Time = Annotated[
     ),
 ]
 Start = Annotated[Time | None, Query(description="From this time on: UTC epoch ms, or an ISO date or time (UTC).")]
+Times = Annotated[bool, Query(description="Add `time`, the open times as ISO text.")]
 End = Annotated[Time | None, Query(description="Before this time: UTC epoch ms, or an ISO date or time (UTC).")]
 
 

@@ -23,6 +23,7 @@ from tapeline.web.api.parameters import (
     Start,
     StoredInterval,
     Symbol,
+    Times,
     earliest,
     next_page,
     require_known,
@@ -30,6 +31,7 @@ from tapeline.web.api.parameters import (
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
 from tapeline.web.api.row_routes import MOST_ROWS, Cursor
+from tapeline.web.iso_text import iso_times
 from tapeline.web.page import Page
 
 routes = api_router("forecast")
@@ -38,14 +40,15 @@ routes = api_router("forecast")
 class RangesAnswer(BaseModel):
     """Hold what was said of each bar as columns of one length, in the order of time; null where nothing was.
 
-    `columns` are `t` (open time, UTC epoch ms), `close` (as it was known), what was said over each horizon,
-    such as `low_80_5`, and `held_1`, `held_5` and `held_20`: the coverage of the narrowest band that held the close, 0
-    where none did, null where it is not known. `next` is the `cursor` for older ones, null when there are none.
+    `columns` are `t` (open time, UTC epoch ms), with `times` also `time` (the same as ISO text), `close` (as it was
+    known), what was said over each horizon, such as `low_80_5`, and `held_1`, `held_5` and `held_20`: the coverage of
+    the narrowest band that held the close, 0 where none did, null where it is not known. `next` is the `cursor` for
+    older ones, null when there are none.
     """
 
     symbol: str
     interval: str
-    columns: dict[str, list[float | int | None]]
+    columns: dict[str, list[float | int | str | None]]
     next: int | None
 
 
@@ -56,7 +59,7 @@ class RangesAnswer(BaseModel):
 async def ranges(
     request: Request, page: CurrentPage, symbol: Symbol, kind: Wanted, start: Start = None, end: End = None,
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many bars, the newest first.")] = 500,
-    cursor: Cursor = None, interval: StoredInterval = None,
+    cursor: Cursor = None, interval: StoredInterval = None, times: Times = False,
 ) -> Response:  # fmt: skip
     """Answer with the newest final bars of the range; whether a band held may be known by bars after it."""
 
@@ -68,9 +71,11 @@ async def ranges(
     if not len(table["t"]):
         await require_known(page, symbol)
     headers = next_page(request, cursor=older)
+    texts = {"time": iso_times(table["t"])} if times else {}
     if kind != Format.JSON:
-        return table_answer(kind, {"timestamp": table.pop("t"), **table}, f"{symbol}-ranges", headers)
-    document = {"symbol": symbol, "interval": interval_name(length), "columns": contiguous(table), "next": older}
+        return table_answer(kind, {"timestamp": table.pop("t"), **table, **texts}, f"{symbol}-ranges", headers)
+    columns = contiguous(table) | texts
+    document = {"symbol": symbol, "interval": interval_name(length), "columns": columns, "next": older}
     return json_answer(document, headers=headers)
 
 

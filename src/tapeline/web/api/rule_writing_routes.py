@@ -18,7 +18,7 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import timed
+from tapeline.web.iso_text import texts_of, timed
 
 routes = api_router("alerts")
 
@@ -60,6 +60,8 @@ class RehearsedAlert(BaseModel):
 class RehearsalAnswer(BaseModel):
     """Say how many `times` a rule would have fired in since <= t <= until, and the newest of them.
 
+    `since` and `until` are UTC epoch ms, and beside them ISO text.
+
     `bars` were judged; where there were too many `complete` is false, and some symbols were left out. `unknown` are
     symbols that the rule names and that have no bars.
     """
@@ -68,7 +70,9 @@ class RehearsalAnswer(BaseModel):
     times: int
     fired: list[RehearsedAlert]
     since: int | None
+    since_time: str | None
     until: int | None
+    until_time: str | None
     bars: int
     complete: bool
     unknown: list[str]
@@ -107,5 +111,12 @@ async def rehearsal(
     parsed = parse_rule(rule)
     found = await page.judge(lambda: rehearse(parsed, page.data.store, days * DAY, page.range_models()))
     fired = timed(found.fired[-MOST_ALERTS:])
-    document = {**asdict(found), "rule": parsed.text, "times": len(found.fired), "fired": fired}
+    known = asdict(found)
+    document = {
+        **known,
+        **texts_of(known, "since", "until"),
+        "rule": parsed.text,
+        "times": len(found.fired),
+        "fired": fired,
+    }
     return json_answer(document)

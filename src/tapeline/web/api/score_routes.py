@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +16,7 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import AnySymbolQuery, CurrentPage, StoredInterval, require_known
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
+from tapeline.web.iso_text import iso_times
 from tapeline.web.page import Page
 
 routes = api_router("models")
@@ -61,10 +63,11 @@ class GradeAnswer(BaseModel):
 
 
 class RollingAnswer(BaseModel):
-    """Hold hit rate, base rate and Brier score over the last `window` graded rows, at each time (UTC epoch ms)."""
+    """Hold hit rate, base rate and Brier score over the last `window` graded rows, at each time (UTC epoch ms, ISO)."""
 
     window: int
     timestamp: list[int]
+    time: list[str]
     hit_rate: list[float | None]
     base_rate: list[float | None]
     brier: list[float | None]
@@ -118,12 +121,13 @@ class RangeGradeAnswer(BaseModel):
 
 
 class RollingCoverageAnswer(BaseModel):
-    """Hold the share of the last `window` closes that each band held, at each time (UTC epoch ms)."""
+    """Hold the share of the last `window` closes that each band held, at each time (UTC epoch ms, ISO)."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     window: int
     timestamp: list[int]
+    time: list[str]
     band_50: list[float] = Field([], alias="50")
     band_80: list[float] = Field([], alias="80")
     band_95: list[float] = Field([], alias="95")
@@ -155,7 +159,7 @@ async def scores(
     """Answer from memory for a minute: grading reads thousands of rows. Without a symbol all series are graded."""
     series = await _series(page, symbol, interval)
     found = await page.judge(lambda: page.scores.judge(page.models(), series, last))
-    answer = {name: getattr(found, name) for name in ScoresAnswer.model_fields}
+    answer = {name: getattr(found, name) for name in ScoresAnswer.model_fields} | {"rolling": _timed(found.rolling)}
     return json_answer(answer | {"grades": [grade.as_dict() for grade in found.grades]})
 
 
@@ -173,9 +177,14 @@ async def range_scores(
     series = await _series(page, symbol, interval)
     found = await page.judge(lambda: page.scores.judge_ranges(page.range_models(), int(horizon), series, last))
     answer = {each.name: getattr(found, each.name) for each in dataclasses.fields(found)}
+    answer["rolling"] = _timed(found.rolling)
     whole = found.grades[0] if found.grades and found.grades[0].decided else None
     words = verdict(whole.qlike, whole.coverage[80]) if whole else None
     return json_answer(answer | {"words": words, "grades": [grade.as_dict() for grade in found.grades]})
+
+
+def _timed(rolling: Mapping[str, Any]) -> dict[str, Any]:
+    return {**rolling, "time": iso_times(rolling["timestamp"])}
 
 
 async def _series(page: Page, symbol: str | None, interval: str | None) -> str:

@@ -47,8 +47,8 @@ def test_fired_alerts_come_newest_first(client: Client, journal: Journal) -> Non
     [newest] = client.document("/alerts?limit=1")["alerts"]
     assert newest == {
         "id": 3, "key": "k2", "rule": "rsi_14 < 30", "symbol": "S2", "timestamp": 2, "at": 2, "text": "rsi_14 29",
-        "time": "1970-01-01T00:00:00.002Z", "price": 9.5,
-        "deliveries": [{"channel": "log", "state": "pending", "attempts": 0, "error": "", "at": None}],
+        "time": "1970-01-01T00:00:00.002Z", "at_time": "1970-01-01T00:00:00.002Z", "price": 9.5,
+        "deliveries": [{"channel": "log", "state": "pending", "attempts": 0, "error": "", "at": None, "at_time": None}],
     }  # fmt: skip
     client.document("/alerts?limit=0", 422)
 

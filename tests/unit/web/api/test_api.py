@@ -78,7 +78,7 @@ def test_the_watch_list_has_quotes_with_market_and_currency(client: Client) -> N
     assert sorted(quotes) == ["S00", "S01", "S02", "S03"]
     assert quotes["S01"]["currency"] == "GBp"
     assert quotes["S00"]["currency"] is None
-    assert quotes["S00"]["market"].keys() == {"phase", "next", "opens", "zone"}
+    assert quotes["S00"]["market"].keys() == {"phase", "next", "next_time", "opens", "opens_time", "zone"}
     assert quotes["S00"]["market"]["zone"] == "America/New_York"
     assert epoch_ms(quotes["S00"]["time"]) == quotes["S00"]["timestamp"]
     assert document["collected"] == ["S00", "NEW"]
