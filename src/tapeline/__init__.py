@@ -25,13 +25,18 @@ _PLACES = {
     "scan": "scanning",
 }
 
-__all__ = ["__version__", "analyse", "connect", "extend_pandas", "forecast", "load", "odds", "plot", "resample", "scan"]
+__all__ = [
+    "__version__", "analyse", "connect", "errors", "extend_pandas", "forecast", "load", "odds", "plot", "resample",
+    "scan",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
     if name in _PLACES:
         return getattr(importlib.import_module(f"tapeline.app.{_PLACES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "errors":
+        return importlib.import_module("tapeline.errors")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

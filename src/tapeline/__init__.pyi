@@ -1,3 +1,4 @@
+from tapeline import errors as errors
 from tapeline.app.candle_picture import plot as plot
 from tapeline.app.expectations import forecast as forecast
 from tapeline.app.expectations import odds as odds
@@ -9,4 +10,7 @@ from tapeline.app.scanning import scan as scan
 from tapeline.app.server_client import connect as connect
 
 __version__: str
-__all__ = ["__version__", "analyse", "connect", "extend_pandas", "forecast", "load", "odds", "plot", "resample", "scan"]
+__all__ = [
+    "__version__", "analyse", "connect", "errors", "extend_pandas", "forecast", "load", "odds", "plot", "resample",
+    "scan",
+]  # fmt: skip

@@ -77,7 +77,7 @@ def screener(page: Page, _: Server) -> None:
     """Screen by trend and momentum."""
     tab = page.locator("#screener")
     tab.get_by_label("Rule").fill("price > sma_50 and rsi_14 > 50")
-    tab.get_by_label("Columns").fill("close, change, rsi_14, sma_50, volume")
+    tab.get_by_label("Columns").fill("close, bar_change, rsi_14, sma_50, volume")
     page.keyboard.press("Enter")
     tab.get_by_role("button", name="rsi_14").click()
     expect(tab.get_by_role("button", name="rsi_14 ▼")).to_be_visible()

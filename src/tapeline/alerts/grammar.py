@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from tapeline.alerts.names import column_of
 from tapeline.alerts.phrases import Phrases
@@ -51,15 +52,15 @@ def parse_rule(text: str) -> Rule:
     return rule
 
 
-def parse_column(text: str) -> str:
+def parse_column(text: str, others: Sequence[str] = ()) -> str:
     """Return the column that a name stands for, as in a rule: `p_touched(240,5)` is `p_touched(240, 5)`.
 
-    Raises `RuleError` for what stands in brackets, `SpecError` for an unknown name.
+    Raises `RuleError` for what stands in brackets, `SpecError` for an unknown name; `others` may be meant as well.
     """
     word = text.strip().lower()
     if word.partition("(")[0].strip() in (*ODDS, "change"):
         return _Parser(word).column()
-    return word if is_range_term(word) or is_window_term(word) else column_of(word)
+    return word if is_range_term(word) or is_window_term(word) else column_of(word, others)
 
 
 class _Parser(Phrases):

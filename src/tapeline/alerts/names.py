@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from tapeline.errors import UnknownIndicatorError
 from tapeline.indicators.spec import spec_of_output
@@ -14,13 +15,17 @@ FIELDS = {
 }  # fmt: skip
 
 
-def column_of(word: str) -> str:
-    """Return the column that this names, of a bar or of an indicator. Raises `SpecError`."""
+def column_of(word: str, others: Sequence[str] = ()) -> str:
+    """Return the column that this names, of a bar or of an indicator.
+
+    Raises `SpecError`, which suggests the nearest of these names and `others`.
+    """
     if word in FIELDS:
         return FIELDS[word]
     try:
         return spec_of_output(word)[1]
     except UnknownIndicatorError as error:
-        near = difflib.get_close_matches(word, FIELDS, n=1)
-        hint = f"did you mean {near[0]}?" if near else "nor is it price, open, high, low, volume or probability"
+        near = difflib.get_close_matches(word, (*FIELDS, *others), n=1)
+        names = ", ".join(("price", "open", "high", "low", "volume", *others))
+        hint = f"did you mean {near[0]}?" if near else f"nor is it {names} or probability"
         raise UnknownIndicatorError(f"{error}; {hint}") from error

@@ -17,7 +17,6 @@ from tapeline.alerts.rule_state import (
     silent_since,
     step,
     step_silence,
-    utc,
 )
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.core.bars import shortest_interval
@@ -42,7 +41,7 @@ class Rehearsal:
         self._began: int | None = None
 
     def judge(self, rows: Rows, windows: Mapping[str, Floats] = MappingProxyType({})) -> list[dict[str, Any]]:
-        """Return what fires on these rows, in order: `timestamp` (UTC epoch ms), `time`, `symbol`, `price`, `text`.
+        """Return what fires on these rows, in order: `timestamp` (UTC epoch ms), `symbol`, `price`, `text`.
 
         `windows` are the values of the rule's columns that look back at earlier bars, float64 [len(rows)] each.
         """
@@ -90,4 +89,4 @@ class Rehearsal:
 
 
 def _fired(symbol: str, timestamp: int, text: str, price: float | None) -> dict[str, Any]:
-    return {"timestamp": timestamp, "time": utc(timestamp), "symbol": symbol, "price": price, "text": text}
+    return {"timestamp": timestamp, "symbol": symbol, "price": price, "text": text}

@@ -28,7 +28,10 @@ from tapeline.forecast.range_model import RangeModel
 from tapeline.indicators.spec import spec_of_output
 
 #: Columns of the answer that no rule can name: the move from the bar before, as a fraction, and what a model said.
-CHANGE, PREDICTION = "change", "prediction"
+#: A quote's `change` is another one, since the last session's close, and a rule's `change(1 day)` is in percent.
+BAR_CHANGE, PREDICTION = "bar_change", "prediction"
+
+_FORMER_CHANGE = "change"  # what `BAR_CHANGE` was called: saved questions may name it
 
 #: The two names of a bar's close: an answer says `close`, as every other one, unless it is asked for the `price`.
 CLOSE, PRICE = "close", "price"
@@ -41,9 +44,9 @@ MOST_COLUMNS = 30
 class Question:
     """Hold what is screened for: a rule, the columns to show, at which interval, when, and in which order.
 
-    `columns` are names as rules have them, `change` and `prediction`; `at` is a time (UTC epoch ms): of each series its
-    newest bar that had opened by then, None for the newest one. `sort` is a column, or `symbol`; by default the first
-    column that the rule names.
+    `columns` are names as rules have them, `bar_change` and `prediction`; `at` is a time (UTC epoch ms): of each series
+    its newest bar that had opened by then, None for the newest one. `sort` is a column, or `symbol`; by default the
+    first column that the rule names.
     """
 
     rule: Rule
@@ -101,12 +104,12 @@ def question(
 
 
 def _columns(rule: Rule, wanted: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns to show: those asked for, otherwise the close, the change and what the rule reads."""
+    """Return the columns to show: those asked for, otherwise the close, `bar_change` and what the rule reads."""
     if wanted:
         found = dict.fromkeys(map(_column, wanted))
     else:
         read = (CLOSE if name == PRICE else name for name in rule.columns)
-        found = dict.fromkeys((CLOSE, CHANGE, *read, *((PREDICTION,) if rule.predictions else ())))
+        found = dict.fromkeys((CLOSE, BAR_CHANGE, *read, *((PREDICTION,) if rule.predictions else ())))
     if len(found) > MOST_COLUMNS:
         raise InputError(f"{len(found)} columns at once; at most {MOST_COLUMNS} are possible")
     return tuple(found)
@@ -114,7 +117,10 @@ def _columns(rule: Rule, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def _column(name: str) -> str:
     word = name.strip().lower()
-    return word if word in (CHANGE, PREDICTION, CLOSE) else parse_column(word)
+    if word == _FORMER_CHANGE:
+        return BAR_CHANGE
+    own = (BAR_CHANGE, PREDICTION, CLOSE)
+    return word if word in own else parse_column(word, own[:-1])
 
 
 class Screener:
@@ -131,7 +137,7 @@ class Screener:
         """Return the series on which the rule holds. Raises `NotPossibleError` for an interval that none has."""
         rule = asked.rule
         names = dict.fromkeys((*rule.columns, *asked.columns))
-        outputs = [name for name in names if not (name in FIELDS or name in (CHANGE, PREDICTION))]
+        outputs = [name for name in names if not (name in FIELDS or name in (BAR_CHANGE, PREDICTION))]
         looks_back = any(map(is_window_term, outputs))
         found = self._series.read(rule, specs_of(outputs), asked.interval, asked.at)
         matches, unknown, why, newest = [], 0, "", None
@@ -183,7 +189,7 @@ def _record(
         value: float | str
         if name == PREDICTION:
             value = Direction(seen.prediction).name if seen.prediction else ""
-        elif name == CHANGE:
+        elif name == BAR_CHANGE:
             value = math.nan if before is None else seen.values[PRICE] / before.values[PRICE] - 1
         else:
             value = seen.values.get(FIELDS.get(name, name), math.nan)

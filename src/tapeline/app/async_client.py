@@ -26,6 +26,9 @@ class AsyncClient:
         self._client = client
         self.url = client.url
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.url}>"
+
     async def symbols(self) -> list[dict[str, Any]]:
         """Return the watch-list: a quote for each symbol."""
         return await asyncio.to_thread(self._client.symbols)

@@ -36,6 +36,9 @@ class CandlePicture:
 
     svg: str
 
+    def __repr__(self) -> str:
+        return f"<CandlePicture of {len(self.svg):,} characters of SVG: a notebook shows it, .save(PATH) writes it>"
+
     def _repr_svg_(self) -> str:
         return self.svg
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from tapeline.app.data_directory import open_data_directory, settings_for_reading
 from tapeline.app.loading import warn
 from tapeline.app.stored_forecasts import said_about
@@ -88,8 +90,8 @@ def odds(
     `within` is from 1 to 20 bars; `interval` and `data_dir` are as in `forecast`. Raises `InputError` for a price or a
     number of bars that is none, and `NotFoundError` where no forecast looks so far.
     """
-    if not price > 0:
-        raise InputError(f"a price is above 0, not {price}")
+    if not (isinstance(price, (int, float, np.number)) and price > 0):
+        raise InputError(f"a price is a number above 0, not {price!r}")
     with open_data_directory(settings_for_reading(data_dir), create=False, notify=warn) as directory:
         said, _, _ = said_about(directory, symbol, interval, within)
     try:

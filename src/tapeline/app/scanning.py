@@ -25,14 +25,14 @@ def scan(
 ) -> Any:
     """Return the symbols on whose newest bar a rule holds, as a data frame.
 
-        tapeline.scan("rsi_14 < 30 and price > sma_200", interval="1d", sort="-change")
+        tapeline.scan("rsi_14 < 30 and price > sma_200", interval="1d", sort="-bar_change")
 
     `rule` is in the grammar of alerts (docs/alerts.md), about final bars unless it says `on forming bars`. `columns`
-    are names as rules have them, `change` (the move from the bar before, as a fraction) and `prediction`; by default
-    the close, the change and what the rule reads. `interval` is a name such as `1d`, None for the bars that are shown
-    of each symbol. `at` asks for the newest bars that had opened by that time. `sort` is a column, with `-` before it
-    for the largest first; what lacks the value comes last. `data_dir` is a folder, by default that of the settings.
-    `to` is as in `load`.
+    are names as rules have them, `bar_change` (the move from the bar before, as a fraction) and `prediction`; by
+    default the close, `bar_change` and what the rule reads. `interval` is a name such as `1d`, None for the bars that
+    are shown of each symbol. `at` asks for the newest bars that had opened by that time. `sort` is a column, with `-`
+    before it for the largest first; what lacks the value comes last. `data_dir` is a folder, by default that of the
+    settings. `to` is as in `load`.
 
     The frame has `symbol`, `interval`, `timestamp` (when the bar opened, UTC), `final` and the columns; its order is
     that asked for. Raises `RuleError` for the rule, that or `SpecError` for a column, `NotPossibleError` for an

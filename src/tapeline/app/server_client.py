@@ -53,6 +53,9 @@ class ServerClient:
         self._token = token
         self._requests = ServerRequests(url, token)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.url}>"
+
     def symbols(self) -> list[dict[str, Any]]:
         """Return the watch-list: a quote for each symbol.
 

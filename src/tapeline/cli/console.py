@@ -72,8 +72,26 @@ def _marked(mark: str, text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document. Raises `ValueError` for NaN, which is not JSON: callers leave absent values out."""
-    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+    """Print one JSON document, with `time`, the ISO text, beside each `timestamp`, as the API has it.
+
+    Raises `ValueError` for NaN, which is not JSON: callers leave absent values out.
+    """
+    sys.stdout.write(json.dumps(_timed(value), allow_nan=False) + "\n")
+
+
+def _timed(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_timed(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for name, each in value.items():
+        found[name] = _timed(each)
+        if name == "timestamp" and isinstance(each, int):
+            from tapeline.core.iso_text import iso_time
+
+            found["time"] = iso_time(each)
+    return found
 
 
 def print_summary(values: Mapping[str, Any], *, as_json: bool) -> None:

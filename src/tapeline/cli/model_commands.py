@@ -64,10 +64,13 @@ def metadata_as_json(name: str, version: str, metadata: Metadata, *, in_use: boo
 
     The keys are public, so a field that was renamed or deleted since keeps its key: `band`, `across_sessions`.
     """
+    from tapeline.core.iso_text import texts_of
+
     known = dataclasses.asdict(metadata)
     del known["reference"]
     known |= {"band": known.pop("hold_margin"), "across_sessions": False}
-    return {"name": name, "version": version, "in_use": in_use, **known}
+    times = texts_of(known, "trained_from", "trained_until")
+    return {"name": name, "version": version, "in_use": in_use, **known, **times}
 
 
 def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) -> None:

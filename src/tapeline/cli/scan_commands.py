@@ -27,7 +27,7 @@ def scan(
     ] = None,
     interval: CandleInterval = None,
     columns: Annotated[
-        str | None, typer.Option(help="Such as close,change,rsi_14.  [default: what the rule reads]")
+        str | None, typer.Option(help="Such as close,bar_change,rsi_14.  [default: what the rule reads]")
     ] = None,
     sort: Annotated[str, typer.Option(help="A column; -rsi_14 has the largest first.", show_default=False)] = "",
     at: Annotated[
@@ -44,7 +44,11 @@ def scan(
     with Ticker("screening", None, quiet=json or rule is None):  # before the imports, which take longest
         from tapeline.alerts.saved_scans import SCAN_NAME, SCANS_FILE, SavedScan, SavedScans
         from tapeline.alerts.screening import Screener
+        from tapeline.alerts.stored_rehearsal import unknown_symbols
+        from tapeline.app.stored_history import unknown_symbol
         from tapeline.cli.stored_data import open_stored
+        from tapeline.core.iso_text import texts_of
+        from tapeline.core.series import symbol_of
         from tapeline.core.times import DAY, WEEK, epoch_ms
         from tapeline.indicators.spelling import separated
         from tapeline.runtime.clock import now_ms
@@ -66,9 +70,14 @@ def scan(
             question = asked.question(None if at is None else epoch_ms(at))
             if save is not None:
                 scans.save(asked)
+            for symbol in unknown_symbols(question.rule, directory.store):
+                known_symbols = sorted({symbol_of(name) for name in directory.store.latest().bars.symbols})
+                notice(str(unknown_symbol(symbol, known_symbols, directory.path)))
             found = Screener(directory.store, lambda: directory.ranges.models()[0]).answer(question)
     if json:
-        print_json({**asdict(found), "matched": len(found.matches), "matches": found.matches[:last]})
+        known = asdict(found)
+        times = texts_of(known, "newest")
+        print_json({**known, **times, "matched": len(found.matches), "matches": found.matches[:last]})
         return
     print_table(
         ("symbol", "interval", "time (UTC)", *found.columns),
@@ -94,7 +103,7 @@ def _cell(name: str, value: Any) -> str:
         return "-"
     if isinstance(value, str):
         return value
-    return f"{100 * value:+.2f}%" if name == "change" else f"{value:.10g}" if name in _OF_A_BAR else f"{value:.6g}"
+    return f"{100 * value:+.2f}%" if name == "bar_change" else f"{value:.10g}" if name in _OF_A_BAR else f"{value:.6g}"
 
 
 def _list(scans: SavedScans, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,6 +51,7 @@ def score(
             found = grade_stored(directory.store, wanted, registry_at(directory.path, models).metadata(), last)
             table = grade(found.grades) if len(found.grades) else []
             ranges = {horizon: range_record(grades) for horizon, grades in ranged.items()}
+    counted = {"rows": found.rows, "symbols": len(wanted), "per_symbol": last}
     if not table and not ranges:
         raise NotFoundError(
             f"no stored row of {', '.join(wanted) or 'any symbol'} has a forecast yet: make a model with `tapeline "
@@ -60,16 +62,29 @@ def score(
 
         drift = {version: list(map(dataclasses.asdict, each)) for version, each in found.drifts.items()}
         documents = {
+            **counted,
             "grades": [each.as_dict() for each in table],
             "ranges": [each.as_dict() for record in ranges.values() for each in record],
             "drift": drift,
         }
         print_json(without_nan(documents))
         return
+    stdout().print(_graded_rows(found.rows, len(wanted), last), markup=False)
     _print_ranges(ranges)
     if table:
         _print_directions(table)
     _print_drifts(found.drifts)
+
+
+def _graded_rows(rows: int, series: int, last: int | None) -> str:
+    """Return which bars are graded: figures of other doors may be about fewer of them."""
+    of = f"{series:,} series" if series > 1 else "one series"
+    if last is None:
+        from tapeline.runtime.stored_grades import NEWEST_GRADED
+
+        more = f"The page's Model tab grades the newest {NEWEST_GRADED} of each: --last {NEWEST_GRADED}."
+        return f"Graded: all {rows:,} stored bars of {of}. {more}"
+    return f"Graded: the newest {last:,} bars of {of}, {rows:,} in all."
 
 
 def _print_ranges(ranges: Mapping[int, Sequence[RangeGrade]]) -> None:
@@ -118,7 +133,7 @@ def _print_directions(table: Sequence[Grade]) -> None:
     )  # fmt: skip
     print_table(heads, (
         (g.symbol or "(all)", g.model or "(all)", g.graded, g.holds, g.pending, g.undecidable, g.answered,
-         _brief(g.hit_rate), f"{g.base_rate:.3f}", _brief(g.brier), f"{g.brier_base:.3f}")
+         _brief(g.hit_rate), _three(g.base_rate), _brief(g.brier), _three(g.brier_base))
         for g in table
     ))  # fmt: skip
 
@@ -147,8 +162,12 @@ def _verdict(everything: Grade) -> str:
 
 def _brief(estimate: Estimate) -> str:
     if not estimate.has_interval:
-        return f"{estimate.value:.3f}"
+        return _three(estimate.value)
     return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def _three(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
 
 
 def _percent(estimate: Estimate) -> str:

@@ -17,6 +17,10 @@ from tapeline.forecast.labels import LABEL_LOOKBACK
 from tapeline.forecast.model import Metadata
 from tapeline.runtime.indicator_view import IndicatorView
 
+#: How many of the newest rows of each series page, API and metrics grade where nobody says how many: all would take
+#: seconds. `tapeline score` grades all, and says so.
+NEWEST_GRADED = 500
+
 
 @dataclass(frozen=True, slots=True)
 class StoredGrades:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tapeline.core.iso_text import iso_time, texts_of
 from tapeline.core.market import Ints
 from tapeline.core.series import symbol_of
 from tapeline.core.sessions import MarketState, Phase, calendar, exchange_of
-from tapeline.web.iso_text import iso_time, texts_of
 
 ShownPhase = Literal["open", "pre", "post", "closed", "continuous"]
 

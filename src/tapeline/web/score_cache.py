@@ -17,7 +17,7 @@ from tapeline.forecast.grading import Grade, Grades, grade, reliability, rolling
 from tapeline.forecast.model import Metadata
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_record import RangeGrade, range_record, rank_histogram, rolling_coverage
-from tapeline.runtime.stored_grades import grade_stored
+from tapeline.runtime.stored_grades import NEWEST_GRADED, grade_stored
 from tapeline.runtime.stored_ranges import grade_stored_ranges
 from tapeline.web.kept_answers import KeptAnswers
 
@@ -67,12 +67,12 @@ class ScoreCache:
         self._directions: KeptAnswers[Judgement] = KeptAnswers(clock)
         self._ranges: KeptAnswers[RangeJudgement] = KeptAnswers(clock)
 
-    def judge(self, models: Mapping[str, Metadata], symbol: str = "", last: int = 500) -> Judgement:
+    def judge(self, models: Mapping[str, Metadata], symbol: str = "", last: int = NEWEST_GRADED) -> Judgement:
         """Return the grades of the newest `last` rows of each symbol, or of one; of fewer where symbols are many."""
         return self._directions.get((symbol, last), lambda: self._judged(models, symbol, last))
 
     def judge_ranges(
-        self, models: Mapping[str, RangeModel], horizon: int, symbol: str = "", last: int = 500
+        self, models: Mapping[str, RangeModel], horizon: int, symbol: str = "", last: int = NEWEST_GRADED
     ) -> RangeJudgement:
         """Return the same of the ranges over a horizon."""
         return self._ranges.get((symbol, last, horizon), lambda: self._judged_ranges(models, horizon, symbol, last))

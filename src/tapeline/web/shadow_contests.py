@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from tapeline.core.iso_text import iso_time
 from tapeline.errors import ModelError, StorageError
 from tapeline.forecast.contests import ERROR, Attempt, budget
 from tapeline.forecast.registry import Registry
-from tapeline.web.iso_text import iso_time
 
 #: How many attempts are shown of a model.
 SHOWN = 20

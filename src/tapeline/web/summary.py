@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from tapeline.core.iso_text import iso_time, texts_of
 from tapeline.core.troubles import KINDS
 from tapeline.forecast.model import Metadata
-from tapeline.web.iso_text import iso_time, texts_of
 from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote
 

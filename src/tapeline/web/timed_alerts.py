@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from tapeline.alerts.alert_records import ChannelState, FiredAlert
-from tapeline.web.iso_text import iso_time, iso_times
+from tapeline.core.iso_text import iso_time, iso_times
 
 
 @dataclass(frozen=True, slots=True)

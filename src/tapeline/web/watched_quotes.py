@@ -8,8 +8,8 @@ import time
 from collections.abc import Collection
 from typing import Any
 
+from tapeline.core.iso_text import iso_times
 from tapeline.runtime.clock import now_ms
-from tapeline.web.iso_text import iso_times
 from tapeline.web.markets import MarketHours, Markets, currency_of, regular_hours, zone_of
 from tapeline.web.page_data import PageData
 from tapeline.web.quote_table import Quote, QuoteTable

@@ -166,11 +166,11 @@ def test_what_is_not_known_is_counted_and_comes_last(store: SqliteStore) -> None
     screener = Screener(store)
     found = screener.answer(question("rsi_14 < 50"))
     assert ([each["symbol"] for each in found.matches], found.looked_at, found.unknown) == (["B"], 3, 1)
-    assert found.matches[0]["change"] == 2 / 3 - 1
+    assert found.matches[0]["bar_change"] == 2 / 3 - 1
     found = screener.answer(question("price > 0", columns=["change", "sma_2"], sort="-SMA_2"))
     assert [each["symbol"] for each in found.matches] == ["A", "B", "C"]
     assert "sma_2" not in found.matches[2]
-    assert found.columns == ("change", "sma_2")
+    assert found.columns == ("bar_change", "sma_2"), "`change` was its name before"
 
 
 def test_a_past_bar_and_longer_candles_are_screened_too(store: SqliteStore) -> None:

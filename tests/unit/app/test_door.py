@@ -92,7 +92,7 @@ def examples(function: Any) -> list[str]:
     return [textwrap.dedent(block) for block in blocks]
 
 
-@pytest.mark.parametrize("name", [name for name in tapeline.__all__ if not name.startswith("_")])
+@pytest.mark.parametrize("name", [name for name in tapeline.__all__ if name not in ("__version__", "errors")])
 def test_the_examples_of_every_function_run(
     name: str, home: Path, server: ServerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -109,8 +109,21 @@ def test_the_examples_of_every_function_run(
         exec(code.replace(ADDRESS, server.url), {"tapeline": tapeline, "frame": frame, "pd": pd})
 
 
-def test_the_door_shows_its_functions_only() -> None:
+def test_the_door_shows_its_functions_and_errors_only() -> None:
     assert dir(tapeline) == sorted(tapeline.__all__) == [*tapeline.__all__]
+    assert tapeline.errors.NotFoundError is NotFoundError
+    with pytest.raises(AttributeError) as caught:
+        tapeline.laod  # type: ignore[attr-defined] # noqa: B018
+    assert (caught.value.name, caught.value.obj) == ("laod", tapeline), "so that Python suggests `load`"
+
+
+def test_a_picture_a_client_and_a_wrong_price_take_one_short_line(home: Path) -> None:
+    picture = tapeline.plot(tapeline.load("TSLA", data_dir=home))
+    assert len(repr(picture)) < 120 < len(picture.svg)
+    assert repr(tapeline.connect(ADDRESS)) == f"<ServerClient of {ADDRESS}>"
+    assert repr(tapeline.connect(ADDRESS, asynchronous=True)) == f"<AsyncClient of {ADDRESS}>"
+    with pytest.raises(InputError, match="a price is a number above 0, not '240'"):
+        tapeline.odds("TSLA", "240", data_dir=home)  # type: ignore[arg-type]
 
 
 def test_the_room_of_forecasts_does_not_hide_the_function() -> None:

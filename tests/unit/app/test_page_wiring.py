@@ -66,7 +66,9 @@ def test_the_health_of_a_data_directory(tmp_path: Path, monkeypatch: pytest.Monk
         with client_of(data) as client:
             found = client.document("/health")
             assert (found["status"], found["errors"]) == ("ok", [])  # a symbol that nobody knows is no fault of ours
-            assert found["feed"] == {"state": "streaming", "heard": 5, "problems": {"X": "unknown"}}
+            assert found["feed"] == {
+                "state": "streaming", "heard": 5, "heard_time": "1970-01-01T00:00:00.005Z", "problems": {"X": "unknown"}
+            }  # fmt: skip
             assert (found["depth"], found["rows"]) == (20, 60)
             measured = found["lag"]
             assert (measured["p50"], measured["p99"], measured["count"]) == (1.0, 500.0, 100)
@@ -75,7 +77,8 @@ def test_the_health_of_a_data_directory(tmp_path: Path, monkeypatch: pytest.Monk
             }  # fmt: skip
             assert measured["seconds"] == pytest.approx(1.098)
             assert found["collector"] == {
-                "state": "streaming", "last_message": 5, "symbols": 2, "markets": ["New York: open"],
+                "state": "streaming", "last_message": 5, "last_message_time": "1970-01-01T00:00:00.005Z", "symbols": 2,
+                "markets": ["New York: open"],
                 "events": [{"timestamp": 7, "time": "1970-01-01T00:00:00.007Z", "text": "lost"}],
                 "problems": {"X": "unknown"},
             }  # fmt: skip

@@ -68,7 +68,7 @@ def test_rules_are_added_listed_and_removed(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_rule_is_tried_on_a_file() -> None:
     found = json.loads(run("test", "rsi_14 < 30 for TSLA", str(sample_path("1m")), "--json"))
     assert found[0] == {
-        "timestamp": 1549910220000, "time": "2019-02-11 18:37 UTC", "symbol": "TSLA", "price": 314.35,
+        "timestamp": 1549910220000, "time": "2019-02-11T18:37:00Z", "symbol": "TSLA", "price": 314.35,
         "text": "rsi_14 29.2087, price 314.35",
     }  # fmt: skip
     assert len(found) == 16

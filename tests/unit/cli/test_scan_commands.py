@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import tapeline
 from tapeline.cli.main import app
+from tapeline.errors import UnknownIndicatorError
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,14 @@ def test_where_nothing_is_known_the_first_reason_and_the_age_are_said(folder: Pa
     said = " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).stderr.split())
     assert "0 of 4 series; for 4 it is not known: sma_50 needs 50 closed bars, S00 has 30" in said
     assert re.search(r"the newest bar is of 20\d\d-.* UTC, [\d,]+ days ago", said)
+
+
+def test_a_mistyped_symbol_or_column_is_named_with_the_one_that_may_be_meant(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["scan", "price > 0 for S01,S0X", "--data-dir", str(folder)], catch_exceptions=False)
+    assert "no rows of S0X in" in done.stderr
+    assert "did you mean S0" in done.stderr
+    with pytest.raises(UnknownIndicatorError, match=r"; did you mean bar_change\?"):
+        run(folder, "price > 0", "--columns", "bar_chagne")
 
 
 def test_python_gives_the_matches_as_a_frame(folder: Path) -> None:

@@ -185,7 +185,10 @@ def stored(bars, tmp_path) -> Path:
 
 def test_stored_predictions_are_graded(stored):
     text = call("score", "--data-dir", stored)
-    assert text.splitlines()[0].startswith("Direction: ")
+    graded, direction = text.splitlines()[:2]
+    assert graded.startswith("Graded: all 2,800 stored bars of 4 series. The page's Model tab grades the newest 500 of")
+    assert direction.startswith("Direction: ")
+    assert "nan" not in text
     found = json.loads(call("score", "--data-dir", stored, "--json"))
     whole = found["grades"][0]
     assert whole["symbol"] == ""
@@ -196,6 +199,7 @@ def test_stored_predictions_are_graded(stored):
     assert next(iter(found["drift"].values()))[0]["psi"] >= 0
     one = json.loads(call("score", "S01", "--last", 100, "--data-dir", stored, "--json"))
     assert one["grades"][0]["predicted"] == 100
+    assert (one["rows"], one["symbols"], one["per_symbol"]) == (100, 1, 100)
     assert (one["grades"][0]["pending"], one["grades"][0]["undecidable"]) == (5, 0)
     assert "symbols there: S00, S01" in call("score", "NOPE", "--data-dir", stored, fails=1)
 

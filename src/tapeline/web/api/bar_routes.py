@@ -10,6 +10,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from tapeline.core.candle_intervals import INTERVALS, choices
+from tapeline.core.iso_text import iso_times
 from tapeline.core.times import DAY, interval_name
 from tapeline.errors import InputError, SpecError
 from tapeline.forecast.horizons import horizon_columns
@@ -41,7 +42,6 @@ from tapeline.web.api.parameters import (
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
 from tapeline.web.candles import MOST_INDICATORS, Candles, ChartRequest
-from tapeline.web.iso_text import iso_times
 from tapeline.web.markets import zone_of
 from tapeline.web.page import Page
 

@@ -10,6 +10,7 @@ from fastapi import Query, Response
 from pydantic import BaseModel
 
 from tapeline.core.candle_intervals import stored_interval
+from tapeline.core.iso_text import iso_times
 from tapeline.core.times import interval_name
 from tapeline.errors import InputError, NotFoundError
 from tapeline.forecast import HORIZON
@@ -28,7 +29,6 @@ from tapeline.web.api.parameters import (
 )
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import iso_times
 from tapeline.web.page import Page
 from tapeline.web.quote_table import decimals
 

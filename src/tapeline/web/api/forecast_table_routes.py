@@ -8,6 +8,7 @@ import numpy as np
 from fastapi import Response
 from pydantic import BaseModel
 
+from tapeline.core.iso_text import timed
 from tapeline.core.series import symbol_of
 from tapeline.core.times import interval_name
 from tapeline.forecast.horizons import COLUMNS, last_said
@@ -16,7 +17,6 @@ from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer,
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import timed
 from tapeline.web.page import Page
 
 routes = api_router("forecast")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from pydantic import BaseModel
 
+from tapeline.core.iso_text import texts_of, timed
 from tapeline.core.market import Reject
 from tapeline.core.troubles import lines_of
 from tapeline.errors import line_with_kind
@@ -14,7 +15,6 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import texts_of, timed
 from tapeline.web.page import Page
 from tapeline.web.page_data import ReplayProgress
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import BaseModel
 
+from tapeline.core.iso_text import timed
 from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.series import symbol_of
 from tapeline.web.api.formats import json_answer
@@ -16,7 +17,6 @@ from tapeline.web.api.health_routes import RejectAnswer, reject_answer
 from tapeline.web.api.parameters import CurrentPage, Symbol, require_known
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import timed
 from tapeline.web.markets import next_session, zone_of
 from tapeline.web.page import Page
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from tapeline.core.iso_text import iso_time, texts_of
 from tapeline.errors import ModelError, NotFoundError, NotPossibleError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.drift import Drift
@@ -20,7 +21,6 @@ from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
 from tapeline.web.api.score_routes import GradeAnswer
 from tapeline.web.feature_importance import FeatureImportance, feature_importance
-from tapeline.web.iso_text import iso_time, texts_of
 from tapeline.web.page import Page
 from tapeline.web.shadow_contests import ShadowContests, shadow_contests
 

@@ -9,6 +9,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from tapeline.core.candle_intervals import stored_interval
+from tapeline.core.iso_text import iso_times
 from tapeline.core.rows import Rows
 from tapeline.core.times import interval_name
 from tapeline.forecast.horizons import horizon_columns
@@ -31,7 +32,6 @@ from tapeline.web.api.parameters import (
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
 from tapeline.web.api.row_routes import MOST_ROWS, Cursor
-from tapeline.web.iso_text import iso_times
 from tapeline.web.page import Page
 
 routes = api_router("forecast")

@@ -8,6 +8,7 @@ import numpy as np
 from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
+from tapeline.core.iso_text import timed
 from tapeline.core.rows import Rows
 from tapeline.forecast.horizons import horizon_columns, with_horizons
 from tapeline.web.api.formats import (
@@ -34,7 +35,6 @@ from tapeline.web.api.parameters import (
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
 from tapeline.web.candles import Candles, ChartRequest
-from tapeline.web.iso_text import timed
 
 #: The most rows in one answer.
 MOST_ROWS = 20_000

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from tapeline.alerts.grammar import LONGEST_RULE, parse_rule
 from tapeline.alerts.readable_names import readable_names
 from tapeline.alerts.stored_rehearsal import rehearse, unknown_symbols
+from tapeline.core.iso_text import texts_of, timed
 from tapeline.core.times import DAY
 from tapeline.errors import RuleError
 from tapeline.web.api.alert_routes import MOST_ALERTS, RuleFault, RuleProblem
@@ -18,7 +19,6 @@ from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import CurrentPage
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import texts_of, timed
 
 routes = api_router("alerts")
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tapeline.alerts.grammar import LONGEST_RULE
 from tapeline.alerts.saved_scans import SCAN_NAME, SavedScan, SavedScans
 from tapeline.alerts.screening import PREDICTION, question
+from tapeline.core.iso_text import timed
 from tapeline.errors import InputError, NotPossibleError
 from tapeline.indicators.spelling import separated
 from tapeline.web.api.alert_routes import RuleProblem
@@ -19,7 +20,6 @@ from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer,
 from tapeline.web.api.parameters import INTERVAL_PATTERN, CurrentPage, Time
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import timed
 
 #: The most matches in one answer.
 MOST_MATCHES = 10_000
@@ -36,9 +36,9 @@ RuleText = Annotated[
 Columns = Annotated[
     str | None,
     Query(
-        max_length=1000, examples=["close,change,rsi_14"],
-        description="Columns, separated by commas: names as rules have them, `change` and `prediction`; what the rule "
-        "reads when left out.",
+        max_length=1000, examples=["close,bar_change,rsi_14"],
+        description="Columns, separated by commas: names as rules have them, `bar_change` and `prediction`; what the "
+        "rule reads when left out.",
     ),
 ]  # fmt: skip
 Interval = Annotated[
@@ -52,9 +52,9 @@ class ScanAnswer(BaseModel):
     """List the series on which the rule holds, in the order asked for, at most `limit` of the `matched`.
 
     A match has `symbol`, `interval`, `timestamp` (open time of its bar, UTC epoch ms), `time` (the same as ISO text),
-    `final` and those of `columns` that are known; `change` is the move from the bar before, as a fraction. `looked_at`
-    counts the series, `unknown` those of which it is not known whether the rule holds, because an indicator is not warm
-    or no model answered.
+    `final` and those of `columns` that are known; `bar_change` is the move from the bar before, as a fraction.
+    `looked_at` counts the series, `unknown` those of which it is not known whether the rule holds, because an indicator
+    is not warm or no model answered.
     """
 
     rule: str

@@ -10,16 +10,20 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from tapeline.core.iso_text import iso_times
 from tapeline.forecast.estimates import Bin
 from tapeline.forecast.range_words import verdict
+from tapeline.runtime.stored_grades import NEWEST_GRADED
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import AnySymbolQuery, CurrentPage, StoredInterval, require_known
 from tapeline.web.api.problems import problems
 from tapeline.web.api.routers import api_router
-from tapeline.web.iso_text import iso_times
 from tapeline.web.page import Page
 
 routes = api_router("models")
+
+
+Last = Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")]
 
 
 class Ahead(IntEnum):
@@ -153,7 +157,7 @@ class RangeScoresAnswer(BaseModel):
 async def scores(
     page: CurrentPage,
     symbol: AnySymbolQuery,
-    last: Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")] = 500,
+    last: Last = NEWEST_GRADED,
     interval: StoredInterval = None,
 ) -> Response:
     """Answer from memory for a minute: grading reads thousands of rows. Without a symbol all series are graded."""
@@ -169,7 +173,7 @@ async def scores(
 async def range_scores(
     page: CurrentPage,
     symbol: AnySymbolQuery,
-    last: Annotated[int, Query(ge=50, le=20_000, description="How many of the newest rows of each symbol.")] = 500,
+    last: Last = NEWEST_GRADED,
     horizon: Annotated[Ahead, Query(description="How many bars ahead.")] = Ahead.FIVE,
     interval: StoredInterval = None,
 ) -> Response:

@@ -26,10 +26,11 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 def test_matches_come_with_their_columns(client: Client) -> None:
-    found = client.document("/scan?rule=price > 0&columns=price,change&sort=-change&limit=2")
-    assert (found["matched"], found["looked_at"], found["unknown"], found["columns"]) == (3, 3, 0, ["price", "change"])
+    found = client.document("/scan?rule=price > 0&columns=price,bar_change&sort=-bar_change&limit=2")
+    assert (found["matched"], found["looked_at"], found["unknown"]) == (3, 3, 0)
+    assert found["columns"] == ["price", "bar_change"]
     assert len(found["matches"]) == 2
-    assert found["matches"][0]["change"] >= found["matches"][1]["change"]
+    assert found["matches"][0]["bar_change"] >= found["matches"][1]["bar_change"]
     text = client.request("GET", "/scan?rule=price > 0&columns=price&format=csv").text
     assert text.splitlines()[0].replace('"', "") == "symbol,interval,timestamp,final,price"
     assert client.document("/scan?rule=prise > 0", 422)["detail"]["length"] == len("prise")

@@ -38,7 +38,7 @@ def test_every_time_of_the_openapi_document_has_its_iso_text() -> None:
         for schema, name in times
         if "string" not in _types(schemas[schema]["properties"].get(_text_of(name), {}))
     }
-    assert not without, "give each its ISO text (web/iso_text.py), or name it among the numbers"
+    assert not without, "give each its ISO text (core/iso_text.py), or name it among the numbers"
 
 
 def _text_of(name: str) -> str:

@@ -131,7 +131,7 @@ function beatsBaselines(grade) {
   return grade.answered > 0 && grade.hit_rate.low > grade.base_rate && grade.brier.high < grade.brier_base;
 }
 
-function live({ rolling }, total, clock) {
+function live({ rolling, per_symbol: most }, total, clock) {
   if (!total) return card("Direction, live", "", nothing("Nothing is graded yet: the horizon of the first predictions has not passed."));
   return card("Direction, live, graded from stored bars", "",
     facts({
@@ -145,7 +145,7 @@ function live({ rolling }, total, clock) {
     }),
     linePlot(rolling.timestamp, [{ name: "hit rate", values: rolling.hit_rate, style: "one" }, { name: "base rate", values: rolling.base_rate, style: "two" }],
       { formatTime: (time) => clock.full(time), title: `Over ${integer(rolling.window)} rows at a time` }),
-    h("p", { class: "note" }, "In brackets: 95% confidence intervals. The base rate is that of always calling the more frequent direction."));
+    h("p", { class: "note" }, `Of the newest ${integer(most)} bars of each symbol, at most; tapeline score --last ${most} prints the same. In brackets: 95% confidence intervals. The base rate is that of always calling the more frequent direction.`));
 }
 
 function walkForward({ scores, gains, tested }) {

@@ -25,7 +25,7 @@ export function rangeCards(scores, evaluation, clock, choose) {
       table(["Band", "Held", "Closes", "Share", "EWMA's"], BANDS.map((band) => h("tr", { class: misses(total.coverage[band], band) ? "missing" : "" },
         rowHeading(`${band}%`), cell(integer(total.held[band])), cell(integer(total.decided)),
         estimateCell(total.coverage[band], percent), cell(percent(total.ewma_coverage[band]))))),
-      h("p", { class: "note" }, `80% band: held ${percent(total.coverage["80"].value)} of ${integer(total.decided)}. ${integer(total.waiting)} wait for their close, ${integer(total.undecidable)} never get one, as a gap lies between. Below each share is its 95% confidence interval; red where it leaves out the band's own share.`)),
+      h("p", { class: "note" }, `Of the newest ${integer(scores.per_symbol)} bars of each symbol, at most. 80% band: held ${percent(total.coverage["80"].value)} of ${integer(total.decided)}. ${integer(total.waiting)} wait for their close, ${integer(total.undecidable)} never get one, as a gap lies between. Below each share is its 95% confidence interval; red where it leaves out the band's own share.`)),
     card("Loss saved over EWMA", "",
       facts({
         "Variance (QLIKE)": twoLines(total.qlike),

@@ -8,11 +8,11 @@ import { remember, remembered } from "./prefs.js";
 import { valueText } from "./watch/columns.js";
 
 const EVERY_MS = 5000;
-const FIRST = { rule: "rsi_14 < 30", columns: "close, change, rsi_14", interval: "", at: "", sort: "" };
+const FIRST = { rule: "rsi_14 < 30", columns: "close, bar_change, rsi_14", interval: "", at: "", sort: "" };
 const COMPLETED = ["rule", "columns"];
 const FIELDS = {
   rule: ["Rule", { maxlength: "500", placeholder: "rsi_14 < 30 and price > sma_200" }],
-  columns: ["Columns", { maxlength: "300", placeholder: "close, change, rsi_14" }],
+  columns: ["Columns", { maxlength: "300", placeholder: "close, bar_change, rsi_14" }],
   interval: ["Bars", { maxlength: "6", placeholder: "as shown" }],
   at: ["As of, UTC", { type: "datetime-local", title: "Left empty: the newest bars" }],
 };
@@ -90,7 +90,7 @@ export class ScreenerTab {
     const sortable = (name) => h("button", { type: "button", class: "link", title: `Sort by ${name}`, onclick: () => this._sortBy(name) }, this._sign(name));
     fill(this._found, h("p", {}, counts), matches.length ? table(["Symbol", "Bar", ...columns.map(sortable)], matches.map((match) => h("tr", {},
       cell(h("button", { type: "button", class: "link", onclick: () => this._pick(match.symbol, this._asked.at ? match.timestamp : null) }, match.symbol)), cell(clock.full(match.timestamp)),
-      columns.map((name) => cell(name === "change" ? valueText(match[name] * 100) + "%" : valueText(match[name])))))) : nothing(looked === 0 ? "No bars are stored yet." : this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
+      columns.map((name) => cell(name === "bar_change" ? valueText(match[name] * 100) + "%" : valueText(match[name])))))) : nothing(looked === 0 ? "No bars are stored yet." : this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
     const scroll = this._found.querySelector(".scroll");
     if (scroll) scroll.scrollTop = scrolled;
     if (focused) [...this._found.querySelectorAll("button")].find(({ textContent }) => textContent === focused)?.focus();
