@@ -39,7 +39,7 @@ export class QuoteRow {
       },
     }, this._label, this._spark, last, change, state, call, age, this._extra);
     this._remove = h("button", { type: "button", class: "remove icon", onclick: remove }, "×");
-    this.item = h("li", { "data-symbol": symbol, onpointerenter: () => this._dated(), ondragstart: (event) => event.dataTransfer.setData("text/plain", symbol) }, this._button, this._remove);
+    this.item = h("li", { role: "listitem", "data-symbol": symbol, onpointerenter: () => this._dated(), ondragstart: (event) => event.dataTransfer.setData("text/plain", symbol) }, this._button, this._remove);
     this.endable(false, false);
   }
 

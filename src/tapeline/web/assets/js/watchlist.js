@@ -4,6 +4,7 @@ import { attribute, h, text } from "./dom.js";
 import { timeOf } from "./market.js";
 import { remember, remembered } from "./prefs.js";
 import { QuoteRow } from "./quoterow.js";
+import { fillBlocks } from "./watch/blocks.js";
 import { Columns } from "./watch/columns.js";
 import { ListBox } from "./watch/listbox.js";
 import { groupOf } from "./watch/lists.js";
@@ -147,7 +148,7 @@ export class Watchlist {
     const { lines } = this._box;
     if (!this._sort.owns(lines)) return [...shown, ...waiting].map((symbol) => this._row(symbol).item);
     const rows = new Set([...shown, ...waiting]);
-    const item = (line) => (groupOf(line) ? h("li", { class: "group", "data-group": line }, groupOf(line)) : rows.has(line) && this._row(line).item);
+    const item = (line) => (groupOf(line) ? h("li", { class: "group", role: "listitem", "data-group": line }, groupOf(line)) : rows.has(line) && this._row(line).item);
     return lines.map(item).filter(Boolean);
   }
 
@@ -158,8 +159,7 @@ export class Watchlist {
     const items = this._items(shown, waiting);
     for (const [symbol, row] of this._rows) row.endable(this._ends(symbol), lines !== null);
     for (const symbol of waiting) this._row(symbol).wait(this._problems[symbol] ?? (this._collected?.includes(symbol) ? undefined : "not collected"));
-    const now = this._list.children;
-    if (items.length !== now.length || items.some((item, i) => item !== now[i])) this._list.replaceChildren(...items);
+    fillBlocks(this._list, items);
     this._unhide.hidden = this._hidden.size === 0 || lines !== null;
     text(this._unhide, `Show ${this._hidden.size} hidden`);
     this._none.hidden = items.length > 0 || !this._known;

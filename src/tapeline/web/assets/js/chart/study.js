@@ -34,7 +34,7 @@ export class Study {
     this._series = this.columns.filter((column) => column.drawn).map((column) => [column, this._add(column, format)]);
     for (const level of GUIDES[study.indicator.name] ?? []) {
       this._series[0]?.[1].createPriceLine({
-        price: level, color: colors.soft, lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false, title: "",
+        price: level, color: colors.soft, lineWidth: 1, lineStyle: LineStyle.LargeDashed, axisLabelVisible: false, title: "",
       });
     }
     this.setData();
