@@ -139,4 +139,6 @@ def _seconds(text: str | None) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return f"what answers sends no valid HTTP ({type(error).__name__})"

@@ -201,6 +201,10 @@ def endless_continue(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
+def another_protocol(connection: socket.socket) -> None:
+    connection.sendall(b"SSH-2.0-OpenSSH_10.0\r\n")
+
+
 def endless_body(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 99999999\r\n\r\n")
     while True:
@@ -208,14 +212,28 @@ def endless_body(connection: socket.socket) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("talk", [endless_head, endless_status, endless_continue])
-def test_a_webhook_that_drips_is_cut_off_when_its_time_is_over(talk: Callable[[socket.socket], None]) -> None:
+@pytest.mark.parametrize(
+    ("talk", "reason"),
+    [
+        (endless_head, "no answer in time"),
+        (endless_status, "no answer in time"),
+        (endless_continue, "no answer in time|no valid HTTP"),  # Python 3.14.10 gives up after 100 of them
+    ],
+)
+def test_a_webhook_that_drips_is_cut_off_when_its_time_is_over(
+    talk: Callable[[socket.socket], None], reason: str
+) -> None:
     with raw_server(talk) as port:
         began = time.monotonic()
-        with pytest.raises(DeliveryError, match="no answer in time") as caught:
+        with pytest.raises(DeliveryError, match=reason) as caught:
             Webhook(f"http://127.0.0.1:{port}/", timeout=0.5).send([alert()])
         assert time.monotonic() - began < 2
         assert caught.value.again
+
+
+def test_a_webhook_that_speaks_another_protocol_is_named_so() -> None:
+    with raw_server(another_protocol) as port, pytest.raises(DeliveryError, match="no valid HTTP"):
+        Webhook(f"http://127.0.0.1:{port}/").send([alert()])
 
 
 def test_the_body_of_a_webhooks_answer_is_not_read() -> None:
