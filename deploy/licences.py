@@ -52,7 +52,10 @@ def page() -> str:
         "# Licences",
         "",
         "Made by `python deploy/licences.py`; a test fails when it is not current, and when the core needs a library",
-        "whose licence asks anything of what is built with it.",
+        "whose licence asks anything of its users.",
+        "The one exception is orjson, parts of which are under MPL-2.0 from 3.11.5 on: it asks that changes to its own",
+        "files stay open, and nothing of what is built with it. An older orjson has an advisory (CVE-2025-67221).",
+        "",
         "tapeline itself is MIT; the page's chart library (Apache-2.0) and its notice lie in the package.",
         "",
         "| library | licence | part |",
@@ -92,10 +95,23 @@ def licence_of(library: Distribution) -> str:
 
 def permissive(licence: str) -> bool:
     """Return whether a licence, also one of several to choose from or all together, is among the permissive ones."""
-    if licence in PERMISSIVE:
-        return True
-    ways = [way.strip("() ").split(" AND ") for way in re.split(r" OR ", licence)]
-    return any(all(each.strip("() ") in PERMISSIVE for each in way) for way in ways)
+    for word, enough in ((" OR ", any), (" AND ", all)):
+        parts = _split(licence, word)
+        if len(parts) > 1:
+            return enough(permissive(part) for part in parts)
+    return permissive(licence[1:-1]) if licence.startswith("(") else licence in PERMISSIVE
+
+
+def _split(licence: str, word: str) -> list[str]:
+    """Return the parts of an expression between the words that stand outside its brackets."""
+    parts = [""]
+    for piece in re.split(f"({word})", licence):
+        inside = parts[-1].count("(") > parts[-1].count(")")
+        if piece == word and not inside:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
 
 
 def _closure(wanted: Iterable[str], seen: set[str]) -> Iterator[Distribution]:
