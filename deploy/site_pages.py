@@ -1,4 +1,4 @@
-"""Pages of the documentation site that are made from the code: commands, settings, Python, indicators, and the first.
+"""Pages of the documentation site that are made: commands, settings, Python, indicators, decisions, and the first.
 
 MkDocs calls `on_files` and `on_page_markdown` (mkdocs.yml, `hooks`). Links to files outside docs/ become links to the
 repository; the README is the home page.
@@ -19,23 +19,30 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from tapeline import _PLACES as PLACES
 from tapeline.app.config import all_settings, variable
 from tapeline.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"] + "/blob/main/"
 
-#: What of the package is meant to be imported by others, in the order in which one meets it.
+#: What of the package is meant to be imported by others: its functions, then what those meet who extend it.
 PYTHON = (
-    "tapeline.app.frames.analyse", "tapeline.app.loading.load", "tapeline.app.resampling.resample",
-    "tapeline.core.market", "tapeline.core.rows", "tapeline.core.messages", "tapeline.core.ports", "tapeline.errors",
-)  # fmt: skip
+    *(f"tapeline.app.{module}.{name}" for name, module in PLACES.items()),
+    "tapeline.app.server_client.ServerClient",
+    "tapeline.core.market",
+    "tapeline.core.rows",
+    "tapeline.core.messages",
+    "tapeline.core.ports",
+    "tapeline.errors",
+)
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
     made = {
         "index.md": (ROOT / "README.md").read_text(),
+        "adr/index.md": decisions(),
         "reference/commands.md": commands(),
         "reference/settings.md": settings(),
         "reference/indicators_in_pictures.md": indicator_pictures.page(),
@@ -73,6 +80,13 @@ def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
 def on_post_template(output_content: str, *, template_name: str, config: MkDocsConfig) -> str:
     """Do the same for the page of what is not found."""
     return _at_home(output_content, "")
+
+
+def decisions() -> str:
+    """Return the list of decisions, each with the heading of its page."""
+    pages = sorted((ROOT / "docs" / "adr").glob("0*.md"))
+    titles = [(page.name, page.read_text().partition("\n")[0].removeprefix("# ")) for page in pages]
+    return "# Decisions\n\n" + "\n".join(f"- [{title}]({name})" for name, title in titles) + "\n"
 
 
 def commands() -> str:

@@ -31,6 +31,8 @@ class SitePage(HTMLParser):
             self.loads.append(found["href"])
         if tag == "a" and "href" in found:
             self.links.append(found["href"])
+            if found.get("data-md-component") == "source":  # of which the theme's script asks GitHub for the stars
+                self.loads.append(found["href"])
         self.anchors |= {found[name] for name in ("id", "name") if name in found}
 
 
@@ -39,7 +41,8 @@ Site = Mapping[Path, SitePage]
 
 def build(folder: Path) -> Site:
     """Build the site into a folder, strictly, and return its pages."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    # Not --quiet, which hides warnings from --strict, too.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return {path: SitePage(path.read_text()) for path in folder.rglob("*.html")}
@@ -53,7 +56,7 @@ def links_within(site: Site) -> Iterator[tuple[Path, str, bool]]:
             if re.match(r"[a-z]+:|/", name) or path.name == "404.html":
                 continue
             goal = (path.parent / name).resolve() if name else path
-            yield path, link, goal.exists() and (not anchor or goal not in site or anchor in site[goal].anchors)
+            yield path, link, goal.is_file() and (not anchor or goal not in site or anchor in site[goal].anchors)
 
 
 def links_elsewhere(site: Site) -> dict[str, bool]:
