@@ -21,10 +21,9 @@ def sentence(said: SaidRange, interval: int, decimals: int, now: int) -> str:
 
     `interval` is the length of the bars (ms); prices are written with `decimals`. For an earlier bar than the last
     closed one it says what was expected then. The band is for the close at the end: on the way the price may leave it.
-    Where at `now` (UTC epoch ms) the bars it is about are over, or a daily bar closed more than 4 days ago, which is
-    longer than a weekend with a holiday, it says as of when. Times are in the exchange's zone.
+    After `over_at` it says as of when; `now` is UTC epoch ms. Times are in the exchange's zone.
     """
-    horizon = "5" if "5" in said.horizons else next(iter(said.horizons))
+    horizon = _told(said)
     found = said.horizons[horizon]
     low, high, stop = (f"{found[name]:,.{decimals}f}" for name in ("low_80", "high_80", "low_95"))
     touched = said.odds(found["low_95"], int(horizon)).touched
@@ -38,8 +37,20 @@ def sentence(said: SaidRange, interval: int, decimals: int, now: int) -> str:
             f"Nothing is said past the end of a session. The last word, {'on' if interval >= DAY else 'at'} "
             f"{_moment(said, interval)}, was: {words}"
         )
-    over = said.timestamp + interval + (4 * DAY if interval >= DAY else int(horizon) * interval) < now
-    return f"As of {_moment(said, interval)}: {words}" if over else words
+    return f"As of {_moment(said, interval)}: {words}" if over_at(said, interval) < now else words
+
+
+def over_at(said: SaidRange, interval: int) -> int:
+    """Return until when the sentence is about bars to come (UTC epoch ms): to their end.
+
+    Of a daily bar it is until 4 days after its close, which is longer than a weekend with a holiday.
+    """
+    return said.timestamp + interval + (4 * DAY if interval >= DAY else int(_told(said)) * interval)
+
+
+def _told(said: SaidRange) -> str:
+    """Return the horizon that the sentence is about."""
+    return "5" if "5" in said.horizons else next(iter(said.horizons))
 
 
 def _moment(said: SaidRange, interval: int) -> str:

@@ -18,7 +18,7 @@ from tapeline.forecast.horizons import SaidRange, last_said, newest_range
 from tapeline.forecast.price_bands import COVERAGES
 from tapeline.forecast.range_grading import RangeGrades, grade_ranges
 from tapeline.forecast.range_layout import HORIZONS
-from tapeline.forecast.range_words import sentence
+from tapeline.forecast.range_words import over_at, sentence
 from tapeline.runtime.stored_series import TELLING_ROWS
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import (
@@ -65,7 +65,8 @@ class ForecastAnswer(BaseModel):
 
     `timestamp`, `time` (the same as ISO text) and `close` are those of the bar, `words` says it in a sentence, `model`
     is the version. A horizon that leaves the session is not there; after the session `is_newest` is false, and the bar
-    is the last one that looked 5 bars, or `within`, ahead. `bands` grades the newest 1,000 rows.
+    is the last one that looked 5 bars, or `within`, ahead. `bands` grades the newest 1,000 rows. `words_for` is how
+    long (ms) the words stay as they are while no bar comes: then they say as of when. It is null where they do already.
     """
 
     symbol: str
@@ -75,6 +76,7 @@ class ForecastAnswer(BaseModel):
     close: float | None = None
     model: str | None = None
     words: str | None = None
+    words_for: int | None = None
     is_newest: bool | None = None
     horizons: dict[str, dict[str, float]] | None = None
     odds: OddsAnswer | None = None
@@ -116,10 +118,13 @@ async def forecast(
         await require_known(page, symbol)
     document: dict[str, Any] = {"symbol": symbol, "interval": interval_name(length)}
     if found is not None:
+        now = page.broadcast.now()
+        left = over_at(found, length) - now
         document |= {
             "timestamp": found.timestamp, "time": iso_times([found.timestamp])[0], "close": found.close,
             "model": found.model.version,
-            "words": sentence(found, length, places, page.broadcast.now()), "horizons": found.horizons,
+            "words": sentence(found, length, places, now),
+            "words_for": left + 1 if found.is_newest and left >= 0 else None, "horizons": found.horizons,
             "is_newest": found.is_newest,
             "bands": [_counts(each) for each in grades],
         }  # fmt: skip

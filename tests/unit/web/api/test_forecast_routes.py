@@ -74,6 +74,7 @@ def test_the_forecast_is_that_of_the_newest_row(client: Client, range_model: Ran
     day = date.fromisoformat(answer["time"][:10])
     words = rf"As of {day.day} {day:%b %Y}: S01 should close between \S+ and \S+ in 5 trading days, with 80% chance; "
     assert re.match(words, answer["words"])
+    assert answer["words_for"] is None  # it says so for good
     graded = answer["bands"][1]
     assert (graded["horizon"], graded["waiting"]) == (5, 5)
     assert 0 < graded["held"]["80"] < graded["decided"]

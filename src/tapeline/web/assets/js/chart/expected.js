@@ -10,6 +10,8 @@ import { keepReach } from "./reach.js";
 const GRADE_MS = 60_000;
 const GRADED = 20_000; // rows, the most that the server grades at once
 const ODDS_MS = 120; // the crosshair rests for this long before the odds of its price are asked for
+const TURN_MS = 1000; // after the words have turned, as clocks differ
+const MOST_MS = 2 ** 31 - 1; // the longest time that a timer takes
 const LATEST_RANGES = 25; // bars whose outcome may be new after a bar has closed
 
 export class Expected {
@@ -24,6 +26,7 @@ export class Expected {
     this._ranges = null; // the past ranges that are here, null where they are not shown
     this._wanted = remembered("ranges", false) === true;
     this._timer = 0; // of the odds of a price
+    this._turns = 0; // the timer of the words, which say later as of when they are
     this._asked = 0; // counts the questions for odds
     this._shown = 0; // the question whose answer is shown
     parts.ranges.addEventListener("click", () => this.toggle());
@@ -39,6 +42,7 @@ export class Expected {
 
   // Takes what is shown now; null: nothing is.
   show(view) {
+    clearTimeout(this._turns);
     this._view = view;
     this._closed = this._answered = this._forecast = this._ranges = null;
     if (!view) {
@@ -59,6 +63,11 @@ export class Expected {
     const time = t[closed];
     if (closed < 0 || this._closed === time) return;
     this._closed = time;
+    await this._ask(view, time);
+  }
+
+  async _ask(view, time) {
+    clearTimeout(this._turns);
     await firstCandles;
     const { value } = await outcome(get(`/symbols/${part(view.symbol)}/forecast?interval=${view.stored}`, { unattended: true }));
     if (view !== this._view || time !== this._closed) return; // a later bar's forecast was asked for
@@ -66,6 +75,7 @@ export class Expected {
     this._forecast = value?.interval === view.interval && value.horizons ? value : null;
     if (view.drawing.forecast(this._forecast)) keepReach(view.bars, view.drawing.reach);
     text(this._parts.words, forecastText(value));
+    if (value?.words_for) this._turns = setTimeout(() => this._ask(view, time), Math.min(value.words_for + TURN_MS, MOST_MS));
     attribute(this._parts.ranges, "hidden", this._forecast ? null : "");
     this._load();
   }
