@@ -4,6 +4,7 @@
 // made strictly ascending: in the hour that an autumn night repeats, each key is one second after the one before.
 import { clockOf } from "../format.js";
 
+const DAY = 86_400_000;
 const MAX_BARS = 20_000;
 const TAIL_BARS = 40; // a stream of events begins with this many; when none of them is known, some between are missing
 
@@ -18,6 +19,7 @@ export class Bars {
     this.outputs = outputs;
     this.older = next; // the `before` to ask for older bars with; null: there are none
     this.clock = clockOf(zone, daily);
+    this._local = clockOf(zone);
     this.keys = [];
     this._put = new Set(); // names of columns that no answer has
     this._addKeys(0);
@@ -43,11 +45,14 @@ export class Bars {
     return this.keys[i] === key ? i : -1;
   }
 
-  // The place of a time among the bars, by index; between and beyond bars a place between and beyond theirs.
+  // The index of the bar that contains a time, or of the last one before it; before the first bar and after the newest a place
+  // as far beyond them. A daily bar contains the times of its date at the exchange, and a date begins with its first bar.
   position(time) {
     const i = this.around(time);
-    const step = this._step();
-    return i === this.length - 1 || time < this.t[0] ? i + (time - this.t[i]) / step : i + Math.min(1, (time - this.t[i]) / (this.t[i + 1] - this.t[i]));
+    const dated = time % DAY === 0; // as daily bars are
+    if (this.daily && !dated) return this.position(Math.floor(this._local.wall(time) / DAY) * DAY);
+    if (time < this.t[0] || i === this.length - 1) return i + Math.floor((time - this.t[i]) / this._step());
+    return this.daily || !dated || this.t[i] === time ? i : Math.min(this.length - 1, lowerBound(this.t, this._local.time(time)));
   }
 
   // The time at an index, which may lie before the first bar or after the newest.

@@ -115,7 +115,7 @@ export class Drawings {
   move(shape, point, origin, by, done) {
     const { bars } = this._view();
     const moved = { ...shape, points: origin.map((each, i) => (point === null || point === i
-      ? { t: bars.timeAt(Math.round(bars.position(each.t)) + by.bars), p: each.p + by.price } : each)) };
+      ? { t: by.bars ? bars.timeAt(bars.position(each.t) + by.bars) : each.t, p: each.p + by.price } : each)) };
     this.layer.chosen = moved;
     const shapes = this._shapes.map((other) => (other === shape ? moved : other));
     if (done) this._drawn.put(shapes);

@@ -18,13 +18,9 @@ export class Layer extends Primitive {
     this.bars = null;
   }
 
-  // Where a point of time and price is on the screen, and where the bar that it falls into is.
+  // Where a point of time and price is on the screen: at the bar that the time falls into.
   at({ t, p }) {
-    const position = this.bars.position(t);
-    const bar = Math.floor(position); // the library has a place for whole bars only, and 0 for what is between them
-    const scale = this._chart.timeScale();
-    const x = scale.logicalToCoordinate(bar);
-    return { x: x === null ? null : x + (position - bar) * scale.options().barSpacing, bar: x, y: this._series.priceToCoordinate(p) };
+    return { x: this._chart.timeScale().logicalToCoordinate(this.bars.position(t)), y: this._series.priceToCoordinate(p) };
   }
 
   // The point of time and price at a place on the screen, null outside of the scales.
@@ -104,7 +100,7 @@ export class Layer extends Primitive {
   }
 
   // A triangle above the bar and the price at which an alert fired.
-  _bell(context, { bar: x, y }) {
+  _bell(context, { x, y }) {
     if (x === null || y === null) return;
     context.beginPath();
     context.moveTo(x, y - 8);

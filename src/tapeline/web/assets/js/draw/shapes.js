@@ -30,7 +30,7 @@ export function levels([{ p: from }, { p: to }]) {
 
 // What a measurement says: the move, in percent, over how many bars and how long.
 export function measured([a, b], bars, decimals) {
-  const count = Math.round(bars.position(b.t) - bars.position(a.t));
+  const count = bars.position(b.t) - bars.position(a.t);
   return `${signed(b.p - a.p, decimals)} (${signedPercent(b.p / a.p - 1)}), ${count} bar${Math.abs(count) === 1 ? "" : "s"}, ${duration(Math.abs(b.t - a.t))}`;
 }
 
