@@ -40,7 +40,7 @@ export class HealthTab {
     const timed = (time, format, by = clock) => time && h("span", { title: by.utc(time) }, by[format](time));
     const { collector, lag, replay } = health;
     if (!this._cards?.isConnected) {
-      this._cards = h("div", { class: "cards states" });
+      this._cards = h("div", { class: "cards" });
       this._lists = h("div", { class: "cards records" }); // apart, as redrawing a list that did not change would scroll it back
       this._drawn = "";
       fill(this._root, this._cards, this._lists);

@@ -44,11 +44,12 @@ export class ModelTab {
     const total = scores.grades[0]; // the grade of all rows comes first; without graded rows there is none
     fill(this._root,
       verdict(current, evaluation, total, reason, rangeVerdict(ranges)),
-      h("div", { class: "cards" },
+      h("div", { class: "halves" }, h("div", { class: "cards" },
         (ranges.grades.length > 0 || evaluation?.ranges) && rangeCards(ranges, evaluation, clockOf(this._zone(), current?.interval >= DAY_MS), (ahead) => {
           this._ahead = ahead;
           this.show();
-        }),
+        })),
+      h("div", { class: "cards" },
         current && this._current(current, models),
         live(scores, total, clockOf(this._zone(), current?.interval >= DAY_MS)),
         calibration(scores, evaluation),
@@ -57,7 +58,7 @@ export class ModelTab {
         current?.drift?.length > 0 && drift(current.drift),
         bySymbol(scores.grades.filter((grade) => grade.symbol)),
         contests.map(shadowContests),
-        models.length > 0 && this._versions(models)));
+        models.length > 0 && this._versions(models))));
   }
 
   _current(model, models) {

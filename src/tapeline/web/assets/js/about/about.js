@@ -17,7 +17,7 @@ export async function openAbout(symbol, quote) {
     get(`/symbols/${part(symbol)}/instrument`), get(barsPath(symbol, DAILY)), get(`/symbols/${part(symbol)}/forecast`), get(`/scores/ranges?symbol=${part(symbol)}&last=20000`),
   ].map(outcome));
   if (known.error) fill(body, nothing(`${known.error.message}.`));
-  else fill(body, headline(known.value, quote), h("div", { class: "cards states" },
+  else fill(body, headline(known.value, quote), h("div", { class: "cards" },
     ranges(daily.value, quote), returns(daily.value), expectation(forecast.value, record.value),
     session(known.value, quote), actions(known.value), rejects(known.value)));
 }

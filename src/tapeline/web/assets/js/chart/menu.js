@@ -54,7 +54,7 @@ export function openMenu(chart, layout, arrange, about) {
     h("div", {}, radios("scale", "Scale", SCALES),
       h("fieldset", {}, h("legend", {}, "Show"),
         check("priceOnly", "Scale to the price only"), check("sessions", "Session breaks, extended hours"), check("values", "Data window"))),
-    h("div", {},
+    h("div", { class: "more-of-it" },
       h("form", { onsubmit: compare }, h("label", { for: "compare" }, "Compare with"), h("div", { class: "line" }, other, h("button", { type: "submit" }, "Compare")), problem, compared),
       h("form", { onsubmit: go }, h("label", { for: "go-to" }, "Go to date"), h("div", { class: "line" }, day, h("button", { type: "submit" }, "Go"))),
       h("div", { class: "line" }, alert, button("Picture", () => savePictureOf(chart)), button("CSV", () => saveTableOf(chart)), button("Full screen", () => fullScreen(chart)), button("About", about), button("Replay", () => chart.replay.toggle())))));
