@@ -147,6 +147,11 @@ def test_every_tab_is_drawn_fits_the_width_and_is_accessible(
             page.locator(f"nav [data-tab={tab}]").click()
             expect(page.locator(f"#{tab} h2, #{tab} [data-part=canvas]").first).to_be_visible()
             assert page.evaluate("document.scrollingElement.scrollWidth") <= _WIDE[0], tab
+            if tab == "model":  # what is said of the expected move and of the direction is side by side
+                halves = page.locator("#model .halves > .cards")
+                expect(halves).to_have_count(2)
+                left, right = halves.evaluate_all("(all) => all.map((half) => half.getBoundingClientRect().toJSON())")
+                assert left["right"] < right["left"]
             page.screenshot(path=pictures / f"{tab}-{_WIDE[0]}-{'dark' if dark else 'light'}.png")
         assert problems(page) == []
 
@@ -354,13 +359,16 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     assert problems(page) == []
     page.keyboard.press("Escape")
     page.keyboard.type("15")
-    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Show").click()
     until(page, "chart._bars?.interval === '15m'")
+    now_listed = page.get_by_text("Prices of now, not of the replay")
+    expect(now_listed).to_be_hidden()
     page.keyboard.press("Alt+q")  # from the middle of the view on
     replay = page.get_by_role("group", name="Replay")
     until(page, "chart._bars.length < 60 && chart._drawing._candles.data().length === chart._bars.length")
     count = drawn(page)["bars"]
-    now_shown = ("price", "change", "signal", "words", "grade")  # of bars that are hidden
+    expect(now_listed).to_be_visible()
+    now_shown = ("price", "change", "signal", "market", "words", "grade")  # of bars that are hidden
     for part in now_shown:
         expect(page.locator(f"[data-part={part}]")).to_be_empty()
     expect(page).to_have_title("AAPL · tapeline")
@@ -378,6 +386,7 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     replay.get_by_role("button", name="End the replay").click()
     until(page, "chart._bars.length > 60")
     expect(page.locator("[data-part=price]")).not_to_be_empty()
+    expect(now_listed).to_be_hidden()
     page.keyboard.press("Alt+g")
     page.get_by_label("Go to date").fill("2019-02-12")
     page.keyboard.press("Enter")
@@ -423,6 +432,17 @@ def test_drawings_are_kept_and_undone_and_alerts_are_set_and_dragged(open_page: 
     page.keyboard.press("Alt+h")
     page.keyboard.press("Enter")  # without the mouse
     kinds("line", "box", "fibonacci", "measure", "text", "level")
+    assert page.evaluate("""async () => {
+      const { Bars } = (await import("/js/main.js")).modules["js/chart/bars.js"];
+      const [hour, day] = [3_600_000, 86_400_000];
+      const days = [0, 1, 2].map((i) => Date.UTC(2019, 1, 11) + i * day); // from a Monday on
+      const made = (daily, t) => new Bars({ columns: { t }, daily, zone: "America/New_York" });
+      const hours = made(false, days.flatMap((t) => [t + 14.5 * hour, t + 15.5 * hour]));
+      return [
+        ...[14.5, 25, 38.9, 80].map((later) => made(true, days).position(days[0] + later * hour)),
+        ...[days[0] + 15.6 * hour, days[0] + 20 * hour, days[1], days[2] + 17 * hour].map((t) => hours.position(t)),
+      ];
+    }""") == [0, 0, 1, 3, 1, 1, 2, 6], "what is drawn stands on the bar that contains its time"
     first = "chart.onChart._layer.shapes.at(-1).points[0].p"
     was = page.evaluate(f"async () => {{ const {{ chart }} = await import('/js/main.js'); return {first}; }}")
     page.keyboard.press("ArrowUp")
@@ -496,6 +516,21 @@ def test_four_charts_share_what_is_linked_and_come_back(open_page: Open, server:
     page.keyboard.press("Escape")
     charts = page.locator("article.chart")
     expect(charts).to_have_count(4)
+    more = page.get_by_role("button", name="2 indicators over the price")
+    expect(more).to_have_count(4)
+    folded = charts.nth(1).locator(".study", has_text="SMA 20")
+    expect(folded).to_be_hidden()
+    more.nth(1).hover()
+    expect(folded).to_be_visible()
+    page.mouse.move(10, 300)
+    expect(folded).to_be_hidden()
+    more.nth(1).press("Enter")
+    for one in more.all():
+        expect(one).to_have_attribute("aria-expanded", "true")
+    expect(folded).to_be_visible()
+    title = charts.nth(1).locator(".title").bounding_box()
+    assert title is not None
+    assert title["height"] < 50, "one line"
     charts.nth(1).locator("[data-part=canvas]").click(position={"x": 200, "y": 120})
     page.locator(".row", has_text="MSFT").click()
     expect(page.locator("h1")).to_have_text(["AAPL", "MSFT", "AAPL", "AAPL"])
@@ -531,6 +566,7 @@ def test_four_charts_share_what_is_linked_and_come_back(open_page: Open, server:
     page.goto("about:blank")
     page.goto(server.url)
     expect(page).to_have_url(server.url + address)
+    expect(more.first).to_have_attribute("aria-expanded", "true")  # remembered
     expect(page.locator("h1")).to_have_text(["AAPL", "MSFT", "AAPL", "AAPL"])
     page.get_by_role("button", name="Watch-list").click()
     expect(page.locator(".watch")).to_be_hidden()
@@ -599,7 +635,8 @@ def test_the_screener_finds_sorts_and_stays_up_to_date(open_page: Open, server: 
     tab.get_by_role("button", name="close").click()
     expect(tab.get_by_role("button", name="close ▼")).to_be_visible()
     row = tab.get_by_role("row").nth(1)
-    expect(row).to_contain_text(re.compile(r"^(AMZN|GOOG)"))
+    expect(row).to_contain_text(re.compile(r"^(AMZN|GOOG).*\d\.\d\d%", re.DOTALL))
+    expect(tab.get_by_role("button", name="bar_change")).to_have_attribute("title", re.compile("previous session"))
     before = row.inner_text()
     server.tell("play 1")
     expect(row).not_to_have_text(before)
@@ -650,8 +687,16 @@ def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page:
     }""")
     page.mouse.move(box["x"] + said, box["y"] + 150)
     until(page, "chart._drawing._past?.timestamp === chart._bars.t[chart.panel._pointed]")
+    answers = iter([{"words_for": 1}])
+
+    def turn(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | next(answers, {"words_for": None, "words": "As of then"}))
+
+    page.route("**/forecast?*", turn)
     page.reload()
     expect(page.locator("[data-part=ranges]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-part=words]")).to_contain_text("As of then")  # asked again, as no bar came
     page.locator("[data-part=ranges]").click()
     expect(page.locator("[data-part=trail]")).to_be_hidden()
 
@@ -850,10 +895,11 @@ def test_where_nothing_is_collected_the_search_says_so_and_a_newest_day_is_a_dat
         answer = route.fetch()
         route.fulfill(response=answer, json=answer.json() | {"collected": None})
 
-    empty_server.tell("days ABC")
     page = open_page("about:blank")
     page.route("**/symbols", change)
     page.goto(empty_server.url + "#health")
+    expect(page.locator("[data-part=none]")).to_contain_text("No symbols yet. None can be added here")
+    empty_server.tell("days ABC")
     expect(page.locator(".rows b")).to_have_text(["ABC"])
     expect(page.locator("#health")).to_contain_text(re.compile(r"Newest bar\s*\w{3} \d+ \w{3} \d{4}(?! \d)"))
     page.keyboard.type("zzz")
@@ -897,6 +943,18 @@ def test_on_a_phone_the_watch_list_opens_over_the_chart(open_page: Open, server:
     page.locator(".row", has_text="MSFT").click()
     expect(page.locator(".watch")).to_be_hidden()
     expect(page.locator(".choose")).to_have_text("MSFT")
+    drawn(page)
+    average = page.locator(".study", has_text="SMA 20")
+    expect(average).to_be_hidden()
+    page.get_by_role("button", name="2 indicators over the price").click()
+    expect(average).to_be_visible()
+    page.get_by_role("button", name="Chart", exact=True).click()
+    page.get_by_role("button", name="Replay").click()
+    end = page.get_by_role("button", name="End the replay")
+    box = end.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= _PHONE[0]
+    end.click()
     drawn(page)
     page.get_by_role("button", name="Chart", exact=True).click()
     expect(page.get_by_label("One chart")).to_be_hidden()  # more have no room
@@ -1072,7 +1130,7 @@ def test_strangers_see_nothing_and_viewers_change_nothing(guarded_server: Server
     assert drawn(page)["candles"] == 100
     expect(page.get_by_label("Symbol to add")).to_be_hidden()
     page.set_viewport_size({"width": _PHONE[0], "height": _PHONE[1]})
-    for last in (page.get_by_role("button", name="Theme"), page.get_by_role("button", name="Indicators")):
+    for last in (page.get_by_role("button", name="Theme"), page.get_by_role("button", name="Indicators", exact=True)):
         box = last.bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= _PHONE[0]  # with a log-out in the line as well

@@ -147,6 +147,7 @@ function menu() {
 function setQuote() {
   const quoteOf = (one) => (one.replay.on ? null : watchlist.quotes.get(one.symbol));
   for (const one of layout.shown) one.heading.quote(quoteOf(one));
+  document.body.toggleAttribute("data-replay", layout.shown.some((one) => one.replay.on)); // of the list, which has the prices of now
   const quote = quoteOf(chart);
   const price = quote && `${money(quote.price, quote.decimals, quote.currency)} ${quote.change === null ? "" : signedPercent(quote.change)}`.trim();
   document.title = [price, chart.symbol, "tapeline"].filter(Boolean).join(" · ");

@@ -17,6 +17,9 @@ export const MOVE_TITLE = "how far the price is expected to go in the next 5 bar
 // How far the price is expected to go, such as ±0.31%; nothing where that is not said.
 export const moveText = ({ move }) => (move ? `±${percent(move, move < 0.1 ? 2 : 1)}` : "");
 
+// What the change of a quote counts from.
+export const changeTitle = ({ first }) => (first ? "since this session's first open" : "since the previous session's close");
+
 export class QuoteRow {
   // `move(by)` moves the row within a list of one's own.
   constructor(symbol, { pick, remove, move }) {
@@ -50,6 +53,7 @@ export class QuoteRow {
     text(last, money(quote.price, quote.decimals, quote.currency));
     text(change, signedPercent(quote.change));
     attribute(change, "class", `change ${trend(quote.change)}`);
+    attribute(change, "title", changeTitle(quote));
     text(state, this._name?.name || (PHASES[phase] ?? ""));
     attribute(state, "class", `state ${phase ?? ""}`);
     attribute(state, "title", PHASES[phase]);

@@ -3,13 +3,14 @@ import { Completion } from "./alerts/complete.js";
 import { del, get, mayChange, outcome, part, put, whoIs } from "./api.js";
 import { card, cell, nothing, table } from "./cards.js";
 import { attribute, fill, h, text } from "./dom.js";
-import { clockOf, integer } from "./format.js";
+import { clockOf, integer, trend } from "./format.js";
 import { remember, remembered } from "./prefs.js";
-import { valueText } from "./watch/columns.js";
+import { columnText } from "./watch/columns.js";
 
 const EVERY_MS = 5000;
 const FIRST = { rule: "rsi_14 < 30", columns: "close, bar_change, rsi_14", interval: "", at: "", sort: "" };
 const COMPLETED = ["rule", "columns"];
+const BAR_CHANGE = "the bar's change, from the bar before; the watch-list's counts from the previous session's close";
 const FIELDS = {
   rule: ["Rule", { maxlength: "500", placeholder: "rsi_14 < 30 and price > sma_200" }],
   columns: ["Columns", { maxlength: "300", placeholder: "close, bar_change, rsi_14" }],
@@ -85,15 +86,15 @@ export class ScreenerTab {
     this._drawn = drawn;
     const clock = clockOf(this._zone());
     const counts = `${integer(matched)} of ${integer(looked)} series${unknown ? `; for ${integer(unknown)} it is not known` : ""}${matches.length < matched ? `; the first ${integer(matches.length)} are shown` : ""}.`;
-    const focused = this._found.contains(document.activeElement) ? document.activeElement.textContent : null;
+    const focused = this._found.contains(document.activeElement) ? document.activeElement.dataset.name : null;
     const scrolled = this._found.querySelector(".scroll")?.scrollTop ?? 0;
-    const sortable = (name) => h("button", { type: "button", class: "link", title: `Sort by ${name}`, onclick: () => this._sortBy(name) }, this._sign(name));
+    const sortable = (name) => h("button", { type: "button", class: "link", "data-name": name, title: `Sort by ${name === "bar_change" ? BAR_CHANGE : name}`, onclick: () => this._sortBy(name) }, this._sign(name));
     fill(this._found, h("p", {}, counts), matches.length ? table(["Symbol", "Bar", ...columns.map(sortable)], matches.map((match) => h("tr", {},
-      cell(h("button", { type: "button", class: "link", onclick: () => this._pick(match.symbol, this._asked.at ? match.timestamp : null) }, match.symbol)), cell(clock.full(match.timestamp)),
-      columns.map((name) => cell(name === "bar_change" ? valueText(match[name] * 100) + "%" : valueText(match[name])))))) : nothing(looked === 0 ? "No bars are stored yet." : this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
+      cell(h("button", { type: "button", class: "link", "data-name": match.symbol, onclick: () => this._pick(match.symbol, this._asked.at ? match.timestamp : null) }, match.symbol)), cell(clock.full(match.timestamp)),
+      columns.map((name) => h("td", { class: name === "bar_change" ? trend(match[name]) : null }, columnText(name, match[name])))))) : nothing(looked === 0 ? "No bars are stored yet." : this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
     const scroll = this._found.querySelector(".scroll");
     if (scroll) scroll.scrollTop = scrolled;
-    if (focused) [...this._found.querySelectorAll("button")].find(({ textContent }) => textContent === focused)?.focus();
+    if (focused) [...this._found.querySelectorAll("button")].find(({ dataset }) => dataset.name === focused)?.focus();
   }
 
   _sign(name) {

@@ -26,7 +26,8 @@ export function askInterval(typed, offered, choose) {
       box.close();
       choose(interval);
     },
-  }, h("label", { for: "interval" }, "Minutes, or for example 4h, 1d, 1w"), input, problem));
+  }, h("label", { for: "interval" }, "Minutes, or for example 4h, 1d, 1w"), input, problem,
+  h("footer", {}, h("button", { type: "submit", class: "primary" }, "Show"))));
   input.focus();
   input.setSelectionRange(typed.length, typed.length);
 }

@@ -163,7 +163,7 @@ export class Watchlist {
     this._unhide.hidden = this._hidden.size === 0 || lines !== null;
     text(this._unhide, `Show ${this._hidden.size} hidden`);
     this._none.hidden = items.length > 0 || !this._known;
-    if (this._known) text(this._none, lines?.length === 0 ? "This list is empty." : this.quotes.size ? `No symbol in this list matches the search.${this._collected ? "" : FIXED}` : "No symbols yet. Add one below.");
+    if (this._known) text(this._none, lines?.length === 0 ? "This list is empty." : this.quotes.size ? `No symbol in this list matches the search.${this._collected ? "" : FIXED}` : `No symbols yet.${this._collected && mayChange() ? " Add one below." : this._collected ? " An administrator can add one." : FIXED}`);
   }
 
   _ages() {

@@ -3,7 +3,7 @@ import { absent } from "./format.js";
 
 export const SORTS = {
   symbol: { label: "Symbol", key: (quote) => quote.symbol, first: 1 },
-  change: { label: "Change", key: (quote) => quote.change, first: -1 },
+  change: { label: "Change", title: "change since the previous session's close", key: (quote) => quote.change, first: -1 },
   move: { label: "Move", key: (quote) => quote.move, first: -1 },
   age: { label: "Newest", key: (quote) => quote.timestamp, first: -1 },
 };

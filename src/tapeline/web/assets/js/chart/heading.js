@@ -2,7 +2,7 @@
 import { attribute, fill, h, text } from "../dom.js";
 import { clockOf, money, percent, signed, signedPercent, trend } from "../format.js";
 import { marketText, nextChange } from "../market.js";
-import { MOVE_TITLE, callStyle, isCall, moveText } from "../quoterow.js";
+import { MOVE_TITLE, callStyle, changeTitle, isCall, moveText } from "../quoterow.js";
 import { meaningText } from "./notices.js";
 
 const USUAL = innerWidth < 760 ? ["5m", "1h", "1d"] : ["5m", "15m", "1h", "1d", "1w"]; // and the stored one; a menu has the others
@@ -21,7 +21,6 @@ export class Heading {
     this._symbol = symbol;
     text(this._parts.symbol, symbol ?? "–");
     text(this._parts.chosen, symbol ?? "–");
-    text(this._parts.market, "");
     this.quote(null);
   }
 
@@ -31,13 +30,13 @@ export class Heading {
 
   // Takes a quote, which may be another symbol's or not known; null shows none.
   quote(quote) {
-    if (quote === null) for (const name of ["price", "change", "signal"]) text(this._parts[name], "");
+    if (quote === null) for (const name of ["price", "change", "signal", "market"]) text(this._parts[name], "");
     if (!quote || quote.symbol !== this._symbol) return;
     const { price, change, market, signal } = this._parts;
     text(price, money(quote.price, quote.decimals, quote.currency));
     text(change, quote.change === null ? "" : `${signed(quote.price - quote.reference, quote.decimals)} (${signedPercent(quote.change)})`);
     attribute(change, "class", trend(quote.change));
-    attribute(change, "title", quote.first ? "since this session's first open" : "since the previous session's close");
+    attribute(change, "title", changeTitle(quote));
     const state = quote.market;
     text(market, state ? marketText(state) : "");
     attribute(market, "class", `market ${state?.phase ?? ""}`);

@@ -3,6 +3,7 @@ import { attribute, h, text } from "../dom.js";
 import { compact, percent, price, signed, signedPercent, trend } from "../format.js";
 import { callStyle } from "../quoterow.js";
 import { HOLD, NAMES, OUTCOMES } from "./calls.js";
+import { LegendFold } from "./legendfold.js";
 import { marksAt } from "./patternmarks.js";
 
 export class Legend {
@@ -14,6 +15,7 @@ export class Legend {
     this._remove = remove;
     this._boxes = [];
     this._drawing = null;
+    this._fold = new LegendFold(layer, () => this.place());
     this._sizes = new ResizeObserver(() => this.place());
   }
 
@@ -24,11 +26,12 @@ export class Legend {
     this._time = h("span", { class: "time" });
     this._values = Object.fromEntries(["O", "H", "L", "C", "Vol"].map((name) => [name, h("b")]));
     this._change = h("span");
-    this._forming = h("span", { class: "forming" }, "forming");
+    this._forming = h("span", { class: "forming", title: "forming" }, "forming");
     this._odds = h("span", { class: "odds" });
-    const first = h("p", {}, this._time,
-      Object.entries(this._values).map(([name, value]) => h("span", {}, `${name} `, value)), this._change, this._forming, this._odds);
+    const first = h("p", {}, this._fold.button, this._time,
+      Object.entries(this._values).map(([name, value]) => h("span", { class: name.toLowerCase() }, `${name} `, value)), this._change, this._forming, this._odds);
     const boxes = [[first]];
+    const over = []; // the lines of indicators over the price
     this._call = h("span");
     if (drawing.callsPane !== null) {
       (boxes[drawing.callsPane] ??= []).push(this._line(null, "P(UP)", "the probability that the model gives to UP, and its call", [this._call]));
@@ -41,6 +44,7 @@ export class Legend {
       const line = this._line(null, "Patterns", this._marks.map(({ label }) => label).join(", "), [], true, remove);
       line.append(this._found); // after the buttons, which stay where they are as its width changes
       boxes[0].push(line);
+      over.push(line);
     }
     for (const study of drawing.studies.filter(({ marks }) => !marks)) {
       const { title, parameters } = study.indicator;
@@ -50,10 +54,13 @@ export class Legend {
         this._cells.push({ cell, column });
         return cell;
       });
-      (boxes[study.pane] ??= []).push(this._line(study.spec, study.label, title, cells, parameters.length > 0 || study.columns.some(({ drawn }) => drawn)));
+      const line = this._line(study.spec, study.label, title, cells, parameters.length > 0 || study.columns.some(({ drawn }) => drawn));
+      (boxes[study.pane] ??= []).push(line);
+      if (study.pane === 0 && study.indicator.name !== "compare") over.push(line);
     }
     this._boxes = boxes.map((lines) => h("div", { class: "legend" }, lines));
     this._layer.replaceChildren(...this._boxes.filter(Boolean));
+    this._fold.take(over);
     requestAnimationFrame(() => {
       for (const pane of drawing.chart.panes()) if (pane.getHTMLElement()) this._sizes.observe(pane.getHTMLElement());
       this.place();
@@ -63,6 +70,7 @@ export class Legend {
   // Puts each box at the top of its pane, and the candles below it.
   place() {
     if (!this._drawing) return;
+    this._fold.fit();
     this._drawing.leaveFree(this._boxes[0].offsetHeight);
     const top = this._layer.getBoundingClientRect().top;
     const panes = this._drawing.chart.panes();

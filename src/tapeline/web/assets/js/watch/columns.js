@@ -1,6 +1,6 @@
 // Columns of choice in the watch-list: what the screener says of each symbol's newest bar, asked for again and again.
 import { get, outcome } from "../api.js";
-import { compact, price } from "../format.js";
+import { compact, price, signedPercent } from "../format.js";
 
 const EVERY_MS = 5000;
 const EVERY_BAR = "price > 0"; // a rule that holds on every bar
@@ -35,13 +35,16 @@ export class Columns {
       if (!unattended) this._failed(error.message);
       return;
     }
-    const words = (match) => value.columns.map((name) => valueText(match[name]));
+    const words = (match) => value.columns.map((name) => columnText(name, match[name]));
     this._shown(value.columns, new Map(value.matches.map((match) => [match.symbol, words(match)])));
   }
 }
 
+// The value of a column in few characters.
+export const columnText = (name, value) => (name === "bar_change" && typeof value === "number" ? signedPercent(value) : valueText(value));
+
 // A value in few characters, whatever its size.
-export function valueText(value) {
+function valueText(value) {
   if (typeof value !== "number") return value ?? "–";
   const size = Math.abs(value);
   return size >= 1e5 ? compact(value) : price(value, size >= 1000 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);

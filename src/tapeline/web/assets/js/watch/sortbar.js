@@ -48,7 +48,7 @@ export class SortBar {
       const pressed = heading.dataset.by === by;
       attribute(heading, "aria-pressed", String(pressed));
       attribute(heading, "data-way", pressed ? (way > 0 ? "up" : "down") : null);
-      attribute(heading, "title", `Sort by ${SORTS[heading.dataset.by].label.toLowerCase()}${pressed ? ", in reverse" : ""}`);
+      attribute(heading, "title", `Sort by ${SORTS[heading.dataset.by].title ?? SORTS[heading.dataset.by].label.toLowerCase()}${pressed ? ", in reverse" : ""}`);
     }
   }
 }
