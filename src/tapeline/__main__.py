@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import signal
 import sys
 
@@ -16,7 +17,11 @@ def main() -> None:
 
     Ctrl-C while a command is still imported ends without a word, as it does before Python is there. At the exit the
     cycles that are left are not looked for: that takes a tenth of a second, and the memory goes back all the same.
+    Where the output is closed (`>&-`), what is printed goes nowhere.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - until the exit
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"tapeline {__version__}\n")
         return

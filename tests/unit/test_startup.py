@@ -13,6 +13,7 @@ import typer
 from tests.conftest import random_bars
 from tests.stored import fill
 
+from tapeline.__main__ import main as tapeline_main
 from tapeline.cli.command_list import COMMANDS
 from tapeline.cli.main import app
 from tapeline.indicators import warm_up
@@ -52,6 +53,13 @@ def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_version_is_printed_before_anything_is_imported() -> None:
     assert imported("--version") & ({"typer", "importlib_metadata", "re"} | HEAVY | FOR_ANSWERS) == set()
+
+
+def test_a_closed_output_is_no_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["tapeline", "-V"])
+    monkeypatch.setattr(sys, "stdout", None)  # what Python makes of `>&-`
+    tapeline_main()
+    sys.stdout.close()
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["symbols", "--help"], ["evaluate", "--help"], ["run", "-h"]])

@@ -19,6 +19,7 @@ from tapeline.alerts.range_terms import is_range_term
 from tapeline.alerts.rule_state import BarValues, holds
 from tapeline.alerts.rules import Rule, Silence
 from tapeline.alerts.screened_series import NewestOfAll, ScreenedSeries
+from tapeline.alerts.stored_rehearsal import unknown_symbols
 from tapeline.alerts.window_terms import is_window_term
 from tapeline.core.ports import Store
 from tapeline.core.rows import Direction
@@ -63,8 +64,9 @@ class Screened:
 
     A record has `symbol`, `interval`, `timestamp` (UTC epoch ms), `final` and the columns; what is not known is left
     out. `unknown` counts the series of which it is not known whether the rule holds, such as those that are too short;
-    `why_unknown` says why of the first one where it is so of all, '' otherwise. `newest` is when the newest bar opened
-    that was looked at (UTC epoch ms), None without any.
+    `why_unknown` says why of the first one where it is so of all, '' otherwise. `without_bars` are symbols that the
+    rule names and that have no bars. `newest` is when the newest bar opened that was looked at (UTC epoch ms), None
+    without any.
     """
 
     rule: str
@@ -74,6 +76,7 @@ class Screened:
     unknown: int
     why_unknown: str = ""
     newest: int | None = None
+    without_bars: tuple[str, ...] = ()
 
 
 def question(
@@ -130,6 +133,7 @@ class Screener:
     """
 
     def __init__(self, store: Store, ranges: Callable[[], Mapping[str, RangeModel]] = dict) -> None:
+        self._store = store
         self._series = ScreenedSeries(store)
         self._ranges = ranges
 
@@ -159,7 +163,9 @@ class Screener:
             if unknown == len(lasts):
                 why = _why_unknown(rule, seen[lasts[0]], found, bars.symbols[codes[lasts[0]]])
         _sort(matches, asked)
-        return Screened(rule.text, asked.columns, matches, 0 if found is None else len(lasts), unknown, why, newest)
+        count = 0 if found is None else len(lasts)
+        without = unknown_symbols(rule, self._store) if rule.symbols else ()
+        return Screened(rule.text, asked.columns, matches, count, unknown, why, newest, without)
 
 
 def _why_unknown(rule: Rule, seen: BarValues, found: NewestOfAll, name: str) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tapeline.alerts.screening import PREDICTION, Screener, question
 from tapeline.app.data_directory import open_data_directory, settings_for_reading
 from tapeline.app.loading import Time, checked_kind, frame_of, in_epoch_ms, warn
+from tapeline.app.stored_history import unknown_symbol_errors
 
 
 def scan(
@@ -43,6 +44,8 @@ def scan(
     asked = question(rule, columns, interval, in_epoch_ms(at), sort)
     with open_data_directory(settings_for_reading(data_dir), create=False, notify=warn) as directory:
         found = Screener(directory.store, lambda: directory.ranges.models()[0]).answer(asked)
+        for error in unknown_symbol_errors(found.without_bars, directory):
+            warn(str(error))
     return frame_of(matches_table(found.matches, found.columns), to, index=None)
 
 

@@ -96,6 +96,8 @@ class ServerClient:
         with self._requests.taking_apart():
             if found["matched"] > len(found["matches"]):
                 warn(f"{found['matched']:,} symbols match; the first {len(found['matches']):,} in this order are here")
+            for symbol in found.get("without_bars", ()):
+                warn(f"{self._requests.base}: there are no bars of {symbol}")
             table = matches_table(found["matches"], found["columns"])
         return frame_of(table, to, index=None)
 
@@ -140,8 +142,12 @@ class ServerClient:
                 print(event.kind, event.data)
                 break
 
-        A connection that is lost is made again, with growing waits; alerts that fired meanwhile come then.
+        A connection that is lost is made again, with growing waits; alerts that fired meanwhile come then. Raises
+        `NotFoundError` for a symbol that the server does not know, with the one that may be meant.
         """
+        if symbol is not None:  # nothing would ever come of it
+            path = f"/symbols/{quote(symbol, safe='')}/bars"
+            self._requests.document(path, {"limit": 1, "interval": interval, "indicators": ""}, ("columns",))
         query = {
             "symbol": symbol, "interval": interval, "indicators": None if indicators is None else ",".join(indicators),
         }  # fmt: skip

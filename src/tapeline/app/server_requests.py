@@ -105,6 +105,8 @@ class ServerRequests:
         except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
             detail = error.reason
         text = f"{self.base}: {detail.get('message', detail) if isinstance(detail, dict) else detail}"
+        if error.code == 401 and self._headers:
+            return InputError(f"{self.base}: the token is wrong; pass token=..., or set TAPELINE_PAGE__TOKEN")
         if error.code in {401, 403}:
             return InputError(f"{text}; pass token=..., or set TAPELINE_PAGE__TOKEN")
         kinds = {404: NotFoundError, 409: NotPossibleError}

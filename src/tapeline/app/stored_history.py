@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from pathlib import Path
 from tapeline.app.data_directory import DataDirectory
 from tapeline.core.rows import Rows
 from tapeline.core.series import symbol_of
-from tapeline.core.symbol_forms import meant_symbol
+from tapeline.core.symbol_forms import meant_symbol, nearest_symbol
 from tapeline.core.times import DAY
 from tapeline.errors import NotFoundError, NotPossibleError
 from tapeline.forecast.range_model import RangeModel
@@ -141,12 +140,18 @@ class StoredHistory:
 
 def unknown_symbol(symbol: str, known: Sequence[str], where: Path) -> NotFoundError:
     """Return the error that a symbol has no bars, with the one that may have been meant."""
-    near = difflib.get_close_matches(symbol.upper(), known, 5, cutoff=0.5)
-    near.sort(key=lambda name: name[0] != symbol[:1].upper())  # a slip is seldom in the first letter
-    guess = f"did you mean {near[0]}? " if near else ""
+    near = nearest_symbol(symbol, known)
+    guess = f"did you mean {near}? " if near else ""
     more = f" and {len(known) - _LISTED:,} more" if len(known) > _LISTED else ""
     listed = ", ".join(known[:_LISTED]) + more or "none yet"
     return NotFoundError(f"no rows of {symbol} in {where}; {guess}symbols there: {listed}")
+
+
+def unknown_symbol_errors(symbols: Iterable[str], directory: DataDirectory) -> list[NotFoundError]:
+    """Return the errors that these symbols have no bars there."""
+    names = directory.store.latest().bars.symbols if symbols else ()
+    known = list(dict.fromkeys(map(symbol_of, names)))
+    return [unknown_symbol(symbol, known, directory.path) for symbol in symbols]
 
 
 def stored_series(directory: DataDirectory, symbols: Iterable[str] | None, interval: str | None) -> list[str]:

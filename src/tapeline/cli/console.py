@@ -106,15 +106,15 @@ def print_summary(values: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print a table on a terminal, tab-separated lines in a pipe."""
+    """Print a table on a terminal, tab-separated lines in a pipe. What does not fit is folded, never cut."""
     if not sys.stdout.isatty():
         sys.stdout.write("\t".join(columns) + "\n")
         sys.stdout.writelines("\t".join(printable(str(value)) for value in row) + "\n" for row in rows)
         return
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(escape(printable(str(value))) for value in row))
     stdout().print(table, soft_wrap=False)
@@ -176,9 +176,10 @@ class Ticker:
                 TimeElapsedColumn,
             )
 
+            what = (SpinnerColumn(), TextColumn("{task.description}"))
             share = TaskProgressColumn() if self._percent else MofNCompleteColumn()
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), share)
-            self._progress = Progress(*columns, TimeElapsedColumn(), console=stderr(), transient=True)
+            how_far = () if self._total is None else (BarColumn(), share)
+            self._progress = Progress(*what, *how_far, TimeElapsedColumn(), console=stderr(), transient=True)
             self._progress.start()
             self._task = self._progress.add_task(self._what, total=self._total)
         return self
@@ -190,4 +191,5 @@ class Ticker:
     def show(self, done: int) -> None:
         """Say how much is done. Cheap enough to be called for every batch."""
         if self._progress:
-            self._progress.update(self._task, completed=done)
+            said = f"{self._what}: {done:,}" if self._total is None and done else self._what
+            self._progress.update(self._task, completed=done, description=said)

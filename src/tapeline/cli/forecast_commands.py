@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -9,6 +11,9 @@ import typer
 
 from tapeline.cli.console import Ticker, notice, print_json, print_table, stdout, utc_text
 from tapeline.cli.options import DataDir, Json, StoredInterval
+from tapeline.cli.row_columns import fitting
+
+_HEADS = ("ahead", "expected move", "50%", "80%", "95%", "big move", "volume")
 
 
 def forecast(
@@ -41,10 +46,12 @@ def forecast(
         )  # fmt: skip
         return
     stdout().print(words, markup=False)
-    print_table(
-        ("ahead", "expected move", "50%", "80%", "95%", "big move", "volume"),
-        (_line(bars, fields, said.close, places) for bars, fields in said.horizons.items()),
-    )
+    lines = [_line(bars, fields, said.close, places) for bars, fields in said.horizons.items()]
+    cells = dict(zip(_HEADS, map(list, zip(*lines, strict=True)), strict=True))
+    shown = fitting(cells, shutil.get_terminal_size().columns) if sys.stdout.isatty() else list(cells)
+    print_table(shown, zip(*(cells[name] for name in shown), strict=True))
+    if len(shown) < len(cells):
+        notice(f"{', '.join(list(cells)[len(shown) :])} do not fit; --json has all")
     notice(f"from the bar at {utc_text(said.timestamp)} UTC, which closed at {said.close:,.{places}f}")
     if decided:
         shares = ", ".join(f"the {coverage}% ones {share:.1%}" for coverage, share in held.items())

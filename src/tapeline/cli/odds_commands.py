@@ -12,7 +12,10 @@ from tapeline.cli.options import DataDir, Json, StoredInterval
 
 def odds(
     symbol: Annotated[str, typer.Argument(help="Such as TSLA.", show_default=False)],
-    at: Annotated[float, typer.Option(help="The price of a stop or a target.", show_default=False)],
+    price: Annotated[
+        float | None, typer.Argument(help="That of a stop or a target, such as 240.", show_default=False)
+    ] = None,
+    at: Annotated[float | None, typer.Option(help="The same, as an option.", show_default=False)] = None,
     within: Annotated[int, typer.Option(help="In at most this many bars.", min=1, max=20)] = 5,
     interval: StoredInterval = None,
     data_dir: DataDir = None,
@@ -24,26 +27,31 @@ def odds(
     """
     from tapeline.app.stored_forecasts import said_about
     from tapeline.cli.stored_data import open_stored
+    from tapeline.core.series import symbol_of
+    from tapeline.core.times import interval_name
     from tapeline.errors import InputError
     from tapeline.forecast.range_layout import HORIZONS
     from tapeline.forecast.range_words import sentence
     from tapeline.runtime.clock import now_ms
 
-    if not at > 0:
-        raise typer.BadParameter("a price is above 0", param_hint="--at")
+    asked = at if price is None else price
+    if asked is None or (price is not None and at is not None):
+        raise typer.BadParameter("give one price, such as 240", param_hint="PRICE")
+    if not asked > 0:
+        raise typer.BadParameter("a price is above 0", param_hint="PRICE")
     with open_stored(data_dir) as directory:
         said, length, places = said_about(directory, symbol, interval, within)
-    symbol = said.symbol
+    symbol = symbol_of(said.symbol)
     try:
-        found = said.odds(at, within)
+        found = said.odds(asked, within)
     except ValueError as error:
         raise InputError(str(error)) from None
     if json:
         print_json(
             {
-                "symbol": symbol, "timestamp": said.timestamp, "close": said.close, "price": at, "within": within,
-                "beyond": found.beyond, "touched": found.touched, "model": said.model.version,
-                "is_newest": said.is_newest,
+                "symbol": symbol, "interval": interval_name(length), "timestamp": said.timestamp, "close": said.close,
+                "price": asked, "within": within, "beyond": found.beyond, "touched": found.touched,
+                "model": said.model.version, "is_newest": said.is_newest,
             }
         )  # fmt: skip
         return
@@ -54,11 +62,11 @@ def odds(
             f"{utc_text(said.timestamp)} UTC is the last one that looks {reach} bars ahead. Odds within fewer bars may "
             "start from a later bar and be higher"
         )
-    side = "below" if at < said.close else "above"
+    side = "below" if asked < said.close else "above"
     older = "" if said.is_newest else f" on the older bar at {utc_text(said.timestamp)} UTC"
     stdout().print(
         f"{symbol} closed at {said.close:,.{places}f}{older}. Within {within} bars: {100 * found.touched:.1f}% that "
-        f"{at:,.{places}f} is touched, {100 * found.beyond:.1f}% that the close {within} bars ahead is {side} it.",
+        f"{asked:,.{places}f} is touched, {100 * found.beyond:.1f}% that the close {within} bars ahead is {side} it.",
         markup=False,
     )
     if said.is_newest:

@@ -53,13 +53,13 @@ def print_rows(rows: Rows, models: Mapping[str, RangeModel], columns: Sequence[s
     shown = list(cells)
     if sys.stdout.isatty() and not chosen:
         cells = {name: column for name, column in cells.items() if set(column) != {"-"}}
-        shown = _fitting(cells, shutil.get_terminal_size().columns)
+        shown = fitting(cells, shutil.get_terminal_size().columns)
     print_table(shown, zip(*(cells[name] for name in shown), strict=True))
     if len(shown) < len(cells):
         notice(f"{len(cells) - len(shown)} more columns do not fit; --columns close,{list(cells)[-1]} chooses")
 
 
-def _fitting(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
+def fitting(cells: Mapping[str, Sequence[str]], width: int) -> list[str]:
     """Return as many of the columns, from the first on, as a terminal of this width has room for; at least two."""
     found: list[str] = []
     for name, column in cells.items():

@@ -44,11 +44,9 @@ def scan(
     with Ticker("screening", None, quiet=json or rule is None):  # before the imports, which take longest
         from tapeline.alerts.saved_scans import SCAN_NAME, SCANS_FILE, SavedScan, SavedScans
         from tapeline.alerts.screening import Screener
-        from tapeline.alerts.stored_rehearsal import unknown_symbols
-        from tapeline.app.stored_history import unknown_symbol
+        from tapeline.app.stored_history import unknown_symbol_errors
         from tapeline.cli.stored_data import open_stored
         from tapeline.core.iso_text import texts_of
-        from tapeline.core.series import symbol_of
         from tapeline.core.times import DAY, WEEK, epoch_ms
         from tapeline.indicators.spelling import separated
         from tapeline.runtime.clock import now_ms
@@ -70,10 +68,9 @@ def scan(
             question = asked.question(None if at is None else epoch_ms(at))
             if save is not None:
                 scans.save(asked)
-            for symbol in unknown_symbols(question.rule, directory.store):
-                known_symbols = sorted({symbol_of(name) for name in directory.store.latest().bars.symbols})
-                notice(str(unknown_symbol(symbol, known_symbols, directory.path)))
             found = Screener(directory.store, lambda: directory.ranges.models()[0]).answer(question)
+            for error in unknown_symbol_errors(found.without_bars, directory):
+                notice(str(error))
     if json:
         known = asdict(found)
         times = texts_of(known, "newest")

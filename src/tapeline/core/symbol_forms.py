@@ -5,8 +5,9 @@ Every door at which symbols come in (files, frames, feeds, commands, the API, al
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from tapeline.core.series import split_series, symbol_of
 
@@ -63,6 +64,13 @@ def meant_symbol(symbol: str, stored: Container[str]) -> str:
     Data directories of earlier versions may have symbols in lower case.
     """
     return symbol if symbol in stored else canonical_symbol(symbol)
+
+
+def nearest_symbol(symbol: str, known: Sequence[str]) -> str:
+    """Return the symbol of these that may have been meant by one that is not among them, '' where none is near."""
+    near = difflib.get_close_matches(symbol.upper(), known, 5, cutoff=0.5)
+    near.sort(key=lambda name: name[0] != symbol[:1].upper())  # a slip is seldom in the first letter
+    return near[0] if near else ""
 
 
 def collected_fault(symbol: str) -> str:

@@ -26,17 +26,24 @@ TEXTS = (
 )  # fmt: skip
 _TAGGED = ("application/json", "text/csv", "application/vnd.apache.parquet")
 _SESSION = "/api/v1/session"
+_EVENTS = "/api/v1/events"
 _LEVEL = 4  # higher levels save 3 % and cost twice the time
 _IN_THREAD = 128 * 1024  # bytes that take longer than the event loop may be held up
 
 
 class CompactAnswers:
-    """Compress and tag whole answers to GET, as ASGI middleware; streams and other methods pass as they are."""
+    """Compress and tag whole answers to GET, as ASGI middleware; streams and other methods pass as they are.
+
+    HEAD is answered as GET, whose body the server leaves out: monitors ask so, and FastAPI knows no HEAD of its own.
+    The stream of events would never end, and has none.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "HEAD" and _has_head(scope["path"]):
+            scope = {**scope, "method": "GET"}
         if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] == _SESSION:
             await self._app(scope, receive, send)
             return
@@ -70,6 +77,11 @@ class CompactAnswers:
                 await send(message)
 
         await self._app(scope, receive, answer)
+
+
+def _has_head(path: str) -> bool:
+    """Return whether HEAD is answered here: the page's files do that themselves."""
+    return path.startswith(("/api/", "/metrics")) and path != _EVENTS
 
 
 async def _send_whole(scope: Scope, start: Message, body: bytes, send: Send) -> None:

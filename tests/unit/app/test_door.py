@@ -154,6 +154,8 @@ def test_a_server_says_what_its_data_directory_says(home: Path, server: ServerCl
 
 
 def test_events_come_as_an_iterator_in_both_kinds_of_program(server: ServerClient) -> None:
+    with pytest.raises(NotFoundError, match=r"no bars of TSAL \(did you mean TSLA\?\)"):
+        next(iter(server.events("TSAL")))
     first = next(iter(server.events("TSLA")))
     assert first.kind in {"quotes", "bars", "status"}
 

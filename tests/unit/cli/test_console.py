@@ -108,3 +108,12 @@ def test_every_text_becomes_printable_and_can_be_encoded(text: str) -> None:
     shown.encode()
     if text.isprintable():
         assert shown == text
+
+
+def test_a_table_that_is_too_wide_is_folded_and_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    text = Printed(terminal=True, monkeypatch=monkeypatch)(
+        lambda: console.print_table(["time", "volume"], [["09:30", "5,028,576"]])
+    )
+    assert "…" not in text
+    assert sorted("".join(text.split())) == sorted("timevolume09:305,028,576")

@@ -27,6 +27,8 @@ def test_arguments_are_capitals_and_options_have_a_type() -> None:
         (("odds", "TSLA", "--at", "300", "--within", "25"), "'--within': '25' is not a whole number from 1 to 20"),
         (("odds", "TSLA", "--at", "x"), "'--at': 'x' is not a number"),
         (("odds", "TSLA", "--at", "-5"), "a price is above 0"),
+        (("odds", "TSLA"), "give one price, such as 240"),
+        (("odds", "TSLA", "240", "--at", "240"), "give one price, such as 240"),
         (("show", "TSLA", "--last", "0"), "'--last': '0' is not a whole number of at least 1"),
         (("dashboard", "--port", "x"), "'--port': 'x' is not a whole number"),
         (("train", "--on", "foo"), "'--on': 'foo' is not one of here, sagemaker"),

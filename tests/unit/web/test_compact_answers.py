@@ -43,6 +43,13 @@ def test_what_the_client_has_is_not_sent_again(client: Client) -> None:
     assert client.get(f"{BARS}&start=2019-02-12", headers={"If-None-Match": first.headers["etag"]}).status_code == 200
 
 
+def test_a_monitor_may_ask_for_the_head_alone(client: Client) -> None:
+    full, head = client.get(BARS), client.request("HEAD", BARS)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers == full.headers
+    assert client.request("HEAD", "/health").status_code == client.request("HEAD", "/").status_code == 200
+
+
 def test_the_answer_with_the_token_of_a_session_is_never_compressed(client: Client) -> None:
     answer = client.get("/session", headers={"Accept-Encoding": "gzip"})
     assert {"etag", "content-encoding"} & answer.headers.keys() == set()

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP
 from tapeline.core.series import symbol_of
-from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, canonical_symbol, symbol_fault
+from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, canonical_symbol, nearest_symbol, symbol_fault
 from tapeline.core.times import epoch_ms
 from tapeline.errors import InputError, NotFoundError
 from tapeline.web.page import Page
@@ -126,15 +126,17 @@ AnySymbolQuery = Annotated[str | None, Depends(_maybe_in_the_query)]
 
 
 async def require_known(page: Page, symbol: str) -> None:
-    """Raise `NotFoundError` for a symbol that neither has rows nor is collected."""
+    """Raise `NotFoundError` for a symbol that neither has rows nor is collected; it names the one that may be meant."""
 
-    def is_known() -> bool:
-        watchlist = page.data.watchlist
-        own = symbol_of(symbol)
-        return bool(page.data.store.series(own)) or (watchlist is not None and own in watchlist.load())
+    def check() -> None:
+        own, watchlist = symbol_of(symbol), page.data.watchlist
+        if page.data.store.series(own) or (watchlist is not None and own in watchlist.load()):
+            return
+        near = nearest_symbol(own, [symbol_of(name) for name in page.data.store.latest().bars.symbols])
+        guess = f" (did you mean {near}?)" if near else ""
+        raise NotFoundError(f"there are no bars of {symbol}{guess}, and it is not collected")
 
-    if not await page.read(is_known):
-        raise NotFoundError(f"there are no bars of {symbol}, and it is not collected")
+    await page.read(check)
 
 
 def earliest(*times: int | None) -> int | None:

@@ -6,6 +6,7 @@ answers it without a word about the inside.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -23,6 +24,9 @@ _TEXTS = {
     422: "A parameter is wrong.", 429: "Too many attempts.",
     503: "The store cannot be read at the moment, or too many requests wait.",
 }  # fmt: skip
+
+
+_LONGEST_PATH = 100
 
 
 class Problem(BaseModel):
@@ -62,7 +66,14 @@ async def _wrong_parameter(_: Request, error: Exception) -> Response:
     return json_answer({"detail": refusal(error.errors()[0])}, 422)
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     """Answer what only HTTP knows: an unknown path, a wrong method, no accepted format."""
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 - registered for these
-    return json_answer({"detail": str(error.detail)}, error.status_code, error.headers)
+    detail = str(error.detail)
+    if detail == HTTPStatus(error.status_code).phrase:  # nobody said more
+        path = request.url.path[:_LONGEST_PATH]
+        detail = {
+            404: f"there is nothing at {path}; /reference/ lists every operation",
+            405: f"{path} does not take {request.method}; /reference/ shows what it takes",
+        }.get(error.status_code, detail)
+    return json_answer({"detail": detail}, error.status_code, error.headers)

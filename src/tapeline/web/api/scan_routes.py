@@ -54,7 +54,7 @@ class ScanAnswer(BaseModel):
     A match has `symbol`, `interval`, `timestamp` (open time of its bar, UTC epoch ms), `time` (the same as ISO text),
     `final` and those of `columns` that are known; `bar_change` is the move from the bar before, as a fraction.
     `looked_at` counts the series, `unknown` those of which it is not known whether the rule holds, because an indicator
-    is not warm or no model answered.
+    is not warm or no model answered. `without_bars` are symbols that the rule names and that have no bars.
     """
 
     rule: str
@@ -63,6 +63,7 @@ class ScanAnswer(BaseModel):
     matched: int
     looked_at: int
     unknown: int
+    without_bars: list[str]
 
 
 class Wording(BaseModel):
@@ -121,7 +122,7 @@ async def scan(
     return json_answer(
         {
             "rule": found.rule, "columns": found.columns, "matches": timed(matches), "matched": len(found.matches),
-            "looked_at": found.looked_at, "unknown": found.unknown,
+            "looked_at": found.looked_at, "unknown": found.unknown, "without_bars": found.without_bars,
         }
     )  # fmt: skip
 

@@ -237,6 +237,7 @@ def test_scores_are_graded_with_intervals_and_base_rates(client: Client, registr
     one = client.document("/scores?symbol=S01&last=400")
     assert {grade["symbol"] for grade in one["grades"]} == {"", "S01"}
     assert client.document("/scores?symbol=NONE", 404)["detail"].startswith("there are no bars of NONE")
+    assert "of S0X (did you mean S0" in client.document("/symbols/S0X/bars", 404)["detail"]
 
 
 def test_models_come_with_grades_drift_and_importance(client: Client, registry: Registry) -> None:
@@ -400,6 +401,8 @@ def test_a_refused_parameter_is_told_what_is_allowed(client: Client) -> None:
     assert said("/symbols/S00/odds?price=nan") == "price: 'nan' is not a number"
     assert said("/symbols/S00/odds?price=1e16") == "price: '1e16' is too large; it must be below 1e+15"
     assert said("/symbols/S00/odds") == "price: it is missing"
+    assert said("/latest?fromat=csv") == "there is no parameter 'fromat' here; did you mean format?"
+    assert said("/health?limit=5") == "there is no parameter 'limit' here; there are: none"
     assert client.request("POST", "/symbols", json=[1]).json()["detail"] == "body: it is not a JSON object"
     assert client.request("POST", "/symbols", json={"symbol": 5}).json()["detail"] == "symbol: 5 is not a text"
     scan = {"rule": "price > 1", "columns": ["close", 1]}
@@ -410,7 +413,10 @@ def test_a_refused_parameter_is_told_what_is_allowed(client: Client) -> None:
 
 
 def test_an_unknown_path_is_404_as_json(client: Client) -> None:
-    assert client.document("/nothing", 404) == {"detail": "Not Found"}
+    nothing = "there is nothing at /api/v1/nothing; /reference/ lists every operation"
+    assert client.document("/nothing", 404) == {"detail": nothing}
+    wrong = client.request("PUT", "/latest")
+    assert (wrong.status_code, wrong.json()["detail"][:34]) == (405, "/api/v1/latest does not take PUT; ")
     assert client.request("PUT", "/symbols").status_code == 405
 
 

@@ -29,6 +29,7 @@ def test_matches_come_with_their_columns(client: Client) -> None:
     found = client.document("/scan?rule=price > 0&columns=price,bar_change&sort=-bar_change&limit=2")
     assert (found["matched"], found["looked_at"], found["unknown"]) == (3, 3, 0)
     assert found["columns"] == ["price", "bar_change"]
+    assert client.document("/scan?rule=price > 0 for S00,NONE")["without_bars"] == ["NONE"]
     assert len(found["matches"]) == 2
     assert found["matches"][0]["bar_change"] >= found["matches"][1]["bar_change"]
     text = client.request("GET", "/scan?rule=price > 0&columns=price&format=csv").text
