@@ -41,7 +41,7 @@ PYTHON = (
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
     made = {
-        "index.md": (ROOT / "README.md").read_text(),
+        "index.md": home(),
         "adr/index.md": decisions(),
         "reference/commands.md": commands(),
         "reference/settings.md": settings(),
@@ -80,6 +80,13 @@ def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
 def on_post_template(output_content: str, *, template_name: str, config: MkDocsConfig) -> str:
     """Do the same for the page of what is not found."""
     return _at_home(output_content, "")
+
+
+def home() -> str:
+    """Return the README, with the drawing of the architecture's page for the one that a program would have to draw."""
+    drawing = re.search(r"^```\n.*?^```", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE | re.DOTALL)
+    parts = re.split(r"^```mermaid\n.*?^```", (ROOT / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    return (drawing[0] if drawing else "").join(parts)
 
 
 def decisions() -> str:

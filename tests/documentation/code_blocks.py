@@ -51,7 +51,7 @@ ELSEWHERE = {
 }
 
 #: Programs of others, which change a machine, an account or a repository's environment.
-FOREIGN = ("aws ", "cd ", "docker ", "export ", "npm ", "pip ", "terraform ", "uvx ", "PATH=")
+FOREIGN = ("aws ", "cd ", "docker ", "export ", "npm ", "pip ", "terraform ", "uv ", "uvx ", "PATH=")
 
 #: Runs of minutes or hours, which a test cannot be: their parts have tests of their own.
 LONG = ("make terraform-apply", "make test", "make try-image", "python benchmarks/")
