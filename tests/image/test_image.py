@@ -57,7 +57,7 @@ def test_a_user_who_owns_nothing_can_start_in_the_work_directory(works: bool) ->
         root = Path(folder)
         root.chmod(0o755)
         layout = laid_out(DOCKERFILE if works else CLOSED, root)
-        python = str(Path(sys.base_prefix) / "bin" / "python3")
+        python = str(Path(sys.executable).resolve())  # the one of an environment cannot be reached
         command = Confinement(root, layout.work_directory).command(python, "-c", LOOKS_FOR_SETTINGS)
         done = subprocess.run(command, env=layout.environment, capture_output=True, text=True, check=False)
         assert ("no settings here" in done.stdout) == works, done.stderr
