@@ -16,6 +16,7 @@ from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.cli.main import app
 from tapeline.core.market import Bars
 from tapeline.feeds.files import FileSource
+from tests.local_yahoo.cookies import keep_no_cookies
 from tests.local_yahoo.market import Market
 from tests.local_yahoo.server import LocalYahoo
 
@@ -24,6 +25,7 @@ RECORDED = Path(__file__).parents[1] / "data" / "yahoo"
 
 @pytest.fixture
 def yahoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalYahoo]:
+    keep_no_cookies()
     charts = {name: json.loads((RECORDED / f"chart-{name}.json").read_text()) for name in ("AAPL", "OCDO.L")}
     with LocalYahoo(Market([], []), lambda: int(time.time() * 1000), recorded=charts) as server:
         monkeypatch.setenv("TAPELINE_YAHOO__URL", server.url)

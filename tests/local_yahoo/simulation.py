@@ -25,6 +25,7 @@ from tapeline.runtime.appending import Progress
 from tapeline.runtime.pipeline import Pipeline
 from tapeline.runtime.processor import Processor
 from tests.local_yahoo.clock import SimClock, SkewedClock
+from tests.local_yahoo.cookies import keep_no_cookies
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.server import LocalYahoo
 
@@ -52,6 +53,7 @@ class Simulation:
     def __post_init__(self) -> None:
         self.clock = SimClock(self.start)
         self.machine = SkewedClock(self.clock)
+        keep_no_cookies()
         self.yahoo = LocalYahoo(self.market, self.clock.now)
         self.since = self.start - self.lookback
         self.watched = list(self.market.symbols)
