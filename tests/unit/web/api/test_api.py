@@ -401,7 +401,7 @@ def test_a_refused_parameter_is_told_what_is_allowed(client: Client) -> None:
     assert said("/symbols/S00/odds?price=nan") == "price: 'nan' is not a number"
     assert said("/symbols/S00/odds?price=1e16") == "price: '1e16' is too large; it must be below 1e+15"
     assert said("/symbols/S00/odds") == "price: it is missing"
-    assert said("/latest?fromat=csv") == "there is no parameter 'fromat' here; did you mean format?"
+    assert said("/latest?formats=csv") == "there is no parameter 'formats' here; did you mean format?"
     assert said("/health?limit=5") == "there is no parameter 'limit' here; there are: none"
     assert client.request("POST", "/symbols", json=[1]).json()["detail"] == "body: it is not a JSON object"
     assert client.request("POST", "/symbols", json={"symbol": 5}).json()["detail"] == "symbol: 5 is not a text"
