@@ -20,6 +20,31 @@ _ASSETS = Path(tapeline.web.__file__).with_name("assets")
 _TABS = ("chart", "model", "alerts", "health", "screener")
 
 
+#: Counts the pixels that have the chart's own colour, as it is and with all of its bars before the open.
+_SHADES = """async () => {
+  const { chart, modules } = await import("/js/main.js");
+  const { panel } = modules["js/theme.js"].palette();
+  const [r, g, b] = panel.match(/\\w\\w/g).map((digits) => parseInt(digits, 16));
+  const drawn = async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const canvas = modules["js/chart/export.js"].canvasOf(chart._drawing);
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) count += data[i] === r && data[i + 1] === g && data[i + 2] === b;
+    return count;
+  };
+  const { columns } = chart._bars;
+  const hours = [...columns.x];
+  const plain = await drawn();
+  columns.x.fill(1);
+  chart._drawing._markSessions();
+  const shaded = await drawn();
+  columns.x.splice(0, Infinity, ...hours);
+  chart._drawing._markSessions();
+  return [plain, shaded];
+}"""
+
+
 def test_every_example_of_a_rule_is_valid() -> None:
     offered = re.search(r"EXAMPLES = \[(.+?)\];", (_ASSETS / "js" / "alerts" / "ruleform.js").read_text(), re.DOTALL)
     assert offered is not None
@@ -39,6 +64,7 @@ def test_a_wrong_rule_is_marked_and_a_right_one_fires_and_is_removed(open_page: 
     field.press("Enter")
     expect(alerts.locator(".rule-error")).to_contain_text("column 9")
     expect(alerts.locator(".rule-error pre")).to_have_text("rsi_14 << 30\n        ^", use_inner_text=True)
+    expect(alerts.locator(".preview")).to_be_hidden()  # it would say it again
     assert page.evaluate("document.activeElement.selectionStart") == 8
     field.fill("price crosses above moving")
     field.press("End")
@@ -324,11 +350,21 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     menu.get_by_label("Data window").check()
     menu.get_by_label("Compare with").fill("msft")
     page.keyboard.press("Enter")
-    expect(menu.locator(".chips")).to_contain_text("MSFT")
+    chips = menu.locator(".chips li")
+    expect(chips).to_have_text(re.compile("^MSFT"))
+    for symbol in ("amzn", "jpm", "gld", "tsla", "bac"):
+        menu.get_by_label("Compare with").fill(symbol)
+        page.keyboard.press("Enter")
+    expect(chips).to_have_count(5)
+    expect(menu.get_by_role("alert")).to_have_text("At most 5 symbols, each once.")
     assert problems(page) == []
+    for symbol in ("AMZN", "JPM", "GLD", "TSLA"):
+        menu.get_by_role("button", name=f"Compare no more with {symbol}").click()
     page.keyboard.press("Escape")
     expect(page.locator(".legend").first).to_contain_text(re.compile(r"VS MSFT\d+\.\d\d"))
     expect(page.get_by_role("region", name="Data window")).to_contain_text("regular hours")
+    plain, shaded = page.evaluate(_SHADES)
+    assert shaded < plain / 2
     for style, kind in (("heikin", "Candlestick"), ("bars", "Bar"), ("line", "Line"), ("area", "Area")):
         page.evaluate(
             "async (style) => (await import('/js/main.js')).modules['js/chart/look.js'].change({ style })", style
@@ -635,7 +671,7 @@ def test_the_screener_finds_sorts_and_stays_up_to_date(open_page: Open, server: 
     tab.get_by_role("button", name="close").click()
     expect(tab.get_by_role("button", name="close ▼")).to_be_visible()
     row = tab.get_by_role("row").nth(1)
-    expect(row).to_contain_text(re.compile(r"^(AMZN|GOOG).*\d\.\d\d%", re.DOTALL))
+    expect(row).to_contain_text(re.compile(r"^(AMZN|GOOG).*1,\d{3}\.\d\d\D.*\d\.\d\d%", re.DOTALL))
     expect(tab.get_by_role("button", name="bar_change")).to_have_attribute("title", re.compile("previous session"))
     before = row.inner_text()
     server.tell("play 1")

@@ -90,7 +90,7 @@ export class ScreenerTab {
     const scrolled = this._found.querySelector(".scroll")?.scrollTop ?? 0;
     const sortable = (name) => h("button", { type: "button", class: "link", "data-name": name, title: `Sort by ${name === "bar_change" ? BAR_CHANGE : name}`, onclick: () => this._sortBy(name) }, this._sign(name));
     fill(this._found, h("p", {}, counts), matches.length ? table(["Symbol", "Bar", ...columns.map(sortable)], matches.map((match) => h("tr", {},
-      cell(h("button", { type: "button", class: "link", "data-name": match.symbol, onclick: () => this._pick(match.symbol, this._asked.at ? match.timestamp : null) }, match.symbol)), cell(clock.full(match.timestamp)),
+      cell(h("button", { type: "button", class: "link", "data-name": match.symbol, onclick: () => this._pick(match.symbol, this._asked.at ? match.timestamp : null) }, match.symbol)), h("td", { class: "moment" }, clock.full(match.timestamp)),
       columns.map((name) => h("td", { class: name === "bar_change" ? trend(match[name]) : null }, columnText(name, match[name])))))) : nothing(looked === 0 ? "No bars are stored yet." : this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
     const scroll = this._found.querySelector(".scroll");
     if (scroll) scroll.scrollTop = scrolled;

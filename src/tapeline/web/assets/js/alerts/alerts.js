@@ -65,9 +65,10 @@ export class AlertsTab {
   fire(alert) {
     if (this._told.has(alert.id)) return;
     this._told.add(alert.id);
-    if (!this._only || this._only.text === alert.rule) this._fired = [alert, ...this._fired.filter(({ id }) => id !== alert.id)].slice(0, MOST_FIRED);
+    const listed = !this._only || this._only.text === alert.rule;
+    if (listed) this._fired = [alert, ...this._fired.filter(({ id }) => id !== alert.id)].slice(0, MOST_FIRED);
     const title = alert.symbol ? `${alert.symbol}: ${alert.rule}` : alert.rule;
-    toast(alert.text, "alert", title, alert.symbol && { name: "Show the bar", run: () => this._jump(alert.symbol, alert.timestamp) });
+    if (!this._shown || !listed) toast(alert.text, "alert", title, alert.symbol && { name: "Show the bar", run: () => this._jump(alert.symbol, alert.timestamp) });
     if (this._shown) this._drawFired();
     else this._counted(++this._unseen);
     if (this.wanted && document.hidden) notify(title, alert);

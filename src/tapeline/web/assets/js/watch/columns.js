@@ -40,12 +40,18 @@ export class Columns {
   }
 }
 
-// The value of a column in few characters.
-export const columnText = (name, value) => (name === "bar_change" && typeof value === "number" ? signedPercent(value) : valueText(value));
+const PRICES = new Set(["close", "price", "open", "high", "low"]);
+
+// The value of a column in few characters; a price keeps its decimals.
+export function columnText(name, value) {
+  if (typeof value !== "number") return value ?? "–";
+  if (name === "bar_change") return signedPercent(value);
+  if (PRICES.has(name)) return price(value, Number.isInteger(value) ? 0 : value < 1 ? 6 : 2);
+  return valueText(value);
+}
 
 // A value in few characters, whatever its size.
 function valueText(value) {
-  if (typeof value !== "number") return value ?? "–";
   const size = Math.abs(value);
   return size >= 1e5 ? compact(value) : price(value, size >= 1000 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);
 }
