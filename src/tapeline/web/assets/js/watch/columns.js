@@ -46,12 +46,12 @@ const PRICES = new Set(["close", "price", "open", "high", "low"]);
 export function columnText(name, value) {
   if (typeof value !== "number") return value ?? "–";
   if (name === "bar_change") return signedPercent(value);
-  if (PRICES.has(name)) return price(value, Number.isInteger(value) ? 0 : value < 1 ? 6 : 2);
-  return valueText(value);
+  if (PRICES.has(name)) return price(value, value < 1 ? 6 : 2);
+  return valueText(name, value);
 }
 
 // A value in few characters, whatever its size.
-function valueText(value) {
+function valueText(name, value) {
   const size = Math.abs(value);
-  return size >= 1e5 ? compact(value) : price(value, size >= 1000 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);
+  return size >= 1e5 ? compact(value) : price(value, size >= 1000 || name === "volume" ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);
 }
