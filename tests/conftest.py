@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -48,6 +50,16 @@ def random_bars(symbols: int = 3, count: int = 100, seed: int = 0, start: int = 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     measuring.mark_and_sort(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    gc.disable()  # nearly all that is made by then stays
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()  # else collecting garbage goes through the modules of all tests again and again
 
 
 @pytest.fixture

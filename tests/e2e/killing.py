@@ -3,9 +3,10 @@
 Run as a program by `test_kill.py`: forking from a process that has already imported everything makes a restart cost
 milliseconds instead of seconds, while the kill and the restart stay real.
 
-usage: killing.py replay SEED KILLS DATA_DIR TOTAL_BARS ARGUMENTS...   a `tapeline` command, to its end
-       killing.py commits SEED KILLS DATA_DIR                          commits, corrections and merges of the store
-       killing.py conversions SEED KILLS DATA_DIR                      the conversion of a file of version 1
+usage: killing.py commits SEED KILLS DATA_DIR       commits, corrections and merges of the store
+       killing.py conversions SEED KILLS DATA_DIR   the conversion of a file of version 1
+       killing.py replay TOTAL_BARS ARGUMENTS...    a `tapeline` command, to its end: once, and with an answer of a
+                                                    line, for each line SEED KILLS DATA_DIR that is read
 """
 
 from __future__ import annotations
@@ -79,6 +80,18 @@ def kill_after(steps: int, seconds: float, work: Callable[[Callable[[object], No
 # -- a replay ----------------------------------------------------------------------------------------------------------
 
 
+def grown(database: Path) -> tuple[int, ...]:
+    """Return what changes when something is written: asking the file itself takes a hundred times as long."""
+    found = []
+    for path in (database, database.with_name(f"{database.name}-wal")):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found += [status.st_ino, status.st_size, status.st_mtime_ns]
+    return tuple(found)
+
+
 def appended(database: Path) -> int:
     """Bars in the log so far; -1 before there is one."""
     try:
@@ -102,7 +115,7 @@ def run(arguments: list[str]) -> None:
 
 
 def kill_replays(rng: random.Random, kills: int, folder: Path, total: int, arguments: list[str]) -> None:
-    prepare()
+    arguments = [*arguments, "--data-dir", str(folder)]
     killed = 0
     targets = sorted(rng.randrange(total - 1) for _ in range(kills))
     for number, target in enumerate(targets):
@@ -110,7 +123,12 @@ def kill_replays(rng: random.Random, kills: int, folder: Path, total: int, argum
         if number % 5 == 4:  # some moments fall into opening, training or catching up, before anything new is read
             time.sleep(rng.uniform(0, 0.05))
         else:
-            while appended(folder / DATABASE) <= target and os.waitpid(child, os.WNOHANG) == (0, 0):
+            before = None
+            while os.waitpid(child, os.WNOHANG) == (0, 0):
+                now = grown(folder / DATABASE)
+                if now != before and appended(folder / DATABASE) > target:
+                    break
+                before = now
                 time.sleep(0.0005)
             time.sleep(rng.expovariate(300))
         try:
@@ -118,7 +136,7 @@ def kill_replays(rng: random.Random, kills: int, folder: Path, total: int, argum
         except (ChildProcessError, ProcessLookupError):
             pass  # it was faster and is done
     _, status = os.waitpid(start(lambda: run(arguments)), 0)
-    print(f"killed {killed} exit {os.waitstatus_to_exitcode(status)}")
+    print(f"killed {killed} exit {os.waitstatus_to_exitcode(status)}", flush=True)
 
 
 # -- commits and merges ------------------------------------------------------------------------------------------------
@@ -237,14 +255,15 @@ def kill_conversions(rng: random.Random, kills: int, folder: Path) -> None:
 
 
 def main() -> None:
-    what, seed, kills, folder, *arguments = sys.argv[1:]
-    rng = random.Random(int(seed))
+    what, *given = sys.argv[1:]
     if what == "replay":
-        kill_replays(rng, int(kills), Path(folder), int(arguments[0]), arguments[1:])
-    elif what == "commits":
-        kill_commits(rng, int(kills), Path(folder))
-    else:
-        kill_conversions(rng, int(kills), Path(folder))
+        prepare()
+        for line in sys.stdin:
+            seed, kills, folder = line.split()
+            kill_replays(random.Random(int(seed)), int(kills), Path(folder), int(given[0]), given[1:])
+        return
+    seed, kills, folder = given
+    (kill_commits if what == "commits" else kill_conversions)(random.Random(int(seed)), int(kills), Path(folder))
 
 
 if __name__ == "__main__":

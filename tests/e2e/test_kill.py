@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,32 +50,47 @@ def replayed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def killing(what: str, seed: int, kills: int, folder: Path, *arguments: str) -> list[str]:
+def killing(what: str, seed: int, kills: int, folder: Path) -> list[str]:
     """Return the words of the last line that the program `killing` prints."""
-    program = [sys.executable, "-m", "tests.e2e.killing", what, str(seed), str(kills), str(folder), *arguments]
+    program = [sys.executable, "-m", "tests.e2e.killing", what, str(seed), str(kills), str(folder)]
     done = subprocess.run(program, capture_output=True, text=True, timeout=240 + 10 * kills, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1].split()
 
 
-def replay(seed: int, kills: int, file: Path, folder: Path) -> list[str]:
-    options = ("--data-dir", str(folder), "--json", "--no-dashboard")
-    return killing("replay", seed, kills, folder, str(BARS * SYMBOLS), "replay", str(file), *options)
+Replay = Callable[[int, int, Path], list[str]]
 
 
 @pytest.fixture(scope="module")
-def whole(replayed_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+def replay(replayed_file: Path) -> Iterator[Replay]:
+    """Return what replays the file with kills; one process that has imported everything does it for all tests."""
+    options = ("replay", str(replayed_file), "--json", "--no-dashboard")
+    program = [sys.executable, "-m", "tests.e2e.killing", "replay", str(BARS * SYMBOLS), *options]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def ask(seed: int, kills: int, folder: Path) -> list[str]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            print(seed, kills, folder, file=process.stdin, flush=True)
+            return process.stdout.readline().split()
+
+        yield ask
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def whole(replay: Replay, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """What an uninterrupted run ends with."""
     folder = tmp_path_factory.mktemp("whole")
-    assert replay(0, 0, replayed_file, folder) == ["killed", "0", "exit", "0"]
+    assert replay(0, 0, folder) == ["killed", "0", "exit", "0"]
     return contents(folder / "tapeline.db")
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_rows_after_20_kills_are_those_of_an_uninterrupted_run(
-    seed: int, replayed_file: Path, whole: dict[str, list[Any]], tmp_path: Path
+    seed: int, replay: Replay, whole: dict[str, list[Any]], tmp_path: Path
 ) -> None:
-    answer = replay(seed, KILLS, replayed_file, tmp_path)
+    answer = replay(seed, KILLS, tmp_path)
     assert answer[2:] == ["exit", "0"]
     assert int(answer[1]) >= KILLS - 3  # a child may be faster than its killer
     killed = contents(tmp_path / "tapeline.db")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -92,14 +93,7 @@ class Bars:
     def of(cls, bars: Iterable[Bar]) -> Bars:
         """Return the batch of these bars, in their order."""
         bars = list(bars)
-        table: dict[str, int] = {}
-        code = np.fromiter((table.setdefault(b.symbol, len(table)) for b in bars), np.int32, len(bars))
-        dtypes = (np.int64, *[np.float64] * len(OHLCV), np.bool_)
-        columns: list[Any] = [
-            np.fromiter((getattr(bar, name) for bar in bars), dtype, len(bars))
-            for name, dtype in zip(BAR_COLUMNS, dtypes, strict=True)
-        ]
-        return cls(tuple(table), code, *columns)
+        return cls(*coded([bar.symbol for bar in bars]), *columns_of(bars, BAR_COLUMNS))
 
     @classmethod
     def concat(cls, batches: Sequence[Bars]) -> Bars:
@@ -130,3 +124,19 @@ class Bars:
         columns = (self.code, self.timestamp, self.open, self.high, self.low, self.close, self.volume, self.final)
         for code, *values in zip(*(column.tolist() for column in columns), strict=True):
             yield Bar(self.symbols[code], *values)
+
+
+def coded(symbols: Sequence[str]) -> tuple[tuple[str, ...], Codes]:
+    """Return the different symbols, and the index among them (int32) of each one given."""
+    table: dict[str, int] = {}
+    code = np.fromiter((table.setdefault(symbol, len(table)) for symbol in symbols), np.int32, len(symbols))
+    return tuple(table), code
+
+
+def columns_of(objects: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """Return these attributes of each object as the columns of `Bars` after its code, whose order they have."""
+    dtypes = (np.int64, *[np.float64] * len(OHLCV), np.bool_)
+    return [
+        np.fromiter(map(attrgetter(name), objects), dtype, len(objects))
+        for name, dtype in zip(names, dtypes, strict=True)
+    ]

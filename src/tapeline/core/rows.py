@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeline.core.market import OHLCV, Bar, Bars, Codes, Floats, Revisions, Shorts
+from tapeline.core.market import OHLCV, Bars, Codes, Floats, Revisions, Shorts, coded, columns_of
 
 
 class Direction(enum.IntEnum):
@@ -37,6 +37,9 @@ FORECAST: dict[str, tuple[type[np.generic], float]] = {
 #: What the range forecast says about a bar, as columns of 16 bits: sigmas of the log return over each horizon, the
 #: usual sigma of one bar, and mean volumes over each horizon. `forecast.said_codes` says what a code means.
 RANGE_CODES = ("sigma_1", "sigma_5", "sigma_20", "usual_sigma", "volume_1", "volume_5", "volume_20")
+
+#: The fields of a `Row` that are a bar's, in the order of `Bars`.
+_BAR = ("timestamp", "open", "high", "low", "price", "volume", "final")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Rows:
         if any(row.as_known for row in rows):
             known = np.array([[(row.as_known or {}).get(name, np.nan) for name in OHLCV] for row in rows])
         return cls(
-            Bars.of(Bar(r.stock_symbol, r.timestamp, r.open, r.high, r.low, r.price, r.volume, r.final) for r in rows),
+            Bars(*coded([row.stock_symbol for row in rows]), *columns_of(rows, _BAR)),
             names,
             np.array([[row.indicator.get(name, np.nan) for name in names] for row in rows]).reshape(
                 len(rows), len(names)

@@ -6,6 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tests.aws.conformance.table import MIB, Asked, limit, size
@@ -284,13 +287,19 @@ def _(asked: Asked) -> Iterator[str]:
 
 @limit("dynamodb", _EXPRESSING, "no attribute is named by a reserved word", f"{_GUIDE}ReservedWords.html")
 def _(asked: Asked) -> Iterator[str]:
-    from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
-
-    reserved = set(ReservedKeywords.get_reserved_keywords())
     for each in parts(asked):
         for word in re.findall(r"(?<![#:\w])[A-Za-z_]\w*", _expressions(each)):
-            if word.upper() in reserved and word.upper() not in _FUNCTIONS:
+            if word.upper() in _reserved() and word.upper() not in _FUNCTIONS:
                 yield f"{word} is reserved: give it a name with #"
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    """Return the reserved words as moto lists them, from its file: importing moto costs each program seconds."""
+    moto = find_spec("moto")
+    assert moto is not None
+    assert moto.origin is not None
+    return frozenset((Path(moto.origin).parent / "dynamodb/parsing/reserved_keywords.txt").read_text().split())
 
 
 @limit(

@@ -31,10 +31,20 @@ class ShapeRule:
         return f"{self.path}: {self.kind}" + ("" if self.value is None else f" {self.value}")
 
 
-@cache
+#: The models that were read: by the clients that are watched, or here.
+_models: dict[str, ServiceModel] = {}
+
+
+def know(model: ServiceModel) -> None:
+    """Take the model that a client has read, so that it is not read again."""
+    _models.setdefault(model.service_name, model)
+
+
 def service_model(service: str) -> ServiceModel:
     """Return the model of a service, named as boto3 names it."""
-    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    if service not in _models:
+        _models[service] = ServiceModel(Loader().load_service_model(service, "service-2"), service)
+    return _models[service]
 
 
 def faults(service: str, operation: str, asked: Any) -> list[str]:

@@ -79,6 +79,7 @@ def install() -> None:
 
 
 def _built(params: Any, model: Any, **_: Any) -> None:
+    shapes.know(model.service_model)
     check(model.service_model.service_name, model.name, params)
 
 

@@ -59,8 +59,9 @@ def run(sample: Path, cache: Path | None = None) -> tuple[int, str]:
 
 def test_the_cache_that_the_environment_names_is_used(sample: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    assert run(sample, cache)[0] == 0
-    assert run(sample, cache) == (1, run(sample, cache)[1])
+    hits, place = run(sample, cache)
+    assert hits == 0
+    assert run(sample, cache) == (1, place)
     assert list(cache.rglob("*.nbi"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,9 +79,17 @@ def test_an_engine_that_reads_does_all_that_another_does() -> None:
         reading.update_columns(np.array([99], np.int32), np.zeros(1, np.int64), *[column] * 5)
 
 
-def kept(folder: Path) -> Path:
-    """Keep the code of the default indicators, and return the file of one of its kernels."""
-    assert computed(folder, DEFAULT)[0] == "False"
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a process has kept the code of the default indicators."""
+    made = tmp_path_factory.mktemp("code") / "kept"
+    assert computed(made, DEFAULT)[0] == "False"
+    return made
+
+
+def kept(code: Path, folder: Path) -> Path:
+    """Put the code of the default indicators into the folder, and return the file of one of its kernels."""
+    shutil.copytree(code, folder)
     assert loaded()
     machine_code._addresses.clear()
     (file,) = folder.glob("overlap.sma-*")
@@ -91,8 +100,8 @@ def loaded() -> bool:
     return entry_points(Program(parse_all(DEFAULT)).kernels) is not None
 
 
-def test_damaged_code_is_not_loaded_and_replaced(folder: Path) -> None:
-    file = kept(folder)
+def test_damaged_code_is_not_loaded_and_replaced(code: Path, folder: Path) -> None:
+    file = kept(code, folder)
     whole = file.read_bytes()
     for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1]), b"", b"[]\n", whole.replace(b"sha256", b"sha512")):
         file.write_bytes(damaged)
@@ -102,12 +111,12 @@ def test_damaged_code_is_not_loaded_and_replaced(folder: Path) -> None:
     assert loaded()
 
 
-def test_llvm_loads_what_object_code_does_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, _, code = kept(folder).read_bytes().partition(b"\n")
-    far, foreign = code[:40] + b"\xff" * 8 + code[48:], code[:18] + b"\xb7" + code[19:]  # for another processor
-    for other in (b"", code[:60], b"\0" + code[1:], far, foreign):
+def test_llvm_loads_what_object_code_does_not(code: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, sma = kept(code, folder).read_bytes().partition(b"\n")
+    far, foreign = sma[:40] + b"\xff" * 8 + sma[48:], sma[:18] + b"\xb7" + sma[19:]  # for another processor
+    for other in (b"", sma[:60], b"\0" + sma[1:], far, foreign):
         assert object_code.load(other, "sma") is None
-    assert object_code.load(code, "nothing of this name") is None
+    assert object_code.load(sma, "nothing of this name") is None
     monkeypatch.setattr(object_code, "load", lambda *_: None)
     assert loaded()
 
@@ -130,10 +139,10 @@ def test_a_call_keeps_what_it_is_given_until_it_is_made() -> None:
 
 @pytest.mark.parametrize("mode", [0o777, 0o775])
 def test_code_that_others_could_have_written_is_not_loaded(
-    folder: Path, mode: int, monkeypatch: pytest.MonkeyPatch
+    code: Path, folder: Path, mode: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trusted_code, "_private_group", lambda: -1)  # a group that others are in
-    file = kept(folder)
+    file = kept(code, folder)
     file.chmod(mode)
     assert not loaded()
     file.chmod(0o644)
@@ -145,8 +154,8 @@ def test_code_that_others_could_have_written_is_not_loaded(
     assert loaded()
 
 
-def test_a_link_to_code_is_not_followed(folder: Path, tmp_path: Path) -> None:
-    file = kept(folder)
+def test_a_link_to_code_is_not_followed(code: Path, folder: Path, tmp_path: Path) -> None:
+    file = kept(code, folder)
     file.rename(tmp_path / "elsewhere")
     file.symlink_to(tmp_path / "elsewhere")
     assert not loaded()
@@ -158,8 +167,8 @@ def test_a_link_to_code_is_not_followed(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can give a file away")
-def test_code_of_another_user_is_not_loaded(folder: Path) -> None:
-    file = kept(folder)
+def test_code_of_another_user_is_not_loaded(code: Path, folder: Path) -> None:
+    file = kept(code, folder)
     os.chown(file, 54321, -1)
     assert not loaded()
     os.chown(file, 0, -1)
@@ -167,8 +176,10 @@ def test_code_of_another_user_is_not_loaded(folder: Path) -> None:
     assert not loaded()
 
 
-def test_code_of_other_sources_is_not_loaded_and_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = kept(folder)
+def test_code_of_other_sources_is_not_loaded_and_deleted(
+    code: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = kept(code, folder)
     monkeypatch.setattr(machine_code, "_digest", lambda _: "0123456789abcdef0123")
     assert not loaded()
     machine_code.keep(("tapeline.indicators.overlap", "sma"), "sma", b"code", ())

@@ -126,9 +126,9 @@ def test_continued_candles_are_those_of_a_fresh_build(
             filled.put(times[first : min(first + 3, at)])
         elif act == "late" and left_out:
             filled.put([left_out.pop()])
-        fresh = IndicatorView(ResampledRows(filled.store, stored, interval))
-        assert_same(continued.rows(symbol, SPECS), fresh.rows(symbol, SPECS))
-        assert_same(continued.rows(symbol, SPECS, limit=3), fresh.rows(symbol, SPECS)[-3:])
+        fresh = IndicatorView(ResampledRows(filled.store, stored, interval)).rows(symbol, SPECS)
+        assert_same(continued.rows(symbol, SPECS), fresh)
+        assert_same(continued.rows(symbol, SPECS, limit=3), fresh[-3:])
     filled.database.close()
 
 
