@@ -74,10 +74,15 @@ def refused(error: ValidationError, known: Mapping[str, FieldInfo]) -> ConfigErr
         table, _, key = new.partition(".")
         return ConfigError(f"setting {name} is now called {new}: write {key} in the table [{table}] of {CONFIG_FILE}")
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, known, 1)
-        return ConfigError(
-            f"there is no setting {name}: did you mean {near[0]}?" if near else f"there is no setting {name}"
-        )
+        table, _, key = name.rpartition(".")
+        within = f"{table}." if table else ""
+        keys = (each.removeprefix(within).partition(".")[0] for each in known if each.startswith(within))
+        beside = {each: f"{within}{each}" for each in keys}
+        near = [beside[each] for each in difflib.get_close_matches(key, beside, 1)]
+        near = near or difflib.get_close_matches(name, known, 1, cutoff=0.8)
+        if near:
+            return ConfigError(f"there is no setting {name}: did you mean {near[0]}?")
+        return ConfigError(f"there is no setting {name}; there are {', '.join(beside.values() or known)}")
     return ConfigError(f"setting {name} = {_shown(name, first['input'], known)}: {first['msg']}")
 
 

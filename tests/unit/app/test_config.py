@@ -73,6 +73,8 @@ def test_a_slip_in_a_variable_is_named_with_what_was_meant(
         ('alerts = ["rsi < 30"]', r"alerts is now called alerts.rules: write rules in the table \[alerts\]"),
         ('smtp_password = "hunter22"', "smtp_password is now called mail.password: write password in the table"),
         ('datadir = "hunter22"', "there is no setting datadir: did you mean data_dir?"),
+        ("[pages]\nport = 22", "there is no setting pages: did you mean page?"),
+        ('[page]\nx9 = "hunter22"', "there is no setting page.x9; there are page.host, page.port, "),
         ('[mail]\npasswort = "hunter22"', "there is no setting mail.passwort: did you mean mail.password?"),
         ("[aws", "tapeline.toml: not valid TOML"),
     ],
