@@ -36,7 +36,7 @@ def __getattr__(name: str) -> object:
         return getattr(importlib.import_module(f"tapeline.app.{_PLACES[name]}"), name)
     if name == "errors":
         return importlib.import_module("tapeline.errors")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

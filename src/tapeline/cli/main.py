@@ -61,6 +61,10 @@ class _Commands(TyperGroup):
         self.commands.update({name: UnloadedCommand(name, *entry) for name, entry in COMMANDS.items()})
         prepare_parameters(self)
 
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        """Read `help show` as `show --help`, as uv, ruff and git do."""
+        return super().parse_args(context, [*args[1:], "--help"] if args[:1] == ["help"] else args)
+
     def format_commands(self, context: Any, formatter: Any) -> None:
         """Write the commands under their headings."""
         for heading, names in HEADINGS.items():

@@ -112,9 +112,6 @@ def test_the_examples_of_every_function_run(
 def test_the_door_shows_its_functions_and_errors_only() -> None:
     assert dir(tapeline) == sorted(tapeline.__all__) == [*tapeline.__all__]
     assert tapeline.errors.NotFoundError is NotFoundError
-    with pytest.raises(AttributeError) as caught:
-        tapeline.loads  # type: ignore[attr-defined] # noqa: B018
-    assert (caught.value.name, caught.value.obj) == ("loads", tapeline), "so that Python suggests `load`"
 
 
 def test_a_picture_a_client_and_a_wrong_price_take_one_short_line(home: Path) -> None:

@@ -14,6 +14,7 @@ def said(*arguments: str) -> str:
 
 def test_arguments_are_capitals_and_options_have_a_type() -> None:
     text = said("odds", "--help")
+    assert said("help", "odds") == text
     assert "{SYMBOL}" in text
     assert "  SYMBOL  Such as TSLA." in text
     assert "  --within <int>  " in text
