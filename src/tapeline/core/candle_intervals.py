@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tapeline.core.bars import Grid, Sessions, is_thin, shortest_interval, usual_interval
-from tapeline.core.market import Ints
+from tapeline.core.market import EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, Ints
 from tapeline.core.sessions import calendar, exchange_of
 from tapeline.core.times import DAY, HOUR, MINUTE, MONTH, WEEK, interval_name
 from tapeline.errors import NotPossibleError
@@ -94,17 +94,18 @@ def exchange_grid(exchange: str, interval: int, timestamp: Ints) -> CandleGrid:
     so that none spans two of these. A one-day candle is the regular session; a week or a month is made of those.
     Daily bars, stamped with midnight UTC of a session's date, are the sessions themselves.
 
-    Bars at times at which the exchange is closed (a file of another market) are aligned to UTC instead, so that nothing
-    is left out. Which of these it is depends on the times alone, not on their order.
+    Bars at times at which the exchange is closed (a file of another market, or with a bar on a holiday) are aligned to
+    UTC instead, so that nothing is left out; daily ones that are all of weekdays end their week on Friday. Which of
+    these it is depends on the times alone, not on their order.
     """
     if exchange in ROUND_THE_CLOCK:
         return CandleGrid(interval)
     daily = len(timestamp) > 0 and _all_midnights(timestamp)
-    hours = _dates(exchange) if daily else calendar(exchange).hours()
-    if not hours.find(timestamp)[1].all():
-        return CandleGrid(interval, None, daily)
-    cells = hours if daily or interval < DAY else calendar(exchange).trading(breaks=False)
-    return CandleGrid(interval, cells, daily, hours)
+    for hours in (_dates(exchange), _weekdays()) if daily else (calendar(exchange).hours(),):
+        if hours.find(timestamp)[1].all():
+            cells = hours if daily or interval < DAY else calendar(exchange).trading(breaks=False)
+            return CandleGrid(interval, cells, daily, hours)
+    return CandleGrid(interval, None, daily)
 
 
 def _all_midnights(timestamps: Ints) -> bool:
@@ -116,4 +117,12 @@ def _all_midnights(timestamps: Ints) -> bool:
 def _dates(exchange: str) -> Sessions:
     """Return the days in UTC whose dates the exchange's sessions have."""
     dates = calendar(exchange).trading(breaks=False).date
+    return Sessions(dates, dates + DAY, dates)
+
+
+@functools.cache
+def _weekdays() -> Sessions:
+    """Return every day from Monday to Friday, in UTC, of the years that bars may have."""
+    days = np.arange(EARLIEST_TIMESTAMP // DAY, LATEST_TIMESTAMP // DAY).astype("datetime64[D]")
+    dates = days[np.is_busday(days)].astype("datetime64[ms]").astype(np.int64)
     return Sessions(dates, dates + DAY, dates)

@@ -175,6 +175,8 @@ def test_a_file_with_bars_while_the_exchange_is_closed_keeps_to_utc() -> None:
     assert spans(grid("AAPL", DAY, sunday), sunday)[1] == ("2024-03-10 00:00", "2024-03-11 00:00")
     days = times("2024-03-08", "2024-03-09")  # daily bars, one of them on a Saturday
     assert spans(grid("AAPL", WEEK, days), days)[0] == ("2024-03-04 00:00", "2024-03-11 00:00")
+    holiday = times("2024-03-28", "2024-03-29")  # Good Friday: days without a session, but weekdays all the same
+    assert spans(grid("AAPL", WEEK, holiday), holiday)[0] == ("2024-03-25 00:00", "2024-03-30 00:00")
 
 
 # -- more bars for a series whose grid was chosen ----------------------------------------------------------------------
