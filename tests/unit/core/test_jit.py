@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +15,37 @@ import pytest
 from tapeline.core import trusted_code
 from tapeline.core.trusted_code import is_trusted_folder
 
-#: Prints how often the cache was read, and where it is.
+#: Imports Numba, which takes longest, and then is a new process for each line that it reads, the environment of that
+#: process: it calls the function, and prints how often the cache was read and where it is.
 PROGRAM = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("sample", sys.argv[1])
-sample = importlib.util.module_from_spec(spec)
-sys.modules["sample"] = sample
-spec.loader.exec_module(sample)
-assert sample.twice(21) == 42
+import importlib.util, json, os, sys, traceback
+from numba import njit
+from numba.core import config
 from numba.core.registry import CPUDispatcher
-assert isinstance(sample.twice, CPUDispatcher)
-print(sum(sample.twice.stats.cache_hits.values()), sample.twice.stats.cache_path)
+
+def call():
+    spec = importlib.util.spec_from_file_location("sample", sys.argv[1])
+    sample = importlib.util.module_from_spec(spec)
+    sys.modules["sample"] = sample
+    spec.loader.exec_module(sample)
+    assert sample.twice(21) == 42
+    assert isinstance(sample.twice, CPUDispatcher)
+    print(sum(sample.twice.stats.cache_hits.values()), sample.twice.stats.cache_path, flush=True)
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        try:
+            os.environ.clear()
+            os.environ.update(json.loads(line))
+            config.reload_config()
+            call()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print("failed", flush=True)
 """
 
 SAMPLE = """
@@ -34,72 +57,94 @@ def twice(value):
 """
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def program(home: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", PROGRAM, str(home / "package" / "sample.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+Run = Callable[[Path], tuple[int, str]]
+
+
 @pytest.fixture
-def sample(tmp_path: Path) -> Path:
-    (tmp_path / "package").mkdir()
-    path = tmp_path / "package" / "sample.py"
+def sample(home: Path) -> Path:
+    """A module with a function that is compiled, and nothing kept of it."""
+    for path in home.iterdir():
+        shutil.rmtree(path)
+    (home / "package").mkdir()
+    path = home / "package" / "sample.py"
     path.write_text(SAMPLE)
     return path
 
 
-def run(sample: Path, cache: Path | None = None) -> tuple[int, str]:
+@pytest.fixture
+def run(program: subprocess.Popen[str], home: Path) -> Run:
     """Call the function in a new process. Return how often its code came from the cache, and where that is."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
-    environment["HOME"] = str(sample.parent.parent / "home")
-    if cache is not None:
-        environment["NUMBA_CACHE_DIR"] = str(cache)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(sample)],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    hits, _, path = done.stdout.strip().partition(" ")
-    return int(hits), path
+
+    def ask(cache: Path) -> tuple[int, str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
+        environment |= {"HOME": str(home / "home"), "NUMBA_CACHE_DIR": str(cache)}
+        assert program.stdin is not None
+        assert program.stdout is not None
+        print(json.dumps(environment), file=program.stdin, flush=True)
+        hits, _, path = program.stdout.readline().strip().partition(" ")
+        return int(hits), path
+
+    return ask
 
 
-def test_the_cache_that_the_environment_names_is_used(sample: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    hits, place = run(sample, cache)
+def test_the_cache_that_the_environment_names_is_used(run: Run, sample: Path, home: Path) -> None:
+    cache = home / "cache"
+    hits, place = run(cache)
     assert hits == 0
-    assert run(sample, cache) == (1, place)
+    assert run(cache) == (1, place)
     assert list(cache.rglob("*.nbi"))
 
 
-def test_a_changed_module_beside_the_functions_is_compiled_in(sample: Path, tmp_path: Path) -> None:
+def test_a_changed_module_beside_the_functions_is_compiled_in(run: Run, sample: Path, home: Path) -> None:
     """Numba looks at the function's own module only, and would go on with the numbers of the old one."""
-    cache = tmp_path / "cache"
+    cache = home / "cache"
     beside = sample.with_name("beside.py")
     beside.write_text("FACTOR = 2\n")
-    assert run(sample, cache)[0] == 0
+    assert run(cache)[0] == 0
     beside.write_text("FACTOR = 3\n")
-    assert run(sample, cache)[0] == 0
+    assert run(cache)[0] == 0
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757])
-def test_a_cache_that_others_can_write_is_neither_read_nor_written(sample: Path, tmp_path: Path, mode: int) -> None:
-    cache = tmp_path / "cache"
-    run(sample, cache)
+def test_a_cache_that_others_can_write_is_neither_read_nor_written(
+    run: Run, sample: Path, home: Path, mode: int
+) -> None:
+    cache = home / "cache"
+    run(cache)
     (folder,) = cache.iterdir()
     folder.chmod(mode)
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    hits, place = run(sample, cache)
+    hits, place = run(cache)
     assert hits == 0
     assert not place.startswith(str(cache))
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_where_every_place_is_shared_the_cache_is_in_a_private_folder(sample: Path, tmp_path: Path) -> None:
+def test_where_every_place_is_shared_the_cache_is_in_a_private_folder(run: Run, sample: Path, home: Path) -> None:
     sample.parent.chmod(0o777)
     (sample.parent / "__pycache__").mkdir()
     (sample.parent / "__pycache__").chmod(0o777)
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home").chmod(0o755)
-    (tmp_path / "shared").mkdir()
-    (tmp_path / "shared").chmod(0o777)
-    hits, place = run(sample, tmp_path / "shared")
+    (home / "home").mkdir()
+    (home / "home").chmod(0o755)
+    (home / "shared").mkdir()
+    (home / "shared").chmod(0o777)
+    hits, place = run(home / "shared")
     assert hits == 0
-    assert place.startswith(str(tmp_path / "home"))
-    assert run(sample, tmp_path / "shared") == (1, place)
+    assert place.startswith(str(home / "home"))
+    assert run(home / "shared") == (1, place)
 
 
 # -- folders -----------------------------------------------------------------------------------------------------------

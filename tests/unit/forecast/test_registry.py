@@ -7,6 +7,7 @@ import boto3
 import numpy as np
 import pytest
 from moto import mock_aws
+from moto.backends import get_backend
 from typer.testing import CliRunner
 
 from tapeline.backends.aws.s3_registry import S3Folder
@@ -23,18 +24,26 @@ from tapeline.forecast.registry import Registry
 NAME = DEFAULT_NAME
 
 
+@pytest.fixture(scope="module")
+def s3():
+    """A client of moto's S3, whose start and whose client take a tenth of a second."""
+    with mock_aws(), pytest.MonkeyPatch.context() as patched:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            patched.setenv(name, "testing")
+        patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield boto3.client("s3")
+
+
 @pytest.fixture(params=["local", "s3"])
-def folder(request, tmp_path, monkeypatch):
+def folder(request, tmp_path):
     if request.param == "local":
-        yield LocalFolder(tmp_path / "models")
-        return
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="bucket")
-        yield S3Folder(client, "bucket", "some/prefix/")
+        return LocalFolder(tmp_path / "models")
+    client = request.getfixturevalue("s3")
+    for backend in get_backend("s3").values():
+        for region in backend.values():
+            region.reset()
+    client.create_bucket(Bucket="bucket")
+    return S3Folder(client, "bucket", "some/prefix/")
 
 
 @pytest.fixture
