@@ -363,6 +363,8 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     page.keyboard.press("Escape")
     expect(page.locator(".legend").first).to_contain_text(re.compile(r"VS MSFT\d+\.\d\d"))
     expect(page.get_by_role("region", name="Data window")).to_contain_text("regular hours")
+    beside = page.evaluate("() => document.querySelector('.canvas').getBoundingClientRect().right")
+    assert beside <= page.evaluate("() => document.querySelector('.values').getBoundingClientRect().left")
     plain, shaded = page.evaluate(_SHADES)
     assert shaded < plain / 2
     for style, kind in (("heikin", "Candlestick"), ("bars", "Bar"), ("line", "Line"), ("area", "Area")):
