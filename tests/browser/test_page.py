@@ -1001,6 +1001,12 @@ def test_on_a_phone_the_watch_list_opens_over_the_chart(open_page: Open, server:
     expect(page.get_by_role("dialog")).to_contain_text(said)
 
 
+def _with_collector(route: Route) -> None:
+    answer = route.fetch()
+    collector = {"state": "not connected", "last_message": None, "symbols": 1, "events": [], "problems": {}}
+    route.fulfill(response=answer, json={**answer.json(), "collector": collector})
+
+
 def test_the_header_says_what_is_wrong_with_system_and_feed_until_it_is_over(
     empty_server: Server, open_page: Open
 ) -> None:
@@ -1028,6 +1034,7 @@ def test_the_header_says_what_is_wrong_with_system_and_feed_until_it_is_over(
         ("streaming", 2, "Streaming", "good", "^$"),
         ("streaming", 31, "Feed silent", "bad", "No price since .*: the stream is silent"),
         ("polling", 5, "Polling", "warn", "The stream cannot be opened"),
+        ("polling", 31, "Polling", "bad", "No price since .*: the stream cannot be opened, and asking .* none either"),
         ("not connected", 300, "Stopped", "bad", "No price since .*: the stream is not connected"),
     ):
         empty_server.tell(f"feed {seconds} {state}")
@@ -1036,6 +1043,9 @@ def test_the_header_says_what_is_wrong_with_system_and_feed_until_it_is_over(
         expect(banner).to_have_text(re.compile(said))
         assert banner.is_visible() == (level != "good")
     expect(page.locator("[data-part=tick]")).to_have_text("5 min")
+    page.route("**/health", _with_collector)  # this server has none
+    expect(page.locator("#health .card.bad .light.bad")).to_have_text("Stopped")
+    page.unroute("**/health", _with_collector)
     page.set_viewport_size({"width": _PHONE[0], "height": _PHONE[1]})
     assert status.evaluate("(it) => it.scrollWidth <= it.clientWidth"), "the word is whole on a phone, too"
     page.set_viewport_size({"width": _DESKTOP[0], "height": _DESKTOP[1]})

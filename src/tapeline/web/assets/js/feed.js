@@ -24,14 +24,14 @@ export function feedState({ connection, why, status, open, at, now }) {
   if (!open) return say(feed.state === "streaming" ? "good" : "warn", `${text}, markets closed`, "", tick);
   if (silent > SILENT_MS) {
     const since = feed.heard === null ? "No price came yet" : `No price since ${at(feed.heard)}`;
-    return say("bad", feed.state === "streaming" ? "Feed silent" : text, `${since}, although a market is open: ${reason(feed.state)}.`, tick);
+    return say("bad", feed.state === "streaming" ? "Feed silent" : text, `${since}, although a market is open: ${reason(feed.state, true)}.`, tick);
   }
   if (feed.state === "streaming") return say("good", text, "", tick);
   return say("warn", text, `${capital(reason(feed.state))}.`, tick);
 }
 
-function reason(state) {
-  if (state === "polling") return "the stream cannot be opened, and prices are polled meanwhile";
+function reason(state, silent = false) {
+  if (state === "polling") return `the stream cannot be opened, and ${silent ? "asking for prices brings none either" : "prices are polled meanwhile"}`;
   return state === "streaming" ? "the stream is silent" : "the stream is not connected; trying again";
 }
 

@@ -7,14 +7,15 @@ import { bytes, clockOf, compact, duration, integer } from "./format.js";
 const REFRESH_MS = 5000;
 const MOST_REJECTS = 50;
 const LITTLE_BYTES = 1024 ** 3;
-const GOOD = new Set(["ok", "polling", "streaming"]);
 
 export class HealthTab {
-  // `zone()` answers whose times are shown, `daily()` whether the newest bar of all is one of a day.
-  constructor(root, zone, daily) {
+  // `zone()` answers whose times are shown, `daily()` whether the newest bar of all is one of a day, `feed()` how the feed is
+  // doing, as the header says it.
+  constructor(root, zone, daily, feed) {
     this._root = root;
     this._zone = zone;
     this._daily = daily;
+    this._feed = feed;
     this._timer = 0;
     this._turn = 0;
   }
@@ -47,11 +48,11 @@ export class HealthTab {
     }
     fill(this._cards,
       card("System", health.status === "ok" ? "" : "bad", facts({
-        State: state(health.status, health.error), "Open pages": integer(health.clients),
+        State: light(health.error ? `${health.status}: ${health.error}` : health.status, health.status === "ok" ? "good" : "bad"), "Open pages": integer(health.clients),
         "Model in use": health.models.join(", ") || health.no_model || "none",
       })),
-      card("Collector", "", collector ? facts({
-        Connection: state(collector.state), "Last price": timed(collector.last_message, "second"), Symbols: integer(collector.symbols),
+      card("Collector", collector && this._feed().level === "bad" ? "bad" : "", collector ? facts({
+        Connection: light(this._feed().text, this._feed().level), "Last price": timed(collector.last_message, "second"), Symbols: integer(collector.symbols),
       }) : nothing("No collector runs in this process.")),
       card("From message to row", "", lag ? facts({
         Median: duration(lag.p50), "99% within": duration(lag.p99), Measured: `${compact(lag.count)} rows`,
@@ -83,6 +84,4 @@ export class HealthTab {
   }
 }
 
-function state(name, detail) {
-  return h("span", { class: `light ${GOOD.has(name) ? "good" : "bad"}` }, detail ? `${name}: ${detail}` : name);
-}
+const light = (words, level) => h("span", { class: `light ${level}` }, words);

@@ -50,7 +50,7 @@ const zone = () => watchlist.quotes.get(chart.symbol ?? usual())?.market?.zone ?
 const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
   alerts: new AlertsTab(panel("alerts"), { counted, zone, jump, symbols: () => [...watchlist.quotes.keys()] }),
-  health: new HealthTab(panel("health"), zone, () => newestOf(watchlist.quotes)?.daily),
+  health: new HealthTab(panel("health"), zone, () => newestOf(watchlist.quotes)?.daily, () => bar.state),
   screener: new ScreenerTab(panel("screener"), { zone, pick: (symbol, time) => (time === null ? pick(symbol) : jump(symbol, time)) }),
 };
 

@@ -30,9 +30,14 @@ export class StatusBar {
     this.show();
   }
 
+  // How the feed is doing, as `feedState` says it.
+  get state() {
+    return feedState({ connection: this._connection, why: this._why, status: this._status ?? { last: this._newest() }, open: this._open(), at: this._at, now: Date.now() });
+  }
+
   // The age of the last price stands beside the live region, which would read it out every second.
   show() {
-    const state = feedState({ connection: this._connection, why: this._why, status: this._status ?? { last: this._newest() }, open: this._open(), at: this._at, now: Date.now() });
+    const { state } = this;
     text(this._parts.status, state.text);
     attribute(this._parts.status, "data-state", state.level);
     text(this._parts.tick, state.tick);

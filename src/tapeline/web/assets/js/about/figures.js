@@ -23,7 +23,7 @@ export function figuresOf({ t, h, l, c, v }) {
   return {
     day: range(last), year: { ...range(since(t[last] - 365 * DAY_MS)), since: t[0] > t[last] - 364 * DAY_MS ? t[0] : null },
     returns: [...returns, ["since 1 January", move(before(newYear - 1))]],
-    volume: { last: v[last], mean: mean(v.slice(Math.max(0, last - WINDOW), last)) },
+    volume: { last: v[last], mean: last < WINDOW ? null : mean(v.slice(last - WINDOW, last)) },
     volatility: volatilityOf(c),
   };
 }
