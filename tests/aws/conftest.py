@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,9 +33,7 @@ def moto_server() -> Iterator[str]:
 @pytest.fixture
 def aws(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the address of an empty AWS; boto3 finds address, region and credentials in the environment."""
-    import httpx
-
-    httpx.post(f"{moto_server}/moto-api/reset").raise_for_status()
+    urllib.request.urlopen(f"{moto_server}/moto-api/reset", data=b"").close()  # a client of httpx reads certificates
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto_server)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")

@@ -15,6 +15,49 @@ import pytest
 from tapeline.core import trusted_code
 from tapeline.core.trusted_code import is_trusted_folder
 
+# -- folders -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = tmp_path / "a" / "b"
+    found.mkdir(parents=True, mode=0o755)
+    assert is_trusted_folder(found)
+    return found
+
+
+def test_a_folder_below_one_that_all_may_write_could_be_exchanged(folder: Path) -> None:
+    folder.parent.chmod(0o777)
+    assert not is_trusted_folder(folder)
+    folder.parent.chmod(0o1777)  # as /tmp: others cannot move what is not theirs
+    assert is_trusted_folder(folder)
+    assert not is_trusted_folder(folder.parent)
+
+
+def test_a_link_is_as_good_as_what_it_leads_to(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    assert is_trusted_folder(tmp_path / "link")
+    folder.chmod(0o757)
+    assert not is_trusted_folder(tmp_path / "link")
+    assert not is_trusted_folder(tmp_path / "nowhere")
+
+
+def test_a_group_of_this_user_alone_may_write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.chmod(0o775)
+    monkeypatch.setattr(trusted_code, "_private_group", lambda: folder.stat().st_gid)
+    assert is_trusted_folder(folder)
+    monkeypatch.setattr(trusted_code, "_private_group", lambda: -1)
+    assert not is_trusted_folder(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a folder away")
+def test_a_folder_of_another_user_is_not_trusted(folder: Path) -> None:
+    os.chown(folder, 65534, -1)
+    assert not is_trusted_folder(folder)
+
+
+# -- the cache: slow, although the time is measured at the end of the process that the tests share ---------------------
+
 #: Imports Numba, which takes longest, and then is a new process for each line that it reads, the environment of that
 #: process: it calls the function, and prints how often the cache was read and where it is.
 PROGRAM = """
@@ -100,6 +143,7 @@ def run(program: subprocess.Popen[str], home: Path) -> Run:
     return ask
 
 
+@pytest.mark.slow
 def test_the_cache_that_the_environment_names_is_used(run: Run, sample: Path, home: Path) -> None:
     cache = home / "cache"
     hits, place = run(cache)
@@ -108,6 +152,7 @@ def test_the_cache_that_the_environment_names_is_used(run: Run, sample: Path, ho
     assert list(cache.rglob("*.nbi"))
 
 
+@pytest.mark.slow
 def test_a_changed_module_beside_the_functions_is_compiled_in(run: Run, sample: Path, home: Path) -> None:
     """Numba looks at the function's own module only, and would go on with the numbers of the old one."""
     cache = home / "cache"
@@ -118,6 +163,7 @@ def test_a_changed_module_beside_the_functions_is_compiled_in(run: Run, sample: 
     assert run(cache)[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757])
 def test_a_cache_that_others_can_write_is_neither_read_nor_written(
     run: Run, sample: Path, home: Path, mode: int
@@ -133,6 +179,7 @@ def test_a_cache_that_others_can_write_is_neither_read_nor_written(
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_where_every_place_is_shared_the_cache_is_in_a_private_folder(run: Run, sample: Path, home: Path) -> None:
     sample.parent.chmod(0o777)
     (sample.parent / "__pycache__").mkdir()
@@ -145,44 +192,3 @@ def test_where_every_place_is_shared_the_cache_is_in_a_private_folder(run: Run, 
     assert hits == 0
     assert place.startswith(str(home / "home"))
     assert run(home / "shared") == (1, place)
-
-
-# -- folders -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    found = tmp_path / "a" / "b"
-    found.mkdir(parents=True, mode=0o755)
-    assert is_trusted_folder(found)
-    return found
-
-
-def test_a_folder_below_one_that_all_may_write_could_be_exchanged(folder: Path) -> None:
-    folder.parent.chmod(0o777)
-    assert not is_trusted_folder(folder)
-    folder.parent.chmod(0o1777)  # as /tmp: others cannot move what is not theirs
-    assert is_trusted_folder(folder)
-    assert not is_trusted_folder(folder.parent)
-
-
-def test_a_link_is_as_good_as_what_it_leads_to(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(folder)
-    assert is_trusted_folder(tmp_path / "link")
-    folder.chmod(0o757)
-    assert not is_trusted_folder(tmp_path / "link")
-    assert not is_trusted_folder(tmp_path / "nowhere")
-
-
-def test_a_group_of_this_user_alone_may_write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder.chmod(0o775)
-    monkeypatch.setattr(trusted_code, "_private_group", lambda: folder.stat().st_gid)
-    assert is_trusted_folder(folder)
-    monkeypatch.setattr(trusted_code, "_private_group", lambda: -1)
-    assert not is_trusted_folder(folder)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give a folder away")
-def test_a_folder_of_another_user_is_not_trusted(folder: Path) -> None:
-    os.chown(folder, 65534, -1)
-    assert not is_trusted_folder(folder)
