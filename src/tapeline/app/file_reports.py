@@ -35,10 +35,16 @@ class FileFact:
 
 
 class Gaps:
-    """Count the bars that are missing between others, by the calendar: whole sessions, or bars within one."""
+    """Count the bars that are missing between others, by the calendar: whole sessions, or bars within one.
+
+    Of daily bars, those of days without a session are counted too.
+    """
 
     def __init__(self, interval: int | None, exchange: str) -> None:
         self.missing = 0
+        #: Daily bars on days on which the exchange has no session, and the first of these days.
+        self.closed = 0
+        self.closed_days: list[int] = []
         self._interval = interval
         self._exchange = exchange
         self._last: dict[str, int] = {}
@@ -47,12 +53,22 @@ class Gaps:
         """Look at the next bars, which are in the order of time."""
         if self._interval is None:
             return
+        if self._interval == DAY and self._exchange not in ROUND_THE_CLOCK and not (bars.timestamp % DAY).any():
+            self._look_at_days(bars.timestamp)
         for code, symbol in enumerate(bars.symbols):
             own = bars.timestamp[bars.code == code]
             if len(own):
                 times = np.append(self._last.get(symbol, own[0]), own)
                 self.missing += int(self._between(times).sum())
                 self._last[symbol] = int(own[-1])
+
+    def _look_at_days(self, days: Ints) -> None:
+        sessions = calendar(self._exchange).trading(breaks=False).date
+        closed = days[~np.isin(days, sessions)]
+        closed = closed[(closed > sessions[0]) & (closed < sessions[-1])]  # nothing is known of other years
+        self.closed += len(closed)
+        first = {*self.closed_days, *np.unique(closed)[: _SHOWN + 1].tolist()}
+        self.closed_days = sorted(first)[: _SHOWN + 1]
 
     def _between(self, times: Ints) -> Ints:
         interval = self._interval or DAY
@@ -145,16 +161,26 @@ def _rows(source: FileSource, file: FileScan, how: Interpretation, options: Read
     if again := file.rows - good:
         refused[f"their bar comes again; {LAST_ONE_USED}"] = again
     accept = "--accept-rejects" if file.rejected > file.rows else ""
-    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(_SHOWN))
-    if others := refused.total() - sum(count for _, count in refused.most_common(_SHOWN)):
+    shown = refused.most_common(_SHOWN if len(refused) > _SHOWN + 1 else None)  # one reason takes no more than "others"
+    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in shown)
+    if others := refused.total() - sum(count for _, count in shown):
         reasons += f"; others ({others:,})"
     return [
         FileFact("rows good", f"{good:,}"),
         FileFact("rows refused", f"{file.rejected + again:,}", reasons, accept),
         FileFact("bars missing", f"{gaps.missing:,}", f"between others, by {exchange}'s sessions"),
+        *([_on_closed_days(gaps, exchange)] if gaps.closed else []),
         *(FileFact("price jump", str(jump), _scaled(how), "--adjust") for jump in file.jumps[:_SHOWN]),
         *([FileFact("damage", file.damage)] if file.damage else []),
     ]
+
+
+def _on_closed_days(gaps: Gaps, exchange: str) -> FileFact:
+    days = [f"{dt.datetime.fromtimestamp(day / 1000, dt.UTC):%Y-%m-%d}" for day in gaps.closed_days]
+    shown = ", ".join([*days[:_SHOWN], *(["…"] if days[_SHOWN:] else [])])
+    return FileFact(
+        "bars off session", f"{gaps.closed:,}", f"on days without a session of {exchange} ({shown})", "--calendar"
+    )
 
 
 def _scaled(how: Interpretation) -> str:

@@ -35,7 +35,7 @@ class UnloadedCommand(TyperCommand):
         found = getattr(importlib.import_module(f"tapeline.cli.{module}"), attribute)
         parent = typer.Typer(callback=lambda: None, add_completion=False, rich_markup_mode=None)
         if isinstance(found, typer.Typer):
-            parent.add_typer(found, name=self.name)
+            parent.add_typer(found, name=self.name, cls=_Group)
         else:
             parent.command(self.name)(found)
         command = typer.main.get_group(parent).commands[self.name or ""]
@@ -55,7 +55,25 @@ class UnloadedCommand(TyperCommand):
         return self.load().make_context(*arguments, **options)
 
 
-class _Commands(TyperGroup):
+class _Group(TyperGroup):
+    def parse_args(self, context: Any, args: list[str]) -> list[str]:
+        """Parse as usual; of an option that stands before the command which takes it, say where it goes."""
+        first = args[0].partition("=")[0] if args and not context.resilient_parsing else ""
+        if first.startswith("--") and not _takes(self, context, first):
+            named = [word for word in args if word in self.commands]
+            for name in named or self.list_commands(context):
+                command: Any = self.commands[name]
+                command = command.load() if isinstance(command, UnloadedCommand) and named else command
+                if _takes(command, context, first):
+                    context.fail(f"{first} goes after the command: {context.command_path} {name} {first}")
+        return super().parse_args(context, args)
+
+
+def _takes(command: Any, context: Any, option: str) -> bool:
+    return any(option in (*each.opts, *each.secondary_opts) for each in command.get_params(context))
+
+
+class _Commands(_Group):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands.update({name: UnloadedCommand(name, *entry) for name, entry in COMMANDS.items()})

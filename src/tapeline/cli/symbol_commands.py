@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20  # stored symbols that are named
 
-app = typer.Typer(help="Show or change which symbols are collected; a running collector follows.")
+app = typer.Typer(help="Show or change which symbols are collected; a running collector follows.", no_args_is_help=True)
 
 
 def _watchlist(data_dir: Path | None) -> Watchlist:

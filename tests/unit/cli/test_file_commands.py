@@ -50,9 +50,14 @@ def test_inspect_counts_missing_bars_by_the_calendar(tmp_path: Path) -> None:
         "date,open,high,low,close\n" + "".join(f"2024-03-{d},1,2,0.5,1.5\n" for d in ("07", "08", "11", "13"))
     )
     [found] = json.loads(call("inspect", path, "--json"))
-    assert {"what": "bars missing", "found": "1"}.items() <= next(
-        fact for fact in found["findings"] if fact["what"] == "bars missing"
-    ).items()
+    facts = {fact["what"]: fact for fact in found["findings"]}
+    assert facts["bars missing"]["found"] == "1"
+    assert "bars off session" not in facts
+    with path.open("a") as file:
+        file.write("2024-03-16,1,2,0.5,1.5\n2024-03-29,1,2,0.5,1.5\n")  # a Saturday, and Good Friday
+    [found] = json.loads(call("inspect", path, "--json"))
+    [closed] = [fact for fact in found["findings"] if fact["what"] == "bars off session"]
+    assert (closed["found"], closed["why"]) == ("2", "on days without a session of XNYS (2024-03-16, 2024-03-29)")
 
 
 def test_a_file_that_lacks_only_its_symbol_is_described(tmp_path: Path) -> None:
@@ -103,6 +108,9 @@ def test_inspect_counts_every_refused_row_whatever_its_reason(tmp_path: Path) ->
     path = tmp_path / "A.csv"
     good = "".join(f"2024-03-{day:02},1,2,0.5,1.5\n" for day in (4, 5, 6, 7, 8, 11, 12, 13))
     bad = "x\n,1,2,0.5,1.5\n2024-03-14,,2,0.5,1.5\n2024-03-14,1,,0.5,1.5\n2024-03-14,1,2,,1.5\n2024-03-14,1,2,0.5,\n"
+    path.write_text("date,open,high,low,close\n" + good + bad)
+    assert "close is empty (1)" in call("inspect", path)
+    assert "; others" not in call("inspect", path), "a sixth reason takes no more than saying that there is one"
     path.write_text("date,open,high,low,close\n" + good + bad + "2024-03-14,1,2,0.5,-1\n")
     [found] = json.loads(call("inspect", path, "--json"))
     [refused] = [fact for fact in found["findings"] if fact["what"] == "rows refused"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from tapeline.cli.command_list import COMMANDS
 from tapeline.cli.main import app
 
 
@@ -20,6 +21,20 @@ def test_arguments_are_capitals_and_options_have_a_type() -> None:
     assert "  --within <int>  " in text
     assert "--of <str>" in said("alerts", "list", "--help")
     assert "as if they had come one by one." in " ".join(said("alerts", "--help").split())  # the whole sentence
+
+
+@pytest.mark.parametrize("group", [name for name, (place, _) in COMMANDS.items() if place.endswith(".app")])
+def test_a_group_alone_lists_its_commands(group: str) -> None:
+    assert "Commands:\n" in said(group)
+
+
+def test_an_option_before_its_command_is_told_where_it_goes() -> None:
+    assert "--data-dir goes after the command: tapeline models list --data-dir" in " ".join(
+        said("models", "--data-dir", "my").split()
+    )
+    assert "goes after the command: tapeline models show --data-dir" in said("models", "--data-dir=my", "show")
+    assert "goes after the command: tapeline show --data-dir" in said("--data-dir", "my", "show", "TSLA")
+    assert "No such option: --foo" in said("models", "--foo")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tapeline.feeds.files.known_layouts import LAYOUTS, headless_layout, layout_
 _SEPARATORS = ",;\t|"
 _MOST_HEADER_LINES = 20
 _LEVELS = {"price", "ticker", ""}
+_JSON = re.compile(r'\s*(\[\s*([\[{]|$)|\{\s*("|$))')
 _NOT_CSV = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -74,6 +75,8 @@ def _check_text(path: Path, line: bytes) -> None:
         ) from error
     if _NOT_CSV.search(text):
         raise FileError(f"{path}: is not text; CSV, also packed as gz, zst or zip, and Parquet can be read")
+    if _JSON.match(text):
+        raise FileError(f"{path}: this is JSON, which is not read; write it as CSV or Parquet")
     if "\r" in text:
         raise FileError(f"{path}: its lines end with carriage returns only; save it with line feeds")
 
