@@ -53,8 +53,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection() -> None:
-    gc.disable()  # nearly all that is made by then stays
+def pytest_collection(session: pytest.Session) -> None:
+    if not session.config.pluginmanager.hasplugin("dsession"):  # the process that only hands tests out collects none
+        gc.disable()  # nearly all that is made until the tests are collected stays
 
 
 def pytest_collection_finish() -> None:
