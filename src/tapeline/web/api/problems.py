@@ -71,7 +71,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 - registered for these
     detail = str(error.detail)
     if detail == HTTPStatus(error.status_code).phrase:  # nobody said more
-        path = request.url.path[:_LONGEST_PATH]
+        path = str(request.scope["path"])[:_LONGEST_PATH]  # `request.url` fails over a query that is no UTF-8
         detail = {
             404: f"there is nothing at {path}; /reference/ lists every operation",
             405: f"{path} does not take {request.method}; /reference/ shows what it takes",
