@@ -10,7 +10,7 @@ from tests.conftest import random_bars
 from tests.stored import fill
 
 from tapeline.cli.inspect_commands import show
-from tapeline.cli.row_columns import _fitting, named_columns
+from tapeline.cli.row_columns import fitting, named_columns
 from tapeline.errors import UnknownIndicatorError
 
 
@@ -35,7 +35,7 @@ def test_columns_are_chosen_by_name(folder: Path, capsys: pytest.CaptureFixture[
 def test_a_terminal_gets_the_columns_that_fit(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _fitting({"a": ["1"], "bb": ["22"], "c": ["333"]}, 7) == ["a", "bb"]
+    assert fitting({"a": ["1"], "bb": ["22"], "c": ["333"]}, 7) == ["a", "bb"]
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "70")
     show("S00", last=3, data_dir=folder)
