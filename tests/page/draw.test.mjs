@@ -11,8 +11,8 @@ const times = [0, 1, 2, 10, 11].map((minute) => minute * MINUTE); // a night bet
 const columns = { t: times, o: [1, 1, 1, 1, 1], h: [2, 3, 4, 5, 6], l: [1, 1, 0.5, 1, 1], c: [1, 2, 3, 4, 5] };
 const bars = new Bars({ symbol: "A", interval: "1m", columns, decimals: 2, daily: false, zone: "UTC", outputs: {}, next: null });
 
-test("a time has a place among the bars, between them and beyond, and a place a time", () => {
-  assert.deepEqual([0, 1, 6, 10, 13, -2].map((minute) => bars.position(minute * MINUTE)), [0, 1, 2.5, 3, 6, -2]);
+test("a time has a place on the bar that contains it and beyond all of them, and a place a time", () => {
+  assert.deepEqual([0, 1, 6, 10, 13, -2].map((minute) => bars.position(minute * MINUTE)), [0, 1, 2, 3, 6, -2]);
   assert.deepEqual([0, 4, 6, -2].map((i) => bars.timeAt(i) / MINUTE), [0, 11, 13, -2]);
   assert.deepEqual(bars.span(1, 9), { low: 0.5, high: 6 });
   assert.equal(bars.span(7, 9), null);
@@ -122,12 +122,12 @@ test("a document that is sent while it is asked for is not replaced by the one b
   });
 });
 
-test("a point between two bars of another interval is drawn between them, and the mark of an alert on its bar", () => {
+test("a point between two bars of another interval is drawn on the one that contains it", () => {
   const timeScale = { logicalToCoordinate: (i) => (Number.isInteger(i) ? 10 * i : 0), options: () => ({ barSpacing: 10 }) };
   const layer = new Layer({ timeScale: () => timeScale }, () => ({}));
   layer.attached({ series: { priceToCoordinate: (p) => 100 - p } });
   layer.bars = bars;
   assert.deepEqual([-0.5, 0.25, 11].map((minute) => layer.at({ t: minute * MINUTE, p: 1 })), [
-    { x: -5, bar: -10, y: 99 }, { x: 2.5, bar: 0, y: 99 }, { x: 40, bar: 40, y: 99 },
+    { x: -10, y: 99 }, { x: 0, y: 99 }, { x: 40, y: 99 },
   ]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { valueText } from "../../src/tapeline/web/assets/js/watch/columns.js";
+import { columnText } from "../../src/tapeline/web/assets/js/watch/columns.js";
 import { groupOf, linesOf, movedBefore, movedBy, usableLists } from "../../src/tapeline/web/assets/js/watch/lists.js";
 
 test("a list is typed as symbols and groups, each once", () => {
@@ -26,5 +26,8 @@ test("kept lists that make no sense are left out", () => {
 });
 
 test("a value of a column has few characters, whatever its size", () => {
-  assert.deepEqual([1_234_567, 1234.5, 45.678, 0.5, 0.01234, "UP", undefined].map(valueText), ["1.23M", "1,235", "45.68", "0.500", "0.0123", "UP", "–"]);
+  assert.deepEqual([1_234_567, 1234.5, 45.678, 0.5, 0.01234, "UP", undefined].map((value) => columnText("rsi_14", value)), ["1.23M", "1,235", "45.68", "0.500", "0.0123", "UP", "–"]);
+  assert.deepEqual([950, 98_123, 428_000].map((value) => columnText("volume", value)), ["950", "98.1K", "428K"]);
+  assert.deepEqual([columnText("bar_change", 0.001), columnText("change(1 day)", 0.1)], ["+0.10%", "+0.10%"]);
+  assert.deepEqual([columnText("close", 9.46), columnText("close", 9.46, 3), columnText("close", 123_456, 0)], ["9.46", "9.460", "123,456"]);
 });

@@ -74,9 +74,7 @@ class SavedScans:
     def save(self, scan: SavedScan) -> None:
         """Keep a question, in place of the one of its name. Raises `InputError`, `SpecError` for what is none."""
         if not re.fullmatch(SCAN_NAME, scan.name):
-            raise InputError(
-                f"{scan.name!r} is no name for a scan: a letter, then letters, digits, dash and underscore, at most 40"
-            )
+            raise InputError(name_fault(scan.name))
         scan.question()
         with self._changing() as known:
             if scan.name not in known and len(known) >= MOST_SCANS:
@@ -100,6 +98,11 @@ class SavedScans:
             if len(content) > _BOUNDS.size:  # else nobody could read them again
                 raise NotPossibleError(f"the scans would take more than {_BOUNDS.size:,} bytes; remove one first")
             write_atomically(self.path, content, PRIVATE)
+
+
+def name_fault(name: str) -> str:
+    """Say in one line that this is no name for a scan, and what is one."""
+    return f"{name!r} is no name for a scan: a letter, then letters, digits, dash and underscore, at most 40"
 
 
 def _as_rule(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tapeline.alerts.saved_scans import SCAN_NAME
+from tapeline.alerts.saved_scans import SCAN_NAME, name_fault
 from tapeline.core.symbol_forms import symbol_fault
 from tapeline.web.desks import NAME_PATTERN
 
@@ -24,7 +24,6 @@ _FORMS = {
 
 #: The same for names, by the regular expression.
 _NAMES = {
-    SCAN_NAME: "a letter and then letters, digits, _ or -, at most 40 in all",
     NAME_PATTERN: "a word in small letters, or one with what it is of, such as drawings:AAPL",
 }
 
@@ -70,6 +69,8 @@ def refusal(error: Mapping[str, Any]) -> str:
     if kind == "string_pattern_mismatch":
         if about == "symbol" and (fault := symbol_fault(str(error["input"]))):
             return fault
+        if context["pattern"] == SCAN_NAME:
+            return name_fault(str(error["input"]))
         form = _NAMES.get(context["pattern"]) or _FORMS.get(about, "in the form that /reference/ shows")
         said = f"{given} is not {form}"
     elif kind == "value_error":

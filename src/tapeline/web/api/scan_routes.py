@@ -54,7 +54,8 @@ class ScanAnswer(BaseModel):
     A match has `symbol`, `interval`, `timestamp` (open time of its bar, UTC epoch ms), `time` (the same as ISO text),
     `final` and those of `columns` that are known; `bar_change` is the move from the bar before, as a fraction.
     `looked_at` counts the series, `unknown` those of which it is not known whether the rule holds, because an indicator
-    is not warm or no model answered. `without_bars` are symbols that the rule names and that have no bars.
+    is not warm or no model answered; `why_unknown` says why of the first one where it is so of all, '' otherwise.
+    `without_bars` are symbols that the rule names and that have no bars.
     """
 
     rule: str
@@ -63,6 +64,7 @@ class ScanAnswer(BaseModel):
     matched: int
     looked_at: int
     unknown: int
+    why_unknown: str
     without_bars: list[str]
 
 
@@ -122,7 +124,8 @@ async def scan(
     return json_answer(
         {
             "rule": found.rule, "columns": found.columns, "matches": timed(matches), "matched": len(found.matches),
-            "looked_at": found.looked_at, "unknown": found.unknown, "without_bars": found.without_bars,
+            "looked_at": found.looked_at, "unknown": found.unknown, "why_unknown": found.why_unknown,
+            "without_bars": found.without_bars,
         }
     )  # fmt: skip
 

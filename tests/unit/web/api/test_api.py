@@ -396,7 +396,10 @@ def test_a_refused_parameter_is_told_what_is_allowed(client: Client) -> None:
     assert said("/symbols/S00/odds?price=10&within=25") == "within: '25' is too large; at most 20 is possible"
     assert said("/symbols/S00/bars?interval=daily") == "interval: 'daily' is not an interval, such as 5m or 1d"
     assert said("/events?also=A") == "also.0: 'A' is not a symbol, @ and an interval, such as MSFT@5m"
-    assert said("/scan?name=1") == "name: '1' is not a letter and then letters, digits, _ or -, at most 40 in all"
+    assert (
+        said("/scan?name=1")
+        == "'1' is no name for a scan: a letter, then letters, digits, dash and underscore, at most 40"
+    )
     assert said("/search?q=") == "q: it is too short; at least 1 character is needed"
     assert said("/symbols/S00/odds?price=nan") == "price: 'nan' is not a number"
     assert said("/symbols/S00/odds?price=1e16") == "price: '1e16' is too large; it must be below 1e+15"

@@ -27,7 +27,9 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 def test_matches_come_with_their_columns(client: Client) -> None:
     found = client.document("/scan?rule=price > 0&columns=price,bar_change&sort=-bar_change&limit=2")
-    assert (found["matched"], found["looked_at"], found["unknown"]) == (3, 3, 0)
+    assert (found["matched"], found["looked_at"], found["unknown"], found["why_unknown"]) == (3, 3, 0, "")
+    why = client.document("/scan?rule=rsi_50 < 30")["why_unknown"]
+    assert why == "rsi_50 needs 51 closed bars, S00 has 20"
     assert found["columns"] == ["price", "bar_change"]
     assert client.document("/scan?rule=price > 0 for S00,NONE")["without_bars"] == ["NONE"]
     assert len(found["matches"]) == 2

@@ -51,7 +51,7 @@ const tabs = {
   model: new ModelTab(panel("model"), { zone, tell: toast }),
   alerts: new AlertsTab(panel("alerts"), { counted, zone, jump, symbols: () => [...watchlist.quotes.keys()] }),
   health: new HealthTab(panel("health"), zone, () => newestOf(watchlist.quotes)?.daily, () => bar.state),
-  screener: new ScreenerTab(panel("screener"), { zone, pick: (symbol, time) => (time === null ? pick(symbol) : jump(symbol, time)) }),
+  screener: new ScreenerTab(panel("screener"), { zone, decimals: (symbol) => watchlist.quotes.get(symbol)?.decimals, pick: (symbol, time) => (time === null ? pick(symbol) : jump(symbol, time)) }),
 };
 
 const account = new Account(part, () => watchlist.allow());

@@ -19,10 +19,12 @@ const FIELDS = {
 };
 
 export class ScreenerTab {
-  // `zone()` says whose times are shown, `pick(symbol, time)` shows one, at the bar of a time where that is not null.
-  constructor(root, { zone, pick }) {
+  // `zone()` says whose times are shown, `decimals(symbol)` how many its prices have; `pick(symbol, time)` shows one, at the
+  // bar of a time where that is not null.
+  constructor(root, { zone, decimals, pick }) {
     this._root = root;
     this._zone = zone;
+    this._decimals = decimals;
     this._pick = pick;
     this._timer = 0;
     this._turn = 0;
@@ -80,21 +82,28 @@ export class ScreenerTab {
     if (!this._asked.at) this._timer = setTimeout(() => this._ask(true), EVERY_MS); // the past stays as it is
   }
 
-  _draw({ columns, matches, matched, looked_at: looked, unknown }) {
-    const drawn = JSON.stringify([columns, matches, matched, looked, unknown, this._asked, this._zone()]);
+  _draw({ columns, matches, matched, looked_at: looked, unknown, why_unknown: why }) {
+    const drawn = JSON.stringify([columns, matches, matched, looked, why, unknown, this._asked, this._zone()]);
     if (drawn === this._drawn) return; // a press on a button that is replaced before it ends is lost
     this._drawn = drawn;
     const clock = clockOf(this._zone());
-    const counts = `${integer(matched)} of ${integer(looked)} series${unknown ? `; for ${integer(unknown)} it is not known` : ""}${matches.length < matched ? `; the first ${integer(matches.length)} are shown` : ""}.`;
+    const counts = `${integer(matched)} of ${integer(looked)} series${unknown ? `; for ${integer(unknown)} it is not known${why && `: ${why}`}` : ""}${matches.length < matched ? `; the first ${integer(matches.length)} are shown` : ""}.`;
     const focused = this._found.contains(document.activeElement) ? document.activeElement.dataset.name : null;
     const scrolled = this._found.querySelector(".scroll")?.scrollTop ?? 0;
     const sortable = (name) => h("button", { type: "button", class: "link", "data-name": name, title: `Sort by ${name === "bar_change" ? BAR_CHANGE : name}`, onclick: () => this._sortBy(name) }, this._sign(name));
     fill(this._found, h("p", {}, counts), matches.length ? table(["Symbol", "Bar", ...columns.map(sortable)], matches.map((match) => h("tr", {},
       cell(h("button", { type: "button", class: "link", "data-name": match.symbol, onclick: () => this._pick(match.symbol, this._asked.at ? match.timestamp : null) }, match.symbol)), h("td", { class: "moment" }, clock.full(match.timestamp)),
-      columns.map((name) => h("td", { class: name === "bar_change" ? trend(match[name]) : null }, columnText(name, match[name])))))) : nothing(looked === 0 ? "No bars are stored yet." : this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar."));
+      columns.map((name) => h("td", { class: name === "bar_change" ? trend(match[name]) : null }, columnText(name, match[name], this._decimals(match.symbol))))))) : nothing(this._without(looked, unknown)));
     const scroll = this._found.querySelector(".scroll");
     if (scroll) scroll.scrollTop = scrolled;
     if (focused) [...this._found.querySelectorAll("button")].find(({ dataset }) => dataset.name === focused)?.focus();
+  }
+
+  // What is said where the rule holds on none of these series.
+  _without(looked, unknown) {
+    if (!looked) return "No bars are stored yet.";
+    if (looked === unknown) return "It is known of no series whether the rule holds.";
+    return this._asked.at ? "The rule held on no bar of that time." : "The rule holds on no newest bar.";
   }
 
   _sign(name) {
@@ -124,6 +133,10 @@ export class ScreenerTab {
 
   async _save(event) {
     event.preventDefault();
+    if (!this._name.value.trim()) {
+      text(this._problem, "The scan needs a name.");
+      return;
+    }
     const { rule, columns, interval, sort } = this._asked;
     const wording = { rule, columns: columns.split(/,(?![^(]*\))/).map((name) => name.trim()).filter(Boolean), interval, sort };
     const name = this._name.value;

@@ -45,7 +45,7 @@ export class Watchlist {
     this._form = find("add");
     this._form.addEventListener("submit", (event) => this._add(event));
     this._sort = new SortBar(find("sorts"), () => this._arrange());
-    this._columns = new Columns((names, values) => this._showColumns(names, values), (message) => tell(message, "bad"));
+    this._columns = new Columns((names, values) => this._rows.forEach((row, symbol) => row.columns(names, values.get(symbol) ?? [])), (message) => tell(message, "bad"));
     this._box = new ListBox(find("lists"), () => {
       this._columns.want(this._box.columns);
       this._arrange();
@@ -109,8 +109,11 @@ export class Watchlist {
   // Takes why symbols bring no bars, by symbol.
   setProblems(problems) {
     this._problems = problems;
-    for (const [symbol, row] of this._rows) if (!this.quotes.has(symbol)) row.wait(problems[symbol]);
+    for (const symbol of this._rows.keys()) if (!this.quotes.has(symbol)) this._wait(symbol);
   }
+
+  // Says why a symbol has no quote.
+  _wait(symbol) { this._row(symbol).wait(this._problems[symbol] ?? (this._collected?.includes(symbol) ? undefined : "not collected")); }
 
   setReplaying(on) {
     if (this._replaying === on) return;
@@ -158,7 +161,7 @@ export class Watchlist {
     const shown = this._shown();
     const items = this._items(shown, waiting);
     for (const [symbol, row] of this._rows) row.endable(this._ends(symbol), lines !== null);
-    for (const symbol of waiting) this._row(symbol).wait(this._problems[symbol] ?? (this._collected?.includes(symbol) ? undefined : "not collected"));
+    for (const symbol of waiting) this._wait(symbol);
     fillBlocks(this._list, items);
     this._unhide.hidden = this._hidden.size === 0 || lines !== null;
     text(this._unhide, `Show ${this._hidden.size} hidden`);
@@ -185,10 +188,6 @@ export class Watchlist {
     this.quotes.delete(symbol);
     this._rows.get(symbol)?.item.remove();
     this._rows.delete(symbol);
-  }
-
-  _showColumns(names, values) {
-    for (const [symbol, row] of this._rows) row.columns(names, values.get(symbol) ?? []);
   }
 
   async _add(event) {

@@ -1,6 +1,6 @@
 // Columns of choice in the watch-list: what the screener says of each symbol's newest bar, asked for again and again.
 import { get, outcome } from "../api.js";
-import { compact, price, signedPercent } from "../format.js";
+import { compact, price, signed, signedPercent } from "../format.js";
 
 const EVERY_MS = 5000;
 const EVERY_BAR = "price > 0"; // a rule that holds on every bar
@@ -42,16 +42,14 @@ export class Columns {
 
 const PRICES = new Set(["close", "price", "open", "high", "low"]);
 
-// The value of a column in few characters; a price keeps its decimals.
-export function columnText(name, value) {
+// The value of a column in few characters, whatever its size. A price has the `decimals` of the symbol's quote, where there
+// is one; a volume has one form and a change its sign and percent wherever it is shown.
+export function columnText(name, value, decimals) {
   if (typeof value !== "number") return value ?? "–";
   if (name === "bar_change") return signedPercent(value);
-  if (PRICES.has(name)) return price(value, value < 1 ? 6 : 2);
-  return valueText(name, value);
-}
-
-// A value in few characters, whatever its size.
-function valueText(name, value) {
+  if (name.startsWith("change(")) return `${signed(value)}%`;
+  if (PRICES.has(name)) return price(value, decimals ?? (value < 1 ? 6 : 2));
   const size = Math.abs(value);
-  return size >= 1e5 ? compact(value) : price(value, size >= 1000 || name === "volume" ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);
+  if (name === "volume" || size >= 1e5) return compact(value);
+  return price(value, size >= 1000 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);
 }
