@@ -341,16 +341,20 @@ def test_an_interval_from_the_menu_becomes_a_button(open_page: Open, server: Ser
 
 
 def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_page: Open, server: Server) -> None:
-    page = open_page(server.url)
+    page = open_page(server.url, expected="status of 404")  # for a symbol to compare with that there is not
     drawn(page)
     menu = page.get_by_role("dialog")
     page.keyboard.press("Alt+c")
     menu.get_by_label("Hollow candles").check()
     menu.get_by_label("Percent", exact=True).check()
     menu.get_by_label("Data window").check()
+    chips = menu.locator(".chips li")
+    menu.get_by_label("Compare with").fill("msfd")
+    page.keyboard.press("Enter")
+    expect(menu.get_by_role("alert")).to_contain_text("there are no bars of MSFD (did you mean MSFT?)")
+    expect(chips).to_have_count(0)
     menu.get_by_label("Compare with").fill("msft")
     page.keyboard.press("Enter")
-    chips = menu.locator(".chips li")
     expect(chips).to_have_text(re.compile("^MSFT"))
     for symbol in ("amzn", "jpm", "gld", "tsla", "bac"):
         menu.get_by_label("Compare with").fill(symbol)
@@ -431,7 +435,16 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     found = drawn(page)
     middle = found["times"][round(sum(found["range"]) / 2)]
     assert middle == 1549981800000, "the first bar of the day in New York"
+    page.evaluate("() => localStorage.setItem('tapeline.compare', JSON.stringify(['ZZZZ', 'MSFT']))")  # one is gone
     page.reload()
+    expect(page.locator(".toast")).to_contain_text(re.compile("^ZZZZ is no longer compared: there are no bars of ZZZZ"))
+    until(page, "chart.compare.symbols.join() === 'MSFT'")
+    assert page.evaluate("() => localStorage.getItem('tapeline.compare')") == '["MSFT"]'
+    page.evaluate("""async () => {
+      const { toast } = (await import("/js/main.js")).modules["js/toast.js"];
+      for (const _ of "ab") toast("said again", "bad");
+    }""")
+    expect(page.locator(".toast", has_text="said again")).to_have_text([re.compile("^said again 2 times")])
     expect(page.get_by_role("region", name="Data window")).to_be_visible()
     expect(page.locator(".legend").first).to_contain_text("VS MSFT")
     drawn(page)
@@ -614,21 +627,31 @@ def test_four_charts_share_what_is_linked_and_come_back(open_page: Open, server:
 
 
 def test_lists_of_ones_own_have_groups_columns_and_an_order(open_page: Open, server: Server) -> None:
-    page = open_page(server.url)
+    page = open_page(server.url, expected="status of 404")  # for a column that there is not
     drawn(page)
     rows, dialog = page.locator(".rows li"), page.get_by_role("dialog")
     page.get_by_role("button", name="Lists").click()
     dialog.get_by_label("Name", exact=True).fill("<b>Mine</b>")
     dialog.get_by_label("Symbols in their order").fill("# Tech\nmsft aapl\n# Banks\njpm\nnope")
-    dialog.get_by_label("Columns in every list").fill("rsi_14, volume")
+    dialog.get_by_label("Columns in every list").fill("rsi_14, volum, close")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.locator(".rule-error")).to_contain_text(re.compile(r"rsi_14, volum, close\n {8}\^{5}\D.*volum"))
     assert problems(page) == []
+    dialog.get_by_label("Columns in every list").fill("rsi_14, volume")
     dialog.get_by_role("button", name="Save").click()
 
     def stands(*lines: str) -> None:
         expect(page.locator(".rows li > .row > b, .rows .group")).to_have_text(list(lines))
 
     stands("Tech", "MSFT", "AAPL", "Banks", "JPM", "NOPE")
-    expect(rows.nth(1)).to_contain_text(re.compile(r"rsi 14 \d+\.\d\d +volume \d"))
+    expect(rows.nth(1)).to_contain_text(re.compile(r"RSI 14 \d+\.\d\d Volume \d"))
+    page.evaluate("""async () => {
+      const { prototype } = (await import("/js/main.js")).modules["js/watchlist.js"].Watchlist;
+      const { setProblems } = prototype;
+      prototype.setProblems = function (found) { setProblems.call(this, found); window.told = true; };
+    }""")
+    server.tell("play 1")
+    until(page, "window.told")
     expect(rows.nth(5)).to_contain_text("not collected")
     rows.filter(has_text="JPM").drag_to(rows.filter(has_text="AAPL"))
     stands("Tech", "MSFT", "JPM", "AAPL", "Banks", "NOPE")
@@ -642,8 +665,16 @@ def test_lists_of_ones_own_have_groups_columns_and_an_order(open_page: Open, ser
     stands("AAPL", "JPM", "MSFT")
     assert problems(page) == []
     kept(page, "watchlists", "kept.lists?.[0].lines.join() === '# Tech,MSFT,JPM,# Banks,AAPL'")
+    page.evaluate("""async () => {
+      const { keep, recall } = (await import("/js/main.js")).modules["js/desk.js"];
+      await keep("watchlists", { ...await recall("watchlists"), columns: "rsi_14, gone_5" });
+    }""")
+    kept(page, "watchlists", "kept.columns === 'rsi_14, gone_5'")  # of a version that knew it
     page.reload()
+    expect(page.locator(".toast")).to_contain_text("The columns of the lists are shown without gone_5: ")
     stands("Tech", "MSFT", "JPM", "Banks", "AAPL")
+    expect(rows.nth(1)).to_contain_text(re.compile(r"RSI 14 \d+\.\d\d"))
+    expect(rows.nth(1)).not_to_contain_text("GONE")
     page.get_by_role("combobox", name="List").select_option("All symbols")
     expect(rows).to_have_count(24)
     page.get_by_role("combobox", name="List").select_option("<b>Mine</b>")

@@ -1,9 +1,11 @@
 // One line of the watch-list.
-import { attribute, h, svg, text } from "./dom.js";
+import { attribute, fill, h, svg, text } from "./dom.js";
 import { clockOf, money, percent, signedPercent, trend } from "./format.js";
 import { PHASES, freshness } from "./market.js";
+import { columnLabel } from "./watch/columns.js";
 
 const FLASH_MS = 700;
+const WIDE = 8; // a column whose name has more characters takes the room of two
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 // The CSS class of a call.
@@ -32,6 +34,7 @@ export class QuoteRow {
     this._quote = null;
     this._label = h("b", { title: symbol }, symbol);
     this._extra = h("span", { class: "extra", hidden: true });
+    this._values = []; // of the columns below
     this._button = h("button", {
       type: "button", class: "row", onclick: pick,
       onkeydown: (event) => {
@@ -111,9 +114,12 @@ export class QuoteRow {
   // Shows these values below, by name; without any, nothing.
   columns(names, values) {
     this._extra.hidden = names.length === 0;
-    const words = names.map((name, k) => `${name.replaceAll("_", " ")} ${values[k] ?? "–"}`).join("   ");
-    text(this._extra, words);
-    attribute(this._extra, "title", words);
+    if (this._extra.dataset.names !== names.join()) {
+      this._extra.dataset.names = names.join();
+      this._values = names.map(() => h("strong", {}));
+      fill(this._extra, names.map((name, k) => [h("span", { class: columnLabel(name).length > WIDE ? "wide" : null, title: name }, h("span", {}, columnLabel(name)), " ", this._values[k]), " "]));
+    }
+    this._values.forEach((value, k) => text(value, values[k] ?? "–"));
   }
 
   choose(on) {

@@ -5,7 +5,7 @@ import { card, cell, nothing, table } from "./cards.js";
 import { attribute, fill, h, text } from "./dom.js";
 import { clockOf, integer, trend } from "./format.js";
 import { remember, remembered } from "./prefs.js";
-import { columnText } from "./watch/columns.js";
+import { columnText, columnsIn } from "./watch/columns.js";
 
 const EVERY_MS = 5000;
 const FIRST = { rule: "rsi_14 < 30", columns: "close, bar_change, rsi_14", interval: "", at: "", sort: "" };
@@ -138,7 +138,7 @@ export class ScreenerTab {
       return;
     }
     const { rule, columns, interval, sort } = this._asked;
-    const wording = { rule, columns: columns.split(/,(?![^(]*\))/).map((name) => name.trim()).filter(Boolean), interval, sort };
+    const wording = { rule, columns: columnsIn(columns).map(({ name: column }) => column), interval, sort };
     const name = this._name.value;
     const { error } = await outcome(put(`/scans/${part(name.trim())}`, wording));
     text(this._problem, error ? error.message : "");

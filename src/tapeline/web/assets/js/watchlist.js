@@ -45,7 +45,8 @@ export class Watchlist {
     this._form = find("add");
     this._form.addEventListener("submit", (event) => this._add(event));
     this._sort = new SortBar(find("sorts"), () => this._arrange());
-    this._columns = new Columns((names, values) => this._rows.forEach((row, symbol) => row.columns(names, values.get(symbol) ?? [])), (message) => tell(message, "bad"));
+    this._columns = new Columns((names, values) => this._rows.forEach((row, symbol) => row.columns(names, values.get(symbol) ?? [])),
+      (message) => tell(message, "bad"), (symbol) => this.quotes.get(symbol)?.decimals);
     this._box = new ListBox(find("lists"), () => {
       this._columns.want(this._box.columns);
       this._arrange();

@@ -1,6 +1,7 @@
 // The form in which a rule is written, or another text given to one.
 import { outcome, part, patch, post } from "../api.js";
-import { fill, h, text } from "../dom.js";
+import { h, text } from "../dom.js";
+import { showFault } from "../fault.js";
 import { toast } from "../toast.js";
 import { Completion } from "./complete.js";
 import { Preview } from "./preview.js";
@@ -74,16 +75,7 @@ export class RuleForm {
     if (!error) await this._changed();
   }
 
-  // Shows what is wrong with a rule, with a mark under the characters in question; null shows nothing.
   _showFault(error, rule) {
-    this._input.toggleAttribute("aria-invalid", error !== null);
-    if (error === null) {
-      fill(this._error);
-      return;
-    }
-    const { place, length } = error.detail; // undefined where it is not the text's fault
-    const marked = Math.max(1, length);
-    fill(this._error, place <= rule.length && h("pre", { "aria-hidden": "true" }, `${rule}\n${" ".repeat(place)}${"^".repeat(marked)}`), h("span", {}, error.message));
-    if (place <= rule.length) this._input.setSelectionRange(place, place + marked);
+    showFault(this._input, this._error, error && { ...error.detail, message: error.message }, rule);
   }
 }

@@ -1,8 +1,8 @@
 // Other symbols' closes on the chart, as lines on a scale in percent. They are columns of the bars, as indicators are.
 import { remember, remembered } from "../prefs.js";
-import { askBars } from "./loading.js";
+import { askBars, unknown } from "./loading.js";
 
-export const MOST = 5;
+const MOST = 5;
 const NEWEST = 40; // bars asked for again when a new one has come
 const PREFIX = "vs ";
 
@@ -17,6 +17,16 @@ export class Compare {
     this._count = 0; // bars at the last question
     this._asked = 0; // counts the questions
     this._taken = 0; // the newest one whose answer is here
+    this._failed = new Map(); // by symbol, why the last question about it was refused
+  }
+
+  // Draws another symbol beside the one that is shown, if the server has it; resolves to why not, "" where it is drawn.
+  async add(symbol) {
+    const full = `At most ${MOST} symbols, each once.`;
+    if (this.symbols.includes(symbol) || this.symbols.length >= MOST) return full;
+    const { error } = await askBars(symbol, { interval: this._shown()?.interval, limit: 1, indicators: [] });
+    if (error) return `${symbol} cannot be compared: ${error.message}.`;
+    return this.set(symbol, true) ? "" : full;
   }
 
   // Draws another symbol beside the one that is shown, or no more; whether that was possible.
@@ -64,10 +74,22 @@ export class Compare {
     this._taken = Math.max(this._taken, turn);
     answers.forEach(({ value, error }, k) => {
       const known = bars.column(PREFIX + others[k]);
-      if (!value) this._changed(`${others[k]} cannot be compared: ${error.message}.`);
-      else bars.put(PREFIX + others[k], aligned(bars.t, value.columns, known).map((close, i) => (late ? known?.[i] ?? close : close)));
+      if (error) this._fail(others[k], error);
+      else this._failed.delete(others[k]);
+      if (value) bars.put(PREFIX + others[k], aligned(bars.t, value.columns, known).map((close, i) => (late ? known?.[i] ?? close : close)));
     });
     if (others.length && bars === this._shown()) this._changed(null);
+  }
+
+  // Tells once why a symbol cannot be compared, and forgets one that the server does not know any more.
+  _fail(symbol, error) {
+    if (!this.symbols.includes(symbol) || this._failed.get(symbol) === error.message) return;
+    this._failed.set(symbol, error.message);
+    if (unknown(error)) {
+      this.symbols = this.symbols.filter((other) => other !== symbol);
+      remember("compare", this.symbols);
+    }
+    this._changed(`${symbol} ${unknown(error) ? "is no longer compared" : "cannot be compared"}: ${error.message}.`);
   }
 }
 

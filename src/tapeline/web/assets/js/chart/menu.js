@@ -3,7 +3,6 @@ import { mayChange, whoIs } from "../api.js";
 import { dialog, fill, h, text } from "../dom.js";
 import { toast } from "../toast.js";
 import { COUNTS, LINKS } from "../layout.js";
-import { MOST } from "./compare.js";
 import { savePicture, saveTable } from "./export.js";
 import { SCALES, STYLES, change, look } from "./look.js";
 
@@ -23,12 +22,17 @@ export function openMenu(chart, layout, arrange, about) {
   const other = h("input", { id: "compare", placeholder: "Symbol", maxlength: "32", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" });
   const list = () => fill(compared, chart.compare.symbols.map((symbol) => h("li", {}, symbol,
     h("button", { type: "button", class: "icon", "aria-label": `Compare no more with ${symbol}`, onclick: () => { chart.compare.set(symbol, false); list(); } }, "×"))));
+  let added = Promise.resolve(); // one after another, in the order in which they were typed
   function compare(event) {
     event.preventDefault();
     const symbol = other.value.trim().toUpperCase();
-    if (!symbol) return;
-    text(problem, chart.compare.set(symbol, true) ? "" : `At most ${MOST} symbols, each once.`);
-    other.value = "";
+    if (symbol) added = added.then(() => add(symbol));
+  }
+  async function add(symbol) {
+    const wrong = await chart.compare.add(symbol);
+    text(problem, wrong);
+    if (wrong && !box.open) toast(wrong, "bad");
+    if (!wrong && other.value.trim().toUpperCase() === symbol) other.value = "";
     list();
   }
 

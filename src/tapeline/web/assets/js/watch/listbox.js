@@ -1,6 +1,8 @@
 // The choice among the user's watch-lists, and the dialog that edits them.
 import { keep, recall } from "../desk.js";
 import { confirmed, dialog, fill, h, text } from "../dom.js";
+import { showFault } from "../fault.js";
+import { faultIn } from "./columns.js";
 import { linesOf, movedBefore, movedBy, usableLists } from "./lists.js";
 
 const ALL = "All symbols";
@@ -63,15 +65,25 @@ export class ListBox {
     const name = h("input", { id: "list-name", value: list?.name ?? "", maxlength: "40", placeholder: "A new list", autocomplete: "off" });
     const lines = h("textarea", { id: "list-lines", rows: "12", spellcheck: "false", placeholder: "# Technology\nAAPL\nMSFT" });
     lines.value = (list?.lines ?? []).join("\n");
-    const columns = h("input", { id: "list-columns", value: this._kept.columns, maxlength: "300", placeholder: "rsi_14, volume, p_touched(150, 5)", autocomplete: "off", spellcheck: "false" });
+    const columns = h("input", { id: "list-columns", value: this._kept.columns, maxlength: "300", placeholder: "rsi_14, volume, p_touched(150, 5)", autocomplete: "off", spellcheck: "false", "aria-describedby": "list-fault", oninput: () => showFault(columns, fault, null) });
+    const fault = h("div", { class: "rule-error", id: "list-fault", role: "alert" });
     const problem = h("p", { class: "problem", role: "alert" });
-    const save = (event) => {
+    const save = async (event) => {
       event.preventDefault();
       const called = name.value.trim();
       const others = this._kept.lists.filter((other) => other !== list);
+      text(problem, "");
       if (!called && lines.value.trim()) text(problem, "The list needs a name.");
       else if (called === ALL || others.some((other) => other.name === called)) text(problem, "There is a list of that name.");
       else {
+        const typed = columns.value;
+        const wrong = await faultIn(typed);
+        if (!box.open || columns.value !== typed) return; // left, or typed on
+        showFault(columns, fault, wrong, typed);
+        if (wrong) {
+          columns.focus();
+          return;
+        }
         const lists = called ? [...others, { name: called, lines: linesOf(lines.value) }] : this._kept.lists;
         this._keep({ lists: lists.toSorted((a, b) => (a.name < b.name ? -1 : 1)), chosen: called || this._kept.chosen, columns: columns.value.trim() });
         box.close();
@@ -84,7 +96,7 @@ export class ListBox {
     const box = dialog(list ? "Edit the list" : "A new list", h("form", { class: "interval lists-form", onsubmit: save },
       h("label", { for: "list-name" }, "Name"), name,
       h("label", { for: "list-lines" }, "Symbols in their order, and groups after #"), lines,
-      h("label", { for: "list-columns" }, "Columns in every list, as rules name them"), columns, problem,
+      h("label", { for: "list-columns" }, "Columns in every list, as rules name them"), columns, fault, problem,
       h("footer", {}, list && h("button", { type: "button", onclick: remove }, "Delete"), h("button", { type: "submit", class: "primary" }, "Save"))));
     name.focus();
   }
