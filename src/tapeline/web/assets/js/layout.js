@@ -1,6 +1,7 @@
 // How many charts are shown side by side, which of them is in use, and what they share.
 import { keep } from "./desk.js";
 import { attribute } from "./dom.js";
+import { chartHash, readRoute } from "./route.js";
 
 export const COUNTS = { 1: "One chart", 2: "Two charts", 4: "Four charts" };
 export const LINKS = { symbol: "Symbol", interval: "Interval", crosshair: "Crosshair" };
@@ -23,6 +24,20 @@ export class Layout {
   // The chart that watch-list and keys are about, and all that are shown.
   get active() { return this.charts[this._active]; }
   get shown() { return this.charts.slice(0, this.count); }
+
+  // The address of what is shown.
+  get hash() {
+    const [one, ...others] = this.shown;
+    return chartHash(one.symbol, one.interval, others.filter(({ symbol }) => symbol !== null));
+  }
+
+  // Says in the address what is shown where it is not what was asked for, unless something else is asked for by now.
+  settle() {
+    const { tab, others, ...first } = readRoute();
+    const asked = [first, ...others];
+    if (tab !== "chart" || asked.length !== this.count || location.hash === this.hash) return;
+    if (asked.every(({ symbol, interval }, k) => this.charts[k].shows(symbol, interval))) history.replaceState(null, "", this.hash);
+  }
 
   // Shows this many charts; those that are not there yet are made.
   arrange(count) {

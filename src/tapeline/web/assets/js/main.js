@@ -35,7 +35,7 @@ const watchlist = new Watchlist(part("watch"), { pick: (symbol) => pick(symbol),
 export const layout = new Layout(panel("chart"), (root) => {
   const made = new ChartTab(root, {
     listen, pick, menu, about, daily: (symbol) => watchlist.quotes.get(symbol)?.daily,
-    pointed: (time) => layout.point(made, time), active: () => made === chart, quoted: setQuote,
+    pointed: (time) => layout.point(made, time), active: () => made === chart, quoted: setQuote, settled: () => layout.settle(),
   });
   if (catalogue) made.setCatalogue(catalogue);
   return made;
@@ -110,24 +110,21 @@ function go() {
   if (symbol === null) return;
   layout.arrange(route.others.length + 1);
   [{ symbol, interval: route.interval ?? layout.charts[0].wanted }, ...route.others].forEach((wanted, k) => show(layout.charts[k], wanted));
+  layout.settle();
 }
 
 // Shows something on a chart, unless it is shown there.
 function show(one, { symbol, interval }, asked) {
-  if (symbol === one.symbol && interval === one.wanted) return;
+  if (one.shows(symbol, interval)) return;
   setTimeout(() => { // not before the candles are drawn: the first write takes 10 ms
     remember("symbol", symbol);
     remember("interval", interval);
   });
   one.show(symbol, interval, asked);
-  attribute(document.querySelector("nav [data-tab=chart]"), "href", hashOf(layout));
+  attribute(document.querySelector("nav [data-tab=chart]"), "href", layout.hash);
   if (layout.charts.length > 1) layout.save();
   setQuote();
   if (one === chart) watchlist.select(symbol);
-}
-
-function hashOf({ shown: [one, ...others] }) {
-  return chartHash(one.symbol, one.wanted, others.filter(({ symbol }) => symbol !== null).map(({ symbol, wanted }) => ({ symbol, interval: wanted })));
 }
 
 // Opens the page about the symbol of the chart in use.
@@ -230,10 +227,10 @@ async function begin() {
 
 // Shows the charts that this user left, where the address names none.
 async function restore() {
-  const shown = location.hash;
+  const { symbol: shown, wanted } = layout.charts[0];
   const charts = layout.restore(await recall("layout"));
   if (!charts || charts.length < 2 || tab !== "chart") return;
-  if (location.hash !== shown) charts[0] = { symbol: layout.charts[0].symbol, interval: layout.charts[0].wanted }; // chosen meanwhile
+  if (!layout.charts[0].shows(shown, wanted)) charts[0] = { symbol: layout.charts[0].symbol, interval: layout.charts[0].wanted }; // chosen meanwhile
   const [{ symbol, interval }, ...others] = charts;
   history.replaceState(null, "", chartHash(symbol, interval, others));
   go();
@@ -245,6 +242,6 @@ part("appearance").addEventListener("click", openAppearance);
 bindFold(part("fold"));
 part("chosen").addEventListener("click", () => document.body.classList.toggle("choosing"));
 bindShortcuts({ chart: () => chart, watchlist, menu, about, pick, help: openHelp, openTab: (number) => {
-  location.hash = number ? `#${TABS[number]}` : hashOf(layout);
+  location.hash = number ? `#${TABS[number]}` : layout.hash;
 } });
 begin();

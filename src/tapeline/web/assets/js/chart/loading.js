@@ -7,6 +7,9 @@ export function askBars(symbol, question) {
   return outcome(get(barsPath(symbol, { limit: PAGE_BARS, indicators: shownIndicators(), ...question })));
 }
 
+// The interval asked for, of a symbol with daily bars only: a day in place of a shorter one.
+export const fitting = (interval, daily) => (daily && !/(d|w|mo)$/.test(interval) ? "1d" : interval);
+
 // Whether the server knows no such bars, as opposed to having failed.
 export const unknown = (error) => [404, 422].includes(error?.status);
 

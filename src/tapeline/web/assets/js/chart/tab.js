@@ -10,7 +10,7 @@ import { Compare } from "./compare.js";
 import { Drawing } from "./drawing.js";
 import { Expected } from "./expected.js";
 import { Heading } from "./heading.js";
-import { askAgain, askBars, unknown } from "./loading.js";
+import { askAgain, askBars, fitting, unknown } from "./loading.js";
 import { watchLook } from "./look.js";
 import { Older } from "./older.js";
 import { Panel } from "./panel.js";
@@ -24,19 +24,16 @@ const PARTS = ["indicators", "menu", "ranges", "newest", "canvas", "legend", "st
 export class ChartTab {
   // `listen(anew)` is called when other events are wanted, or the same ones anew; `pick(symbol, interval)` to show something else, `menu()` and `about()` for
   // the chart's menu and the page about its symbol; `daily(symbol)` answers whether a symbol has daily bars only, undefined where that is not known yet.
-  // `pointed(time)` hears where the mouse is, `active()` says whether keys are about this chart; `quoted()` shows the quotes anew.
-  constructor(root, { listen, pick, daily, menu, about, pointed, active, quoted }) {
+  // `pointed(time)` hears where the mouse is, `active()` says whether keys are about this chart; `quoted()` shows the quotes anew,
+  // `settled()` hears that it is known at which interval something is shown.
+  constructor(root, { listen, pick, daily, menu, about, pointed, active, quoted, settled }) {
     this.root = root;
     this.symbol = null;
     this.wanted = "1m"; // the interval asked for
     this.interval = "1m"; // the interval shown: that of the bars, where they are longer
     this.known = true; // whether the server knows the symbol
-    this._listen = listen;
-    this._daily = daily;
-    this._pointed = pointed;
-    this._bars = null;
-    this._drawing = null;
-    this._catalogue = null;
+    [this._listen, this._daily, this._pointed, this._settled] = [listen, daily, pointed, settled];
+    this._bars = this._drawing = this._catalogue = null;
     this._turn = 0; // counts what was shown, so that late answers to earlier questions are dropped
     this._asking = false; // for the newest bars
     this._missed = false; // whether events came since they were asked for, which the answer may lack
@@ -74,6 +71,8 @@ export class ChartTab {
   get bars() { return this._bars; }
   get drawing() { return this._drawing; }
   get window() { return this._drawing?.window; }
+  // Whether this was asked for, or is what is shown in its place.
+  shows(symbol, interval) { return symbol === this.symbol && (interval === this.wanted || interval === this.interval); }
 
   get _compared() { return this._bars ? this.compare.studies(this._bars) : []; }
 
@@ -85,7 +84,7 @@ export class ChartTab {
     if (this.older.goal?.symbol !== symbol) this.older.goal = null;
     this.symbol = symbol;
     this.wanted = interval;
-    this.interval = this._daily(symbol) ? "1d" : interval;
+    this.interval = fitting(interval, this._daily(symbol));
     this.known = true;
     this.heading.press(this.interval);
     if (other) {
@@ -112,6 +111,7 @@ export class ChartTab {
     this._asking = false;
     if (value) {
       this._take(value);
+      this._settled();
       if (String(selection.shownIndicators()) !== selected) this._reselect();
     } else {
       this.known = !unknown(error);
