@@ -361,6 +361,7 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
         page.keyboard.press("Enter")
     expect(chips).to_have_count(5)
     expect(menu.get_by_role("alert")).to_have_text("At most 5 symbols, each once.")
+    expect(menu.get_by_label("Normal")).to_be_disabled()  # closes of several symbols are shown in percent
     assert problems(page) == []
     for symbol in ("AMZN", "JPM", "GLD", "TSLA"):
         menu.get_by_role("button", name=f"Compare no more with {symbol}").click()
@@ -380,19 +381,31 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     newest(page, int(server.tell("play 2")))
     until(page, "chart._bars.column('vs MSFT').at(-1) > 0")
     with page.expect_download() as saved:  # while the window still moves, which the library's own picture hangs on
-        page.evaluate("""async () => {
+        written = page.evaluate("""async () => {
           const { chart } = await import("/js/main.js");
           const { savePictureOf } = (await import("/js/main.js")).modules["js/chart/menu.js"];
+          const written = {};
+          const { fillText } = CanvasRenderingContext2D.prototype;
+          CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+            written[text] = this.fillStyle;
+            fillText.call(this, text, ...place);
+          };
           chart.window.pan(-0.1);
           savePictureOf(chart);
+          Object.assign(CanvasRenderingContext2D.prototype, { fillText });
+          const wanted = chart.drawing.studies.map(({ columns: [{ color }] }) => color);
+          return { texts: Object.keys(written), wanted, colors: Object.values(written) };
         }""")
     assert saved.value.path().read_bytes().startswith(b"\x89PNG")
+    assert {"SMA 20", "RSI 14", "VS MSFT"} <= set(written["texts"])
+    assert set(written["wanted"]) <= set(written["colors"])
     page.keyboard.press("Alt+y")
     about = page.get_by_role("dialog", name="AAPL")
     for text in (
         r"Since 11 Feb 2019\d+",
         r"1 day.\d\.\d\d%",
         "between",
+        r"1 min±0\.\d\d%\d+\.\d+ to \d",
         r"80% band held\d+\.\d%",
         "Next session",
         "high is below low",
@@ -429,6 +442,10 @@ def test_the_chart_changes_its_look_compares_goes_to_a_date_and_is_saved(open_pa
     until(page, "chart._bars.length > 60")
     expect(page.locator("[data-part=price]")).not_to_be_empty()
     expect(now_listed).to_be_hidden()
+    page.keyboard.press("Alt+q")
+    until(page, "chart.replay.on")
+    page.keyboard.press("Escape")
+    until(page, "!chart.replay.on && !chart._asking")
     page.keyboard.press("Alt+g")
     page.get_by_label("Go to date").fill("2019-02-12")
     page.keyboard.press("Enter")
@@ -738,6 +755,9 @@ def test_past_ranges_are_drawn_with_their_misses_and_a_price_has_odds(open_page:
     drawn(page)
     expect(page.locator("[data-part=words]")).to_contain_text("in 5 minutes, with 80% chance")
     expect(page.locator(".rows .call").first).to_have_text(re.compile(r"^(±\d+\.\d+%|UP \d+%|DOWN \d+%)$"))
+    badge = page.locator("[data-part=signal]")
+    expect(badge).to_have_text(re.compile(r"^(±\d+\.\d+% in 5 min|(UP|DOWN) · P\(UP\) \d+\.\d%)$"))
+    expect(badge).to_have_attribute("title", re.compile("the next 5 min,|the close 5 min on"))
     page.get_by_role("button", name="Move", exact=True).click()
     legend = page.locator(".legend").first
     box = page.locator("[data-part=canvas]").bounding_box()

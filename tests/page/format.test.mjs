@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  barLength, bytes, clockOf, compact, duration, estimate, integer, money, percent, price, signed, signedPercent, trend,
+  barLength, barsLength, bytes, clockOf, compact, duration, estimate, integer, money, percent, price, signed, signedPercent, trend,
 } from "../../src/tapeline/web/assets/js/format.js";
 
 test("a missing number is a dash, never 0", () => {
@@ -69,6 +69,11 @@ test("a duration is said in the unit that fits", () => {
 
 const WINTER = Date.UTC(2019, 1, 15, 20, 59, 30);
 const SUMMER = Date.UTC(2026, 6, 1, 12);
+
+test("bars ahead are said as a time", () => {
+  const said = [[5, "1m"], [20, "15m"], [1, "1d"], [5, "1d"], [1, "1w"], [5, "1mo"], [1, null], [5, null]].map(([count, interval]) => barsLength(count, interval));
+  assert.deepEqual(said, ["5 min", "5 h", "1 day", "5 days", "1 week", "5 months", "1 bar", "5 bars"]);
+});
 
 test("a time is that of the exchange and names its zone", () => {
   assert.equal(clockOf("America/New_York").full(WINTER), "Fri 15 Feb 2019 15:59 EST");

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from tapeline.core.bars import usual_interval
+from tapeline.core.candle_intervals import stored_interval
 from tapeline.core.market import Floats
 from tapeline.core.ports import Store
-from tapeline.core.times import DAY
+from tapeline.core.times import DAY, MINUTE, interval_name
 from tapeline.forecast.horizons import expected_move
 from tapeline.runtime.stored_series import ShownSeries, StoredSeries
 from tapeline.web.markets import MarketHours
@@ -33,9 +34,9 @@ class Quote:
     since `reference`, as a fraction: the close of the previous session's last stored bar of regular hours, or, where
     none is stored (`first`), the open of this session's first bar; None while it is not known yet. `probability` is
     that of UP, None without a `signal` ('' or a `Direction`'s name). `move` is how far the price is expected to go in
-    the 5 bars after the last closed one, as a fraction (one sigma); None where nothing is said. `spark` are the last
-    closes, scaled to 0..100. `WatchedQuotes` adds `time`, the ISO text of `timestamp`, `market` and `currency`, None
-    where they are not known.
+    the 5 bars after the last closed one, as a fraction (one sigma); None where nothing is said. `interval` is the
+    length of these bars. `spark` are the last closes, scaled to 0..100. `WatchedQuotes` adds `time`, the ISO text of
+    `timestamp`, `market` and `currency`, None where they are not known.
     """
 
     symbol: str
@@ -52,6 +53,7 @@ class Quote:
     change: float | None
     spark: tuple[int, ...]
     move: float | None = None
+    interval: str = "1m"
     time: str = ""
     market: MarketHours | None = None
     currency: str | None = None
@@ -73,9 +75,10 @@ class _Background:
     decimals: int
     spark: tuple[int, ...]
     move: float | None
+    interval: str
 
 
-_UNKNOWN = _Background(0, True, 0, None, False, False, 2, (), None)
+_UNKNOWN = _Background(0, True, 0, None, False, False, 2, (), None, interval_name(MINUTE))
 
 
 class QuoteTable:
@@ -138,7 +141,7 @@ class QuoteTable:
                 symbol, row.timestamp, row.price, known.decimals, row.final, known.daily,
                 row.prediction or "", row.probability, row.model or "",
                 known.reference, known.first, known.reference and row.price / known.reference - 1, known.spark,
-                known.move,
+                known.move, known.interval,
             )  # fmt: skip
         changed = [quote for symbol, quote in quotes.items() if quote != self.quotes.get(symbol)]
         self.quotes = quotes
@@ -156,7 +159,7 @@ class QuoteTable:
         newest, final = (int(rows.bars.timestamp[-1]), bool(rows.bars.final[-1])) if len(rows) else (0, True)
         return _Background(
             newest, final, session, reference, first, daily, decimals(rows.bars.close), _spark(rows.bars.close),
-            expected_move(rows),
+            expected_move(rows), interval_name(stored_interval(rows.bars.timestamp)),
         )  # fmt: skip
 
     def _reference(self, symbol: str, session: int, *, daily: bool) -> tuple[float | None, bool]:

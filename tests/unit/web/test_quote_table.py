@@ -177,4 +177,5 @@ def test_a_quote_says_how_far_the_price_is_expected_to_go(
     assert said is not None
     assert found[0].move is not None
     assert found[0].move * found[0].price == pytest.approx(said["5"]["expected_move"])
+    assert found[0].interval == "1d"
     assert found[1].move is None

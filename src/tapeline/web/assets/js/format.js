@@ -90,6 +90,16 @@ export function barLength(ms) {
   return unit ? `${ms / size} ${unit}` : duration(ms);
 }
 
+const UNITS = { m: "min", h: "h", d: "day", w: "week", mo: "month" };
+
+// How long this many bars of an interval take: 5 min for 5 and 1m; 5 bars where no interval is known.
+export function barsLength(count, interval) {
+  const [, each, unit] = /^(\d+)(m|h|d|w|mo)$/.exec(interval ?? "") ?? [];
+  const total = count * (each ?? 1);
+  if (unit === "m" && total % 60 === 0) return `${total / 60} h`;
+  return `${total} ${UNITS[unit] ?? "bar"}${total === 1 || unit === "m" || unit === "h" ? "" : "s"}`;
+}
+
 const clocks = new Map();
 
 // The clock of a time zone. Daily bars carry dates rather than times, so theirs shows the UTC date alone.

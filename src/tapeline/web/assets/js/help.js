@@ -15,7 +15,7 @@ const KEYS = [
   ["Alt+K", "compare with another symbol"],
   ["Alt+G", "go to a date"],
   ["Alt+Y", "all about the symbol"],
-  ["Alt+Q", "replay the bars from the middle of the view on"],
+  ["Alt+Q", "replay the bars from the middle of the view on; Esc ends it"],
   ["Alt+W", "data window"],
   ["Alt+T H J B N M O", "draw a line, level, ray, rectangle, Fibonacci levels, measure, text; Enter places it"],
   ["Ctrl+Z", "undo a drawing, with Shift do it again; Del deletes, arrows move the selected one"],

@@ -1,6 +1,6 @@
 // One line of the watch-list.
 import { attribute, fill, h, svg, text } from "./dom.js";
-import { clockOf, money, percent, signedPercent, trend } from "./format.js";
+import { barsLength, clockOf, money, percent, signedPercent, trend } from "./format.js";
 import { PHASES, freshness } from "./market.js";
 import { columnLabel } from "./watch/columns.js";
 
@@ -14,7 +14,12 @@ export const callStyle = (signal) => ({ UP: "up", DOWN: "down" })[signal] ?? "fl
 // Whether a model that has passed its gate says where the price goes; HOLD says nothing.
 export const isCall = (signal) => signal === "UP" || signal === "DOWN";
 
-export const MOVE_TITLE = "how far the price is expected to go in the next 5 bars, up or down (one sigma)";
+const MOVE_BARS = 5; // how far the move of a quote looks ahead
+
+// How long that takes, such as 5 min: whatever candles are shown, it is about the bars that are stored.
+export const moveTime = ({ interval }) => barsLength(MOVE_BARS, interval);
+
+export const moveTitle = (quote) => `how far the price is expected to go in the next ${moveTime(quote)}, up or down (one sigma)`;
 
 // How far the price is expected to go, such as ±0.31%; nothing where that is not said.
 export const moveText = ({ move }) => (move ? `±${percent(move, move < 0.1 ? 2 : 1)}` : "");
@@ -63,7 +68,7 @@ export class QuoteRow {
     const called = isCall(quote.signal);
     text(call, called ? `${quote.signal} ${percent(quote.probability, 0)}` : moveText(quote));
     attribute(call, "class", `call ${callStyle(quote.signal)}`);
-    attribute(call, "title", called ? `the model's call and its probability of UP; model ${quote.model}` : quote.move ? MOVE_TITLE : null);
+    attribute(call, "title", called ? `the model's call and its probability of UP; model ${quote.model}` : quote.move ? moveTitle(quote) : null);
     attribute(this._spark, "class", `spark ${trend(quote.change)}`);
     if (before?.spark.join() !== quote.spark.join()) attribute(this._line, "points", points(quote.spark));
     this.age(quote, now);

@@ -31,6 +31,6 @@ export function bindShortcuts({ chart, watchlist, menu, about, pick, help, openT
     pan: (share) => chart().window?.pan(share),
     newest: () => chart().newest(),
     help,
-    leave: () => choosing(false),
+    leave: () => (document.body.classList.contains("choosing") || !chart().replay.on ? choosing(false) : chart().replay.end()),
   });
 }

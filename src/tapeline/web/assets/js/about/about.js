@@ -1,8 +1,8 @@
 // The instrument page: what there is to know of a symbol, in one dialog.
 import { barsPath, get, outcome, part } from "../api.js";
-import { card, cell, facts, nothing, table } from "../cards.js";
+import { card, cell, facts, nothing, rowHeading, table } from "../cards.js";
 import { dialog, fill, h } from "../dom.js";
-import { clockOf, compact, integer, money, percent, price, signedPercent, trend } from "../format.js";
+import { barsLength, clockOf, compact, integer, money, percent, price, signedPercent, trend } from "../format.js";
 import { marketText } from "../market.js";
 import { figuresOf } from "./figures.js";
 
@@ -18,7 +18,7 @@ export async function openAbout(symbol, quote) {
   ].map(outcome));
   if (known.error) fill(body, nothing(`${known.error.message}.`));
   else fill(body, headline(known.value, quote), h("div", { class: "cards" },
-    ranges(daily.value, quote), returns(daily.value), expectation(forecast.value, record.value),
+    ranges(daily.value, quote), returns(daily.value), expectation(forecast.value, record.value, quote?.decimals ?? daily.value?.decimals),
     session(known.value, quote), actions(known.value), rejects(known.value)));
 }
 
@@ -48,9 +48,23 @@ function returns(daily) {
   return found && card("Returns", "", facts(Object.fromEntries(found.returns.map(([name, move]) => [name, h("span", { class: trend(move) }, signedPercent(move))]))));
 }
 
-function expectation(forecast, record) {
+// The ranges of all horizons that something is said of, the nearest first.
+function horizons({ interval, close, horizons: found, bands }, decimals) {
+  const steps = Object.keys(found).map(Number).sort((a, b) => a - b);
+  const held = (step) => bands?.find(({ horizon, decided }) => horizon === step && decided);
+  return table(["In", "Move", ...PERCENTS.map((band) => `${band}%`), "80% held"], steps.map((step) => {
+    const said = found[step];
+    const ends = PERCENTS.map((band) => cell(`${price(said[`low_${band}`], decimals)} to ${price(said[`high_${band}`], decimals)}`));
+    const counts = held(step);
+    return h("tr", {}, rowHeading(barsLength(step, interval)), cell(`±${percent(said.expected_move / close, 2)}`), ends,
+      cell(counts ? `${percent(counts.held[80] / counts.decided)} of ${integer(counts.decided)}` : "–"));
+  }));
+}
+
+function expectation(forecast, record, decimals) {
   const [total] = record?.grades ?? [];
-  return card("What may come", "", h("p", {}, forecast?.words ?? "Nothing is said of the next bars."),
+  return card("What may come", "wide", h("p", {}, forecast?.words ?? "Nothing is said of the next bars."),
+    forecast?.horizons && horizons(forecast, decimals),
     total?.decided ? facts(Object.fromEntries(PERCENTS.map((band) => [`${band}% band held`, `${percent(total.coverage[band].value)} of ${integer(total.decided)}`])))
       : nothing("No range of this symbol is decided yet."));
 }

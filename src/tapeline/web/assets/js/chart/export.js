@@ -20,8 +20,29 @@ export function canvasOf(drawing) {
   return canvas;
 }
 
-// Saves what is drawn as a PNG with a title.
-export function savePicture(drawing, title) {
+// Writes the legend's text where it stands over the chart, in its colours: all of it, also where the page has it folded.
+function writeLegend(context, legend, { left, top }) {
+  const ratio = devicePixelRatio;
+  const folded = legend.classList.contains("folded");
+  legend.classList.remove("folded");
+  const range = document.createRange();
+  const texts = document.createTreeWalker(legend, NodeFilter.SHOW_TEXT);
+  context.textBaseline = "middle";
+  while (texts.nextNode()) {
+    const { currentNode: node } = texts;
+    if (node.parentElement.closest("button") || !node.parentElement.checkVisibility()) continue;
+    range.selectNodeContents(node);
+    const place = range.getBoundingClientRect();
+    const { color, fontWeight, fontSize, fontFamily } = getComputedStyle(node.parentElement);
+    context.fillStyle = color;
+    context.font = `${fontWeight} ${parseFloat(fontSize) * ratio}px ${fontFamily}`;
+    context.fillText(node.data, (place.left - left) * ratio, (place.top + place.height / 2 - top) * ratio + HEAD);
+  }
+  legend.classList.toggle("folded", folded);
+}
+
+// Saves what is drawn as a PNG with a title and what the legend says.
+export function savePicture(drawing, title, legend) {
   const { panel, ink, font } = drawing.colors;
   const chart = canvasOf(drawing);
   const canvas = h("canvas", { width: chart.width, height: chart.height + HEAD });
@@ -32,6 +53,7 @@ export function savePicture(drawing, title) {
   context.fillStyle = ink;
   context.font = `600 14px ${font}`;
   context.fillText(title, 12, 22);
+  writeLegend(context, legend, drawing.chart.chartElement().getBoundingClientRect());
   canvas.toBlob((blob) => save(blob, `${title}.png`));
 }
 

@@ -2,7 +2,7 @@
 import { attribute, fill, h, text } from "../dom.js";
 import { clockOf, money, percent, signed, signedPercent, trend } from "../format.js";
 import { marketText, nextChange } from "../market.js";
-import { MOVE_TITLE, callStyle, changeTitle, isCall, moveText } from "../quoterow.js";
+import { callStyle, changeTitle, isCall, moveText, moveTime, moveTitle } from "../quoterow.js";
 import { meaningText } from "./notices.js";
 
 const USUAL = innerWidth < 760 ? ["5m", "1h", "1d"] : ["5m", "15m", "1h", "1d", "1w"]; // and the stored one; a menu has the others
@@ -12,7 +12,7 @@ export class Heading {
   constructor(find, choose) {
     this._parts = Object.fromEntries(["symbol", "chosen", "price", "change", "market", "signal", "intervals"].map((name) => [name, find(name)]));
     this._choose = choose;
-    this._meaning = "";
+    this._horizon = null;
     this.intervals = []; // none until an answer says which ones a symbol's bars allow
   }
 
@@ -25,7 +25,7 @@ export class Heading {
   }
 
   setHorizon(horizon) {
-    this._meaning = meaningText(horizon) ?? "";
+    this._horizon = horizon;
   }
 
   // Takes a quote, which may be another symbol's or not known; null shows none.
@@ -42,9 +42,9 @@ export class Heading {
     attribute(market, "class", `market ${state?.phase ?? ""}`);
     attribute(market, "title", state && clockOf(state.zone).utc(nextChange(state)));
     const called = isCall(quote.signal);
-    text(signal, called ? `${quote.signal} · P(UP) ${percent(quote.probability)}` : quote.move ? `${moveText(quote)} in 5 bars` : "");
+    text(signal, called ? `${quote.signal} · P(UP) ${percent(quote.probability)}` : quote.move ? `${moveText(quote)} in ${moveTime(quote)}` : "");
     attribute(signal, "class", `badge ${callStyle(quote.signal)}`);
-    attribute(signal, "title", called ? `${this._meaning} Model ${quote.model}` : quote.move ? MOVE_TITLE : null);
+    attribute(signal, "title", called ? `${meaningText(this._horizon, quote.interval) ?? ""} Model ${quote.model}` : quote.move ? moveTitle(quote) : null);
   }
 
   // The interval `by` buttons beside this one, undefined where there is none.

@@ -20,8 +20,16 @@ export function openMenu(chart, layout, arrange, about) {
   const problem = h("p", { class: "problem", role: "alert" });
   const compared = h("ul", { class: "chips" });
   const other = h("input", { id: "compare", placeholder: "Symbol", maxlength: "32", autocomplete: "off", autocapitalize: "characters", spellcheck: "false" });
-  const list = () => fill(compared, chart.compare.symbols.map((symbol) => h("li", {}, symbol,
-    h("button", { type: "button", class: "icon", "aria-label": `Compare no more with ${symbol}`, onclick: () => { chart.compare.set(symbol, false); list(); } }, "×"))));
+  const scales = radios("scale", "Scale", SCALES);
+  const list = () => {
+    fill(compared, chart.compare.symbols.map((symbol) => h("li", {}, symbol,
+      h("button", { type: "button", class: "icon", "aria-label": `Compare no more with ${symbol}`, onclick: () => { chart.compare.set(symbol, false); list(); } }, "×"))));
+    const percents = chart.compare.symbols.some((symbol) => symbol !== chart.symbol); // prices of several symbols share no other scale
+    for (const input of scales.querySelectorAll("input")) {
+      input.disabled = percents && input.value === "normal";
+      input.checked = input.value === (percents && look.scale === "normal" ? "percent" : look.scale);
+    }
+  };
   let added = Promise.resolve(); // one after another, in the order in which they were typed
   function compare(event) {
     event.preventDefault();
@@ -55,7 +63,7 @@ export function openMenu(chart, layout, arrange, about) {
   whoIs().then(() => { alert.hidden = !mayChange(); });
   const box = dialog("Chart", h("div", { class: "menu" },
     h("div", {}, radios("style", "Style", STYLES)), counts,
-    h("div", {}, radios("scale", "Scale", SCALES),
+    h("div", {}, scales,
       h("fieldset", {}, h("legend", {}, "Show"),
         check("priceOnly", "Scale to the price only"), check("sessions", "Session breaks, extended hours"), check("values", "Data window"))),
     h("div", { class: "more-of-it" },
@@ -67,7 +75,7 @@ export function openMenu(chart, layout, arrange, about) {
 }
 
 export function savePictureOf(chart) {
-  if (chart.bars) savePicture(chart.drawing, `${chart.symbol} ${chart.interval} ${new Date(chart.bars.t.at(-1)).toISOString().slice(0, 10)}`);
+  if (chart.bars) savePicture(chart.drawing, `${chart.symbol} ${chart.interval} ${new Date(chart.bars.t.at(-1)).toISOString().slice(0, 10)}`, chart.root.querySelector("[data-part=legend]"));
 }
 
 function saveTableOf(chart) {

@@ -1,6 +1,6 @@
 // What is said in place of the chart, and below it.
 import { fill, h } from "../dom.js";
-import { estimate, integer, percent, price } from "../format.js";
+import { barsLength, estimate, integer, percent, price } from "../format.js";
 
 // Says this in place of a chart without bars; null hides the notice. `detail` is the server's text of what is wrong.
 export function showState(element, state, symbol, detail) {
@@ -26,10 +26,10 @@ export function gradeText({ grades: [grade], rows, per_symbol: most }) {
   return `${integer(grade.answered)} calls decided in ${those}: ${estimate(grade.hit_rate, percent)} right; more frequent direction: ${percent(grade.base_rate)}.`;
 }
 
-// What a call means, in words; null where that is not known.
-export function meaningText(horizon) {
+// What a call means, in words; null where that is not known. With the `interval` of its bars it is said as a time.
+export function meaningText(horizon, interval = null) {
   if (!horizon) return null;
-  return `UP, DOWN: the close ${horizon} bar${horizon === 1 ? "" : "s"} on is higher, lower; HOLD: no call.`;
+  return `UP, DOWN: the close ${barsLength(horizon, interval)} on is higher, lower; HOLD: no call.`;
 }
 
 // What is expected in words, and how often the 80% band of 5 bars held among the newest rows.
