@@ -729,6 +729,12 @@ def test_the_screener_finds_sorts_and_stays_up_to_date(open_page: Open, server: 
     tab.get_by_label("Rule").fill("rsi_14 << 30")
     page.keyboard.press("Enter")
     expect(tab.get_by_role("alert")).to_contain_text("column 9")
+    tab.get_by_label("Rule").fill("price > 100")
+    columns.fill("close, rsi_14, volum")
+    page.keyboard.press("Enter")
+    expect(tab.get_by_role("alert")).to_contain_text(re.compile(r"rsi_14, volum\n {15}\^{5}\D"))
+    expect(tab.locator("[aria-invalid]")).to_have_count(1)
+    columns.fill("close, rsi_14")
     tab.get_by_label("Rule").fill("price > 100 or price > sma_2")
     expect(tab.get_by_role("option").first).to_contain_text("sma_20")
     tab.get_by_role("button", name="Scan").click()  # beside the list of names, which closes

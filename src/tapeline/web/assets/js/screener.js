@@ -2,10 +2,11 @@
 import { Completion } from "./alerts/complete.js";
 import { del, get, mayChange, outcome, part, put, whoIs } from "./api.js";
 import { card, cell, nothing, table } from "./cards.js";
-import { attribute, fill, h, text } from "./dom.js";
+import { fill, h, text } from "./dom.js";
+import { showFault } from "./fault.js";
 import { clockOf, integer, trend } from "./format.js";
 import { remember, remembered } from "./prefs.js";
-import { columnText, columnsIn } from "./watch/columns.js";
+import { columnText, columnsIn, faultIn, refused } from "./watch/columns.js";
 
 const EVERY_MS = 5000;
 const FIRST = { rule: "rsi_14 < 30", columns: "close, bar_change, rsi_14", interval: "", at: "", sort: "" };
@@ -28,6 +29,7 @@ export class ScreenerTab {
     this._pick = pick;
     this._timer = 0;
     this._turn = 0;
+    this._wrong = undefined; // what is shown to be wrong with the question
     this._listing = 0; // counts the questions for what is saved, so that late answers to earlier ones are dropped
     const kept = remembered("screener", FIRST);
     this._asked = Object.fromEntries(Object.entries(FIRST).map(([name, usual]) => [name, typeof kept?.[name] === "string" ? kept[name] : usual]));
@@ -76,10 +78,19 @@ export class ScreenerTab {
     const wanted = Object.entries({ ...this._asked, at: this._asked.at && `${this._asked.at}Z` }).filter(([, value]) => value);
     const { value, error } = await outcome(get(`/scan?${new URLSearchParams(wanted)}`, { unattended }));
     if (turn !== this._turn) return;
-    text(this._problem, error ? error.message : "");
-    attribute(this._fields.rule, "aria-invalid", error ? "" : null);
+    const fault = refused(error) ? await faultIn(this._asked.columns) : null;
+    if (turn !== this._turn) return;
+    const wrong = fault ?? (error ? { ...error.detail, message: error.message } : null);
+    if (!unattended || wrong?.message !== this._wrong) this._mark(fault ? "columns" : "rule", wrong);
+    this._wrong = wrong?.message;
     if (value) this._draw(value);
-    if (!this._asked.at) this._timer = setTimeout(() => this._ask(true), EVERY_MS); // the past stays as it is
+    if (!this._asked.at && !refused(error)) this._timer = setTimeout(() => this._ask(true), EVERY_MS); // the past stays as it is
+  }
+
+  // Shows what is wrong with a field; nothing without a fault.
+  _mark(name, fault) {
+    for (const other of COMPLETED) showFault(this._fields[other], this._problem, null);
+    if (fault) showFault(this._fields[name], this._problem, fault, this._asked[name]);
   }
 
   _draw({ columns, matches, matched, looked_at: looked, unknown, why_unknown: why }) {

@@ -7,7 +7,8 @@ const EVERY_MS = 5000;
 const EVERY_BAR = "price > 0"; // a rule that holds on every bar
 
 const ask = (columns, limit, unattended = false) => outcome(get(`/scan?${new URLSearchParams({ rule: EVERY_BAR, columns, limit })}`, { unattended }));
-const refused = (error) => [404, 422].includes(error?.status);
+// Whether the server says that a rule or a column is none.
+export const refused = (error) => [404, 422].includes(error?.status);
 
 // The columns that a text names, between commas outside of parentheses: [{ name, place }].
 export function columnsIn(text) {
