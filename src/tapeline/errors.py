@@ -141,9 +141,14 @@ class MissingLibraryError(TapelineError):
 
 
 class FeedError(TapelineError):
-    """Say why market data cannot be had."""
+    """Say why market data cannot be had. `brief` says it in a few words, without what to do."""
 
     status = 502
+
+    @property
+    def brief(self) -> str:
+        """Return the reason in a few words, for a line about something else."""
+        return one_line(self)
 
 
 class FileError(FeedError):
@@ -160,6 +165,12 @@ class UnreachableError(FeedError):
             f"{url} cannot be reached ({reason}); check the network, a proxy, or the setting {setting}. "
             "`tapeline demo` needs no network"
         )
+        self._brief = f"{url.partition('://')[2].partition('/')[0] or url} cannot be reached"
+
+    @property
+    def brief(self) -> str:
+        """Return which host cannot be reached."""
+        return self._brief
 
 
 class RateLimitedError(FeedError):

@@ -14,8 +14,9 @@ from tapeline.app.live_wiring import symbol_directory
 from tapeline.app.page_wiring import access_of, page_data_of
 from tapeline.app.system_health import SystemHealth
 from tapeline.app.trained_models import starting_model
-from tapeline.cli.console import Ticker, announce, notice
+from tapeline.cli.console import Ticker, announce, notice, stderr
 from tapeline.cli.stopping import terminated_like_interrupted
+from tapeline.core.kernel_cache import telling_of_compiling
 from tapeline.core.market import Bars
 from tapeline.errors import MissingLibraryError, NotEnoughHistoryError, OtherIntervalError
 from tapeline.feeds.files import Scan
@@ -114,8 +115,16 @@ def page_settings(data_dir: Path | None, port: int | None, *, page: bool, feed: 
 
 
 def compile_kernels(settings: Settings, *, quiet: bool) -> None:
-    """Make the compiled kernels ready, and say so: the first time on a machine it takes a minute."""
-    with Ticker("loading the kernels, which are compiled at the first start", None, quiet=quiet):
+    """Make the compiled kernels ready, and say so: the first time on a machine it takes a minute or two."""
+
+    def tell() -> None:
+        if not quiet and not stderr().is_terminal:  # a terminal shows the ticker
+            notice("compiling the kernels, once on this machine: that takes a minute or two")
+
+    with (
+        Ticker("loading the kernels, which are compiled at the first start", None, quiet=quiet),
+        telling_of_compiling(tell),
+    ):
         wiring.warm_up(settings)
 
 

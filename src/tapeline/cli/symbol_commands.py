@@ -39,6 +39,10 @@ def _named(words: Sequence[str]) -> list[str]:
     return symbols_of(",".join(parts))
 
 
+def _unchecked(line: str) -> None:
+    notice(f"{line}; `tapeline run` collects it")
+
+
 @app.command("add")
 def _add(
     symbols: SymbolNames,
@@ -58,7 +62,7 @@ def _add(
         from tapeline.feeds.live.symbol_directory import checked_symbols
 
         directory = symbol_directory(settings)
-        checked_symbols(directory, [symbol for symbol in more if symbol not in known], notice)
+        checked_symbols(directory, [symbol for symbol in more if symbol not in known], _unchecked)
         for symbol, listed in ({} if directory is None else directory.names()).items():
             if symbol in more and listed.name:
                 notice(f"{symbol}: {listed.name}" + (f", {listed.exchange}" if listed.exchange else ""))

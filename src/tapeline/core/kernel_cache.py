@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,18 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 #: Where a wheel for one platform has its compiled functions.
 SHIPPED = _PACKAGE / "compiled"
+
+_told_of_compiling: list[Callable[[], None]] = []
+
+
+@contextmanager
+def telling_of_compiling(tell: Callable[[], None]) -> Iterator[None]:
+    """Call `tell` once, before the first function that no cache holds is compiled within the block, if there is one."""
+    _told_of_compiling.append(tell)
+    try:
+        yield
+    finally:
+        _told_of_compiling.clear()
 
 
 class KernelCache(FunctionCache):  # type: ignore[misc]
@@ -49,7 +62,10 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
             found = self.shipped().load(self.shipped_key(signature, target_context.codegen()))
             if found is not None:
                 return self._impl.rebuild(target_context, found)
-        return super()._load_overload(signature, target_context)
+        found = super()._load_overload(signature, target_context)
+        if found is None and _told_of_compiling:
+            _told_of_compiling.pop()()
+        return found
 
     def shipped(self) -> IndexDataCacheFile:
         """Return the files that have this function's shipped code, if there is any."""

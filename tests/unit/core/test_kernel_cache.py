@@ -49,7 +49,12 @@ def hits(compiled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def test_what_was_shipped_is_not_compiled(hits: Callable[[], int]) -> None:
-    assert hits() == 1
+    told: list[str] = []
+    with kernel_cache.telling_of_compiling(lambda: told.append("compiling")):
+        assert hits() == 1
+        assert told == []
+        assert hits("other sources") == hits("other sources") == 0
+    assert told == ["compiling"], "once, however many are compiled"
 
 
 def test_what_was_shipped_counts_for_the_same_sources_and_libraries_only(

@@ -125,5 +125,5 @@ def checked_symbols(
         try:
             directory.check(symbol)
         except FeedError as error:
-            notify(f"{symbol} is added unchecked: {error}")
+            notify(f"{symbol} was added unchecked ({error.brief})")
     return list(symbols)

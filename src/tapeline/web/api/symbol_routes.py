@@ -146,7 +146,8 @@ async def add(wish: Wish, page: CurrentPage) -> Collected:
         try:
             await page.ask(lambda: lookup.check(symbol))
         except FeedError as error:
-            note = f"{symbol} could not be checked: {one_line(error)}"
+            collects = "" if page.data.feed() is not None else "; `tapeline run` collects it"
+            note = f"{symbol} was added unchecked ({error.brief}){collects}"
 
     def added(kept: list[str]) -> list[str]:
         if symbol in kept:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tapeline.core.listed_symbols import ListedSymbol
-from tapeline.errors import FeedError, InputError, NotFoundError, ServerError
+from tapeline.errors import FeedError, InputError, NotFoundError, ServerError, UnreachableError
 from tapeline.feeds.live.symbol_directory import SPACING, SymbolDirectory, checked_symbols
 
 LISTED = [
@@ -83,6 +83,9 @@ def test_a_venue_that_is_down_keeps_nobody_from_adding(directory: SymbolDirector
     search.down = True
     told: list[str] = []
     assert checked_symbols(directory, ["TSLA"], told.append) == ["TSLA"]
-    assert told == ["TSLA is added unchecked: Venue is down"]
+    assert told == ["TSLA was added unchecked (Venue is down)"]
+    assert (
+        UnreachableError("https://venue.example/search?q=TSLA", "no answer").brief == "venue.example cannot be reached"
+    )
     with pytest.raises(FeedError):
         directory.check("TSLA")

@@ -13,7 +13,7 @@ from tests.rows import random_rows
 from tests.web_site import Client, client_of
 
 from tapeline.core.messages import Commit
-from tapeline.web import PageData
+from tapeline.web import FeedPulse, PageData
 
 
 @pytest.fixture
@@ -51,7 +51,14 @@ def test_a_mistyped_symbol_is_not_added(client: Client, lookup: TeslaLookup) -> 
     assert add(symbol="TSLA") == (200, {"collected": ["S00", "TSLA"]})
     assert add(symbol="OTHER", check=False) == (200, {"collected": ["S00", "TSLA", "OTHER"]})
     lookup.down = True
-    assert add(symbol="MORE")[1]["note"] == "MORE could not be checked: Venue is down"
+    assert add(symbol="MORE")[1]["note"] == "MORE was added unchecked (Venue is down); `tapeline run` collects it"
+    page = PageData(
+        MemoryStore(), watchlist=MemoryWatchlist(), lookup=lookup, feed=lambda: FeedPulse("polling", None, {})
+    )
+    with client_of(page) as collecting:
+        collecting.take_csrf()
+        note = collecting.request("POST", "/symbols", json={"symbol": "MORE"}).json()["note"]
+    assert note == "MORE was added unchecked (Venue is down)", "it is collected from now on"
     assert client.document("/symbols")["names"]["TSLA"]["exchange"] == "NASDAQ"
 
 
