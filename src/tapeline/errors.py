@@ -109,7 +109,14 @@ class RejectedError(InputError):
 
 
 class NotEnoughHistoryError(InputError):
-    """Refuse to answer from too few bars. The text says how many there are and how many are needed."""
+    """Refuse to answer from too few bars. The text says how many there are and how many are needed.
+
+    `rows` is how many more rows to learn from it takes, 0 where that is not known.
+    """
+
+    def __init__(self, message: str, *, rows: int = 0) -> None:
+        super().__init__(message)
+        self.rows = rows
 
 
 class NotFoundError(InputError):

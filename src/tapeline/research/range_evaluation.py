@@ -82,10 +82,22 @@ def evaluate_ranges(
     for k in range(folds):
         start, stop = times[edges[k]], times[edges[k + 1] - 1]
         trained_until = times[max(0, edges[k] - HORIZONS[-1])]
-        model = fit_sorted(history[history.timestamp < trained_until], interval)
+        try:
+            model = fit_sorted(history[history.timestamp < trained_until], interval)
+        except NotEnoughHistoryError as error:
+            raise NotEnoughHistoryError(_of_fold(error, k, folds, len(history))) from None
         test = (history.timestamp >= start) & (history.timestamp <= stop)
         _ask(done, history, model, test, compared)
     return _report(history, interval, folds, done)
+
+
+def _of_fold(error: NotEnoughHistoryError, k: int, folds: int, bars: int) -> str:
+    """Return the text of an error about fold `k`, which learns from k + 1 of folds + 1 parts of these bars."""
+    text = f"fold {k + 1} of {folds}: {error}"
+    if not error.rows:
+        return text
+    wanted = bars - (-error.rows * (folds + 1) // (k + 1))
+    return f"{text}; {folds} folds take about {wanted:,} bars in all, fewer folds fewer"
 
 
 def evaluate_frozen(model: RangeModel, bars: Iterable[Bars]) -> RangeReport:

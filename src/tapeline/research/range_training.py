@@ -85,7 +85,11 @@ def fit_range(bars: Iterable[Bars], *, until: int | None = None) -> RangeModel:
 def fit_sorted(history: Bars, interval: int) -> RangeModel:
     """Train on these sorted final bars, all of them, of this length (ms). Raises `NotEnoughHistoryError`."""
     if len(history) < at.WARM_UP:
-        raise NotEnoughHistoryError(f"{len(history)} bars are not enough to train a range model: give more history")
+        raise NotEnoughHistoryError(
+            f"{len(history)} bars are not enough to train a range model, which takes at least "
+            f"{at.WARM_UP + _FEWEST}: give more history",
+            rows=_FEWEST + at.WARM_UP - len(history),
+        )
     intraday = interval < INTRADAY
     session = _bars_in_a_session(history) if intraday else 0
     form = "daily" if not intraday else "intraday" if _sessions(history) >= _SESSIONS_FOR_ALL else "plain"
@@ -98,10 +102,13 @@ def fit_sorted(history: Bars, interval: int) -> RangeModel:
     known = outcomes(history, model)
     usable = ~np.isnan(regressors[:, 0])
     rows = _Rows(regressors, known, usable)
-    if int((usable & ~np.isnan(known.variance[:, 0])).sum()) < _FEWEST:
+    learnable = int((usable & ~np.isnan(known.variance[:, 0])).sum())
+    if learnable < _FEWEST:
+        missing = _FEWEST - learnable
         raise NotEnoughHistoryError(
-            f"{len(history)} bars give {int(usable.sum())} rows to learn ranges from, training needs {_FEWEST}: give "
-            "more history"
+            f"{len(history)} bars give {learnable} rows to learn ranges from, training needs {_FEWEST}, from at least "
+            f"{len(history) + missing:,} bars: give more history",
+            rows=missing,
         )
     model = _with_regressions(model, rows, form)
     return _with_spreads(model, history, rows)

@@ -65,6 +65,14 @@ def test_nothing_after_a_fold_changes_it(clustered: Bars) -> None:
 def test_too_few_bars_say_so() -> None:
     with pytest.raises(NotEnoughHistoryError):
         evaluate_ranges([daily_bars(symbols=1, count=20)])
+    bars = daily_bars(symbols=1, count=1_200)
+    with pytest.raises(
+        NotEnoughHistoryError, match=r"fold 1 of 2: .* from at least .*; 2 folds take about ([\d,]+) bars"
+    ) as few:
+        evaluate_ranges([bars[:900]], folds=2)
+    wanted = int(str(few.value).partition(" take about ")[2].partition(" ")[0].replace(",", ""))
+    assert 1_100 < wanted <= 1_200
+    evaluate_ranges([bars[:wanted]], folds=2)
 
 
 def test_losses_are_least_for_what_is_true() -> None:
