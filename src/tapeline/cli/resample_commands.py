@@ -22,13 +22,14 @@ def resample(
         str | None,
         typer.Option(help="Calendar of the exchange: XNYS, XLON, UTC, ...  [default: the one of each symbol]"),
     ] = None,
+    final: Annotated[bool, typer.Option("--final", help="Leave out a last candle that more bars may go into.")] = False,
     reading: FileReading = AS_FOUND,
     json: Json = False,
 ) -> None:
     """Write the longer candles that a file's bars make, as the page shows them: aligned to the exchange's sessions.
 
-    The last candle of a symbol is written as well. In the column `final` it is false where it ends after the last bar,
-    so that more bars may still go into it.
+    The last candle of a symbol is written as well. Where it ends after the last bar, so that more bars may still go
+    into it, it is counted as unfinished.
     """
     from tapeline.app.resampling import resampled
     from tapeline.cli.bar_files import open_all, read_bars
@@ -43,6 +44,9 @@ def resample(
         candles = resampled(bars, interval, calendar)
     except NotPossibleError as error:
         raise NotPossibleError(f"{file} at {interval}: {error}") from error
-    write_tables(out, iter([bar_table(candles, {"final": candles.final})] if len(candles) else []))
-    counts = {"symbols": len(candles.symbols), "candles": len(candles), "unfinished": int((~candles.final).sum())}
+    unfinished = int((~candles.final).sum())
+    if final:
+        candles = candles[candles.final]
+    write_tables(out, iter([bar_table(candles)] if len(candles) else []))
+    counts = {"symbols": len(candles.symbols), "candles": len(candles), "unfinished": unfinished}
     print_summary({"out": str(out), **counts}, as_json=json)
