@@ -176,7 +176,10 @@ def test_every_tab_is_drawn_fits_the_width_and_is_accessible(
             if tab == "model":  # what is said of the expected move and of the direction is side by side
                 halves = page.locator("#model .halves > .cards")
                 expect(halves).to_have_count(2)
-                left, right = halves.evaluate_all("(all) => all.map((half) => half.getBoundingClientRect().toJSON())")
+                left, right = page.evaluate("""() => {
+                  const halves = [...document.querySelectorAll("#model .halves > .cards")];
+                  return halves.map((half) => half.getBoundingClientRect().toJSON());
+                }""")  # found and measured at once, as an answer may replace them
                 assert left["right"] < right["left"]
             page.screenshot(path=pictures / f"{tab}-{_WIDE[0]}-{'dark' if dark else 'light'}.png")
         assert problems(page) == []
