@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,16 +67,31 @@ def replay(replayed_file: Path) -> Iterator[Replay]:
     """Return what replays the file with kills; one process that has imported everything does it for all tests."""
     options = ("replay", str(replayed_file), "--json", "--no-dashboard")
     program = [sys.executable, "-m", "tests.e2e.killing", "replay", str(BARS * SYMBOLS), *options]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    errors = replayed_file.with_name("errors")
+    with (
+        errors.open("w") as written,
+        subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=written, text=True) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
 
         def ask(seed: int, kills: int, folder: Path) -> list[str]:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            print(seed, kills, folder, file=process.stdin, flush=True)
-            return process.stdout.readline().split()
+            bound = threading.Timer(240 + 10 * kills, process.kill)
+            bound.start()
+            try:
+                print(seed, kills, folder, file=process.stdin, flush=True)
+                answer = process.stdout.readline()
+            finally:
+                bound.cancel()
+            assert answer, f"no answer, it ended with {process.wait()}: {errors.read_text()}"
+            return answer.split()
 
-        yield ask
-        process.kill()
+        try:
+            yield ask
+            process.stdin.close()
+            assert process.wait(60) == 0, errors.read_text()
+        finally:
+            process.kill()  # nothing, where it has ended
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,13 +74,24 @@ def test_the_outputs_are_what_the_workflow_asks_for() -> None:
     assert asked == set(re.findall(r"^ +([A-Z_]+) += ", TEXT, re.MULTILINE))
 
 
+def test_nothing_is_deployed_until_the_variables_are_set() -> None:
+    for name, job in WORKFLOWS["deploy.yml"]["jobs"].items():
+        assert job["if"].endswith(f" && vars.{name.upper()}_ROLE != ''"), name
+        first = job["steps"][0]
+        for unset in first["env"]:
+            given = {"PATH": os.environ["PATH"], **dict.fromkeys(first["env"], "x"), unset: ""}
+            command = ["bash", "-eo", "pipefail", "-c", first["run"]]
+            done = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stdout.split(" (")[0]) == (1, f"::error::the variable {unset} is empty")
+        assert set(first["env"]) | {f"{name.upper()}_ROLE"} == set(re.findall(r"vars\.([A-Z_]+)", str(job)))
+
+
 def test_no_workflow_may_do_more_than_its_jobs_say() -> None:
     for name, workflow in WORKFLOWS.items():
         assert workflow["permissions"] == {}, name
+        allowed = {"attestations", "id-token", "security-events"} | ({"pages"} if name == "site.yml" else set())
         for job in workflow["jobs"].values():
-            assert {scope for scope, grant in job["permissions"].items() if grant == "write"} <= {
-                "attestations", "id-token", "pages", "security-events"
-            }, name  # fmt: skip
+            assert {scope for scope, grant in job["permissions"].items() if grant == "write"} <= allowed, name
             assert job["timeout-minutes"] <= 120
 
 

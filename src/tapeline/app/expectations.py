@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -90,8 +93,7 @@ def odds(
     `within` is from 1 to 20 bars; `interval` and `data_dir` are as in `forecast`. Raises `InputError` for a price or a
     number of bars that is none, and `NotFoundError` where no forecast looks so far.
     """
-    if not (isinstance(price, (int, float, np.number)) and price > 0):
-        raise InputError(f"a price is a number above 0, not {price!r}")
+    price = _as_price(price)
     with open_data_directory(settings_for_reading(data_dir), create=False, notify=warn) as directory:
         said, _, _ = said_about(directory, symbol, interval, within)
     try:
@@ -102,6 +104,17 @@ def odds(
         symbol_of(said.symbol), _time(said), said.close, price, within, found.touched, found.beyond, said.model.version,
         said.is_newest,
     )  # fmt: skip
+
+
+def _as_price(price: object) -> float:
+    """Return a real number of any kind, such as a Decimal; a truth value is none, though Python takes it for one."""
+    number = math.nan
+    if isinstance(price, SupportsFloat) and not isinstance(price, (bool, np.bool_)):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            number = float(price)
+    if not number > 0:
+        raise InputError(f"a price is a number above 0, not {price!r}")
+    return number
 
 
 def _time(said: SaidRange) -> datetime:

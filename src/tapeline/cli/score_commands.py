@@ -69,7 +69,7 @@ def score(
         }
         print_json(without_nan(documents))
         return
-    stdout().print(_graded_rows(found.rows, len(wanted), last), markup=False)
+    notice(_graded_rows(found.rows, len(wanted), last))
     _print_ranges(ranges)
     if table:
         _print_directions(table)
@@ -82,9 +82,9 @@ def _graded_rows(rows: int, series: int, last: int | None) -> str:
     if last is None:
         from tapeline.runtime.stored_grades import NEWEST_GRADED
 
-        more = f"The page's Model tab grades the newest {NEWEST_GRADED} of each: --last {NEWEST_GRADED}."
+        more = f"The page's Model tab grades at most the newest {NEWEST_GRADED} of each: --last {NEWEST_GRADED}."
         return f"Graded: all {rows:,} stored bars of {of}. {more}"
-    return f"Graded: the newest {last:,} bars of {of}, {rows:,} in all."
+    return f"Graded: at most the newest {last:,} bars of each series, {rows:,} in all of {of}."
 
 
 def _print_ranges(ranges: Mapping[int, Sequence[RangeGrade]]) -> None:

@@ -11,6 +11,7 @@ import socket
 import socketserver
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -212,12 +213,16 @@ def endless_body(connection: socket.socket) -> None:
         time.sleep(0.02)
 
 
+#: From 3.14.10 on Python gives up after 100 answers of "Continue".
+AFTER_CONTINUES = "no valid HTTP" if sys.version_info >= (3, 14, 10) else "no answer in time"
+
+
 @pytest.mark.parametrize(
     ("talk", "reason"),
     [
         (endless_head, "no answer in time"),
         (endless_status, "no answer in time"),
-        (endless_continue, "no answer in time|no valid HTTP"),  # Python 3.14.10 gives up after 100 of them
+        (endless_continue, AFTER_CONTINUES),
     ],
 )
 def test_a_webhook_that_drips_is_cut_off_when_its_time_is_over(

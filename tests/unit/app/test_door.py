@@ -15,6 +15,7 @@ import threading
 import xml.etree.ElementTree
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,14 @@ def test_a_picture_a_client_and_a_wrong_price_take_one_short_line(home: Path) ->
     assert repr(tapeline.connect(ADDRESS, asynchronous=True)) == f"<AsyncClient of {ADDRESS}>"
     with pytest.raises(InputError, match="a price is a number above 0, not '240'"):
         tapeline.odds("TSLA", "240", data_dir=home)  # type: ignore[arg-type]
+
+
+def test_a_price_is_any_real_number_but_no_truth_value(home: Path) -> None:
+    exact = tapeline.odds("TSLA", 100.5, data_dir=home)
+    assert tapeline.odds("TSLA", Decimal("100.5"), data_dir=home) == exact  # type: ignore[arg-type]
+    for wrong in (True, np.True_, float("nan"), None, [100.5]):
+        with pytest.raises(InputError, match="a price is a number above 0"):
+            tapeline.odds("TSLA", wrong, data_dir=home)  # type: ignore[arg-type]
 
 
 def test_the_room_of_forecasts_does_not_hide_the_function() -> None:

@@ -184,10 +184,13 @@ def stored(bars, tmp_path) -> Path:
 
 
 def test_stored_predictions_are_graded(stored):
-    text = call("score", "--data-dir", stored)
-    graded, direction = text.splitlines()[:2]
-    assert graded.startswith("Graded: all 2,800 stored bars of 4 series. The page's Model tab grades the newest 500 of")
-    assert direction.startswith("Direction: ")
+    shown = CliRunner().invoke(app, ["score", "--data-dir", str(stored)])
+    text = shown.stdout
+    assert text.startswith("Direction: "), "the verdict is the first line"
+    assert (
+        "Graded: all 2,800 stored bars of 4 series. The page's Model tab grades at most the newest 500 of"
+        in shown.stderr
+    )
     assert "nan" not in text
     found = json.loads(call("score", "--data-dir", stored, "--json"))
     whole = found["grades"][0]
