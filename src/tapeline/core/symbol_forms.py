@@ -6,6 +6,8 @@ Every door at which symbols come in (files, frames, feeds, commands, the API, al
 from __future__ import annotations
 
 import difflib
+import heapq
+import itertools
 import re
 from collections.abc import Container, Sequence
 
@@ -13,6 +15,9 @@ from tapeline.core.series import split_series, symbol_of
 
 #: Longest symbol accepted anywhere. Yahoo's longest (option contracts) have 21 characters.
 MAX_SYMBOL_LENGTH = 32
+
+#: How many symbols a wrong one is compared with, at most: of 20,000 that takes 4 ms in place of 67.
+_COMPARED = 500
 
 #: Yahoo's American treasury yields.
 _YIELDS = frozenset({"^IRX", "^FVX", "^TNX", "^TYX"})
@@ -67,10 +72,24 @@ def meant_symbol(symbol: str, stored: Container[str]) -> str:
 
 
 def nearest_symbol(symbol: str, known: Sequence[str]) -> str:
-    """Return the symbol of these that may have been meant by one that is not among them, '' where none is near."""
-    near = difflib.get_close_matches(symbol.upper(), known, 5, cutoff=0.5)
-    near.sort(key=lambda name: name[0] != symbol[:1].upper())  # a slip is seldom in the first letter
+    """Return the symbol of these that may have been meant by one that is not among them, '' where none is near.
+
+    Of many only `_COMPARED` are compared, as anybody may ask for wrong symbols of a server.
+    """
+    symbol = symbol.upper()
+    near = difflib.get_close_matches(symbol, _alike(symbol, known), 5, cutoff=0.5)
+    near.sort(key=lambda name: name[:1] != symbol[:1])  # a slip is seldom in the first letter
     return near[0] if near else ""
+
+
+def _alike(symbol: str, known: Sequence[str]) -> list[str]:
+    """Return those to compare: of the same first letter and about that length, or longer; then some of the others."""
+    first, length, letters = symbol[:1], len(symbol), set(symbol)
+    alike = [name for name in known if name[:1] == first and (abs(len(name) - length) <= 2 or name.startswith(symbol))]
+    if len(alike) >= _COMPARED:
+        return heapq.nlargest(_COMPARED, alike, key=lambda name: len(letters.intersection(name)))
+    others = (name for name in known if name[:1] != first and abs(len(name) - length) <= 2)
+    return [*alike, *itertools.islice(others, _COMPARED - len(alike))]
 
 
 def collected_fault(symbol: str) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +13,7 @@ from hypothesis import strategies as st
 from tapeline.core.candle_intervals import INTERVALS
 from tapeline.core.series import has_interval, is_series_of, series_name, series_span, split_series, symbol_of
 from tapeline.core.sessions import exchange_of
-from tapeline.core.symbol_forms import canonical_symbol, collected_fault, may_be_negative, symbol_fault
+from tapeline.core.symbol_forms import canonical_symbol, collected_fault, may_be_negative, nearest_symbol, symbol_fault
 from tapeline.core.times import DAY, HOUR, MINUTE, interval_ms
 
 texts = st.from_regex(r"[A-Z0-9^][A-Z0-9.@=:-]{0,9}", fullmatch=True)
@@ -69,3 +73,17 @@ def test_names_of_intervals_are_read_back() -> None:
     assert interval_ms("90m") == 90 * MINUTE == interval_ms("5400s")
     assert interval_ms("60m") == HOUR
     assert interval_ms("1x") is interval_ms("m") is interval_ms("0m") is None
+
+
+def test_a_wrong_symbol_is_compared_with_few_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[Sequence[str]] = []
+    closest = difflib.get_close_matches
+
+    def counting(word: str, names: Sequence[str], most: int, cutoff: float) -> list[str]:
+        compared.append(names)
+        return closest(word, names, most, cutoff)
+
+    monkeypatch.setattr(difflib, "get_close_matches", counting)
+    known = [*map("".join, itertools.product("STUVAL", repeat=5)), "TSLA", "BTC-USD"]
+    assert [nearest_symbol(each, known) for each in ("tslaa1", "BTC", "QQQQQQQQQ")] == ["TSLAA", "BTC-USD", ""]
+    assert max(map(len, compared)) == 500
