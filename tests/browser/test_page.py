@@ -134,6 +134,17 @@ def test_a_wrong_rule_is_marked_and_a_right_one_fires_and_is_removed(open_page: 
     expect(page.locator("[data-part=unseen]")).to_have_text(re.compile(r"\d+"))
     page.locator("nav [data-tab=alerts]").click()
     expect(page.locator("[data-part=unseen]")).to_be_empty()
+    assert (
+        page.evaluate("""async () => {
+      const { AlertsTab } = (await import("/js/main.js")).modules["js/alerts/alerts.js"];
+      const root = document.createElement("div");
+      const tab = new AlertsTab(root, { counted() {}, zone: () => "UTC", jump() {}, symbols: () => [] });
+      tab.show();
+      tab.fire({ id: 1, timestamp: 0, symbol: "AAPL", rule: "price > 1", text: "price 2", deliveries: [] });
+      return root.querySelector(".spoken[role=status]").textContent;
+    }""")
+        == "AAPL: price > 1: price 2"
+    ), "a reader of the screen hears of no alert while the tab is open"
     expect(alerts.get_by_role("row").nth(1)).to_contain_text(re.compile(r"2019 \d\d:\d\d EST.*AAPL", re.DOTALL))
     moment = alerts.locator("tbody tr").first.evaluate("""(row) => {
       row.querySelector("button").click();
@@ -510,8 +521,9 @@ def test_drawings_are_kept_and_undone_and_alerts_are_set_and_dragged(open_page: 
       const made = (daily, t) => new Bars({ columns: { t }, daily, zone: "America/New_York" });
       const hours = made(false, days.flatMap((t) => [t + 14.5 * hour, t + 15.5 * hour]));
       return [
-        ...[14.5, 25, 38.9, 80].map((later) => made(true, days).position(days[0] + later * hour)),
-        ...[days[0] + 15.6 * hour, days[0] + 20 * hour, days[1], days[2] + 17 * hour].map((t) => hours.position(t)),
+        ...[14.5, 25, 38.9, 80].map((later) => made(true, days).position(days[0] + later * hour, false)),
+        ...[days[0] + 15.6 * hour, days[0] + 20 * hour].map((t) => hours.position(t)),
+        hours.position(days[1], true), hours.position(days[2] + 17 * hour),
       ];
     }""") == [0, 0, 1, 3, 1, 1, 2, 6], "what is drawn stands on the bar that contains its time"
     first = "chart.onChart._layer.shapes.at(-1).points[0].p"

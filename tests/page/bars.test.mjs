@@ -68,6 +68,17 @@ test("older bars are asked for up to 20,000", () => {
   assert.equal(bars.older, null);
 });
 
+test("a time has its place as an instant or as a date, whatever the time", () => {
+  const [hour, day] = [3_600_000, 86_400_000];
+  const days = [0, 1, 2].map((i) => Date.UTC(2019, 1, 11) + i * day);
+  const made = (daily, t) => new Bars({ columns: { t }, daily, zone: "America/New_York" });
+  const late = made(false, days.flatMap((t) => [t + 14.5 * hour, t + 23 * hour, t + 24 * hour])); // 19:00 ET is 00:00 UTC
+  assert.deepEqual(days.map((t) => late.position(t + day)), [2, 5, 8]);
+  assert.deepEqual(days.map((t) => late.position(t, true)), [0, 3, 6]);
+  assert.deepEqual(days.map((t) => made(true, days).position(t + day, false)), [0, 1, 2]);
+  assert.deepEqual([made(true, days), late].map((bars) => bars.pointAt(1, 5)), [{ t: days[1], p: 5, date: true }, { t: days[0] + 23 * hour, p: 5, date: false }]);
+});
+
 test("a study is drawn once all of its columns are here", () => {
   const study = (...names) => ({ columns: names.map((name) => ({ name })) });
   assert.equal(barsOf().has(study("rsi_14")), true);

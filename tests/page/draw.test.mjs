@@ -13,7 +13,7 @@ const bars = new Bars({ symbol: "A", interval: "1m", columns, decimals: 2, daily
 
 test("a time has a place on the bar that contains it and beyond all of them, and a place a time", () => {
   assert.deepEqual([0, 1, 6, 10, 13, -2].map((minute) => bars.position(minute * MINUTE)), [0, 1, 2, 3, 6, -2]);
-  assert.deepEqual([0, 4, 6, -2].map((i) => bars.timeAt(i) / MINUTE), [0, 11, 13, -2]);
+  assert.deepEqual([0, 4, 6, -2].map((i) => bars.pointAt(i, 1).t / MINUTE), [0, 11, 13, -2]);
   assert.deepEqual(bars.span(1, 9), { low: 0.5, high: 6 });
   assert.equal(bars.span(7, 9), null);
 });
@@ -22,7 +22,10 @@ test("what was kept is drawn as far as this version knows it", () => {
   const point = { t: 1, p: 2, extra: 3 };
   const shapes = [{ kind: "level", points: [point] }, { kind: "line", points: [point] }, { kind: "constructor", points: [point] },
     { kind: "text", points: [point], text: 7 }, { kind: "level", points: [{ t: "x", p: 1 }] }, null];
-  assert.deepEqual(usable({ shapes }), [{ kind: "level", points: [{ t: 1, p: 2 }] }, { kind: "text", points: [{ t: 1, p: 2 }], text: "7" }]);
+  assert.deepEqual(usable({ shapes }), [{ kind: "level", points: [{ t: 1, p: 2, date: false }] }, { kind: "text", points: [{ t: 1, p: 2, date: false }], text: "7" }]);
+  const day = { kind: "level", points: [{ t: 0, p: 2 }] }; // as it was kept before dates were kept as such
+  const instant = { kind: "level", points: [{ t: 0, p: 2, date: false }] };
+  assert.deepEqual(usable({ shapes: [day, instant] }).map(({ points }) => points[0].date), [true, false]);
   for (const nonsense of [null, {}, { shapes: 5 }]) assert.deepEqual(usable(nonsense), []);
 });
 
@@ -78,7 +81,7 @@ async function answered(answer, work) {
 }
 
 test("a symbol that is left and shown again before its drawings arrive has each once", async () => {
-  const shapes = [{ kind: "level", points: [{ t: 1, p: 2 }] }];
+  const shapes = [{ kind: "level", points: [{ t: 1, p: 2, date: false }] }];
   await answered(() => ({ shapes }), async () => {
     const { SymbolDrawings } = await import("../../src/tapeline/web/assets/js/draw/symboldrawings.js");
     let found;

@@ -16,6 +16,7 @@ test("a missing number is a dash, never 0", () => {
 test("prices have the decimals of the instrument, a comma between thousands and a true minus", () => {
   assert.equal(price(1234567.891), "1,234,567.89");
   assert.equal(price(101, 0), "101");
+  assert.deepEqual([price(1234.56789, 5), price(-999_999.9999, 4), price(1e6, 0)], ["1,234.56789", "−999,999.9999", "1,000,000"]);
   assert.equal(price(0.00001234, 8), "0.00001234");
   assert.equal(price(-3.5, 1), "\u22123.5");
   assert.equal(price(0), "0.00");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { columnText } from "../../src/tapeline/web/assets/js/watch/columns.js";
+import { columnText, renamed } from "../../src/tapeline/web/assets/js/watch/columns.js";
 import { groupOf, linesOf, movedBefore, movedBy, usableLists } from "../../src/tapeline/web/assets/js/watch/lists.js";
 
 test("a list is typed as symbols and groups, each once", () => {
@@ -30,4 +30,12 @@ test("a value of a column has few characters, whatever its size", () => {
   assert.deepEqual([950, 98_123, 428_000].map((value) => columnText("volume", value)), ["950", "98.1K", "428K"]);
   assert.deepEqual([columnText("bar_change", 0.001), columnText("change(1 day)", 0.1)], ["+0.10%", "+0.10%"]);
   assert.deepEqual([columnText("close", 9.46), columnText("close", 9.46, 3), columnText("close", 123_456, 0)], ["9.46", "9.460", "123,456"]);
+  assert.deepEqual([1.08537, -37.63, 0.00001234, 1234.5, 123.45600128, 5].map((value) => columnText("close", value)), ["1.08537", "−37.63", "0.00001234", "1,234.50", "123.456", "5.00"]);
+  assert.deepEqual([0.12345678, 0.5, 0].map((value) => columnText("volume", value)), ["0.12345678", "0.5", "0"]);
+});
+
+test("a scan that an older version kept has the names that columns have now", () => {
+  const kept = { rule: "price > 1", columns: "close, change, change(1 day)", sort: "-change" };
+  assert.deepEqual(renamed(kept), { rule: "price > 1", columns: "close, bar_change, change(1 day)", sort: "-bar_change" });
+  assert.deepEqual(renamed({ columns: "", sort: "" }), { columns: "", sort: "" });
 });

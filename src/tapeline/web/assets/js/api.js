@@ -94,6 +94,9 @@ export async function outcome(answer) {
   }
 }
 
+// Whether what failed with this error may be answered later.
+export const later = ({ status }) => status === 0 || status >= 500;
+
 // Asks who is logged in. An answer that comes after that to a later question changes nothing.
 export function readSession() {
   const asked = get("/session").then((answer) => (newest === answered ? Object.assign(session, answer) : session));

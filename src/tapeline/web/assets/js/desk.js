@@ -1,5 +1,5 @@
 // What this user arranged, kept by the server; in this browser where the server keeps nothing for this user.
-import { get, outcome, part, put, putAtTheEnd } from "./api.js";
+import { get, later, outcome, part, put, putAtTheEnd } from "./api.js";
 import { remember, remembered } from "./prefs.js";
 
 const WAIT_MS = 400; // a change is kept once nothing has changed for this long
@@ -8,10 +8,8 @@ const AGAIN_MS = 2000; // when a server is asked again that cannot answer
 const waiting = new Map(); // name -> the timer and the document that waits to be kept
 let changes = 0; // how many documents were kept
 
-// Whether the server may answer later: a document that it has must not be taken for an empty one, nor be replaced by it.
-const later = ({ status }) => status === 0 || status >= 500;
-
-// Resolves to the document of this name once the server answers; to an empty one where there is none.
+// Resolves to the document of this name once the server answers; to an empty one where there is none. One that the server has
+// must not be taken for an empty one, nor be replaced by it.
 export async function recall(name) {
   for (;;) {
     if (waiting.has(name)) return waiting.get(name).document; // it may be sent after the answer was made, and before it arrives

@@ -6,7 +6,7 @@ import { fill, h, text } from "./dom.js";
 import { showFault } from "./fault.js";
 import { clockOf, integer, trend } from "./format.js";
 import { remember, remembered } from "./prefs.js";
-import { columnText, columnsIn, faultIn, refused } from "./watch/columns.js";
+import { columnText, columnsIn, faultIn, refused, renamed } from "./watch/columns.js";
 
 const EVERY_MS = 5000;
 const FIRST = { rule: "rsi_14 < 30", columns: "close, bar_change, rsi_14", interval: "", at: "", sort: "" };
@@ -32,7 +32,7 @@ export class ScreenerTab {
     this._wrong = undefined; // what is shown to be wrong with the question
     this._listing = 0; // counts the questions for what is saved, so that late answers to earlier ones are dropped
     const kept = remembered("screener", FIRST);
-    this._asked = Object.fromEntries(Object.entries(FIRST).map(([name, usual]) => [name, typeof kept?.[name] === "string" ? kept[name] : usual]));
+    this._asked = renamed(Object.fromEntries(Object.entries(FIRST).map(([name, usual]) => [name, typeof kept?.[name] === "string" ? kept[name] : usual])));
   }
 
   show() {
@@ -137,7 +137,7 @@ export class ScreenerTab {
   }
 
   _take({ rule, columns, interval, sort }) {
-    this._asked = { rule, columns: columns.join(", "), interval, at: this._asked.at, sort };
+    this._asked = renamed({ rule, columns: columns.join(", "), interval, at: this._asked.at, sort });
     for (const [name, field] of Object.entries(this._fields)) field.value = this._asked[name];
     this._ask(false);
   }

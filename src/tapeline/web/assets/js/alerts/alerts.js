@@ -69,6 +69,7 @@ export class AlertsTab {
     if (listed) this._fired = [alert, ...this._fired.filter(({ id }) => id !== alert.id)].slice(0, MOST_FIRED);
     const title = alert.symbol ? `${alert.symbol}: ${alert.rule}` : alert.rule;
     if (!this._shown || !listed) toast(alert.text, "alert", title, alert.symbol && { name: "Show the bar", run: () => this._jump(alert.symbol, alert.timestamp) });
+    if (this._shown && listed) fill(this._said, `${title}: ${alert.text}`); // else the toast is read out
     if (this._shown) this._drawFired();
     else this._counted(++this._unseen);
     if (this.wanted && document.hidden) notify(title, alert);
@@ -81,12 +82,13 @@ export class AlertsTab {
       h("input", { type: "checkbox", id, checked, onchange: (event) => changed(event.target) }), h("label", { for: id }, label));
     this._ruleList = h("div");
     this._firedList = h("div");
+    this._said = h("p", { class: "spoken", role: "status" }); // what is new in that list, for screen readers
     this._problem = h("p", { class: "verdict bad", hidden: true });
     fill(this._root, this._problem, h("div", { class: "cards" },
       card("Rules", "wide", this._form.root, this._ruleList,
         sound.possible && check("sound", "Sound when an alert fires", sound.wanted(), ({ checked }) => sound.want(checked)),
         "Notification" in window && check("notify", "Also notify me while this page is in the background", this.wanted, (box) => this._allowNotifications(box))),
-      card("Fired", "wide", this._firedList)));
+      card("Fired", "wide", this._said, this._firedList)));
   }
 
   async _read() {

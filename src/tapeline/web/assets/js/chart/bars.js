@@ -46,19 +46,22 @@ export class Bars {
   }
 
   // The index of the bar that contains a time, or of the last one before it; before the first bar and after the newest a place
-  // as far beyond them. A daily bar contains the times of its date at the exchange, and a date begins with its first bar.
-  position(time) {
-    const i = this.around(time);
-    const dated = time % DAY === 0; // as daily bars are
-    if (this.daily && !dated) return this.position(Math.floor(this._local.wall(time) / DAY) * DAY);
-    if (time < this.t[0] || i === this.length - 1) return i + Math.floor((time - this.t[i]) / this._step());
-    return this.daily || !dated || this.t[i] === time ? i : Math.min(this.length - 1, lowerBound(this.t, this._local.time(time)));
+  // as far beyond them. A time is an instant or, with `dated`, a date as its UTC midnight, as daily bars have it. A daily bar
+  // contains the instants of its date at the exchange, and a date begins with its first bar.
+  position(time, dated = this.daily) {
+    if (this.daily && !dated) return this.position(Math.floor(this._local.wall(time) / DAY) * DAY, true);
+    const start = dated && !this.daily ? this._local.time(time) : time;
+    const first = lowerBound(this.t, start);
+    if (dated && !this.daily && this.t[first] < start + DAY) return first;
+    const i = this.around(start);
+    return start < this.t[0] || i === this.length - 1 ? i + Math.floor((start - this.t[i]) / this._step()) : i;
   }
 
-  // The time at an index, which may lie before the first bar or after the newest.
-  timeAt(i) {
+  // The point at an index, which may lie before the first bar or after the newest, and a price: { t, p, date }, where `date`
+  // says that the time is a date.
+  pointAt(i, p) {
     const inside = Math.min(Math.max(i, 0), this.length - 1);
-    return this.t[inside] + (i - inside) * this._step();
+    return { t: this.t[inside] + (i - inside) * this._step(), p, date: this.daily };
   }
 
   // The usual time between two bars, ms.

@@ -1,5 +1,5 @@
 // What is expected after the last bar, what was expected at past ones, the odds of a price, and how often it came true.
-import { PAGE_BARS, get, outcome, part } from "../api.js";
+import { PAGE_BARS, get, later, outcome, part } from "../api.js";
 import { attribute, fill, text } from "../dom.js";
 import { firstCandles } from "../firstcandles.js";
 import { remember, remembered } from "../prefs.js";
@@ -11,6 +11,7 @@ const GRADE_MS = 60_000;
 const GRADED = 20_000; // rows, the most that the server grades at once
 const ODDS_MS = 120; // the crosshair rests for this long before the odds of its price are asked for
 const TURN_MS = 1000; // after the words have turned, as clocks differ
+const AGAIN_MS = 30_000; // when a forecast is asked for again that did not come, as where a laptop wakes before its network
 const MOST_MS = 2 ** 31 - 1; // the longest time that a timer takes
 const LATEST_RANGES = 25; // bars whose outcome may be new after a bar has closed
 
@@ -21,7 +22,7 @@ export class Expected {
     this._say = say;
     this._view = null; // what is shown: { symbol, interval, stored, bars, drawing }
     this._closed = null; // the open time of the bar whose forecast was asked for
-    this._answered = null; // the one whose forecast is here
+    this._answered = null; // the one after which the server was asked in vain or with success
     this._forecast = null;
     this._ranges = null; // the past ranges that are here, null where they are not shown
     this._wanted = remembered("ranges", false) === true;
@@ -69,13 +70,17 @@ export class Expected {
   async _ask(view, time) {
     clearTimeout(this._turns);
     await firstCandles;
-    const { value } = await outcome(get(`/symbols/${part(view.symbol)}/forecast?interval=${view.stored}`, { unattended: true }));
+    const { value, error } = await outcome(get(`/symbols/${part(view.symbol)}/forecast?interval=${view.stored}`, { unattended: true }));
     if (view !== this._view || time !== this._closed) return; // a later bar's forecast was asked for
+    const failed = error && later(error);
+    const wait = failed ? AGAIN_MS : value?.words_for && value.words_for + TURN_MS;
+    if (wait) this._turns = setTimeout(() => this._ask(view, time), Math.min(wait, MOST_MS));
+    const stays = failed && this._answered !== null; // before the first answer, what is shown may be of something else
     this._answered = time;
+    if (stays) return;
     this._forecast = value?.interval === view.interval && value.horizons ? value : null;
     if (view.drawing.forecast(this._forecast)) keepReach(view.bars, view.drawing.reach);
     text(this._parts.words, forecastText(value));
-    if (value?.words_for) this._turns = setTimeout(() => this._ask(view, time), Math.min(value.words_for + TURN_MS, MOST_MS));
     attribute(this._parts.ranges, "hidden", this._forecast ? null : "");
     this._load();
   }

@@ -8,7 +8,7 @@ export function showState(element, state, symbol, detail) {
   if (state === null) return;
   const [title, says] = {
     loading: ["Loading …", ""],
-    empty: ["No symbols yet", "They appear here with their first bars, which tapeline run SYMBOL, tapeline replay FILE or tapeline demo brings."],
+    empty: ["No symbols yet", "They appear here with their first bars, which tapeline run --symbols TSLA, tapeline replay FILE or tapeline demo brings."],
     "no bars": ["No bars yet", `They appear here as soon as the first bars of ${symbol} are stored.`],
     unknown: ["Nothing to show", `${detail}.`],
     error: ["The bars cannot be shown", `${detail}. Trying again.`],

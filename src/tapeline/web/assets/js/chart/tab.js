@@ -49,7 +49,7 @@ export class ChartTab {
     this.panel = new Panel(this._parts, { edit: (spec) => this.openPicker(spec), remove: (spec) => this._remove(spec) });
     this.expected = new Expected(this._parts, (words) => this.panel.odds(words));
     this.compare = new Compare(() => this._bars, (error) => (error ? toast(error, "bad") : this._select()));
-    const view = () => ({ symbol: this.symbol, bars: this._bars, drawing: this._drawing, horizon: this.panel.horizon });
+    const view = () => ({ symbol: this.symbol, daily: this._daily(this.symbol), bars: this._bars, drawing: this._drawing, horizon: this.panel.horizon });
     this.onChart = new OnChart(this._parts, view, active);
     this.replay = new Replay(this._parts.replay, { view, begun: () => this.expected.show(null), turned: quoted, changed: () => this.panel.show(), ended: () => this.show(this.symbol, this.wanted) });
     this.older = new Older({ shown: () => (this._asking ? null : this._bars), added: (time) => this._added(time), reveal: (i) => this.window.reveal(i) });

@@ -92,4 +92,5 @@ export class AlertLines {
 // The way in which a price is crossed from the newest one.
 const wayTo = ({ columns }, price) => (price > columns.c.at(-1) ? "above" : "below");
 
-const mark = ({ id, timestamp, price }) => ({ id, t: timestamp, price });
+// `longBars`: the rule names bars of days, as TSLA@1d does.
+const mark = ({ id, timestamp, price, rule }) => ({ id, t: timestamp, price, longBars: /@\d*(d|w|mo)\b/i.test(rule) });

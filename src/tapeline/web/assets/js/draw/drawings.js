@@ -93,7 +93,7 @@ export class Drawings {
     const { from, to } = drawing.window.range;
     const at = (share) => Math.min(bars.length - 1, Math.max(0, Math.round(from + (to - from) * share)));
     const [first, last] = [at(0.4), at(0.6)];
-    for (const i of KINDS[this.tool].points === 1 ? [last] : [first, last]) this.place({ t: bars.t[i], p: bars.columns.c[i] });
+    for (const i of KINDS[this.tool].points === 1 ? [last] : [first, last]) this.place(bars.pointAt(i, bars.columns.c[i]));
   }
 
   // The shape at a place on the screen, and which of its points (null: none of them); null where there is none.
@@ -115,7 +115,7 @@ export class Drawings {
   move(shape, point, origin, by, done) {
     const { bars } = this._view();
     const moved = { ...shape, points: origin.map((each, i) => (point === null || point === i
-      ? { t: by.bars ? bars.timeAt(bars.position(each.t) + by.bars) : each.t, p: each.p + by.price } : each)) };
+      ? { ...(by.bars ? bars.pointAt(bars.position(each.t, each.date) + by.bars) : each), p: each.p + by.price } : each)) };
     this.layer.chosen = moved;
     const shapes = this._shapes.map((other) => (other === shape ? moved : other));
     if (done) this._drawn.put(shapes);

@@ -79,7 +79,7 @@ export class Gestures {
       this._alerts.move(drag.alert, point.p, done);
       return;
     }
-    const by = { bars: bars.position(point.t) - bars.position(drag.start.point.t), price: point.p - drag.start.point.p };
+    const by = { bars: bars.position(point.t, point.date) - bars.position(drag.start.point.t, drag.start.point.date), price: point.p - drag.start.point.p };
     this._drawings.move(drag.shape, drag.point, drag.origin, by, done);
   }
 

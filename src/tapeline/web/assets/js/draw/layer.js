@@ -7,26 +7,27 @@ const HANDLE = 4;
 const BELL = 5;
 
 export class Layer extends Primitive {
-  // `chart` is the library's, `colors()` gives the palette.
-  constructor(chart, colors) {
+  // `chart` is the library's, `colors()` gives the palette; `dated(mark)` says whether an alert fired on a bar of a day.
+  constructor(chart, colors, dated) {
     super(chart);
     this._colors = colors;
+    this._dated = dated;
     this.shapes = [];
     this.alerts = []; // { price, text }
-    this.fired = []; // { id, t, price }
+    this.fired = []; // { id, t, price, longBars }
     this.chosen = null; // the shape or alert that is selected
     this.bars = null;
   }
 
   // Where a point of time and price is on the screen: at the bar that the time falls into.
-  at({ t, p }) {
-    return { x: this._chart.timeScale().logicalToCoordinate(this.bars.position(t)), y: this._series.priceToCoordinate(p) };
+  at({ t, p, date }) {
+    return { x: this._chart.timeScale().logicalToCoordinate(this.bars.position(t, date)), y: this._series.priceToCoordinate(p) };
   }
 
   // The point of time and price at a place on the screen, null outside of the scales.
   point(x, y) {
     const [i, p] = [this._chart.timeScale().coordinateToLogical(x), this._series.coordinateToPrice(y)];
-    return i === null || p === null ? null : { t: this.bars.timeAt(Math.round(i)), p };
+    return i === null || p === null ? null : this.bars.pointAt(Math.round(i), p);
   }
 
   piecesOf(shape) {
@@ -46,7 +47,7 @@ export class Layer extends Primitive {
     for (const shape of this.shapes) this._shape(context, shape, colors, mediaSize.width);
     for (const alert of this.alerts) this._alert(context, alert, colors, mediaSize.width);
     context.fillStyle = colors.warn;
-    for (const { t, price: p } of this.fired) this._bell(context, this.at({ t, p }));
+    for (const mark of this.fired) this._bell(context, this.at({ t: mark.t, p: mark.price, date: this._dated(mark) }));
   }
 
   _shape(context, shape, colors, width) {

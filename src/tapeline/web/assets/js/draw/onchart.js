@@ -7,8 +7,8 @@ import { Gestures } from "./gestures.js";
 import { Layer } from "./layer.js";
 
 export class OnChart {
-  // `parts` has the elements `canvas` and `tools`; `view()` gives { symbol, bars, drawing } of what is shown, `active()`
-  // says whether keys are about this chart.
+  // `parts` has the elements `canvas` and `tools`; `view()` gives { symbol, daily, bars, drawing } of what is
+  // shown, where `daily` says whether the symbol has daily bars only; `active()` says whether keys are about this chart.
   constructor(parts, view, active) {
     this._active = active;
     this._view = view;
@@ -45,7 +45,7 @@ export class OnChart {
   }
 
   _make(drawing) {
-    this._layer = new Layer(drawing.chart, () => drawing.colors);
+    this._layer = new Layer(drawing.chart, () => drawing.colors, ({ longBars }) => longBars || this._view().daily);
     drawing.prices.attach(this._layer);
     this.drawings = new Drawings(this._parts.tools, this._layer, this._view);
     this.alerts = new AlertLines(this._layer, this._view);

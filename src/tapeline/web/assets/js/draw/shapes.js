@@ -1,4 +1,5 @@
-// What can be drawn on a chart: lines and areas between points, each a time and a price. Screens are not known here.
+// What can be drawn on a chart: lines and areas between points, each { t, p, date }: a time, a price, and whether the time is
+// a date. Screens are not known here.
 import { duration, price, signed, signedPercent } from "../format.js";
 
 export const KINDS = {
@@ -12,6 +13,7 @@ export const KINDS = {
 };
 
 const RATIOS = [0, 0.236, 0.382, 0.5, 0.618, 0.786, 1];
+const DAY = 86_400_000;
 const MOST = 200; // shapes of one symbol
 const LONGEST = 120; // characters
 
@@ -20,8 +22,11 @@ export function usable(document) {
   const list = Array.isArray(document?.shapes) ? document.shapes : [];
   const isPoint = (point) => Number.isFinite(point?.t) && Number.isFinite(point?.p);
   return list.filter((shape) => Object.hasOwn(KINDS, shape?.kind) && shape.points?.length === KINDS[shape.kind].points && shape.points.every(isPoint))
-    .slice(0, MOST).map(({ kind, points, text }) => ({ kind, points: points.map(({ t, p }) => ({ t, p })), ...(kind === "text" && { text: String(text ?? "").slice(0, LONGEST) }) }));
+    .slice(0, MOST).map(({ kind, points, text }) => ({ kind, points: points.map(known), ...(kind === "text" && { text: String(text ?? "").slice(0, LONGEST) }) }));
 }
+
+// Points drawn before dates were kept as such are dates where they are at UTC midnight.
+const known = ({ t, p, date = t % DAY === 0 }) => ({ t, p, date: date === true });
 
 // The prices of the levels between two prices, with their ratios: 0 at the second one, as retracements count.
 export function levels([{ p: from }, { p: to }]) {
@@ -30,7 +35,7 @@ export function levels([{ p: from }, { p: to }]) {
 
 // What a measurement says: the move, in percent, over how many bars and how long.
 export function measured([a, b], bars, decimals) {
-  const count = bars.position(b.t) - bars.position(a.t);
+  const count = bars.position(b.t, b.date) - bars.position(a.t, a.date);
   return `${signed(b.p - a.p, decimals)} (${signedPercent(b.p / a.p - 1)}), ${count} bar${Math.abs(count) === 1 ? "" : "s"}, ${duration(Math.abs(b.t - a.t))}`;
 }
 

@@ -20,6 +20,12 @@ export function columnsIn(text) {
   }).filter(({ name }) => name);
 }
 
+// A kept question with the names that columns have now: the bar's change was called `change`.
+export function renamed({ columns, sort, ...question }) {
+  const now = (name) => name.replace(/^(-?)change$/, "$1bar_change");
+  return { ...question, columns: columnsIn(columns).map(({ name }) => now(name)).join(", "), sort: now(sort) };
+}
+
 // Resolves to what is wrong with a text that names columns: { message } and, where one of them is none, its place and length;
 // null where nothing is.
 export async function faultIn(text) {
@@ -94,13 +100,17 @@ export function columnLabel(name) {
 }
 
 // The value of a column in few characters, whatever its size. A price has the `decimals` of the symbol's quote, where there
-// is one; a volume has one form and a change its sign and percent wherever it is shown.
+// is one, and otherwise those of its own; a volume has one form and a change its sign and percent wherever it is shown.
 export function columnText(name, value, decimals) {
   if (typeof value !== "number") return value ?? "–";
   if (name === "bar_change") return signedPercent(value);
   if (name.startsWith("change(")) return `${signed(value)}%`;
-  if (PRICES.has(name)) return price(value, decimals ?? (value < 1 ? 6 : 2));
+  if (PRICES.has(name)) return price(value, decimals ?? Math.max(2, writtenDecimals(value)));
   const size = Math.abs(value);
+  if (name === "volume" && size < 1) return price(value, writtenDecimals(value, 8));
   if (name === "volume" || size >= 1e5) return compact(value);
   return price(value, size >= 1000 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 3 : 4);
 }
+
+// How many decimals a number has when it is written with at most this number of significant digits.
+const writtenDecimals = (value, digits = 6) => Number(value.toPrecision(digits)).toFixed(8).replace(/0+$/, "").split(".")[1].length;
