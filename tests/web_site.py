@@ -79,15 +79,20 @@ class Client:
 
 
 def _hold_texts(document: Any) -> None:
-    """Hold every number that may be a time of this century against the ISO text beside it; cursors and columns pass."""
+    """Hold every number that may be a time of this century, and every list of them, against the ISO text beside it.
+
+    Cursors pass, and the columns of a chart (`t`) unless their texts were asked for.
+    """
     for each in document if isinstance(document, list) else ():
         _hold_texts(each)
     for name, value in document.items() if isinstance(document, dict) else ():
-        if isinstance(value, int) and 10**12 < value < 4 * 10**12 and (name != "next" or "next_time" in document):
-            text = document["time" if name == "timestamp" else f"{name}_time"]
-            assert datetime.fromisoformat(text).timestamp() * 1000 == value, name
-        elif name != "columns":
+        numbers = value if isinstance(value, list) else [value]
+        if not (numbers and all(isinstance(each, int) and 10**12 < each < 4 * 10**12 for each in numbers)):
             _hold_texts(value)
+        elif (name != "next" or "next_time" in document) and (name != "t" or "time" in document):
+            found = document["time" if name in ("timestamp", "t") else f"{name}_time"]
+            texts = found if isinstance(value, list) else [found]
+            assert [datetime.fromisoformat(each).timestamp() * 1000 for each in texts] == numbers, name
 
 
 @contextlib.contextmanager

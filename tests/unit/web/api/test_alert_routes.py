@@ -51,6 +51,9 @@ def test_fired_alerts_come_newest_first(client: Client, journal: Journal) -> Non
         "deliveries": [{"channel": "log", "state": "pending", "attempts": 0, "error": "", "at": None, "at_time": None}],
     }  # fmt: skip
     client.document("/alerts?limit=0", 422)
+    journal.delivered("log", journal.pending("log", 9), at=1_784_000_000_000)
+    [delivery] = client.document("/alerts?limit=1")["alerts"][0]["deliveries"]
+    assert delivery["at_time"] == "2026-07-14T03:33:20Z"
 
 
 def test_every_name_that_is_offered_can_be_read_and_a_text_is_read_while_it_is_typed(client: Client) -> None:

@@ -261,7 +261,8 @@ def test_past_ranges_say_which_band_held(client: Client) -> None:
         close = columns["close"][i + 5]
         bands = [c for c in (50, 80, 95) if columns[f"low_{c}_5"][i] <= close <= columns[f"high_{c}_5"][i]]
         assert columns["held_5"][i] == min(bands, default=0)
-    older = client.document(f"/symbols/S01/ranges?limit=40&cursor={answer['next']}")["columns"]
+    older = client.document(f"/symbols/S01/ranges?limit=40&times=true&cursor={answer['next']}")["columns"]
+    assert len(older["time"]) == len(older["t"])  # and the client holds each against the number
     assert older["t"][-1] < columns["t"][0]
     assert None not in older["held_20"]  # known by the bars of the page after it
     head, *lines = client.get("/symbols/S01/ranges?limit=3&format=csv").text.splitlines()
