@@ -13,6 +13,7 @@ export class Heading {
     this._parts = Object.fromEntries(["symbol", "chosen", "price", "change", "market", "signal", "intervals"].map((name) => [name, find(name)]));
     this._choose = choose;
     this._horizon = null;
+    this._quote = null; // of the symbol shown
     this.intervals = []; // none until an answer says which ones a symbol's bars allow
   }
 
@@ -24,14 +25,21 @@ export class Heading {
     this.quote(null);
   }
 
+  // Takes how many bars on a call is about, which comes with the first status: before or after the first quote.
   setHorizon(horizon) {
+    if (horizon === this._horizon) return;
     this._horizon = horizon;
+    this.quote(this._quote ?? undefined);
   }
 
   // Takes a quote, which may be another symbol's or not known; null shows none.
   quote(quote) {
-    if (quote === null) for (const name of ["price", "change", "signal", "market"]) text(this._parts[name], "");
+    if (quote === null) {
+      this._quote = null;
+      for (const name of ["price", "change", "signal", "market"]) text(this._parts[name], "");
+    }
     if (!quote || quote.symbol !== this._symbol) return;
+    this._quote = quote;
     const { price, change, market, signal } = this._parts;
     text(price, money(quote.price, quote.decimals, quote.currency));
     text(change, quote.change === null ? "" : `${signed(quote.price - quote.reference, quote.decimals)} (${signedPercent(quote.change)})`);
