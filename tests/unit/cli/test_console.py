@@ -23,13 +23,19 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture(params=[True, False], ids=["terminal", "pipe"])
-def printed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Printed]:
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "400")
-    yield Printed(request.param, monkeypatch)
+@pytest.fixture(autouse=True)
+def _of_this_width_only() -> Iterator[None]:
+    """Let no other test of the process write with the width of these."""
+    yield
     console.stdout.cache_clear()
     console.stderr.cache_clear()
+
+
+@pytest.fixture(params=[True, False], ids=["terminal", "pipe"])
+def printed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Printed:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "400")
+    return Printed(request.param, monkeypatch)
 
 
 class Printed:
