@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tapeline.core.rejects import KEPT_ALIKE, RAW_BYTES
-from tapeline.errors import LONGEST_LINE, TapelineError
+from tapeline.error_text import LONGEST_LINE
+from tapeline.errors import TapelineError
 
 _DAMAGES = ("flip", "cut", "end", "repeat", "insert", "number", "digit")
 _NUMBERS = (-1, 0, 1, 2**31 - 1, 2**31, 2**63 - 1, -(2**63))

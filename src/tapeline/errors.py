@@ -45,8 +45,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: The most characters of an error's text.
-LONGEST_LINE = 1000
+from tapeline.error_text import LONGEST_LINE, one_line, printable
 
 
 class TapelineError(Exception):
@@ -287,21 +286,7 @@ class RolledBackError(DeploymentError):
     """Report that an endpoint tried the model and went back to the one before."""
 
 
-def printable(text: str, kept: str = "") -> str:
-    """Return the text with all but what can be printed, and the characters `kept`, as escapes such as `\\x1b`."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or char in kept else char.encode("unicode_escape").decode() for char in text
-    )
-
-
-def one_line(error: BaseException) -> str:
-    """Return any error as one line of at most 300 characters; an error without a text is named by its class."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
 def line_with_kind(error: BaseException) -> str:
-    """Return what `one_line` does, behind the error's class where nobody foresaw it: 'x' alone says nothing."""
+    """Return what `one_line` does, after the error's class where nobody foresaw it: 'x' alone says nothing."""
     kind = () if isinstance(error, TapelineError) else (type(error).__name__,)
     return ": ".join(dict.fromkeys((*kind, one_line(error))))

@@ -13,7 +13,8 @@ from tapeline.backends.aws.dynamodb.items import read_rows
 from tapeline.backends.aws.dynamodb.row_changes import final_rows
 from tapeline.backends.aws.dynamodb.stored_states import read_known, read_state
 from tapeline.core.market import Bar
-from tapeline.errors import StorageError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import StorageError
 from tapeline.runtime.batch_records import Record
 from tapeline.runtime.batches import Batches
 from tapeline.runtime.processor import Processor

@@ -19,7 +19,8 @@ from tapeline.app.frame_columns import open_frame
 from tapeline.app.frame_rows import FrameOptions, frame_bars, roles_of
 from tapeline.core.market import Bars, Floats
 from tapeline.core.times import DAY
-from tapeline.errors import InputError, StorageError, printable
+from tapeline.error_text import printable
+from tapeline.errors import InputError, StorageError
 
 #: The most candles in one picture: more would be thinner than a pixel.
 MOST_CANDLES = 1_000

@@ -26,7 +26,8 @@ from tapeline.app.query_filters import TIME, passing, uses
 from tapeline.app.stored_history import StoredHistory, outputs_of
 from tapeline.core.extras import import_extra
 from tapeline.core.rows import Direction
-from tapeline.errors import InputError, SpecError, TapelineError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import InputError, SpecError, TapelineError
 from tapeline.indicators.spec import parse_all, spec_of_output
 
 _REJECT_COLUMNS = ("source", "place", "reason", "raw", "count")

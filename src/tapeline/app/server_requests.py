@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.errors import DecodeError, InputError, NotFoundError, NotPossibleError, StorageError, printable
+from tapeline.error_text import printable
+from tapeline.errors import DecodeError, InputError, NotFoundError, NotPossibleError, StorageError
 
 _SECONDS = 60.0
 

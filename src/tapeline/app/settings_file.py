@@ -12,7 +12,8 @@ from typing import Any, get_args
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from tapeline.errors import ConfigError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import ConfigError
 
 #: Looked for in the current directory.
 CONFIG_FILE = Path("tapeline.toml")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tapeline.app.data_directory import DataDirectory
 from tapeline.core.troubles import Troubles
-from tapeline.errors import TapelineError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import TapelineError
 from tapeline.feeds.live.live_source import Status
 
 #: The fewest free bytes that are enough: a day of 500 symbols takes a tenth of it.

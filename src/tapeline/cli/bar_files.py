@@ -14,7 +14,8 @@ from tapeline.cli.file_options import FileReading
 from tapeline.core.market import Bars
 from tapeline.core.rejects import count_of
 from tapeline.core.times import HOUR, interval_name
-from tapeline.errors import FileError, printable
+from tapeline.error_text import printable
+from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, Scan
 from tapeline.runtime.clock import now_ms
 

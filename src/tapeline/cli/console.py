@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tapeline.errors import printable
+from tapeline.error_text import printable
 
 if TYPE_CHECKING:  # Rich is imported when something is to be styled
     from rich.console import Console

@@ -8,7 +8,8 @@ import numpy as np
 
 from tapeline.core.market import LATEST_TIMESTAMP, Floats
 from tapeline.core.times import MINUTE
-from tapeline.errors import ModelError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import ModelError
 from tapeline.forecast.features import DEFAULT_FEATURES
 from tapeline.forecast.model import LightGBMModel
 from tapeline.forecast.promotion_watcher import PromotionWatcher

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tapeline.errors import ModelError, StorageError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import ModelError, StorageError
 from tapeline.forecast.promoted_model import POLL
 from tapeline.forecast.range_model import RangeModel
 from tapeline.forecast.range_registry import RangeRegistry

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tapeline.core.ports import Folder
-from tapeline.errors import ModelError, StorageError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import ModelError, StorageError
 from tapeline.forecast.promotions import checked_name, keep_promotions, promotions
 from tapeline.forecast.range_model import RANGE, RangeModel
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from tapeline.core.ports import Folder
 from tapeline.core.times import interval_name
-from tapeline.errors import ModelError, NotBetterError, StorageError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast.contests import Attempt, attempts_in, content_of
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata, verified, version_of

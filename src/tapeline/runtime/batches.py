@@ -22,7 +22,8 @@ from tapeline.core.market import Bars, Ints, Reject
 from tapeline.core.messages import Commit, SymbolState
 from tapeline.core.ports import Store
 from tapeline.core.rejects import count_of
-from tapeline.errors import ConflictError, DecodeError, StorageError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import ConflictError, DecodeError, StorageError
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.batch_records import Outcome, Record, bars_of_records
 from tapeline.runtime.corrections import (

@@ -7,7 +7,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from tapeline.errors import TapelineError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import TapelineError
 from tapeline.forecast.model import Metadata
 from tapeline.web.candle_follower import CandleFollower
 from tapeline.web.candles import ChartRequest

@@ -39,7 +39,8 @@ class _Invocation:
 class Function:
     """Run one execution environment: at most one invocation at a time, and a new process after a failed one.
 
-    What it prints is added to the file `log`, if one is named.
+    Invocations from several threads, such as those of a stream's shards, wait for each other. What it prints is added
+    to the file `log`, if one is named.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Function:
         self._next: queue.Queue[_Invocation] = queue.Queue()
         self._running: dict[str, _Invocation] = {}
         self._process: subprocess.Popen[bytes] | None = None
+        self._free = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._routes())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="runtime api", daemon=True).start()
@@ -73,6 +75,12 @@ class Function:
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke the function. Raises `FunctionError`."""
         watching.check("lambda", "Event", {"event": event})
+        with self._free:
+            answer = self._invoked(event)
+        watching.check("lambda", "Answer", {"event": event, "answer": answer})
+        return answer
+
+    def _invoked(self, event: Mapping[str, Any]) -> dict[str, Any]:
         if self._process is None or self._process.poll() is not None:
             self._start()
         invocation = _Invocation(json.dumps(event).encode(), time.time() + self._timeout)
@@ -88,9 +96,7 @@ class Function:
         if kind == "error":
             self._kill()  # Lambda keeps the environment; a fresh one must do as well
             raise FunctionError(body.decode(errors="replace")[:500])
-        answer: dict[str, Any] = json.loads(body) or {}
-        watching.check("lambda", "Answer", {"event": event, "answer": answer})
-        return answer
+        return json.loads(body) or {}
 
     def _wait(self, invocation: _Invocation) -> tuple[str, bytes]:
         while True:

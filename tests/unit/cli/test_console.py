@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeline.cli import console
-from tapeline.errors import LONGEST_LINE, StorageError, printable
+from tapeline.error_text import LONGEST_LINE, printable
+from tapeline.errors import StorageError
 
 HOSTILE = "a\x1b]0;title\x07\x1b[2J\rb\x9b31m\u202egnp.exe\u2028\x00\x7f\ud800[red]"
 SHOWN = r"a\x1b]0;title\x07\x1b[2J\rb\x9b31m\u202egnp.exe\u2028\x00\x7f\ud800[red]"

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from tapeline.core.foreign import parquet_fault
-from tapeline.errors import FileError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import FileError
 from tapeline.feeds.files.blocks import RowBlock
 from tapeline.feeds.files.column_roles import column_indexes, plain, roles_in
 from tapeline.feeds.files.column_times import Times

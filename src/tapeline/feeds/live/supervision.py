@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tapeline.core.retrying import backoff_seconds
-from tapeline.errors import one_line
+from tapeline.error_text import one_line
 from tapeline.feeds.live.outbox import Outbox
 from tapeline.runtime.clock import Clock
 

@@ -31,6 +31,7 @@ from tapeline.core.market import Bars, Flags, Floats, Ints, Reject
 from tapeline.core.rejects import thinned
 from tapeline.core.sessions import Calendar
 from tapeline.core.times import DAY
+from tapeline.error_text import one_line
 from tapeline.errors import (
     DecodeError,
     NoDataError,
@@ -38,7 +39,6 @@ from tapeline.errors import (
     RateLimitedError,
     ServerError,
     UnusableAnswerError,
-    one_line,
 )
 from tapeline.feeds.live.bar_intervals import Interval, grid_of
 from tapeline.feeds.live.venue import Chart, one_per_time

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from tapeline.core.foreign import Bounds, load_json
 from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.symbol_forms import canonical_symbol, collected_fault
-from tapeline.errors import DecodeError, RateLimitedError, ServerError, UnusableAnswerError, printable
+from tapeline.error_text import printable
+from tapeline.errors import DecodeError, RateLimitedError, ServerError, UnusableAnswerError
 from tapeline.feeds.yahoo.chart_intervals import VENUE
 from tapeline.feeds.yahoo.transport import Answer
 

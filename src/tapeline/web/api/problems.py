@@ -14,7 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from tapeline.errors import OverloadedError, RuleError, TapelineError, TooManyAttemptsError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import OverloadedError, RuleError, TapelineError, TooManyAttemptsError
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.refusals import refusal
 

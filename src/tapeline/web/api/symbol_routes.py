@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tapeline.core.listed_symbols import ListedSymbol
 from tapeline.core.series import symbol_of
 from tapeline.core.symbol_forms import MAX_SYMBOL_LENGTH, collected_fault
-from tapeline.errors import FeedError, InputError, NotFoundError, NotPossibleError, one_line
+from tapeline.error_text import one_line
+from tapeline.errors import FeedError, InputError, NotFoundError, NotPossibleError
 from tapeline.web.api.formats import json_answer
 from tapeline.web.api.parameters import SYMBOL_PATTERN, CurrentPage, Symbol, checked
 from tapeline.web.api.problems import problems

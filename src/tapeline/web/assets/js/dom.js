@@ -52,6 +52,12 @@ export function dialog(title, ...children) {
   return box;
 }
 
+// Whether a field or a dialog has the keyboard. A dialog that was closed keeps the focus a moment longer, and no more than that.
+export function keyboardTaken(element) {
+  if (document.querySelector("dialog[open]")) return true;
+  return !element.closest("dialog") && element.closest("input, select, textarea") !== null;
+}
+
 // Asks before something is changed; resolves to true or false.
 export function confirmed(question, detail, action) {
   return new Promise((resolve) => {

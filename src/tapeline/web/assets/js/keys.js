@@ -1,4 +1,5 @@
 // The keyboard, wherever no field or dialog has it.
+import { keyboardTaken } from "./dom.js";
 
 const CHART_ONLY = new Set(["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "+", "=", "-", "[", "]", "End", "/"]);
 
@@ -13,7 +14,7 @@ export function bindKeys(on) {
   };
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.defaultPrevented) return;
-    if (event.target.closest("input, select, textarea, dialog") || document.querySelector("dialog[open]")) return;
+    if (keyboardTaken(event.target)) return;
     if (!event.altKey && event.target.closest(".scroll")) return; // the arrows scroll it
     const action = event.altKey ? on.alt[event.code.replace(/^(Key|Digit)/, "")] : typed(event.key) ?? own(event.key);
     if (!action) return;

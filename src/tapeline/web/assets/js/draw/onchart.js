@@ -1,5 +1,6 @@
 // What a user puts on one chart, drawings and alerts, joined with its mouse and its keys.
 import { mayChange, whoIs } from "../api.js";
+import { keyboardTaken } from "../dom.js";
 import { firstCandles } from "../firstcandles.js";
 import { AlertLines } from "./alertlines.js";
 import { Drawings } from "./drawings.js";
@@ -54,7 +55,7 @@ export class OnChart {
 
   _key(event) {
     if (!this.drawings || !this._active() || !this._view().bars || this._parts.canvas.offsetParent === null) return;
-    if (event.target.closest("input, select, textarea, dialog") || document.querySelector("dialog[open]")) return;
+    if (keyboardTaken(event.target)) return;
     const removes = event.key === "Delete" || event.key === "Backspace";
     if (!(removes && this.alerts.remove()) && !this.drawings.key(event)) return;
     event.preventDefault();
