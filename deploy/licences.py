@@ -53,8 +53,6 @@ def page() -> str:
         "",
         "Made by `python deploy/licences.py`; a test fails when it is not current, and when the core needs a library",
         "whose licence asks anything of its users.",
-        "The one exception is orjson, parts of which are under MPL-2.0 from 3.11.5 on: it asks that changes to its own",
-        "files stay open, and nothing of what is built with it. An older orjson has an advisory (CVE-2025-67221).",
         "",
         "tapeline itself is MIT; the page's chart library (Apache-2.0, parts 0BSD) with its notice and the sample of",
         "bars (ISC) lie in the package.",

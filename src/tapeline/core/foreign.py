@@ -8,10 +8,11 @@ is a `DecodeError`. `docs/guarantees.md` lists the doors with their bounds.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import msgspec
 
 from tapeline.errors import DecodeError, OversizedError
 
@@ -20,6 +21,10 @@ _MOST_UNPACKED = 1000
 _MOST_ROWS = 100
 _HARMLESS_BYTES = 64 << 20
 _HARMLESS_ROWS = 1 << 20
+
+#: Makes every digit a 1 and all else a blank, and what a whole number of more than 64 bits has in it then.
+_DIGITS = bytes(0x31 if 0x30 <= code <= 0x39 else 0x20 for code in range(256))
+_LONG = b"1" * 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,8 @@ def load_json(content: bytes | str, bounds: Bounds) -> Any:
     """Return the JSON value in these bytes.
 
     Raises `OversizedError` for one out of bounds, and `DecodeError` for what is no JSON: NaN, numbers beyond a double
-    and halves of surrogate pairs are none. Brackets and commas inside texts count too. Nothing else is raised, and the
-    memory it takes is a small multiple of `bounds.size`.
+    and halves of surrogate pairs are none. A whole number of more than 64 bits becomes a float. Brackets and commas
+    inside texts count too. Nothing else is raised, and the memory it takes is a small multiple of `bounds.size`.
     """
     bounds.check_size(len(content))  # of a text its characters, which are never more than its bytes
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
@@ -85,9 +90,20 @@ def load_json(content: bytes | str, bounds: Bounds) -> Any:
     if opened > bounds.depth and _depth(data) > bounds.depth:
         raise OversizedError(f"it is nested deeper than {bounds.depth}")
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise DecodeError(f"it is not JSON: {error.msg[:80]} at byte {error.pos}") from None
+        value = msgspec.json.decode(data)
+        return json.loads(data, parse_int=_number) if _LONG in data.translate(_DIGITS) else value
+    except UnicodeDecodeError as error:
+        raise DecodeError(f"it is not JSON: a text in it is not UTF-8 ({error.reason})") from None
+    except msgspec.DecodeError as error:
+        raise DecodeError(f"it is not JSON: {str(error).removeprefix('JSON is malformed: ')[:80]}") from None
+    except OverflowError:
+        raise DecodeError("it is not JSON: a number in it is beyond a double") from None
+
+
+def _number(written: str) -> float:
+    """Return a whole number, as a float where it has more than 64 bits. Raises `OverflowError` beyond a double."""
+    number = int(written)
+    return number if -(1 << 63) <= number < 1 << 64 else float(number)
 
 
 def _depth(data: bytes) -> int:

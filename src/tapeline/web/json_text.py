@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
+import msgspec
+import numpy as np
 
 
 def json_bytes(value: Any) -> bytes:
-    """Return JSON of plain data, dataclasses and contiguous NumPy arrays. NaN and infinity become null."""
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    """Return JSON of plain data, dataclasses, and numbers and arrays of NumPy. NaN and infinity become null."""
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not written as JSON")

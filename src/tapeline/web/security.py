@@ -10,7 +10,6 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tapeline.errors import TooManyAttemptsError
 from tapeline.web.access import Access, Identity
 from tapeline.web.client_address import client_group
+from tapeline.web.json_text import json_bytes
 from tapeline.web.users import Role
 
 COOKIE = "tapeline_session"
@@ -167,7 +167,7 @@ async def _refuse(send: Send, status: int, text: str, extra: dict[str, str]) -> 
     headers = [(b"content-type", b"application/json")]
     headers += [(name.lower().encode(), value.encode()) for name, value in extra.items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps({"detail": text})})
+    await send({"type": "http.response.body", "body": json_bytes({"detail": text})})
 
 
 def _limited(receive: Receive) -> Receive:
