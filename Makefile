@@ -53,11 +53,15 @@ lint: $(VENV)/.dev ## the checks that run nothing: ruff, mypy, import-linter, sp
 site: $(VENV)/.dev ## the documentation site, into build/site
 	$(BIN)/python -m mkdocs build --strict
 
-audit: $(VENV)/.dev ## advisories about the pinned libraries (asks their index), and build/sbom.json of what is installed
+audit: $(VENV)/.dev ## advisories about the pinned libraries (asks their index, or ADVISORIES=CLONE), and build/sbom.json
 	@$(call install,$(AUDIT),,pip-audit==2.10.1 cyclonedx-bom==7.5.0)
 	@mkdir -p build
 	$(AUDIT)/bin/cyclonedx-py environment $(BIN)/python --output-reproducible --output-file build/sbom.json
+ifdef ADVISORIES
+	$(BIN)/python deploy/advisories.py $(ADVISORIES)
+else
 	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(PINS)
+endif
 
 locked: ## deploy/locked.txt: what the image needs on every system, with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
