@@ -28,8 +28,8 @@ help: ## this list
 demo: $(VENV)/.core ## real market data through the whole pipeline, with the page on 127.0.0.1:8000 (ARGS="--port 8001")
 	@$(BIN)/tapeline demo $(ARGS)
 
-test: $(VENV)/.dev $(if $(shell command -v terraform),$(SCAN)/.checkov) ## every check: format, lint, types, import layers, spelling, tests (ARGS="-k bars")
-	@$(MAKE) -j2 lint kernels
+test: $(VENV)/.dev ## every check: format, lint, types, import layers, spelling, tests (ARGS="-k bars")
+	@$(MAKE) -j3 kernels lint $(if $(shell command -v terraform),$(SCAN)/.checkov)
 	$(PYTEST) $(ARGS)
 
 check: $(VENV)/.dev ## what to run before a commit, in a minute: lint, and the unit tests that are not slow (ARGS="-k bars")
@@ -97,14 +97,15 @@ clean: ## removes the virtual environments and every cache, not data
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # -- virtual environments ----------------------------------------------------------------------------------------------
-# A stamp is written after an install, so that an unchanged pyproject.toml and pin list install nothing again.
+# A stamp is written after an install, so that an unchanged pyproject.toml and pin list install nothing again. What only
+# tests use is compiled when it is imported, which most of it never is.
 
 $(VENV)/.core: pyproject.toml $(PINS)
 	@$(call install,$(VENV),-c $(PINS),-e '.[$(DEMO)]')
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(PINS)
-	@$(call install,$(VENV),-c $(PINS),-e '.[$(EXTRAS)]')
+	@$(call install,$(VENV),--no-compile -c $(PINS),-e '.[$(EXTRAS)]')
 	@touch $(VENV)/.core $@
 
 $(BENCH)/.bench: pyproject.toml benchmarks/$(PINS)
@@ -113,7 +114,7 @@ $(BENCH)/.bench: pyproject.toml benchmarks/$(PINS)
 
 # A scanner of Terraform, whose pins conflict with all others; used only where there is Terraform.
 $(SCAN)/.checkov: tests/terraform/checkov-constraints.txt
-	@$(call install,$(SCAN),-c tests/terraform/checkov-constraints.txt,checkov)
+	@$(call install,$(SCAN),--no-compile -c tests/terraform/checkov-constraints.txt,checkov)
 	@touch $@
 
 constraints: ## installs the newest versions of everything into fresh environments and pins them
