@@ -1,7 +1,7 @@
 """Make every picture of the page in the guides: `python -m tests.browser.make_pictures`, a minute or two.
 
-They show the packaged week of real minutes in the middle of a session, as the browser tests see it. What is seen
-depends on these bars alone, and on the models that are trained on them.
+They show what `tapeline demo` shows a few minutes after its start: the packaged week of real minutes, in the middle of
+a session, with the models that the demo trains on them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from tests.browser.conftest import BROWSERS, FLAGS, Server
 from tests.browser.page import drawn
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
+
+SERVED = "demo"
+
+_PLAYED = 150  # minutes of the last session, which the demo plays one a second
 
 _FIRED = 6  # alerts in the list of the picture of them
 
@@ -96,8 +100,8 @@ PICTURES = (
 def main() -> None:
     """Serve the packaged week, and take the pictures."""
     browser_path = next(filter(None, map(shutil.which, BROWSERS)))
-    server = Server("sample")
-    server.tell("play 60")
+    server = Server(SERVED)
+    server.tell(f"play {_PLAYED}")
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=browser_path, args=list(FLAGS))

@@ -36,6 +36,7 @@ from tapeline.runtime.processor import Processor
 from tapeline.web import Desks, FeedPulse, PageData, ReplayProgress, broadcast, serve
 from tapeline.web.access import Access
 from tapeline.web.users import Role, Users
+from tests.browser.demo_page import demo
 from tests.conftest import START
 from tests.fakes.lookups import TeslaLookup
 from tests.fakes.stores import MemoryStore, MemoryTables
@@ -60,7 +61,7 @@ def main(kind: str, port: int = 0) -> None:
     broadcast.TICK_SECONDS = service._LOOK_SECONDS = 0.15  # so that tests need not wait
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        data, access, answer = {"sample": sample, "empty": empty, "guarded": guarded}[kind](folder)
+        data, access, answer = {"sample": sample, "empty": empty, "guarded": guarded, "demo": demo}[kind](folder)
         alerts = stack.enter_context(service.running(data.store, folder, (), {}, live=False, notify=lambda _: None))
         data = dataclasses.replace(data, alerts=alerts, desks=Desks(folder / _DESKS))
 
@@ -73,6 +74,10 @@ def main(kind: str, port: int = 0) -> None:
 
 
 def sample(folder: Path) -> tuple[PageData, Access, Answer]:
+    """Serve the packaged week with models that are put to use whatever they are worth, so that there are calls.
+
+    The guides' pictures are of `demo`, which has the models that a user has.
+    """
     bars = Bars.concat([delivery.bars for delivery in FileSource([sample_path("1m")]).deliveries("")])
     until = int(np.quantile(bars.timestamp, 0.4))
     registry = Registry(LocalFolder(folder / "models"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, Server
+from tests.browser.make_pictures import SERVED
 from tests.browser.page import PIXELS, drawn, until
 
 _URL = re.compile(r"http://127\.0\.0\.1:\d+/")
@@ -76,3 +79,15 @@ def test_the_demo_shows_live_candles_stops_on_ctrl_c_and_keeps_its_data(
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (0, "")
+
+
+def test_the_pictures_of_the_guides_show_the_calls_of_the_demo_which_are_none() -> None:
+    """A picture with UP or DOWN would promise what a newcomer's first page does not have."""
+    server = Server(SERVED)
+    try:
+        with urllib.request.urlopen(server.url + "api/v1/symbols/TSLA/bars?limit=1000&format=csv") as answer:
+            rows = csv.DictReader(answer.read().decode().splitlines())
+            calls = {row["prediction"] for row in rows} - {""}  # no model was asked about the bars it learnt from
+    finally:
+        server.close()
+    assert calls == {"HOLD"}
