@@ -31,6 +31,7 @@ writes it where its platform looks. Anything else is a defect and keeps its trac
     │   └── ConflictError               another process committed first
     ├── ModelError (ValueError)         a model that cannot be used
     │   ├── NotBetterError              a model that is not promoted
+    │   ├── OtherFormatError            a model that another version of tapeline wrote
     │   └── OtherIntervalError          a model for bars of another length
     ├── ServingError                    a page that may not, or cannot, be served
     │   ├── TooManyAttemptsError        too many failed log-ins
@@ -235,6 +236,10 @@ class ModelError(TapelineError, ValueError):
 
 class NotBetterError(ModelError):
     """Refuse to promote a model that has not beaten the one in use, or that was asked something else."""
+
+
+class OtherFormatError(ModelError):
+    """Refuse a model that another version of tapeline wrote: it is not damaged, and this version cannot use it."""
 
 
 class OtherIntervalError(ModelError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import random_bars
 from tests.faults.flips import invoke
 from tests.release_data import MINUTES, RELEASES
 
@@ -35,6 +36,22 @@ def test_what_a_release_stored_is_read(data_directory: Path) -> None:
     assert "rsi_14" in str(answer(data_directory, "alerts", "list"))
     assert "S00" in str(answer(data_directory, "symbols", "list"))
     assert answer(data_directory, "models", "list")
+
+
+def test_bars_that_come_after_an_upgrade_have_ranges(data_directory: Path) -> None:
+    """Symbols that are new to it, and with bars until their second session."""
+    file = data_directory / "later.csv"
+    lines = [
+        f"{bar.symbol},{bar.timestamp},{bar.open},{bar.high},{bar.low},{bar.close},{bar.volume:.0f}"
+        for bar in random_bars(4, 3 * MINUTES // 2)
+        if bar.symbol in {"S02", "S03"}
+    ]
+    file.write_text("\n".join(["symbol,timestamp,open,high,low,close,volume", *lines]))
+    code, _, said = invoke(data_directory, "replay", str(file), "--no-dashboard")
+    assert code == 0, said
+    found = answer(data_directory, "forecast", "S02")
+    assert found["model"] in said  # type: ignore[call-overload, index]
+    assert found["decided"] > 100  # type: ignore[call-overload, index]
 
 
 def test_nothing_that_a_release_stored_counts_as_damaged(data_directory: Path) -> None:

@@ -19,6 +19,7 @@ from tapeline.app.data_directory import (
     models_in,
     nobody_writes,
     open_data_directory,
+    ranges_in,
     users_in,
     watchlist_in,
 )
@@ -76,7 +77,7 @@ def _flaws_of_files(folder: Path) -> Iterator[Flaw]:
         for line in lines:
             yield Flaw(JOURNAL_FILE, line, "deleted; a rule is to be added again")
     try:
-        for line in models_in(folder).listing().faults:
+        for line in (*models_in(folder).listing().faults, *ranges_in(folder).listing().damaged):
             yield Flaw("models", line, "not repaired: train again, or restore a backup")
     except TapelineError as error:
         yield Flaw("models", str(error), "not repaired: train again, or restore a backup")

@@ -18,11 +18,11 @@ def move_models(source: Folder, target: Folder) -> tuple[dict[str, Moved], tuple
     Raises `StorageError`.
     """
     listing = Registry(source).listing()
-    ranges, faults = RangeRegistry(source).entries()
+    ranges = RangeRegistry(source).listing()
     versions: list[tuple[str, str, tuple[str, ...]]] = [
         (entry.name, entry.version, (TEXT, METADATA)) for entry in listing.entries
     ]
-    versions += [(name, model.version, (RANGE,)) for name, model in ranges]
+    versions += [(entry.name, entry.version, (RANGE,)) for entry in ranges.entries]
     there = set(target.keys(""))
     found: dict[str, Moved] = {}
     for name, version, files in versions:
@@ -34,4 +34,4 @@ def move_models(source: Folder, target: Folder) -> tuple[dict[str, Moved], tuple
         for key in keys:  # the metadata last: a version is listed once it is whole
             target.write(key, source.read(key))
         moved.new += 1
-    return found, (*listing.faults, *faults)
+    return found, (*listing.faults, *ranges.damaged, *ranges.other_formats)

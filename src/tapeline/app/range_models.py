@@ -10,7 +10,7 @@ from tapeline.app.data_directory import DataDirectory
 from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars
 from tapeline.core.series import split_series
-from tapeline.errors import ModelError, NotEnoughHistoryError, StorageError
+from tapeline.errors import ModelError, NotEnoughHistoryError, OtherFormatError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.range_model import RangeModel
 
@@ -50,21 +50,27 @@ def range_model_in_use(
 def train_first_range_model(
     directory: DataDirectory, history: Callable[[int], Iterator[Bars]], scan: Scan, notify: Callable[[str], None]
 ) -> None:
-    """Train a range model on the first part of a history and put it to use, unless there is one for such bars.
+    """Train a range model on the first part of a history and put it to use, unless one is in use.
 
-    `history(until)` yields the bars up to that time, and may yield a few after it. The bars that the model speaks about
-    come after those it was trained on.
+    One that another version of tapeline wrote gives way, and stays in the registry; one that is damaged does not, as a
+    backup may bring it back: `range_model_in_use` and health tell of it. `history(until)` yields the bars up to that
+    time, and may yield a few after it. The bars that the model speaks about come after those it was trained on.
     """
     from tapeline.app.trained_models import TRAINING_BARS, TRAINING_PART
     from tapeline.research.range_training import fit_range
     from tapeline.runtime.clock import now_ms
 
     registry = directory.ranges
+    old = None
     try:
-        if registry.current(DEFAULT_NAME) is not None:
+        old = registry.current(DEFAULT_NAME)
+        if old is not None:
+            registry.load(DEFAULT_NAME, old)
             return
-    except ModelError as error:
-        notify(f"{error}; training a new one")
+    except OtherFormatError:
+        pass
+    except (ModelError, StorageError):
+        return
     part = min(TRAINING_PART, TRAINING_BARS / max(scan.rows, 1))
     until = int(scan.start + (scan.end - scan.start) * part)
     try:
@@ -74,6 +80,8 @@ def train_first_range_model(
         return
     registry.save(DEFAULT_NAME, model)
     registry.promote(DEFAULT_NAME, model.version, at=now_ms())
+    if old is not None:
+        notify(f"range model {old} was written by another version of tapeline: {model.version} takes its place")
 
 
 def range_watcher(

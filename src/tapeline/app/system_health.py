@@ -39,6 +39,7 @@ class SystemHealth:
         self._collector = collector
         self._set_aside = set_aside
         self._models = directory.models
+        self._ranges = directory.ranges
         self._damaged: Callable[[], Sequence[str]] = lambda: directory.store.damaged
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -61,7 +62,7 @@ class SystemHealth:
         found["disk"] = disk_lines(self._path)
         found["blocks"] = tuple(self._damaged())
         try:
-            found["model"] = self._models.listing().faults
+            found["model"] = (*self._models.listing().faults, *self._ranges.unusable())
         except (TapelineError, OSError) as error:
             found["model"] = (one_line(error),)
         return found

@@ -128,7 +128,7 @@ def _settings_asking(settings: Settings) -> dict[str, str]:
 
 def _data(settings: Settings) -> Iterator[DoctorFinding]:
     from tapeline.app.checking import flaws
-    from tapeline.app.data_directory import DATABASE_FILE, nobody_writes
+    from tapeline.app.data_directory import DATABASE_FILE, nobody_writes, ranges_in
     from tapeline.cli.stored_data import open_data_directory
     from tapeline.core.series import symbol_of
 
@@ -142,6 +142,7 @@ def _data(settings: Settings) -> Iterator[DoctorFinding]:
         with open_data_directory(settings, create=False) as directory, nobody_writes(settings):
             symbols = set(map(symbol_of, directory.store.latest().bars.symbols))
         damaged = list(flaws(settings))
+        unusable = set(ranges_in(folder).unusable()) - {flaw.text for flaw in damaged}
     except InUseError as error:
         yield DoctorFinding("data directory", "note", str(error))
     except StorageError as error:
@@ -150,6 +151,8 @@ def _data(settings: Settings) -> Iterator[DoctorFinding]:
         yield DoctorFinding("data directory", "ok", f"{folder}: {len(symbols)} symbols")
         for flaw in damaged:
             yield DoctorFinding(flaw.file, "fail", flaw.text, "tapeline check --repair")
+        for line in sorted(unusable):  # not damaged: another version wrote it, or its file is missing
+            yield DoctorFinding("models", "note", line, "tapeline train, or models promote")
 
 
 def _disk(settings: Settings) -> Iterator[DoctorFinding]:

@@ -15,7 +15,7 @@ import numpy as np
 from tapeline.core.foreign import load_json
 from tapeline.core.market import Floats
 from tapeline.core.times import interval_name
-from tapeline.errors import DecodeError, ModelError
+from tapeline.errors import DecodeError, ModelError, OtherFormatError
 from tapeline.forecast import range_checks
 
 #: The one file of a range model.
@@ -87,7 +87,8 @@ class RangeModel:
     def restore(cls, content: bytes) -> RangeModel:
         """Return the model in this file.
 
-        Raises `ModelError` when it is damaged, of another format, or was changed after it was written.
+        Raises `OtherFormatError` for one that another version of tapeline wrote, and `ModelError` when it is damaged
+        or was changed after it was written.
         """
         try:
             document = load_json(content, range_checks.BOUNDS)
@@ -95,9 +96,13 @@ class RangeModel:
             raise ModelError(f"the range model cannot be read: {error}") from None
         if not isinstance(document, dict):
             raise ModelError("the range model is not a JSON object")
-        if document.get("format") != _FORMAT:
-            raise ModelError(
-                f"the range model has format {document.get('format')!r:.20}, this program reads {_FORMAT}: train again"
+        written = document.get("format")
+        if type(written) is not int or written < 1:
+            raise ModelError(f"the range model is damaged: its format is {written!r:.20}, not a number")
+        if written != _FORMAT:
+            remedy = "train again" if written < _FORMAT else "upgrade"
+            raise OtherFormatError(
+                f"the range model has format {written!r:.20}, this program reads {_FORMAT}: {remedy}"
             )
         values = {each.name: document.get(each.name) for each in fields(cls)}
         if fault := range_checks.fault(values):

@@ -6,15 +6,38 @@ names the version in use, and the ones before it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from tapeline.core.ports import Folder
 from tapeline.error_text import one_line
-from tapeline.errors import ModelError, StorageError
+from tapeline.errors import ModelError, OtherFormatError, StorageError
 from tapeline.forecast.promotions import checked_name, keep_promotions, promotions
 from tapeline.forecast.range_model import RANGE, RangeModel
 
 _POINTER = "current-range.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeEntry:
+    """Describe a version in the registry: the model, and whether it is the one in use."""
+
+    name: str
+    version: str
+    current: bool
+    model: RangeModel
+
+
+@dataclass(frozen=True, slots=True)
+class RangeListing:
+    """Hold all versions that can be used, the oldest first, and a line about each file that cannot.
+
+    `damaged` are broken, `other_formats` were written by another version of tapeline, and are as they were.
+    """
+
+    entries: tuple[RangeEntry, ...]
+    damaged: tuple[str, ...]
+    other_formats: tuple[str, ...]
 
 
 class RangeRegistry:
@@ -41,11 +64,14 @@ class RangeRegistry:
             raise ModelError(f"no range model {name} is in use: tapeline train makes one")
         key = f"{checked_name(name)}/{checked_name(version)}/{RANGE}"
         if key not in self._loaded:
-            try:
-                self._loaded[key] = RangeModel.restore(self._folder.read(key))
-            except FileNotFoundError:
-                raise ModelError(f"there is no range model {version} of {name}") from None
+            self._loaded[key] = self._read(name, version)
         return self._loaded[key]
+
+    def _read(self, name: str, version: str) -> RangeModel:
+        try:
+            return RangeModel.restore(self._folder.read(f"{name}/{version}/{RANGE}"))
+        except FileNotFoundError:
+            raise ModelError(f"there is no range model {version} of {name}: see tapeline models list") from None
 
     def current(self, name: str) -> str | None:
         """Return the version in use, None if there is none yet."""
@@ -61,22 +87,47 @@ class RangeRegistry:
 
     def models(self) -> tuple[dict[str, RangeModel], tuple[str, ...]]:
         """Return all models of every name by version, and a line about each file that cannot be used."""
-        entries, faults = self.entries()
-        return {model.version: model for _, model in entries}, faults
+        listing = self.listing()
+        return {entry.version: entry.model for entry in listing.entries}, (*listing.damaged, *listing.other_formats)
 
-    def entries(self) -> tuple[list[tuple[str, RangeModel]], tuple[str, ...]]:
-        """Return the name and the content of every model, and a line about each file that cannot be used."""
-        found, faults = [], []
-        for key in self._folder.keys(""):
-            parts = key.split("/")
-            if len(parts) == 3 and parts[2] == RANGE:
-                try:
-                    model = self.load(parts[0], parts[1])
-                except (ModelError, StorageError) as error:
-                    faults.append(f"range model {ascii(f'{parts[0]}/{parts[1]}')[1:-1]}: {one_line(error)}")
-                else:
-                    found.append((parts[0], model))
-        return found, tuple(faults)
+    def listing(self, name: str | None = None) -> RangeListing:
+        """Return all versions of one model or of all. What cannot be used is named in a line."""
+        keys = [key.split("/") for key in self._folder.keys("" if name is None else f"{checked_name(name)}/")]
+        in_use, damaged = {}, []
+        for each in dict.fromkeys(parts[0] for parts in keys if parts[1:] == [_POINTER]):
+            try:
+                in_use[each] = self.current(each)
+            except ModelError as error:
+                damaged.append(one_line(error))
+        found, other_formats = [], []
+        for each, version in ((parts[0], parts[1]) for parts in keys if len(parts) == 3 and parts[2] == RANGE):
+            try:
+                model = self.load(each, version)
+            except OtherFormatError as error:
+                other_formats.append(_fault(each, version, error))
+            except (ModelError, StorageError) as error:
+                damaged.append(_fault(each, version, error))
+            else:
+                found.append(RangeEntry(each, version, in_use.get(each) == version, model))
+        found.sort(key=lambda entry: (entry.name, entry.model.trained_until, entry.version))
+        return RangeListing(tuple(found), tuple(damaged), tuple(other_formats))
+
+    def unusable(self) -> tuple[str, ...]:
+        """Return a line about each model in use that cannot be used, by what its file says now."""
+        faults = []
+        for name in (key.removesuffix(f"/{_POINTER}") for key in self._folder.keys("") if key.endswith(f"/{_POINTER}")):
+            version = None
+            try:
+                version = self.current(name)
+                if version is not None:
+                    self._read(name, version)
+            except (ModelError, StorageError) as error:
+                faults.append(one_line(error) if version is None else _fault(name, version, error))
+        return tuple(faults)
 
     def _history(self, name: str) -> list[dict[str, Any]]:
         return promotions(self._folder, f"{checked_name(name)}/{_POINTER}")
+
+
+def _fault(name: str, version: str, error: Exception) -> str:
+    return f"range model {ascii(f'{name}/{version}')[1:-1]}: {one_line(error)}"
