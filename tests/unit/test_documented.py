@@ -211,7 +211,8 @@ def dotted_names(span: str) -> Iterator[str]:
 
 def command_faults(line: str) -> Iterator[str]:
     """Yield the commands of tapeline in a line that do not exist, and the options that they do not have."""
-    for typed in re.findall(r"(?:^|[\s/(])(tapeline [a-z][^|&;`<>]*)", line):
+    service = r"compose \S+ \S+ (?:exec|run --rm) tapeline "  # its name, in front of the command
+    for typed in re.findall(rf"(?:^|{service}|[\s/(])(tapeline [a-z][^|&;`<>]*)", line):
         try:
             words = shlex.split(typed)[1:]
         except ValueError:  # an apostrophe in prose

@@ -25,7 +25,7 @@ def test_every_module_is_imported_without_what_only_unix_has() -> None:
 import os, pkgutil, sys, importlib, asyncio, multiprocessing, subprocess, tempfile, ssl
 import numba, pyarrow, lightgbm, exchange_calendars, uvicorn, yfinance, boto3, filelock
 sys.modules.update(dict.fromkeys({MISSING!r}))
-for name in ("geteuid", "getuid", "fork", "O_NOFOLLOW", "getpgid", "killpg"):
+for name in ("fchown", "geteuid", "getuid", "fork", "O_NOFOLLOW", "getpgid", "killpg"):
     if hasattr(os, name):
         delattr(os, name)
 import tapeline

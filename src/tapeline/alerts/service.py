@@ -24,7 +24,7 @@ from tapeline.core.troubles import Troubles
 from tapeline.errors import NotFoundError, NotPossibleError, RuleError, line_with_kind
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.clock import now_ms
-from tapeline.runtime.private_files import PRIVATE
+from tapeline.runtime.private_files import PRIVATE, make_private_file
 
 #: The most rules in force.
 MOST_RULES = 200
@@ -184,6 +184,7 @@ def running(
             while not ended.is_set():
                 try:
                     if not lock.is_locked:
+                        make_private_file(folder / "alerts.lock")
                         lock.acquire(timeout=0)
                         couriers.start()
                     told = watch.look()

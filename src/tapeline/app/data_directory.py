@@ -19,7 +19,7 @@ from tapeline.app import config
 from tapeline.app.config import Settings
 from tapeline.errors import InUseError, StorageError
 from tapeline.runtime.atomic_files import remove_leftovers
-from tapeline.runtime.private_files import PRIVATE, make_private_folder
+from tapeline.runtime.private_files import PRIVATE, make_private_file, make_private_folder
 
 if TYPE_CHECKING:  # few commands need all of these, and some take long to import
     from tapeline.backends.files.file_archive import LocalArchive
@@ -235,6 +235,7 @@ def _locked(path: Path, name: str, doing: str) -> Iterator[None]:
     lock = filelock.FileLock(path / name, mode=PRIVATE)
     try:
         make_private_folder(path)
+        make_private_file(path / name)
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
         raise InUseError(f"{path}: another tapeline is {doing}; stop it or choose another --data-dir") from error

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from tapeline.runtime.file_owners import give_to_owner_of
+
 #: A file is not taken for a leftover in its first seconds: its writer may not have locked it yet.
 _FRESH_SECONDS = 60.0
 
@@ -23,7 +25,8 @@ _TEMPORARY = re.compile(r"\..+-[a-z0-9_]{8}\.tmp")
 def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replace the file at `path`: a reader, also after a crash, sees the old content or the new, nothing between.
 
-    The content is never readable by more people than `mode` allows, not even while it is written.
+    The content is never readable by more people than `mode` allows, not even while it is written. Written by root, the
+    file is the folder's owner's (`file_owners`).
     """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
     try:
@@ -33,6 +36,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
             Path(temporary).chmod(mode)
+            give_to_owner_of(path.parent, file.fileno())
         Path(temporary).replace(path)  # closed: Windows moves no open file
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from tapeline.core.times import DAY, HOUR, SECOND
-from tapeline.errors import InputError, ServingError
+from tapeline.errors import InputError, ServingError, StorageError, TapelineError
 from tapeline.runtime.loopback import is_loopback
 from tapeline.web.attempts import Attempts
 from tapeline.web.client_address import TrustedProxies
@@ -29,6 +30,8 @@ IDLE_SECONDS = 12 * HOUR / SECOND
 LONGEST_SECONDS = 7 * DAY / SECOND
 
 _MOST_SESSIONS = 1_000
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Access:
         self._open_csrf = secrets.token_urlsafe(24)
         self._loopback = False
         self._demanded = False
+        self._fault = ""  # why the list of users cannot be read
 
     @property
     def open(self) -> bool:
@@ -115,8 +119,13 @@ class Access:
     # -- logging in --------------------------------------------------------------------------------------------------
 
     def verified(self, name: str, password: str) -> User | None:
-        """Return the user with this name and password, or None. An unknown name takes as long as a wrong password."""
+        """Return the user with this name and password, or None. An unknown name takes as long as a wrong password.
+
+        Raises `StorageError`, which names no file to a stranger, while the list of users cannot be read.
+        """
         user = self._known().get(name)
+        if self._fault:
+            raise StorageError("the list of users cannot be read, so nobody can log in by name; the log says why")
         right = matches(user.hash if user else _nobody(), password)
         return user if user and right else None
 
@@ -169,9 +178,13 @@ class Access:
         if self._users is None:
             return {}
         try:
-            return self._users.load()
-        except InputError:
-            return {"": User("", Role.VIEWER, "")}  # damaged: nobody can log in, and nothing becomes open
+            found, fault = self._users.load(), ""
+        except TapelineError as error:  # nobody can log in, and nothing becomes open
+            found, fault = {"": User("", Role.VIEWER, "")}, str(error)
+        if fault and fault != self._fault:
+            _log.error("%s; until then nobody can log in by name", fault)
+        self._fault = fault
+        return found
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tapeline.core.foreign import Bounds, load_json
-from tapeline.errors import InputError
+from tapeline.errors import InputError, StorageError
 from tapeline.runtime.atomic_files import write_atomically
 from tapeline.runtime.private_files import PRIVATE, changing
 
@@ -52,7 +52,10 @@ class Users:
         self._known: dict[str, User] = {}
 
     def load(self) -> dict[str, User]:
-        """Return the users by name, none where there is no file. Raises `InputError` for a file that is damaged."""
+        """Return the users by name, none where there is no file.
+
+        Raises `InputError` for a file that is damaged, `StorageError` for one that this process may not read.
+        """
         try:
             stat = self.path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
@@ -61,7 +64,12 @@ class Users:
                 self._stamp = stamp
         except FileNotFoundError:
             self._known, self._stamp = {}, None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
+            self._stamp = None
+            raise StorageError(
+                f"{self.path}: cannot be read ({error.strerror or error}); give it to the user that the page runs as"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
             self._stamp = None
             raise InputError(f"{self.path}: cannot be read as a list of users ({error})") from error
         return self._known

@@ -111,6 +111,32 @@ def test_removing_the_last_user_does_not_open_the_server(view: PageData, tmp_pat
         assert client.get("/symbols").status_code == 401, "a damaged file opens nothing either"
 
 
+def test_a_list_of_users_that_cannot_be_read_is_logged_and_is_no_wrong_password(
+    view: PageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Root can read every file, so the refusal is made here."""
+    users = Users(tmp_path / "users.json")
+    users.add("ann", Role.ADMIN, PASSWORD)
+    read, refused = Path.read_bytes, True
+
+    def read_bytes(path: Path) -> bytes:
+        if refused and path == users.path:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    with client_of(view, Access(users=Users(users.path)), "0.0.0.0", "http://ticker.example") as client:
+        for _ in range(2):
+            answer = client.request("POST", "/session", json={"name": "ann", "password": PASSWORD})
+            assert (answer.status_code, "cannot be read" in answer.json()["detail"]) == (503, True)
+            assert str(tmp_path) not in answer.text
+        assert client.get("/symbols").status_code == 401
+        (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+        assert f"{users.path}: cannot be read (Permission denied); give it to the user that the page runs as" in said
+        refused = False
+        assert log_in(client, name="ann", password=PASSWORD) == 200
+
+
 def test_a_log_in_that_was_demanded_at_the_start_stays_demanded(view: PageData, tmp_path: Path) -> None:
     users = Users(tmp_path / "users.json")
     users.add("ann", Role.ADMIN, PASSWORD)

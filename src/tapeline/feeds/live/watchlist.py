@@ -39,7 +39,10 @@ class Watchlist:
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
             return []
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            text = f"cannot be read ({error.strerror or error}); give it to the user that collects"
+            raise StorageError(f"{self.path}: {text}") from error
+        except UnicodeDecodeError as error:
             raise StorageError(f"{self.path}: cannot be read ({error})") from error
         try:
             return symbols_of(text)
