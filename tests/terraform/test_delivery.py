@@ -86,6 +86,22 @@ def test_nothing_is_deployed_until_the_variables_are_set() -> None:
         assert set(first["env"]) | {f"{name.upper()}_ROLE"} == set(re.findall(r"vars\.([A-Z_]+)", str(job)))
 
 
+def test_a_plan_waits_for_no_apply_and_no_run_that_waits_is_cancelled() -> None:
+    """An apply waits for an approval, for days; of runs that wait in one group, GitHub's default keeps the newest."""
+    assert WORKFLOWS["deploy.yml"]["concurrency"] == {
+        "group": "deploy-${{ github.event_name }}-${{ github.event.pull_request.number }}",
+        "cancel-in-progress": False,
+        "queue": "max",
+    }
+
+
+def test_whatever_takes_the_lock_of_a_state_waits_for_it() -> None:
+    text = (ROOT / ".github/workflows/deploy.yml").read_text()
+    locking = re.findall(r"terraform .* (?:plan|apply) (-.*)", text)
+    assert len(locking) == 3
+    assert all("-lock-timeout=" in options for options in locking)
+
+
 def test_no_workflow_may_do_more_than_its_jobs_say() -> None:
     for name, workflow in WORKFLOWS.items():
         assert workflow["permissions"] == {}, name
