@@ -242,4 +242,5 @@ def trained(folder: Path, root: Path) -> list[str]:
     found = json.loads(
         run(("models", "list", "--json", "--data-dir", str(folder)), root / "making", Fault("none", 0)).out
     )
-    return [each["version"] for each in sorted(found, key=lambda each: each["in_use"])]
+    directions = [each for each in found if each["kind"] == "direction"]
+    return [each["version"] for each in sorted(directions, key=lambda each: each["in_use"])]

@@ -18,8 +18,11 @@ from tapeline.runtime.clock import now_ms
 if TYPE_CHECKING:
     from tapeline.core.ports import Folder
     from tapeline.forecast.model import Metadata
+    from tapeline.forecast.range_model import RangeModel
     from tapeline.forecast.range_registry import RangeRegistry
     from tapeline.forecast.registry import Registry
+
+OfRanges = Annotated[bool, typer.Option("--ranges", help="The range model, not that of directions.")]
 
 app = typer.Typer(help="List the trained models, and choose which one is in use.", no_args_is_help=True)
 
@@ -46,6 +49,13 @@ def ranges_at(place: str) -> RangeRegistry:
     return RangeRegistry(_folder_at(place))
 
 
+def ranges_beside(registry: Registry) -> RangeRegistry:
+    """Return the registry of the range models that are in the same folder."""
+    from tapeline.forecast.range_registry import RangeRegistry
+
+    return RangeRegistry(registry.folder)
+
+
 def _folder_at(place: str) -> Folder:
     from tapeline.backends.files.file_registry import LocalFolder
 
@@ -70,7 +80,19 @@ def metadata_as_json(name: str, version: str, metadata: Metadata, *, in_use: boo
     del known["reference"]
     known |= {"band": known.pop("hold_margin"), "across_sessions": False}
     times = texts_of(known, "trained_from", "trained_until")
-    return {"name": name, "version": version, "in_use": in_use, **known, **times}
+    return {"name": name, "version": version, "kind": "direction", "in_use": in_use, **known, **times}
+
+
+def _range_as_json(name: str, model: RangeModel, *, in_use: bool) -> dict[str, Any]:
+    """Return what is known of a range model as JSON types, without its tables of numbers."""
+    from tapeline.core.iso_text import texts_of
+    from tapeline.forecast.range_layout import HORIZONS
+
+    names = ("trained_from", "trained_until", "interval", "rows", "form", "data_hash")
+    known = {each: getattr(model, each) for each in names}
+    known |= {"symbols": list(model.symbols), "horizons": list(HORIZONS)}
+    times = texts_of(known, "trained_from", "trained_until")
+    return {"name": name, "version": model.version, "kind": "range", "in_use": in_use, **known, **times}
 
 
 def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) -> None:
@@ -80,6 +102,7 @@ def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) ->
     facts = {
         "name": name,
         "version": version,
+        "kind": "direction",
         "in use": "yes" if in_use else "no",
         "trained on": f"{day(metadata.trained_from)} to {day(metadata.trained_until)} UTC",
         "bars": interval_name(metadata.interval),
@@ -94,6 +117,25 @@ def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) ->
     print_summary(facts, as_json=False)
 
 
+def _print_range_facts(name: str, model: RangeModel, *, in_use: bool) -> None:
+    from tapeline.forecast.range_layout import HORIZONS
+    from tapeline.research.report import day
+
+    facts = {
+        "name": name,
+        "version": model.version,
+        "kind": "range",
+        "in use": "yes" if in_use else "no",
+        "trained on": f"{day(model.trained_from)} to {day(model.trained_until)} UTC",
+        "bars": interval_name(model.interval),
+        "symbols": len(model.symbols),
+        "rows": model.rows,
+        "horizons": f"{', '.join(map(str, HORIZONS))} bars",
+        "form": model.form,
+    }
+    print_summary(facts, as_json=False)
+
+
 @app.command("list")
 def list_(
     name: Annotated[str | None, typer.Option(help="Only this model.", show_default=False)] = None,
@@ -101,21 +143,30 @@ def list_(
     models: ModelsAt = None,
     json: Json = False,
 ) -> None:
-    """List the versions, oldest first, and mark the one in use."""
+    """List the versions of each kind, oldest first, and mark the ones in use."""
+    from tapeline.forecast.range_layout import HORIZONS
     from tapeline.research.report import day
 
-    entries = registry_at(data_dir, models, reading=True).entries(name)
+    registry = registry_at(data_dir, models, reading=True)
+    entries, ranges = registry.entries(name), ranges_beside(registry).listing(name)
     if json:
-        print_json([metadata_as_json(e.name, e.version, e.metadata, in_use=e.current) for e in entries])
+        print_json([
+            *(metadata_as_json(e.name, e.version, e.metadata, in_use=e.current) for e in entries),
+            *(_range_as_json(e.name, e.model, in_use=e.current) for e in ranges.entries),
+        ])  # fmt: skip
         return
-    if not entries:
+    for line in (*ranges.damaged, *ranges.other_formats):
+        notice(line)
+    if not entries and not ranges.entries:
         notice("no models yet: tapeline train FILE")
-    heads = ("name", "version", "in use", "trained until", "bars", "horizon", "symbols", "rows", "skill")
+    heads = ("name", "version", "kind", "in use", "trained until", "bars", "horizon", "symbols", "rows", "skill")
     print_table(heads, (
-        (e.name, e.version, "yes" if e.current else "", day(e.metadata.trained_until),
-         interval_name(e.metadata.interval), e.metadata.horizon, len(e.metadata.symbols), e.metadata.rows,
-         _skill(e.metadata))
-        for e in entries
+        *((e.name, e.version, "direction", "yes" if e.current else "", day(e.metadata.trained_until),
+           interval_name(e.metadata.interval), e.metadata.horizon, len(e.metadata.symbols), e.metadata.rows,
+           _skill(e.metadata)) for e in entries),
+        *((e.name, e.version, "range", "yes" if e.current else "", day(e.model.trained_until),
+           interval_name(e.model.interval), ", ".join(map(str, HORIZONS)), len(e.model.symbols), e.model.rows,
+           "") for e in ranges.entries),
     ))  # fmt: skip
 
 
@@ -129,10 +180,24 @@ def show(
     name: ModelName = DEFAULT_NAME,
     data_dir: DataDir = None,
     models: ModelsAt = None,
+    ranges: OfRanges = False,
     json: Json = False,
 ) -> None:
-    """Print what is known of a version."""
+    """Print what is known of a version of either kind; without one, of the direction model, else the range model."""
+    from tapeline.forecast.range_model import is_range_version
+
     registry = registry_at(data_dir, models, reading=True)
+    beside = ranges_beside(registry)
+    if version is None:
+        ranges = ranges or (registry.current(name) is None and beside.current(name) is not None)
+    if ranges or (version is not None and is_range_version(version)):
+        found = beside.load(name, version)
+        in_use = beside.current(name) == found.version
+        if json:
+            print_json(_range_as_json(name, found, in_use=in_use))
+        else:
+            _print_range_facts(name, found, in_use=in_use)
+        return
     model = registry.load(name, version)
     in_use = registry.current(name) == model.version
     if json:
@@ -149,13 +214,25 @@ def promote(
     data_dir: DataDir = None,
     models: ModelsAt = None,
 ) -> None:
-    """Put a version to use. A running pipeline picks it up without a restart."""
-    registry_at(data_dir, models, reading=True).promote(name, version, at=now_ms(), force=force)
+    """Put a version of either kind to use. A running pipeline picks it up without a restart."""
+    from tapeline.forecast.range_model import is_range_version
+
+    registry = registry_at(data_dir, models, reading=True)
+    if is_range_version(version):
+        ranges_beside(registry).promote(name, version, at=now_ms())
+        stdout().print(f"the range model of {name} is {version} now")
+        return
+    registry.promote(name, version, at=now_ms(), force=force)
     stdout().print(f"{name} is {version} now")
 
 
 @app.command()
-def rollback(name: ModelName = DEFAULT_NAME, data_dir: DataDir = None, models: ModelsAt = None) -> None:
+def rollback(
+    name: ModelName = DEFAULT_NAME, data_dir: DataDir = None, models: ModelsAt = None, ranges: OfRanges = False
+) -> None:
     """Put the version to use that was in use before."""
-    version = registry_at(data_dir, models, reading=True).rollback(name)
-    stdout().print(f"{name} is {version} again")
+    registry = registry_at(data_dir, models, reading=True)
+    if ranges:
+        stdout().print(f"the range model of {name} is {ranges_beside(registry).rollback(name)} again")
+    else:
+        stdout().print(f"{name} is {registry.rollback(name)} again")

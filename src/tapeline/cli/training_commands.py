@@ -12,7 +12,7 @@ import typer
 
 from tapeline.cli.console import notice, print_json, stdout
 from tapeline.cli.file_options import AS_FOUND, FileReading, reads_files
-from tapeline.cli.model_commands import metadata_as_json, print_facts, registry_at
+from tapeline.cli.model_commands import metadata_as_json, print_facts, ranges_beside, registry_at
 from tapeline.cli.options import Bucket, DataDir, Json, ModelName, ModelsAt
 from tapeline.cli.training_bars import Band, Horizon, OptionalFiles, StoredSymbols, Trials, history, progress
 from tapeline.errors import MissingLibraryError, NotBetterError, NotEnoughHistoryError
@@ -167,7 +167,7 @@ def _trained_here(
             return model, ""
     except (MissingLibraryError, NotEnoughHistoryError):
         if version:
-            notice(f"range model {version} is {'in use' if promote else 'kept'}; no direction model is made")
+            notice("no direction model is made")
         raise
 
 
@@ -188,12 +188,16 @@ def _train_ranges(registry: Registry, name: str, bars: Iterator[Bars], until: in
 
 
 def _keep_ranges(registry: Registry, name: str, model: RangeModel, *, promote: bool) -> None:
-    from tapeline.forecast.range_registry import RangeRegistry
-
-    ranges = RangeRegistry(registry.folder)
-    ranges.save(name, model)
-    if promote:
-        ranges.promote(name, model.version, at=now_ms())
+    """Keep the range model, put it to use with `promote`, and say so, with how to change that."""
+    ranges = ranges_beside(registry)
+    version, before = ranges.save(name, model), ranges.current(name)
+    of_name = "" if name == DEFAULT_NAME else f" --name {name}"
+    if not promote:
+        notice(f"range model {version} is kept: tapeline models promote {version}{of_name} puts it to use")
+        return
+    ranges.promote(name, version, at=now_ms())
+    back = f"; back to {before}: tapeline models rollback --ranges{of_name}" if before not in {None, version} else ""
+    notice(f"range model {version} is in use now{back}")
 
 
 def _verdict(metadata: Metadata) -> str:

@@ -53,6 +53,13 @@ def promotions(folder: Folder, key: str) -> list[dict[str, Any]]:
     return found
 
 
+def without_last(history: list[dict[str, Any]], what: str) -> list[dict[str, Any]]:
+    """Return the promotions before the last one. Raises `ModelError` where that leaves none of `what`."""
+    if len(history) < 2:
+        raise ModelError(f"{what} has no earlier promotion to go back to")
+    return history[:-1]
+
+
 def keep_promotions(folder: Folder, key: str, history: list[dict[str, Any]]) -> None:
     """Write the promotions, the newest 50 of them, in place of what the file has. Raises what `folder` raises."""
     document = {"format": _FORMAT, "promotions": history[-_KEPT:]}

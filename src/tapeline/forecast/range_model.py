@@ -22,6 +22,7 @@ from tapeline.forecast import range_checks
 RANGE = "range.json"
 
 _FORMAT = 2
+_PREFIX = "range-"
 
 Table = tuple[tuple[float, ...], ...]
 
@@ -60,7 +61,7 @@ class RangeModel:
     def version(self) -> str:
         """Return `range-`, the last training day and a hash: two different models never share one."""
         day = datetime.fromtimestamp(self.trained_until / 1000, UTC)
-        return f"range-{day:%Y%m%d}-{hashlib.sha256(self._content()).hexdigest()[:8]}"
+        return f"{_PREFIX}{day:%Y%m%d}-{hashlib.sha256(self._content()).hexdigest()[:8]}"
 
     def _content(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True).encode()
@@ -111,6 +112,11 @@ class RangeModel:
         if model.version != document.get("version"):
             raise ModelError("the range model was changed after it was written")
         return model
+
+
+def is_range_version(version: str) -> bool:
+    """Return whether this is the version of a range model, and not of a direction model."""
+    return version.startswith(_PREFIX)
 
 
 def _frozen(value: Any) -> Any:

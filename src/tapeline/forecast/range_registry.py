@@ -12,7 +12,7 @@ from typing import Any
 from tapeline.core.ports import Folder
 from tapeline.error_text import one_line
 from tapeline.errors import ModelError, OtherFormatError, StorageError
-from tapeline.forecast.promotions import checked_name, keep_promotions, promotions
+from tapeline.forecast.promotions import checked_name, keep_promotions, promotions, without_last
 from tapeline.forecast.range_model import RANGE, RangeModel
 
 _POINTER = "current-range.json"
@@ -84,6 +84,14 @@ class RangeRegistry:
         history = self._history(name)
         if not history or history[-1]["version"] != version:
             keep_promotions(self._folder, f"{name}/{_POINTER}", [*history, {"version": version, "at": at}])
+
+    def rollback(self, name: str) -> str:
+        """Put the version that was in use before back to use and return it. Raises `ModelError` if there was none."""
+        history = without_last(self._history(name), f"the range model of {name}")
+        version = str(history[-1]["version"])
+        self.load(name, version)
+        keep_promotions(self._folder, f"{name}/{_POINTER}", history)
+        return version
 
     def models(self) -> tuple[dict[str, RangeModel], tuple[str, ...]]:
         """Return all models of every name by version, and a line about each file that cannot be used."""

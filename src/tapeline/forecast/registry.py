@@ -19,7 +19,7 @@ from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast.contests import Attempt, attempts_in, content_of
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
 from tapeline.forecast.model import METADATA, TEXT, LightGBMModel, Metadata, verified, version_of
-from tapeline.forecast.promotions import checked_name, json_object, keep_promotions, promotions
+from tapeline.forecast.promotions import checked_name, json_object, keep_promotions, promotions, without_last
 
 _POINTER = "current.json"
 _ATTEMPTS = "attempts.json"
@@ -197,12 +197,11 @@ class Registry:
 
     def rollback(self, name: str) -> str:
         """Put the version that was in use before back to use and return it. Raises `ModelError` if there was none."""
-        history = self._history(name)
-        if len(history) < 2:
-            raise ModelError(f"{name} has no earlier promotion to go back to")
-        self.load(name, history[-2]["version"])
-        self._point(name, history[:-1])
-        return str(history[-2]["version"])
+        history = without_last(self._history(name), name)
+        version = str(history[-1]["version"])
+        self.load(name, version)
+        self._point(name, history)
+        return version
 
     def _history(self, name: str) -> list[dict[str, Any]]:
         return promotions(self._folder, f"{checked_name(name)}/{_POINTER}")

@@ -78,7 +78,7 @@ def test_training_makes_a_version_and_puts_it_to_use(file, bars):
     assert "reference" not in made
     text = call("train", file, "--seed", 1, "--no-promote")
     assert text.splitlines()[0].startswith("Direction: no skill: log-loss gain ")
-    listed = json.loads(call("models", "list", "--json"))
+    listed = [each for each in json.loads(call("models", "list", "--json")) if each["kind"] == "direction"]
     assert [entry["in_use"] for entry in listed].count(True) == 1
     assert len(listed) == 2
     assert made["version"] in call("models", "list")
@@ -88,6 +88,51 @@ def test_training_makes_a_version_and_puts_it_to_use(file, bars):
     assert "is" in call("models", "promote", other, "--force")
     assert made["version"] in call("models", "rollback")
     assert "no earlier promotion" in call("models", "rollback", fails=1)
+
+
+def test_range_models_are_listed_shown_promoted_and_taken_back(file):
+    def trained(*options: str) -> str:
+        result = CliRunner().invoke(app, ["train", str(file), "--json", *options])
+        assert result.exit_code == 0, result.output
+        return next(line for line in result.stderr.splitlines() if "range model " in line)
+
+    def version_in(line: str) -> str:
+        return re.search(r"range-\d{8}-[0-9a-f]{8}", line)[0]
+
+    def in_use() -> list[str]:
+        listed = json.loads(call("models", "list", "--json"))
+        return [each["version"] for each in listed if each["kind"] == "range" and each["in_use"]]
+
+    line = trained("--until", "2020-11-01")
+    first = version_in(line)
+    assert line.endswith(f"range model {first} is in use now"), "there is none to go back to"
+    assert "earlier promotion" in call("models", "rollback", "--ranges", fails=1)
+    line = trained()
+    second = version_in(line)
+    assert line.endswith(f"range model {second} is in use now; back to {first}: tapeline models rollback --ranges")
+    assert in_use() == [second]
+    assert [row.split("\t")[1:4] for row in call("models", "list").splitlines() if "range-" in row] == [
+        [first, "range", ""], [second, "range", "yes"],
+    ]  # fmt: skip
+    assert call("models", "rollback", "--ranges") == f"the range model of default is {first} again\n"
+    assert in_use() == [first]
+    assert call("models", "promote", second) == f"the range model of default is {second} now\n"
+    assert in_use() == [second]
+    shown = json.loads(call("models", "show", first, "--json"))
+    assert (shown["kind"], shown["in_use"], shown["horizons"]) == ("range", False, [1, 5, 20])
+    assert json.loads(call("models", "show", "--ranges", "--json"))["version"] == second
+    assert json.loads(call("models", "show", "--json"))["kind"] == "direction"
+    assert "1, 5, 20 bars" in call("models", "show", second)
+    assert "see tapeline models list" in call("models", "promote", "range-20200101-00000000", fails=1)
+    assert f"models promote {second} --name x puts it to use" in trained("--name", "x", "--no-promote")
+
+
+def test_the_range_model_is_shown_where_no_direction_model_is_in_use(file, tmp_path):
+    few = tmp_path / "few.csv"
+    few.write_text("\n".join(file.read_text().splitlines()[:600]))
+    call("train", few, fails=1)
+    assert json.loads(call("models", "show", "--json"))["kind"] == "range"
+    assert "range" in call("models", "list")
 
 
 def test_training_until_a_day_sees_nothing_later(file, bars):
