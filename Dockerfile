@@ -23,13 +23,21 @@ WORKDIR /build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libgomp1=12.2.0-* \
  && rm -rf /var/lib/apt/lists/*
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+# Libraries and build tools are those of the two lists, by their hashes; nothing of them is built here. What is built is
+# tapeline alone, by these tools.
+COPY deploy/build.txt deploy/locked.txt deploy/
+RUN python -m venv tools \
+ && tools/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes -r deploy/build.txt \
+ && python -m venv /opt/tapeline/venv \
+ && /opt/tapeline/venv/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --require-hashes -r deploy/locked.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY src src
 # There is no git in here: the version comes with the build.
 ARG VERSION=0.1.0
 RUN export SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION \
- && python -m venv /opt/tapeline/venv \
- && /opt/tapeline/venv/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt '.[aws,train,yahoo,notify]' \
+ && tools/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-index --no-deps --no-build-isolation --wheel-dir wheels . \
+ && /opt/tapeline/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps wheels/*.whl \
+ && /opt/tapeline/venv/bin/pip check \
  && /opt/tapeline/venv/bin/python -c "from tapeline.app import config, wiring; wiring.warm_up(config.load())" \
  && /opt/tapeline/venv/bin/pip uninstall -y --disable-pip-version-check pip \
  && chmod -R a+rX /opt/tapeline

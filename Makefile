@@ -63,10 +63,14 @@ else
 	$(AUDIT)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(PINS)
 endif
 
-locked: ## deploy/locked.txt: what the image needs on every system, with hashes and without addresses (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		--no-emit-index-url --constraint $(PINS) --extra aws --extra train --extra yahoo --extra notify \
+LOCK    = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url
+
+locked: ## what the image installs on every system and is built with, by hashes (deploy/locked.txt, build.txt; needs uv)
+	$(LOCK) --constraint $(PINS) --extra aws --extra train --extra yahoo --extra notify \
 		--output-file deploy/locked.txt pyproject.toml
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(LOCK) --constraint $(PINS) --output-file deploy/build.txt -
 
 bench: $(BENCH)/.bench ## every benchmark beside its peers, one after the other (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script" && $(BENCH)/bin/python "$$script" $(ARGS) || exit 1; done

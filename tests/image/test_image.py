@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.image.confinement import Confinement, unavailable
 from tests.image.layout import laid_out
@@ -31,11 +33,40 @@ def test_nothing_but_the_install_is_copied_out_of_the_build() -> None:
     assert not re.search(r"gcc|g\+\+|build-essential|make\b", final)
 
 
-def test_bases_are_pinned_and_pins_are_used() -> None:
+def test_bases_are_pinned() -> None:
     bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
     assert len(bases) == 1
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", bases.pop())
-    assert "-c constraints.txt" in DOCKERFILE
+
+
+def test_all_but_tapeline_is_installed_by_its_hash_and_nothing_is_fetched_for_the_build() -> None:
+    """An option that pip does not get lets it fetch what no list names."""
+    arguments = re.findall(r"/pip (?:install|wheel) (.*?)(?: \\)?$", DOCKERFILE, re.MULTILINE)
+    listed = [
+        each for each in arguments if re.search(r" --only-binary :all: --require-hashes -r deploy/\w+\.txt$", each)
+    ]
+    assert [each.rpartition("/")[2] for each in listed] == ["build.txt", "locked.txt"]
+    own = [each for each in arguments if each not in listed]
+    assert [each.rpartition(" ")[2] for each in own] == [".", "wheels/*.whl"]
+    assert all(" --no-index --no-deps " in each for each in own)
+    assert " --no-build-isolation " in own[0]
+    assert "bin/pip check" in DOCKERFILE
+
+
+def test_the_lists_name_all_that_the_image_and_its_build_ask_for() -> None:
+    """What `--no-deps` leaves out would be missed when a command runs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    asked = {
+        "build.txt": project["build-system"]["requires"],
+        "locked.txt": project["project"]["dependencies"]
+        + [each for name in ("aws", "train", "yahoo", "notify") for each in extras[name]],
+    }
+    for name, requirements in asked.items():
+        text = (ROOT / "deploy" / name).read_text()
+        locked = {found[1]: found[2] for found in re.finditer(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)}
+        wanted = {each.name: each.specifier for each in map(Requirement, requirements)}
+        assert {name for name, versions in wanted.items() if locked.get(name, "0") not in versions} == set()
 
 
 #: The work directory as it was: Lambda's user could not enter it, and the function could not start.

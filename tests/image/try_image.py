@@ -12,6 +12,7 @@ import argparse
 import logging
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -40,19 +41,24 @@ Say = Callable[[str], None]
 
 
 def installed(layout: Layout) -> None:
-    """Do the build stage's install: its COPY and its pip line."""
-    (line,) = re.findall(r"pip install (.*?) \\\n", layout.text)
-    copied = re.findall(r"^COPY (?!--)(.+) (\S+)$", layout.text, re.MULTILINE)
-    venv = layout.install / "venv"
+    """Do the build stage's install: its COPY, and its lines of venv and pip."""
+    build = layout.text.rpartition("\nFROM ")[0]
+    (version,) = re.findall(r"^ARG VERSION=(\S+)$", build, re.MULTILINE)
+    commands = re.findall(
+        r"^(?:RUN| &&) ((?:python -m venv|\S+/pip (?:install|wheel|check)).*?)(?: \\)?$", build, re.MULTILINE
+    )
+    copied = re.findall(r"^COPY (?!--)(.+) (\S+)$", build, re.MULTILINE)
+    environment = os.environ | {"SETUPTOOLS_SCM_PRETEND_VERSION": version, "PIP_QUIET": "1"}
     with tempfile.TemporaryDirectory() as folder:
         for sources, target in copied:
             for source in sources.split():
-                where = Path(folder) / (target if (ROOT / source).is_dir() else source)
-                copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
-                copy(ROOT / source, where)
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        arguments = line.replace("'", "").split()
-        subprocess.run([venv / "bin" / "pip", "install", "-q", *arguments], cwd=folder, check=True)
+                is_folder = (ROOT / source).is_dir()
+                where = Path(folder) / target / ("" if is_folder else Path(source).name)
+                where.parent.mkdir(exist_ok=True)
+                (shutil.copytree if is_folder else shutil.copy)(ROOT / source, where)
+        for command in commands:
+            own = re.sub("^python ", f"{shlex.quote(sys.executable)} ", command)
+            subprocess.run(["sh", "-ec", own], cwd=folder, env=environment, check=True)
 
 
 def cached(layout: Layout) -> int:
