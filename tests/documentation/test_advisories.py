@@ -40,6 +40,14 @@ def write(folder: Path, library: str, number: int, *affected: dict[str, Any], **
         (between({"introduced": "0"}, {"last_affected": "2.5"}), True),
         (between({"introduced": "0"}, {"last_affected": "2.4"}), False),
         (between({"introduced": "0"}, kind="GIT"), False),
+        (between({"introduced": "2.0"}, {"fixed": "2.6"}, {"introduced": "0"}, {"fixed": "1.26"}), True),
+        (between({"introduced": "2.6"}, {"fixed": "2.7"}, {"introduced": "0"}, {"fixed": "2.1"}), False),
+        (between({"fixed": "2"}, {"introduced": "0"}), False),
+        (between({"introduced": "0"}, {"limit": "2.6"}), True),
+        (between({"introduced": "0"}, {"limit": "2.5"}), False),
+        (between({"introduced": "0", "fixed": "2.10"}), True),
+        ({"versions": ["2.5.0"]}, True),
+        ({"package": {"ecosystem": "npm", "name": "my_library"}, **between({"introduced": "0"})}, False),
         ({"versions": ["2.4", "2.5"]}, True),
         ({"versions": ["2.4"]}, False),
     ],
@@ -53,7 +61,7 @@ def test_an_advisory_holds_for_the_versions_that_it_names(
     write(tmp_path, "unpinned", 3, between({"introduced": "0"}))
     failure = SCRIPT["main"](tmp_path, tmp_path / "pins.txt")
     printed = capsys.readouterr().out.splitlines()
-    assert ("1 advisories are for versions in pins.txt" if held else "") == failure
+    assert ("advisories for versions in pins.txt: 1" if held else "") == failure
     assert printed[:-1] == ["my-library 2.5: PYSEC-2026-1 (Reads what it should not.)"][:held]
     assert printed[-1] == (
         "2 libraries; 2 advisories about 1 of them, the newest of 2026-01-02; "
@@ -61,5 +69,28 @@ def test_an_advisory_holds_for_the_versions_that_it_names(
     )
 
 
-def test_a_folder_without_advisories_is_a_failure(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "id: x", "{", "- 1",
+        "affected: [{package: {name: other}, ranges: [{type: ECOSYSTEM, events: [{introduced: x}]}]}]",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_judged_is_named_and_the_others_are_looked_at(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pins.txt").write_text("# of today\nother == 1.0+cpu  # of no index\n")
+    write(tmp_path, "Other", 1, between({"introduced": "0"}))
+    odd = tmp_path / "vulns" / "Other"
+    odd.mkdir()
+    (odd / "PYSEC-2026-0.yaml").write_text(content and f"modified: 2026-01-01\n{content}")
+    assert SCRIPT["main"](tmp_path, tmp_path / "pins.txt") == "advisories for versions in pins.txt: 2"
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert "cannot be judged: " in first
+    assert second == "other 1.0+cpu: PYSEC-2026-1 (Reads what it should not.)"
+
+
+def test_nothing_read_is_a_failure(tmp_path: Path) -> None:
     assert "has no advisories; name a clone" in SCRIPT["main"](tmp_path)
+    (tmp_path / "pins.txt").write_text("# none\n")
+    assert "pins nothing" in SCRIPT["main"](tmp_path, tmp_path / "pins.txt")

@@ -62,12 +62,14 @@ class Function:
         self._running: dict[str, _Invocation] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._free = threading.Lock()
+        self._closed = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._routes())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="runtime api", daemon=True).start()
 
     def close(self) -> None:
-        """End the process and the API."""
+        """End the process and the API. Callers that wait for their turn get a `FunctionError`."""
+        self._closed = True
         self._kill()
         self._server.shutdown()
         self._server.server_close()
@@ -76,6 +78,8 @@ class Function:
         """Invoke the function. Raises `FunctionError`."""
         watching.check("lambda", "Event", {"event": event})
         with self._free:
+            if self._closed:
+                raise FunctionError("the function is closed")
             answer = self._invoked(event)
         watching.check("lambda", "Answer", {"event": event, "answer": answer})
         return answer

@@ -57,6 +57,17 @@ def test_a_whole_number_of_more_than_64_bits_is_a_float() -> None:
     assert math.isfinite(load_json(b"9" * 308, BOUNDS))
 
 
+@pytest.mark.parametrize("written", ["-9223372036854775809", "18446744073709551616", "[0.5, -9999999999999999999]"])
+def test_it_is_one_wherever_it_stands(written: str) -> None:
+    (found,) = load_json(f"[{written}]", BOUNDS)
+    assert type(found[-1] if isinstance(found, list) else found) is float
+
+
+def test_many_digits_after_a_point_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json, "loads", None)
+    assert load_json(b"[0.00015769858120506797, 1.00000000000000000000]", BOUNDS) == [0.00015769858120506797, 1]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -54,3 +54,5 @@ def test_dataclasses_are_objects_and_keys_are_texts() -> None:
 def test_what_has_no_json_is_an_error_that_names_it() -> None:
     with pytest.raises(TypeError, match="object is not written as JSON"):
         json_bytes({"a": object()})
+    with pytest.raises(TypeError, match="longdouble is not written as JSON"):
+        json_bytes([np.longdouble(1)])

@@ -74,11 +74,6 @@ def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None
     return Response(json_bytes(value), status, dict(headers or {}), "application/json")
 
 
-def contiguous(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the columns as `json_bytes` takes them; those that are contiguous are not copied."""
-    return {name: np.ascontiguousarray(column) for name, column in columns.items()}
-
-
 def versions(rows: Rows, by: Codes) -> NDArray[Any]:
     """Return the model versions at these indices of the rows' table, None for -1, object [n]."""
     return np.array([*rows.models, None], object)[by]

@@ -17,7 +17,7 @@ from tapeline.forecast.labels import label_reach
 from tapeline.forecast.range_grading import grade_ranges
 from tapeline.forecast.range_layout import HORIZONS
 from tapeline.runtime.stored_series import TELLING_ROWS
-from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, contiguous, json_answer, table_answer
+from tapeline.web.api.formats import THREE_FORMATS, Format, Wanted, json_answer, table_answer
 from tapeline.web.api.parameters import (
     CurrentPage,
     End,
@@ -74,7 +74,7 @@ async def ranges(
     texts = {"time": iso_times(table["t"])} if times else {}
     if kind != Format.JSON:
         return table_answer(kind, {"timestamp": table.pop("t"), **table, **texts}, f"{symbol}-ranges", headers)
-    columns = contiguous(table) | texts
+    columns = table | texts
     document = {"symbol": symbol, "interval": interval_name(length), "columns": columns, "next": older}
     return json_answer(document, headers=headers)
 

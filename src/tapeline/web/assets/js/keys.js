@@ -14,6 +14,7 @@ export function bindKeys(on) {
   };
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+    if (event.key === "Escape" && event.repeat) return; // it has closed something, and is still held down
     if (keyboardTaken(event.target)) return;
     if (!event.altKey && event.target.closest(".scroll")) return; // the arrows scroll it
     const action = event.altKey ? on.alt[event.code.replace(/^(Key|Digit)/, "")] : typed(event.key) ?? own(event.key);

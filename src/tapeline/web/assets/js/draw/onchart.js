@@ -57,6 +57,7 @@ export class OnChart {
     if (!this.drawings || !this._active() || !this._view().bars || this._parts.canvas.offsetParent === null) return;
     if (keyboardTaken(event.target)) return;
     const removes = event.key === "Delete" || event.key === "Backspace";
+    if (removes && event.repeat) return; // held down in a field that has closed
     if (!(removes && this.alerts.remove()) && !this.drawings.key(event)) return;
     event.preventDefault();
     event.stopPropagation();
