@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import json
+import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -21,6 +25,7 @@ from tapeline.runtime.processor import Processor
 from tests.conftest import random_bars
 from tests.fakes.sources import ListSource
 from tests.faults.flips import filled, invoke
+from tests.owned_folders import folder_of_a_service, not_of_the_folders_owner
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +139,136 @@ def test_damaged_data_are_not_backed_up(data: Path, tmp_path: Path) -> None:
     code, _, said = invoke(folder, "backup", str(tmp_path / "second"))
     assert (code, "tapeline check --repair" in said) == (1, True), said
     assert not (tmp_path / "second").exists()
+
+
+# -- where the data directory stays ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def backup(data: Path, tmp_path: Path) -> Path:
+    assert invoke(data, "backup", str(tmp_path / "backup"))[0] == 0
+    return tmp_path / "backup"
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that the system refuses to move, as it does a mount point."""
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    move = os.rename
+
+    def rename(source: Path, target: Path) -> None:
+        if folder in {Path(source), Path(target)}:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        move(source, target)
+
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(os, "replace", rename)
+    return folder
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("there", [(), ("lost+found",), (".numba",)], ids=str)
+def test_a_backup_is_put_into_a_mounted_folder(there: tuple[str, ...], data: Path, backup: Path, mounted: Path) -> None:
+    for name in there:
+        (mounted / name).mkdir()
+        (mounted / name / "kept").touch()
+    before = mounted.stat().st_ino
+    code, _, said = invoke(mounted, "restore", str(backup))
+    assert code == 0, said
+    assert rows(mounted) == rows(data)
+    assert mounted.stat().st_ino == before
+    assert all((mounted / name / "kept").exists() for name in there)
+    assert not [name for name in names(mounted.parent) | names(mounted) if name.endswith(".part")]
+
+
+def test_what_was_in_a_mounted_folder_is_moved_aside_in_it_and_not_backed_up(
+    data: Path, backup: Path, mounted: Path, tmp_path: Path
+) -> None:
+    (mounted / "note.txt").write_text("mine")
+    (mounted / "processing.lock").touch()
+    assert invoke(mounted, "restore", str(backup))[0] == 1
+    code, _, said = invoke(mounted, "restore", str(backup), "--overwrite")
+    assert code == 0, said
+    (aside,) = mounted.glob("replaced-*")
+    assert str(aside) in said
+    assert names(aside) == {"note.txt"}
+    assert (mounted / "processing.lock").exists()
+    assert rows(mounted) == rows(data)
+    assert invoke(mounted, "backup", str(tmp_path / "again"))[0] == 0
+    assert not list((tmp_path / "again").glob("replaced-*"))
+
+
+@pytest.mark.parametrize("good", range(6))
+def test_a_failure_in_the_middle_leaves_a_mounted_folder_as_it_was(
+    good: int, backup: Path, mounted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails after some moves, and works again when they are taken back."""
+    for name in ("note.txt", "alerts.db", "symbols.txt"):
+        (mounted / name).write_text(f"old {name}")
+    replace, moves = os.replace, 0
+
+    def failing(source: Path, target: Path) -> None:
+        nonlocal moves
+        moves += 1
+        if moves == good + 1:
+            raise OSError(errno.EIO, "Input/output error")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", failing)
+    code, _, said = invoke(mounted, "restore", str(backup), "--overwrite")
+    assert (code, "Input/output error" in said) == (1, True), said
+    left = {name for name in names(mounted) if not name.endswith(".lock")}
+    assert {name: (mounted / name).read_text() for name in left} == {
+        name: f"old {name}" for name in ("note.txt", "alerts.db", "symbols.txt")
+    }
+
+
+def test_a_link_to_the_data_directory_stays_one(data: Path, backup: Path, tmp_path: Path) -> None:
+    """As `/var/lib/tapeline`, which systemd makes one to a folder that it gives the service."""
+    real, link = tmp_path / "private" / "tapeline", tmp_path / "tapeline"
+    real.mkdir(parents=True)
+    (real / "note.txt").write_text("mine")
+    link.symlink_to(real)
+    code, _, said = invoke(link, "restore", str(backup), "--overwrite")
+    assert code == 0, said
+    assert link.is_symlink()
+    assert link.resolve() == real
+    assert rows(real) == rows(data)
+    (aside,) = real.parent.glob("tapeline.replaced-*")
+    assert (aside / "note.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("is_mounted", [False, True])
+def test_restored_files_belong_to_the_owner_of_the_directory(
+    is_mounted: bool, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with folder_of_a_service(monkeypatch) as folder:
+        owner = folder.stat().st_uid
+        (folder / "lost+found" if is_mounted else folder / "note.txt").mkdir()
+        code, _, said = invoke(folder, "restore", str(backup), *(() if is_mounted else ("--overwrite",)))
+        assert code == 0, said
+        assert folder.stat().st_uid == owner
+        assert set(not_of_the_folders_owner(folder)) <= {"lost+found"}
+        assert DATABASE_FILE in names(folder)
+
+
+def test_compiled_kernels_are_neither_copied_nor_put_back(data: Path, tmp_path: Path) -> None:
+    folder, target = tmp_path / "data", tmp_path / "backup"
+    shutil.copytree(data, folder)
+    (folder / ".numba").mkdir()
+    (folder / ".numba" / "ema.nbc").write_bytes(b"code")
+    assert invoke(folder, "backup", str(target))[0] == 0
+    assert not (target / ".numba").exists()
+    (target / ".numba").mkdir()  # as in a backup of an earlier version
+    (target / ".numba" / "ema.nbc").write_bytes(b"code")
+    listed = json.loads((target / "backup.json").read_text())
+    listed["files"][".numba/ema.nbc"] = {"bytes": 4, "sha256": hashlib.sha256(b"code").hexdigest()}
+    (target / "backup.json").write_text(json.dumps(listed))
+    code, _, said = invoke(tmp_path / "restored", "restore", str(target))
+    assert code == 0, said
+    assert not (tmp_path / "restored" / ".numba").exists()
+    assert rows(tmp_path / "restored") == rows(data)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tapeline.app import backing_up
+from tapeline.app import whole_folders
 from tapeline.backends.files.file_archive import LocalArchive
 from tapeline.core import trusted_code
 from tapeline.runtime.atomic_files import remove_leftovers, write_atomically
@@ -85,8 +85,8 @@ def test_a_folder_that_cannot_be_opened_is_not_synced(tmp_path: Path, monkeypatc
     (tmp_path / "file").touch()
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    backing_up._sync(tmp_path)
+    whole_folders._sync(tmp_path)
     assert len(synced) == 1
     monkeypatch.setattr(os, "name", "nt")
-    backing_up._sync(tmp_path)
+    whole_folders._sync(tmp_path)
     assert len(synced) == 1

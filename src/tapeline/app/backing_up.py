@@ -2,7 +2,8 @@
 
 A backup is a folder of the same files, with `backup.json` beside them: the size and the SHA-256 of each. Databases are
 copied with SQLite's own backup in one step, so each is of one moment however much is written meanwhile; files that are
-replaced as a whole are copied as they are. Folders appear under their name when they are complete and verified.
+replaced as a whole are copied as they are. Folders appear under their name when they are complete and verified
+(`whole_folders`). Kernels that were compiled there are machine code and no data: they are neither copied nor put back.
 """
 
 from __future__ import annotations
@@ -10,11 +11,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from tapeline.alerts.journal import JOURNAL_FILE, Journal
 from tapeline.app.checking import DAMAGED_FOLDER, flaws
 from tapeline.app.config import Settings
 from tapeline.app.data_directory import DATABASE_FILE, nobody_writes, open_data_directory
+from tapeline.app.whole_folders import KERNELS_FOLDER, FolderPlace, holds_something
 from tapeline.backends.files.file_errors import translating_file_errors
 from tapeline.backends.sqlite.database import Database
 from tapeline.backends.sqlite.sqlite_errors import translating_sqlite_errors
@@ -39,7 +38,8 @@ _MANIFEST = Bounds(64 << 20, parts=1_000_000, values=10_000_000)
 _DATABASES = (DATABASE_FILE, JOURNAL_FILE)
 _NOT_COPIED = (*_DATABASES, MANIFEST_FILE)
 _NOT_COPIED_ENDS = (".lock", ".tmp", ".part", "-wal", "-shm", "-journal")
-_NOT_COPIED_FOLDERS = (DAMAGED_FOLDER, "demo")
+_NOT_COPIED_FOLDERS = (DAMAGED_FOLDER, "demo", KERNELS_FOLDER)
+_REPLACED = "replaced-"  # what a folder is called, or ends with, that a restore moved aside
 
 
 def back_up(settings: Settings, target: Path, *, at: datetime) -> int:
@@ -53,7 +53,7 @@ def back_up(settings: Settings, target: Path, *, at: datetime) -> int:
         raise StorageError(f"{folder}: no data here yet; nothing was copied")
     if target.resolve().is_relative_to(folder.resolve()):
         raise StorageError(f"{target}: is inside the data directory; name a folder outside of it")
-    with _made(target) as part:
+    with FolderPlace(target).made() as part:
         with open_data_directory(settings, create=False) as directory:
             _copy_database(directory.database, part / DATABASE_FILE)
         if (folder / JOURNAL_FILE).exists():
@@ -70,58 +70,29 @@ def back_up(settings: Settings, target: Path, *, at: datetime) -> int:
 def restore(source: Path, settings: Settings, *, overwrite: bool, at: datetime) -> Path | None:
     """Put a backup in the place of the data directory, and return where what was there is now, None for nothing.
 
-    With `overwrite` a data directory that is not empty is moved aside. Raises `StorageError` without it, for a backup
-    that is not complete or not as it was written, and when it cannot be copied; then all stays as it was.
+    With `overwrite` what is in a data directory is moved aside: beside it, or into a folder in it where it cannot be
+    renamed, as a mounted one. The files belong to the owner of the directory. Raises `StorageError` without it, for a
+    backup that is not complete or not as it was written, and when it cannot be copied; then all stays as it was.
     """
-    _verify(source)
-    folder = settings.data_dir
+    files = _manifest(source)
+    _compare(source, files)
+    folder, place = settings.data_dir, FolderPlace(settings.data_dir)
     replaced: Path | None = None
     with contextlib.ExitStack() as stack:
-        if _holds_something(folder):
+        if holds_something(folder):
             if not overwrite:
                 raise StorageError(f"{folder}: is not empty; name another --data-dir, or --overwrite to move it aside")
             stack.enter_context(nobody_writes(settings))
-            replaced = folder.with_name(f"{folder.name}.replaced-{at:%Y%m%dT%H%M%SZ}")
-        with _made(folder, replaced) as part:
-            for path in _files(source, everything=True):
-                if path.name != MANIFEST_FILE:
-                    _copy(path, part / path.relative_to(source))
-            _compare(part, _manifest(source))
+            replaced = place.aside(f"{_REPLACED}{at:%Y%m%dT%H%M%SZ}")
+        with place.made(replaced) as part:
+            wanted = {name: facts for name, facts in files.items() if not _is_kernel(name)}
+            for name in wanted:
+                _copy(source / name, part / name)
+            _compare(part, wanted)
     return replaced
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _made(target: Path, replaced: Path | None = None) -> Iterator[Path]:
-    """Give a folder beside `target` that becomes it when the block ends, and is deleted when it fails.
-
-    What is at `target` is then moved to `replaced`; without that it must be empty.
-    """
-    if replaced is None and _holds_something(target):
-        raise StorageError(f"{target}: is not empty; name another folder")
-    with translating_file_errors(target):
-        make_private_folder(target.absolute().parent)
-        part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.absolute().parent))
-    try:
-        yield part
-        with translating_file_errors(target):
-            _force(part)
-            if replaced is not None:
-                target.replace(replaced)
-            elif target.exists():
-                target.rmdir()
-            part.replace(target)
-            _sync(target.absolute().parent)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-
-
-def _holds_something(folder: Path) -> bool:
-    with translating_file_errors(folder):
-        return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
 def _files(folder: Path, *, everything: bool = False) -> list[Path]:
@@ -133,11 +104,17 @@ def _files(folder: Path, *, everything: bool = False) -> list[Path]:
             continue
         if everything or not (
             (len(parts) == 1 and path.name in _NOT_COPIED)
-            or path.name.endswith(_NOT_COPIED_ENDS)
+            or any(part.endswith(_NOT_COPIED_ENDS) for part in (parts[0], parts[-1]))
             or parts[0] in _NOT_COPIED_FOLDERS
+            or (len(parts) > 1 and parts[0].startswith(_REPLACED))
         ):
             found.append(path)
     return sorted(found, key=lambda path: (len(path.parts), path))
+
+
+def _is_kernel(name: str) -> bool:
+    """Return whether this is compiled code, which backups of earlier versions have as well."""
+    return name.partition("/")[0] == KERNELS_FOLDER
 
 
 def _copy(path: Path, target: Path) -> None:
@@ -156,23 +133,6 @@ def _copy_database(database: Database, target: Path) -> None:
         database.reader.backup(copy)
     with contextlib.closing(Database(target, create=False)) as opened, opened.writing():
         pass
-
-
-def _force(folder: Path) -> None:
-    for path in [*_files(folder, everything=True), *(path for path in folder.rglob("*") if path.is_dir()), folder]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Force a file, or the names in a folder, to the disk. Windows opens no folder, and syncs what it may write."""
-    is_folder = path.is_dir()
-    if is_folder and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # -- the list of files -------------------------------------------------------------------------------------------------
@@ -219,7 +179,3 @@ def _compare(folder: Path, files: dict[str, Any]) -> None:
             raise StorageError(f"{folder / name}: is missing from the backup; take another one")
         if files.get(name) != _facts(there[name]):
             raise StorageError(f"{folder / name}: is not what was backed up; take another backup")
-
-
-def _verify(folder: Path) -> None:
-    _compare(folder, _manifest(folder))
