@@ -94,6 +94,7 @@ def test_a_second_run_of_the_same_replay_has_nothing_left_to_do(data_directory: 
     done = tapeline("replay", data_directory.parent / "bars.csv", "--data-dir", data_directory, "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["bars_in"] == 0
+    assert f"all bars of these files were played into {data_directory} before: use another --data-dir" in done.stderr
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:

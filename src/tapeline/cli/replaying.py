@@ -73,6 +73,10 @@ def replay_files(
             say_reading(source)
         series = series_of_files(directory, scan)
         source.name_series(series.names)
+        resume = directory.stream.resume(source.name)
+        if resume and not any(len(delivery.bars) for delivery in source.deliveries(resume)):
+            played = f"all bars of these files were played into {settings.data_dir} before"
+            notice(f"{played}: use another --data-dir to play them again")
         for text in itertools.chain(series.beside, unsaid_calendars(source, scan)):
             notice(text)
         started = time.perf_counter()
