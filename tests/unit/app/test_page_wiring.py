@@ -84,7 +84,7 @@ def test_the_health_of_a_data_directory(tmp_path: Path, monkeypatch: pytest.Monk
             }  # fmt: skip
             assert found["disk_free"] > 0
             assert client.document("/models") == {
-            "models": [], "contests": [], "evaluation": None, "no_model": "",
+            "models": [], "ranges": [], "contests": [], "evaluation": None, "no_model": "",
         }  # fmt: skip
             assert not is_live(directory)
             client.take_csrf()

@@ -1,4 +1,4 @@
-"""Answer `/models`: the versions there are, how they do, and which one is in use."""
+"""Answer `/models`: the versions there are of each kind, how they do, and which ones are in use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from tapeline.core.iso_text import iso_time, texts_of
 from tapeline.errors import ModelError, NotFoundError, NotPossibleError, StorageError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.forecast.drift import Drift
+from tapeline.forecast.range_layout import HORIZONS
+from tapeline.forecast.range_model import is_range_version
+from tapeline.forecast.range_registry import RangeEntry, RangeRegistry
 from tapeline.forecast.registry import Entry, Registry
 from tapeline.runtime.clock import now_ms
 from tapeline.web.api.formats import json_answer
@@ -59,13 +62,35 @@ class ModelAnswer(BaseModel):
     drift: list[Drift] | None
 
 
-class ModelsAnswer(BaseModel):
-    """List all versions, the oldest first. `evaluation` is the last walk-forward report, where one was kept.
+class RangeModelAnswer(BaseModel):
+    """Describe a version of a range model, which says how far prices move over `horizons` of bars.
 
-    `contests` says for each model in use how challengers fared against it on rows that neither had seen.
+    `trained_from` and `trained_until` are UTC epoch ms, and beside them ISO text. `form` says which regressors it has.
+    """
+
+    name: str
+    version: str
+    current: bool
+    trained_from: int
+    trained_from_time: str
+    trained_until: int
+    trained_until_time: str
+    interval: int
+    horizons: list[int]
+    rows: int
+    symbols: list[str]
+    form: str
+
+
+class ModelsAnswer(BaseModel):
+    """List all versions, the oldest first: of direction models (`models`), and of range models (`ranges`).
+
+    `evaluation` is the last walk-forward report, where one was kept. `contests` says for each model in use how
+    challengers fared against it on rows that neither had seen.
     """
 
     models: list[ModelAnswer]
+    ranges: list[RangeModelAnswer]
     contests: list[ShadowContests]
     evaluation: dict[str, Any] | None
     no_model: str
@@ -81,11 +106,12 @@ class Promotion(BaseModel):
 
 
 class Rollback(BaseModel):
-    """Say which model."""
+    """Say which model, and whether its range model is meant, not that of directions."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Name = DEFAULT_NAME
+    ranges: bool = False
 
 
 class InUse(BaseModel):
@@ -115,6 +141,9 @@ async def models(page: CurrentPage) -> Response:
                 for entry in entries
                 if registry is not None
             ],
+            "ranges": [_describe_range(entry) for entry in page.data.ranges.listing().entries]
+            if registry is not None and page.data.ranges is not None
+            else [],
             "contests": shadow_contests(registry, (entry.name for entry in entries), now_ms()) if registry else [],
             "evaluation": page.data.evaluation(),
             "no_model": page.data.no_model,
@@ -129,12 +158,17 @@ async def promote(
     page: CurrentPage,
     promotion: Promotion | None = None,
 ) -> InUse:
-    """Promote the version; what runs takes it up within seconds."""
+    """Promote the version, of either kind; what runs takes it up within seconds."""
     asked = promotion or Promotion()
 
     def work(registry: Registry) -> str:
-        if not any(entry.version == version for entry in registry.entries(asked.name)):
+        ranges = RangeRegistry(registry.folder) if is_range_version(version) else None
+        entries = registry.entries(asked.name) if ranges is None else ranges.listing(asked.name).entries
+        if not any(entry.version == version for entry in entries):
             raise NotFoundError(f"there is no version {version} of {asked.name}")
+        if ranges is not None:
+            ranges.promote(asked.name, version, at=now_ms())
+            return version
         registry.promote(asked.name, version, at=now_ms(), force=asked.force)
         return version
 
@@ -144,8 +178,12 @@ async def promote(
 @routes.post("/models/rollback", responses=problems(409, 413), summary="Put the version before to use again")
 async def rollback(page: CurrentPage, back: Rollback | None = None) -> InUse:
     """Undo the last promotion."""
-    name = (back or Rollback()).name
-    return await _change(page, name, lambda registry: registry.rollback(name))
+    asked = back or Rollback()
+
+    def work(registry: Registry) -> str:
+        return (RangeRegistry(registry.folder) if asked.ranges else registry).rollback(asked.name)
+
+    return await _change(page, asked.name, work)
 
 
 async def _change(page: Page, name: str, work: Callable[[Registry], str]) -> InUse:
@@ -163,6 +201,15 @@ def _describe(entry: Entry) -> dict[str, Any]:
     if "until" in known["gate"]:
         known["gate"] = known["gate"] | {"until_time": iso_time(int(known["gate"]["until"]))}
     return known | texts | {"name": entry.name, "version": entry.version, "current": entry.current}
+
+
+def _describe_range(entry: RangeEntry) -> dict[str, Any]:
+    """Return the parts of the entry and its model that `RangeModelAnswer` has under the same name."""
+    known = {name: getattr(entry.model, name) for name in RangeModelAnswer.model_fields if hasattr(entry.model, name)}
+    texts = texts_of(known, "trained_from", "trained_until")
+    return known | texts | {
+        "name": entry.name, "version": entry.version, "current": entry.current, "horizons": list(HORIZONS)
+    }  # fmt: skip
 
 
 def _importance(entry: Entry, registry: Registry) -> list[FeatureImportance]:

@@ -13,10 +13,10 @@ from tapeline.web import PageData
 #: Integers in answers that are no times: counts, sizes, lengths (of time, too), codes and numbers of bars.
 NUMBERS = frozenset({
     "answered", "attempts", "bars", "big_moves", "called", "clients", "connections", "count", "counts", "decided",
-    "decimals", "default", "depth", "disk_free", "disk_total", "done", "graded", "held", "high", "horizon", "id",
-    "internal_errors", "interval", "length", "looked_at", "low", "matched", "pending", "per_symbol", "place",
-    "predicted", "ranks", "rejects", "rows", "said", "spark", "splits", "symbols", "times", "total", "undecidable",
-    "unknown", "waiting", "warm_up", "window", "within", "words_for",
+    "decimals", "default", "depth", "disk_free", "disk_total", "done", "graded", "held", "high", "horizon",
+    "horizons", "id", "internal_errors", "interval", "length", "looked_at", "low", "matched", "pending", "per_symbol",
+    "place", "predicted", "ranks", "rejects", "rows", "said", "spark", "splits", "symbols", "times", "total",
+    "undecidable", "unknown", "waiting", "warm_up", "window", "within", "words_for",
 })  # fmt: skip
 
 #: Cursors, which are for the next request and nobody to read, and the columns of a chart, which have `times=true`.
