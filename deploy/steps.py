@@ -31,9 +31,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PLAN = "deploy.tfplan"
 
 #: How the image is built and pushed. Lambda and SageMaker refuse what buildx makes by default: an OCI index with
-#: attestations, and SageMaker even a single OCI manifest. README, guide and Terraform's output repeat this line.
+#: attestations, and SageMaker even a single OCI manifest. The version inside is the commit's, whatever the tag is.
+#: README, guide and Terraform's output repeat this line.
 BUILD = (
     "docker buildx build --platform linux/{platform} --provenance=false --sbom=false"
+    " --build-arg VERSION=$(sh deploy/version.sh)"
     " --output type=image,oci-mediatypes=false,push=true --tag {image} ."
 )
 

@@ -4,7 +4,7 @@ output "next_step" {
     local.has_image ? "" : join("\n", [
       "No image yet. Build one, push it and apply again with it (all commands from the top folder of the repository):",
       "  aws ecr get-login-password --region ${var.region} | docker login --username AWS --password-stdin ${local.account}.dkr.ecr.${var.region}.amazonaws.com",
-      "  docker buildx build --platform linux/${var.architecture == "ARM64" ? "arm64" : "amd64"} --provenance=false --sbom=false --output type=image,oci-mediatypes=false,push=true --tag ${aws_ecr_repository.this.repository_url}:VERSION .",
+      "  docker buildx build --platform linux/${var.architecture == "ARM64" ? "arm64" : "amd64"} --provenance=false --sbom=false --build-arg VERSION=$(sh deploy/version.sh) --output type=image,oci-mediatypes=false,push=true --tag ${aws_ecr_repository.this.repository_url}:VERSION .",
       "  python3 deploy/steps.py set image_uri=${aws_ecr_repository.this.repository_url}:VERSION",
     ]),
     local.has_image && !local.has_model ? join("\n", [

@@ -92,6 +92,34 @@ def test_the_compose_file_publishes_to_this_machine_only_and_mounts_files_that_t
         assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", image), "a version, or it changes without a commit"
 
 
+def test_the_containers_image_has_the_version_that_it_is_given() -> None:
+    """Where none is given it says so; the Dockerfile's own would be that of an old release."""
+    assert COMPOSE["services"]["tapeline"]["build"]["args"] == {"VERSION": "${TAPELINE_VERSION:-0.0.0+unknown}"}
+
+
+def test_tapeline_takes_settings_from_a_file_that_need_not_be_there_and_is_not_tracked() -> None:
+    (file,) = COMPOSE["services"]["tapeline"]["env_file"]
+    assert file == {"path": "settings.env", "required": False}
+    ignored = (FOLDER.parents[1] / ".gitignore").read_text().splitlines()
+    assert f"deploy/machine/{file['path']}" in ignored
+
+
+def test_backups_have_a_folder_outside_of_the_data_that_git_passes_over() -> None:
+    volumes = dict(volume.split(":") for volume in COMPOSE["services"]["tapeline"]["volumes"])
+    assert volumes == {"data": "/var/lib/tapeline", "./backups": "/backups"}
+    assert (FOLDER / "backups" / ".gitignore").read_text().splitlines()[1:] == ["*", "!.gitignore"]
+
+
+def test_a_command_that_a_rule_names_says_where_it_runs() -> None:
+    actions = [rule["annotations"]["action"] for group in RULES["groups"] for rule in group["rules"]]
+    named = {name for text in actions for name in re.findall(r"tapeline (check|rejects|score)\b", text)}
+    assert named == {"check", "rejects", "score"}
+    for text in actions:
+        for name in set(re.findall(r"tapeline (check|rejects|score)\b", text)):
+            assert f"docker compose exec tapeline tapeline {name}" in text
+            assert f"tapeline {name} --data-dir /var/lib/tapeline" in text
+
+
 def test_panels_have_places_and_sources_that_there_are() -> None:
     sources = yaml.safe_load((FOLDER / "grafana/provisioning/datasources/prometheus.yaml").read_text())["datasources"]
     uids = {source["uid"] for source in sources}

@@ -33,6 +33,7 @@ case "$name $*" in
   "terraform -chdir=services output "*) [ -z "${{UNMADE:-}}" ] || exit 1 ;;
 esac
 case "$*" in
+  "describe --tags "*) echo v1.2.3-4-gabcdef0 ;;
   *"output -raw repository_url") printf %s {REPOSITORY} ;;
   *"output -raw bucket_name") printf %s {BUCKET} ;;
   *"output -raw endpoint_name") printf %s tsla-stock-predictor ;;
@@ -46,9 +47,12 @@ case "$*" in
 esac
 """
 
+#: What the image calls itself, of a commit after a release: pip takes no other form.
+VERSION = "1.2.3+4.gabcdef0"
+
 BUILD = (
-    f"docker buildx build --platform linux/amd64 --provenance=false --sbom=false --output "
-    f"type=image,oci-mediatypes=false,push=true --tag {IMAGE} ."
+    f"docker buildx build --platform linux/amd64 --provenance=false --sbom=false --build-arg VERSION={VERSION} "
+    f"--output type=image,oci-mediatypes=false,push=true --tag {IMAGE} ."
 )
 
 
@@ -124,7 +128,7 @@ class Machine:
         changing = [
             call
             for call in calls.read_text().splitlines()
-            if not any(word in call for word in (" output ", " show ", "aws sts", " describe-"))
+            if not any(word in call for word in (" output ", " show ", "aws sts", " describe-", "git "))
         ]
         login = [call for call in changing if call in STEPS[2][:2]]
         first = next((place for place, call in enumerate(changing) if call in login), 0)
@@ -137,7 +141,7 @@ def machine(tmp_path: Path) -> Machine:
     for folder in ("bin", "services", "network"):
         (tmp_path / folder).mkdir()
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("terraform", "docker", "aws", "tapeline"):
+    for name in ("terraform", "docker", "aws", "tapeline", "git"):
         program = tmp_path / "bin" / name
         program.write_text(STAND_IN)
         program.chmod(0o755)
@@ -333,12 +337,31 @@ def test_the_network_is_guarded_as_well(machine: Machine) -> None:
 
 
 def test_the_guide_readme_and_output_build_the_image_as_the_script_does() -> None:
-    options = BUILD.partition("linux/amd64 ")[2].partition(" --tag")[0]
+    options = BUILD.replace(VERSION, "$(sh deploy/version.sh)").partition("linux/amd64 ")[2].partition(" --tag")[0]
     for name in ("README.md", "docs/operations.md", "services/outputs.tf", "deploy/steps.py"):
         text = " ".join((ROOT / name).read_text().replace('"\n', "").replace('    "', "").replace("\\\n", "").split())
         assert options in text, name
         assert "docker push" not in text, name
         assert not re.search(r"docker build\b", text), name
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [([], r"0\.0\.0\+g[0-9a-f]{7,}"), (["v0.2.0"], r"0\.2\.0"), (["v0.2.0", ""], r"0\.2\.0\+1\.g[0-9a-f]{7,}")],
+    ids=["no release", "a release", "after a release"],
+)
+def test_an_image_is_given_the_version_of_the_commit(tags: list[str], expected: str, tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "version.sh", tmp_path / "deploy")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for tag in tags or [""]:
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "x"], check=True)
+        if tag:
+            subprocess.run([*git, "tag", tag], check=True)
+    command = ["sh", str(tmp_path / "deploy" / "version.sh")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert re.fullmatch(expected, said), said
 
 
 def test_the_script_sets_what_the_output_deployed_has() -> None:

@@ -52,6 +52,7 @@ OTHER_VARIABLES = {
     "TAPELINE_IMAGE",
     "TAPELINE_TOKEN",
     "TAPELINE_TRUSTED_PROXIES",
+    "TAPELINE_VERSION",
 }
 
 
@@ -252,7 +253,7 @@ def made_by(text: str) -> set[str]:
     """Return the files that a page's own changes and commands make, and the names of the test modules among them."""
     paths = set(re.findall(r"^(?:\+\+\+ b/|cp \S+ )(\S+)$", text, re.MULTILINE))
     commands_of_blocks = parts(text)[1]
-    written = (re.fullmatch(r".*\b(?:cat|echo|printf) .* > ([\w./-]+)\)?", line) for line in commands_of_blocks)
+    written = (re.fullmatch(r".*\b(?:cat|echo|printf) .* >>? ([\w./-]+)\)?", line) for line in commands_of_blocks)
     return paths | {Path(path).stem for path in paths} | {found[1] for found in written if found}
 
 
