@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from tapeline.cli.command_list import COMMANDS
 from tapeline.cli.stopping import UNTIL_STOPPED, Terminated, exit_code
+from tests.conftest import random_bars
+from tests.stored import fill
 
 #: Runs a command whose function waits, having said so: in short sleeps, as the commands do, since a signal that comes
 #: just before a sleep begins does not end it (one in four on Python 3.14 and a busy machine).
@@ -81,3 +84,44 @@ def test_a_real_command_that_is_terminated_at_work_ends_without_a_traceback(tmp_
     assert process.returncode == 143, said
     assert "Traceback" not in said
     assert said.splitlines()[-1] == "tapeline: stopped before its end"
+
+
+@pytest.fixture(scope="module")
+def data_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data")
+    fill(path, random_bars(2, 300))
+    return path
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "command",
+    ["--version", "--help", "show --help", "indicators --list", "indicators --list --json", "show S00 --last 300",
+     "score", "rejects --json", "sql 'FROM bars' --csv"],
+)  # fmt: skip
+def test_a_command_whose_reader_is_gone_ends_without_a_word(
+    command: str, unbuffered: str, data_directory: Path
+) -> None:
+    """As `| head -1` does it. The exit code is what a shell says of a program that SIGPIPE ends."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    own = {"TAPELINE_DATA_DIR": str(data_directory), "PYTHONUNBUFFERED": unbuffered}
+    with os.fdopen(writer, "w") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "tapeline", *shlex.split(command)],
+            env=os.environ | own, stdout=out, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    said = [line for line in done.stderr.splitlines() if not line.startswith("·")]  # what it notes is for the terminal
+    assert (done.returncode, said) == (128 + signal.SIGPIPE, [])
+
+
+def test_a_reader_that_stays_gets_all_of_it_however_it_is_buffered() -> None:
+    command = [sys.executable, "-m", "tapeline", "indicators", "--list", "--json"]
+    found = {
+        subprocess.run(
+            command, env=os.environ | {"PYTHONUNBUFFERED": unbuffered}, capture_output=True, text=True, check=True
+        ).stdout
+        for unbuffered in ("", "1")
+    }
+    assert len(found) == 1
+    assert found.pop().endswith("]\n")

@@ -1,4 +1,5 @@
-"""Run the command line `tapeline`. Exit codes: 0 done, 1 failed (a line says why), 2 wrong usage, 130 or 143 stopped.
+"""Run the command line `tapeline`. Exit codes: 0 done, 1 failed (a line says why), 2 wrong usage, 130 or 143 stopped,
+and 141 where nobody reads what it prints.
 
 Importing what a command needs takes longer than most people wait for a list of commands. So `command_list`
 says in plain text all that `--help` and a TAB show, and a command's module is imported only when it is used.
