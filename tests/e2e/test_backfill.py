@@ -86,6 +86,15 @@ def test_adjusted_prices_are_lower_before_a_dividend_and_the_archive_keeps_them_
     assert after.volume.tolist() == before.volume.tolist()
 
 
+def test_a_file_that_is_there_is_not_written_over(yahoo: LocalYahoo, tmp_path: Path) -> None:
+    out = tmp_path / "notes.csv"
+    out.write_text("mine")
+    done = backfill("--symbols", "AAPL", "--out", out)
+    assert str(done.exception) == f"{out}: is there already; name another, or delete it"
+    assert out.read_text() == "mine"
+    assert not (tmp_path / "data" / "archive").exists()  # it is said before anything is asked for
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -229,6 +229,14 @@ def test_indicators_of_a_file_are_written_beside_its_bars(tmp_path: Path, lines:
     assert own.column("sma_20")[-1].as_py() == pytest.approx(np.mean(close[-20:]), rel=1e-12)
 
 
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path, lines: list[str]) -> None:
+    file, out = write_csv(tmp_path / "bars.csv", lines), tmp_path / "notes.csv"
+    out.write_text("mine")
+    done = tapeline("indicators", file, "--out", out)
+    assert (done.returncode, out.read_text()) == (1, "mine")
+    assert done.stderr == f"tapeline: {out}: is there already; name another, or delete it\n"
+
+
 def test_indicators_are_listed_and_the_nearest_name_is_suggested(tmp_path: Path, lines: list[str]) -> None:
     listed = json.loads(tapeline("indicators", "--list", "--json").stdout)
     assert len(listed) > 50

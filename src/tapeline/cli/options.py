@@ -78,19 +78,20 @@ ModelsAt = Annotated[
 ENDINGS = (".csv", ".parquet")
 
 
-def _check_ending(out: Path | None) -> Path | None:
-    if out is not None and out.suffix not in ENDINGS:
-        raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}")
-    return out
-
-
 def refuse_existing(out: Path | None) -> None:
     """Raise `StorageError` when a file or folder that is to be written is there already."""
     if out is not None and out.exists():
         raise StorageError(f"{out}: is there already; name another, or delete it")
 
 
+def _check_out(out: Path | None) -> Path | None:
+    if out is not None and out.suffix not in ENDINGS:
+        raise typer.BadParameter(f"{out}: the name must end in {' or '.join(ENDINGS)}")
+    refuse_existing(out)
+    return out
+
+
 Out = Annotated[
     Path | None,
-    typer.Option(help="CSV or Parquet file to write the bars to.", show_default=False, callback=_check_ending),
+    typer.Option(help="New CSV or Parquet file for the bars.", show_default=False, callback=_check_out),
 ]
