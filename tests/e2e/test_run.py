@@ -18,6 +18,7 @@ import pytest
 
 from tapeline.core.sessions import Phase, calendar_of
 from tapeline.feeds.live.history import OVERLAP_BARS
+from tests.conftest import random_bars
 from tests.local_yahoo.market import MINUTE, Market
 from tests.local_yahoo.server import LocalYahoo
 
@@ -144,4 +145,20 @@ def test_without_network_the_address_and_the_demo_are_named(tmp_path: Path) -> N
         assert run.process.wait(timeout=60) == 1
     assert nowhere in run.said
     assert "tapeline demo" in run.said
+    assert "Traceback" not in run.said
+
+
+def test_without_network_bars_from_elsewhere_are_shown_and_it_goes_on_trying(tmp_path: Path) -> None:
+    """They did not come from Yahoo, whose own it showed: the page came, and the command ended."""
+    nowhere, file, data = "127.0.0.1:9", tmp_path / "bars.csv", tmp_path / "data"
+    lines = [f"{b.symbol},{b.timestamp},{b.open},{b.high},{b.low},{b.close},{b.volume}" for b in random_bars(1, 300)]
+    file.write_text("\n".join(["symbol,timestamp,open,high,low,close,volume", *lines]))
+    replay = [sys.executable, "-m", "tapeline", "replay", file, "--data-dir", data]
+    subprocess.run(replay, capture_output=True, check=True)
+    with Run(tmp_path, "--symbols", "S00", url=f"http://{nowhere}", stream_url=f"ws://{nowhere}/") as run:
+        run.until(lambda: "showing what is stored, and trying again" in run.said)
+        run.until(lambda: "the page is at" in run.said)
+        run.until(lambda: "trying again later" in run.said)
+        assert "S00" in shown(run)
+        run.end()
     assert "Traceback" not in run.said

@@ -63,6 +63,11 @@ class DataDirectory:
         """Return the registry of its range models."""
         return ranges_in(self.path)
 
+    @property
+    def holds_bars(self) -> bool:
+        """Return whether there is something to show: rows, or records that are to become some."""
+        return bool(self.store.count() or self.stream.end())
+
     def __enter__(self) -> DataDirectory:
         return self
 

@@ -90,10 +90,21 @@ def live_history(settings: Settings) -> History:
 
 
 def live_source(
-    settings: Settings, history: History, symbols: Iterable[str], interval: Interval, since: int
+    settings: Settings,
+    history: History,
+    symbols: Iterable[str],
+    interval: Interval,
+    since: int,
+    *,
+    stored: bool = False,
 ) -> LiveSource:
-    """Return a source of live bars that continues this history. `since` (UTC epoch ms) is where its first bars are."""
+    """Return a source of live bars that continues this history. `since` (UTC epoch ms) is where its first bars are.
+
+    With `stored` bars to go on with, whoever they came from, it waits for a network; otherwise it says there is none.
+    """
     clock = SystemClock()
     stream = feed_of(settings).stream(settings, clock)
     forming_ms = int(settings.forming_seconds * 1000)
-    return LiveSource(symbols, interval, history, stream, since=since, clock=clock, forming_ms=forming_ms)
+    return LiveSource(
+        symbols, interval, history, stream, since=since, clock=clock, forming_ms=forming_ms, stored=stored
+    )

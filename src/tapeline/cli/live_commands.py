@@ -51,16 +51,16 @@ def run(
         watchlist, wanted = watchlist_of(settings, symbols)
         chosen, since = span(settings, interval, period)
         compile_kernels(settings, quiet=json)
-        history = live_history(settings)
+        history, stored = live_history(settings), directory.holds_bars
         try:
             fetch_history(history, wanted, chosen, since, quiet=json)
         except UnreachableError as error:
-            if not directory.store.count():
+            if not stored:
                 raise
             notice(f"{error}; showing what is stored, and trying again")
         past = past_bars(history.archive, wanted, chosen, since)
         predictor, no_model = live_model(directory, settings, list(past()), chosen, quiet=json)
-        source = live_source(settings, history, wanted, chosen, since)
+        source = live_source(settings, history, wanted, chosen, since, stored=stored)
         named = SeriesSource(source, directory.store, chosen.ms, notice)
         live = wiring.pipeline(directory, settings, named, predictor, notice, usual_step(past(), chosen))
         with following(watchlist, wanted, source), retraining(directory, settings, past, retrain, notice):
@@ -97,7 +97,9 @@ def collect(
         chosen, since = span(settings, interval, period)
         with (
             open_data_directory(settings, create=True) as directory,
-            contextlib.closing(live_source(settings, live_history(settings), wanted, chosen, since)) as source,
+            contextlib.closing(
+                live_source(settings, live_history(settings), wanted, chosen, since, stored=directory.holds_bars)
+            ) as source,
             following(watchlist, wanted, source),
             terminated_like_interrupted(),
             contextlib.suppress(KeyboardInterrupt),

@@ -48,8 +48,9 @@ _REJECT_BYTES = 4096
 class Collector:
     """Collect on an event loop; listen to the stream. `run` goes on until cancelled; call the others on its loop.
 
-    `tracked` are the watched symbols. `polling` says that the stream cannot be opened and prices come from history.
-    `gaps` counts connections that were lost and came back, `answered` is when the last answer about history came.
+    With bars `stored`, whoever they came from, no network is no reason to end. `tracked` are the watched symbols.
+    `polling` says that the stream cannot be opened and prices come from history. `gaps` counts connections that were
+    lost and came back, `answered` is when the last answer about history came.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Collector:
         outbox: Outbox,
         since: int,
         forming_ms: int = FORMING_MS,
+        *,
+        stored: bool = False,
     ) -> None:
         self.tracked: dict[str, TrackedBars] = {}
         self.polling = False
@@ -72,6 +75,7 @@ class Collector:
         self.stream = stream
         self.streamed = StreamedBars(stream.name, interval, clock, outbox, self.tracked, forming_ms)
         self.official = OfficialBars(interval, history, clock, outbox, self.tracked, self.streamed, since)
+        self._stored = stored
         self._interval = interval
         self._history = history
         self._clock = clock
@@ -112,7 +116,7 @@ class Collector:
         return frozenset(one.symbol for one in tracked if one.streams or one.problem)
 
     async def run(self, symbols: Iterable[str], continued: Container[str] = ()) -> None:
-        """Collect until cancelled. Raise `UnreachableError` without a network as long as nothing was ever stored."""
+        """Collect until cancelled. Raise `UnreachableError` without a network as long as nothing is stored."""
         await self.watch(symbols, continued)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.supervisor.keep("the stream", lambda: self.stream.run(self)))
@@ -170,7 +174,7 @@ class Collector:
             wait = tracked.next_due(asked, self._interval, period)
             tracked.due = began + wait / 1000 if self.clock_watch.steps == steps else 0.0
         except UnreachableError as error:
-            if not self.official.delivered:
+            if not (self._stored or self.official.delivered):
                 raise
             self._postpone(tracked, error, _RETRY)
         except (FeedError, StorageError) as error:

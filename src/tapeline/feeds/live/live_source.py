@@ -55,7 +55,8 @@ class LiveSource:
     over them, as corrections: final bars that differ from what was delivered before. After a restart history goes on
     from the last official bar. A symbol that the venue does not know is reported once and tried again every few hours.
 
-    `deliveries` raises `UnreachableError` when there is no network at the start and nothing was stored yet.
+    `deliveries` raises `UnreachableError` when there is no network at the start and nothing was stored yet, neither by
+    this source nor, by the caller's word `stored`, by anything else.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class LiveSource:
         since: int,
         clock: Clock,
         forming_ms: int = FORMING_MS,
+        stored: bool = False,
     ) -> None:
         self.name = f"{stream.name} {interval.name}"
         self._symbols = list(symbols)
@@ -78,6 +80,7 @@ class LiveSource:
         self._since = since
         self._clock = clock
         self._forming_ms = forming_ms
+        self._stored = stored
         self._outbox = Outbox(clock.now)
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -163,8 +166,9 @@ class LiveSource:
 
     async def _run_collector(self, resume: str) -> None:
         collector = Collector(
-            self._interval, self._history, self._stream, self._clock, self._outbox, self._since, self._forming_ms
-        )
+            self._interval, self._history, self._stream, self._clock, self._outbox, self._since, self._forming_ms,
+            stored=self._stored,
+        )  # fmt: skip
         collector.official.resume(resume)
         with self._lock:
             self._loop, self._task, self._collector = asyncio.get_running_loop(), asyncio.current_task(), collector

@@ -81,14 +81,15 @@ class Official:
 class Desk:
     """Run a collector whose stream is the test: nothing is connected."""
 
-    def __init__(self, start: int, interval: Interval = M1) -> None:
+    def __init__(self, start: int, interval: Interval = M1, *, stored: bool = False) -> None:
         self.clock = SimClock(start)
         self.machine = SkewedClock(self.clock)
         self.history = Official(self.clock)
         self.outbox = Outbox()
         self.collector = Collector(
-            interval, cast("History", self.history), PriceStream(DEAF, self.machine), self.machine, self.outbox, OPEN
-        )
+            interval, cast("History", self.history), PriceStream(DEAF, self.machine), self.machine, self.outbox, OPEN,
+            stored=stored,
+        )  # fmt: skip
 
     async def settle(self) -> None:
         for _ in range(30):
@@ -190,6 +191,29 @@ def test_a_forming_bar_is_not_delivered_after_its_final_one() -> None:
     found = outbox.take()
     assert found is not None
     assert [(b.close, b.final) for b in found.bars] == [(2.0, True)]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_without_network_it_ends_only_where_nothing_is_stored(monkeypatch: pytest.MonkeyPatch, stored: bool) -> None:
+    async def main() -> None:
+        desk = Desk(OPEN, stored=stored)
+        desk.history.failure = UnreachableError("https://yahoo", "no answer")
+
+        async def nothing(listener: QuoteListener) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(desk.collector.stream, "run", nothing)
+        task = asyncio.create_task(desk.collector.run(["TSLA"]))
+        while not desk.history.asked:
+            await asyncio.sleep(0.001)
+        await desk.to(1.5 * RECONCILE / 1000)
+        assert task.done() == (not stored)
+        assert len(desk.history.asked) == (2 if stored else 1)
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError if stored else BaseExceptionGroup)
+
+    asyncio.run(main())
 
 
 def test_a_failure_is_raised_after_what_still_waits() -> None:
