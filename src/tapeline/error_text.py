@@ -15,6 +15,11 @@ def printable(text: str, kept: str = "") -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 bar`, `1,200 bars`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def one_line(error: BaseException) -> str:
     """Return any error as one line of at most 300 characters; an error without a text is named by its class."""
     return " ".join(str(error).split())[:300] or type(error).__name__

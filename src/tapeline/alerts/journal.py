@@ -19,6 +19,7 @@ from tapeline.alerts.alert_records import Alert, ChannelState, FiredAlert
 from tapeline.alerts.journal_tables import COVERED, make_tables, sum_up, whole
 from tapeline.alerts.rule_state import State
 from tapeline.core.checksums import checksum_of
+from tapeline.error_text import counted
 from tapeline.errors import StorageError
 from tapeline.runtime.private_files import make_private_file, make_private_folder
 
@@ -214,7 +215,8 @@ class Journal:
         for table in COVERED:
             (number,) = self._read(f"SELECT count(*) FROM {table} WHERE NOT {whole(table)}")[0]  # noqa: S608
             if number:
-                lines.append(f"{number:,} rows of {table} are damaged, and passed over")
+                are = "is" if number == 1 else "are"
+                lines.append(f"{counted(number, 'row')} of {table} {are} damaged, and passed over")
         return lines
 
     def delete_damaged(self) -> None:

@@ -30,6 +30,7 @@ from tapeline.core.bars import usual_interval
 from tapeline.core.market import Bars
 from tapeline.core.messages import Delivery
 from tapeline.core.series import split_series
+from tapeline.error_text import counted
 from tapeline.errors import InUseError, StorageError, TapelineError
 from tapeline.runtime.private_files import make_private_folder
 
@@ -123,7 +124,8 @@ def repair(settings: Settings, stamp: str, say: Callable[[str], None]) -> None:
             found = _write_anew(folder / DATABASE_FILE, kept)
             say(f"{folder / DATABASE_FILE}: written anew from what is whole; the damaged file is in {kept}")
             for table, number in found.rows.items():
-                say(f"{number:,} rows of {table} were damaged")
+                were = "was" if number == 1 else "were"
+                say(f"{counted(number, 'row')} of {table} {were} damaged")
             _bring_back(settings, found, say)
 
 

@@ -6,6 +6,7 @@ from tapeline.app.data_directory import DataDirectory
 from tapeline.app.stored_history import stored_series
 from tapeline.core.bars import usual_interval
 from tapeline.core.times import DAY
+from tapeline.error_text import counted
 from tapeline.errors import NotFoundError
 from tapeline.forecast import HORIZON
 from tapeline.forecast.horizons import SaidRange, last_said, newest_range
@@ -51,6 +52,6 @@ def held_ranges(directory: DataDirectory, series: str) -> tuple[int, dict[str, f
 def no_forecast(name: str, within: int = 1) -> NotFoundError:
     """Return the error that nothing is said of a series so far ahead."""
     return NotFoundError(
-        f"no bar of {name} has a range forecast {within} bars ahead: tapeline train makes a model, and the next bars "
-        "have one"
+        f"no bar of {name} has a range forecast {counted(within, 'bar')} ahead: "
+        "tapeline train makes a model, and the next bars have one"
     )

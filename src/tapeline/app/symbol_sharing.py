@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tapeline.error_text import counted
 from tapeline.errors import StorageError, line_with_kind
 from tapeline.runtime.symbol_shares import owners
 
@@ -103,7 +104,8 @@ class SymbolSharing:
         if tasks.keys() != self._tasks.keys():
             self._owners = owners(self._symbols, tasks)
             self._own = {symbol for symbol, task in self._owners.items() if task == self._members.task}
-            self._notify(f"{len(tasks)} collector tasks are running; this one collects {len(self._own)} symbols")
+            running = f"{counted(len(tasks), 'collector task')} {'is' if len(tasks) == 1 else 'are'} running"
+            self._notify(f"{running}; this one collects {counted(len(self._own), 'symbol')}")
         self._tasks = tasks
         had = settled.intersection(self._share.symbols)
         kept = {symbol for symbol in had if not tasks[self._owners[symbol]]}

@@ -12,6 +12,7 @@ import typer
 
 from tapeline.cli.console import notice, print_records, utc_text
 from tapeline.cli.options import DataDir, FeedName, IntervalName, Json, Out, Period
+from tapeline.error_text import counted
 from tapeline.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def backfill(
     print_records(found, ("symbol", "bars", "new", "first", "last", "currency", "rejected"), as_json=json)
     if not json:
         seconds = time.perf_counter() - started
-        notice(f"{len(found)} symbols in {seconds:.1f} s, kept in {settings.data_dir / 'archive' / chosen.name}")
+        notice(
+            f"{counted(len(found), 'symbol')} in {seconds:.1f} s, kept in {settings.data_dir / 'archive' / chosen.name}"
+        )
     if len(updates) < len(wanted):
         raise typer.Exit(1)
 
@@ -96,7 +99,7 @@ def _write(out: Path, updates: Sequence[Update], since: int, *, adjust: bool) ->
             yield bar_table(bars)
 
     write_tables(out, tables())
-    notice(f"{count:,} bars written to {out}")
+    notice(f"{counted(count, 'bar')} written to {out}")
 
 
 def _minute(timestamp: Any) -> str:

@@ -16,6 +16,7 @@ from tapeline import __version__
 from tapeline.cli.console import print_json, print_table
 from tapeline.cli.options import DataDir, Json
 from tapeline.core.extras import is_installed
+from tapeline.error_text import counted
 from tapeline.errors import ConfigError, InUseError, StorageError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _data(settings: Settings) -> Iterator[DoctorFinding]:
     except StorageError as error:
         yield DoctorFinding("data directory", "fail", str(error))
     else:
-        yield DoctorFinding("data directory", "ok", f"{folder}: {len(symbols)} symbols")
+        yield DoctorFinding("data directory", "ok", f"{folder}: {counted(len(symbols), 'symbol')}")
         for flaw in damaged:
             yield DoctorFinding(flaw.file, "fail", flaw.text, "tapeline check --repair")
         for line in sorted(unusable):  # not damaged: another version wrote it, or its file is missing

@@ -11,6 +11,7 @@ import typer
 from tapeline.cli.console import notice, print_json, print_summary, print_table, stdout
 from tapeline.cli.options import DataDir, Json, ModelName, ModelsAt, ModelVersion
 from tapeline.core.times import interval_name
+from tapeline.error_text import counted
 from tapeline.errors import InputError
 from tapeline.forecast import DEFAULT_NAME
 from tapeline.runtime.clock import now_ms
@@ -108,7 +109,7 @@ def print_facts(name: str, version: str, metadata: Metadata, *, in_use: bool) ->
         "bars": interval_name(metadata.interval),
         "symbols": len(metadata.symbols),
         "rows": metadata.rows,
-        "horizon": f"{metadata.horizon} bars, no-trade band {metadata.no_trade_band:g}",
+        "horizon": f"{counted(metadata.horizon, 'bar')}, no-trade band {metadata.no_trade_band:g}",
         "trees": metadata.parameters.get("trees", 0),
         "features": f"{len(metadata.features)} (schema {metadata.feature_hash})",
         "direction": "passed its gate" if metadata.has_passed_gate else "has not passed its gate: HOLD is answered",

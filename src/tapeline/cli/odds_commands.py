@@ -8,6 +8,7 @@ import typer
 
 from tapeline.cli.console import notice, print_json, stdout, utc_text
 from tapeline.cli.options import DataDir, Json, StoredInterval
+from tapeline.error_text import counted
 
 
 def odds(
@@ -59,14 +60,15 @@ def odds(
         reach = next(each for each in HORIZONS if each >= within)
         notice(
             f"an older bar than the last one: nothing is said past the end of a session, and the bar at "
-            f"{utc_text(said.timestamp)} UTC is the last one that looks {reach} bars ahead. Odds within fewer bars may "
-            "start from a later bar and be higher"
+            f"{utc_text(said.timestamp)} UTC is the last one that looks {counted(reach, 'bar')} ahead. Odds within "
+            "fewer bars may start from a later bar and be higher"
         )
     side = "below" if asked < said.close else "above"
     older = "" if said.is_newest else f" on the older bar at {utc_text(said.timestamp)} UTC"
+    span = counted(within, "bar")
     stdout().print(
-        f"{symbol} closed at {said.close:,.{places}f}{older}. Within {within} bars: {100 * found.touched:.1f}% that "
-        f"{asked:,.{places}f} is touched, {100 * found.beyond:.1f}% that the close {within} bars ahead is {side} it.",
+        f"{symbol} closed at {said.close:,.{places}f}{older}. Within {span}: {100 * found.touched:.1f}% that "
+        f"{asked:,.{places}f} is touched, {100 * found.beyond:.1f}% that the close {span} ahead is {side} it.",
         markup=False,
     )
     if said.is_newest:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from tapeline.cli.console import Ticker, notice
+from tapeline.error_text import counted
 from tapeline.errors import ModelError, NotPossibleError
 from tapeline.forecast import DEFAULT_NAME
 
@@ -39,7 +40,7 @@ def over_stored(rule: Rule, last: str, data_dir: Path | None, *, quiet: bool) ->
         notice(f"{symbol} has no bars in {directory.path}")
     more = "" if found.complete else "; there are more symbols, which are left out"
     times = "once" if len(found.fired) == 1 else f"{len(found.fired):,} times"
-    return found.fired, f"would have fired {times} in the last {last}, on {found.bars:,} bars{more}"
+    return found.fired, f"would have fired {times} in the last {last}, on {counted(found.bars, 'bar')}{more}"
 
 
 def over_file(
@@ -74,7 +75,7 @@ def over_file(
     for bars in read_bars(source, "judging", quiet=quiet):
         found += rehearsal.judge(processor.step(bars).rows)
         done += len(bars)
-    return found, f"fired {len(found):,} times on {done:,} bars"
+    return found, f"fired {counted(len(found), 'time')} on {counted(done, 'bar')}"
 
 
 def _model(settings: Settings) -> LightGBMModel:

@@ -23,6 +23,7 @@ from tapeline.cli.running import compile_kernels, first_model, run_pipeline
 from tapeline.cli.stored_data import processing_alone
 from tapeline.core.market import Bars
 from tapeline.core.ports import Source
+from tapeline.error_text import counted
 from tapeline.errors import FileError
 from tapeline.feeds.files import FileSource, Scan
 from tapeline.runtime.process_memory import release_freed_memory
@@ -110,6 +111,8 @@ def replay_files(
     }
     print_summary(summary, as_json=as_json)
     if progress.rejected and not as_json:
-        notice(f"{progress.rejected:,} records were rejected: tapeline rejects --data-dir {settings.data_dir}")
+        were = "was" if progress.rejected == 1 else "were"
+        count = counted(progress.rejected, "record")
+        notice(f"{count} {were} rejected: tapeline rejects --data-dir {settings.data_dir}")
     if source.problems:
         raise typer.Exit(1)

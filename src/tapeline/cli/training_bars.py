@@ -52,7 +52,8 @@ def history(
         source.name_series(series.names)
         if (others := series.others(scan.interval)) and not again:
             length = interval_name(scan.interval or 0)
-            notice(f"{len(others)} series are left out, whose bars are not {length} long")
+            are = "is" if len(others) == 1 else "are"
+            notice(f"{len(others)} series {are} left out, whose bars are not {length} long")
         for bars in read_bars(source, "reading", quiet=True, again=again):
             yield series.only(bars, scan.interval)
         return

@@ -14,7 +14,7 @@ from typing import Any
 
 from tapeline.core.ports import Folder
 from tapeline.core.times import interval_name
-from tapeline.error_text import one_line
+from tapeline.error_text import counted, one_line
 from tapeline.errors import ModelError, NotBetterError, StorageError
 from tapeline.forecast.contests import Attempt, attempts_in, content_of
 from tapeline.forecast.features import DEFAULT_FEATURES, FeatureSet
@@ -161,8 +161,8 @@ class Registry:
             what = f"bars of {interval_name(new.interval)}, the one in use on bars of {interval_name(old.interval)}"
         elif (new.horizon, new.no_trade_band) != (old.horizon, old.no_trade_band):
             what = (
-                f"a horizon of {new.horizon} bars and a no-trade band of {new.no_trade_band:g}, the one in use on "
-                f"{old.horizon} and {old.no_trade_band:g}"
+                f"a horizon of {counted(new.horizon, 'bar')} and a no-trade band of {new.no_trade_band:g}, "
+                f"the one in use on {old.horizon} and {old.no_trade_band:g}"
             )
         else:
             return

@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tapeline.core.market import Bars, Flags, Floats, Ints
+from tapeline.error_text import counted
 from tapeline.forecast.features import FeatureSet
 from tapeline.forecast.labels import label, mixed_intervals
 from tapeline.indicators import Engine
@@ -131,4 +132,4 @@ def _same(one: Floats, other: Floats) -> Flags:
 
 
 def _listed(worst: dict[str, int]) -> str:
-    return ", ".join(f"{name} ({count} rows)" for name, count in worst.items())
+    return ", ".join(f"{name} ({counted(count, 'row')})" for name, count in worst.items())

@@ -14,6 +14,7 @@ from tapeline.core.bars import sort_and_dedupe
 from tapeline.core.extras import import_extra, is_installed
 from tapeline.core.market import Bars, Flags, Floats
 from tapeline.core.rows import Direction
+from tapeline.error_text import counted
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast import HORIZON, NO_TRADE_BAND
 from tapeline.forecast.estimates import calibration, hit_rate_by_confidence
@@ -199,7 +200,7 @@ def _test(
         trees = len(model.trees.root)
         done.folds.append(FoldResult(fold.start, fold.end, int(fold.train.sum()), int(graded.sum()), trees, auc.value))
     if not done.graded.any():
-        raise NotEnoughHistoryError(f"{len(data.bars)} bars give no row to test on: give more history")
+        raise NotEnoughHistoryError(f"{counted(len(data.bars), 'bar')} without a row to test on: give more history")
     return done
 
 

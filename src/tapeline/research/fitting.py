@@ -17,6 +17,7 @@ from tapeline.core.bars import usual_interval
 from tapeline.core.market import Flags
 from tapeline.core.rows import Direction
 from tapeline.core.times import DAY
+from tapeline.error_text import counted
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast.drift import reference
 from tapeline.forecast.estimates import blocks
@@ -139,12 +140,12 @@ def _too_few(data: Dataset, rows: int, part: str) -> str:
     span = "no bars"
     if len(data.bars):
         first, last = (datetime.fromtimestamp(data.bars.timestamp[i] / 1000, UTC) for i in (0, -1))
-        span = f"{len(data.bars)} bars from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+        span = f"{counted(len(data.bars), 'bar')} from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
     hint = ""
     if len(data.bars) >= 2 * FEWEST and (intervals(data.bars) < INTRADAY).any():
         hint = f"; intraday bars whose horizon of {data.horizon} leaves the session do not count"
     least = len(data.bars) + FEWEST - rows  # each bar more gives a row at most
     return (
-        f"not enough history: {span} give {rows} usable rows, training a direction model needs {FEWEST}, from "
-        f"at least {least:,} bars: give more history{hint}"
+        f"not enough history: {span} give {counted(rows, 'usable row')}, "
+        f"training a direction model needs {FEWEST}, from at least {least:,} bars: give more history{hint}"
     )

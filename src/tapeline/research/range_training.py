@@ -14,6 +14,7 @@ import numpy as np
 from tapeline.core.bars import sort_and_dedupe, usual_interval
 from tapeline.core.market import Bars, Flags, Floats
 from tapeline.core.times import DAY
+from tapeline.error_text import counted
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast import range_layout as at
 from tapeline.forecast.labels import INTRADAY, longest_step
@@ -86,7 +87,7 @@ def fit_sorted(history: Bars, interval: int) -> RangeModel:
     """Train on these sorted final bars, all of them, of this length (ms). Raises `NotEnoughHistoryError`."""
     if len(history) < at.WARM_UP:
         raise NotEnoughHistoryError(
-            f"{len(history)} bars are not enough to train a range model, which takes at least "
+            f"not enough history: {counted(len(history), 'bar')}, training a range model takes at least "
             f"{at.WARM_UP + _FEWEST}: give more history",
             rows=_FEWEST + at.WARM_UP - len(history),
         )
@@ -106,8 +107,8 @@ def fit_sorted(history: Bars, interval: int) -> RangeModel:
     if learnable < _FEWEST:
         missing = _FEWEST - learnable
         raise NotEnoughHistoryError(
-            f"{len(history)} bars give {learnable} rows to learn ranges from, training needs {_FEWEST}, from at least "
-            f"{len(history) + missing:,} bars: give more history",
+            f"{len(history)} bars give {counted(learnable, 'row')} to learn ranges from, "
+            f"training needs {_FEWEST}, from at least {len(history) + missing:,} bars: give more history",
             rows=missing,
         )
     model = _with_regressions(model, rows, form)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tapeline.core.extras import import_extra
+from tapeline.error_text import counted
 from tapeline.forecast.estimates import Bin, Estimate
 from tapeline.research.backtest import Backtest
 from tapeline.research.evaluation_report import MODEL, Report
@@ -93,11 +94,12 @@ def summary(report: Report) -> list[str]:
     """Return what was tested, in sentences."""
     lines = [
         (
-            f"{len(report.symbols)} symbols, {report.bars:,} bars, {day(report.first)} to {day(report.last)} UTC; "
-            f"{report.tested:,} rows tested out of sample."
+            f"{counted(len(report.symbols), 'symbol')}, {counted(report.bars, 'bar')}, "
+            f"{day(report.first)} to {day(report.last)} UTC; "
+            f"{counted(report.tested, 'row')} tested out of sample."
         ),
         (
-            f"Question: where is the close {report.horizon} bars ahead, when it leaves a no-trade band "
+            f"Question: where is the close {counted(report.horizon, 'bar')} ahead, when it leaves a no-trade band "
             f"of {report.no_trade_band:g} standard deviations? Walk-forward, purged and embargoed; every predictor on "
             "the same rows. In brackets: 95% confidence intervals."
         ),

@@ -14,6 +14,7 @@ import numpy as np
 
 from tapeline.core.market import Bars, Flags, Floats
 from tapeline.core.rows import Direction
+from tapeline.error_text import counted
 from tapeline.errors import NotEnoughHistoryError
 from tapeline.forecast.estimates import Estimate, Sampling, Spread
 from tapeline.forecast.features import feature_matrix
@@ -106,7 +107,9 @@ def model_too_good(data: Dataset, folds: Sequence[Fold], seed: int = 0) -> Findi
         if value - 0.5 > max(TOO_GOOD - 0.5, spread.half_width(_CERTAIN)):
             when = str(data.timestamp[test].min().astype("M8[ms]").astype("M8[D]"))
             return Finding("model too good to be true", False, f"the model's AUC from {when} on is {value:.3f}")
-    detail = f"best of {len(seen)} parts: AUC {max(seen):.3f}" if seen else "too few rows to train in any part"
+    detail = (
+        f"best of {counted(len(seen), 'part')}: AUC {max(seen):.3f}" if seen else "too few rows to train in any part"
+    )
     return Finding("model too good to be true", True, detail)
 
 

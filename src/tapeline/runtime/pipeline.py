@@ -20,6 +20,7 @@ from tapeline.core.messages import Commit
 from tapeline.core.ports import Predictor, Source, Store, Stream
 from tapeline.core.rejects import count_of
 from tapeline.core.rows import Rows
+from tapeline.error_text import counted
 from tapeline.errors import DecodeError
 from tapeline.forecast.range_model import RangeModel
 from tapeline.runtime.appending import Progress, collect
@@ -152,8 +153,10 @@ class Pipeline:
             except DecodeError as error:
                 unfit[symbol] = str(error)
         if unfit:
-            number = f"all {len(unfit)}" if len(unfit) == len({*known, *states}) else f"{len(unfit)}"
-            self._notify(f"{next(iter(unfit.values()))}; computing {number} symbols anew from their stored bars")
+            every = "all " if 1 < len(unfit) == len({*known, *states}) else ""
+            whose = "its" if len(unfit) == 1 else "their"
+            count = counted(len(unfit), "symbol")
+            self._notify(f"{next(iter(unfit.values()))}; computing {every}{count} again from {whose} stored bars")
         for symbol in unfit:
             found = recomputed(self._store, self._processor, symbol, position)
             for commit in found.commits() if found else ():

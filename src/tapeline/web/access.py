@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from tapeline.core.times import DAY, HOUR, SECOND
+from tapeline.error_text import counted
 from tapeline.errors import InputError, ServingError, StorageError, TapelineError
 from tapeline.runtime.loopback import is_loopback
 from tapeline.web.attempts import Attempts
@@ -72,7 +73,7 @@ class Access:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if token and len(token) < SHORTEST_TOKEN:
-            raise InputError(f"the token has {len(token)} characters; at least {SHORTEST_TOKEN} are needed")
+            raise InputError(f"the token has {counted(len(token), 'character')}; at least {SHORTEST_TOKEN} are needed")
         self.behind_login = behind_login
         self.proxies = TrustedProxies(trusted_proxies)
         self.attempts = Attempts(clock)

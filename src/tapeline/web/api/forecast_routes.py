@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tapeline.core.candle_intervals import stored_interval
 from tapeline.core.iso_text import iso_times
 from tapeline.core.times import interval_name
+from tapeline.error_text import counted
 from tapeline.errors import InputError, NotFoundError
 from tapeline.forecast import HORIZON
 from tapeline.forecast.horizons import SaidRange, last_said, newest_range
@@ -157,7 +158,7 @@ async def price_odds(
     found = await page.read(find)
     if found is None:
         await require_known(page, symbol)
-        raise NotFoundError(f"no bar of {symbol} has a range forecast {within} bars ahead")
+        raise NotFoundError(f"no bar of {symbol} has a range forecast {counted(within, 'bar')} ahead")
     odds = found.odds(price, within)
     return json_answer(
         {

@@ -153,7 +153,7 @@ def test_the_next_run_goes_on_from_the_stored_bars(old: Path) -> None:
     progress = run([bars[minute >= 125]])
     assert progress.corrected == 0
     assert len(run.notices) == 1
-    assert "computing all 3 symbols anew from their stored bars" in run.notices[0]
+    assert "computing all 3 symbols again from their stored bars" in run.notices[0]
     with closing(Database(old)) as database:
         found = rows_of_store(SqliteStore(database))
     for symbol, rows in found.items():

@@ -66,7 +66,7 @@ export class ModelTab {
     return card("Direction: model in use", "",
       facts({
         Version: model.version,
-        Predicts: `whether the close ${model.horizon} bars ahead is up or down by more than ${model.no_trade_band} standard deviations`,
+        Predicts: `whether the close ${model.horizon} bar${model.horizon === 1 ? "" : "s"} ahead is up or down by more than ${model.no_trade_band} standard deviations`,
         Bars: barLength(model.interval),
         "Trained on": `${date(model.trained_from)} to ${date(model.trained_until)}`,
         Rows: `${integer(model.rows)} of ${model.symbols.length} symbols`,
