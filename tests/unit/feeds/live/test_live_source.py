@@ -20,7 +20,9 @@ from tapeline.runtime.clock import SystemClock
 class DeafCollector:
     """Collect nothing, and follow no other list."""
 
-    def __init__(self, interval: object, history: object, stream: object, clock: Any, outbox: Any, *_: object) -> None:
+    def __init__(
+        self, interval: object, history: object, stream: object, clock: Any, outbox: Any, *_: object, stored: bool
+    ) -> None:
         self.official = SimpleNamespace(resume=lambda text: None)
         self.supervisor = Supervisor(clock, outbox)
         self._outbox = outbox
