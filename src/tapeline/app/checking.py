@@ -61,7 +61,7 @@ def flaws(settings: Settings) -> Iterator[Flaw]:
         except InUseError:
             raise
         except StorageError as error:
-            yield Flaw(DATABASE_FILE, str(error), "the file is written anew from what can be read")
+            yield Flaw(DATABASE_FILE, str(error), "the file is rewritten from what can be read")
     yield from _flaws_of_files(folder)
 
 
@@ -92,7 +92,7 @@ def _flaws_of_files(folder: Path) -> Iterator[Flaw]:
         try:
             load()
         except TapelineError as error:
-            yield Flaw(name, str(error), "not repaired: write it anew, or restore a backup")
+            yield Flaw(name, str(error), "not repaired: write it again, or restore a backup")
 
 
 def _damaged_series(archive: LocalArchive) -> Iterator[tuple[Path, StorageError]]:
@@ -122,7 +122,7 @@ def repair(settings: Settings, stamp: str, say: Callable[[str], None]) -> None:
             _repair_journal(folder / JOURNAL_FILE, kept, say)
         if (folder / DATABASE_FILE).exists() and any(flaw.file == DATABASE_FILE for flaw in flaws(settings)):
             found = _write_anew(folder / DATABASE_FILE, kept)
-            say(f"{folder / DATABASE_FILE}: written anew from what is whole; the damaged file is in {kept}")
+            say(f"{folder / DATABASE_FILE}: rewritten from what is whole; the damaged file is in {kept}")
             for table, number in found.rows.items():
                 were = "was" if number == 1 else "were"
                 say(f"{counted(number, 'row')} of {table} {were} damaged")
@@ -232,6 +232,6 @@ def _repair_journal(path: Path, kept: Path, say: Callable[[str], None]) -> None:
             journal.delete_damaged()
     except StorageError:
         _move(path, kept / path.name)
-        damaged = ["it could not be read, and begins anew"]
+        damaged = ["it could not be read, and starts empty"]
     for line in damaged:
         say(f"{path}: {line}")

@@ -63,7 +63,7 @@ class Function:
         if self.predictor:
             self.metrics.add_metric("PredictionsMissed", MetricUnit.Count, missed)
         if outcome.renewed:
-            self.logger.warning("states were computed anew from their rows", extra={"states": outcome.renewed[:20]})
+            self.logger.warning("states were recomputed from their rows", extra={"states": outcome.renewed[:20]})
         if outcome.failed:
             reason = outcome.stopped or "their symbols were moved on meanwhile"
             self.logger.warning(f"records are given back: {reason}", extra={"failed": len(outcome.failed)})

@@ -42,7 +42,7 @@ REMEDIES = {
     "indicator_states": "computed again when it is asked for",
     "block_totals": "counted again",
     "blocks": "fetched again from the archive, the log or its source",
-    "file": "the file is written anew from what can be read",
+    "file": "the file is rewritten from what can be read",
 }
 
 

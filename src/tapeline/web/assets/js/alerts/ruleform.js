@@ -43,7 +43,7 @@ export class RuleForm {
   }
 
   _name() {
-    text(this._label, this._rule ? "Another text for the rule, which begins anew" : "New rule");
+    text(this._label, this._rule ? "New text for the rule, which then starts afresh" : "New rule");
     text(this._submit, this._rule ? "Change" : "Add");
     this._cancel.hidden = !this._rule;
   }
