@@ -32,7 +32,7 @@ def test_what_is_written_is_read(value: object) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"[1,", b"[1]x", b"NaN", b'{"a":Infinity}', b"-Infinity", b"1e999", b"-1e999", b"01", b"1.", b"-", b"tru",
+        b"", b"[1,", b"[1]x", b"NaN", b'{"a":Infinity}', b"-Infinity", b"1e999", b"-1e999", b"01", b"1.", b"-", b"nul",
         b'"\\ud800"', b'"\\udc00\\ud800"', b'"\xff"', b'{"\xff": 1}', b'"\xed\xa0\x80"', b'"\x01"', b'"a',
         b"\xef\xbb\xbf1", b"\xff", b"9" * 310, b"[" + b"9" * 310 + b"]", b"9" * 5000,
         b'{"a": "' + b"1" * 20 + b'", "b": NaN}',
