@@ -43,7 +43,9 @@ ELSEWHERE = {
     "tapeline models ": ("tests/unit/cli/test_training_commands.py", '"models"'),
     "tapeline export (?!.*--out)": ("tests/aws/test_cloud_commands.py", '"export"'),
     "tapeline import ": ("tests/aws/test_cloud_commands.py", '"import"'),
+    "tapeline (backup|restore) .*--data-dir FOLDER": ("tests/e2e/test_backup.py", '"--overwrite"'),
     "tapeline process ": ("tests/unit/app/test_page_wiring.py", '"process"'),
+    "tapeline replay .*--speed ": ("tests/unit/feeds/files/test_pace.py", "PacedSource("),
     "tapeline run ": ("tests/e2e/test_run.py", '"run"'),
     "tapeline symbols add ": ("tests/unit/feeds/yahoo/test_symbol_search.py", '"symbols", "add"'),
     "tapeline train ": ("tests/unit/cli/test_training_commands.py", '"train"'),
@@ -51,7 +53,9 @@ ELSEWHERE = {
 }
 
 #: Programs of others, which change a machine, an account or a repository's environment.
-FOREIGN = ("aws ", "cd ", "docker ", "export ", "npm ", "pip ", "terraform ", "uv ", "uvx ", "PATH=")
+FOREIGN = (
+    "aws ", "cd ", "cp ", "docker ", "export ", "launchctl ", "npm ", "pip ", "sudo ", "terraform ", "uv ", "uvx ", "PATH=",
+)  # fmt: skip
 
 #: Runs of minutes or hours, which a test cannot be: their parts have tests of their own.
 LONG = ("make terraform-apply", "make test", "make try-image", "python benchmarks/")

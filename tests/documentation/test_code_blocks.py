@@ -108,6 +108,8 @@ def test_every_block_of_a_page_runs(page: Path, home: Path, tmp_path: Path, monk
         shutil.copytree(home / "tapeline-data", tmp_path / "tapeline-data" / "demo")
     if page.stem == "your_own_file":
         shutil.rmtree(tmp_path / "my-data")
+    if page.stem == "README":
+        (tmp_path / "AAPL.csv").unlink()
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     with contextlib.ExitStack() as stack:
