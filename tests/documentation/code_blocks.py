@@ -54,7 +54,8 @@ ELSEWHERE = {
 
 #: Programs of others, which change a machine, an account or a repository's environment.
 FOREIGN = (
-    "aws ", "cd ", "cp ", "docker ", "export ", "launchctl ", "npm ", "pip ", "sudo ", "terraform ", "uv ", "uvx ", "PATH=",
+    "aws ", "cd ", "cp ", "docker ", "export ", "launchctl ", "npm ", "pip ", "sudo ", "terraform ", "uv ", "uvx ",
+    "PATH=",
 )  # fmt: skip
 
 #: Runs of minutes or hours, which a test cannot be: their parts have tests of their own.
