@@ -34,6 +34,7 @@ scrape_configs:
 
 def main() -> None:
     """Print a table of the answers."""
+    program = shutil.which("prometheus") or sys.exit("no prometheus on PATH")
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tapeline", "demo", "--port", "0", "--data-dir", f"{folder}/data"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as demo:
@@ -44,7 +45,7 @@ def main() -> None:
             configuration.write_text(_CONFIGURATION.format(rules=rules, target=target))
             prometheus = subprocess.Popen(
                 [
-                    shutil.which("prometheus") or sys.exit("no prometheus on PATH"),
+                    program,
                     f"--config.file={configuration}", f"--storage.tsdb.path={folder}/metrics",
                     f"--web.listen-address=127.0.0.1:{_PORT}", "--log.level=error",
                 ]
