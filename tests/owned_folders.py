@@ -13,6 +13,9 @@ import pytest
 #: A user and group that nobody on the machine has.
 SERVICE = 12345
 
+#: Whether the tests run as root. Windows has no such user.
+ROOT = getattr(os, "geteuid", lambda: None)() == 0
+
 
 @contextlib.contextmanager
 def folder_of_a_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -24,10 +27,10 @@ def folder_of_a_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         Path(outer).chmod(0o711)
         folder = Path(outer) / "data"
         folder.mkdir(mode=0o700)
-        if os.geteuid() == 0:
+        if ROOT:
             os.chown(folder, SERVICE, SERVICE)
         else:
-            monkeypatch.setattr(os, "geteuid", lambda: 0)
+            monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
         yield folder
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.owned_folders import SERVICE, folder_of_a_service, not_of_the_folders_owner
+from tests.owned_folders import ROOT, SERVICE, folder_of_a_service, not_of_the_folders_owner
 
 from tapeline.alerts.journal import Journal
 from tapeline.app.config import Settings
@@ -72,7 +72,7 @@ def test_everything_that_root_makes_is_the_folders_owners(owned_folder: Path) ->
         assert not_of_the_folders_owner(owned_folder) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away, and become the user they were given to")
+@pytest.mark.skipif(not ROOT, reason="only root can give files away, and become the user they were given to")
 def test_the_service_goes_on_after_commands_of_root(owned_folder: Path) -> None:
     with administrate(owned_folder):
         command = [sys.executable, "-c", SERVING, str(owned_folder), str(SERVICE)]
@@ -84,18 +84,20 @@ def test_a_file_that_is_replaced_is_the_folders_owners_and_stays_private(owned_f
     path = owned_folder / "scans.json"
     for content in (b"1", b"2"):
         write_atomically(path, content, 0o600)
-        if os.getuid() == 0:
+        if ROOT:
             assert path.stat().st_uid == SERVICE
         assert not_of_the_folders_owner(owned_folder) == []
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder of root's")
-def test_in_a_folder_of_roots_all_stays_roots(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "a.json", b"1")
-    make_private_folder(tmp_path / "b" / "c")
-    make_private_file(tmp_path / "b" / "c" / "d")
-    assert {path.stat().st_uid for path in tmp_path.rglob("*")} == {0}
+def test_in_a_folder_of_roots_all_stays_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
+    monkeypatch.setattr(os, "fchown", lambda *values: given.append(values[0]), raising=False)
+    assert Path("/").stat().st_uid == 0
+    with (tmp_path / "made").open("wb") as made:
+        file_owners.give_to_owner_of(Path("/"), made.fileno())
+    assert given == []
 
 
 def test_a_link_in_place_of_what_was_made_gives_nothing_away(

@@ -34,12 +34,8 @@ Name = Annotated[str, Field(pattern=_VERSION)]
 routes = api_router("models")
 
 
-class ModelAnswer(BaseModel):
-    """Describe a version: its metadata, and how it does live.
-
-    `trained_from` and `trained_until` are UTC epoch ms, and beside them ISO text. `metrics` and `gate` are of rows that
-    training did not see; it says UP or DOWN only with 1 in the gate's `passed`.
-    """
+class VersionAnswer(BaseModel):
+    """Say what every version of a model has: its name, the bars it was trained on, and whether it is in use."""
 
     name: str
     version: str
@@ -49,6 +45,15 @@ class ModelAnswer(BaseModel):
     trained_until: int
     trained_until_time: str
     interval: int
+
+
+class ModelAnswer(VersionAnswer):
+    """Describe a version: its metadata, and how it does live.
+
+    `trained_from` and `trained_until` are UTC epoch ms, and beside them ISO text. `metrics` and `gate` are of rows that
+    training did not see; it says UP or DOWN only with 1 in the gate's `passed`.
+    """
+
     horizon: int
     no_trade_band: float
     rows: int
@@ -62,20 +67,12 @@ class ModelAnswer(BaseModel):
     drift: list[Drift] | None
 
 
-class RangeModelAnswer(BaseModel):
+class RangeModelAnswer(VersionAnswer):
     """Describe a version of a range model, which says how far prices move over `horizons` of bars.
 
     `trained_from` and `trained_until` are UTC epoch ms, and beside them ISO text. `form` says which regressors it has.
     """
 
-    name: str
-    version: str
-    current: bool
-    trained_from: int
-    trained_from_time: str
-    trained_until: int
-    trained_until_time: str
-    interval: int
     horizons: list[int]
     rows: int
     symbols: list[str]
