@@ -39,8 +39,8 @@ class _Invocation:
 class Function:
     """Run one execution environment: at most one invocation at a time, and a new process after a failed one.
 
-    Invocations from several threads, such as those of a stream's shards, wait for each other. What it prints is added
-    to the file `log`, if one is named.
+    Invocations may come from several threads, such as those of a stream's shards. What it prints is added to the
+    file `log`, if one is named.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Function:
     def __call__(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Invoke the function. Raises `FunctionError`."""
         watching.check("lambda", "Event", {"event": event})
-        with self._free:
-            if self._closed:
-                raise FunctionError("the function is closed")
-            answer = self._invoked(event)
+        answer = self._invoked(event)
         watching.check("lambda", "Answer", {"event": event, "answer": answer})
         return answer
 
     def _invoked(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        if self._process is None or self._process.poll() is not None:
-            self._start()
+        with self._free:
+            if self._closed:
+                raise FunctionError("the function is closed")
+            if self._process is None or self._process.poll() is not None:
+                self._start()
         invocation = _Invocation(json.dumps(event).encode(), time.time() + self._timeout)
         self._running[invocation.id] = invocation
         self._next.put(invocation)
